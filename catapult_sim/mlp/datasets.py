@@ -16,7 +16,7 @@ __all__ = ["digits", "load", "standardise", "subset"]
 Array = npt.NDArray[Any]
 
 
-def digits(labels: str = "parity") -> tuple[Array, Array]:
+def digits(labels: str = "parity", *, standardised: bool = True) -> tuple[Array, Array]:
     """Return the 1797 handwritten digits of 8 x 8 pixels that scikit-learn ships.
 
     Parameters
@@ -24,11 +24,12 @@ def digits(labels: str = "parity") -> tuple[Array, Array]:
     labels : {"parity", "ten"}
         ``"parity"``: -1 for even and +1 for odd digits, ``(m,)``; ``"ten"``: one-hot,
         ``(m, 10)``.
+    standardised : bool
+        Pixels as :func:`standardise` leaves them; otherwise as grey levels from 0 to 1.
 
     Returns
     -------
     X : numpy.ndarray, shape (1797, 64)
-        Standardised, see :func:`standardise`.
     y : numpy.ndarray
 
     Raises
@@ -52,7 +53,7 @@ def digits(labels: str = "parity") -> tuple[Array, Array]:
     encodings = {"parity": 2.0 * (digit % 2) - 1.0, "ten": np.eye(10)[digit]}
     if labels not in encodings:
         raise InputError(f"labels must be one of {', '.join(encodings)}; got {labels!r}")
-    return standardise(pixels), encodings[labels]
+    return standardise(pixels) if standardised else pixels / 16, encodings[labels]
 
 
 def standardise(X: npt.ArrayLike) -> Array:

@@ -1,0 +1,95 @@
+"""The bench on which claims are measured: data, sizes, seeds, and what has been measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.mlp import datasets
+from catapult_sim.numeric.requirements import InputError, require_count
+
+__all__ = ["EFFORTS", "Bench", "Effort"]
+
+Array = npt.NDArray[Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured; the physics is the same at every effort."""
+
+    name: str
+    minutes: float  # roughly, on two cores
+    samples: int  # of the data
+    members: int  # seeds of a network on data
+    starts: int  # seeds of the one-sample model
+    hidden: tuple[int, ...]  # widths of trained networks, the last for single-width claims
+    steps: int  # of training on data
+    grid: int  # learning rates per boundary, before refinement
+    tolerance: float  # relative precision of boundaries on data
+
+
+EFFORTS = {
+    effort.name: effort
+    for effort in (
+        Effort("quick", 1.5, 32, 6, 64, (64, 128, 256), 200, 12, 1e-2),
+        Effort("full", 15.0, 64, 8, 256, (128, 256, 512), 300, 20, 2e-3),
+    )
+}
+
+
+class Bench:
+    """Data, sizes and random streams; everything on it follows from its arguments.
+
+    Parameters
+    ----------
+    seed : int
+        Every experiment draws from a stream of its own, made of the seed and its name.
+    effort : {"quick", "full"}
+    data : path, optional
+        A file for :func:`catapult_sim.mlp.datasets.load`; by default handwritten digits,
+        odd against even.
+
+    Raises
+    ------
+    InputError
+        Where the seed is negative, the effort is not known, or the file cannot be used.
+    """
+
+    def __init__(
+        self, seed: int = 0, effort: str = "quick", data: str | Path | None = None
+    ) -> None:
+        self.seed = require_count("seed", seed)
+        if effort not in EFFORTS:
+            raise InputError(f"effort must be one of {', '.join(EFFORTS)}; got {effort!r}")
+        self.effort = EFFORTS[effort]
+        self.source = "8x8 handwritten digits, odd against even" if data is None else str(data)
+        self._raw = datasets.digits(standardised=False) if data is None else datasets.load(data)
+        self._known: dict[Hashable, Any] = {}
+
+    def rng(self, name: str) -> np.random.Generator:
+        """Return the random stream of a named experiment, always from its beginning."""
+        return np.random.default_rng([self.seed, *name.encode()])
+
+    def once(self, key: Hashable, measure: Callable[[], T]) -> T:
+        """Measure what several claims share only once."""
+        if key not in self._known:
+            self._known[key] = measure()
+        return self._known[key]
+
+    def known(self, kind: str) -> dict[Any, Any]:
+        """Return what has been measured under keys ``(kind, ...)``, in the order of the keys."""
+        keys = [key for key in self._known if isinstance(key, tuple) and key[0] == kind]
+        return {key[1:]: self._known[key] for key in sorted(keys)}
+
+    def samples(self, standardised: bool = True) -> tuple[Array, Array]:
+        """Return the drawn samples, ``X (m, d)`` and ``y (m, k)``."""
+        X, y = self._raw
+        inputs = datasets.standardise(X) if standardised else X
+        size = min(self.effort.samples, len(X))
+        return datasets.subset(inputs, y.reshape(len(y), -1), size, rng=self.rng("samples"))

@@ -1,0 +1,90 @@
+"""What is claimed, what was measured, and the verdict."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+from catapult_sim.claims.bench import Bench
+from catapult_sim.numeric.measured import Measured
+
+__all__ = ["Claim", "Judgement", "Verdict", "judge", "verdict"]
+
+
+class Verdict(Enum):
+    """What a measurement says of a claim."""
+
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement of a paper that can be measured.
+
+    ``tolerance`` is written down before the measurement. The relation ``"<="`` claims
+    that the measured value does not exceed the predicted one.
+    """
+
+    id: str
+    text: str
+    source: str
+    predict: Callable[[Bench], float]
+    measure: Callable[[Bench], Measured]
+    tolerance: float
+    relation: Literal["=", "<="] = "="
+    cost: float = 1.0  # in units of a cheap claim, for the estimate of what is left
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A claim with what was predicted, what was measured, and how long that took."""
+
+    claim: Claim
+    predicted: float
+    measured: Measured
+    verdict: Verdict
+    seconds: float
+
+
+def judge(claim: Claim, bench: Bench) -> Judgement:
+    """Measure a claim and judge it."""
+    start = time.perf_counter()
+    predicted, measured = claim.predict(bench), claim.measure(bench)
+    seconds = time.perf_counter() - start
+    reached = verdict(predicted, measured, claim.tolerance, claim.relation)
+    return Judgement(claim, predicted, measured, reached, seconds)
+
+
+def verdict(
+    predicted: float, measured: Measured, tolerance: float, relation: Literal["=", "<="] = "="
+) -> Verdict:
+    """Weigh the gap between prediction and measurement against the noise.
+
+    With ``noise = 2 error``: gap + noise within the tolerance confirms, gap - noise beyond
+    it refutes, anything between, or not finite, is inconclusive. A lower bound that lies
+    above the prediction can refute; it never confirms.
+
+    Examples
+    --------
+    >>> verdict(4.0, Measured(4.02, 0.01, 8), tolerance=0.1).name
+    'CONFIRMED'
+    >>> verdict(12.0, Measured(30.0, 0.5, 4, at_least=True), tolerance=3.0).name
+    'REFUTED'
+    """
+    gap = measured.value - predicted
+    if relation == "<=":
+        gap = max(gap, 0.0) if not math.isnan(gap) else gap
+    elif not measured.at_least:
+        gap = abs(gap)
+    noise = 2 * measured.error
+    if gap - noise > tolerance:
+        return Verdict.REFUTED
+    if gap + noise <= tolerance and not measured.at_least:
+        return Verdict.CONFIRMED
+    return Verdict.INCONCLUSIVE

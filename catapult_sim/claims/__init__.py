@@ -1,1 +1,36 @@
 """What the papers say, judged: one file per paper."""
+
+from collections.abc import Sequence
+
+from catapult_sim.claims import catapult
+from catapult_sim.claims.verdict import Claim
+from catapult_sim.numeric.requirements import InputError
+
+__all__ = ["CLAIMS", "select"]
+
+CLAIMS: tuple[Claim, ...] = (*catapult.CLAIMS,)
+
+
+def select(names: Sequence[str]) -> list[Claim]:
+    """Return the claims with the given ids, or whose ids begin with a name and a dot.
+
+    Raises
+    ------
+    InputError
+        Where a name matches no claim.
+
+    Examples
+    --------
+    >>> [claim.id for claim in select(["catapult.threshold"])]
+    ['catapult.threshold.peak', 'catapult.threshold.final-curvature']
+    """
+    for name in names:
+        if not any(f"{claim.id}.".startswith(f"{name}.") for claim in CLAIMS):
+            groups = sorted({claim.id.split(".")[0] for claim in CLAIMS})
+            raise InputError(
+                f"claims must be ids from report.json or beginnings of them, such as "
+                f"{', '.join(groups)}; got {name!r}"
+            )
+    return [
+        claim for claim in CLAIMS if any(f"{claim.id}.".startswith(f"{name}.") for name in names)
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +30,8 @@ class Effort:
     samples: int  # of the data
     members: int  # seeds of a network on data
     starts: int  # seeds of the one-sample model
-    hidden: tuple[int, ...]  # widths of trained networks, the last for single-width claims
-    steps: int  # of training on data
+    hidden: dict[int, tuple[int, ...]]  # widths of trained networks, by number of hidden layers
+    steps: int  # of training on data, until convergence
     grid: int  # learning rates per boundary, before refinement
     tolerance: float  # relative precision of boundaries on data
 
@@ -37,8 +39,28 @@ class Effort:
 EFFORTS = {
     effort.name: effort
     for effort in (
-        Effort("quick", 1.5, 32, 6, 64, (64, 128, 256), 200, 12, 1e-2),
-        Effort("full", 15.0, 64, 8, 256, (128, 256, 512), 300, 20, 2e-3),
+        Effort(
+            name="quick",
+            minutes=1.5,
+            samples=32,
+            members=16,
+            starts=64,
+            hidden={1: (256, 512, 1024), 2: (64, 128, 256)},
+            steps=150,
+            grid=12,
+            tolerance=1e-2,
+        ),
+        Effort(
+            name="full",
+            minutes=15.0,
+            samples=64,
+            members=32,
+            starts=256,
+            hidden={1: (256, 512, 1024, 2048), 2: (128, 256, 512)},
+            steps=300,
+            grid=20,
+            tolerance=2e-3,
+        ),
     )
 }
 
@@ -71,15 +93,17 @@ class Bench:
         self.source = "8x8 handwritten digits, odd against even" if data is None else str(data)
         self._raw = datasets.digits(standardised=False) if data is None else datasets.load(data)
         self._known: dict[Hashable, Any] = {}
+        self._locks: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)
 
     def rng(self, name: str) -> np.random.Generator:
         """Return the random stream of a named experiment, always from its beginning."""
         return np.random.default_rng([self.seed, *name.encode()])
 
     def once(self, key: Hashable, measure: Callable[[], T]) -> T:
-        """Measure what several claims share only once."""
-        if key not in self._known:
-            self._known[key] = measure()
+        """Measure what several claims share only once, also when they are judged in parallel."""
+        with self._locks[key]:
+            if key not in self._known:
+                self._known[key] = measure()
         return self._known[key]
 
     def known(self, kind: str) -> dict[Any, Any]:

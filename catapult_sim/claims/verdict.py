@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import math
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
+from threadpoolctl import threadpool_limits
+
 from catapult_sim.claims.bench import Bench
 from catapult_sim.numeric.measured import Measured
 
-__all__ = ["Claim", "Judgement", "Verdict", "judge", "verdict"]
+__all__ = ["Claim", "Judgement", "Verdict", "judge", "judge_all", "verdict"]
 
 
 class Verdict(Enum):
@@ -61,6 +64,27 @@ def judge(claim: Claim, bench: Bench) -> Judgement:
     return Judgement(claim, predicted, measured, reached, seconds)
 
 
+def judge_all(
+    claims: Sequence[Claim], bench: Bench, on_judged: Callable[[Judgement], object]
+) -> list[Judgement]:
+    """Judge claims on all cores, the costly ones first; return them in the given order.
+
+    The linear algebra of each claim is kept to one thread: its matrices are small, and
+    claims side by side use the cores better.
+    """
+    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as executor:
+        by_cost = sorted(claims, key=lambda claim: -claim.cost)
+        futures = {executor.submit(judge, claim, bench): claim for claim in by_cost}
+        try:
+            for future in as_completed(futures):
+                on_judged(future.result())
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
+    judged = {claim.id: future.result() for future, claim in futures.items()}
+    return [judged[claim.id] for claim in claims]
+
+
 def verdict(
     predicted: float, measured: Measured, tolerance: float, relation: Literal["=", "<="] = "="
 ) -> Verdict:
@@ -78,9 +102,7 @@ def verdict(
     'REFUTED'
     """
     gap = measured.value - predicted
-    if relation == "<=":
-        gap = max(gap, 0.0) if not math.isnan(gap) else gap
-    elif not measured.at_least:
+    if relation == "=" and not measured.at_least:
         gap = abs(gap)
     noise = 2 * measured.error
     if gap - noise > tolerance:

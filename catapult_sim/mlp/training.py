@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.requirements import require_positive
-from catapult_sim.numeric.trajectory import Observe, Trajectory, iterate
+from catapult_sim.numeric.trajectory import ESCAPE, Observe, Trajectory, iterate
 
 __all__ = ["train"]
 
@@ -26,6 +27,7 @@ def train(
     observe: Observe | None = None,
     every: int = 1,
     tolerance: float = 0.0,
+    escape: float = ESCAPE,
 ) -> Trajectory:
     """Train by full-batch gradient descent, many members at once.
 
@@ -45,6 +47,8 @@ def train(
         Measure at multiples of this step.
     tolerance : float
         A member is finished when its loss is at most this fraction of its start.
+    escape : float
+        A member has diverged when its loss exceeds this multiple of its start.
 
     Returns
     -------
@@ -57,7 +61,6 @@ def train(
 
     Examples
     --------
-    >>> import numpy as np
     >>> network = MLP([1, 1000, 1], activation="tanh")
     >>> theta = network.init(rng=0, ensemble=(3,))
     >>> rates = np.array([[0.1], [0.5]])
@@ -69,7 +72,8 @@ def train(
 
     def advance(theta: Array, rate: Array) -> tuple[Array, Array]:
         loss, gradient = network.loss_and_gradient(theta, inputs, targets)
-        return theta - rate[:, None] * gradient, loss
+        np.multiply(gradient, rate[:, None], out=gradient)
+        return np.subtract(theta, gradient, out=gradient), loss
 
     return iterate(
         advance,
@@ -79,4 +83,5 @@ def train(
         observe=observe,
         every=every,
         tolerance=tolerance,
+        escape=escape,
     )

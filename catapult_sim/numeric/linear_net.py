@@ -26,7 +26,7 @@ from catapult_sim.numeric.requirements import (
     require_samples,
     require_width,
 )
-from catapult_sim.numeric.trajectory import Observe, Trajectory, iterate
+from catapult_sim.numeric.trajectory import ESCAPE, Observe, Trajectory, iterate
 
 __all__ = ["LinearNet"]
 
@@ -205,6 +205,7 @@ class LinearNet:
         observe: Observe | None = None,
         every: int = 1,
         tolerance: float = 0.0,
+        escape: float = ESCAPE,
     ) -> Trajectory:
         """Train by full-batch gradient descent.
 
@@ -227,6 +228,8 @@ class LinearNet:
             Measure at multiples of this step.
         tolerance : float
             A member is finished when its loss is at most this fraction of its start.
+        escape : float
+            A member has diverged when its loss exceeds this multiple of its start.
 
         Returns
         -------
@@ -252,6 +255,7 @@ class LinearNet:
             observe=observe,
             every=every,
             tolerance=tolerance,
+            escape=escape,
             state_ndim=2,
         )
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.requirements import require_count
 
-__all__ = ["Advance", "Observe", "Outcome", "Trajectory", "final", "iterate", "peak"]
+__all__ = ["ESCAPE", "Advance", "Observe", "Outcome", "Trajectory", "final", "iterate", "peak"]
 
 Array = npt.NDArray[Any]
 Advance = Callable[..., tuple[Array, Array]]
@@ -26,6 +26,9 @@ Observe = Mapping[str, Callable[[Any], Array]]
 # Catapults of width 1e12 peak at some 1e12 times their start, or 1e30 times where the
 # start happens to be small; beyond this factor squares soon overflow.
 ESCAPE = 1e100
+
+# Members run in blocks whose states stay in a core's cache; results do not depend on it.
+BLOCK_BYTES = 2**21
 
 
 class Outcome(IntEnum):
@@ -64,6 +67,7 @@ def iterate(
     observe: Observe | None = None,
     every: int = 1,
     tolerance: float = 0.0,
+    escape: float = ESCAPE,
     state_ndim: int = 1,
 ) -> Trajectory:
     """Apply ``advance`` up to ``steps`` times to every member of an ensemble.
@@ -84,6 +88,8 @@ def iterate(
         Quantities ``state (N, S) -> (N,)`` measured at multiples of ``every``.
     tolerance : float
         A member has converged when its loss is at most this fraction of its start.
+    escape : float
+        A member has diverged when its loss exceeds this multiple of its start.
     state_ndim : int
         How many trailing axes make up one member's state.
 
@@ -103,41 +109,64 @@ def iterate(
      [0.03125 8.     ]]
     """
     steps, every = require_count("steps", steps), require_count("every", every, 1)
-    observe = observe or {}
-    current, rates, ensemble = _flatten(np.asarray(state, dtype=float), parameters, state_ndim)
-    members = len(current)
-    last = current.copy()
-    values = {name: np.full((steps + 1, members), np.nan) for name in ("loss", *observe)}
-    outcome = np.full(members, Outcome.RUNNING, dtype=np.int8)
-    stopped = np.full(members, steps)
-    active = np.arange(members)
-    start = np.full(members, np.nan)
-    for t in range(steps + 1):
-        with np.errstate(all="ignore"):
-            following, loss = advance(current, *rates)
-            values["loss"][t, active] = loss
-            if t % every == 0:
-                for name, quantity in observe.items():
-                    values[name][t, active] = quantity(current)
-            if t == 0:
-                start = loss
-            diverged = ~(loss <= ESCAPE * start[active])
-            converged = loss <= tolerance * start[active]
-        outcome[active[diverged]] = Outcome.DIVERGED
-        outcome[active[converged]] = Outcome.CONVERGED
-        ended = diverged | converged if t < steps else np.ones(len(active), dtype=bool)
-        last[active[ended]], stopped[active[ended]] = current[ended], t
+    observe = dict(observe or {})
+    members, rates, ensemble = _flatten(np.asarray(state, dtype=float), parameters, state_ndim)
+    count = len(members)
+    run = Trajectory(
+        np.arange(steps + 1),
+        {name: np.full((steps + 1, count), np.nan) for name in ("loss", *observe)},
+        members.copy(),
+        np.full(count, Outcome.RUNNING, dtype=np.int8),
+        np.full(count, steps),
+    )
+    block = max(1, BLOCK_BYTES * count // max(members.nbytes, 1))
+    with np.errstate(all="ignore"):
+        for first in range(0, count, block):
+            part = np.arange(first, min(first + block, count))
+            _run(advance, run, part, [r[part] for r in rates], observe, every, tolerance, escape)
+    return _shaped(run, ensemble)
+
+
+def _run(
+    advance: Advance,
+    run: Trajectory,
+    active: npt.NDArray[np.int64],
+    rates: list[Array],
+    observe: Observe,
+    every: int,
+    tolerance: float,
+    escape: float,
+) -> None:
+    """Run the ``active`` members to their ends, and write what happens into ``run``."""
+    current, last_step = run.state[active], len(run.step) - 1
+    for t in run.step:
+        following, loss = advance(current, *rates)
+        run.values["loss"][t, active] = loss
+        if t % every == 0:
+            for name, quantity in observe.items():
+                run.values[name][t, active] = quantity(current)
+        start = run.values["loss"][0, active]
+        diverged, converged = ~(loss <= escape * start), loss <= tolerance * start
+        run.outcome[active[diverged]] = Outcome.DIVERGED
+        run.outcome[active[converged]] = Outcome.CONVERGED
+        ended = diverged | converged | (t == last_step)
+        run.state[active[ended]], run.stopped[active[ended]] = current[ended], t
         current = following
         if ended.any():
             active, current, rates = active[~ended], current[~ended], [r[~ended] for r in rates]
         if not len(active):
-            break
+            return
+
+
+def _shaped(run: Trajectory, ensemble: tuple[int, ...]) -> Trajectory:
+    """Give a run in a row the shape of its ensemble; cut what comes after the last member."""
+    length = run.stopped.max(initial=0) + 1
     return Trajectory(
-        np.arange(t + 1),
-        {name: array[: t + 1].reshape(-1, *ensemble) for name, array in values.items()},
-        last.reshape(*ensemble, *last.shape[1:]),
-        outcome.reshape(ensemble),
-        stopped.reshape(ensemble),
+        run.step[:length],
+        {name: array[:length].reshape(length, *ensemble) for name, array in run.values.items()},
+        run.state.reshape(*ensemble, *run.state.shape[1:]),
+        run.outcome.reshape(ensemble),
+        run.stopped.reshape(ensemble),
     )
 
 

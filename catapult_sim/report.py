@@ -1,0 +1,116 @@
+"""The verdicts in words: a table, Markdown and JSON."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from tabulate import tabulate
+
+from catapult_sim.claims.bench import Bench
+from catapult_sim.claims.catapult import WIDTHS
+from catapult_sim.claims.verdict import Judgement, Verdict
+
+__all__ = ["as_dict", "boundaries", "markdown", "summary", "table"]
+
+HEADERS = ("claim", "predicted", "measured", "tolerance", "verdict")
+
+
+def table(judgements: Sequence[Judgement], style: str = "simple", text_width: int = 60) -> str:
+    """Return the verdicts as a table; ``style`` is a table format of tabulate."""
+    rows = [
+        (
+            judgement.claim.text,
+            f"{'<= ' * (judgement.claim.relation == '<=')}{judgement.predicted:.6g}",
+            str(judgement.measured),
+            f"{judgement.claim.tolerance:g}",
+            judgement.verdict.name,
+        )
+        for judgement in judgements
+    ]
+    widths = [text_width, None, None, None, None]
+    return tabulate(rows, HEADERS, style, disable_numparse=True, maxcolwidths=widths)
+
+
+def summary(judgements: Sequence[Judgement]) -> str:
+    """Return one line that counts the verdicts.
+
+    Examples
+    --------
+    >>> summary([])
+    '0 claims: 0 confirmed, 0 refuted, 0 inconclusive'
+    """
+    counts = Counter(judgement.verdict for judgement in judgements)
+    words = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict)
+    return f"{len(judgements)} claims: {words}"
+
+
+def markdown(judgements: Sequence[Judgement], bench: Bench, figure: str | None) -> str:
+    """Return the report as a Markdown page, with a link to its figure."""
+    effort = bench.effort
+    protocol = (
+        f"Effort {effort.name}, seed {bench.seed}, data: {bench.source}. "
+        f"On data: {effort.samples} samples, {effort.members} seeds, full-batch gradient descent. "
+        "c = eta lambda_0 is the learning rate in units of the inverse top kernel eigenvalue at "
+        "the start of each seed. Loss (1/2m) sum |f - y|^2, kernel (1/m) J J^T, NTK "
+        "parametrisation. 3.998(4) means 3.998 +- 0.004, one standard error."
+    )
+    sources = [f"- `{judgement.claim.id}`: {judgement.claim.source}" for judgement in judgements]
+    parts = [
+        "# Verification report",
+        protocol,
+        *([f"![phase diagram]({figure})"] if figure else []),
+        table(judgements, "pipe", text_width=10**6),
+        summary(judgements) + ".",
+        "## Sources",
+        "\n".join(sources),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def as_dict(judgements: Sequence[Judgement], bench: Bench) -> dict[str, Any]:
+    """Return the report as plain data for JSON; what is not finite becomes None."""
+    claims = [
+        {
+            "id": judgement.claim.id,
+            "text": judgement.claim.text,
+            "source": judgement.claim.source,
+            "relation": judgement.claim.relation,
+            "predicted": _number(judgement.predicted),
+            "measured": _number(judgement.measured.value),
+            "error": _number(judgement.measured.error),
+            "n": judgement.measured.n,
+            "at_least": judgement.measured.at_least,
+            "tolerance": judgement.claim.tolerance,
+            "verdict": judgement.verdict.value,
+            "seconds": round(judgement.seconds, 3),
+        }
+        for judgement in judgements
+    ]
+    return {"claims": claims, "boundaries": boundaries(bench)}
+
+
+def boundaries(bench: Bench) -> list[dict[str, Any]]:
+    """Return every boundary that was measured, a bracket ``[lower, upper]`` per seed."""
+    rows = []
+    for (kind,), found in bench.known("map").items():
+        lower, upper = (edge.reshape(len(WIDTHS), -1) for edge in (found.lower, found.upper))
+        for row, width in enumerate(WIDTHS):
+            rows.append(_row("one sample", kind, width, lower[row], upper[row]))
+    for (kind, width), found in bench.known("closure").items():
+        rows.append(_row("linear network on data", kind, width, found.lower, found.upper))
+    for (kind, activation, depth, width, centred), found in bench.known("network").items():
+        name = f"{activation}, {depth} hidden" + ("" if centred else ", not centred")
+        rows.append(_row(name, kind, width, found.lower, found.upper))
+    return rows
+
+
+def _row(model: str, kind: str, width: int, lower: Any, upper: Any) -> dict[str, Any]:
+    brackets = [[float(a), _number(float(b))] for a, b in zip(lower, upper, strict=True)]
+    return {"model": model, "boundary": kind, "width": int(width), "brackets": brackets}
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

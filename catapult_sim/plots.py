@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -14,8 +15,9 @@ from matplotlib.figure import Figure
 __all__ = ["PHASE_COLOURS", "phase_diagram", "plot_architectures", "plot_widths"]
 
 # Light to dark, so that the phases can be told apart in grey.
-PHASE_COLOURS = {"lazy": "#dfeaf5", "catapult": "#f3c98b", "divergent": "#9c5a6c"}
+PHASE_COLOURS = {"lazy": "#dfeaf5", "catapult": "#f3c98b", "divergent": "#b06a7c"}
 INK = {"lazy": "#35618f", "catapult": "#8a5208", "divergent": "#ffffff"}
+NAMES = INK | {"divergent": "#8a3f54"}  # on white
 MARKS = {"one sample": ("o", "#222222"), "linear network on data": ("s", "#1f5fa8")}
 
 Rows = Sequence[dict[str, Any]]
@@ -42,7 +44,7 @@ def plot_widths(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
         PHASE_COLOURS.items(), edges[:-1], edges[1:], strict=True
     ):
         ax.axvspan(left, right, color=colour, lw=0)
-        ax.text((left + right) / 2, 0.97, phase, color=INK[phase], **_label(ax, va="top"))
+        ax.text((left + right) / 2, 0.02, phase, color=INK[phase], **_label(ax, va="bottom"))
     for model, (marker, colour) in MARKS.items():
         chosen = [row for row in rows if row["model"] == model]
         points = [(row["width"], *_mean_and_spread(row)) for row in chosen]
@@ -62,10 +64,10 @@ def plot_widths(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
             ax.errorbar(means, widths, xerr=spreads, **options)
     for predicted in edges[1:-1]:
         ax.axvline(predicted, color="black", lw=1, ls="--")
-    ax.set(yscale="log", xlim=(edges[0], edges[-1]), ylim=(30, 3e14))
+    ax.set(yscale="log", xlim=(edges[0], edges[-1]), ylim=(30, 1e15))
     ax.set(xlabel=r"learning rate  $c=\eta\lambda_0$", ylabel="width  $n$")
     ax.set_xticks(range(1, 7))
-    ax.legend(loc="lower right", frameon=True, framealpha=0.9, fontsize=8, edgecolor="none")
+    ax.legend(loc="upper right", frameon=True, framealpha=0.9, fontsize=8, edgecolor="none")
     return ax
 
 
@@ -85,37 +87,25 @@ def plot_architectures(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
     matplotlib Axes
     """
     ax = ax or plt.subplots()[1]
-    left, right = 1.0, 40.0
     networks = _widest(rows)
     for place, found in enumerate(networks.values()):
-        means = [_mean_and_spread(found[kind])[0] if kind in found else None for kind in KINDS]
-        edges = [left, means[0] or 2.0, means[1] or right, right]
-        for colour, start, end in zip(PHASE_COLOURS.values(), edges[:-1], edges[1:], strict=True):
-            ax.barh(place, end - start, left=start, height=0.72, color=colour, lw=0)
-        for kind in found:
-            values, open_ = _centres(found[kind])
-            jitter = place + np.linspace(-0.22, 0.22, len(values))
-            ax.plot(values[~open_], jitter[~open_], ".", ms=3, color="#222222", alpha=0.6)
-            ax.plot(values[open_], jitter[open_], ">", ms=3, color="#222222", alpha=0.6)
-            mean, spread = _mean_and_spread(found[kind])
+        _phase_bar(ax, place, found)
+        for row in found.values():
+            centres, open_ = _centres(row)
+            jitter = place + np.linspace(-0.24, 0.24, len(centres))
+            for marker, chosen in ((".", ~open_), (">", open_)):
+                ax.plot(centres[chosen], jitter[chosen], marker, ms=3, color="#333333", alpha=0.6)
+            mean, spread = _mean_and_spread(row)
             options: dict[str, Any] = {"fmt": "o", "ms": 5, "mfc": "white", "color": "black"}
-            options |= {"capsize": 3} | kwargs
-            ax.errorbar(mean, place, xerr=spread, **options)
+            ax.errorbar(mean, place, xerr=spread, **options | {"capsize": 3} | kwargs)
     for value, style in ((2, "--"), (4, "--"), (12, ":")):
         ax.axvline(value, color="black", lw=1, ls=style)
-    for phase, x in zip(PHASE_COLOURS, (1.42, 2.9, 30.0), strict=True):
-        ax.text(
-            x,
-            len(networks) - 0.42,
-            phase,
-            color=INK[phase] if phase != "divergent" else "#7a3a4c",
-            ha="center",
-            va="bottom",
-            fontweight="bold",
-            fontsize=9,
-        )
-    ax.set(xscale="log", xlim=(left, right), ylim=(-0.6, len(networks) - 0.05))
-    ax.set_yticks(range(len(networks)), list(networks), fontsize=8)
+    for phase, x in zip(PHASE_COLOURS, (1.42, 2.83, 27.0), strict=True):
+        ax.text(x, 1.0, phase, color=NAMES[phase], **_label(ax, va="bottom"))
+    ax.set(xscale="log", xlim=RANGE, ylim=(len(networks) - 0.4, -0.6))
+    widths = [max(row["width"] for row in found.values()) for found in networks.values()]
+    labels = [fill(f"{name}, width {n}", 24) for name, n in zip(networks, widths, strict=True)]
+    ax.set_yticks(range(len(networks)), labels, fontsize=7.5)
     ticks = (1, 2, 4, 8, 12, 20, 40)
     ax.set_xticks(ticks, [str(tick) for tick in ticks])
     ax.minorticks_off()
@@ -123,7 +113,23 @@ def plot_architectures(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
     return ax
 
 
-KINDS = ("rise", "end")
+RANGE = (1.0, 40.0)
+
+
+def _phase_bar(ax: Axes, place: int, found: dict[str, dict[str, Any]]) -> None:
+    """Colour what was measured; leave blank where no boundary was met."""
+    rise = _mean_and_spread(found["rise"])[0] if "rise" in found else None
+    end, open_ = (
+        _centres(found["end"]) if "end" in found else (np.array([np.nan]), np.array([True]))
+    )
+    stretches = {
+        "lazy": (RANGE[0], rise),
+        "catapult": (rise, end.mean() if "end" in found else None),
+        "divergent": (None if open_.any() else end.mean(), RANGE[1]),
+    }
+    for phase, (start, stop) in stretches.items():
+        if start is not None and stop is not None:
+            ax.barh(place, stop - start, left=start, height=0.76, color=PHASE_COLOURS[phase], lw=0)
 
 
 def phase_diagram(rows: Rows) -> Figure:
@@ -134,12 +140,12 @@ def phase_diagram(rows: Rows) -> Figure:
     rows : sequence of dict
         The entry ``"boundaries"`` of ``report.json``.
     """
-    figure = Figure(figsize=(10.5, 4.4), layout="constrained")
+    figure = Figure(figsize=(10.5, 4.8), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
     plot_widths(rows, ax=left)
-    left.set_title("linear network, exact at any width", fontsize=10)
+    left.set_title("linear network, exact at any width", fontsize=10, pad=18)
     plot_architectures(rows, ax=right)
-    right.set_title("trained networks on data, widest of each", fontsize=10)
+    right.set_title("trained networks on data", fontsize=10, pad=18)
     return figure
 
 
@@ -159,8 +165,9 @@ def _centres(row: dict[str, Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
 def _mean_and_spread(row: dict[str, Any]) -> tuple[float, float]:
     """Mean over seeds and their standard deviation, or half a bracket where that is wider."""
     lower, upper = np.array(row["brackets"], dtype=float).T
-    centres, _ = _centres(row)
-    return float(centres.mean()), float(max(centres.std(), np.nanmean(upper - lower) / 2))
+    centres, open_ = _centres(row)
+    half_width = np.where(open_, 0, upper - lower).mean() / 2
+    return float(centres.mean()), float(max(centres.std(), half_width))
 
 
 def _widest(rows: Rows) -> dict[str, dict[str, dict[str, Any]]]:
@@ -169,4 +176,4 @@ def _widest(rows: Rows) -> dict[str, dict[str, dict[str, Any]]]:
     for row in sorted(rows, key=lambda row: row["width"]):
         if row["model"] not in MARKS:
             found.setdefault(row["model"], {})[row["boundary"]] = row
-    return dict(sorted(found.items(), reverse=True))
+    return {row["model"]: found[row["model"]] for row in rows if row["model"] in found}

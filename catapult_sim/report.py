@@ -10,7 +10,8 @@ from typing import Any
 from tabulate import tabulate
 
 from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.catapult import WIDTHS
+from catapult_sim.claims.on_data import ARCHITECTURES
+from catapult_sim.claims.one_sample import WIDTHS
 from catapult_sim.claims.verdict import Judgement, Verdict
 
 __all__ = ["as_dict", "boundaries", "markdown", "summary", "table"]
@@ -95,16 +96,16 @@ def as_dict(judgements: Sequence[Judgement], bench: Bench) -> dict[str, Any]:
 def boundaries(bench: Bench) -> list[dict[str, Any]]:
     """Return every boundary that was measured, a bracket ``[lower, upper]`` per seed."""
     rows = []
-    for (kind,), found in bench.known("map").items():
+    for (kind,), found in bench.known("one sample").items():
         lower, upper = (edge.reshape(len(WIDTHS), -1) for edge in (found.lower, found.upper))
         for row, width in enumerate(WIDTHS):
             rows.append(_row("one sample", kind, width, lower[row], upper[row]))
     for (kind, width), found in bench.known("closure").items():
         rows.append(_row("linear network on data", kind, width, found.lower, found.upper))
-    for (kind, activation, depth, width, centred), found in bench.known("network").items():
-        name = f"{activation}, {depth} hidden" + ("" if centred else ", not centred")
-        rows.append(_row(name, kind, width, found.lower, found.upper))
-    return rows
+    for (architecture, kind, width), found in bench.known("network").items():
+        rows.append(_row(architecture.name, kind, width, found.lower, found.upper))
+    models = ["one sample", "linear network on data", *(one.name for one in ARCHITECTURES)]
+    return sorted(rows, key=lambda row: (models.index(row["model"]), row["boundary"], row["width"]))
 
 
 def _row(model: str, kind: str, width: int, lower: Any, upper: Any) -> dict[str, Any]:

@@ -106,10 +106,13 @@ class Bench:
                 self._known[key] = measure()
         return self._known[key]
 
-    def known(self, kind: str) -> dict[Any, Any]:
-        """Return what has been measured under keys ``(kind, ...)``, in the order of the keys."""
-        keys = [key for key in self._known if isinstance(key, tuple) and key[0] == kind]
-        return {key[1:]: self._known[key] for key in sorted(keys)}
+    def known(self, kind: str) -> dict[tuple[Any, ...], Any]:
+        """Return what has been measured under keys ``(kind, ...)``, by the rest of the key."""
+        return {
+            key[1:]: found
+            for key, found in self._known.items()
+            if isinstance(key, tuple) and key[0] == kind
+        }
 
     def samples(self, standardised: bool = True) -> tuple[Array, Array]:
         """Return the drawn samples, ``X (m, d)`` and ``y (m, k)``."""

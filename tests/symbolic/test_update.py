@@ -63,9 +63,10 @@ def test_a_block_is_written_out_row_by_row():
 
 def test_names_of_shared_subexpressions_avoid_the_rule_s_own():
     x0 = sp.Symbol("x0")
-    rule = Update("taken", (x0, x), (), ((x0 + x) ** 2, (x0 + x) ** 3), "none")
-    np.testing.assert_allclose(rule.numpy()(np.array([1.0, 2.0])), [9, 27])
-    assert "    x1 = x + x0" in rule.python().splitlines()
+    cubic = (x + a) ** 2 + (x + a) ** 3
+    rule = Update("taken", (x0, x), (a,), (x0 + y, y), "none", where={y: cubic})
+    np.testing.assert_allclose(rule.numpy()(np.array([5.0, 1.0]), 1.0), [17, 12])
+    assert "    x1 = a + x" in rule.python().splitlines()
 
 
 def test_a_rule_with_an_undeclared_symbol_is_refused():

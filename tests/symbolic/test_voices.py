@@ -134,9 +134,14 @@ def test_mathml_is_well_formed_and_has_one_equation_per_line(name):
 def test_mathml_writes_the_letters_of_the_notation():
     assert "<msub><mi>&#955;</mi><mi>t</mi></msub>" in RULES["sample-map"].mathml()
     assert "lam" not in RULES["sample-map"].mathml()
-    assert "(-1)" not in "".join(
-        ElementTree.fromstring(RULES["closure"].mathml().splitlines()[1]).itertext()
-    )
+
+
+def test_mathml_writes_a_negative_term_as_a_difference():
+    line = RULES["closure"].mathml().splitlines()[1]
+    text = "".join(ElementTree.fromstring(line).itertext())
+    assert "-\N{GREEK SMALL LETTER ETA}" in text
+    assert "(-1)" not in text
+    assert "+-" not in text
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -94,7 +94,7 @@ class Update:
         if used - declared:
             raise ValueError(
                 f"{self.name}: required symbols from state, parameters and where; "
-                f"got {_listed(sorted(used - declared, key=str))} besides"
+                f"got {_listed(used - declared)} besides"
             )
 
     @property
@@ -120,7 +120,7 @@ class Update:
         for symbol, value in self.where.items():
             written_out[symbol] = value.xreplace(written_out)
         following = tuple(component.xreplace(written_out) for component in self.next)
-        return self._replaced(self.state, self.parameters, following, {})
+        return replace(self, next=following, where={})
 
     def entrywise(self) -> Update:
         """Return the same rule with every block replaced by its entries, row by row.
@@ -139,24 +139,14 @@ class Update:
         if self._sizes:
             raise ValueError(
                 f"{self.name}: code requires blocks of explicit size; "
-                f"got the symbolic sizes {_listed(sorted(self._sizes, key=str))}"
+                f"got the symbolic sizes {_listed(self._sizes)}"
             )
         entries = {symbol: _entries(symbol) for symbol in self._symbols}
-        return self._replaced(
-            tuple(_flat(entries[symbol] for symbol in self.state)),
-            tuple(_flat(entries[symbol] for symbol in self.parameters)),
-            tuple(_flat(_written(component, entries) for component in self.next)),
-            {
-                entry: value
-                for symbol, quantity in self.where.items()
-                for entry, value in zip(
-                    _flat([entries[symbol]]), _flat([_written(quantity, entries)]), strict=True
-                )
-            },
-        )
 
-    def _replaced(self, state: Any, parameters: Any, following: Any, where: Any) -> Update:
-        return replace(self, state=state, parameters=parameters, next=following, where=where)
+        def put(expressions: Iterable[Any]) -> tuple[Any, ...]:
+            return tuple(entry for e in expressions for entry in _written(e, entries))
+
+        return self._mapped(put)
 
     def substituted(self, values: Mapping[sp.Symbol, Any]) -> Update:
         """Return the same rule with values, for instance sizes, in place of symbols.
@@ -172,8 +162,16 @@ class Update:
         def put(expressions: Iterable[Any]) -> tuple[Any, ...]:
             return tuple(expression.subs(values) for expression in expressions)
 
-        where = dict(zip(put(self.where), put(self.where.values()), strict=True))
-        return self._replaced(put(self.state), put(self.parameters), put(self.next), where)
+        return self._mapped(put)
+
+    def _mapped(self, put: Callable[[Iterable[Any]], tuple[Any, ...]]) -> Update:
+        return replace(
+            self,
+            state=put(self.state),
+            parameters=put(self.parameters),
+            next=put(self.next),
+            where=dict(zip(put(self.where), put(self.where.values()), strict=True)),
+        )
 
     def _lines(self) -> tuple[list[tuple[sp.Symbol, sp.Expr]], list[sp.Expr]]:
         """Return assignments in order, and results: what every running voice says."""
@@ -184,6 +182,16 @@ class Update:
             lines += [*shared, (symbol, reduced)]
         shared, results = sp.cse(self.next, names)
         return [*lines, *shared], results
+
+    def _checked(self, state: npt.ArrayLike, parameters: tuple[Any, ...]) -> npt.NDArray[Any]:
+        state = np.asarray(state)
+        if state.shape[-1:] != (len(self.state),) or len(parameters) != len(self.parameters):
+            raise ValueError(
+                f"{self.name}: required a state of shape (..., {len(self.state)}) and the "
+                f"{len(self.parameters)} parameters ({', '.join(map(str, self.parameters))}); "
+                f"got shape {state.shape} and {len(parameters)}"
+            )
+        return state
 
     def _spoken(
         self, write: Callable[[sp.Expr], str]
@@ -206,6 +214,7 @@ class Update:
         callable
             Takes ``state (..., S)`` and parameters that broadcast against ``(...)``,
             returns the next ``state (..., S)``. Common subexpressions are shared.
+            It raises a ValueError if the state or the parameters are too many or too few.
 
         Raises
         ------
@@ -217,6 +226,7 @@ class Update:
         components = sp.lambdify(arguments, rule.next, "numpy", cse=lambda _: rule._lines())
 
         def step(state: npt.NDArray[Any], *parameters: npt.ArrayLike) -> npt.NDArray[Any]:
+            state = rule._checked(state, parameters)
             following = components(*np.moveaxis(state, -1, 0), *parameters)
             return np.stack(np.broadcast_arrays(*following), axis=-1)
 
@@ -237,13 +247,13 @@ class Update:
         ValueError
             If the size of a block is not a number.
         """
+        rule = self.entrywise()
         try:
             import numba
         except ImportError as missing:
             raise ImportError(
                 "compiled() requires numba; install it with: pip install catapult_sim[fast]"
             ) from missing
-        rule = self.entrywise()
         vectors = tuple(sp.DeferredVector(name) for name in ("state", "parameters"))
         places = {
             symbol: vector[i]
@@ -259,7 +269,7 @@ class Update:
             tuple(e.xreplace(places) if e.free_symbols else sp.Float(e) for e in results),
         )
         components = numba.njit(error_model="numpy")(
-            sp.lambdify(vectors, rule.next, "math", cse=lambda _: placed)
+            sp.lambdify(vectors, rule.next, "numpy", cse=lambda _: placed)
         )
 
         @numba.guvectorize(["(float64[:], float64[:], float64[:])"], "(s),(p)->(s)")  # type: ignore[untyped-decorator]
@@ -268,6 +278,7 @@ class Update:
                 following[i] = component
 
         def step(state: npt.NDArray[Any], *parameters: npt.ArrayLike) -> npt.NDArray[Any]:
+            state = rule._checked(state, parameters)
             # A leading zero stands for the parameters of a rule that has none.
             values = np.stack(np.broadcast_arrays(0.0, *parameters), axis=-1)
             following: npt.NDArray[Any] = advance(state, values)
@@ -398,15 +409,10 @@ def _entries(symbol: sp.Symbol) -> sp.Symbol | sp.ImmutableMatrix:
     return sp.ImmutableMatrix(rows, columns, entry)
 
 
-def _written(expression: sp.Expr, entries: Mapping[sp.Symbol, Any]) -> Any:
-    """Write an expression in the entries of its blocks."""
+def _written(expression: sp.Expr, entries: Mapping[sp.Symbol, Any]) -> list[sp.Expr]:
+    """Write an expression in the entries of its blocks, row by row."""
     explicit = expression.xreplace(entries).doit()
-    return explicit.as_explicit() if explicit.is_Matrix else explicit
-
-
-def _flat(expressions: Iterable[Any]) -> list[sp.Expr]:
-    """Join numbers and matrices into one list, row by row."""
-    return [e for x in expressions for e in (x if isinstance(x, sp.MatrixBase) else [x])]
+    return list(explicit.as_explicit()) if explicit.is_Matrix else [explicit]
 
 
 def _mathml(expression: sp.Expr) -> str:

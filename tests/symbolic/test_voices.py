@@ -117,6 +117,21 @@ def test_compiled_voice_broadcasts_as_the_numpy_voice_does():
     np.testing.assert_allclose(rule.compiled()(state, rates, widths), expected, rtol=1e-14)
 
 
+@pytest.mark.parametrize("voice", [Update.numpy, compiled_step])
+def test_a_state_or_parameters_of_the_wrong_number_are_refused(voice):
+    step = voice(RULES["sample-map"])
+    required = r"sample-map: required a state of shape \(..., 2\) and the 2 parameters \(eta, n\)"
+    for state, parameters in ((np.ones(3), (1, 1)), (1.0, (1, 1)), (np.ones(2), (1,))):
+        with pytest.raises(ValueError, match=required):
+            step(state, *parameters)
+
+
+def test_compiled_voice_has_nan_where_the_numpy_voice_has():
+    step = compiled_step(QUOTIENT)
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(step(np.array([1.0, 1.0]), -1.0)[0])
+
+
 def test_compiled_voice_without_numba_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "numba", None)
     with pytest.raises(ImportError, match=r"pip install catapult_sim\[fast\]"):

@@ -1,170 +1,219 @@
-"""The two-layer linear network on one sample: its exact update, derived.
+r"""The two-layer linear network: everything that can be derived of it.
 
-The network is ``f = v.u / sqrt(n)`` with ``u, v`` in R^n, the loss ``L = f**2 / 2``.
-SymPy differentiates the loss with respect to the *vectors* of symbolic length n,
-takes one gradient-descent step, and expands the inner products of the new
-weights. They close on two numbers, the output f and the curvature lam, the only
-eigenvalue of the neural tangent kernel. Nothing of the result is typed in.
+This is the door to three files. :mod:`~catapult_sim.symbolic.linear_net_gram` derives the
+exact dynamics on any data, :mod:`~catapult_sim.symbolic.linear_net_sample` the maps
+of the one-sample model. Here stands where those maps go: the fixed points and their
+stability, the balanced manifold ``u = v`` that holds all lasting oscillation, and the
+first period doublings on it.
 
 References
 ----------
-.. [1] A. Lewkowycz, Y. Bahri, E. Dyer, J. Sohl-Dickstein and G. Gur-Ari,
-   *The large learning rate phase of deep learning: the catapult mechanism*,
-   arXiv:2003.02218 (2020).
+.. [1] D. S. Kalra, T. He and M. Barkeshli, *Universal sharpness dynamics in neural
+   network training: fixed point analysis, edge of stability, and route to chaos*,
+   arXiv:2311.02076 (2023).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import sympy as sp
 
+from catapult_sim.symbolic.linear_net_gram import (
+    closure,
+    eta,
+    function_space,
+    lam,
+    large_error_map,
+    n,
+)
+from catapult_sim.symbolic.linear_net_sample import (
+    LABELLED,
+    D,
+    F,
+    Lam,
+    Y,
+    boundaries,
+    f,
+    hessian_eigenvalues,
+    infinite_width_map,
+    invariant_law,
+    p,
+    q,
+    residual_map,
+    s,
+    sample_map,
+    scaled_map,
+    two_factor_map,
+    y,
+)
 from catapult_sim.symbolic.update import Update
 
-__all__ = ["boundaries", "infinite_width_map", "invariant_law", "sample_map", "scaled_map"]
+__all__ = [
+    "D",
+    "F",
+    "Lam",
+    "Orbit",
+    "Y",
+    "balanced_map",
+    "boundaries",
+    "closure",
+    "eta",
+    "f",
+    "fixed_points",
+    "function_space",
+    "hessian_eigenvalues",
+    "infinite_width_map",
+    "invariant_law",
+    "lam",
+    "large_error_map",
+    "n",
+    "p",
+    "period_doublings",
+    "period_two_orbit",
+    "q",
+    "residual_map",
+    "s",
+    "sample_map",
+    "scaled_map",
+    "two_factor_map",
+    "y",
+]
 
-_REFERENCE = "Lewkowycz et al. 2020, arXiv:2003.02218"
 
-f = sp.Symbol("f", real=True)
-lam = sp.Symbol("lam", positive=True)
-eta = sp.Symbol("eta", positive=True)
-n = sp.Symbol("n", positive=True)
-s = sp.Symbol("s", nonnegative=True)
-Lam = sp.Symbol("Lam", positive=True)
+@dataclass(frozen=True)
+class Orbit:
+    """Points that :func:`residual_map` visits in turn.
 
-_NOTATION = {lam: r"\lambda", eta: r"\eta", Lam: r"\Lambda"}
+    Attributes
+    ----------
+    points : tuple of (residual D, curvature Lam)
+        In order; one point is a fixed point.
+    multipliers : tuple of sympy.Expr, length 2
+        What the orbit does to a small deviation: the eigenvalues of the linearised
+        map, taken once round.
+    stable : sympy condition
+        Where all deviations shrink, except along a line of such orbits.
+    """
 
-
-u, v = (sp.MatrixSymbol(name, n, 1) for name in "uv")
-uu, uv, vv = sp.symbols("uu uv vv", real=True)
-_INNER_PRODUCTS = {
-    form: symbol
-    for a, b, symbol in ((u, u, uu), (u, v, uv), (v, v, vv))
-    for form in (sp.Trace(a.T * b), sp.Trace(b.T * a), sp.Trace(a * b.T), sp.Trace(b * a.T))
-}
-
-
-def _inner(a: sp.MatrixExpr, b: sp.MatrixExpr) -> sp.Expr:
-    """Inner product of two combinations of u and v, in terms of uu, uv and vv."""
-    return sp.Trace(sp.expand(a.T * b)).doit().subs(_INNER_PRODUCTS)
+    points: tuple[tuple[sp.Expr, sp.Expr], ...]
+    multipliers: tuple[sp.Expr, ...]
+    stable: sp.Basic
 
 
-def sample_map() -> Update:
-    r"""Derive the exact gradient-descent update of ``(f, lam)`` at width n.
+def fixed_points() -> tuple[Orbit, ...]:
+    r"""Derive the fixed points of :func:`residual_map`, and which of them attract.
+
+    The minima ``D = 0`` are a line with ``Lam`` free. They are physical where
+    ``Lam >= 2 |Y|``, and therefore stable ones exist only for ``|Y| < 1``.
 
     Returns
     -------
-    Update
-        State ``(f, lam)``, parameters ``(eta, n)``; eqs. 2 of [1]_. Normalisation:
-        loss ``f**2 / 2`` on the sample ``(x, y) = (1, 0)``, ``lam`` the squared norm
-        of the gradient of ``f``, equal to ``(|u|^2 + |v|^2) / n``.
+    tuple of Orbit
+        The line of minima first; then ``u = v = 0``, and two points with ``u = +-v``.
 
     References
     ----------
-    .. [1] Lewkowycz et al. 2020, arXiv:2003.02218, section 2.
+    .. [1] Kalra et al. 2023, arXiv:2311.02076.
 
     Examples
     --------
-    >>> rule = sample_map()
-    >>> for component in rule.next:
-    ...     print(component)
-    f*(eta**2*f**2/n - eta*lam + 1)
-    eta*f**2*(eta*lam - 4)/n + lam
+    >>> for point in fixed_points():
+    ...     print(*point.points, point.multipliers, point.stable)
+    (0, Lam) (1, 1 - Lam) Lam < 2
+    (-Y, 0) ((Y - 1)**2, (Y + 1)**2) False
+    (-2, 4 - 2*Y) (9, 5 - 2*Y) False
+    (2, 2*Y + 4) (9, 2*Y + 5) False
     """
-    network = sp.Trace(v.T * u) / sp.sqrt(n)
-    loss = network**2 / 2
-    u_next, v_next = (w - eta * loss.diff(w) for w in (u, v))
-
-    output = network.subs(_INNER_PRODUCTS)
-    curvature = sum(_inner(network.diff(w), network.diff(w)) for w in (u, v))
-    one_step_later = {
-        uu: _inner(u_next, u_next),
-        uv: _inner(u_next, v_next),
-        vv: _inner(v_next, v_next),
-    }
-    # The two norms enter only through their sum, so that solving for one removes both.
-    (in_state,) = sp.solve([output - f, curvature - lam], [uv, uu], dict=True)
-    f_next, lam_next = (
-        sp.expand(quantity.subs(one_step_later, simultaneous=True).subs(in_state))
-        for quantity in (output, curvature)
-    )
-    readable = (f * sp.expand(f_next / f), lam + sp.factor(lam_next - lam))
-    return Update("sample-map", (f, lam), (eta, n), readable, _REFERENCE, _NOTATION)
+    # A symbol that may vanish: the untrainable network u = v = 0 has no curvature.
+    curvature = sp.Dummy(real=True)
+    D_next, Lam_next = (x.subs(Lam, curvature) for x in residual_map().inline().next)
+    solutions = sp.solve([D_next - D, Lam_next - curvature], [D, curvature], dict=True)
+    line = [point for point in solutions if curvature not in point]
+    others = [point for point in solutions if point[D] != 0]
+    return tuple(_orbit((point[D], point.get(curvature, Lam))) for point in [*line, *others])
 
 
-def infinite_width_map() -> Update:
-    r"""Take the width of :func:`sample_map` to infinity: the linear (lazy) dynamics.
+def balanced_map() -> Update:
+    r"""Restrict :func:`residual_map` to ``u = v``, where ``Lam = 2 F``.
 
     Returns
     -------
     Update
-        State ``(f, lam)``, parameter ``eta``; eq. 3 of Lewkowycz et al. 2020.
+        State ``F``, parameter ``Y``. Conjugate to the tripling of an angle at ``Y = 2``.
 
     Examples
     --------
-    >>> infinite_width_map().next
-    (-f*(eta*lam - 1), lam)
+    >>> balanced_map().next
+    (F*(F - Y - 1)**2,)
     """
-    limits = tuple(sp.factor(sp.limit(component, n, sp.oo)) for component in sample_map().next)
-    return Update("infinite-width-map", (f, lam), (eta,), limits, _REFERENCE, _NOTATION)
+    rule = two_factor_map().inline()
+    balanced = sp.factor(rule.next[0].subs({p: 2 * F, q: 0}) / 2)
+    return Update("balanced-map", (F,), (Y,), (balanced,), LABELLED)
 
 
-def boundaries() -> dict[str, sp.Expr]:
-    r"""Derive the learning rates at which the phases of the one-sample model meet.
+def period_two_orbit() -> Orbit:
+    r"""Derive the orbit of period two that the minimum ``F = Y`` gives birth to.
+
+    Returns
+    -------
+    Orbit
+        On the balanced manifold: ``F_1 + F_2 = 1 + Y``, ``F_1 F_2 = 1``, so that the mean
+        of ``Lam`` is ``1 + Y``. The multiplier along the manifold is ``9 - 2 (1 + Y)^2``,
+        the one across it ``(3 - 2 Y)^2``.
+
+    References
+    ----------
+    .. [1] Kalra et al. 2023, arXiv:2311.02076.
+
+    Examples
+    --------
+    >>> period_two_orbit().multipliers
+    (-2*Y**2 - 4*Y + 7, (2*Y - 3)**2)
+    >>> period_two_orbit().stable
+    (1 < Y) & (Y < -1 + sqrt(5))
+    """
+    (once,) = balanced_map().next
+    _, factors = sp.factor_list(sp.cancel((once.subs(F, once) - F) / (once - F)))
+    birth = _doubled(sp.diff(once, F).subs(F, Y))
+    (born,) = [factor for factor, _ in factors if factor.subs({F: birth, Y: birth}) == 0]
+    return _orbit(*((output - Y, 2 * output) for output in sp.solve(born, F)))
+
+
+def period_doublings() -> dict[int, sp.Expr]:
+    r"""Derive the labels ``Y > 0`` at which an orbit on the balanced manifold doubles.
 
     Returns
     -------
     dict
-        ``"critical"``, where the output of the infinitely wide network stops shrinking,
-        ``|f_{t+1} / f_t| = 1``; ``"maximal"``, where the curvature of the finite
-        network stops falling, ``lam_{t+1} = lam_t``. Lewkowycz et al. 2020, section 2.
+        The period that is born, 2 and 4, to its ``Y``: there the old orbit's multiplier
+        along the manifold is -1.
 
     Examples
     --------
-    >>> boundaries()
-    {'critical': 2/lam, 'maximal': 4/lam}
+    >>> period_doublings()
+    {2: 1, 4: -1 + sqrt(5)}
     """
-    multiplier = sp.cancel(infinite_width_map().next[0] / f)
-    curvature_change = sample_map().next[1] - lam
-    (critical,) = sp.solve(multiplier**2 - 1, eta)
-    (maximal,) = sp.solve(curvature_change, eta)
-    return {"critical": critical, "maximal": maximal}
+    slope = sp.diff(balanced_map().next[0], F)
+    of_period_two = sp.prod(slope.subs(F, Lam / 2) for _, Lam in period_two_orbit().points)
+    return {2: _doubled(slope.subs(F, Y)), 4: _doubled(of_period_two)}
 
 
-def scaled_map() -> Update:
-    r"""Rewrite :func:`sample_map` in ``s = eta^2 f^2 / n`` and ``Lam = eta lam``.
-
-    Returns
-    -------
-    Update
-        State ``(s, Lam)``, no parameters: one map for every width and learning rate.
-
-    Examples
-    --------
-    >>> scaled_map().next
-    (s*(-Lam + s + 1)**2, Lam*s + Lam - 4*s)
-    """
-    to_scaled = {f: sp.sqrt(n * s) / eta, lam: Lam / eta}
-    f_next, lam_next = (component.subs(to_scaled) for component in sample_map().next)
-    scaled = (sp.factor(eta**2 * f_next**2 / n), sp.expand(eta * lam_next))
-    return Update("scaled-map", (s, Lam), (), scaled, _REFERENCE, _NOTATION)
+def _doubled(multiplier: sp.Expr) -> sp.Expr:
+    (label,) = [Y_0 for Y_0 in sp.solve(sp.expand(multiplier) + 1, Y) if Y_0 > 0]
+    return label
 
 
-def invariant_law() -> Update:
-    r"""Derive the multiplicative law of ``I = Lam^2 - 4 s``.
-
-    Gradient flow conserves ``I``; a step of gradient descent contracts it, so that
-    the final curvature is ``sqrt(I_0)`` times the product of all ``|1 - s_t|``.
-
-    Returns
-    -------
-    Update
-        State ``I``, parameter ``s``, the current value of ``eta^2 f^2 / n``.
-
-    Examples
-    --------
-    >>> invariant_law().next
-    (I*(s - 1)**2,)
-    """
-    s_next, lam_next = scaled_map().next
-    contraction = sp.factor((lam_next**2 - 4 * s_next) / (Lam**2 - 4 * s))
-    invariant = sp.Symbol("I", nonnegative=True)
-    return Update("invariant-law", (invariant,), (s,), (invariant * contraction,), _REFERENCE)
+def _orbit(*points: tuple[sp.Expr, sp.Expr]) -> Orbit:
+    """Complete the points with what the linearised map does once round."""
+    map_ = sp.Matrix(residual_map().inline().next)
+    jacobian = map_.jacobian([D, Lam])
+    around = sp.eye(2)
+    for residual, curvature in points:
+        around = jacobian.subs({D: residual, Lam: curvature}, simultaneous=True) * around
+    x = sp.Symbol("x")
+    # Once round, the square roots in the points cancel from trace and determinant.
+    characteristic = x**2 - sp.expand(around.trace()) * x + sp.expand(around.det())
+    multipliers = tuple(sp.factor(value) for value in sp.solve(characteristic, x))
+    shrinking = [value**2 < 1 for value in multipliers if value != 1]
+    return Orbit(points, multipliers, sp.reduce_inequalities(shrinking))

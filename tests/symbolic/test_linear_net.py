@@ -5,29 +5,30 @@ import pytest
 import sympy as sp
 
 from catapult_sim.symbolic import linear_net
-from catapult_sim.symbolic.linear_net import eta, f, lam, n
+from catapult_sim.symbolic.linear_net import D, F, Lam, Y, eta, f, lam, n, y
 
 
-def explicit_step(u, v, learning_rate):
+def explicit_step(u, v, learning_rate, label=0.0):
     """One step of gradient descent on the weights themselves."""
     width = len(u)
-    output = u @ v / np.sqrt(width)
+    residual = u @ v / np.sqrt(width) - label
     return (
-        u - learning_rate * output * v / np.sqrt(width),
-        v - learning_rate * output * u / np.sqrt(width),
+        u - learning_rate * residual * v / np.sqrt(width),
+        v - learning_rate * residual * u / np.sqrt(width),
     )
 
 
 @pytest.mark.parametrize("width", [1, 2, 7, 400])
 @pytest.mark.parametrize("learning_rate", [0.3, 1.3, 2.5])
-def test_the_derived_map_is_what_gradient_descent_does_to_the_weights(width, learning_rate):
+@pytest.mark.parametrize("label", [0, -0.7])
+def test_the_derived_map_is_what_gradient_descent_does_to_the_weights(width, learning_rate, label):
     u, v = np.random.default_rng(width).normal(size=(2, width))
 
     def state(u, v):
         return np.array([u @ v / np.sqrt(width), (u @ u + v @ v) / width])
 
-    step = linear_net.sample_map().numpy()
-    expected = state(*explicit_step(u, v, learning_rate))
+    step = linear_net.sample_map(label=label).numpy()
+    expected = state(*explicit_step(u, v, learning_rate, label))
     np.testing.assert_allclose(step(state(u, v), learning_rate, width), expected, rtol=1e-13)
 
 
@@ -75,3 +76,103 @@ def test_at_four_over_lam_the_curvature_is_frozen_and_the_orbit_is_a_tripled_ang
         # The tripling triples the rounding error too.
         expected = [4 * np.sin(3**t * angle) ** 2, 4]
         np.testing.assert_allclose(state, expected, atol=3**t * 1e-14)
+
+
+def test_the_labelled_map_is_the_printed_one():
+    """D' = D (1 - eta lam + eta^2 f D / n), lam' = lam + eta D (eta lam D - 4 f) / n."""
+    f_next, lam_next = linear_net.sample_map(label=y).inline().next
+    residual = f - y
+    printed = residual * (1 - eta * lam + eta**2 * f * residual / n)
+    assert sp.expand(f_next - y - printed) == 0
+    printed = lam + eta * residual * (eta * lam * residual - 4 * f) / n
+    assert sp.expand(lam_next - printed) == 0
+
+
+def test_the_symbols_of_the_label_become_parameters():
+    shift = sp.Symbol("shift")
+    assert linear_net.sample_map(label=y + shift).parameters == (eta, n, shift, y)
+
+
+@pytest.mark.parametrize("label", [f, eta * y, "y", None])
+def test_a_label_that_is_no_label_is_refused(label):
+    with pytest.raises(ValueError, match="label: required a number or an expression"):
+        linear_net.sample_map(label=label)
+
+
+def test_the_map_without_units_is_the_printed_one():
+    D_next, Lam_next = linear_net.residual_map().next
+    assert sp.expand(D_next - D * (1 - Lam + F * D)) == 0
+    assert sp.expand(Lam_next - (Lam + D * (Lam * D - 4 * F))) == 0
+    assert linear_net.residual_map().where == {F: D + Y}
+
+
+@pytest.mark.parametrize("width", [1, 3, 50])
+def test_the_two_factors_are_the_squared_norms_of_sum_and_difference(width):
+    u, v = np.random.default_rng(width).normal(size=(2, width))
+    rate, label = 0.8, 0.6
+
+    def state(u, v):
+        return np.array([(u + v) @ (u + v), (u - v) @ (u - v)]) * rate / (2 * width)
+
+    following = linear_net.two_factor_map().numpy()(state(u, v), rate * label / np.sqrt(width))
+    expected = state(*explicit_step(u, v, rate, label))
+    np.testing.assert_allclose(following, expected, rtol=1e-12)
+
+
+def test_each_factor_is_multiplied_by_the_printed_square():
+    p, q = linear_net.two_factor_map().state
+    p_next, q_next = linear_net.two_factor_map().next
+    assert sp.expand(p_next - (1 - D) ** 2 * p) == 0
+    assert sp.expand(q_next - (1 + D) ** 2 * q) == 0
+
+
+def test_the_invariant_law_holds_for_every_label():
+    residual, curvature, label = 0.4, 2.9, 0.7
+    step = linear_net.residual_map().numpy()
+    D_1, Lam_1 = step(np.array([residual, curvature]), label)
+    before, after = (L**2 - 4 * (r + label) ** 2 for r, L in ((residual, curvature), (D_1, Lam_1)))
+    (law,) = linear_net.invariant_law().numpy()(np.array([before]), residual**2)
+    assert after == pytest.approx(law, rel=1e-12)
+
+
+def explicit_hessian(u, v, label):
+    """Central differences of the gradient."""
+    theta, small, width = np.concatenate([u, v]), 1e-5, len(u)
+
+    def gradient(theta):
+        u, v = theta[:width], theta[width:]
+        return (u @ v / np.sqrt(width) - label) * np.concatenate([v, u]) / np.sqrt(width)
+
+    shifts = small * np.eye(2 * width)
+    return np.stack([gradient(theta + e) - gradient(theta - e) for e in shifts]) / (2 * small)
+
+
+@pytest.mark.parametrize("width", [2, 3, 12])
+@pytest.mark.parametrize("label", [0, 0.8])
+def test_the_hessian_spectrum_is_that_of_the_explicit_hessian(width, label):
+    u, v = np.random.default_rng(width).normal(size=(2, width))
+    values = {f: u @ v / np.sqrt(width), lam: (u @ u + v @ v) / width, n: width}
+    derived = [
+        float(value.subs(values))
+        for value, multiplicity in linear_net.hessian_eigenvalues(label=label).items()
+        for _ in range(int(multiplicity.subs(values)))
+    ]
+    expected = np.linalg.eigvalsh(explicit_hessian(u, v, label))
+    np.testing.assert_allclose(np.sort(derived), expected, atol=1e-9)
+    assert derived[0] == max(derived)
+
+
+def test_the_sharpness_is_the_printed_one():
+    sharpness, *_ = linear_net.hessian_eigenvalues()
+    printed = (lam + sp.sqrt(lam**2 + 12 * f**2 / n)) / 2
+    assert sp.expand(sharpness - printed) == 0
+    sharpness, *_ = linear_net.hessian_eigenvalues(label=y)
+    residual = f - y
+    root = sp.sqrt(sp.expand(lam**2 + 8 * f * residual / n + 4 * residual**2 / n))
+    assert sp.expand(sharpness - (lam + root) / 2) == 0
+
+
+def test_the_hessian_s_trace_is_the_kernel_s_eigenvalue():
+    spectrum = linear_net.hessian_eigenvalues(label=y)
+    assert sp.expand(sum(value * count for value, count in spectrum.items())) == lam
+    assert sp.expand(sum(spectrum.values())) == 2 * n

@@ -1,3 +1,89 @@
-"""Solvable models of deep-learning dynamics: derived, integrated, trained and judged."""
+"""Solvable models of deep-learning dynamics: derived, integrated, trained and judged.
+
+The tree is the argument: :mod:`~catapult_sim.symbolic` derives what the equations are,
+:mod:`~catapult_sim.numeric` integrates what they do, :mod:`~catapult_sim.mlp` trains real
+networks, :mod:`~catapult_sim.claims` judges what the papers say about them.
+
+Glossary
+--------
+=================  ==========================================================================
+``m, d, k, n``     samples, inputs, outputs, width
+``eta``            learning rate, an array that broadcasts to the ensemble
+``f, y``           outputs and labels, ``(..., m, k)``
+loss               ``(1/2m) sum_a |f_a - y_a|^2``: mean over samples, sum over outputs
+kernel             ``(1/m) J J^T``, the neural tangent kernel; gradient descent is linearly
+                   stable up to ``eta = 2 / lambda``, its top eigenvalue
+``lambda, lam``    that top eigenvalue; ``lambda_0`` at the start of a run
+sharpness          the top eigenvalue of the Hessian of the loss, never the kernel's
+``c``              ``eta lambda_0``, the learning rate that phase diagrams are drawn in
+``theta``          parameters of networks, ``(..., P)``; leading axes are an ensemble
+=================  ==========================================================================
+
+Networks use the NTK parametrisation unless named. ``rng`` is a numpy Generator, an integer
+seed or None; NaN means not measured.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from catapult_sim import claims, mlp, numeric, plots, symbolic
+    from catapult_sim.mlp.network import MLP
+    from catapult_sim.mlp.training import train
+    from catapult_sim.numeric.linear_net import LinearNet
+    from catapult_sim.numeric.measured import Measured
+    from catapult_sim.numeric.phases import Boundary, Phase, boundary, classify
+    from catapult_sim.numeric.requirements import InputError
+    from catapult_sim.numeric.trajectory import Outcome, Trajectory, iterate
 
 __version__ = "0.1.0"
+
+# Where each public name lives; imported on first use, so that NumPy users wait for neither
+# SymPy nor Matplotlib.
+_HOMES = {
+    "Boundary": "numeric.phases",
+    "InputError": "numeric.requirements",
+    "LinearNet": "numeric.linear_net",
+    "MLP": "mlp.network",
+    "Measured": "numeric.measured",
+    "Outcome": "numeric.trajectory",
+    "Phase": "numeric.phases",
+    "Trajectory": "numeric.trajectory",
+    "boundary": "numeric.phases",
+    "classify": "numeric.phases",
+    "iterate": "numeric.trajectory",
+    "train": "mlp.training",
+}
+_FLOORS = ("claims", "mlp", "numeric", "plots", "symbolic")
+
+__all__ = [
+    "MLP",
+    "Boundary",
+    "InputError",
+    "LinearNet",
+    "Measured",
+    "Outcome",
+    "Phase",
+    "Trajectory",
+    "boundary",
+    "claims",
+    "classify",
+    "iterate",
+    "mlp",
+    "numeric",
+    "plots",
+    "symbolic",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"catapult_sim.{_HOMES[name]}"), name)
+    if name in _FLOORS:
+        return importlib.import_module(f"catapult_sim.{name}")
+    raise AttributeError(f"module 'catapult_sim' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

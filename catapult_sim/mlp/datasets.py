@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -101,12 +102,12 @@ def load(path: str | Path) -> tuple[Array, Array]:
         raise InputError(f"{path}: {refusal}") from None
     except KeyError:
         raise InputError(f"{path} must hold the arrays X and y") from None
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise InputError(f"{path} must be a readable file of numbers: {error}") from None
 
 
 def _read_npz(path: Path) -> tuple[Array, Array]:
-    with np.load(path, allow_pickle=False) as stored:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         return stored["X"], stored["y"]
 
 

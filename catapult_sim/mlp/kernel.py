@@ -63,6 +63,7 @@ def _spread(gram: Array, outputs: int) -> Array:
     return gram.repeat(outputs, axis=-1).repeat(outputs, axis=-2)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def top_eigenvalue(network: MLP, theta: Array, X: npt.ArrayLike) -> Array:
-    """Return the largest eigenvalue of :func:`ntk`, exact, ``(...)``."""
+    """Return the largest eigenvalue of :func:`ntk`, exact, ``(...)``; NaN after a divergence."""
     return largest_eigenvalue(ntk(network, theta, X))

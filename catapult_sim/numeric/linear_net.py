@@ -153,6 +153,7 @@ class LinearNet:
         """Return the loss ``(1/2m) sum_a |f_a - y_a|^2``, shape ``(...)``."""
         return _mean_square(self.predict(state) - self.y)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def top_eigenvalue(self, state: Array) -> Array:
         """Return the largest eigenvalue of the neural tangent kernel, ``(...)``.
 

@@ -36,7 +36,7 @@ class Measured:
 def _with_error(value: float, error: float) -> str:
     if not (math.isfinite(value) and math.isfinite(error)) or error == 0:
         return f"{value:.6g}"
-    if error < 1e-4 * abs(value) or abs(value) < 1e-3 or abs(value) >= 1e6:
+    if error < 1e-4 * abs(value) or not 1e-3 <= max(abs(value), error) < 1e6:
         return f"{value:.6g} +- {error:.1g}"
     digits = max(0, -math.floor(math.log10(float(f"{error:.0e}"))))
     return f"{value:.{digits}f}({float(f'{error:.0e}') * 10**digits:.0f})"

@@ -1,0 +1,77 @@
+"""Training ensembles of networks."""
+
+import numpy as np
+import pytest
+
+from catapult_sim.mlp import kernel
+from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.training import train
+from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.phases import Phase, classify
+from catapult_sim.numeric.requirements import InputError
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(6, 4)), RNG.normal(size=(6, 1))
+
+
+def test_training_is_gradient_descent():
+    net = MLP([4, 8, 1], activation="tanh")
+    theta = net.init(rng=0)
+    run = train(net, theta, X, Y, learning_rate=0.2, steps=12)
+    for t in range(13):
+        assert run.values["loss"][t] == net.loss(theta, X, Y)
+        last, theta = theta, theta - 0.2 * net.gradient(theta, X, Y)
+    np.testing.assert_array_equal(run.state, last)
+
+
+def test_members_do_not_depend_on_their_company():
+    net = MLP([4, 8, 1], activation="relu")
+    theta = net.init(rng=0, ensemble=(3,))
+    rates = np.geomspace(0.05, 20, 7)[:, None]
+    together = train(net, theta, X, Y, learning_rate=rates, steps=40, tolerance=1e-4)
+    for i, s in np.ndindex(7, 3):
+        alone = train(net, theta[s], X, Y, learning_rate=rates[i, 0], steps=40, tolerance=1e-4)
+        np.testing.assert_array_equal(
+            alone.values["loss"], together.values["loss"][: len(alone.step), i, s]
+        )
+        np.testing.assert_array_equal(alone.state, together.state[i, s])
+        assert alone.outcome == together.outcome[i, s]
+
+
+def test_the_linear_network_catapults_exactly_as_the_closure():
+    net = MLP([4, 200, 1], activation="linear")
+    theta = net.init(rng=2)
+    rate = 3 / kernel.top_eigenvalue(net, theta, X)
+    run = train(net, theta, X, Y, learning_rate=rate, steps=80)
+    (U, _), (v, _) = net.split(theta)
+    closure = LinearNet(X / 2, Y, width=200)
+    np.testing.assert_allclose(
+        run.values["loss"], closure.train(rate, 80, weights=(U.T, v)).values["loss"], rtol=1e-9
+    )
+    assert classify(run, settled=0.5) == Phase.CATAPULT
+
+
+def test_observers_see_states_and_change_nothing():
+    net = MLP([4, 8, 1])
+    theta = net.init(rng=0)
+    observe = {"lam": lambda theta: kernel.top_eigenvalue(net, theta, X)}
+    seen = train(net, theta, X, Y, learning_rate=0.1, steps=10, observe=observe, every=5)
+    plain = train(net, theta, X, Y, learning_rate=0.1, steps=10)
+    np.testing.assert_array_equal(seen.state, plain.state)
+    assert seen.values["lam"][0] == kernel.top_eigenvalue(net, theta, X)
+    np.testing.assert_array_equal(np.isfinite(seen.values["lam"]), seen.step % 5 == 0)
+
+
+def test_the_caller_s_parameters_and_data_are_left_alone():
+    net = MLP([4, 8, 1])
+    theta = net.init(rng=0)
+    copies = theta.copy(), X.copy(), Y.copy()
+    train(net, theta, X, Y, learning_rate=0.1, steps=5)
+    for now, before in zip((theta, X, Y), copies, strict=True):
+        np.testing.assert_array_equal(now, before)
+
+
+def test_negative_steps_are_refused():
+    net = MLP([4, 8, 1])
+    with pytest.raises(InputError, match="steps must be an integer of at least 0; got -1"):
+        train(net, net.init(rng=0), X, Y, learning_rate=0.1, steps=-1)

@@ -1,0 +1,124 @@
+"""Classification and boundaries."""
+
+import numpy as np
+import pytest
+
+from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.phases import Phase, boundary, classify, divergence, rise
+from catapult_sim.numeric.requirements import InputError
+from catapult_sim.numeric.trajectory import iterate
+from tests.numeric.test_trajectory import scripted
+
+SCRIPTS = {
+    "monotone to zero": ([1, 0.5, 1e-4], Phase.LAZY),
+    "peaks at 10^4 times its start and comes back": ([1, 1e4, 1e-5], Phase.CATAPULT),
+    "only slow": ([1, 0.999, 0.998], Phase.UNDECIDED),
+    "rose and has not come back yet": ([1, 50, 40], Phase.UNDECIDED),
+    "straight to NaN": ([1, np.nan, np.nan], Phase.DIVERGENT),
+    "straight to infinity": ([1, np.inf, np.inf], Phase.DIVERGENT),
+    "starts at the minimum": ([0, 0, 0], Phase.LAZY),
+    "came down, then NaN": ([1, 1e-6, np.nan], Phase.DIVERGENT),
+}
+
+
+@pytest.mark.parametrize("story", SCRIPTS)
+def test_a_phase_is_what_the_losses_tell(story):
+    losses, phase = SCRIPTS[story]
+    advance, start = scripted([losses])
+    assert classify(iterate(advance, start, steps=2))[0] == phase
+
+
+def test_sides_of_the_boundaries_follow_the_phases():
+    advance, start = scripted([losses for losses, _ in SCRIPTS.values()])
+    run = iterate(advance, start, steps=2)
+    np.testing.assert_array_equal(rise(run), [-1, 1, -1, 1, 1, 1, -1, 1])
+    np.testing.assert_array_equal(divergence(run), [-1, -1, 0, 0, 1, 1, -1, 1])
+
+
+@pytest.mark.parametrize("width", [10.0**power for power in range(1, 9)])
+def test_the_catapult_is_seen_however_long_it_takes(width):
+    # It lasts ln(n) steps: a detector with a fixed window would miss the wide ones.
+    net = LinearNet([[1.0]], [0.0], width=width)
+    state = net.init(rng=3)
+    assert classify(net.train(2.5 / net.top_eigenvalue(state), 400, state=state)) == Phase.CATAPULT
+
+
+def step_at(edges):
+    return lambda c: np.where(c > np.asarray(edges), 1, -1)
+
+
+def test_a_boundary_is_bracketed_for_each_member():
+    edges = np.array([2.2, 3.7, 5.1])
+    found = boundary(step_at(edges), 1, 8, members=3, tolerance=1e-4)
+    assert ((found.lower <= edges) & (edges < found.upper)).all()
+    assert (found.upper / found.lower < 1 + 2e-4).all()
+    assert found.measured.n == 3
+    assert abs(found.measured.value - edges.mean()) < 1e-3
+    assert found.measured.error == pytest.approx(edges.std(ddof=1) / np.sqrt(3), rel=1e-2)
+
+
+def test_without_spread_the_error_is_half_a_bracket():
+    found = boundary(step_at(3.0), 1, 8, tolerance=1e-2)
+    assert found.measured.error == pytest.approx((found.upper[0] - found.lower[0]) / 2)
+
+
+def test_an_undecided_zone_is_the_bracket():
+    def side(c):
+        return np.where(c < 3, -1, np.where(c > 4, 1, 0))
+
+    found = boundary(side, 1, 10, tolerance=1e-4)
+    assert found.lower[0] == pytest.approx(3, rel=1e-3)
+    assert found.upper[0] == pytest.approx(4, rel=1e-3)
+    assert found.lower[0] < 3
+    assert found.upper[0] > 4
+    assert found.measured.error == pytest.approx(0.5, rel=1e-2)
+
+
+def test_re_entrant_windows_are_reported():
+    def side(c):
+        return np.where((c < 2) | ((c > 5) & (c < 6)), -1, 1)
+
+    found = boundary(side, 1, 8, grid=40)
+    assert found.lower[0] == pytest.approx(2, rel=2e-3)
+    assert found.windows
+    assert all(5 < value < 6 and member == 0 for member, value in found.windows)
+
+
+def test_a_boundary_beyond_the_search_is_a_lower_bound():
+    found = boundary(step_at([3.0, 99.0]), 1, 8, members=2)
+    assert found.measured.at_least
+    assert np.isinf(found.upper[1])
+    assert found.lower[1] == pytest.approx(8)
+    assert str(found.measured).startswith(">= ")
+
+
+def test_a_boundary_below_the_search_leaves_the_bracket_open_below():
+    found = boundary(step_at(0.5), 1, 8)
+    assert found.lower[0] == 0
+    assert found.upper[0] == 1
+
+
+def test_everything_undecided_says_so():
+    found = boundary(lambda c: np.zeros(c.shape), 1, 8)
+    assert (found.lower[0], found.upper[0]) == (0, np.inf)
+
+
+def test_refinement_costs_two_runs_per_member_and_third():
+    found = boundary(step_at(3.0), 1, 8, grid=16, tolerance=1e-3)
+    thirds = np.ceil(np.log(np.log(8) / 15 / np.log1p(1e-3)) / np.log(3))
+    assert found.evaluations == 16 + 2 * thirds
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"low": -1.0}, "low must be positive; got -1"),
+        ({"low": 9.0}, "low must be less than high; got low = 9, high = 8"),
+        ({"grid": 1}, "grid must be an integer of at least 2; got 1"),
+        ({"tolerance": 0.0}, "tolerance must be positive; got 0"),
+        ({"members": 0}, "members must be an integer of at least 1; got 0"),
+    ],
+)
+def test_a_wrong_search_is_refused(wrong, sentence):
+    with pytest.raises(InputError, match=sentence):
+        boundary(step_at(3.0), **{"low": 1.0, "high": 8.0} | wrong)

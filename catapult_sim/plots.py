@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 __all__ = ["PHASE_COLOURS", "phase_diagram", "plot_architectures", "plot_widths"]
 
 # Light to dark, so that the phases can be told apart in grey.
-PHASE_COLOURS = {"lazy": "#dfeaf5", "catapult": "#f3c98b", "divergent": "#b06a7c"}
+PHASE_COLOURS = {"lazy": "#dfeaf5", "catapult": "#eebb73", "divergent": "#b06a7c"}
 INK = {"lazy": "#35618f", "catapult": "#8a5208", "divergent": "#ffffff"}
 NAMES = INK | {"divergent": "#8a3f54"}  # on white
 MARKS = {"one sample": ("o", "#222222"), "linear network on data": ("s", "#1f5fa8")}
@@ -67,7 +67,8 @@ def plot_widths(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
     ax.set(yscale="log", xlim=(edges[0], edges[-1]), ylim=(30, 1e15))
     ax.set(xlabel=r"learning rate  $c=\eta\lambda_0$", ylabel="width  $n$")
     ax.set_xticks(range(1, 7))
-    ax.legend(loc="upper right", frameon=True, framealpha=0.9, fontsize=8, edgecolor="none")
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(loc="upper right", frameon=True, framealpha=0.9, fontsize=8, edgecolor="none")
     return ax
 
 

@@ -54,12 +54,12 @@ EFFORTS = {
             name="full",
             minutes=15.0,
             samples=64,
-            members=32,
+            members=24,
             starts=256,
             hidden={1: (256, 512, 1024, 2048), 2: (128, 256, 512)},
-            steps=300,
-            grid=20,
-            tolerance=2e-3,
+            steps=200,
+            grid=16,
+            tolerance=5e-3,
         ),
     )
 }

@@ -34,8 +34,11 @@ Array = npt.NDArray[Any]
 
 
 def relative_error(found: Array, explicit: Array) -> Measured:
-    """Largest difference over steps ``(T, ...)``, in units of the explicit values of that step."""
-    error = np.abs(found - explicit).reshape(len(found), -1).max(axis=1)
+    """Largest difference over steps ``(T, ...)``, in units of the explicit values of that step.
+
+    Infinite where a theory leaves the numbers that the explicit network has.
+    """
+    error = np.nan_to_num(np.abs(found - explicit), nan=np.inf).reshape(len(found), -1).max(axis=1)
     scale = np.abs(explicit).reshape(len(found), -1).max(axis=1)
     return Measured(float(np.max(error / scale)), 0.0, found.size)
 
@@ -48,8 +51,9 @@ def explicit_run(net: MLP, theta: Array, X: Array, y: Array, rate: float, steps:
     return np.stack(thetas)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def map_error(bench: Bench) -> Measured:
-    """Error of the derived map in f and lam, through the catapult of a network of width 500."""
+    """Compare the derived map with a network of width 500 through its catapult, in f and lam."""
     from catapult_sim.symbolic.linear_net import sample_map
 
     width, steps, X, y = 500, 60, np.ones((1, 1)), np.zeros((1, 1))
@@ -67,7 +71,7 @@ def map_error(bench: Bench) -> Measured:
 
 
 def closure_error(bench: Bench) -> Measured:
-    """Error of the closure in the functions, through the catapult of a network on data."""
+    """Compare the closure with a network on data through its catapult, in the functions."""
     width, steps = 500, 60
     net = on_data.linear_net(bench, width)
     explicit = on_data.draw_networks(bench, Architecture("linear", 1), width)

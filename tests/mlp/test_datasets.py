@@ -72,7 +72,7 @@ def test_broken_files_are_refused_in_one_sentence(tmp_path, name, content, sente
 
 
 def test_missing_files_and_arrays_are_refused(tmp_path):
-    with pytest.raises(InputError, match="absent.csv must be a readable file of numbers"):
+    with pytest.raises(InputError, match=r"absent\.csv must be a readable file of numbers"):
         datasets.load(tmp_path / "absent.csv")
     np.savez(tmp_path / "a.npz", x=np.ones(3))
     with pytest.raises(InputError, match="must hold the arrays X and y"):

@@ -36,8 +36,8 @@ def test_wrong_data_and_widths_are_refused(inputs, labels, width, sentence):
 def test_learning_rates_are_positive_and_finite(rate):
     with pytest.raises(InputError, match=r"learning_rate must be (positive|finite); got"):
         LinearNet(X, Y, width=5).train(rate, 3)
+    net = MLP([2, 3, 1])
     with pytest.raises(InputError, match=r"learning_rate must be (positive|finite); got"):
-        net = MLP([2, 3, 1])
         train(net, net.init(rng=0), X, Y, learning_rate=rate, steps=3)
 
 

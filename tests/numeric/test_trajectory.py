@@ -14,7 +14,7 @@ def scripted(losses):
 
     def advance(state):
         member, step = state.astype(int).T
-        return state + [0.0, 1.0], losses[member, np.minimum(step, losses.shape[1] - 1)]
+        return state + np.array([0.0, 1.0]), losses[member, np.minimum(step, losses.shape[1] - 1)]
 
     start = np.stack([np.arange(len(losses)), np.zeros(len(losses))], axis=-1)
     return advance, start

@@ -1,0 +1,69 @@
+"""Judging: gap against noise against tolerance."""
+
+import math
+
+import pytest
+
+from catapult_sim.claims.bench import Bench
+from catapult_sim.claims.verdict import Claim, Verdict, judge, judge_all, verdict
+from catapult_sim.numeric.measured import Measured
+
+CASES = [
+    # predicted, value, error, tolerance, relation, expected: on either side of each edge
+    (4.0, 4.05, 0.02, 0.1, "=", Verdict.CONFIRMED),
+    (4.0, 3.95, 0.02, 0.1, "=", Verdict.CONFIRMED),
+    (4.0, 4.07, 0.02, 0.1, "=", Verdict.INCONCLUSIVE),
+    (4.0, 4.13, 0.02, 0.1, "=", Verdict.INCONCLUSIVE),
+    (4.0, 4.15, 0.02, 0.1, "=", Verdict.REFUTED),
+    (4.0, 3.85, 0.02, 0.1, "=", Verdict.REFUTED),
+    (2.0, 1.0, 0.3, 0.0, "<=", Verdict.CONFIRMED),
+    (2.0, 1.9, 0.3, 0.0, "<=", Verdict.INCONCLUSIVE),
+    (2.0, 2.1, 0.04, 0.0, "<=", Verdict.REFUTED),
+    (0.0, 0.0, 0.0, 0.0, "=", Verdict.CONFIRMED),
+    (4.0, math.nan, 0.1, 1.0, "=", Verdict.INCONCLUSIVE),
+    (4.0, 4.0, math.nan, 1.0, "=", Verdict.INCONCLUSIVE),
+    (4.0, math.inf, 0.0, 1.0, "=", Verdict.REFUTED),
+]
+
+
+@pytest.mark.parametrize(
+    ("predicted", "value", "error", "tolerance", "relation", "expected"), CASES
+)
+def test_verdicts_weigh_gap_and_noise(predicted, value, error, tolerance, relation, expected):
+    assert verdict(predicted, Measured(value, error, 5), tolerance, relation) is expected
+
+
+def test_a_lower_bound_refutes_what_lies_below_it_and_confirms_nothing():
+    bound = Measured(30.0, 0.5, 4, at_least=True)
+    assert verdict(12.0, bound, 3.0) is Verdict.REFUTED
+    assert verdict(30.0, bound, 3.0) is Verdict.INCONCLUSIVE
+    assert verdict(99.0, bound, 3.0) is Verdict.INCONCLUSIVE
+
+
+def claim(number, cost=1.0):
+    return Claim(
+        f"test.{number}",
+        "",
+        "",
+        lambda bench: 0.0,
+        lambda bench: Measured(float(bench.rng(str(number)).normal()), 0.0, 1),
+        0.5,
+        cost=cost,
+    )
+
+
+def test_claims_come_back_in_their_order_and_are_all_reported():
+    claims, bench, seen = [claim(i, cost=i % 3) for i in range(9)], Bench(0), []
+    judged = judge_all(claims, bench, seen.append)
+    assert [one.claim for one in judged] == claims
+    assert {one.claim.id for one in seen} == {one.id for one in claims}
+    assert judged[4].measured == judge(claims[4], bench).measured
+
+
+def test_an_error_in_a_claim_is_raised():
+    def fails(bench):
+        raise ZeroDivisionError
+
+    broken = Claim("test.broken", "", "", lambda bench: 0.0, fails, 0.1)
+    with pytest.raises(ZeroDivisionError):
+        judge_all([claim(1), broken, claim(2)], Bench(0), lambda judged: None)

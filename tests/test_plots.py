@@ -1,0 +1,67 @@
+"""Pictures: what they draw, and what they leave alone."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from catapult_sim import plots
+
+ROWS = [
+    {"model": "one sample", "boundary": "rise", "width": 100, "brackets": [[2.0, 2.01]]},
+    {"model": "one sample", "boundary": "end", "width": 100, "brackets": [[3.99, 4.01]]},
+    {
+        "model": "tanh, 1 hidden layer",
+        "boundary": "rise",
+        "width": 64,
+        "brackets": [[2.2, 2.3], [2.4, 2.5]],
+    },
+    {
+        "model": "tanh, 1 hidden layer",
+        "boundary": "end",
+        "width": 64,
+        "brackets": [[4.2, 4.3], [40.0, None]],
+    },
+    {"model": "relu, 1 hidden layer", "boundary": "end", "width": 32, "brackets": [[30.0, None]]},
+]
+
+
+@pytest.mark.parametrize("plot", [plots.plot_widths, plots.plot_architectures])
+def test_axes_level_functions_draw_on_the_given_axes(plot):
+    ax = Figure().subplots()
+    before = dict(mpl.rcParams)
+    assert plot(ROWS, ax=ax) is ax
+    assert dict(mpl.rcParams) == before
+    assert ax.get_xlabel()
+
+
+def test_three_regions_are_labelled_and_theory_is_a_line():
+    ax = plots.plot_widths(ROWS, ax=Figure().subplots())
+    assert [text.get_text() for text in ax.texts] == ["lazy", "catapult", "divergent"]
+    dashed = [line.get_xdata()[0] for line in ax.lines if line.get_linestyle() == "--"]
+    assert dashed == [2, 4]
+
+
+def test_architectures_keep_their_order_and_name_their_width():
+    ax = plots.plot_architectures(ROWS, ax=Figure().subplots())
+    labels = [label.get_text().replace("\n", " ") for label in ax.get_yticklabels()]
+    assert labels == ["tanh, 1 hidden layer, width 64", "relu, 1 hidden layer, width 32"]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]
+
+
+def test_nothing_is_called_divergent_where_no_divergence_was_met():
+    ax = plots.plot_architectures(ROWS, ax=Figure().subplots())
+    colours = {mpl.colors.to_hex(patch.get_facecolor()) for patch in ax.patches}
+    assert plots.PHASE_COLOURS["divergent"] not in colours
+
+
+def test_phase_colours_can_be_told_apart_in_grey():
+    grey = [
+        np.dot(mpl.colors.to_rgb(c), [0.299, 0.587, 0.114]) for c in plots.PHASE_COLOURS.values()
+    ]
+    assert min(-np.diff(grey)) > 0.1
+
+
+def test_the_diagram_draws_whatever_there_is():
+    for rows in (ROWS, ROWS[:1], ROWS[2:]):
+        assert len(plots.phase_diagram(rows).axes) == 2

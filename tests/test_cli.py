@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -81,7 +82,7 @@ def test_a_wrong_call_gets_one_sentence_and_leaves_nothing(tmp_path, arguments, 
     printed = capsys.readouterr()
     assert printed.out == ""
     assert len(printed.err.splitlines()) == 1
-    assert __import__("re").search(sentence, printed.err)
+    assert re.search(sentence, printed.err)
     assert not out.exists()
 
 
@@ -102,7 +103,7 @@ def test_argparse_refuses_with_status_2(arguments, capsys):
 
 def test_the_module_runs_as_the_command_under_closed_standard_input(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "catapult_sim", *QUICK, "--out", str(tmp_path)],
+        [sys.executable, "-W", "error::RuntimeWarning", "-m", "catapult_sim", *QUICK, "--out", str(tmp_path)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

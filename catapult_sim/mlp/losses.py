@@ -27,9 +27,9 @@ def squared_error(outputs: Array, targets: Array) -> tuple[Array, Array]:
 
     Examples
     --------
-    >>> squared_error(np.array([[1.0], [3.0]]), np.array([[0.0], [1.0]]))
-    (np.float64(1.25), array([[0.5],
-           [1. ]]))
+    >>> loss, gradient = squared_error(np.array([[1.0], [3.0]]), np.array([[0.0], [1.0]]))
+    >>> print(loss, gradient.ravel())
+    1.25 [0.5 1. ]
     """
     samples = outputs.shape[-2]
     residual = outputs - targets

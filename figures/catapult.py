@@ -1,0 +1,108 @@
+"""The catapult, in a linear network of a million hidden units on 64 handwritten digits.
+
+(a) Below c = eta lambda_0 = 2 the loss falls (lazy). Between 2 and 4 it first explodes, and then
+comes down (catapult). Above 4 it never returns (divergent). (b) While the loss is large the
+curvature eta lambda collapses to below 2 (dotted), where training is stable. (c) Where the
+curvature ends, against where it began, for eight seeds: in the lazy phase it does not move
+(solid), just above 2 it ends as far below 2 as it began above (dashed), and further up it depends
+on the start. Loss (1/2m) sum |f - y|^2, kernel (1/m) J J^T, NTK parametrisation, full-batch
+gradient descent in the exact closure.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import catapult_sim as cs
+from catapult_sim.mlp import datasets
+from catapult_sim.plots import PHASE_COLOURS
+
+COLOURS = {"lazy": "#35618f", "catapult": "#d98e1f", "divergent": "#9c4a60"}
+SHOWN = {
+    1.0: "lazy",
+    1.7: "lazy",
+    2.3: "catapult",
+    3.0: "catapult",
+    3.7: "catapult",
+    4.1: "divergent",
+}
+
+
+def main() -> None:
+    """Draw the figure next to this file."""
+    X, y = datasets.subset(*datasets.digits(), 64, rng=0)
+    net = cs.LinearNet(X / np.sqrt(X.shape[1]), y, width=10**6)
+    figure = Figure(figsize=(10.5, 3.3), layout="constrained")
+    draw_runs(net, *figure.subplots(1, 3)[:2])
+    draw_ends(net, figure.axes[2])
+    for letter, ax in zip("abc", figure.axes, strict=True):
+        ax.set_title(f"({letter})", loc="left", fontsize=10)
+    for suffix in (".png", ".svg"):
+        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+
+
+def draw_runs(net, losses, curvatures):
+    """Draw loss and curvature of one seed against the step."""
+    state = net.init(rng=1)
+    unit = 1 / net.top_eigenvalue(state)
+    c = np.array(list(SHOWN))
+    run = net.train(c * unit, 60, state=state)
+    for i, phase in enumerate(SHOWN.values()):
+        loss = run.values["loss"][:, i]
+        visible = loss < 1e9 * loss[0]
+        style = {"color": COLOURS[phase], "lw": 1.6}
+        losses.plot(run.step[visible], loss[visible], **style)
+        curvature = c[i] * unit * run.values["top_eigenvalue"][:, i]
+        curvatures.plot(run.step[visible], curvature[visible], **style)
+        curvatures.annotate(
+            f"{c[i]:g}",
+            (0, c[i]),
+            (-3, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=7,
+        )
+    losses.set(yscale="log", xlabel="step", ylabel="loss", ylim=(1e-3, 1e7))
+    curvatures.axhline(2, color="black", ls=":", lw=1)
+    curvatures.set(xlabel="step", ylabel=r"curvature  $\eta\lambda_t$", ylim=(0, 6), xlim=(-6, 60))
+    for phase, height in (("lazy", 0.10), ("catapult", 0.62), ("divergent", 0.9)):
+        losses.text(
+            0.97,
+            height,
+            phase,
+            color=COLOURS[phase],
+            transform=losses.transAxes,
+            ha="right",
+            fontweight="bold",
+        )
+
+
+def draw_ends(net, ax):
+    """Draw the final curvature of eight seeds against the learning rate."""
+    state = net.init(rng=2, ensemble=(8,))
+    unit = 1 / net.top_eigenvalue(state)
+    c = np.linspace(0.5, 4.4, 79)[:, None]
+    run = net.train(c * unit, 300, state=state, observe={}, tolerance=1e-6)
+    ended = cs.classify(run, settled=0.1)
+    final = c * unit * net.top_eigenvalue(run.state)
+    for name in ("LAZY", "CATAPULT"):
+        mask = ended == cs.Phase[name]
+        rates = np.broadcast_to(c, final.shape)[mask]
+        ax.plot(rates, final[mask], ".", ms=3, color=COLOURS[name.lower()], alpha=0.7)
+    for phase, left, right in (("lazy", 0.5, 2), ("catapult", 2, 4), ("divergent", 4, 4.5)):
+        ax.axvspan(left, right, color=PHASE_COLOURS[phase], lw=0, alpha=0.5)
+    ax.plot([0.5, 2], [0.5, 2], color="black", lw=1)
+    ax.plot([2, 2.5], [2, 1.5], color="black", lw=1, ls="--")
+    ax.axhline(2, color="black", ls=":", lw=1)
+    ax.set(
+        xlabel=r"$c=\eta\lambda_0$",
+        ylabel=r"final curvature  $\eta\lambda_\infty$",
+        xlim=(0.5, 4.5),
+        ylim=(0, 2.4),
+    )
+
+
+if __name__ == "__main__":
+    main()

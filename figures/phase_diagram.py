@@ -1,0 +1,27 @@
+"""The phase diagram that ``catapult-sim verify`` draws, from a stored run of full effort.
+
+Left: where the loss of the linear network first rises, and where convergence ends, against the
+width; theory's regions, measured points, bars of one standard deviation over seeds. Right: the
+phases of trained networks; a dot is one seed, an arrow one that had not diverged where the
+search found no more runs that converge. c = eta lambda_0, lambda_0 the top eigenvalue of the
+kernel (1/m) J J^T at the start of each seed.
+"""
+
+import json
+from pathlib import Path
+
+from catapult_sim.plots import phase_diagram
+
+HERE = Path(__file__)
+
+
+def main() -> None:
+    """Draw the figure next to this file."""
+    rows = json.loads(HERE.with_suffix(".json").read_text())["boundaries"]
+    figure = phase_diagram(rows)
+    for suffix in (".png", ".svg"):
+        figure.savefig(HERE.with_suffix(suffix), dpi=160)
+
+
+if __name__ == "__main__":
+    main()

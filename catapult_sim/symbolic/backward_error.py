@@ -23,12 +23,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import sympy as sp
 
 from catapult_sim.symbolic import series
-from catapult_sim.symbolic.modified_equation import ModifiedEquation, modified_equation
+from catapult_sim.symbolic.modified_equation import (
+    ModifiedEquation,
+    check_method,
+    modified_equation,
+)
+from catapult_sim.symbolic.potentials import curl_of, potential_of
 from catapult_sim.symbolic.trees import Differential, Tree, elementary_differentials
 
 __all__ = [
@@ -41,6 +45,8 @@ __all__ = [
 ]
 
 Components = tuple[sp.Expr, ...]
+
+SAMPLINGS = ("full", "shuffled", "reversed_pair", "replacement")
 
 
 class NotAGradient(ValueError):
@@ -124,9 +130,9 @@ class ModifiedField:
         """
         losses = list(self.losses)
         for order in range(len(losses), len(self.terms)):
-            if curl := _curl(self.terms[order], self.state):
+            if curl := curl_of(self.terms[order], self.state):
                 raise NotAGradient(order, curl)
-            losses.append(_potential(self.terms[order], self.state))
+            losses.append(potential_of(self.terms[order], self.state))
         return sp.Add(*(self.step_size**k * loss for k, loss in enumerate(losses)))
 
 
@@ -195,22 +201,16 @@ def modified_field(
     ((-x,), (-x,))
     """
     losses, state = _checked(losses, state)
-    if sampling == "reversed_pair" and momentum == 0 and not nesterov:
-        b = series.field_coefficients(series.reversed_pair)
-        numbered = series.numbered_series(b, order, len(losses))
-    else:
-        equation = modified_equation(
-            order, sampling=sampling, batches=len(losses), momentum=momentum, nesterov=nesterov
-        )
-        numbered = series.numbered(equation.coefficients, len(losses))
+    check_method(order, sampling, SAMPLINGS, momentum, nesterov)
+    coefficients = _coefficients(order, sampling, len(losses), momentum, nesterov)
     every_loss = [sp.Add(*losses) / len(losses), *losses]
     fields = [[-loss.diff(w) for w in state] for loss in every_loss]
     differential = elementary_differentials(fields, state)
     terms = tuple(
-        _combination(_of_order(numbered, vertices), differential, len(state))
+        _combination(_of_order(coefficients, vertices), differential, len(state))
         for vertices in range(1, order + 2)
     )
-    known = (_leaf_loss(numbered, every_loss), _chain_loss(numbered, fields))
+    known = (_leaf_loss(coefficients, every_loss), _chain_loss(coefficients, fields))
     return ModifiedField(terms, state, sp.sympify(step_size), known[: order + 1])
 
 
@@ -260,6 +260,19 @@ def _checked(
     return tuple(map(sp.sympify, losses)), tuple(state)
 
 
+def _coefficients(
+    order: int, sampling: str, batches: int, momentum: sp.Expr, nesterov: bool
+) -> Mapping[Tree, sp.Expr]:
+    """Coefficients of trees whose vertices carry batches 1, ..., m, or 0 for their mean."""
+    if sampling == "reversed_pair":
+        b = series.field_coefficients(series.reversed_pair)
+        return series.numbered_series(b, order, batches)
+    equation = modified_equation(
+        order, sampling=sampling, batches=batches, momentum=momentum, nesterov=nesterov
+    )
+    return series.numbered(equation.coefficients, batches)
+
+
 def _of_order(coefficients: Mapping[Tree, sp.Expr], vertices: int) -> Mapping[Tree, sp.Expr]:
     return {tree: number for tree, number in coefficients.items() if tree.order == vertices}
 
@@ -287,29 +300,3 @@ def _chain_loss(
 
 def _dot(one: Sequence[sp.Expr], other: Sequence[sp.Expr]) -> sp.Expr:
     return sp.Add(*(a * b for a, b in zip(one, other, strict=True)))
-
-
-def _curl(
-    term: Components, state: Sequence[sp.Symbol]
-) -> dict[tuple[sp.Symbol, sp.Symbol], sp.Expr]:
-    pairs = list(combinations(zip(term, state, strict=True), 2))
-    slopes = {(x, y): (f_x.diff(y), f_y.diff(x)) for (f_x, x), (f_y, y) in pairs}
-    return {pair: sp.expand(a - b) for pair, (a, b) in slopes.items() if not _agree(a, b)}
-
-
-def _agree(one: sp.Expr, other: sp.Expr) -> bool:
-    """Whether two expressions coincide, to 30 digits, at a point that nobody would choose."""
-    symbols = sorted(one.free_symbols | other.free_symbols, key=str)
-    point = [sp.sqrt(sp.prime(k + 2)).evalf(60) / 3 for k in range(len(symbols))]
-    a, b = sp.lambdify(symbols, [one, other], "sympy", cse=True)(*point)
-    return bool(abs(a - b).evalf() <= sp.Float("1e-30") * (abs(a) + abs(b)).evalf())
-
-
-def _potential(term: Components, state: Sequence[sp.Symbol]) -> sp.Expr:
-    """Integrate minus a field without curl, one weight after the other."""
-    loss = sp.Integer(0)
-    for component, w in zip(term, state, strict=True):
-        missing = sp.expand(-component - loss.diff(w))
-        polynomial = missing.is_polynomial(*state)
-        loss += sp.integrate(missing, w) if polynomial else sp.Integral(missing, w)
-    return loss

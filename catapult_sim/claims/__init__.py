@@ -1,0 +1,1 @@
+"""What the papers say, judged: one file per paper."""

@@ -1,0 +1,1 @@
+"""What real networks do: NumPy, many at once, without autodiff."""

@@ -1,0 +1,1 @@
+"""What the equations do: ensembles of any shape, in NumPy and SciPy."""

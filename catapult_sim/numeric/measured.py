@@ -1,0 +1,62 @@
+"""A number with its standard error."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Measured", "mean"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measured value, its standard error, and how many members it rests on.
+
+    ``at_least`` marks a lower bound: the search ended before the value was met.
+
+    Examples
+    --------
+    >>> print(Measured(3.9981, 0.0042, 8), Measured(2.0, 0.0, 1), Measured(30.0, 0.5, 4, True))
+    3.998(4) 2 >= 30.0(5)
+    """
+
+    value: float
+    error: float
+    n: int
+    at_least: bool = False
+
+    def __str__(self) -> str:
+        """Print the error in units of the last digit shown."""
+        return (">= " if self.at_least else "") + _with_error(self.value, self.error)
+
+
+def _with_error(value: float, error: float) -> str:
+    if not (math.isfinite(value) and math.isfinite(error)) or error == 0:
+        return f"{value:.6g}"
+    if error < 1e-4 * abs(value) or abs(value) < 1e-3 or abs(value) >= 1e6:
+        return f"{value:.6g} +- {error:.1g}"
+    digits = max(0, -math.floor(math.log10(float(f"{error:.0e}"))))
+    return f"{value:.{digits}f}({float(f'{error:.0e}') * 10**digits:.0f})"
+
+
+def mean(values: npt.ArrayLike, systematic: float = 0.0) -> Measured:
+    """Average members; the error joins their standard error and a systematic one.
+
+    Parameters
+    ----------
+    values : array_like, shape (S,)
+        One value per member, S >= 1.
+    systematic : float
+        An uncertainty shared by all members, such as a bracket's half width.
+
+    Examples
+    --------
+    >>> print(mean([1.0, 2.0, 3.0]))
+    2.0(6)
+    """
+    members = np.asarray(values, dtype=float).ravel()
+    spread = members.std(ddof=1) / math.sqrt(members.size) if members.size > 1 else 0.0
+    return Measured(float(members.mean()), math.hypot(spread, systematic), members.size)

@@ -1,0 +1,74 @@
+"""What the public doors require, each in one sentence that says what was given."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["InputError", "require_count", "require_positive", "require_samples", "require_width"]
+
+Array = npt.NDArray[Any]
+
+
+class InputError(ValueError):
+    """Input that a public function cannot accept; the message says what it requires."""
+
+
+def require_samples(X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
+    """Return X as ``(m, d)`` and y as ``(m, k)`` floats, or raise InputError.
+
+    One-dimensional labels ``(m,)`` become ``(m, 1)``.
+    """
+    inputs, labels = _finite("X", X), _finite("y", y)
+    if inputs.ndim != 2 or inputs.size == 0:
+        raise InputError(
+            f"X must have shape (m, d) with m, d >= 1 (samples, inputs); got shape {inputs.shape}"
+        )
+    if labels.ndim not in (1, 2) or labels.size == 0 or len(labels) != len(inputs):
+        raise InputError(
+            f"y must have shape ({len(inputs)},) or ({len(inputs)}, k), one row for each of the "
+            f"{len(inputs)} samples of X; got shape {labels.shape}"
+        )
+    return inputs, labels.reshape(len(labels), -1)
+
+
+def _finite(name: str, values: npt.ArrayLike) -> Array:
+    try:
+        array = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be an array of numbers; got {_shown(values)}") from None
+    if not np.isfinite(array).all():
+        where = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
+        raise InputError(f"{name} must be finite; got {array[where]} at index {where}")
+    return array
+
+
+def require_positive(name: str, values: npt.ArrayLike) -> Array:
+    """Return values as floats, all finite and above zero, or raise InputError."""
+    array = _finite(name, values)
+    if not (array > 0).all():
+        raise InputError(f"{name} must be positive; got {array[~(array > 0)].flat[0]:g}")
+    return array
+
+
+def require_count(name: str, value: Any, least: int = 0) -> int:
+    """Return value as an integer of at least ``least``, or raise InputError."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise InputError(f"{name} must be an integer of at least {least}; got {_shown(value)}")
+    return int(value)
+
+
+def require_width(value: Any) -> float:
+    """Return a width as a float: a positive integer or infinity, or raise InputError."""
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not value >= 1 or (math.isfinite(value) and value != int(value)):
+        raise InputError(f"width must be a positive integer or infinity; got {_shown(value)}")
+    return float(value)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

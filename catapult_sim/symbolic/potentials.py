@@ -1,4 +1,4 @@
-"""Is a field minus the gradient of a loss, and of which?"""
+"""Whether a field is minus the gradient of a loss, and of which."""
 
 from __future__ import annotations
 

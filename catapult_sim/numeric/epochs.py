@@ -77,7 +77,6 @@ def mean_epoch(
     >>> mean_epoch(pull, draws("shuffled", 2))(np.array([3.0]), 0.5)
     array([0.75])
     """
-
     every = np.arange(len(sequences))
 
     def epoch(weights: Array, step_size: float) -> Array:

@@ -124,7 +124,7 @@ def _excess(
     step_size: float,
     epoch_steps: int,
 ) -> Array:
-    """What an epoch does beyond gradient flow, per unit of time, ``(P,)``."""
+    """Measure what an epoch does beyond gradient flow, per unit of time, ``(P,)``."""
     duration = epoch_steps * step_size
     smooth = flow(lambda w: -gradients(w).mean(axis=-2), weights, [0.0, duration])[-1]
     return (epoch(weights, step_size) - smooth) / duration

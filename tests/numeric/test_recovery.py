@@ -44,18 +44,21 @@ def test_only_visiting_every_batch_once_penalises_the_variance(problem, sampling
     assert abs(found.variance.value - variance) < 1e-5
 
 
-def test_sampled_orders_recover_it_within_their_standard_error():
+def test_the_standard_error_is_the_scatter_of_repeated_experiments():
     problem, rng = PROBLEMS[1], np.random.default_rng(1)
     gradients = problem.gradients()
 
     def epoch(weights, step_size):
-        orders = rng.permuted(np.tile(np.arange(4), (200, 1)), axis=1)
+        orders = rng.permuted(np.tile(np.arange(4), (20, 1)), axis=1)
         return mean_epoch(gradients, orders)(weights, step_size)
 
-    found = recover(problem, epoch, 4, count=40)
-    for measured in (found.descent, found.variance):
-        assert 0 < measured.error < 0.1
-        assert abs(measured.value - 0.25) < 4 * measured.error
+    repeated = [recover(problem, epoch, 4) for _ in range(60)]
+    for found in zip(*((r.descent, r.variance) for r in repeated), strict=True):
+        values = np.array([measured.value for measured in found])
+        errors = np.array([measured.error for measured in found])
+        scatter = values.std(ddof=1)
+        assert abs(values.mean() - 0.25) < 4 * scatter / np.sqrt(len(values))
+        assert 0.6 < np.sqrt(np.mean(errors**2)) / scatter < 1.7
 
 
 @pytest.mark.parametrize(

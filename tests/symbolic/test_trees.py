@@ -67,11 +67,13 @@ def test_the_order_of_children_does_not_matter_but_their_fields_do():
     assert Tree((Tree(batch=1), Tree(batch=2))).symmetry == 1
 
 
-def test_painting_keeps_the_shape_and_reads_back():
-    tree = trees(4)[1]
-    painted = tree.painted((4, 3, 2, 1))
-    assert sorted(painted.batches) == [1, 2, 3, 4]
-    assert painted.painted((0, 0, 0, 0)) == tree
+@pytest.mark.parametrize("tree", [tree for n in range(1, 7) for tree in trees(n)], ids=str)
+def test_painting_keeps_the_shape_and_gives_each_vertex_its_field(tree):
+    painted = tree.painted(range(tree.order))
+    assert sorted(painted.batches) == list(range(tree.order))
+    assert painted.painted((0,) * tree.order) == tree
+    edges = {(child.batch, parent.batch) for child, parent in painted.edges()}
+    assert edges == set(enumerate(parents(tree), start=1))
 
 
 @pytest.mark.parametrize(

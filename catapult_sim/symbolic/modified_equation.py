@@ -123,10 +123,11 @@ def modified_equation(
     check_method(order, sampling, ("full", "shuffled", "replacement"), momentum, nesterov)
     if sampling != "full" and batches is None:
         raise ValueError(f"{sampling} sampling needs the number of batches; got none")
-    m, beta = sp.sympify(batches), sp.nsimplify(momentum, rational=True)
     if sampling == "full":
+        beta = sp.nsimplify(momentum, rational=True)
         b = series.field_coefficients(series.gradient_descent, beta, beta if nesterov else 0)
         return ModifiedEquation(series.plain_series(b, order), order)
+    m = sp.sympify(batches, strict=True)
     kick = series.shuffled if sampling == "shuffled" else series.replacement(m)
     averaged = series.averaged_series(series.field_coefficients(kick), order, m)
     return ModifiedEquation(averaged, order)
@@ -136,6 +137,8 @@ def check_method(
     order: int, sampling: str, known: Sequence[str], momentum: sp.Expr, nesterov: bool
 ) -> None:
     """Raise a ValueError unless the arguments describe a method of training."""
+    if isinstance(momentum, str):
+        raise ValueError(f"momentum must be a number or a symbol; got the text {momentum!r}")
     if not isinstance(order, int) or order < 0:
         raise ValueError(f"order must be a whole number from 0 on; got {order!r}")
     if sampling not in known:

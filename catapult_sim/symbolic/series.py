@@ -41,7 +41,7 @@ __all__ = [
 Coefficients = Callable[[Tree], sp.Expr]
 Partition = tuple[int, ...]
 
-_time = sp.Symbol("t")
+_time = sp.Dummy("t")  # momentum may be called t
 
 
 @cache

@@ -180,7 +180,7 @@ def elementary_differentials(
     @cache
     def partial(batch: int, directions: tuple[int, ...]) -> tuple[sp.Expr, ...]:
         if not directions:
-            return tuple(map(sp.sympify, fields[batch]))
+            return tuple(sp.sympify(component, strict=True) for component in fields[batch])
         *rest, last = directions
         return tuple(component.diff(state[last]) for component in partial(batch, tuple(rest)))
 

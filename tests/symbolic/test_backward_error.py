@@ -153,6 +153,17 @@ def test_shuffled_quadratics_have_a_modified_loss_beyond_first_order():
         assert sp.expand(sp.expand(found).coeff(eps, k) - known) == 0
 
 
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_the_linear_network_is_penalised_by_its_curvature(width):
+    # One sample with label z: the gradient's square is residual^2 times the kernel.
+    u, v = sp.symbols(f"u:{width}"), sp.symbols(f"v:{width}")
+    output = sum(a * b for a, b in zip(u, v, strict=True)) / sp.sqrt(width)
+    curvature = sum(w**2 for w in (*u, *v)) / width
+    loss = (output - z) ** 2 / 2
+    modified = modified_loss([loss], (*u, *v), eps)
+    assert sp.expand(modified - loss * (1 + eps * curvature / 2)) == 0
+
+
 @pytest.mark.parametrize("loss", [x**4 / 4 - x, sp.exp(x) - x, sp.log(sp.cosh(x))])
 def test_one_weight_has_a_modified_loss_to_every_order(loss):
     field = modified_field([loss, x**3], (x,), eps, order=3, sampling="shuffled")
@@ -188,6 +199,9 @@ def test_floating_momentum_gives_exact_coefficients():
         (x**2, [x], {}, "losses must be a sequence"),
         ([x**2], [], {}, "state must be a sequence of at least 1 symbol"),
         ([x**2], x, {}, "state must be a sequence"),
+        (["x**2"], [x], {}, r"must be SymPy expressions; got the text 'x\*\*2'"),
+        ([x**2], ["x"], {}, "must be SymPy expressions; got the text 'x'"),
+        ([x**2], [x], {"momentum": "0.9"}, "a number or a symbol; got the text '0.9'"),
         ([x**2], [x], {"sampling": "cyclic"}, "got 'cyclic'"),
         ([x**2], [x], {"sampling": "reversed_pair", "momentum": 0.9}, "momentum needs"),
         ([x**2], [x], {"sampling": "reversed_pair", "order": -1}, "whole number from 0"),

@@ -120,6 +120,7 @@ def numeric_field(modified: ModifiedField, step_size: float) -> Field:
 def _compiled(modified: ModifiedField) -> Callable[..., tuple[Array, ...]]:
     """Compile once for all step sizes; this takes longer than most flows."""
     import sympy as sp
+    from sympy.printing.numpy import NumPyPrinter
 
     total = modified.total()
     known = {*modified.state, modified.step_size}
@@ -127,12 +128,18 @@ def _compiled(modified: ModifiedField) -> Callable[..., tuple[Array, ...]]:
         names = ", ".join(sorted(map(str, unknown)))
         raise ValueError(f"a numeric field needs a value for every symbol; free are {names}")
 
-    # Sorting the shared subexpressions, SymPy's default, takes most of the time.
+    # SymPy would sort shared subexpressions first, which takes most of the time.
     def shared(expressions: Any) -> Any:
         return sp.cse(expressions, order="none", list=False)
 
+    # Python's compiler recurses once for each "+" and gives up at a thousand or so.
+    class FlatSums(NumPyPrinter):  # type: ignore[misc]
+        def _print_Add(self, expr: Any, **_: Any) -> str:
+            return f"builtins.sum(({', '.join(map(self._print, expr.args))}))"
+
+    printer = FlatSums({"fully_qualified_modules": False, "allow_unknown_functions": True})
     compiled: Callable[..., tuple[Array, ...]] = sp.lambdify(
-        (*modified.state, modified.step_size), total, "numpy", cse=shared
+        (*modified.state, modified.step_size), total, "numpy", printer=printer, cse=shared
     )
     return compiled
 

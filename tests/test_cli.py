@@ -103,7 +103,16 @@ def test_argparse_refuses_with_status_2(arguments, capsys):
 
 def test_the_module_runs_as_the_command_under_closed_standard_input(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-W", "error::RuntimeWarning", "-m", "catapult_sim", *QUICK, "--out", str(tmp_path)],
+        [
+            sys.executable,
+            "-W",
+            "error::RuntimeWarning",
+            "-m",
+            "catapult_sim",
+            *QUICK,
+            "--out",
+            str(tmp_path),
+        ],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

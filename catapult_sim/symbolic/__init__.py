@@ -4,10 +4,24 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
-from catapult_sim.symbolic import linear_net
+from catapult_sim.symbolic import (
+    backward_error,
+    implicit_regularizer,
+    linear_net,
+    parsing,
+    trees,
+)
 from catapult_sim.symbolic.update import Update
 
-__all__ = ["DERIVATIONS", "Update", "linear_net"]
+__all__ = [
+    "DERIVATIONS",
+    "Update",
+    "backward_error",
+    "implicit_regularizer",
+    "linear_net",
+    "parsing",
+    "trees",
+]
 
 DERIVATIONS: Mapping[str, Callable[..., Update]] = MappingProxyType(
     {

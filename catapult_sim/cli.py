@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tabulate import tabulate
+
 from catapult_sim import __version__
 from catapult_sim.numeric.requirements import InputError
 
@@ -63,7 +65,49 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--out", type=Path, default=Path("verification"), metavar="DIR", help="where files go")
     add("--json", action="store_true", help="print report.json instead of the table")
+    derive = commands.add_parser(
+        "derive",
+        help="print an equation",
+        description="Derive an equation and print it. Names: catapult-sim derive --list.",
+    )
+    derive.set_defaults(run=_derive)
+    add = derive.add_argument
+    add("name", nargs="?", help="what to derive")
+    add("--list", action="store_true", help="list what can be derived, and by which options")
+    add("--format", default="text", help="text (default), latex, mathml, python or javascript")
+    for size, meaning in SIZES.items():
+        add(f"--{size}", type=int, metavar="N", help=meaning)
+    add("--order", type=int, metavar="P", help="highest power of the step size")
+    add("--sampling", help="full, shuffled, reversed_pair or replacement")
+    add("--batches", metavar="M", help="number of minibatches, a number or a name")
+    add("--momentum", metavar="BETA", help="heavy ball, a number or a name")
+    add("--nesterov", action="store_const", const=True, help="the gradient is taken ahead")
+    add("--loss", action="append", metavar="TEXT", help="a minibatch's loss; give one or several")
     return parser
+
+
+SIZES = {
+    "samples": "number of samples",
+    "inputs": "number of inputs",
+    "outputs": "number of outputs",
+}
+
+
+def _derive(options: argparse.Namespace) -> int:
+    from catapult_sim import derive
+
+    if options.list:
+        print(tabulate(derive.listing(), tablefmt="plain"))
+        return 0
+    if options.name is None:
+        raise InputError("a name is required; catapult-sim derive --list has them; got none")
+    if options.format not in derive.FORMATS:
+        known = ", ".join(derive.FORMATS)
+        raise InputError(f"--format must be one of {known}; got {options.format!r}")
+    asked = (*SIZES, "order", "sampling", "batches", "momentum", "nesterov", "loss")
+    given = {name: getattr(options, name) for name in asked}
+    print(derive.derive(options.name, options.format, **given))
+    return 0
 
 
 def _verify(options: argparse.Namespace) -> int:

@@ -347,6 +347,20 @@ class Update:
             ]
         )
 
+    def text(self) -> str:
+        """Return the rule as plain text, the next step marked by a prime.
+
+        Examples
+        --------
+        >>> x, y, a = sp.symbols("x y a")
+        >>> print(Update("shift", (x,), (a,), (y**2,), "none", where={y: x - a}).text())
+        y = -a + x
+        x' = y**2
+        """
+        named = [f"{symbol} = {value}" for symbol, value in self.where.items()]
+        stepped = [f"{s}' = {value}" for s, value in zip(self.state, self.next, strict=True)]
+        return "\n".join(named + stepped)
+
     def latex(self) -> str:
         r"""Return the rule as LaTeX, one equation per line, steps as subscripts ``t``."""
         plain = {s: self.notation.get(s, sp.latex(s)) for s in self._symbols}

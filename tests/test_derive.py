@@ -1,0 +1,98 @@
+"""The command ``derive``: every name in every format, and its refusals."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+import sympy as sp
+
+from catapult_sim import cli, derive
+from catapult_sim.numeric.requirements import InputError
+
+SIZES = {"closure": {"inputs": 2, "outputs": 1}, "function-space": {"samples": 2}}
+u, v, x, y, eps = sp.symbols("u v x y eps")
+
+
+def read(text):
+    """Read printed Python back, in symbols without assumptions."""
+    return sp.sympify(text, locals={"u": u, "v": v, "x": x, "y": y, "eps": eps})
+
+
+@pytest.mark.parametrize("name", derive.derivations())
+@pytest.mark.parametrize("form", derive.FORMATS)
+def test_everything_can_be_had_in_every_format_that_it_has(name, form):
+    if name == "modified-equation" and form not in ("text", "latex"):
+        with pytest.raises(InputError, match="can be had as text or latex; got"):
+            derive.derive(name, form)
+    else:
+        assert derive.derive(name, form, **SIZES.get(name, {})).strip()
+
+
+def test_the_listing_has_a_summary_for_every_name():
+    assert [name for name, _, _ in derive.listing()] == list(derive.derivations())
+    assert all(summary and "`" not in summary for _, summary, _ in derive.listing())
+
+
+def test_the_modified_loss_of_shuffled_batches_is_the_paper_s_equation_1():
+    losses = [x**4, x**2 * y]
+    mean = sum(losses) / 2
+    squares = sum(sp.diff(loss, w) ** 2 for loss in losses for w in (x, y))
+    printed = derive.derive("modified-loss", "python", loss=["x**4", "x**2 * y"])
+    assert sp.expand(read(printed) - (mean + eps * squares / (4 * 2))) == 0
+
+
+def test_gradient_descent_on_a_quadratic_follows_the_logarithm():
+    # The rate of a quadratic mode is ln(1 - eps)/eps: -1 - eps/2 - eps^2/3 - ...
+    printed = derive.derive("modified-field", "text", loss=["x**2/2"], order=3).splitlines()
+    rates = [read(line.split(": ")[1]) / x for line in printed]
+    assert rates == [-1, -sp.Rational(1, 2), -sp.Rational(1, 3), -sp.Rational(1, 4)]
+
+
+def test_latex_of_the_modified_equation_goes_to_order_five():
+    lines = derive.derive("modified-equation", "latex", order=5).splitlines()
+    assert len(lines) == 6
+    assert lines[-1].startswith(r"+ \varepsilon^{5}")
+
+
+def test_printed_python_runs_as_it_stands():
+    source = derive.derive("closure", "python", inputs=2, outputs=1)
+    call = "closure([1, 0, 0, 1, 0.5, 0.2, 1], 0.1, 10, 1, 0, 0, 1, 0, 0)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{source}\nprint(len({call}))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "7\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "a name is required"),
+        (["catapul"], "the name must be one of balanced-map, .* got 'catapul'"),
+        (["sample-map", "--order", "2"], "sample-map takes no options; got --order"),
+        (["closure", "--order", "2"], "closure takes --inputs, --outputs; got --order"),
+        (["sample-map", "--format", "word"], "--format must be one of text, .* got 'word'"),
+        (["closure", "--format", "python"], "code requires blocks of explicit size"),
+        (["modified-loss", "--order", "2"], "at order 2 of the step size"),
+        (["modified-loss", "--loss", "open('f')"], 'a loss may hold names, .* got "open'),
+        (["modified-loss", "--loss", "2"], "a loss must name at least 1 weight; got 2"),
+        (["modified-loss", "--loss", "eps*x"], "a weight must not be called eps"),
+        (["modified-equation", "--sampling", "odd"], "sampling must be one of .* got 'odd'"),
+    ],
+)
+def test_a_wrong_call_gets_one_sentence_and_status_2(arguments, sentence, capsys):
+    assert cli.main(["derive", *arguments]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert len(printed.err.splitlines()) == 1
+    assert re.search(sentence, printed.err)
+
+
+def test_derive_prints(capsys):
+    assert cli.main(["derive", "sample-map", "--format", "latex"]) == 0
+    assert r"\lambda_{t+1} = " in capsys.readouterr().out
+    assert cli.main(["derive", "--list"]) == 0
+    assert "modified-loss" in capsys.readouterr().out

@@ -24,6 +24,7 @@ from catapult_sim.claims.verdict import Claim
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.measured import Measured, mean
+from catapult_sim.numeric.phases import Phase
 
 __all__ = ["CLAIMS"]
 
@@ -163,6 +164,32 @@ def boundary_claims() -> Iterator[Claim]:
     )
 
 
+def theorem_claims() -> Iterator[Claim]:
+    """State theorem 1 part by part, as far as no other claim does."""
+    theorem = partial(Claim, source=f"{PAPER}, theorem 1")
+    yield theorem(
+        "catapult.theorem.lazy.duration",
+        "one sample, c = 1.5: the steps to a loss of 1e-6 do not grow with the width (per decade)",
+        predict=constant(0.0),
+        measure=one_sample.lazy_duration,
+        tolerance=0.1,
+    )
+    phases = (
+        (1.5, Phase.LAZY),
+        (2.5, Phase.CATAPULT),
+        (3.9, Phase.CATAPULT),
+        (4.05, Phase.DIVERGENT),
+    )
+    for c, phase in phases:
+        yield theorem(
+            f"catapult.theorem.{phase.name.lower()}-{c:g}",
+            f"one sample, c = {c:g}: every run is {phase.name.lower()} (share)",
+            predict=constant(1.0),
+            measure=partial(one_sample.share, c=c, phase=phase),
+            tolerance=0.02,
+        )
+
+
 def width_claims() -> Iterator[Claim]:
     """State how the catapult of one sample scales with the width."""
     yield Claim(
@@ -203,6 +230,22 @@ def curvature_claims() -> Iterator[Claim]:
         one_sample.largest_final_curvature,
         tolerance=0.0,
         relation="<=",
+    )
+    yield Claim(
+        "catapult.invariant",
+        "one sample: (eta lambda)^2 - 4 s shrinks by (1 - s)^2 in every step (relative error)",
+        "derived here",
+        constant(0.0),
+        one_sample.invariant_error,
+        tolerance=1e-10,
+    )
+    yield Claim(
+        "catapult.final-curvature.wide",
+        "one sample, c = 2.5, n to infinity: eta lambda ends at 1.28",
+        "derived here",
+        constant(1.28),
+        partial(one_sample.final_curvature, c=2.5),
+        tolerance=0.01,
     )
     yield Claim(
         "catapult.threshold.peak",
@@ -300,6 +343,7 @@ def network_claims(architecture: Architecture) -> Iterator[Claim]:
 CLAIMS = (
     *exact_claims(),
     *boundary_claims(),
+    *theorem_claims(),
     *width_claims(),
     *curvature_claims(),
     *data_claims(),

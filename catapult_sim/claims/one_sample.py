@@ -22,18 +22,23 @@ from catapult_sim.numeric.trajectory import Trajectory, iterate, peak
 __all__ = [
     "WIDTHS",
     "end_boundary",
+    "final_curvature",
+    "invariant_error",
     "largest_final_curvature",
+    "lazy_duration",
     "lazy_movement",
     "near_threshold",
     "paired",
     "peak_growth",
     "predicted_rise",
     "rise_boundary",
+    "share",
     "time_to_peak",
 ]
 
 Array = npt.NDArray[Any]
 
+DELTA = 1e-6  # the loss that theorem 1 of Lewkowycz et al. asks training to reach
 WIDTHS = tuple(10**power for power in (2, 4, 6, 8, 10, 12))
 
 
@@ -120,6 +125,40 @@ def largest_final_curvature(bench: Bench) -> Measured:
     run = run_map(bench, c, 3000)
     scaled = (c * run.state[..., 1] / starts(bench)[..., 1])[classify(run) == Phase.CATAPULT]
     return Measured(float(scaled.max()), 0.0, scaled.size)
+
+
+def lazy_duration(bench: Bench) -> Measured:
+    """Count by how many steps per decade of width lazy training, c = 1.5, takes longer."""
+    losses = run_map(bench, 1.5, 100).values["loss"]
+    return _slope(np.argmax(losses < DELTA, axis=0).astype(float))
+
+
+def share(bench: Bench, c: float, phase: Phase) -> Measured:
+    """Measure which share of the runs at c is in a phase, with its binomial error."""
+    hits = classify(run_map(bench, c, 3000)) == phase
+    # One more of each outcome: no share is certain to a finite number of runs.
+    rate = (hits.sum() + 1) / (hits.size + 2)
+    return Measured(float(hits.mean()), math.sqrt(rate * (1 - rate) / hits.size), hits.size)
+
+
+def final_curvature(bench: Bench, c: float) -> Measured:
+    """Average the final ``eta lambda`` over the starts of the widest networks."""
+    run, lam = run_map(bench, c, 3000), starts(bench)[-1, :, 1]
+    return mean(c * run.state[-1, :, 1] / lam)
+
+
+def invariant_error(bench: Bench) -> Measured:
+    """Compare ``(eta lam)^2 - 4 s`` at the end with the law's product over the run, at c = 2.5."""
+    c, start = 2.5, starts(bench)
+    run = run_map(bench, c, 300)
+    scale = (c / start[..., 1]) ** 2 / np.array(WIDTHS)[:, None]
+    s = 2 * scale * run.values["loss"]
+    begun = c**2 - 4 * s[0]
+    # The product leaves out the last loss, whose step was not taken.
+    last = np.arange(len(s))[:, None, None] >= run.stopped
+    predicted = begun * np.prod(np.where(last, 1, (1 - s) ** 2), axis=0)
+    ended = (c * run.state[..., 1] / start[..., 1]) ** 2 - 4 * scale * run.state[..., 0] ** 2
+    return Measured(float(np.max(np.abs(ended / predicted - 1))), 0.0, ended.size)
 
 
 def near_threshold(bench: Bench, above: float) -> tuple[Measured, Measured]:

@@ -174,17 +174,17 @@ def theorem_claims() -> Iterator[Claim]:
         measure=one_sample.lazy_duration,
         tolerance=0.1,
     )
-    phases = (
-        (1.5, Phase.LAZY),
-        (2.5, Phase.CATAPULT),
-        (3.9, Phase.CATAPULT),
-        (4.05, Phase.DIVERGENT),
-    )
-    for c, phase in phases:
+    for c, phase, share in (
+        (1.5, Phase.LAZY, 1),
+        (2.5, Phase.CATAPULT, 1),
+        (3.9, Phase.DIVERGENT, 0),
+        (4.05, Phase.DIVERGENT, 1),
+    ):
         yield theorem(
             f"catapult.theorem.{phase.name.lower()}-{c:g}",
-            f"one sample, c = {c:g}: every run is {phase.name.lower()} (share)",
-            predict=constant(1.0),
+            f"one sample, c = {c:g}: {'every' if share else 'no'} run is {phase.name.lower()} "
+            "(share)",
+            predict=constant(share),
             measure=partial(one_sample.share, c=c, phase=phase),
             tolerance=0.02,
         )

@@ -37,7 +37,7 @@ def convergence_order(step_sizes: npt.ArrayLike, errors: npt.ArrayLike) -> Measu
             "an order needs at least 4 positive step sizes, each with a positive error"
         )
     design = np.stack([np.log(h), np.ones_like(h), h], axis=1)
-    fit, *_ = np.linalg.lstsq(design, np.log(e))
+    fit, *_ = np.linalg.lstsq(design, np.log(e), rcond=None)
     scatter = np.sum((np.log(e) - design @ fit) ** 2) / (h.size - 3)
     spread = np.sqrt(scatter * np.linalg.inv(design.T @ design)[0, 0])
     return Measured(float(fit[0]), float(spread), h.size)

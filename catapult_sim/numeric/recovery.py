@@ -133,8 +133,8 @@ def _excess(
 def _extrapolated(penalties: Array, excesses: Array, rates: Array) -> Array:
     """Both coefficients at vanishing step size, ``(2,)``."""
     design = -penalties.reshape(-1, 2)
-    fits = [np.linalg.lstsq(design, excess.ravel())[0] for excess in excesses]
+    fits = [np.linalg.lstsq(design, excess.ravel(), rcond=None)[0] for excess in excesses]
     per_rate = np.stack(fits) / rates[:, None]
     powers = np.vander(rates, min(3, len(rates)), increasing=True)
-    coefficients: Array = np.linalg.lstsq(powers, per_rate)[0][0]
+    coefficients: Array = np.linalg.lstsq(powers, per_rate, rcond=None)[0][0]
     return coefficients

@@ -64,7 +64,7 @@ def plot_widths(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
             ax.errorbar(means, widths, xerr=spreads, **options)
     for predicted in edges[1:-1]:
         ax.axvline(predicted, color="black", lw=1, ls="--")
-    ax.set(yscale="log", xlim=(edges[0], edges[-1]), ylim=(30, 1e15))
+    ax.set(yscale="log", xlim=(edges[0], edges[-1]), ylim=(30, 1e14))
     ax.set(xlabel=r"learning rate  $c=\eta\lambda_0$", ylabel="width  $n$")
     ax.set_xticks(range(1, 7))
     if ax.get_legend_handles_labels()[0]:

@@ -1,0 +1,142 @@
+"""One million cells of the phase map: this package against JAX and a tuned C loop.
+
+All classify the same 1000 x 1000 cells in at most 1000 steps, in double precision. They
+take turns within one process, and medians are printed as ratios: of seconds only
+the ratio means something. C and ours use one thread; JAX uses as many as it likes.
+
+Run with ``python benchmarks/phase_map.py``.
+"""
+
+import ctypes
+import importlib.util
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+
+from catapult_sim.numeric import phase_map as ours
+from catapult_sim.numeric.phases import Phase
+
+STEPS, SETTLED, ROUNDS = 1000, 1e-3, 9
+F0, LAM0 = (
+    array.copy()
+    for array in np.broadcast_arrays(
+        np.geomspace(1e-6, 1.0, 1000)[:, None], np.linspace(0.005, 5, 1000)
+    )
+)
+
+# Blocks of lanes whose inner loop the compiler vectorises. A lane whose cell has ended is
+# given the next one, so that the vectors stay full.
+C_SOURCE = r"""
+#include <math.h>
+enum { LANES = 64, BURST = 8 };
+
+void classify(long cells, const double *F0, const double *Lam0, long steps, double level,
+              signed char *phase)
+{
+    double D[LANES], Lam[LANES], low[LANES], start[LANES], peak[LANES];
+    long cell[LANES], age[LANES], next = 0, running = 0;
+    for (int i = 0; i < LANES; i++) {
+        cell[i] = -1; age[i] = 0; D[i] = 0; Lam[i] = 1; low[i] = -1; start[i] = peak[i] = 0;
+    }
+    do {
+        running = 0;
+        for (int i = 0; i < LANES; i++) {
+            double size = fabs(D[i]);
+            int left = !isfinite(D[i]), down = size <= low[i] && (Lam[i] < 2 || size == 0);
+            if (cell[i] >= 0 && (left || down || age[i] >= steps)) {
+                phase[cell[i]] = left ? 3 : !down ? 0 : peak[i] > start[i] ? 2 : 1;
+                cell[i] = -1; D[i] = 0; Lam[i] = 1;
+            }
+            if (cell[i] < 0 && next < cells) {
+                D[i] = F0[next]; Lam[i] = Lam0[next];
+                start[i] = peak[i] = fabs(D[i]); low[i] = level * start[i];
+                age[i] = 0; cell[i] = next++;
+            }
+            running += cell[i] >= 0;
+        }
+        for (int t = 0; t < BURST; t++)
+            for (int i = 0; i < LANES; i++) {
+                double d = D[i], l = Lam[i], size = fabs(d);
+                peak[i] = size > peak[i] ? size : peak[i];
+                D[i] = d * (d * d - l + 1);
+                Lam[i] = l + d * d * (l - 4);
+            }
+        for (int i = 0; i < LANES; i++) age[i] += BURST;
+    } while (running);
+}
+"""
+C_FLAGS = ["-O3", "-march=native", "-fno-trapping-math", "-fno-math-errno", "-shared", "-fPIC"]
+
+
+def with_numpy():
+    with patch.object(ours, "_voice", lambda work: ours._in_place()):
+        return ours.phase_map(F0, LAM0, steps=STEPS, settled=SETTLED).phase
+
+
+def with_numba():
+    with patch.object(ours, "_voice", lambda work: ours._compiled()):
+        return ours.phase_map(F0, LAM0, steps=STEPS, settled=SETTLED).phase
+
+
+def c_loop():
+    with tempfile.TemporaryDirectory() as folder:
+        source, library = Path(folder, "loop.c"), Path(folder, "loop.so")
+        source.write_text(C_SOURCE)
+        subprocess.run(["gcc", *C_FLAGS, source, "-o", library, "-lm"], check=True)
+        function = ctypes.CDLL(str(library)).classify
+    doubles = np.ctypeslib.ndpointer(float)
+    codes = np.ctypeslib.ndpointer(np.int8)
+    function.argtypes = [
+        ctypes.c_long,
+        doubles,
+        doubles,
+        ctypes.c_long,
+        ctypes.c_double,
+        codes,
+    ]
+    function.restype = None
+
+    def run():
+        phase = np.empty(F0.shape, np.int8)
+        function(F0.size, F0, LAM0, STEPS, np.sqrt(SETTLED), phase)
+        return phase
+
+    return run
+
+
+def jax_while_loop():
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    import jax.numpy as jnp
+
+    start = jnp.abs(F0)
+    low = np.sqrt(SETTLED) * start
+
+    def down(state):
+        D, Lam, _, _ = state
+        return (jnp.abs(D) <= low) & ((Lam < 2) | (D == 0))
+
+    def going(state):
+        return (jnp.isfinite(state[0]) & ~down(state)).any() & (state[3] < STEPS)
+
+    def step(state):
+        D, Lam, peak, t = state
+        D, Lam = D * (D * D - Lam + 1), Lam + D * (D * Lam - 4 * D)
+        return D, Lam, jnp.maximum(peak, jnp.abs(D)), t + 1
+
+    @jax.jit
+    def classify(F, Lam):
+        state = jax.lax.while_loop(going, step, (F, Lam, start, 0))
+        left = ~jnp.isfinite(state[0])
+        fell = jnp.where(state[2] > start, Phase.CATAPULT, Phase.LAZY)
+        return jnp.where(left, Phase.DIVERGENT, jnp.where(down(state), fell, Phase.UNDECIDED))
+
+    F, Lam = jnp.asarray(F0), jnp.asarray(LAM0)
+    return lambda: np.asarray(classify(F, Lam).block_until_ready())

@@ -19,6 +19,7 @@ from unittest.mock import patch
 
 import numpy as np
 
+from catapult_sim.numeric import lanes
 from catapult_sim.numeric import phase_map as ours
 from catapult_sim.numeric.phases import Phase
 
@@ -75,12 +76,12 @@ C_FLAGS = ["-O3", "-march=native", "-fno-trapping-math", "-fno-math-errno", "-sh
 
 
 def with_numpy():
-    with patch.object(ours, "_voice", lambda work: ours._in_place()):
+    with patch.object(ours, "_voice", lambda work: lanes.in_place()):
         return ours.phase_map(F0, LAM0, steps=STEPS, settled=SETTLED).phase
 
 
 def with_numba():
-    with patch.object(ours, "_voice", lambda work: ours._compiled()):
+    with patch.object(ours, "_voice", lambda work: lanes.compiled()):
         return ours.phase_map(F0, LAM0, steps=STEPS, settled=SETTLED).phase
 
 

@@ -7,8 +7,7 @@ this map iterated from every cell of a grid.
 
 The step is generated from :func:`catapult_sim.symbolic.linear_net.residual_map`: as
 NumPy operations in place or, for large maps where the extra ``fast`` is installed, as
-a compiled loop with the same bits. A block of lanes that stays in a core's cache takes
-a burst of steps; then lanes whose cells have settled or left are given new ones.
+a compiled loop with the same bits; see :mod:`catapult_sim.numeric.lanes`.
 
 The model is that of Lewkowycz et al. 2020, arXiv:2003.02218, section 2; with a label,
 of Kalra et al. 2023, arXiv:2311.02076.
@@ -16,44 +15,22 @@ of Kalra et al. 2023, arXiv:2311.02076.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
-from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.numeric import lanes
 from catapult_sim.numeric.phases import Phase
 from catapult_sim.numeric.requirements import InputError, require_count, require_positive
 
 __all__ = ["PhaseMap", "phase_map"]
 
 Array = npt.NDArray[Any]
-Burst = Callable[[int], None]
-Voice = Callable[[Array], Burst]
-
-# Neither changes a result.
-LANES = 8192
-BURST = 24
 
 # So many steps of single cells take NumPy longer than a compiler takes to start.
 WORTH_COMPILING = 10**9
-
-
-class Lane(IntEnum):
-    """The rows of a block of lanes."""
-
-    D = 0
-    LAM = 1
-    Y = 2
-    LOW = 3  # |D| at which the loss has come down
-    START = 4  # |D| at step 0
-    PEAK = 5  # largest |D| so far
-    ABOVE = 6  # how many |D| were larger than LOW
-    AGE = 7
-    CELL = 8
 
 
 @dataclass(frozen=True)
@@ -126,13 +103,15 @@ def phase_map(
     if not require_positive("settled", settled) < 1:
         raise InputError(f"settled must be less than 1; got {settled:g}")
     shape, count = cells[0].shape, cells[0].size
-    found = PhaseMap(
-        np.empty(count, np.int8), np.empty(count, np.int32), np.empty(count), np.empty(count)
-    )
+    phase, taken = np.empty(count, np.int8), np.empty(count, np.int32)
+    peak, Lam = np.empty(count), np.empty(count)
     # A divergent cell is data: it overflows, is labelled, and NumPy stays silent.
     with np.errstate(all="ignore"):
-        _run(partial(_fresh, cells, np.sqrt(settled)), found, steps, _voice(count * steps))
-    return PhaseMap(*(array.reshape(shape) for array in vars(found).values()))
+        _voice(count * steps)(cells, np.sqrt(settled), steps, (phase, taken, peak, Lam))
+        peak_loss = np.square(peak, out=peak)
+        peak_loss /= 2
+    peak_loss[phase == Phase.DIVERGENT] = Lam[phase == Phase.DIVERGENT] = np.inf
+    return PhaseMap(*(array.reshape(shape) for array in (phase, taken, peak_loss, Lam)))
 
 
 def _cells(*values: npt.ArrayLike) -> tuple[Array, ...]:
@@ -148,125 +127,11 @@ def _cells(*values: npt.ArrayLike) -> tuple[Array, ...]:
         raise InputError(f"F0, Lam0 and Y must broadcast; got shapes {shapes}") from None
 
 
-def _fresh(cells: tuple[Array, ...], level: float, first: int, last: int) -> Array:
-    """Return lanes for the cells ``first`` to ``last`` in C order."""
-    F0, Lam0, Y = (array.flat[first:last] for array in cells)
-    D, zero = F0 - Y, np.zeros_like(F0)
-    start = np.abs(D)
-    return np.stack([D, Lam0, Y, level * start, start, start, zero, zero, first + np.arange(D.size)])
-
-
-def _run(fresh: Callable[[int, int], Array], found: PhaseMap, steps: int, voice: Voice) -> None:
-    """Run all cells to their ends. Lanes are full until no cell waits."""
-    every = max(k for k in range(1, BURST + 1) if steps % k == 0)
-    lanes = fresh(0, LANES)
-    started, burst = lanes.shape[1], voice(lanes)
-    while lanes.size:
-        burst(every)
-        lanes[Lane.AGE] += every
-        ended = np.flatnonzero(_ended(lanes, steps))
-        _record(found, lanes[:, ended])
-        following = fresh(started, started + ended.size)
-        started += following.shape[1]
-        refilled, empty = np.split(ended, [following.shape[1]])
-        lanes[:, refilled] = following
-        if empty.size:
-            lanes = np.delete(lanes, empty, axis=1)
-            burst = voice(lanes)
-
-
-def _settled(lanes: Array) -> npt.NDArray[np.bool_]:
-    D, Lam = lanes[Lane.D], lanes[Lane.LAM]
-    return (np.abs(D) <= lanes[Lane.LOW]) & ((Lam < 2) | (D == 0))
-
-
-def _ended(lanes: Array, steps: int) -> npt.NDArray[np.bool_]:
-    return _settled(lanes) | ~np.isfinite(lanes[Lane.D]) | (lanes[Lane.AGE] >= steps)
-
-
-def _record(found: PhaseMap, lanes: Array) -> None:
-    """Write what became of the cells in these lanes."""
-    D, Lam, _, _, start, peak, above, age, cell = lanes
-    left, settled = ~np.isfinite(D), _settled(lanes)
-    peak = np.maximum(peak, np.abs(D))
-    down = np.where(peak > start, Phase.CATAPULT, Phase.LAZY)
-    where = cell.astype(np.intp)
-    found.phase[where] = np.where(left, Phase.DIVERGENT, np.where(settled, down, Phase.UNDECIDED))
-    found.steps[where] = np.where(left | settled, above, age)
-    found.peak_loss[where] = np.where(left, np.inf, peak**2 / 2)
-    found.curvature[where] = np.where(left, np.inf, Lam)
-
-
-def _voice(work: int) -> Voice:
+def _voice(work: int) -> lanes.Run:
     """Choose between voices that differ in speed and in nothing else."""
     if work < WORTH_COMPILING:
-        return _in_place()
+        return lanes.in_place()
     try:
-        return _compiled()
+        return lanes.compiled()
     except ImportError:
-        return _in_place()
-
-
-@cache
-def _in_place() -> Voice:
-    from catapult_sim.symbolic import kernels, linear_net
-
-    bind = kernels.in_place(linear_net.residual_map())
-
-    def voice(lanes: Array) -> Burst:
-        state, label = lanes[: Lane.Y], lanes[Lane.Y : Lane.LOW]
-        low, peak = lanes[Lane.LOW], lanes[Lane.PEAK]
-        following, size = np.empty_like(state), np.empty_like(low)
-        above, count = np.empty(low.shape, bool), np.empty(low.shape, np.uint8)
-
-        def program(now: Array, after: Array) -> list[Callable[[], Any]]:
-            return [
-                partial(np.abs, now[Lane.D], size),
-                partial(np.maximum, peak, size, peak),
-                partial(np.greater, size, low, above),
-                partial(np.add, count, above.view(np.uint8), count),
-                *bind(now, label, after),
-            ]
-
-        # Two programs, so that no step ends with a copy.
-        programs = program(state, following), program(following, state)
-
-        def burst(steps: int) -> None:
-            count[:] = 0
-            for step in range(steps):
-                for operation in programs[step % 2]:
-                    operation()
-            if steps % 2:
-                state[:] = following
-            lanes[Lane.ABOVE] += count
-
-        return burst
-
-    return voice
-
-
-@cache
-def _compiled() -> Voice:
-    import numba
-
-    from catapult_sim.symbolic import kernels, linear_net
-
-    following = kernels.scalar(linear_net.residual_map())
-    strip = 256
-
-    @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
-    def advance(D, Lam, Y, low, peak, above, steps):  # type: ignore[no-untyped-def]
-        for first in range(0, D.size, strip):
-            last = min(first + strip, D.size)
-            for _ in range(steps):
-                for i in range(first, last):
-                    size = abs(D[i])
-                    peak[i] = size if size > peak[i] else peak[i]
-                    above[i] += size > low[i]
-                    D[i], Lam[i] = following(D[i], Lam[i], Y[i])
-
-    def voice(lanes: Array) -> Burst:
-        D, Lam, Y, low, _, peak, above, *_ = lanes
-        return partial(advance, D, Lam, Y, low, peak, above)
-
-    return voice
+        return lanes.in_place()

@@ -1,0 +1,228 @@
+"""Run the cells of a phase map to their ends, in lanes that stay full.
+
+A block of lanes takes a burst of steps; then lanes whose cells have ended are given
+the next ones. So a processor works on full vectors in its cache until no cell waits,
+and never on a cell that has ended. There are two voices, NumPy in place and a loop
+compiled by numba; both are generated from the derived map and agree bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Run", "compiled", "in_place"]
+
+Array = npt.NDArray[Any]
+
+# run(cells, level, steps, found): F0, Lam0 and Y of one shape; the fraction of |D| that
+# counts as settled; flat arrays to fill with phase, steps, peak |D| and curvature.
+Run = Callable[[tuple[Array, ...], float, int, tuple[Array, ...]], None]
+
+# None of these changes a result.
+LANES = 8192
+COMPILED_LANES = 128
+CHUNK = 2**16
+BURST = 24
+
+
+class Lane(IntEnum):
+    """The rows of a block of lanes."""
+
+    D = 0
+    LAM = 1
+    Y = 2
+    LOW = 3  # |D| at which the loss has come down
+    START = 4  # |D| at step 0
+    PEAK = 5  # largest |D| so far
+    ABOVE = 6  # how many |D| were larger than LOW
+    AGE = 7
+    CELL = 8
+
+
+# Numbers are judged where these are compiled, arrays where they are not.
+
+
+def _settled(D: Any, Lam: Any, low: Any) -> Any:
+    """Tell where the loss is small and minima attract, or where it is zero."""
+    return (abs(D) <= low) & ((Lam < 2) | (D == 0))
+
+
+def _going(settled: Any, D: Any, age: Any, steps: int) -> Any:
+    return (settled == 0) & (abs(D) < np.inf) & (age < steps)
+
+
+def _phase(settled: Any, D: Any, start: Any, peak: Any) -> Any:
+    """Return the Phase code of what has ended: 0 undecided, 1 lazy, 2 catapult, 3 divergent."""
+    return settled * (1 + (peak > start)) + 3 * (1 - (abs(D) < np.inf))
+
+
+def _burst(steps: int) -> int:
+    """Return the length of a burst: a whole number of them makes up the steps."""
+    return max(k for k in range(1, BURST + 1) if steps % k == 0)
+
+
+def _rows(cells: tuple[Array, ...]) -> tuple[Any, ...]:
+    """Lay broadcast arrays in a row: slices of the result are cells in C order."""
+    return tuple(_row(array) for array in cells)
+
+
+def _row(array: Array) -> Any:
+    if array.flags.c_contiguous:
+        return array.reshape(-1)
+    if not any(array.strides):
+        return np.broadcast_to(array.flat[0], array.size)
+    # Slower, but what broadcasting repeats is never stored.
+    return array.flat
+
+
+def _fresh(rows: tuple[Any, ...], level: float, first: int, last: int) -> Array:
+    """Return lanes for the cells ``first`` to ``last``."""
+    F0, Lam0, Y = (row[first:last] for row in rows)
+    fresh = np.zeros((len(Lane), F0.size))
+    np.subtract(F0, Y, out=fresh[Lane.D])
+    fresh[Lane.LAM], fresh[Lane.Y] = Lam0, Y
+    fresh[Lane.START] = fresh[Lane.PEAK] = np.abs(fresh[Lane.D])
+    fresh[Lane.LOW] = level * fresh[Lane.START]
+    fresh[Lane.CELL] = np.arange(first, first + F0.size)
+    return fresh
+
+
+@cache
+def in_place() -> Run:
+    """Return the voice of NumPy alone."""
+    from catapult_sim.symbolic import kernels, linear_net
+
+    bind = kernels.in_place(linear_net.residual_map())
+
+    def run(cells: tuple[Array, ...], level: float, steps: int, found: tuple[Array, ...]) -> None:
+        rows, length = _rows(cells), _burst(steps)
+        lanes = _fresh(rows, level, 0, LANES)
+        started, burst = lanes.shape[1], _bound(bind, lanes)
+        while lanes.size:
+            burst(length)
+            lanes[Lane.AGE] += length
+            ended = np.flatnonzero(~_running(lanes, steps))
+            _record(found, np.take(lanes, ended, axis=1))
+            following = _fresh(rows, level, started, started + ended.size)
+            started += following.shape[1]
+            refilled, empty = np.split(ended, [following.shape[1]])
+            lanes[:, refilled] = following
+            if empty.size:
+                lanes = np.delete(lanes, empty, axis=1)
+                burst = _bound(bind, lanes)
+
+    return run
+
+
+def _bound(bind: Any, lanes: Array) -> Callable[[int], None]:
+    """Bind a burst of steps to a block of lanes."""
+    state, label = lanes[: Lane.Y], lanes[Lane.Y : Lane.LOW]
+    low, peak = lanes[Lane.LOW], lanes[Lane.PEAK]
+    following, size = np.empty_like(state), np.empty_like(low)
+    above, count = np.empty(low.shape, bool), np.empty(low.shape, np.uint8)
+
+    def step(now: Array, after: Array) -> list[Callable[[], Any]]:
+        return [
+            partial(np.abs, now[Lane.D], size),
+            partial(np.maximum, peak, size, peak),
+            partial(np.greater, size, low, above),
+            partial(np.add, count, above.view(np.uint8), count),
+            *bind(now, label, after),
+        ]
+
+    # There and back again, so that no step has to copy its result.
+    programs = step(state, following), step(following, state)
+
+    def burst(length: int) -> None:
+        count[:] = 0
+        for t in range(length):
+            for operation in programs[t % 2]:
+                operation()
+        if length % 2:
+            state[:] = following
+        lanes[Lane.ABOVE] += count
+
+    return burst
+
+
+def _running(lanes: Array, steps: int) -> npt.NDArray[np.bool_]:
+    D, Lam, low = lanes[Lane.D], lanes[Lane.LAM], lanes[Lane.LOW]
+    return _going(_settled(D, Lam, low), D, lanes[Lane.AGE], steps)
+
+
+def _record(found: tuple[Array, ...], lanes: Array) -> None:
+    """Write what became of the cells in these lanes."""
+    D, Lam, _, low, start, peak, above, age, cell = lanes
+    settled, where = _settled(D, Lam, low), cell.astype(np.intp)
+    phase = _phase(settled, D, start, peak)
+    values = phase, np.where(phase > 0, above, age), np.maximum(peak, np.abs(D)), Lam
+    for array, value in zip(found, values, strict=True):
+        array[where] = value
+
+
+@cache
+def compiled() -> Run:
+    """Return the voice of numba; ImportError where it is not installed."""
+    import numba
+
+    from catapult_sim.symbolic import kernels, linear_net
+
+    following = kernels.scalar(linear_net.residual_map())
+    settled, going, phase = (numba.njit(rule) for rule in (_settled, _going, _phase))
+
+    # Rows of one array: their distances are known, and the compiler makes vectors of them.
+    @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
+    def advance(lanes, length):  # type: ignore[no-untyped-def]
+        for _ in range(length):
+            for i in range(lanes.shape[1]):
+                D, peak = lanes[Lane.D, i], lanes[Lane.PEAK, i]
+                size = abs(D)
+                lanes[Lane.PEAK, i] = size if size > peak else peak
+                lanes[Lane.ABOVE, i] += 1.0 if size > lanes[Lane.LOW, i] else 0.0
+                after = following(D, lanes[Lane.LAM, i], lanes[Lane.Y, i])
+                lanes[Lane.D, i], lanes[Lane.LAM, i] = after
+
+    @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
+    def run_chunk(F0, Lam0, Y0, level, length, steps, phases, ages, peaks, curvatures):  # type: ignore[no-untyped-def]
+        lanes = np.zeros((9, COMPILED_LANES))
+        lanes[Lane.CELL] = -1
+        started, running = 0, 1
+        while running:
+            running = 0
+            for i in range(COMPILED_LANES):
+                D, Lam, Y, low, start, peak, above, age, cell = lanes[:, i]
+                down = settled(D, Lam, low)
+                if cell >= 0 and not going(down, D, age, steps):
+                    where = int(cell)
+                    phases[where] = phase(down, D, start, peak)
+                    ages[where] = above if phases[where] else age
+                    peaks[where] = max(peak, abs(D))
+                    curvatures[where] = Lam
+                    # An idle lane rests at the origin.
+                    lanes[:, i] = 0.0
+                    lanes[Lane.CELL, i] = cell = -1
+                if cell < 0 and started < F0.size:
+                    D, Lam, Y = F0[started] - Y0[started], Lam0[started], Y0[started]
+                    lanes[Lane.D, i], lanes[Lane.LAM, i], lanes[Lane.Y, i] = D, Lam, Y
+                    lanes[Lane.LOW, i] = level * abs(D)
+                    lanes[Lane.START, i] = lanes[Lane.PEAK, i] = abs(D)
+                    lanes[Lane.CELL, i] = cell = started
+                    started += 1
+                running += cell >= 0
+            advance(lanes, length)
+            lanes[Lane.AGE] += length
+
+    def run(cells: tuple[Array, ...], level: float, steps: int, found: tuple[Array, ...]) -> None:
+        rows = _rows(cells)
+        for first in range(0, cells[0].size, CHUNK):
+            chunk = slice(first, first + CHUNK)
+            waiting = (np.ascontiguousarray(row[chunk]) for row in rows)
+            run_chunk(*waiting, level, _burst(steps), steps, *(array[chunk] for array in found))
+
+    return run

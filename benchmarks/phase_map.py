@@ -30,6 +30,7 @@ F0, LAM0 = (
         np.geomspace(1e-6, 1.0, 1000)[:, None], np.linspace(0.005, 5, 1000)
     )
 )
+Y = np.zeros_like(F0)
 
 # Blocks of lanes whose inner loop the compiler vectorises. A lane whose cell has ended is
 # given the next one, so that the vectors stay full.
@@ -37,13 +38,14 @@ C_SOURCE = r"""
 #include <math.h>
 enum { LANES = 64, BURST = 8 };
 
-void classify(long cells, const double *F0, const double *Lam0, long steps, double level,
-              signed char *phase)
+void run(long cells, const double *F0, const double *Lam0, const double *Y0, long steps,
+         double level, signed char *phase, int *taken, double *peak_loss, double *curvature)
 {
-    double D[LANES], Lam[LANES], low[LANES], start[LANES], peak[LANES];
-    long cell[LANES], age[LANES], next = 0, running = 0;
+    double D[LANES], Lam[LANES], Y[LANES], low[LANES], start[LANES], peak[LANES], above[LANES];
+    long cell[LANES], age[LANES], next = 0, running;
     for (int i = 0; i < LANES; i++) {
-        cell[i] = -1; age[i] = 0; D[i] = 0; Lam[i] = 1; low[i] = -1; start[i] = peak[i] = 0;
+        D[i] = Lam[i] = Y[i] = low[i] = start[i] = peak[i] = above[i] = 0;
+        cell[i] = -1; age[i] = 0;
     }
     do {
         running = 0;
@@ -51,22 +53,27 @@ void classify(long cells, const double *F0, const double *Lam0, long steps, doub
             double size = fabs(D[i]);
             int left = !isfinite(D[i]), down = size <= low[i] && (Lam[i] < 2 || size == 0);
             if (cell[i] >= 0 && (left || down || age[i] >= steps)) {
-                phase[cell[i]] = left ? 3 : !down ? 0 : peak[i] > start[i] ? 2 : 1;
-                cell[i] = -1; D[i] = 0; Lam[i] = 1;
+                long c = cell[i];
+                phase[c] = left ? 3 : !down ? 0 : peak[i] > start[i] ? 2 : 1;
+                taken[c] = left || down ? (int)above[i] : (int)age[i];
+                peak_loss[c] = left ? INFINITY : peak[i] * peak[i] / 2;
+                curvature[c] = left ? INFINITY : Lam[i];
+                cell[i] = -1; D[i] = Lam[i] = Y[i] = 0;
             }
             if (cell[i] < 0 && next < cells) {
-                D[i] = F0[next]; Lam[i] = Lam0[next];
+                D[i] = F0[next] - Y0[next]; Lam[i] = Lam0[next]; Y[i] = Y0[next];
                 start[i] = peak[i] = fabs(D[i]); low[i] = level * start[i];
-                age[i] = 0; cell[i] = next++;
+                age[i] = above[i] = 0; cell[i] = next++;
             }
             running += cell[i] >= 0;
         }
         for (int t = 0; t < BURST; t++)
             for (int i = 0; i < LANES; i++) {
-                double d = D[i], l = Lam[i], size = fabs(d);
+                double d = D[i], l = Lam[i], f = d + Y[i], size = fabs(d);
                 peak[i] = size > peak[i] ? size : peak[i];
-                D[i] = d * (d * d - l + 1);
-                Lam[i] = l + d * d * (l - 4);
+                above[i] += size > low[i] ? 1.0 : 0.0;
+                D[i] = d * (d * f - l + 1);
+                Lam[i] = d * (d * l - 4 * f) + l;
             }
         for (int i = 0; i < LANES; i++) age[i] += BURST;
     } while (running);
@@ -77,12 +84,12 @@ C_FLAGS = ["-O3", "-march=native", "-fno-trapping-math", "-fno-math-errno", "-sh
 
 def with_numpy():
     with patch.object(ours, "_voice", lambda work: lanes.in_place()):
-        return ours.phase_map(F0, LAM0, steps=STEPS, settled=SETTLED).phase
+        return ours.phase_map(F0, LAM0, Y, steps=STEPS, settled=SETTLED).phase
 
 
 def with_numba():
     with patch.object(ours, "_voice", lambda work: lanes.compiled()):
-        return ours.phase_map(F0, LAM0, steps=STEPS, settled=SETTLED).phase
+        return ours.phase_map(F0, LAM0, Y, steps=STEPS, settled=SETTLED).phase
 
 
 def c_loop():
@@ -90,22 +97,16 @@ def c_loop():
         source, library = Path(folder, "loop.c"), Path(folder, "loop.so")
         source.write_text(C_SOURCE)
         subprocess.run(["gcc", *C_FLAGS, source, "-o", library, "-lm"], check=True)
-        function = ctypes.CDLL(str(library)).classify
-    doubles = np.ctypeslib.ndpointer(float)
-    codes = np.ctypeslib.ndpointer(np.int8)
-    function.argtypes = [
-        ctypes.c_long,
-        doubles,
-        doubles,
-        ctypes.c_long,
-        ctypes.c_double,
-        codes,
-    ]
-    function.restype = None
+        function = ctypes.CDLL(str(library)).run
+    kinds = (float, float, float, np.int8, np.int32, float, float)
+    arrays = [np.ctypeslib.ndpointer(kind, flags="C") for kind in kinds]
+    sizes = [ctypes.c_long, *arrays[:3], ctypes.c_long, ctypes.c_double]
+    function.argtypes, function.restype = [*sizes, *arrays[3:]], None
 
     def run():
-        phase = np.empty(F0.shape, np.int8)
-        function(F0.size, F0, LAM0, STEPS, np.sqrt(SETTLED), phase)
+        phase, taken, peak, curvature = (np.empty(F0.shape, kind) for kind in kinds[3:])
+        level = np.sqrt(SETTLED)
+        function(F0.size, F0, LAM0, Y, STEPS, level, phase, taken, peak, curvature)
         return phase
 
     return run

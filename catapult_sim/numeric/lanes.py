@@ -49,8 +49,12 @@ class Lane(IntEnum):
 
 
 def _settled(D: Any, Lam: Any, low: Any) -> Any:
-    """Tell where the loss is small and minima attract, or where it is zero."""
-    return (abs(D) <= low) & ((Lam < 2) | (D == 0))
+    """Tell where the loss is small and a minimum attracts, or where the loss is zero.
+
+    Minima attract where ``Lam < 2``. The margin keeps out labels ``|Y| >= 1``, at which none
+    does: there ``Lam >= 2 |F| >= 2 - 2 |D|``.
+    """
+    return (abs(D) <= low) & ((Lam + 2 * abs(D) < 2) | (D == 0))
 
 
 def _going(settled: Any, D: Any, age: Any, steps: int) -> Any:
@@ -60,6 +64,11 @@ def _going(settled: Any, D: Any, age: Any, steps: int) -> Any:
 def _phase(settled: Any, D: Any, start: Any, peak: Any) -> Any:
     """Return the Phase code of what has ended: 0 undecided, 1 lazy, 2 catapult, 3 divergent."""
     return settled * (1 + (peak > start)) + 3 * (1 - (abs(D) < np.inf))
+
+
+def _taken(phase: Any, D: Any, above: Any, age: Any) -> Any:
+    """Count the losses above the settled level, an infinite last one included, or all steps."""
+    return (phase > 0) * (above + (abs(D) == np.inf)) + (phase == 0) * age
 
 
 def _burst(steps: int) -> int:
@@ -129,10 +138,10 @@ def _bound(bind: Any, lanes: Array) -> Callable[[int], None]:
 
     def step(now: Array, after: Array) -> list[Callable[[], Any]]:
         return [
-            partial(np.abs, now[Lane.D], size),
-            partial(np.maximum, peak, size, peak),
-            partial(np.greater, size, low, above),
-            partial(np.add, count, above.view(np.uint8), count),
+            partial(np.abs, now[Lane.D], out=size),
+            partial(np.maximum, peak, size, out=peak),
+            partial(np.greater, size, low, out=above),
+            partial(np.add, count, above.view(np.uint8), out=count),
             *bind(now, label, after),
         ]
 
@@ -161,7 +170,8 @@ def _record(found: tuple[Array, ...], lanes: Array) -> None:
     D, Lam, _, low, start, peak, above, age, cell = lanes
     settled, where = _settled(D, Lam, low), cell.astype(np.intp)
     phase = _phase(settled, D, start, peak)
-    values = phase, np.where(phase > 0, above, age), np.maximum(peak, np.abs(D)), Lam
+    taken = _taken(phase, D, above, age)
+    values = phase, taken, np.maximum(peak, np.abs(D)), Lam
     for array, value in zip(found, values, strict=True):
         array[where] = value
 
@@ -174,7 +184,8 @@ def compiled() -> Run:
     from catapult_sim.symbolic import kernels, linear_net
 
     following = kernels.scalar(linear_net.residual_map())
-    settled, going, phase = (numba.njit(rule) for rule in (_settled, _going, _phase))
+    rules = (_settled, _going, _phase, _taken)
+    settled, going, phase, taken = (numba.njit(rule) for rule in rules)
 
     # Rows of one array: their distances are known, and the compiler makes vectors of them.
     @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
@@ -201,7 +212,7 @@ def compiled() -> Run:
                 if cell >= 0 and not going(down, D, age, steps):
                     where = int(cell)
                     phases[where] = phase(down, D, start, peak)
-                    ages[where] = above if phases[where] else age
+                    ages[where] = taken(phases[where], D, above, age)
                     peaks[where] = max(peak, abs(D))
                     curvatures[where] = Lam
                     # An idle lane rests at the origin.

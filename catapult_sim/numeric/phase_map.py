@@ -54,9 +54,9 @@ def phase_map(
     r"""Iterate ``D' = D (1 - Lam + F D)``, ``Lam' = Lam + D (Lam D - 4 F)`` from each cell.
 
     Phases are those of :func:`catapult_sim.numeric.phases.classify`, with two refinements
-    that the closed map allows. A loss has come down when it is small where minima
-    attract, ``Lam < 2``: a small loss at a larger curvature is an accident that the next
-    steps undo. And a cell has left when its loss overflows, for beyond a bounded region
+    that the closed map allows. A loss has come down when it is small where a minimum
+    attracts, ``Lam < 2 - 2 |D|``: a small loss at a larger curvature is an accident that the
+    next steps undo. And a cell has left when its loss overflows, for beyond a bounded region
     ``D`` is cubed at every step.
 
     Parameters
@@ -96,7 +96,7 @@ def phase_map(
     >>> [Phase(code).name for code in found.phase]
     ['LAZY', 'CATAPULT', 'DIVERGENT']
     >>> found.steps
-    array([ 5, 17, 11], dtype=int32)
+    array([ 1, 49, 16], dtype=int32)
     """
     cells = _cells(F0, Lam0, Y)
     steps = require_count("steps", steps, 1)

@@ -129,7 +129,7 @@ class _Writer:
         self.free += [a for a in arrays if not any(a is place for place in self.places.values())]
         if target is None:
             target = self.free.pop() if self.free else np.empty_like(arrays[0])
-        self.program.append(partial(operation, *operands, target))
+        self.program.append(partial(operation, *operands, out=target))
         return target
 
 

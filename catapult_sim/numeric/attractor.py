@@ -113,11 +113,10 @@ def attractor(
             tangent[0] = 1
             start = np.concatenate([orbits[:, block], tangent])
             kept, end, growth = _grow(bind, start, rates[:, block], counts)
-            found.exponent[block[kept]] = growth / steps
-            found.state[block[kept]] = end[: len(orbits)].T
-            found.period[block[kept]] = _period(
-                bind, end, rates[:, block[kept]], longest, tolerance
-            )
+            kept = block[kept]
+            found.exponent[kept] = growth / steps
+            found.state[kept] = end[: len(orbits)].T
+            found.period[kept] = _period(bind, end, rates[:, kept], longest, tolerance)
     return Attractor(
         found.period.reshape(shape),
         found.exponent.reshape(shape),

@@ -2,8 +2,9 @@
 
 A block of lanes takes a burst of steps; then lanes whose cells have ended are given
 the next ones. So a processor works on full vectors in its cache until no cell waits,
-and never on a cell that has ended. There are two voices, NumPy in place and a loop
-compiled by numba; both are generated from the derived map and agree bit for bit.
+and never on a cell that has ended. Here NumPy does it, in place, and here stand the rules
+by which cells are judged; :mod:`~catapult_sim.numeric.lanes_compiled` is the same in a
+loop compiled by numba. Both take their step from the derived map and agree bit for bit.
 """
 
 from __future__ import annotations
@@ -16,7 +17,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Run", "compiled", "in_place"]
+__all__ = [
+    "Lane",
+    "Run",
+    "burst_length",
+    "going_on",
+    "in_place",
+    "in_rows",
+    "phase_of",
+    "settled_at",
+    "taken_by",
+]
 
 Array = npt.NDArray[Any]
 
@@ -24,10 +35,10 @@ Array = npt.NDArray[Any]
 # counts as settled; flat arrays to fill with phase, steps, peak |D| and curvature.
 Run = Callable[[tuple[Array, ...], float, int, tuple[Array, ...]], None]
 
-# None of these changes a result.
+# How many lanes stay in a core's cache; results do not depend on it.
 LANES = 8192
-COMPILED_LANES = 128
-CHUNK = 2**16
+
+# The longest time between two examinations of a cell.
 BURST = 24
 
 
@@ -48,7 +59,7 @@ class Lane(IntEnum):
 # Numbers are judged where these are compiled, arrays where they are not.
 
 
-def _settled(D: Any, Lam: Any, low: Any) -> Any:
+def settled_at(D: Any, Lam: Any, low: Any) -> Any:
     """Tell where the loss is small and a minimum attracts, or where the loss is zero.
 
     Minima attract where ``Lam < 2``. The margin keeps out labels ``|Y| >= 1``, at which none
@@ -57,26 +68,27 @@ def _settled(D: Any, Lam: Any, low: Any) -> Any:
     return (abs(D) <= low) & ((Lam + 2 * abs(D) < 2) | (D == 0))
 
 
-def _going(settled: Any, D: Any, age: Any, steps: int) -> Any:
+def going_on(settled: Any, D: Any, age: Any, steps: int) -> Any:
+    """Tell where a cell has neither settled nor left, and has steps to take."""
     return (settled == 0) & (abs(D) < np.inf) & (age < steps)
 
 
-def _phase(settled: Any, D: Any, start: Any, peak: Any) -> Any:
+def phase_of(settled: Any, D: Any, start: Any, peak: Any) -> Any:
     """Return the Phase code of what has ended: 0 undecided, 1 lazy, 2 catapult, 3 divergent."""
     return settled * (1 + (peak > start)) + 3 * (1 - (abs(D) < np.inf))
 
 
-def _taken(phase: Any, D: Any, above: Any, age: Any) -> Any:
+def taken_by(phase: Any, D: Any, above: Any, age: Any) -> Any:
     """Count the losses above the settled level, an infinite last one included, or all steps."""
     return (phase > 0) * (above + (abs(D) == np.inf)) + (phase == 0) * age
 
 
-def _burst(steps: int) -> int:
+def burst_length(steps: int) -> int:
     """Return the length of a burst: a whole number of them makes up the steps."""
     return max(k for k in range(1, BURST + 1) if steps % k == 0)
 
 
-def _rows(cells: tuple[Array, ...]) -> tuple[Any, ...]:
+def in_rows(cells: tuple[Array, ...]) -> tuple[Any, ...]:
     """Lay broadcast arrays in a row: slices of the result are cells in C order."""
     return tuple(_row(array) for array in cells)
 
@@ -110,7 +122,7 @@ def in_place() -> Run:
     bind = kernels.in_place(linear_net.residual_map())
 
     def run(cells: tuple[Array, ...], level: float, steps: int, found: tuple[Array, ...]) -> None:
-        rows, length = _rows(cells), _burst(steps)
+        rows, length = in_rows(cells), burst_length(steps)
         lanes = _fresh(rows, level, 0, LANES)
         started, burst = lanes.shape[1], _bound(bind, lanes)
         while lanes.size:
@@ -162,78 +174,15 @@ def _bound(bind: Any, lanes: Array) -> Callable[[int], None]:
 
 def _running(lanes: Array, steps: int) -> npt.NDArray[np.bool_]:
     D, Lam, low = lanes[Lane.D], lanes[Lane.LAM], lanes[Lane.LOW]
-    return _going(_settled(D, Lam, low), D, lanes[Lane.AGE], steps)
+    return going_on(settled_at(D, Lam, low), D, lanes[Lane.AGE], steps)
 
 
 def _record(found: tuple[Array, ...], lanes: Array) -> None:
     """Write what became of the cells in these lanes."""
     D, Lam, _, low, start, peak, above, age, cell = lanes
-    settled, where = _settled(D, Lam, low), cell.astype(np.intp)
-    phase = _phase(settled, D, start, peak)
-    taken = _taken(phase, D, above, age)
+    settled, where = settled_at(D, Lam, low), cell.astype(np.intp)
+    phase = phase_of(settled, D, start, peak)
+    taken = taken_by(phase, D, above, age)
     values = phase, taken, np.maximum(peak, np.abs(D)), Lam
     for array, value in zip(found, values, strict=True):
         array[where] = value
-
-
-@cache
-def compiled() -> Run:
-    """Return the voice of numba; ImportError where it is not installed."""
-    import numba
-
-    from catapult_sim.symbolic import kernels, linear_net
-
-    following = kernels.scalar(linear_net.residual_map())
-    rules = (_settled, _going, _phase, _taken)
-    settled, going, phase, taken = (numba.njit(rule) for rule in rules)
-
-    # Rows of one array: their distances are known, and the compiler makes vectors of them.
-    @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
-    def advance(lanes, length):  # type: ignore[no-untyped-def]
-        for _ in range(length):
-            for i in range(lanes.shape[1]):
-                D, peak = lanes[Lane.D, i], lanes[Lane.PEAK, i]
-                size = abs(D)
-                lanes[Lane.PEAK, i] = size if size > peak else peak
-                lanes[Lane.ABOVE, i] += 1.0 if size > lanes[Lane.LOW, i] else 0.0
-                after = following(D, lanes[Lane.LAM, i], lanes[Lane.Y, i])
-                lanes[Lane.D, i], lanes[Lane.LAM, i] = after
-
-    @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
-    def run_chunk(F0, Lam0, Y0, level, length, steps, phases, ages, peaks, curvatures):  # type: ignore[no-untyped-def]
-        lanes = np.zeros((9, COMPILED_LANES))
-        lanes[Lane.CELL] = -1
-        started, running = 0, 1
-        while running:
-            running = 0
-            for i in range(COMPILED_LANES):
-                D, Lam, Y, low, start, peak, above, age, cell = lanes[:, i]
-                down = settled(D, Lam, low)
-                if cell >= 0 and not going(down, D, age, steps):
-                    where = int(cell)
-                    phases[where] = phase(down, D, start, peak)
-                    ages[where] = taken(phases[where], D, above, age)
-                    peaks[where] = max(peak, abs(D))
-                    curvatures[where] = Lam
-                    # An idle lane rests at the origin.
-                    lanes[:, i] = 0.0
-                    lanes[Lane.CELL, i] = cell = -1
-                if cell < 0 and started < F0.size:
-                    D, Lam, Y = F0[started] - Y0[started], Lam0[started], Y0[started]
-                    lanes[Lane.D, i], lanes[Lane.LAM, i], lanes[Lane.Y, i] = D, Lam, Y
-                    lanes[Lane.LOW, i] = level * abs(D)
-                    lanes[Lane.START, i] = lanes[Lane.PEAK, i] = abs(D)
-                    lanes[Lane.CELL, i] = cell = started
-                    started += 1
-                running += cell >= 0
-            advance(lanes, length)
-            lanes[Lane.AGE] += length
-
-    def run(cells: tuple[Array, ...], level: float, steps: int, found: tuple[Array, ...]) -> None:
-        rows = _rows(cells)
-        for first in range(0, cells[0].size, CHUNK):
-            chunk = slice(first, first + CHUNK)
-            waiting = (np.ascontiguousarray(row[chunk]) for row in rows)
-            run_chunk(*waiting, level, _burst(steps), steps, *(array[chunk] for array in found))
-
-    return run

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric import lanes
+from catapult_sim.numeric import lanes, lanes_compiled
 from catapult_sim.numeric.phases import Phase
 from catapult_sim.numeric.requirements import InputError, require_count, require_positive
 
@@ -111,7 +111,9 @@ def phase_map(
         peak_loss = np.square(peak, out=peak)
         peak_loss /= 2
     peak_loss[phase == Phase.DIVERGENT] = Lam[phase == Phase.DIVERGENT] = np.inf
-    return PhaseMap(*(array.reshape(shape) for array in (phase, taken, peak_loss, Lam)))
+    return PhaseMap(
+        phase.reshape(shape), taken.reshape(shape), peak_loss.reshape(shape), Lam.reshape(shape)
+    )
 
 
 def _cells(*values: npt.ArrayLike) -> tuple[Array, ...]:
@@ -132,6 +134,6 @@ def _voice(work: int) -> lanes.Run:
     if work < WORTH_COMPILING:
         return lanes.in_place()
     try:
-        return lanes.compiled()
+        return lanes_compiled.compiled()
     except ImportError:
         return lanes.in_place()

@@ -26,7 +26,8 @@ __all__ = ["Bind", "Program", "in_place", "scalar"]
 
 Array = npt.NDArray[Any]
 Program = list[Callable[[], Any]]
-Bind = Callable[[Sequence[Array], Sequence[Array], Sequence[Array]], Program]
+Arrays = Sequence[Array] | Array  # the rows of an array will do
+Bind = Callable[[Arrays, Arrays, Arrays], Program]
 
 OPERATIONS: Mapping[type[ast.operator], np.ufunc] = {
     ast.Add: np.add,
@@ -72,9 +73,7 @@ def in_place(rule: Update) -> Bind:
     named = [(name, _parsed(value)) for name, value in lines]
     final = [_parsed(result) for result in results]
 
-    def bind(
-        state: Sequence[Array], parameters: Sequence[Array], following: Sequence[Array]
-    ) -> Program:
+    def bind(state: Arrays, parameters: Arrays, following: Arrays) -> Program:
         names, arrays = [*state_names, *parameter_names], [*state, *parameters]
         writer = _Writer(dict(zip(names, arrays, strict=True)))
         for name, value in named:

@@ -7,20 +7,20 @@ import sys
 import numpy as np
 import pytest
 
-from catapult_sim.numeric import lanes, phase_map
+from catapult_sim.numeric import lanes, lanes_compiled, phase_map
 from catapult_sim.numeric.phases import Phase, classify
 from catapult_sim.numeric.requirements import InputError
 from catapult_sim.numeric.trajectory import iterate
 from catapult_sim.symbolic import linear_net
 
-VOICES = ["in_place", "compiled"]
+VOICES = {"in_place": lanes.in_place, "compiled": lanes_compiled.compiled}
 
 
-@pytest.fixture(params=VOICES)
+@pytest.fixture(params=list(VOICES))
 def voice(request, monkeypatch):
     if request.param == "compiled":
         pytest.importorskip("numba", reason="the extra 'fast' is not installed")
-    monkeypatch.setattr(phase_map, "_voice", lambda work: getattr(lanes, request.param)())
+    monkeypatch.setattr(phase_map, "_voice", lambda work: VOICES[request.param]())
     return request.param
 
 
@@ -68,21 +68,19 @@ def test_every_phase_occurs_in_the_cells_that_are_compared():
 def test_the_voices_agree_bit_for_bit():
     pytest.importorskip("numba", reason="the extra 'fast' is not installed")
     cells, found = grid(30_000), []
-    for run in (lanes.in_place(), lanes.compiled()):
+    for run in (lanes.in_place(), lanes_compiled.compiled()):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(phase_map, "_voice", lambda work, run=run: run)
             found.append(phase_map.phase_map(*cells, steps=200))
-    for numpy_alone, with_numba in zip(
-        vars(found[0]).values(), vars(found[1]).values(), strict=True
-    ):
-        np.testing.assert_array_equal(numpy_alone, with_numba)
+    for name, array in vars(found[0]).items():
+        np.testing.assert_array_equal(array, getattr(found[1], name))
 
 
 def test_results_do_not_depend_on_blocks_or_on_the_order_of_cells(voice, monkeypatch):
     cells, order = grid(3000), np.random.default_rng(1).permutation(3000)
     expected = phase_map.phase_map(*cells, steps=200)
     monkeypatch.setattr(lanes, "LANES", 97)
-    monkeypatch.setattr(lanes, "CHUNK", 1001)
+    monkeypatch.setattr(lanes_compiled, "CHUNK", 1001)
     found = phase_map.phase_map(*(values[order] for values in cells), steps=200)
     for name, array in vars(found).items():
         np.testing.assert_array_equal(array, getattr(expected, name)[order])
@@ -195,15 +193,15 @@ def test_impossible_options_are_refused(options):
 
 def test_large_maps_are_compiled_where_numba_is_installed(monkeypatch):
     pytest.importorskip("numba", reason="the extra 'fast' is not installed")
-    assert phase_map._voice(10**12) is lanes.compiled()
+    assert phase_map._voice(10**12) is lanes_compiled.compiled()
     assert phase_map._voice(10**6) is lanes.in_place()
-    lanes.compiled.cache_clear()
+    lanes_compiled.compiled.cache_clear()
     monkeypatch.setitem(sys.modules, "numba", None)
     assert phase_map._voice(10**12) is lanes.in_place()
 
 
 def test_importing_it_imports_neither_sympy_nor_numba():
-    names = "phase_map", "lanes", "attractor"
+    names = "phase_map", "attractor"
     lines = [f"import catapult_sim.numeric.{name}" for name in names]
     check = "import sys; assert not {'sympy', 'numba'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", "; ".join([*lines, check])], check=True)

@@ -28,10 +28,8 @@ RULES = [
 
 
 def random_input(rule):
-    rng = np.random.default_rng(0)
-    return rng.uniform(0.5, 2, (len(rule.state), 100)), rng.uniform(
-        0.5, 2, (len(rule.parameters), 100)
-    )
+    rng, sizes = np.random.default_rng(0), (len(rule.state), len(rule.parameters))
+    return [rng.uniform(0.5, 2, (size, 100)) for size in sizes]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
@@ -49,7 +47,7 @@ def test_the_scalar_kernel_is_the_numpy_voice_bit_for_bit(rule):
     numba = pytest.importorskip("numba", reason="the extra 'fast' is not installed")
     assert isinstance(scalar(rule), numba.core.registry.CPUDispatcher)
     state, parameters = random_input(rule)
-    spoken = [scalar_step for scalar_step in map(scalar(rule), *state, *parameters)]
+    spoken = list(map(scalar(rule), *state, *parameters))
     np.testing.assert_array_equal(spoken, rule.numpy()(state.T, *parameters))
 
 

@@ -52,7 +52,8 @@ void run(long cells, const double *F0, const double *Lam0, const double *Y0, lon
         running = 0;
         for (int i = 0; i < LANES; i++) {
             double size = fabs(D[i]);
-            int left = !isfinite(D[i]), down = size <= low[i] && (Lam[i] + 2 * size < 2 || size == 0);
+            int left = !isfinite(D[i]);
+            int down = size <= low[i] && (Lam[i] + 2 * size < 2 || size == 0);
             if (cell[i] >= 0 && (left || down || age[i] >= steps)) {
                 long c = cell[i];
                 phase[c] = left ? 3 : !down ? 0 : peak[i] > start[i] ? 2 : 1;

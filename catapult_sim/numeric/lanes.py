@@ -128,8 +128,9 @@ def in_place() -> Run:
         while lanes.size:
             burst(length)
             lanes[Lane.AGE] += length
-            ended = np.flatnonzero(~_running(lanes, steps))
-            _record(found, np.take(lanes, ended, axis=1))
+            D, settled = lanes[Lane.D], settled_at(lanes[Lane.D], lanes[Lane.LAM], lanes[Lane.LOW])
+            ended = np.flatnonzero(~going_on(settled, D, lanes[Lane.AGE], steps))
+            _record(found, np.take(lanes, ended, axis=1), settled[ended])
             following = _fresh(rows, level, started, started + ended.size)
             started += following.shape[1]
             refilled, empty = np.split(ended, [following.shape[1]])
@@ -172,15 +173,10 @@ def _bound(bind: Any, lanes: Array) -> Callable[[int], None]:
     return burst
 
 
-def _running(lanes: Array, steps: int) -> npt.NDArray[np.bool_]:
-    D, Lam, low = lanes[Lane.D], lanes[Lane.LAM], lanes[Lane.LOW]
-    return going_on(settled_at(D, Lam, low), D, lanes[Lane.AGE], steps)
-
-
-def _record(found: tuple[Array, ...], lanes: Array) -> None:
+def _record(found: tuple[Array, ...], lanes: Array, settled: npt.NDArray[np.bool_]) -> None:
     """Write what became of the cells in these lanes."""
-    D, Lam, _, low, start, peak, above, age, cell = lanes
-    settled, where = settled_at(D, Lam, low), cell.astype(np.intp)
+    D, Lam, _, _, start, peak, above, age, cell = lanes
+    where = cell.astype(np.intp)
     phase = phase_of(settled, D, start, peak)
     taken = taken_by(phase, D, above, age)
     values = phase, taken, np.maximum(peak, np.abs(D)), Lam

@@ -110,7 +110,8 @@ def phase_map(
         _voice(count * steps)(cells, np.sqrt(settled), steps, (phase, taken, peak, Lam))
         peak_loss = np.square(peak, out=peak)
         peak_loss /= 2
-    peak_loss[phase == Phase.DIVERGENT] = Lam[phase == Phase.DIVERGENT] = np.inf
+    for array in (peak_loss, Lam):
+        np.copyto(array, np.inf, where=phase == Phase.DIVERGENT)
     return PhaseMap(
         phase.reshape(shape), taken.reshape(shape), peak_loss.reshape(shape), Lam.reshape(shape)
     )

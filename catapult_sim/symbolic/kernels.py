@@ -51,13 +51,12 @@ def in_place(rule: Update) -> Bind:
         ``bind(state, parameters, following) -> list of operations``. Each argument is a
         sequence of arrays ``(N,)``; called one after the other, without arguments, the
         operations read ``state`` and ``parameters`` and write the next state into
-        ``following``, which shares no memory with the others. ``bind`` raises a
-        ValueError if the rule holds any other operation.
+        ``following``, which shares no memory with the others.
 
     Raises
     ------
     ValueError
-        If the size of a block is not a number.
+        If the size of a block is not a number, or the rule holds any other operation.
 
     Examples
     --------
@@ -70,46 +69,49 @@ def in_place(rule: Update) -> Bind:
     array([1.  , 0.75])
     """
     state_names, parameter_names, lines, results = rule._spoken(PythonCodePrinter().doprint)
-    named = [(name, _parsed(value)) for name, value in lines]
-    final = [_parsed(result) for result in results]
+    writer = _Writer({*state_names, *parameter_names, *(name for name, _ in lines)})
+    for name, value in lines:
+        writer.write(value, name)
+    targets = [f"next {name}" for name in state_names]
+    for value, target in zip(results, targets, strict=True):
+        writer.write(value, target)
+    given = [*state_names, *parameter_names, *targets]
 
     def bind(state: Arrays, parameters: Arrays, following: Arrays) -> Program:
-        names, arrays = [*state_names, *parameter_names], [*state, *parameters]
-        writer = _Writer(dict(zip(names, arrays, strict=True)))
-        for name, value in named:
-            writer.places[name] = writer.write(value, np.empty_like(state[0]))
-        for value, target in zip(final, following, strict=True):
-            writer.write(value, target)
-        return writer.program
+        places: dict[Any, Any] = dict(zip(given, [*state, *parameters, *following], strict=True))
+        for _, _, target in writer.tape:
+            if target not in places:
+                places[target] = np.empty_like(state[0])
+        # What has no place is a constant.
+        return [
+            partial(operation, *(places.get(x, x) for x in operands), places[target])
+            for operation, operands, target in writer.tape
+        ]
 
     return bind
 
 
-def _parsed(text: str) -> ast.expr:
-    return ast.parse(text, mode="eval").body
-
-
 class _Writer:
-    """Appends operations to a program; a buffer is free again once it has been read."""
+    """Writes expressions as single operations on named places and constants."""
 
-    def __init__(self, places: dict[str, Array]) -> None:
-        self.places = places
-        self.free: list[Array] = []
-        self.program: Program = []
+    def __init__(self, names: set[str]) -> None:
+        self.names = names
+        self.tape: list[tuple[Any, list[Any], str]] = []
+        self.free: list[str] = []
 
-    def write(self, node: ast.expr, target: Array) -> Array:
+    def write(self, text: str, target: str) -> None:
         """Append what leaves the value of an expression in ``target``."""
-        value = self._value(node, target)
-        if value is not target:
-            self.program.append(partial(np.copyto, target, value))
-        return target
+        value = self._value(ast.parse(text, mode="eval").body, target)
+        if value != target:
+            self.tape.append((np.positive, [value], target))
 
-    def _value(self, node: ast.expr, target: Array | None = None) -> Any:
+    def _value(self, node: ast.expr, target: str | None = None) -> Any:
+        """Append what computes an expression; return its place or its constant value."""
         match node:
-            case ast.Constant(value=value):
-                return value
+            case ast.Constant(value=int() | float() as value):
+                return float(value)
             case ast.Name(id=name):
-                return self.places[name]
+                return name
             case ast.UnaryOp(op=ast.USub(), operand=inner):
                 return self._apply(np.negative, [inner], target)
             case ast.BinOp(left=base, op=ast.Pow(), right=ast.Constant(value=2)):
@@ -120,15 +122,16 @@ class _Writer:
             f"in_place() requires sums, products, quotients and squares; got {ast.unparse(node)}"
         )
 
-    def _apply(self, operation: np.ufunc, nodes: list[ast.expr], target: Array | None) -> Any:
+    def _apply(self, operation: np.ufunc, nodes: list[ast.expr], target: str | None) -> Any:
         operands = [self._value(node) for node in nodes]
-        arrays = [operand for operand in operands if isinstance(operand, np.ndarray)]
-        if not arrays:
-            return operation(*operands)
-        self.free += [a for a in arrays if not any(a is place for place in self.places.values())]
+        places = [operand for operand in operands if isinstance(operand, str)]
+        if not places:
+            return float(operation(*operands))
+        # A temporary place is free again once it has been read.
+        self.free += [place for place in places if place not in self.names]
         if target is None:
-            target = self.free.pop() if self.free else np.empty_like(arrays[0])
-        self.program.append(partial(operation, *operands, out=target))
+            target = self.free.pop() if self.free else f"temporary {len(self.tape)}"
+        self.tape.append((operation, operands, target))
         return target
 
 

@@ -63,7 +63,7 @@ def test_a_program_reads_its_arrays_whenever_it_is_run():
 def test_other_operations_are_refused_by_name():
     rule = Update("cubic", (x,), (), (x**3,), "none")
     with pytest.raises(ValueError, match=r"requires sums, products, quotients and squares; got x"):
-        in_place(rule)([np.ones(1)], [], [np.ones(1)])
+        in_place(rule)
 
 
 @pytest.mark.parametrize("rule", RULES[:4], ids=lambda rule: rule.name)

@@ -164,6 +164,33 @@ class Update:
 
         return self._mapped(put)
 
+    def linearised(self) -> Update:
+        """Return the rule together with what it does to a small deviation from its orbit.
+
+        Returns
+        -------
+        Update
+            Its state is that of this rule followed by as many deviations, which the
+            Jacobian multiplies.
+
+        Raises
+        ------
+        ValueError
+            If the size of a block is not a number.
+
+        Examples
+        --------
+        >>> x, a = sp.symbols("x a")
+        >>> Update("square", (x,), (a,), (x**2 + a,), "none").linearised().next
+        (a + x**2, 2*delta_x*x)
+        """
+        rule = self.inline().entrywise()
+        deviations = sp.Matrix([sp.Symbol(f"delta_{symbol}", real=True) for symbol in rule.state])
+        images = sp.Matrix(rule.next).jacobian(sp.Matrix(rule.state)) * deviations
+        name, state = f"linearised-{self.name}", (*rule.state, *deviations)
+        following = (*rule.next, *images)
+        return Update(name, state, rule.parameters, following, self.reference, self.notation)
+
     def _mapped(self, put: Callable[[Iterable[Any]], tuple[Any, ...]]) -> Update:
         return replace(
             self,

@@ -9,7 +9,7 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,7 @@ from catapult_sim.claims import on_data, one_sample
 from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.on_data import ARCHITECTURES, Architecture
 from catapult_sim.claims.one_sample import WIDTHS
-from catapult_sim.claims.verdict import Claim
+from catapult_sim.claims.verdict import Claim, constant
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.measured import Measured, mean
@@ -121,11 +121,6 @@ LITERATURE = {  # c_act, and who says so
     "tanh": (4.0, f"supplement of {PAPER}, at second hand"),
     "relu": (12.0, f"{PAPER}, section 3"),
 }
-
-
-def constant(value: float) -> Callable[[Bench], float]:
-    """Predict a number that does not depend on the bench."""
-    return lambda bench: value
 
 
 def exact_claims() -> Iterator[Claim]:

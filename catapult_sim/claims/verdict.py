@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from catapult_sim.claims.bench import Bench
 from catapult_sim.numeric.measured import Measured
 
-__all__ = ["Claim", "Judgement", "Verdict", "judge", "judge_all", "verdict"]
+__all__ = ["Claim", "Judgement", "Verdict", "constant", "judge", "judge_all", "verdict"]
 
 
 class Verdict(Enum):
@@ -42,6 +42,11 @@ class Claim:
     tolerance: float
     relation: Literal["=", "<="] = "="
     cost: float = 1.0  # in units of a cheap claim, for the estimate of what is left
+
+
+def constant(value: float) -> Callable[[Bench], float]:
+    """Predict a number that does not depend on the bench."""
+    return lambda bench: value
 
 
 @dataclass(frozen=True)

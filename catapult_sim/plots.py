@@ -10,9 +10,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-__all__ = ["PHASE_COLOURS", "phase_diagram", "plot_architectures", "plot_widths"]
+__all__ = [
+    "PHASE_COLOURS",
+    "phase_diagram",
+    "plot_architectures",
+    "plot_phases",
+    "plot_widths",
+]
 
 # Light to dark, so that the phases can be told apart in grey.
 PHASE_COLOURS = {"lazy": "#dfeaf5", "catapult": "#eebb73", "divergent": "#b06a7c"}
@@ -178,3 +185,39 @@ def _widest(rows: Rows) -> dict[str, dict[str, dict[str, Any]]]:
         if row["model"] not in MARKS:
             found.setdefault(row["model"], {})[row["boundary"]] = row
     return {row["model"]: found[row["model"]] for row in rows if row["model"] in found}
+
+
+def plot_phases(
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    phase: npt.ArrayLike,
+    *,
+    ax: Axes | None = None,
+    **kwargs: Any,
+) -> Axes:
+    """Colour a plane by the phase of each cell; undecided cells are grey, masked ones blank.
+
+    Parameters
+    ----------
+    x : array_like, shape (n,)
+        Centres of the cells along the horizontal axis.
+    y : array_like, shape (m,)
+        Centres of the cells along the vertical axis.
+    phase : array_like, shape (m, n)
+        :class:`~catapult_sim.numeric.phases.Phase` codes, possibly masked.
+    ax : matplotlib Axes, optional
+    **kwargs
+        Passed to ``Axes.pcolormesh``.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = ax or plt.subplots()[1]
+    colours = ListedColormap([UNDECIDED_COLOUR, *PHASE_COLOURS.values()])
+    options: dict[str, Any] = {"cmap": colours, "vmin": -0.5, "vmax": 3.5, "rasterized": True}
+    ax.pcolormesh(x, y, phase, **options | {"shading": "nearest"} | kwargs)
+    return ax
+
+
+UNDECIDED_COLOUR = "#8a8a8a"

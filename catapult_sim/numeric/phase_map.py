@@ -87,6 +87,13 @@ def phase_map(
         If an array holds anything but finite numbers, shapes do not broadcast, ``steps``
         is no positive integer or ``settled`` is not between 0 and 1.
 
+    Notes
+    -----
+    ``E = Lam - 4 - Y D`` obeys ``E' = (1 + F D) E`` with ``1 + F D >= 1 - Y^2 / 4``. So for
+    ``|Y| < 2`` no orbit crosses the line ``E = 0``. Below it weights exist where ``|D| <= 2``
+    only, and all orbits are bounded; above it every cell that was ever tried diverged. For
+    ``y = 0`` this is ``eta_max = 4 / lambda_0``.
+
     Examples
     --------
     A network of width 10^6 with ``f_0 = 1`` at ``y = 0``, at three learning rates:

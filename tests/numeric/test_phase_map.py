@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import sympy as sp
 
 from catapult_sim.numeric import lanes, lanes_compiled, phase_map
 from catapult_sim.numeric.phases import Phase, classify
@@ -115,6 +116,32 @@ def test_without_a_label_the_last_boundary_is_exactly_four(voice):
     F = np.random.default_rng(0).uniform(-1, 1, 20_000)
     below = phase_map.phase_map(F, np.full_like(F, np.nextafter(4, 0)), steps=2000)
     beyond = phase_map.phase_map(F, np.full_like(F, np.nextafter(4, 5)), steps=2000)
+    assert not (below.phase == Phase.DIVERGENT).any()
+    assert (beyond.phase == Phase.DIVERGENT).all()
+
+
+def test_with_a_label_no_orbit_crosses_a_line():
+    rule = linear_net.residual_map().inline()
+    (D, Lam), (Y,) = rule.state, rule.parameters
+    following = dict(zip((D, Lam), rule.next, strict=True))
+    height = Lam - 4 - Y * D
+    factor = sp.cancel(height.subs(following, simultaneous=True) / height)
+    # 1 + F D, at least 1 - Y^2 / 4.
+    assert sp.expand(factor - 1 - (D + Y) * D) == 0
+    # D = 2 cos(theta) triples theta.
+    on_the_line = sp.expand(rule.next[0].subs(Lam, 4 + Y * D))
+    assert sp.expand(on_the_line - 2 * sp.chebyshevt(3, D / 2)) == 0
+
+
+@pytest.mark.parametrize("distance", [1e-6, 1e-2, 1])
+def test_with_a_label_the_last_boundary_is_exactly_that_line(voice, distance):
+    rng = np.random.default_rng(0)
+    Y, D = rng.uniform(-1.99, 1.99, 20_000), rng.uniform(-1.99, 1.99, 20_000)
+    edge = 4 + Y * D
+    physical = edge - distance > 2 * abs(D + Y)
+    below = phase_map.phase_map((D + Y)[physical], (edge - distance)[physical], Y[physical])
+    beyond = phase_map.phase_map(D + Y, edge + distance, Y)
+    assert physical.any()
     assert not (below.phase == Phase.DIVERGENT).any()
     assert (beyond.phase == Phase.DIVERGENT).all()
 

@@ -1,0 +1,77 @@
+"""With a label y > 0 the last boundary is still exact: a straight line that orbits never cross.
+
+In F = eta f / sqrt(n), Y = eta y / sqrt(n), D = F - Y and Lam = eta lambda one step multiplies
+E = Lam - 4 - Y D by 1 + F D, which is positive for |Y| < 2. So the line E = 0 (black) divides the
+plane of initial values: below it all orbits are bounded, above it they escape; for y = 0 it is
+eta lambda_0 = 4. On it D = 2 cos(theta), and each step triples theta. (a) Phases at Y = 0.7; below
+Lam = 2 |F| no weights exist (blank). (b) The framed part, with the distance below the line
+magnified by a logarithm: the edge is straight, but what a run ends in is not. Where the line's
+chaos lets go of it decides the final curvature, in ever finer bands that repeat as the line nears.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from catapult_sim.numeric.phase_map import phase_map
+from catapult_sim.numeric.phases import Phase
+from catapult_sim.plots import plot_phases
+
+LABEL = 0.7
+ZOOM = (-0.1, 0.2)
+
+
+def main() -> None:
+    """Draw the figure next to this file."""
+    figure = Figure(figsize=(9.5, 3.9), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.2))
+    draw_phases(left)
+    image = draw_zoom(right)
+    figure.colorbar(image, ax=right, label=r"final curvature  $\eta\lambda_\infty$", pad=0.02)
+    for letter, ax in zip("ab", (left, right), strict=True):
+        ax.set_title(f"({letter})", loc="left", fontsize=10)
+        ax.set_xlabel(r"initial output  $F_0=\eta f_0/\sqrt{n}$")
+    for suffix in (".png", ".svg"):
+        figure.savefig(Path(__file__).with_suffix(suffix), dpi=125)
+
+
+def edge(F):
+    """Return the curvature on the line that orbits never cross."""
+    return 4 + LABEL * (F - LABEL)
+
+
+def draw_phases(ax):
+    """Draw the phases, the line, and the part that is magnified."""
+    F0, Lam0 = np.linspace(-2.1, 3.2, 500), np.linspace(0, 6.4, 500)
+    found = phase_map(F0, Lam0[:, None], LABEL, steps=2000)
+    plot_phases(F0, Lam0, np.ma.masked_where(Lam0[:, None] < 2 * abs(F0), found.phase), ax=ax)
+    ends = LABEL - 2, LABEL + 2
+    ax.plot(ends, [edge(F) for F in ends], color="black", lw=1.4)
+    height = edge(ZOOM[0]) - 0.4
+    box = {"fill": False, "ec": "black", "lw": 0.8}
+    ax.add_patch(Rectangle((ZOOM[0], height), ZOOM[1] - ZOOM[0], edge(ZOOM[1]) - height, **box))
+    for x, y, name, colour in (
+        (0, 0.9, "lazy", "#35618f"),
+        (0.75, 2.75, "catapult", "#8a5208"),
+        (0.3, 5.2, "divergent", "white"),
+    ):
+        ax.text(x, y, name, color=colour, ha="center", fontweight="bold", fontsize=9)
+    ax.set(ylabel=r"initial curvature  $\eta\lambda_0$", ylim=(0, 6.4))
+
+
+def draw_zoom(ax):
+    """Draw the final curvature against the distance from the line."""
+    F0, below = np.linspace(*ZOOM, 480), np.geomspace(2e-3, 0.4, 360)
+    found = phase_map(F0, edge(F0) - below[:, None], LABEL, steps=4000)
+    ends = np.ma.masked_where(found.phase == Phase.UNDECIDED, found.curvature)
+    options = {"cmap": "viridis", "vmin": 1.4, "vmax": 2, "rasterized": True}
+    image = ax.pcolormesh(F0, below, ends, shading="nearest", **options)
+    ax.set(yscale="log", ylabel=r"distance below the line  $-E_0$")
+    ax.invert_yaxis()
+    return image
+
+
+if __name__ == "__main__":
+    main()

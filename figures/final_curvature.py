@@ -1,0 +1,67 @@
+"""Where the catapult lands, as the width goes to infinity: not on a curve, but log-periodically.
+
+(a) Final against initial curvature, one sample with label zero, for outputs eta f_0 / sqrt(n)
+between 1e-8 and 1e-7. Theory (solid): in the lazy phase the curvature does not move; just above
+2 it ends as far below 2 as it began above; at 4 it ends, and 2 (dotted) is never exceeded.
+(b) A smaller start, or a wider network, only adds steps of linear growth by the factor
+eta lambda_0 - 1 before the catapult; so at fixed eta lambda_0 the final curvature is periodic in
+log f_0, with that factor as its period (bars), and has no limit. lambda = (|u|^2 + |v|^2) / n.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from catapult_sim.numeric.phase_map import phase_map
+from catapult_sim.numeric.phases import Phase
+
+CATAPULT = "#c9791a"
+SHOWN = {2.5: "#35618f", 3.0: "#c9791a", 3.5: "#8a3f54"}
+
+
+def main() -> None:
+    """Draw the figure next to this file."""
+    figure = Figure(figsize=(9.5, 3.7), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.15), sharey=True)
+    draw_ends(left)
+    draw_periods(right)
+    for letter, ax in zip("ab", (left, right), strict=True):
+        ax.set_title(f"({letter})", loc="left", fontsize=10)
+        ax.axhline(2, color="black", ls=":", lw=1)
+        ax.set_ylim(0, 2.15)
+    left.set_ylabel(r"final curvature  $\eta\lambda_\infty$")
+    for suffix in (".png", ".svg"):
+        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+
+
+def ends(F0, Lam0):
+    """Return final curvatures, NaN where a run has not come down to rounding."""
+    found = phase_map(F0, Lam0, steps=20_000, settled=1e-8)
+    return np.where(found.phase == Phase.UNDECIDED, np.nan, found.curvature)
+
+
+def draw_ends(ax):
+    """Draw the final against the initial curvature for a decade of starts."""
+    Lam0 = np.linspace(0.5, 3.998, 700)
+    final = ends(np.geomspace(1e-8, 1e-7, 24)[:, None], Lam0)
+    everywhere = np.broadcast_to(Lam0, final.shape)
+    ax.plot(everywhere, final, ".", ms=1.1, mew=0, color=CATAPULT, rasterized=True)
+    ax.plot([0.5, 2, 2.45], [0.5, 2, 1.55], color="black", lw=1.2)
+    ax.axvline(4, color="black", lw=1.2)
+    ax.set(xlabel=r"initial curvature  $\eta\lambda_0$", xlim=(0.5, 4.1))
+
+
+def draw_periods(ax):
+    """Draw the final curvature against the initial output, over four periods and more."""
+    F0 = np.geomspace(1e-10, 1e-8, 1600)
+    for height, (Lam0, colour) in zip((1.42, 1.6, 1.78), SHOWN.items(), strict=True):
+        ax.plot(F0, ends(F0, Lam0), ".", ms=1.6, color=colour, rasterized=True)
+        period = 1.4e-10 * np.array([1, Lam0 - 1])
+        ax.plot(period, [height, height], "|-", color=colour, lw=1.4, ms=8)
+        ax.text(period[1] * 1.1, height, rf"$\eta\lambda_0={Lam0:g}$", color=colour, va="center")
+    ax.set(xscale="log", xlabel=r"initial output  $\eta f_0/\sqrt{n}$", xlim=(F0[0], F0[-1]))
+
+
+if __name__ == "__main__":
+    main()

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from catapult_sim.claims import catapult
+from catapult_sim.claims import catapult, implicit_regularization
 from catapult_sim.claims.verdict import Claim
 from catapult_sim.numeric.requirements import InputError
 
 __all__ = ["CLAIMS", "select"]
 
-CLAIMS: tuple[Claim, ...] = (*catapult.CLAIMS,)
+CLAIMS: tuple[Claim, ...] = (*catapult.CLAIMS, *implicit_regularization.CLAIMS)
 
 
 def select(names: Sequence[str]) -> list[Claim]:

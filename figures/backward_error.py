@@ -1,75 +1,88 @@
-"""Shuffled SGD follows its modified flow, to every order that was asked for.
+"""Training follows its modified flow, to every order that was asked for.
 
-Distance between the mean weights after one epoch (all 24 orders of 4 batches, enumerated) and
-the modified flow truncated at order p, for a problem of three weights. Points are
-measured, lines have the slope p + 2 of theory. Dashed: the best field without the
-variance term, gradient descent's, which stays at slope 2.
+Distance between the weights after one epoch and the modified flow truncated at order p, for a
+problem of three weights and four batches. (a) Gradient descent, an epoch being one step. (b) The
+mean over all 24 orders of the shuffled batches, enumerated. Points are measured, lines have the
+slope p + 2 of theory. Dashed: the first-order field of gradient descent, which lacks the variance
+of the batch gradients; shuffled batches do not follow it, the slope stays at 2.
 """
 
-from __future__ import annotations
+from pathlib import Path
 
-import sys
-
-import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 import sympy as sp
-from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from catapult_sim.numeric.epochs import draws, mean_epoch
 from catapult_sim.numeric.flows import flow, numeric_field
-from catapult_sim.symbolic.backward_error import ModifiedField, modified_field
+from catapult_sim.symbolic.backward_error import modified_field
 
-a, b, c, eps = sp.symbols("a b c eps")
-STATE, START = (a, b, c), np.array([0.6, -0.4, 0.7])
+STATE = a, b, c = sp.symbols("a b c")
 LOSSES = (a * b * c, (a - b**2) ** 2 / 2, (a * c - 1) ** 2 / 2 + b**3 / 3, sp.exp(a - c))
+START, STEP_SIZE = np.array([0.6, -0.4, 0.7]), sp.Symbol("eps")
 STEP_SIZES = 0.05 * 2.0 ** -np.arange(0, 4, 0.5)
+COLOURS = ("#35618f", "#3f8f7a", "#d98e1f", "#9c4a60", "#5b4a8a")
 
-_components = sp.lambdify(STATE, [[loss.diff(w) for w in STATE] for loss in LOSSES])
+components = sp.lambdify(STATE, [[loss.diff(w) for w in STATE] for loss in LOSSES])
 
 
-def gradients(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def main() -> None:
+    """Draw the figure next to this file."""
+    figure = Figure(figsize=(8.5, 3.6), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    for sampling, ax in zip(("full", "shuffled"), axes, strict=True):
+        draw_orders(sampling, ax)
+    full = modified_field(LOSSES, STATE, STEP_SIZE, order=1)
+    without = local_errors(full, "shuffled")
+    axes[1].loglog(STEP_SIZES, without, "k--", lw=1)
+    write(axes[1], without[0], "no variance term: slope 2", "black", lifted=-5)
+    axes[0].set_title("(a) gradient descent", loc="left", fontsize=10)
+    axes[1].set_title("(b) shuffled batches", loc="left", fontsize=10)
+    axes[0].set_ylabel("error after one epoch")
+    for suffix in (".png", ".svg"):
+        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+
+
+def draw_orders(sampling, ax):
+    """Draw measured errors as points and the slopes of theory as lines."""
+    highest = {"full": 4, "shuffled": 3}[sampling]
+    field = modified_field(LOSSES, STATE, STEP_SIZE, order=highest, sampling=sampling)
+    for p, colour in enumerate(COLOURS[: highest + 1]):
+        errors = local_errors(field.truncate(p), sampling)
+        theory = errors[-1] * (STEP_SIZES / STEP_SIZES[-1]) ** (p + 2)
+        ax.loglog(STEP_SIZES, theory, lw=1, color=colour)
+        ax.loglog(STEP_SIZES, errors, "o", ms=4, color=colour)
+        write(ax, errors[0], f"order {p}: slope {p + 2}", colour, lifted=4 if p == 0 else 0)
+    ax.set(xlabel=r"step size $\varepsilon$", xlim=(STEP_SIZES[-1] / 1.3, STEP_SIZES[0] * 4.5))
+
+
+def write(ax, error, text, colour, lifted):
+    """Write beside the error at the largest step size."""
+    style = {"color": colour, "fontsize": 8, "va": "center"}
+    ax.annotate(text, (STEP_SIZES[0], error), (6, lifted), textcoords="offset points", **style)
+
+
+def local_errors(field, sampling):
+    """Return the distance of the flow from the epoch, for each step size."""
+    epoch, steps = epoch_of(sampling)
+    ends = [flow(numeric_field(field, h), START, [0, steps * h])[-1] for h in STEP_SIZES]
+    gaps = [end - epoch(START, h) for end, h in zip(ends, STEP_SIZES, strict=True)]
+    return np.linalg.norm(gaps, axis=-1)
+
+
+def epoch_of(sampling):
+    """Return the map of an epoch, and how many steps it takes."""
+    if sampling == "full":
+        return lambda w, h: w - h * gradients(w).mean(axis=-2), 1
+    return mean_epoch(gradients, draws(sampling, len(LOSSES))), len(LOSSES)
+
+
+def gradients(weights):
     """Gradients of the batches, ``(..., 3) -> (..., 4, 3)``."""
-    rows = _components(*np.moveaxis(weights, -1, 0))
+    rows = components(*np.moveaxis(weights, -1, 0))
     zero = np.zeros(weights.shape[:-1])
     return np.stack([np.stack([zero + g for g in row], axis=-1) for row in rows], axis=-2)
 
 
-def local_errors(field: ModifiedField) -> list[float]:
-    """Distance of the flow from the mean epoch, for each step size."""
-    epoch, m = mean_epoch(gradients, draws("shuffled", len(LOSSES))), len(LOSSES)
-    ends = [flow(numeric_field(field, h), START, [0, m * h])[-1] for h in STEP_SIZES]
-    return [
-        float(np.linalg.norm(end - epoch(START, h)))
-        for end, h in zip(ends, STEP_SIZES, strict=True)
-    ]
-
-
-def plot_slopes(*, ax: Axes, order: int = 3) -> Axes:
-    """Draw measured errors as points and the slopes of theory as lines."""
-    field = modified_field(LOSSES, STATE, eps, order=order, sampling="shuffled")
-    for p in range(order + 1):
-        errors = local_errors(field.truncate(p))
-        theory = errors[-1] * (STEP_SIZES / STEP_SIZES[-1]) ** (p + 2)
-        (line,) = ax.loglog(STEP_SIZES, theory, lw=1, label=f"order {p}: slope {p + 2}")
-        ax.loglog(STEP_SIZES, errors, "o", color=line.get_color())
-    without = modified_field(LOSSES, STATE, eps, order=1)
-    ax.loglog(STEP_SIZES, local_errors(without), "k--", label="order 1 without variance term")
-    ax.set_xlabel(r"step size $\varepsilon$")
-    ax.set_ylabel("error after one epoch")
-    ax.legend(fontsize="small")
-    return ax
-
-
-def main(path: str) -> None:
-    """Measure, draw and save."""
-    mpl.use("Agg")
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    plot_slopes(ax=figure.subplots())
-    figure.savefig(path, dpi=150)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

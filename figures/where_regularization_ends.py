@@ -1,46 +1,53 @@
 """Implicit regularisation ends where the catapult begins.
 
-Largest relative distance, over 20 steps, between gradient descent on the two-layer linear
-network and its modified flows of order 0 (gradient flow), 1 (the implicit regulariser) and
-beyond, against the learning rate in units of one over the initial curvature. Below 1 each order
-brings the flow closer; above 2, where the loss first grows, no order helps at all.
+Largest distance in weights, over 20 steps, between gradient descent on the two-layer linear
+network and its modified flow of order 0 (gradient flow), 1 (with the implicit regulariser) and
+beyond, relative to the initial weights. The learning rate is in units of one over the initial
+curvature; f_0 = 0.1 sqrt(n) lambda_0. Below 1 each order brings the flow closer. Above 2, where the
+loss first grows, no order helps.
 """
 
-from __future__ import annotations
+from pathlib import Path
 
-import sys
-
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
+from matplotlib import colormaps
+from matplotlib.figure import Figure
 
-from catapult_sim.numeric.breakdown import Breakdown, linear_net_breakdown
+from catapult_sim.numeric.breakdown import linear_net_breakdown
+from catapult_sim.plots import PHASE_COLOURS
 
-
-def plot_breakdown(found: Breakdown, *, ax: Axes) -> Axes:
-    """Draw one curve for each order of the modified flow."""
-    shades = mpl.colormaps["viridis"](np.linspace(0, 0.9, len(found.error)))
-    for order, (errors, shade) in enumerate(zip(found.error, shades, strict=True)):
-        ax.semilogy(found.eta_lam, errors, ".-", color=shade, label=f"order {order}")
-    for boundary in (2, 4):
-        ax.axvline(boundary, color="0.6", linestyle=":")
-    for name, middle in (("lazy", 1), ("catapult", 3)):
-        ax.text(middle, found.error[-1].min(), name, ha="center")
-    ax.set_xlabel(r"learning rate $\eta\lambda_0$")
-    ax.set_ylabel("largest error of the flow, relative")
-    ax.legend(loc="upper left")
-    return ax
+ORDERS = ("gradient flow", "order 1", "order 2", "order 3", "order 4")
 
 
-def main(path: str) -> None:
-    """Measure, draw and save."""
-    mpl.use("Agg")
-    from matplotlib.figure import Figure
-
+def main() -> None:
+    """Draw the figure next to this file."""
+    found = linear_net_breakdown(np.geomspace(0.05, 3.98, 60))
     figure = Figure(figsize=(6, 4), layout="constrained")
-    plot_breakdown(linear_net_breakdown(np.linspace(0.05, 3.95, 40)), ax=figure.subplots())
-    figure.savefig(path, dpi=150)
+    draw(found, figure.subplots())
+    for suffix in (".png", ".svg"):
+        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+
+
+def draw(found, ax):
+    """Draw one curve for each order, its name at its left end."""
+    for phase, left, right, centre in (("lazy", 0.01, 2, 0.25), ("catapult", 2, 4, 2.83)):
+        ax.axvspan(left, right, color=PHASE_COLOURS[phase], lw=0, alpha=0.5)
+        ax.text(centre, 10, phase, ha="center", fontweight="bold", fontsize=8)
+    shades = colormaps["viridis"](np.linspace(0, 0.75, len(ORDERS)))
+    for name, errors, shade in zip(ORDERS, found.error, shades, strict=True):
+        ax.loglog(found.eta_lam, errors, color=shade, lw=1.6)
+        beside = {"xytext": (-4, 0), "textcoords": "offset points", "fontsize": 8}
+        start = found.eta_lam[0], errors[0]
+        ax.annotate(name, start, color=shade, ha="right", va="center", **beside)
+    ax.set(
+        xlabel=r"learning rate  $\eta\lambda_0$",
+        ylabel="largest error of the flow, relative",
+        xlim=(0.013, 4),
+        ylim=(1e-10, 100),
+    )
+    ax.set_xticks([0.05, 0.1, 0.2, 0.5, 1, 2, 4], ["0.05", "0.1", "0.2", "0.5", "1", "2", "4"])
+    ax.minorticks_off()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

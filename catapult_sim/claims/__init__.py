@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 
-from catapult_sim.claims import catapult, edge_of_stability
+from catapult_sim.claims import catapult, edge_of_stability, implicit_regularization
 from catapult_sim.claims.verdict import Claim
 from catapult_sim.numeric.requirements import InputError
 
 __all__ = ["CLAIMS", "select"]
 
-CLAIMS: tuple[Claim, ...] = (*catapult.CLAIMS, *edge_of_stability.CLAIMS)
+CLAIMS: tuple[Claim, ...] = (
+    *catapult.CLAIMS,
+    *implicit_regularization.CLAIMS,
+    *edge_of_stability.CLAIMS,
+)
 
 
 def select(names: Sequence[str]) -> list[Claim]:

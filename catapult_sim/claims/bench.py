@@ -34,6 +34,7 @@ class Effort:
     steps: int  # of training on data, until convergence
     grid: int  # learning rates per boundary, before refinement
     tolerance: float  # relative precision of boundaries on data
+    trained: int = 4  # seeds of a network trained by minibatches
 
 
 EFFORTS = {
@@ -49,6 +50,7 @@ EFFORTS = {
             steps=150,
             grid=12,
             tolerance=1e-2,
+            trained=16,
         ),
         Effort(
             name="full",
@@ -60,6 +62,7 @@ EFFORTS = {
             steps=200,
             grid=16,
             tolerance=5e-3,
+            trained=64,
         ),
     )
 }
@@ -91,6 +94,7 @@ class Bench:
             raise InputError(f"effort must be one of {', '.join(EFFORTS)}; got {effort!r}")
         self.effort = EFFORTS[effort]
         self.source = "8x8 handwritten digits, odd against even" if data is None else str(data)
+        self._is_digits = data is None
         self._raw = datasets.digits(standardised=False) if data is None else datasets.load(data)
         self._known: dict[Hashable, Any] = {}
         self._locks: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)
@@ -120,3 +124,16 @@ class Bench:
         inputs = datasets.standardise(X) if standardised else X
         size = min(self.effort.samples, len(X))
         return datasets.subset(inputs, y.reshape(len(y), -1), size, rng=self.rng("samples"))
+
+    def split(self, size: int, multiple_of: int) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        """Return samples to train on, and all others to test on: twice ``X (m, d), y (m, k)``.
+
+        At most ``size`` and at most half are trained on, a multiple of ``multiple_of``; that may
+        be none. Digits have ten one-hot labels here.
+        """
+        X, y = datasets.digits("ten", standardised=False) if self._is_digits else self._raw
+        inputs, labels = datasets.standardise(X), y.reshape(len(y), -1)
+        size = min(size, len(X) // 2) // multiple_of * multiple_of
+        rows = self.rng("split").permutation(len(X))
+        train, test = rows[:size], rows[size:]
+        return (inputs[train], labels[train]), (inputs[test], labels[test])

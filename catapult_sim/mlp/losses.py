@@ -1,15 +1,57 @@
-"""Losses of a network's outputs, each with its gradient."""
+"""Losses of a network's outputs, each with its gradient and its Hessian product.
+
+All are a mean over the m samples and a sum over the k outputs. Outputs are ``(..., m, k)``;
+the targets are ``(m, k)``, or have leading axes too.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["squared_error"]
+from catapult_sim.numeric.requirements import InputError
+
+__all__ = [
+    "LOSSES",
+    "Loss",
+    "cross_entropy",
+    "cross_entropy_product",
+    "require_probabilities",
+    "squared_error",
+    "squared_error_product",
+]
 
 Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss of outputs and targets.
+
+    Attributes
+    ----------
+    name : str
+    value_and_gradient : callable
+        ``(outputs, targets) -> (loss (...), gradient by the outputs (..., m, k))``.
+    hessian_product : callable
+        ``(outputs, targets, direction (..., m, k)) -> (..., m, k)``: the Hessian by the
+        outputs times a direction in them.
+    curvature : float
+        The largest that an eigenvalue of m times that Hessian can be; gradient descent on a
+        linear model is stable below ``2 / (curvature lambda)``.
+    require : callable
+        Return the targets, or raise InputError where the loss has no meaning for them.
+    """
+
+    name: str
+    value_and_gradient: Callable[[Array, Array], tuple[Array, Array]]
+    hessian_product: Callable[[Array, Array, Array], Array]
+    curvature: float
+    require: Callable[[Array], Array]
 
 
 def squared_error(outputs: Array, targets: Array) -> tuple[Array, Array]:
@@ -34,3 +76,82 @@ def squared_error(outputs: Array, targets: Array) -> tuple[Array, Array]:
     samples = outputs.shape[-2]
     residual = outputs - targets
     return 0.5 * np.sum(residual**2, axis=(-2, -1)) / samples, residual / samples
+
+
+def squared_error_product(outputs: Array, targets: Array, direction: Array) -> Array:
+    """Return the Hessian of :func:`squared_error` by the outputs times a direction.
+
+    Examples
+    --------
+    >>> squared_error_product(np.ones((2, 1)), np.zeros((2, 1)), np.array([[3.0], [4.0]])).ravel()
+    array([1.5, 2. ])
+    """
+    product: Array = direction / outputs.shape[-2]
+    return product
+
+
+def cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array]:
+    """Return ``L = (1/m) sum_a (log sum_i exp f_ai - y_a . f_a)`` and its gradient.
+
+    The cross-entropy of softmax probabilities p, ``-y . log p``, whose gradient is
+    ``(p - y) / m``. No output is too large for it.
+
+    Parameters
+    ----------
+    outputs : numpy.ndarray, shape (..., m, k)
+        Logarithms of probabilities, up to a constant for each sample.
+    targets : numpy.ndarray, shape (m, k)
+        Probabilities, such as one-hot labels: every row adds up to 1.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        As :func:`squared_error`.
+
+    Examples
+    --------
+    >>> loss, gradient = cross_entropy(np.array([[0.0, np.log(3.0)]]), np.array([[1.0, 0.0]]))
+    >>> print(np.exp(loss), gradient.round(6))
+    4.0 [[-0.75  0.75]]
+    """
+    samples = outputs.shape[-2]
+    shifted = outputs - outputs.max(axis=-1, keepdims=True)
+    exponential = np.exp(shifted)
+    total = exponential.sum(axis=-1, keepdims=True)
+    surprise = np.log(total[..., 0]) - np.sum(targets * shifted, axis=-1)
+    return surprise.sum(axis=-1) / samples, (exponential / total - targets) / samples
+
+
+def cross_entropy_product(outputs: Array, targets: Array, direction: Array) -> Array:
+    """Return the Hessian of :func:`cross_entropy` times a direction, ``(p v - p (p . v)) / m``.
+
+    Examples
+    --------
+    >>> cross_entropy_product(np.zeros((1, 2)), np.zeros((1, 2)), np.array([[1.0, 0.0]]))
+    array([[ 0.25, -0.25]])
+    """
+    exponential = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
+    p = exponential / exponential.sum(axis=-1, keepdims=True)
+    weighted = p * direction
+    product: Array = (weighted - p * weighted.sum(axis=-1, keepdims=True)) / outputs.shape[-2]
+    return product
+
+
+def require_probabilities(targets: Array) -> Array:
+    """Return targets whose rows are probabilities, or raise InputError."""
+    if (targets < 0).any():
+        raise InputError(f"cross-entropy needs targets of at least 0; got {targets.min():g}")
+    totals = targets.sum(axis=-1)
+    if not np.allclose(totals, 1, rtol=0, atol=1e-9):
+        wrong = totals[np.argmax(np.abs(totals - 1))]
+        raise InputError(f"cross-entropy needs targets that add up to 1; got a row with {wrong:g}")
+    return targets
+
+
+LOSSES = {
+    loss.name: loss
+    for loss in (
+        Loss("squared_error", squared_error, squared_error_product, 1.0, lambda targets: targets),
+        Loss("cross_entropy", cross_entropy, cross_entropy_product, 0.5, require_probabilities),
+    )
+}

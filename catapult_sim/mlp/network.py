@@ -3,6 +3,14 @@
 The parameters of a network are a vector ``theta (..., P)``: layer after layer the weights
 ``(fan in, fan out)`` in row-major order, then the biases, if there are any. Leading axes
 are an ensemble; the networks of an ensemble see the same inputs.
+
+Curvature comes without a matrix: differentiating every line of the forward and the backward
+pass along a direction in theta gives the Hessian times that direction [1]_.
+
+References
+----------
+.. [1] B. A. Pearlmutter, *Fast exact multiplication by the Hessian*, Neural Computation 6, 147
+   (1994): the R-operator.
 """
 
 from __future__ import annotations
@@ -15,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp.activations import ACTIVATIONS
-from catapult_sim.mlp.losses import squared_error
+from catapult_sim.mlp.losses import LOSSES
 from catapult_sim.numeric.ensemble import Rng, draw
 from catapult_sim.numeric.requirements import InputError, require_count, require_samples
 
@@ -25,7 +33,7 @@ Array = npt.NDArray[Any]
 
 
 class MLP:
-    r"""A multi-layer perceptron with squared-error loss.
+    r"""A multi-layer perceptron and its loss.
 
     In the NTK parametrisation all parameters are drawn from N(0, 1) and a layer computes
     ``z = (gain / sqrt(fan in)) a W + b``; in the standard one the weights themselves have
@@ -38,6 +46,8 @@ class MLP:
     activation : {"linear", "relu", "tanh"}
     parametrization : {"ntk", "standard"}
     biases : bool
+    loss : {"squared_error", "cross_entropy"}
+        As in :mod:`catapult_sim.mlp.losses`; the latter takes probabilities for labels.
 
     Attributes
     ----------
@@ -64,6 +74,7 @@ class MLP:
         activation: str = "relu",
         parametrization: str = "ntk",
         biases: bool = False,
+        loss: str = "squared_error",
     ) -> None:
         self.widths = [require_count("each width", width, 1) for width in widths]
         if len(self.widths) < 3:
@@ -73,6 +84,7 @@ class MLP:
         self.activation = ACTIVATIONS[_known("activation", activation, ACTIVATIONS)]
         self.parametrization = _known("parametrization", parametrization, ("ntk", "standard"))
         self.biases = biases
+        self.loss_function = LOSSES[_known("loss", loss, LOSSES)]
         gains = [*[self.activation.gain] * (len(self.widths) - 2), 1.0]
         deviation: list[float] = [
             gain / fan**0.5 for gain, fan in zip(gains, self.widths, strict=False)
@@ -113,13 +125,66 @@ class MLP:
         return self.forward(self.require_parameters(theta), np.asarray(X, dtype=float))[0]
 
     def loss(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
-        """Return the loss ``(1/2m) sum_a |f_a - y_a|^2``, shape ``(...)``."""
+        """Return the loss, by default ``(1/2m) sum_a |f_a - y_a|^2``, shape ``(...)``."""
         inputs, targets = self.require_data(X, y)
-        return squared_error(self.forward(self.require_parameters(theta), inputs)[0], targets)[0]
+        outputs = self.forward(self.require_parameters(theta), inputs)[0]
+        return self.loss_function.value_and_gradient(outputs, targets)[0]
+
+    def accuracy(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
+        """Return the fraction of samples whose largest output is at the largest label, ``(...)``.
+
+        A single output counts as right where its sign is the label's. NaN where an output is
+        not finite.
+
+        Examples
+        --------
+        >>> network = MLP([1, 1, 1], activation="linear")
+        >>> network.accuracy([[1.0, 1.0], [1.0, -1.0]], [[-1.0], [2.0], [3.0]], [-1, 1, -1])
+        array([0.66666667, 0.33333333])
+        """
+        inputs, targets = self.require_data(X, y)
+        outputs = self.forward(self.require_parameters(theta), inputs)[0]
+        right = (_chosen(outputs) == _chosen(targets)).mean(axis=-1)
+        return np.where(np.isfinite(outputs).all(axis=(-2, -1)), right, np.nan)
 
     def gradient(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """Return the gradient of :meth:`loss` by theta, ``(..., P)``."""
         return self.loss_and_gradient(self.require_parameters(theta), *self.require_data(X, y))[1]
+
+    def hessian_product(
+        self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike, direction: npt.ArrayLike
+    ) -> Array:
+        """Return the Hessian of :meth:`loss` by theta times a direction.
+
+        Parameters
+        ----------
+        theta : array_like, shape (..., P)
+        X : array_like, shape (m, d)
+        y : array_like, shape (m,) or (m, k)
+        direction : array_like, shape (..., P)
+            Its leading axes broadcast against those of theta.
+
+        Returns
+        -------
+        numpy.ndarray, shape (..., P)
+            Exact; it costs about as much as three gradients.
+
+        Raises
+        ------
+        InputError
+            Where data, parameters or direction do not fit the network.
+
+        Examples
+        --------
+        For ``f = u v`` and ``L = f^2 / 2`` the Hessian is ``((v^2, 2uv), (2uv, u^2))``.
+
+        >>> network = MLP([1, 1, 1], activation="linear")
+        >>> network.hessian_product([2.0, 3.0], [[1.0]], [0.0], np.eye(2))
+        array([[ 9., 12.],
+               [12.,  4.]])
+        """
+        parameters, along = self.require_parameters(theta), self.require_parameters(direction)
+        return self.loss_hessian_product(parameters, *self.require_data(X, y), along)
 
     def require_data(self, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
         """Return X ``(m, d)`` and y ``(m, k)`` that fit this network, or raise InputError."""
@@ -130,7 +195,7 @@ class MLP:
                 f"this network takes {required[0]} inputs and gives {required[1]} outputs; "
                 f"got data with {given[0]} and {given[1]}"
             )
-        return inputs, targets
+        return inputs, self.loss_function.require(targets)
 
     def require_parameters(self, theta: npt.ArrayLike) -> Array:
         """Return theta ``(..., P)`` as an array of this network, or raise InputError."""
@@ -141,7 +206,9 @@ class MLP:
             )
         return parameters
 
-    # The arithmetic below assumes clean input. Layer l computes z = scale * a @ W + b.
+    # The arithmetic below assumes clean input. Layer l computes z = scale * a @ W + b, and X and
+    # y may have leading axes, as minibatches of their own for every member do. What a
+    # direction (V, c) in (W, b) does to a quantity, its tangent, is computed beside it.
 
     def forward(self, theta: Array, X: Array) -> tuple[Array, list[Array], list[Array]]:
         """Return outputs, every layer's inputs ``a`` and every hidden ``z``."""
@@ -154,6 +221,24 @@ class MLP:
             inputs.append(self.activation.value(z))
         return hidden.pop(), inputs[:-1], hidden
 
+    def forward_tangent(
+        self, theta: Array, direction: Array, inputs: list[Array], hidden: list[Array]
+    ) -> tuple[Array, list[Array | None], list[Array]]:
+        """Return the tangents of what :meth:`forward` returned; None for X, which stays."""
+        tangents: list[Array | None] = [None]
+        hidden_tangents: list[Array] = []
+        layers = zip(self.split(theta), self.split(direction), self.scales, inputs, strict=True)
+        for (weights, _), (along, along_biases), scale, a in layers:
+            z_tangent = scale * (a @ along)
+            if hidden_tangents:
+                slope = self.activation.slope(hidden[len(hidden_tangents) - 1])
+                tangents.append(slope * hidden_tangents[-1])
+                z_tangent += scale * (tangents[-1] @ weights)
+            if self.biases:
+                z_tangent += along_biases[..., None, :]
+            hidden_tangents.append(z_tangent)
+        return hidden_tangents.pop(), tangents, hidden_tangents
+
     def backward(self, theta: Array, hidden: list[Array], signal: Array) -> list[Array]:
         """Carry a signal by the outputs, ``(..., m, k)``, back to every layer's z."""
         signals = [signal]
@@ -163,10 +248,36 @@ class MLP:
             signals.append(carried * self.activation.slope(z))
         return signals[::-1]
 
+    def backward_tangent(
+        self,
+        theta: Array,
+        direction: Array,
+        hidden: list[Array],
+        hidden_tangents: list[Array],
+        signal: Array,
+        signal_tangent: Array,
+    ) -> tuple[list[Array], list[Array]]:
+        """Return what :meth:`backward` returns, and the tangents of it."""
+        signals, tangents = [signal], [signal_tangent]
+        layers = list(zip(self.split(theta), self.split(direction), self.scales, strict=True))
+        zs = zip(hidden[::-1], hidden_tangents[::-1], strict=True)
+        for (z, z_tangent), ((weights, _), (along, _), scale) in zip(
+            zs, layers[:0:-1], strict=True
+        ):
+            carried = scale * (signals[-1] @ np.swapaxes(weights, -1, -2))
+            carried_tangent = scale * (
+                tangents[-1] @ np.swapaxes(weights, -1, -2)
+                + signals[-1] @ np.swapaxes(along, -1, -2)
+            )
+            slope, bend = self.activation.slope(z), self.activation.bend(z)
+            signals.append(carried * slope)
+            tangents.append(carried_tangent * slope + carried * bend * z_tangent)
+        return signals[::-1], tangents[::-1]
+
     def loss_and_gradient(self, theta: Array, X: Array, y: Array) -> tuple[Array, Array]:
         """Return loss ``(...)`` and gradient ``(..., P)`` of clean input."""
         outputs, inputs, hidden = self.forward(theta, X)
-        loss, signal = squared_error(outputs, y)
+        loss, signal = self.loss_function.value_and_gradient(outputs, y)
         gradient = np.empty(np.broadcast_shapes(theta.shape, (*loss.shape, self.size)), theta.dtype)
         signals = self.backward(theta, hidden, signal)
         layers = zip(self.split(gradient), self.scales, inputs, signals, strict=True)
@@ -176,6 +287,42 @@ class MLP:
             if self.biases:
                 by_biases[...] = signal.sum(axis=-2)
         return loss, gradient
+
+    def loss_hessian_product(self, theta: Array, X: Array, y: Array, direction: Array) -> Array:
+        """Return the Hessian times a direction, ``(..., P)``, of clean input."""
+        outputs, inputs, hidden = self.forward(theta, X)
+        tangent, inputs_tangents, hidden_tangents = self.forward_tangent(
+            theta, direction, inputs, hidden
+        )
+        _, signal = self.loss_function.value_and_gradient(outputs, y)
+        signal_tangent = self.loss_function.hessian_product(outputs, y, tangent)
+        signals, signals_tangents = self.backward_tangent(
+            theta, direction, hidden, hidden_tangents, signal, signal_tangent
+        )
+        product = np.empty((*signal_tangent.shape[:-2], self.size), theta.dtype)
+        layers = zip(
+            self.split(product),
+            self.scales,
+            inputs,
+            inputs_tangents,
+            signals,
+            signals_tangents,
+            strict=True,
+        )
+        for (by_weights, by_biases), scale, a, a_tangent, signal, signal_tangent in layers:
+            np.matmul(np.swapaxes(a, -1, -2), signal_tangent, out=by_weights)
+            if a_tangent is not None:
+                by_weights += np.swapaxes(a_tangent, -1, -2) @ signal
+            by_weights *= scale
+            if self.biases:
+                by_biases[...] = signal_tangent.sum(axis=-2)
+        return product
+
+
+def _chosen(outputs: Array) -> Array:
+    """Return the number of the largest output, or whether a single one is positive."""
+    chosen: Array = outputs[..., 0] > 0 if outputs.shape[-1] == 1 else outputs.argmax(axis=-1)
+    return chosen
 
 
 def _known(what: str, name: str, names: Any) -> str:

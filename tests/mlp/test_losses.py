@@ -1,0 +1,55 @@
+"""Losses by the outputs: closed forms, complex steps, and outputs without bound."""
+
+import numpy as np
+import pytest
+
+from catapult_sim.mlp.losses import LOSSES, cross_entropy
+
+RNG = np.random.default_rng(0)
+OUTPUTS, TARGETS = RNG.normal(size=(6, 3)), RNG.dirichlet(np.ones(3), size=6)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=lambda loss: loss.name)
+def test_derivatives_are_complex_steps(loss):
+    value, gradient = loss.value_and_gradient(OUTPUTS, TARGETS)
+    nudged = OUTPUTS + 1e-30j * np.eye(18).reshape(18, 6, 3)
+    values, gradients = loss.value_and_gradient(nudged, TARGETS)
+    assert values[0].real == pytest.approx(value)
+    np.testing.assert_allclose(gradient.ravel(), values.imag / 1e-30, rtol=1e-12)
+    direction = RNG.normal(size=(6, 3))
+    slope = np.tensordot(direction.ravel(), gradients.imag / 1e-30, axes=1)
+    np.testing.assert_allclose(loss.hessian_product(OUTPUTS, TARGETS, direction), slope, rtol=1e-12)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=lambda loss: loss.name)
+def test_the_curvature_bound_is_met_and_never_exceeded(loss):
+    # Softmax is most curved where two outputs share all probability.
+    outputs = np.concatenate([[[9e2, 9e2, 0.0]], 3 * RNG.normal(size=(200, 3))])[:, None, :]
+    directions = np.broadcast_to(np.eye(3)[:, None, :], (201, 3, 1, 3))
+    products = loss.hessian_product(outputs[:, None], np.zeros((1, 3)), directions)
+    largest = np.linalg.eigvalsh(products[:, :, 0, :])[:, -1]
+    assert largest.max() == pytest.approx(loss.curvature, rel=1e-12)
+    assert largest[0] == pytest.approx(loss.curvature, rel=1e-12)
+
+
+@pytest.mark.parametrize("size", [1e3, 1e300])
+def test_the_cross_entropy_of_huge_outputs_is_a_difference_of_outputs(size):
+    outputs, labels = size * np.array([[1.0, -1.0], [-0.5, 0.5]]), np.eye(2)[[0, 0]]
+    loss, gradient = cross_entropy(outputs, labels)
+    assert loss == size / 2  # right once, wrong by the difference once, the mean of both
+    np.testing.assert_array_equal(gradient, [[0, 0], [-0.5, 0.5]])
+
+
+def test_cross_entropy_ignores_what_all_outputs_share():
+    shifted = cross_entropy(OUTPUTS + 2.0**20, TARGETS)
+    np.testing.assert_allclose(shifted[0], cross_entropy(OUTPUTS, TARGETS)[0], rtol=1e-9)
+
+
+def test_a_loss_has_leading_axes_in_outputs_and_targets():
+    outputs, targets = RNG.normal(size=(2, 4, 6, 3)), RNG.dirichlet(np.ones(3), size=(4, 6))
+    for loss in LOSSES.values():
+        value, gradient = loss.value_and_gradient(outputs, targets)
+        for i, j in np.ndindex(2, 4):
+            alone = loss.value_and_gradient(outputs[i, j], targets[j])
+            assert value[i, j] == alone[0]
+            np.testing.assert_array_equal(gradient[i, j], alone[1])

@@ -51,9 +51,6 @@ __all__ = ["LinearNet"]
 
 Array = npt.NDArray[Any]
 
-# Steps taken between two looks at the losses.
-STRIDE = 16
-
 
 class LinearNet:
     r"""The two-layer linear network ``f(x) = V^T U x / sqrt(n)`` on a data set.
@@ -404,7 +401,7 @@ class LinearNet:
             rates,
             *others,
             steps=steps,
-            longest=STRIDE,
+            longest=rule.longest,
             observe=measured,
             every=every,
             tolerance=tolerance,

@@ -8,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.ensemble import Rng
+from catapult_sim.numeric.linear_net_data import PrincipalData
 from catapult_sim.numeric.requirements import InputError, require_count
 
-__all__ = ["minibatches", "require_batches"]
+__all__ = ["Batches", "batch_gradient", "minibatches", "require_batches"]
 
-Batches = npt.NDArray[np.int64]
+Array = npt.NDArray[Any]
+Batches = npt.NDArray[np.int64]  # (T, b): the samples of each step; after T steps, again
 
 
 def minibatches(
@@ -84,3 +86,16 @@ def require_batches(batches: Any, samples: int) -> Batches:
             f"got {array.min()} to {array.max()}"
         )
     return array.astype(np.int64)
+
+
+def batch_gradient(data: PrincipalData, batches: Batches | None, residual: Array, t: int) -> Array:
+    """Return the gradient with respect to F of the loss that step t sees, ``(..., q, k)``.
+
+    Without batches that is ``S e``. The samples of a batch have the errors
+    ``sqrt(m) P e - unseen``, in its rows.
+    """
+    if batches is None:
+        return data.scales[:, None] * residual
+    batch = batches[t % len(batches)]
+    left = np.sqrt(len(data.left)) * data.left[batch]
+    return data.scales[:, None] * (left.T @ (left @ residual - data.unseen[batch])) / len(batch)

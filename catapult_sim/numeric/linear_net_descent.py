@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,11 @@ from catapult_sim.numeric.linear_net_data import PrincipalData
 __all__ = ["Descent"]
 
 Array = npt.NDArray[Any]
-Kernel = Callable[[Array, Array, Array, float, int], Array]
+Steps = Callable[[Array, Array, Array, Array, float], None]
 
 # Members whose matrices are worked on together: enough to outweigh the cost of a NumPy
 # call, few enough to stay in a core's second-level cache.
-BLOCK_DOUBLES = 2**15
+BLOCK_DOUBLES = 2**17
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,12 @@ class Descent:
 
     data: PrincipalData
     width: float
-    kernel: Kernel | None = None  # a compiled replacement of the loop over the steps
+    compiled: Steps | None = None  # what replaces the loop over the steps
+
+    @property
+    def longest(self) -> int:
+        """How many steps to take between two looks at the losses."""
+        return 32 if self.compiled is None else 128
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -57,7 +63,9 @@ class Descent:
     def gram(self, state: Array) -> Array:
         """Return the Gram matrices of a state, ``(..., p, p)``."""
         _, _, p = self.sizes
-        return state[..., : p * p].reshape(*state.shape[:-1], p, p)
+        gram = state[..., : p * p].reshape(*state.shape[:-1], p, p)
+        # Rounding leaves the two halves of B apart where there are several outputs.
+        return 0.5 * (gram + np.swapaxes(gram, -1, -2))
 
     def stride(
         self, state: Array, learning_rate: Array, *, first: int, count: int
@@ -68,7 +76,7 @@ class Descent:
         block = max(16, BLOCK_DOUBLES // state.shape[-1])
         for begin in range(0, len(state), block):
             part = slice(begin, begin + block)
-            lanes = np.ascontiguousarray(state[part].T)
+            lanes = np.array(state[part].T, order="C")
             squares[:, part] = self._descend(lanes, learning_rate[part], count)
             following[part] = lanes.T
         return following, self.data.floor + 0.5 * squares
@@ -76,65 +84,69 @@ class Descent:
     def _descend(self, lanes: Array, learning_rate: Array, count: int) -> Array:
         """Take ``count`` steps in place; return ``|e|^2`` before each, ``(count, N)``."""
         q, k, p = self.sizes
-        gram = lanes[: p * p].reshape(p, p, -1)
-        residual = lanes[p * p :].reshape(q, k, -1)
-        # One column more than the steps: no sum over these losses may have a single one.
-        history = np.empty((q * k, count + 1, lanes.shape[-1]))
-        history[:, 0] = lanes[p * p :]
-        _steps(
-            gram, history.reshape(q, k, count + 1, -1), learning_rate, self.data.scales, self.width
-        )
-        residual[:] = history[:, count].reshape(residual.shape)
+        gram, residual = lanes[: p * p].reshape(p, p, -1), lanes[p * p :].reshape(q, k, -1)
+        history = np.empty((count + 1, *residual.shape))
+        history[0] = residual
+        steps = self.compiled or _steps
+        steps(gram, history, learning_rate, self.data.scales, 1 / self.width)
+        residual[:] = history[-1]
         gram[q:, :q] = gram[:q, q:].swapaxes(0, 1)
-        return np.add.reduce(history**2, axis=0)[:count]
+        squares = np.ascontiguousarray(np.moveaxis(history, 0, 2)) ** 2
+        return np.add.reduce(squares.reshape(q * k, count + 1, -1), axis=0)[:count]
 
 
 def _flat(blocks: Array) -> Array:
-    return blocks.reshape(*blocks.shape[:-2], -1)
+    return blocks.reshape(*blocks.shape[:-2], blocks.shape[-2] * blocks.shape[-1])
 
 
-def _steps(gram: Array, history: Array, learning_rate: Array, scales: Array, width: float) -> None:
-    """Step ``gram (p, p, N)`` in place; write the residuals ``(q, k, count + 1, N)``."""
-    q, k, _, members = history.shape
-    p = q + k
-    top, A, F, B = gram[:q], gram[:q, :q], gram[:q, q:], gram[q:, q:]
-    scale, inverse = scales[:, None, None], 1 / width
-    rate = learning_rate * scale
-    gamma, thin, moved, middle = np.empty((4, q, k, members))
-    by_gamma, image = np.empty((q, k, p, members)), np.empty((k, p, members))
-    gamma_A, gamma_F = image[:, :q].swapaxes(0, 1), image[:, q:]
-    F_gamma = gamma_F.swapaxes(0, 1)
-    # The last row of columns stays zero: it keeps the sum over coordinates from being flat.
-    squared = np.zeros((q, k + 1, k, members))
-    square = np.empty((k + 1, k, members))
-    felt, by_felt = np.empty((k, k, members)), np.empty((q, k, k, members))
-    outer, both = np.empty((2, q, q, members))
-    for t in range(history.shape[2] - 1):
-        np.multiply(rate, history[:, :, t], gamma)
-        np.multiply(gamma, inverse, thin)
-        np.multiply(gamma[:, :, None], top[:, None], by_gamma)
+def _steps(
+    gram: Array, history: Array, learning_rate: Array, scales: Array, n_inverse: float
+) -> None:
+    """Step ``gram (p, p, N)`` in place; write the residuals ``(count + 1, q, k, N)``."""
+    _, q, k, members = shape = history.shape
+    # NumPy is three times faster where it need not broadcast: what is fixed is spread out.
+    scale = np.broadcast_to(scales[:, None, None], shape[1:]).copy()
+    rate, per_n, minus_half = learning_rate * scale, np.array(n_inverse), np.array(-0.5)
+    gamma, thin = np.empty((2, *shape[1:]))
+    A, B = gram[:q, :q].copy(), gram[q:, q:].copy()
+    by_gamma, outer, both = np.empty((q, k, q, members)), *np.empty((2, q, q, members))
+    # The pair F and A gamma becomes the pair F - gamma B / 2 and A gamma + gamma felt.
+    pair, turned, become = np.empty((3, 2, *shape[1:]))
+    pair[0] = gram[:q, q:]
+    F, image, (inner, moved) = pair[0], pair[1].swapaxes(0, 1), become
+    by_pair, dots = np.empty((q, 2, k, k, members)), np.empty((2, k, k, members))
+    F_gamma, A_gamma = dots
+    turn = np.stack([B, B])
+    minus_half_B, felt = turn
+
+    gamma_rows, A_rows = gamma[:, :, None], A[:, None]
+    pair_columns, thin_columns = pair.swapaxes(0, 1)[:, :, :, None], thin[:, None, None]
+    turns = [(gamma[None, :, i, None], turn[:, None, i]) for i in range(k)]
+    outers = [(thin[:, None, i], inner[None, :, i]) for i in range(k)]
+    gamma_F = F_gamma.swapaxes(0, 1)
+    for now, later in pairwise(history):
+        np.multiply(rate, now, gamma)
+        np.multiply(gamma, per_n, thin)
+        np.multiply(gamma_rows, A_rows, by_gamma)
         np.add.reduce(by_gamma, 0, None, image)
-        np.multiply(thin[:, None], gamma_A[:, :, None], squared[:, :k])
-        np.add.reduce(squared, 0, None, square)
+        np.multiply(pair_columns, thin_columns, by_pair)
+        np.add.reduce(by_pair, 0, None, dots)
 
-        np.multiply(gamma[:, :, None], B, by_felt)
-        np.add.reduce(by_felt, 1, None, middle)
-        np.multiply(middle, 0.5, middle)
-        np.subtract(F, middle, middle)
-        for one in range(k):
-            np.multiply(thin[:, None, one], middle[None, :, one], outer)
+        np.subtract(B, F_gamma, felt)
+        np.multiply(B, minus_half, minus_half_B)
+        np.subtract(felt, gamma_F, B)
+        np.add(B, A_gamma, B)
+
+        before = pair
+        for gamma_column, turn_row in turns:
+            np.multiply(gamma_column, turn_row, turned)
+            np.add(before, turned, become)
+            before = become
+        for thin_column, inner_row in outers:
+            np.multiply(thin_column, inner_row, outer)
             np.add(outer, outer.swapaxes(0, 1), both)
             np.subtract(A, both, A)
-
-        np.multiply(F_gamma, inverse, felt)
-        np.subtract(B, felt, felt)
-        np.multiply(gamma[:, :, None], felt, by_felt)
-        np.add.reduce(by_felt, 1, None, moved)
-        np.add(moved, gamma_A, moved)
         np.subtract(F, moved, F)
         np.multiply(moved, scale, moved)
-        np.subtract(history[:, :, t], moved, history[:, :, t + 1])
-
-        np.multiply(gamma_F, inverse, B)
-        np.subtract(felt, B, B)
-        np.add(B, square[:k], B)
+        np.subtract(now, moved, later)
+    gram[:q, :q], gram[:q, q:], gram[q:, q:] = A, F, B

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.linear_net_data import PrincipalData
+from catapult_sim.numeric.linear_net_root import gram_root
 
 __all__ = ["HessianSpectrum", "hessian_spectrum"]
 
@@ -61,7 +62,7 @@ def hessian_spectrum(data: PrincipalData, gram: Array, width: float) -> HessianS
     q, seen = len(data.scales), max(data.rank, 1)
     gradient = (data.scales[:, None] * data.residual(gram[..., :q, q:]))[..., :seen, :]
     levels, modes = np.linalg.eigh(_twist(gradient / math.sqrt(width)))
-    root = _root(gram, q, seen, width)
+    root = gram_root(gram, q, seen, width)
     small = _small(_readers(root, modes, data.scales[:seen]), levels, min(gradient.shape[-2:]))
     values = np.linalg.eigvalsh(small)[..., ::-1]
     pairs = levels[..., ::-1][..., : min(gradient.shape[-2:])]
@@ -81,18 +82,6 @@ def _twist(g: Array) -> Array:
     twist = np.zeros((*g.shape[:-2], r + k, r + k))
     twist[..., :r, r:], twist[..., r:, :r] = g, np.swapaxes(g, -1, -2)
     return twist
-
-
-def _root(gram: Array, q: int, seen: int, width: float) -> Array:
-    """Return ``R (..., min(n, p), p)`` with ``R^T R = W^T W / n`` on the inputs' span."""
-    columns = np.r_[:seen, q : gram.shape[-1]]
-    inner = gram[..., columns[:, None], columns].copy()
-    inner[..., :seen, seen:] /= math.sqrt(width)
-    inner[..., seen:, :seen] /= math.sqrt(width)
-    squares, axes = np.linalg.eigh(inner)
-    rows = int(min(width, len(columns)))
-    lengths = np.sqrt(np.maximum(squares, 0.0))[..., -rows:]
-    return lengths[..., None] * np.swapaxes(axes[..., -rows:], -1, -2)
 
 
 def _readers(root: Array, modes: Array, scales: Array) -> Array:

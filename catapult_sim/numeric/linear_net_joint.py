@@ -19,6 +19,7 @@ small terms, where the difference of two outputs would cancel.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.linear_net_averages import Average
+from catapult_sim.numeric.linear_net_batches import Batches, batch_gradient
 from catapult_sim.numeric.linear_net_data import PrincipalData
 
 __all__ = ["Joint"]
@@ -46,8 +48,13 @@ class Joint:
     data: PrincipalData
     width: float
     nesterov: bool = False
-    batches: npt.NDArray[np.int64] | None = None  # (T, b) samples of each step; repeated
+    batches: Batches | None = None
     average: Average | None = None
+
+    @property
+    def longest(self) -> int:
+        """How many steps to take between two looks at the losses."""
+        return 8
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -94,7 +101,7 @@ class Joint:
         K, residual = self._parts(state)
         ahead = momentum if self.nesterov else np.zeros_like(momentum)
         seen = residual + self._moved(K, LAST_STEP, ahead[:, None, None])
-        gamma = learning_rate[:, None, None] * self._gradient(seen, t)
+        gamma = learning_rate[:, None, None] * batch_gradient(self.data, self.batches, seen, t)
         mixing, slope = self._mixing(learning_rate * weight_decay, momentum, ahead, t)
         twist = self._twist(gamma)
         side = K.shape[-2] * K.shape[-1]
@@ -125,16 +132,6 @@ class Joint:
         stays = np.diag([1.0, 0.0, keep][:sets])
         return stays + step[:, :, None] * share, point[:, :, None] * share
 
-    def _gradient(self, residual: Array, t: int) -> Array:
-        """Return the gradient with respect to F of the loss of batch t, ``(N, q, k)``."""
-        if self.batches is None:
-            return self.data.scales[:, None] * residual
-        batch = self.batches[t % len(self.batches)]
-        samples = len(self.data.left)
-        left = np.sqrt(samples) * self.data.left[batch]
-        errors = left @ residual - self.data.unseen[batch]
-        return self.data.scales[:, None] * (left.T @ errors) / len(batch)
-
     def _moved(self, K: Array, other: int, distance: Array | float) -> Array:
         """How far the residual of ``W + distance * other`` is from that of W, ``(..., q, k)``."""
         q = len(self.data.scales)
@@ -146,17 +143,17 @@ class Joint:
         q = len(self.data.scales)
         gram = K.copy()
         gram[..., q:, :q] = np.swapaxes(K[..., :q, q:], -1, -2)
-        return gram
+        return 0.5 * (gram + np.swapaxes(gram, -1, -2))
 
     def _parts(self, state: Array) -> tuple[Array, Array]:
-        size = int(np.prod(self.shape))
-        leading = state.shape[:-1]
+        size, leading = math.prod(self.shape), state.shape[:-1]
         K = state[..., :size].reshape(*leading, *self.shape)
         return K, state[..., size:].reshape(*leading, *self.data.target.shape)
 
     def _flat(self, K: Array, residual: Array) -> Array:
-        leading = K.shape[:-4]
-        return np.concatenate([K.reshape(*leading, -1), residual.reshape(*leading, -1)], axis=-1)
+        leading, size = K.shape[:-4], math.prod(self.shape)
+        residual = residual.reshape(*leading, math.prod(self.data.target.shape))
+        return np.concatenate([K.reshape(*leading, size), residual], axis=-1)
 
 
 def _columns(mixing: Array, slope: Array, twist: Array) -> Array:

@@ -16,13 +16,14 @@ from catapult_sim.numeric.linear_net_data import PrincipalData
 from catapult_sim.numeric.linear_net_descent import Descent
 from catapult_sim.numeric.linear_net_joint import Joint
 from catapult_sim.numeric.linear_net_stability import require_momentum
+from catapult_sim.numeric.linear_net_thin import Thin
 from catapult_sim.numeric.requirements import InputError
 from catapult_sim.numeric.trajectory import Observe
 
 __all__ = ["Rule", "chosen_rule", "observers", "require_memory", "run_bytes"]
 
 Array = npt.NDArray[Any]
-Rule = Descent | Joint
+Rule = Descent | Joint | Thin
 
 
 def chosen_rule(
@@ -40,16 +41,19 @@ def chosen_rule(
     beta, decay = require_momentum(momentum), _require_decay(weight_decay)
     if average is not None and not isinstance(average, EMA | SWA):
         raise InputError(f"average must be EMA(...), SWA(...) or None; got {average!r}")
-    if all(_is_zero(x) for x in (beta, decay)) and batches is None and average is None:
+    columns = data.rank + data.target.shape[1]
+    plain = all(_is_zero(x) for x in (beta, decay)) and batches is None and average is None
+    if plain and width >= columns:
         return Descent(data, width, _compiled_kernel() if compiled else None), ()
     if compiled:
         raise InputError(
-            "compiled=True requires plain full-batch gradient descent; "
-            "got momentum, weight decay, batches or an average"
+            f"compiled=True requires plain full-batch gradient descent and a width of at least "
+            f"{columns}; got {f'width {width:g}' if plain else 'other options'}"
         )
     if batches is not None:
         batches = require_batches(batches, len(data.left))
-    return Joint(data, width, nesterov, batches, average), (beta, decay)
+    kind = Joint if width >= columns else Thin
+    return kind(data, width, nesterov, batches, average), (beta, decay)
 
 
 def _is_zero(value: Array) -> bool:
@@ -63,7 +67,7 @@ def _require_decay(weight_decay: npt.ArrayLike) -> Array:
     return decay
 
 
-def _compiled_kernel() -> Callable[..., Array]:
+def _compiled_kernel() -> Callable[..., None]:
     from catapult_sim.numeric.linear_net_compiled import kernel
 
     return kernel()
@@ -78,7 +82,7 @@ def observers(rule: Rule, observe: Observe) -> dict[str, Callable[[Array], Array
     found: dict[str, Callable[[Array], Array]] = {
         name: partial(seen, rule.gram, quantity) for name, quantity in observe.items()
     }
-    if isinstance(rule, Joint) and rule.average is not None:
+    if not isinstance(rule, Descent) and rule.average is not None:
         found["average_loss"] = rule.average_loss
         for name, quantity in observe.items():
             found[f"average_{name}"] = partial(seen, rule.average_gram, quantity)

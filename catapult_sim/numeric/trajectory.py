@@ -217,7 +217,7 @@ def _run(plan: _Plan, run: Trajectory, active: npt.NDArray[np.int64], rates: lis
             _measure(plan.observe, run, t, active, current)
         count = plan.length(t, last_step)
         following, loss = plan.stride(current, *rates, first=t, count=count)
-        run.values["loss"][t : t + count, active] = loss
+        run.values["loss"][t : t + count, _places(active)] = loss
         start = run.values["loss"][0, active]
         going = (loss <= plan.escape * start) & ~(loss <= plan.tolerance * start)
         if t == last_step or not going.all():
@@ -230,6 +230,12 @@ def _run(plan: _Plan, run: Trajectory, active: npt.NDArray[np.int64], rates: lis
         if not len(active):
             return
         current, t = following, t + count
+
+
+def _places(active: npt.NDArray[np.int64]) -> slice | npt.NDArray[np.int64]:
+    """Name neighbours by a slice, which NumPy writes to several times faster."""
+    neighbours = len(active) and active[-1] - active[0] + 1 == len(active)
+    return slice(active[0], active[-1] + 1) if neighbours else active
 
 
 def _measure(

@@ -128,9 +128,9 @@ def _steps(
         np.multiply(rate, now, gamma)
         np.multiply(gamma, per_n, thin)
         np.multiply(gamma_rows, A_rows, by_gamma)
-        np.add.reduce(by_gamma, 0, None, image)
+        np.add.reduce(by_gamma, 0, out=image)
         np.multiply(pair_columns, thin_columns, by_pair)
-        np.add.reduce(by_pair, 0, None, dots)
+        np.add.reduce(by_pair, 0, out=dots)
 
         np.subtract(B, F_gamma, felt)
         np.multiply(B, minus_half, minus_half_B)

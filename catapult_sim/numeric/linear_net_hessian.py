@@ -57,7 +57,7 @@ def hessian_spectrum(data: PrincipalData, gram: Array, width: float) -> HessianS
     -------
     HessianSpectrum
     """
-    finite = np.isfinite(gram).all(axis=(-2, -1))
+    finite = np.asarray(np.isfinite(gram).all(axis=(-2, -1)))
     gram = np.where(finite[..., None, None], gram, 0.0)
     q, seen = len(data.scales), max(data.rank, 1)
     gradient = (data.scales[:, None] * data.residual(gram[..., :q, q:]))[..., :seen, :]

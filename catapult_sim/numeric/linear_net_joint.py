@@ -92,11 +92,11 @@ class Joint:
         losses = np.empty((count, len(state)))
         for t in range(count):
             losses[t] = self.data.loss(self._parts(state)[1])
-            state = self._step(state, *rates, t=first + t)
+            state = self._step(first + t, state, *rates)
         return state, losses
 
     def _step(
-        self, state: Array, learning_rate: Array, momentum: Array, weight_decay: Array, t: int
+        self, t: int, state: Array, learning_rate: Array, momentum: Array, weight_decay: Array
     ) -> Array:
         K, residual = self._parts(state)
         ahead = momentum if self.nesterov else np.zeros_like(momentum)

@@ -81,11 +81,11 @@ class Thin:
         losses = np.empty((count, len(state)))
         for t in range(count):
             losses[t] = self.data.loss(self._parts(state)[1])
-            state = self._step(state, *(rate[:, None, None] for rate in rates), t=first + t)
+            state = self._step(first + t, state, *(rate[:, None, None] for rate in rates))
         return state, losses
 
     def _step(
-        self, state: Array, learning_rate: Array, momentum: Array, weight_decay: Array, t: int
+        self, t: int, state: Array, learning_rate: Array, momentum: Array, weight_decay: Array
     ) -> Array:
         sets, residual = self._parts(state)
         W, last, distance = np.moveaxis(sets, 1, 0)

@@ -1,4 +1,4 @@
-r"""Gradient descent of the two-layer linear network, exact at any width.
+r"""The two-layer linear network, exact at any width.
 
 The network ``f(x) = V^T U x / sqrt(n)`` has n (d + k) weights, but its gradient
 mixes the columns of ``W = [U V]`` only among themselves: one step is ``W <- W M`` with
@@ -7,38 +7,52 @@ matrix closes, ``W^T W <- M W^T W M``, and a step costs the same at every width.
 ``A = U^T U / n``, ``F = U^T V / sqrt(n)``, ``B = V^T V / n``, the width enters as ``1 / n``
 alone, and an infinite width is the case ``1 / n = 0``.
 
+A *state* is the array ``[[A, F], [F^T, B]]`` of shape ``(..., p, p)``; leading axes are an
+ensemble. U is written in the principal coordinates of the inputs (``directions`` of
+:class:`~catapult_sim.numeric.linear_net_data.PrincipalData`), r = rank of X in number.
+Where r < d, one more coordinate carries the norm of what U does outside the span of the
+inputs, which training leaves alone. So p = r + k or r + 1 + k.
+
 The model is that of Lewkowycz et al. 2020, arXiv:2003.02218, section 2; the closure was
 derived for this package.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.curvature import largest_eigenvalue
 from catapult_sim.numeric.ensemble import Rng, draw
+from catapult_sim.numeric.linear_net_averages import Average
+from catapult_sim.numeric.linear_net_draws import draw_gram, joined
+from catapult_sim.numeric.linear_net_observables import StateObservables
+from catapult_sim.numeric.linear_net_rules import (
+    chosen_rule,
+    observers,
+    require_memory,
+    run_bytes,
+)
 from catapult_sim.numeric.requirements import (
     InputError,
+    require_count,
     require_positive,
-    require_samples,
-    require_width,
 )
-from catapult_sim.numeric.trajectory import ESCAPE, Observe, Trajectory, iterate
+from catapult_sim.numeric.trajectory import ESCAPE, Observe, Trajectory, iterate_in_strides
 
 __all__ = ["LinearNet"]
 
 Array = npt.NDArray[Any]
 
 
-class LinearNet:
+class LinearNet(StateObservables):
     r"""The two-layer linear network ``f(x) = V^T U x / sqrt(n)`` on a data set.
 
     The loss is ``L = (1/2m) sum_a |f(x_a) - y_a|^2``, the kernel ``Theta = (1/m) J J^T``.
-    A *state* is the array ``[[A, F], [F^T, B]]`` of shape ``(..., d + k, d + k)``, see
-    :mod:`catapult_sim.numeric.linear_net`; leading axes are an ensemble.
+    States ``(..., p, p)`` are explained in :mod:`catapult_sim.numeric.linear_net`.
 
     Parameters
     ----------
@@ -48,6 +62,8 @@ class LinearNet:
         Labels.
     width : int or inf
         n, the number of hidden units.
+    memory_limit : float
+        Bytes that :meth:`init` and :meth:`train` may take.
 
     Raises
     ------
@@ -66,44 +82,56 @@ class LinearNet:
     True
     """
 
-    def __init__(self, X: npt.ArrayLike, y: npt.ArrayLike, *, width: float) -> None:
-        self.X, self.y = require_samples(X, y)
-        self.width = require_width(width)
-        self.samples, self.inputs = self.X.shape
-        self.outputs = self.y.shape[1]
-        # R with R^T R = X^T X / m: the kernel and R (A + b) R^T share their eigenvalues.
-        _, scales, directions = np.linalg.svd(self.X / np.sqrt(self.samples), full_matrices=False)
-        self._root = scales[:, None] * directions
+    def __init__(
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        *,
+        width: float,
+        memory_limit: float = 2.0**32,
+    ) -> None:
+        super().__init__(X, y, width=width)
+        self.memory_limit = memory_limit
 
-    def init(self, *, rng: Rng = None, ensemble: tuple[int, ...] = ()) -> Array:
-        """Draw states of networks whose weights are all N(0, 1), from their exact law.
-
-        The Gram matrix of Gaussian weights is Wishart with n degrees of freedom; Bartlett's
-        decomposition draws it at the same cost for every width. One seed means the same
-        normal deviates at every width.
+    def init(
+        self, *, rng: Rng = None, ensemble: tuple[int, ...] = (), scale: npt.ArrayLike = 1.0
+    ) -> Array:
+        """Draw states of networks whose weights are all N(0, scale^2), from their exact law.
 
         Parameters
         ----------
         rng : numpy.random.Generator, int or None
+            One seed means the same normal deviates at every width and every scale.
         ensemble : tuple of int
             Shape of the ensemble to draw.
+        scale : array_like
+            Standard deviation of the weights; broadcasts against the ensemble.
 
         Returns
         -------
-        numpy.ndarray, shape (*ensemble, d + k, d + k)
-        """
-        return draw(self._wishart, rng, ensemble)
+        numpy.ndarray, shape (..., p, p)
 
-    def _wishart(self, rng: np.random.Generator) -> Array:
-        n, d, size = self.width, self.inputs, self.inputs + self.outputs
-        freedom = np.maximum(n - np.arange(size), 0)
-        normal = np.tril(rng.normal(size=(size, size)), -1) * (freedom > 0)
-        chi_squared = rng.chisquare(np.where(np.isfinite(freedom) & (freedom > 0), freedom, 1))
-        radius = np.sqrt(np.where(np.isfinite(n), np.where(freedom > 0, chi_squared, 0) / n, 1))
-        triangle = normal / np.sqrt(n) + np.diag(radius)
-        state = triangle @ triangle.T
-        # F = sqrt(n) times its block of W^T W / n, without passing through 0 * inf.
-        return self._join(state[:d, :d], triangle[:d, :d] @ normal[d:, :d].T, state[d:, d:])
+        Raises
+        ------
+        InputError
+            Where a scale is not positive, or the states exceed the memory limit.
+
+        Examples
+        --------
+        Three seeds at two scales:
+
+        >>> net = LinearNet([[1.0, 2.0]], [1.0], width=100)
+        >>> net.init(rng=0, ensemble=(3,), scale=[[0.5], [1.0]]).shape
+        (2, 3, 3, 3)
+        """
+        squares = require_positive("scale", scale)[..., None, None] ** 2
+        members = math.prod(np.broadcast_shapes(squares.shape[:-2], ensemble))
+        require_memory(16 * members * self._columns**2, self.memory_limit, "this ensemble")
+        return squares * draw(lambda one: draw_gram(one, self.data, self.width), rng, ensemble)
+
+    @property
+    def _columns(self) -> int:
+        return sum(self.data.target.shape)
 
     def from_weights(self, U: npt.ArrayLike, V: npt.ArrayLike) -> Array:
         """Return the state of given weights.
@@ -115,7 +143,12 @@ class LinearNet:
 
         Returns
         -------
-        numpy.ndarray, shape (..., d + k, d + k)
+        numpy.ndarray, shape (..., p, p)
+
+        Raises
+        ------
+        InputError
+            Where the shapes do not match the network.
         """
         U, V = np.asarray(U, dtype=float), np.asarray(V, dtype=float)
         if V.shape == U.shape[:-1]:
@@ -127,73 +160,29 @@ class LinearNet:
                 f"(..., {self.width:g}, {self.outputs}); got {U.shape} and {V.shape}"
             )
         scale = np.sqrt(self.width)
-        U, V = U / scale, V / scale
-        across = np.swapaxes(U, -1, -2)
-        return self._join(across @ U, scale * across @ V, np.swapaxes(V, -1, -2) @ V)
+        seen, V = U @ self.data.directions / scale, V / scale
+        across = np.swapaxes(seen, -1, -2)
+        A, F, B = across @ seen, scale * across @ V, np.swapaxes(V, -1, -2) @ V
+        if len(self.data.scales) > self.data.rank:
+            outside = U / scale - seen @ self.data.directions.T
+            A, F = _with_rest(A, F, np.sum(outside**2, axis=(-2, -1)))
+        return joined(A, F, B)
 
-    @staticmethod
-    def _join(A: Array, F: Array, B: Array) -> Array:
-        return np.concatenate(
-            [
-                np.concatenate([A, F], axis=-1),
-                np.concatenate([np.swapaxes(F, -1, -2), B], axis=-1),
-            ],
-            axis=-2,
-        )
-
-    def _blocks(self, state: Array) -> tuple[Array, Array, Array]:
-        d = self.inputs
-        return state[..., :d, :d], state[..., :d, d:], state[..., d:, d:]
-
-    def predict(self, state: Array) -> Array:
-        """Return the functions on the training inputs, ``(..., m, k)``."""
-        return self.X @ self._blocks(state)[1]
-
-    def loss(self, state: Array) -> Array:
-        """Return the loss ``(1/2m) sum_a |f_a - y_a|^2``, shape ``(...)``."""
-        return _mean_square(self.predict(state) - self.y)
-
-    @np.errstate(over="ignore", invalid="ignore")
-    def top_eigenvalue(self, state: Array) -> Array:
-        """Return the largest eigenvalue of the neural tangent kernel, ``(...)``.
-
-        The kernel is ``Theta_ab = (1/m) x_a^T (A + B) x_b`` for one output; for several, the
-        top eigenvector lies along the top eigenvector of B.
-        """
-        A, _, B = self._blocks(state)
-        top = largest_eigenvalue(B)[..., None, None] * np.eye(self.inputs)
-        return largest_eigenvalue(self._root @ (A + top) @ self._root.T)
-
-    def weight_norm(self, state: Array) -> Array:
-        """Return the squared norm of all weights over the width, ``(...)``."""
-        return np.trace(state, axis1=-2, axis2=-1)
-
-    def advance(self, state: Array, learning_rate: Array) -> tuple[Array, Array]:
+    def advance(self, state: Array, learning_rate: npt.ArrayLike) -> tuple[Array, Array]:
         """Take one step of gradient descent.
 
         Parameters
         ----------
-        state : numpy.ndarray, shape (..., d + k, d + k)
-        learning_rate : numpy.ndarray, shape (...)
+        state : numpy.ndarray, shape (..., p, p)
+        learning_rate : array_like, shape (...)
 
         Returns
         -------
         tuple
             The next state, and the loss of the state that was given, ``(...)``.
         """
-        A, F, B = self._blocks(state)
-        residual = self.X @ F - self.y
-        g = self.X.T @ residual / self.samples
-        g_t, F_t = np.swapaxes(g, -1, -2), np.swapaxes(F, -1, -2)
-        eta = learning_rate[..., None, None]
-        first, second = eta / self.width, eta**2 / self.width
-        across, inside = F @ g_t, F_t @ g
-        following = self._join(
-            A - first * (across + np.swapaxes(across, -1, -2)) + second * (g @ B @ g_t),
-            F - eta * (A @ g + g @ B) + second * (g @ inside),
-            B - first * (inside + np.swapaxes(inside, -1, -2)) + second * (g_t @ A @ g),
-        )
-        return following, _mean_square(residual)
+        run = self.train(learning_rate, 1, state=state, observe={}, escape=math.inf, tolerance=-1.0)
+        return run.state, run.values["loss"][0]
 
     def train(
         self,
@@ -203,38 +192,71 @@ class LinearNet:
         rng: Rng = None,
         weights: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
         state: npt.ArrayLike | None = None,
+        momentum: npt.ArrayLike = 0.0,
+        nesterov: bool = False,
+        weight_decay: npt.ArrayLike = 0.0,
+        batches: npt.ArrayLike | None = None,
+        average: Average | None = None,
         observe: Observe | None = None,
         every: int = 1,
         tolerance: float = 0.0,
         escape: float = ESCAPE,
+        compiled: bool = False,
     ) -> Trajectory:
-        """Train by full-batch gradient descent.
+        """Train by gradient descent, with momentum, decay, batches and averages at will.
+
+        ``W_(t+1) = W_t + D``, ``D = momentum * (W_t - W_(t-1)) - learning_rate * gradient``,
+        where the gradient is that of the batch's loss plus ``weight_decay / 2`` times the
+        squared norm of all weights; it is taken at W_t, or, with ``nesterov``, at
+        ``W_t + momentum * (W_t - W_(t-1))``. The loss that is recorded is that of all samples
+        at W_t, without the penalty.
 
         Parameters
         ----------
         learning_rate : array_like
-            Broadcasts against the leading axes of the initial state; together they are
-            the ensemble ``(...)``.
+            Broadcasts against momentum, weight decay and the leading axes of the initial
+            state; together they are the ensemble ``(...)``.
         steps : int
         rng : numpy.random.Generator, int or None
             Draws one initial network, the same for every learning rate.
         weights : (U, V), optional
             Start here instead, see :meth:`from_weights`.
-        state : array_like, shape (..., d + k, d + k), optional
-            Start here instead, see :meth:`init`.
+        state : array_like, shape (..., p, p), optional
+            Start here instead, see :meth:`init`. Every run starts at rest.
+        momentum : array_like
+            In [0, 1): heavy ball, or with ``nesterov`` Nesterov's method.
+        nesterov : bool
+        weight_decay : array_like
+            At least 0.
+        batches : array_like of int, shape (T, b), optional
+            The samples that each step sees, see
+            :func:`~catapult_sim.numeric.linear_net_batches.minibatches`; after T steps
+            they come again. By default every step sees all samples.
+        average : EMA or SWA, optional
+            Average the weights along the run. The average's loss and observed quantities
+            are recorded as ``average_loss``, ``average_top_eigenvalue`` and so on.
         observe : mapping of str to callable, optional
-            What to measure besides the loss; by default ``top_eigenvalue`` and
-            ``weight_norm``.
+            What to measure besides the loss, of states ``(N, p, p)``; by default
+            ``top_eigenvalue`` and ``weight_norm``.
         every : int
             Measure at multiples of this step.
         tolerance : float
             A member is finished when its loss is at most this fraction of its start.
         escape : float
             A member has diverged when its loss exceeds this multiple of its start.
+        compiled : bool
+            Let numba compile the loop (extra ``fast``; full-batch gradient descent only).
+            Results agree to rounding.
 
         Returns
         -------
         Trajectory
+            Its state is that of the weights, ``(..., p, p)``.
+
+        Raises
+        ------
+        InputError
+            Where an argument is not as required above, or the run exceeds the memory limit.
 
         Examples
         --------
@@ -242,25 +264,66 @@ class LinearNet:
         >>> run = net.train([0.5, 1.0], steps=20, rng=0)
         >>> run.values["loss"].shape
         (21, 2)
+        >>> from catapult_sim.numeric.linear_net_averages import SWA
+        >>> from catapult_sim.numeric.linear_net_batches import minibatches
+        >>> one_by_one = minibatches(2, 1, steps=20, rng=0)
+        >>> run = net.train(0.5, 20, rng=0, momentum=0.5, batches=one_by_one, average=SWA(5))
+        >>> print(*run.values)
+        loss top_eigenvalue weight_norm average_loss average_top_eigenvalue average_weight_norm
         """
         rates = require_positive("learning_rate", learning_rate)
-        if state is None:
-            state = self.init(rng=rng) if weights is None else self.from_weights(*weights)
+        rule, others = chosen_rule(
+            self.data,
+            self.width,
+            momentum=momentum,
+            nesterov=nesterov,
+            weight_decay=weight_decay,
+            batches=batches,
+            average=average,
+            compiled=compiled,
+        )
         if observe is None:
             observe = {"top_eigenvalue": self.top_eigenvalue, "weight_norm": self.weight_norm}
-        return iterate(
-            self.advance,
-            state,
+        measured = observers(rule, observe)
+        start = rule.start(self._initial(rng, weights, state))
+        require_memory(
+            run_bytes(start, (rates, *others), require_count("steps", steps), measured),
+            self.memory_limit,
+            "this run",
+        )
+        run = iterate_in_strides(
+            rule.stride,
+            start,
             rates,
+            *others,
             steps=steps,
-            observe=observe,
+            longest=rule.longest,
+            observe=measured,
             every=every,
             tolerance=tolerance,
             escape=escape,
-            state_ndim=2,
         )
+        return replace(run, state=rule.gram(run.state))
+
+    def _initial(
+        self,
+        rng: Rng,
+        weights: tuple[npt.ArrayLike, npt.ArrayLike] | None,
+        state: npt.ArrayLike | None,
+    ) -> Array:
+        if state is None:
+            return self.init(rng=rng) if weights is None else self.from_weights(*weights)
+        given = np.asarray(state, dtype=float)
+        if given.shape[-2:] != (self._columns, self._columns):
+            raise InputError(
+                f"state must have shape (..., {self._columns}, {self._columns}); got {given.shape}"
+            )
+        return given
 
 
-def _mean_square(residual: npt.NDArray[Any]) -> Array:
-    """Half the squared norm over outputs, averaged over samples: ``(..., m, k) -> (...)``."""
-    return 0.5 * np.mean(np.sum(residual**2, axis=-1), axis=-1)
+def _with_rest(A: Array, F: Array, outside: Array) -> tuple[Array, Array]:
+    """Add the coordinate that carries the norm outside the inputs' span."""
+    pads = [(0, 0)] * (A.ndim - 2)
+    A = np.pad(A, [*pads, (0, 1), (0, 1)])
+    A[..., -1, -1] = outside
+    return A, np.pad(F, [*pads, (0, 1), (0, 0)])

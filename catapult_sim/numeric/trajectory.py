@@ -17,10 +17,22 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.requirements import require_count
 
-__all__ = ["ESCAPE", "Advance", "Observe", "Outcome", "Trajectory", "final", "iterate", "peak"]
+__all__ = [
+    "ESCAPE",
+    "Advance",
+    "Observe",
+    "Outcome",
+    "Stride",
+    "Trajectory",
+    "final",
+    "iterate",
+    "iterate_in_strides",
+    "peak",
+]
 
 Array = npt.NDArray[Any]
 Advance = Callable[..., tuple[Array, Array]]
+Stride = Callable[..., tuple[Array, Array]]
 Observe = Mapping[str, Callable[[Any], Array]]
 
 # Catapults of width 1e12 peak at some 1e12 times their start, or 1e30 times where the
@@ -53,7 +65,7 @@ class Trajectory:
     """What was observed along a run of an ensemble of shape ``(...)``."""
 
     step: npt.NDArray[np.int64]  # (T,)
-    values: dict[str, Array]  # each (T, ...), NaN where not measured
+    values: dict[str, Array]  # each (T, ...) or (T, ..., *Q), NaN where not measured
     state: Array  # (..., S): where each member stopped
     outcome: npt.NDArray[np.int8]  # (...), an Outcome each
     stopped: npt.NDArray[np.int64]  # (...), the step of each member's last loss
@@ -85,7 +97,7 @@ def iterate(
     steps : int
         How many updates; losses are recorded at steps 0 to ``steps``.
     observe : mapping of str to callable
-        Quantities ``state (N, S) -> (N,)`` measured at multiples of ``every``.
+        Quantities ``state (N, S) -> (N, ...)`` measured at multiples of ``every``.
     tolerance : float
         A member has converged when its loss is at most this fraction of its start.
     escape : float
@@ -108,54 +120,157 @@ def iterate(
      [0.125   2.     ]
      [0.03125 8.     ]]
     """
+
+    def stride(state: Array, *rates: Array, first: int, count: int) -> tuple[Array, Array]:
+        following, loss = advance(state, *rates)
+        return following, loss[None]
+
+    return iterate_in_strides(
+        stride,
+        state,
+        *parameters,
+        steps=steps,
+        longest=1,
+        observe=observe,
+        every=every,
+        tolerance=tolerance,
+        escape=escape,
+        state_ndim=state_ndim,
+    )
+
+
+def iterate_in_strides(
+    stride: Stride,
+    state: npt.ArrayLike,
+    *parameters: npt.ArrayLike,
+    steps: int,
+    longest: int,
+    observe: Observe | None = None,
+    every: int = 1,
+    tolerance: float = 0.0,
+    escape: float = ESCAPE,
+    state_ndim: int = 1,
+) -> Trajectory:
+    """Do what :func:`iterate` does, with a rule that takes several steps in one call.
+
+    The losses of a stride are judged together. A member that ended within it takes the
+    stride again, step by step, up to where it ended.
+
+    Parameters
+    ----------
+    stride : callable
+        ``stride(state (N, S), *parameters (N,), first=t, count=c)`` returns the state at
+        step t + c and the losses ``(c, N)`` of steps t to t + c - 1, starting from the
+        state at step t. Where strides begin must not change a result.
+    longest : int
+        The largest ``count``.
+    state, parameters, steps, observe, every, tolerance, escape, state_ndim
+        As in :func:`iterate`.
+
+    Returns
+    -------
+    Trajectory
+        As that of :func:`iterate`.
+    """
     steps, every = require_count("steps", steps), require_count("every", every, 1)
     observe = dict(observe or {})
     members, rates, ensemble = _flatten(np.asarray(state, dtype=float), parameters, state_ndim)
     count = len(members)
     run = Trajectory(
         np.arange(steps + 1),
-        {name: np.full((steps + 1, count), np.nan) for name in ("loss", *observe)},
+        {"loss": np.full((steps + 1, count), np.nan)},
         members.copy(),
         np.full(count, Outcome.RUNNING, dtype=np.int8),
         np.full(count, steps),
     )
     block = max(1, BLOCK_BYTES * count // max(members.nbytes, 1))
+    plan = _Plan(stride, observe, every if observe else steps + 1, longest, tolerance, escape)
     with np.errstate(all="ignore"):
-        for first in range(0, count, block):
+        # An empty ensemble is a block too: its observers say what they would have measured.
+        for first in range(0, max(count, 1), block):
             part = np.arange(first, min(first + block, count))
-            _run(advance, run, part, [r[part] for r in rates], observe, every, tolerance, escape)
+            _run(plan, run, part, [r[part] for r in rates])
     return _shaped(run, ensemble)
 
 
-def _run(
-    advance: Advance,
-    run: Trajectory,
-    active: npt.NDArray[np.int64],
-    rates: list[Array],
-    observe: Observe,
-    every: int,
-    tolerance: float,
-    escape: float,
-) -> None:
+@dataclass(frozen=True)
+class _Plan:
+    """What is done to every block of members."""
+
+    stride: Stride
+    observe: Observe
+    every: int
+    longest: int
+    tolerance: float
+    escape: float
+
+    def length(self, t: int, last_step: int) -> int:
+        """How many steps to take at once: no observation may fall within, the last is alone."""
+        return max(1, min(self.longest, self.every - t % self.every, last_step - t))
+
+
+def _run(plan: _Plan, run: Trajectory, active: npt.NDArray[np.int64], rates: list[Array]) -> None:
     """Run the ``active`` members to their ends, and write what happens into ``run``."""
-    current, last_step = run.state[active], len(run.step) - 1
-    for t in run.step:
-        following, loss = advance(current, *rates)
-        run.values["loss"][t, active] = loss
-        if t % every == 0:
-            for name, quantity in observe.items():
-                run.values[name][t, active] = quantity(current)
+    current, last_step, t = run.state[active], len(run.step) - 1, 0
+    while t <= last_step:
+        if t % plan.every == 0:
+            _measure(plan.observe, run, t, active, current)
+        count = plan.length(t, last_step)
+        following, loss = plan.stride(current, *rates, first=t, count=count)
+        run.values["loss"][t : t + count, _places(active)] = loss
         start = run.values["loss"][0, active]
-        diverged, converged = ~(loss <= escape * start), loss <= tolerance * start
-        run.outcome[active[diverged]] = Outcome.DIVERGED
-        run.outcome[active[converged]] = Outcome.CONVERGED
-        ended = diverged | converged | (t == last_step)
-        run.state[active[ended]], run.stopped[active[ended]] = current[ended], t
-        current = following
-        if ended.any():
-            active, current, rates = active[~ended], current[~ended], [r[~ended] for r in rates]
+        going = (loss <= plan.escape * start) & ~(loss <= plan.tolerance * start)
+        if t == last_step or not going.all():
+            ended = ~going.all(axis=0) | (t == last_step)
+            where = np.where(going.all(axis=0), 0, np.argmin(going, axis=0))[ended]
+            before, those = current[ended], [rate[ended] for rate in rates]
+            _end(plan, run, t, active[ended], where, before, those)
+            active, following = active[~ended], following[~ended]
+            rates = [rate[~ended] for rate in rates]
         if not len(active):
             return
+        current, t = following, t + count
+
+
+def _places(active: npt.NDArray[np.int64]) -> slice | npt.NDArray[np.int64]:
+    """Name neighbours by a slice, which NumPy writes to several times faster."""
+    neighbours = len(active) and active[-1] - active[0] + 1 == len(active)
+    return slice(active[0], active[-1] + 1) if neighbours else active
+
+
+def _measure(
+    observe: Observe, run: Trajectory, t: int, active: npt.NDArray[np.int64], current: Array
+) -> None:
+    shape = run.values["loss"].shape
+    for name, quantity in observe.items():
+        measured = np.asarray(quantity(current))
+        if name not in run.values:
+            run.values[name] = np.full(shape + measured.shape[1:], np.nan)
+        run.values[name][t, active] = measured
+
+
+def _end(
+    plan: _Plan,
+    run: Trajectory,
+    t: int,
+    members: npt.NDArray[np.int64],
+    where: npt.NDArray[np.int64],
+    state: Array,
+    rates: list[Array],
+) -> None:
+    """Write how the ``members`` ended ``where`` steps after ``t``, from their state at t."""
+    start = run.values["loss"][0, members]
+    final = run.values["loss"][t + where, members]
+    run.outcome[members[~(final <= plan.escape * start)]] = Outcome.DIVERGED
+    run.outcome[members[final <= plan.tolerance * start]] = Outcome.CONVERGED
+    run.stopped[members] = t + where
+    for after in range(int(where.max(initial=0)) + 1):
+        run.state[members[where == after]] = state[where == after]
+        later = where > after
+        run.values["loss"][t + after + 1 :, members[where == after]] = np.nan
+        members, where, rates = members[later], where[later], [rate[later] for rate in rates]
+        if len(members):
+            state, _ = plan.stride(state[later], *rates, first=t + after, count=1)
 
 
 def _shaped(run: Trajectory, ensemble: tuple[int, ...]) -> Trajectory:
@@ -163,7 +278,10 @@ def _shaped(run: Trajectory, ensemble: tuple[int, ...]) -> Trajectory:
     length = run.stopped.max(initial=0) + 1
     return Trajectory(
         run.step[:length],
-        {name: array[:length].reshape(length, *ensemble) for name, array in run.values.items()},
+        {
+            name: array[:length].reshape(length, *ensemble, *array.shape[2:])
+            for name, array in run.values.items()
+        },
         run.state.reshape(*ensemble, *run.state.shape[1:]),
         run.outcome.reshape(ensemble),
         run.stopped.reshape(ensemble),

@@ -1,0 +1,86 @@
+r"""What a linear network can see of its data: principal coordinates.
+
+The singular value decomposition ``X / sqrt(m) = P S Q^T`` splits the problem. Along the
+columns of Q the inputs have the scales S; what U does outside their span never reaches
+an output. What the labels have outside the span of P can never be fitted: it is a floor
+of the loss. In between the loss is ``|e|^2 / 2`` with ``e = S F - P^T y / sqrt(m)``, and
+its gradient with respect to F is ``S e``. An ``e`` that is carried along, instead of being
+computed from F, is as accurate when the loss has fallen by 1e-20 as it was at the start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["PrincipalData"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class PrincipalData:
+    """A data set in principal coordinates.
+
+    There are q coordinates: one for each of the ``rank`` directions in which the inputs
+    spread and, where they span less than d dimensions, a last one of scale 0 that stands
+    for all the rest.
+    """
+
+    rank: int
+    inputs: int  # d
+    scales: Array  # (q,) singular values of X / sqrt(m), largest first
+    directions: Array  # (d, rank): Q
+    left: Array  # (m, q): P; the coordinate of scale 0 has none
+    target: Array  # (q, k): P^T y / sqrt(m), where S F must go
+    unseen: Array  # (m, k): what of the labels no weights can fit
+
+    @classmethod
+    def of(cls, X: Array, y: Array) -> PrincipalData:
+        """Decompose inputs ``(m, d)`` and labels ``(m, k)``."""
+        samples, inputs = X.shape
+        left, scales, right = np.linalg.svd(X / np.sqrt(samples), full_matrices=False)
+        rank = int(np.sum(scales > scales[0] * max(X.shape) * np.finfo(float).eps))
+        directions, left = _signed(right[:rank].T, left[:, :rank])
+        rest = int(rank < inputs)
+        left = np.pad(left, ((0, 0), (0, rest)))
+        return cls(
+            rank,
+            inputs,
+            np.pad(scales[:rank], (0, rest)),
+            directions,
+            left,
+            left.T @ y / np.sqrt(samples),
+            _outside(left, y),
+        )
+
+    @property
+    def floor(self) -> float:
+        """The smallest loss that any weights reach."""
+        return float(np.sum(self.unseen**2) / (2 * len(self.unseen)))
+
+    def residual(self, F: Array) -> Array:
+        """Return ``e`` of ``F (..., q, k)``, of the same shape."""
+        return self.scales[:, None] * F - self.target
+
+    def loss(self, residual: Array) -> Array:
+        """Return the loss of ``e (..., q, k)``, shape ``(...)``."""
+        return self.floor + 0.5 * np.sum(residual**2, axis=(-2, -1))
+
+
+def _signed(directions: Array, left: Array) -> tuple[Array, Array]:
+    """Fix the signs that the decomposition leaves open: the largest component is positive."""
+    largest = np.argmax(np.abs(directions), axis=0)[None]
+    signs = np.sign(np.take_along_axis(directions, largest, axis=0))
+    return directions * signs, left * signs
+
+
+def _outside(left: Array, y: Array) -> Array:
+    """Project the labels out of the span of ``left``; what rounding leaves there is zero."""
+    outside = y - left @ (left.T @ y)
+    outside -= left @ (left.T @ outside)
+    rounding = 4 * len(y) * np.finfo(float).eps * np.linalg.norm(y, axis=0)
+    return np.where(np.linalg.norm(outside, axis=0) <= rounding, 0.0, outside)

@@ -1,0 +1,156 @@
+r"""What can be read off a linear network's state.
+
+States ``[[A, F], [F^T, B]]`` of shape ``(..., p, p)`` are explained in
+:mod:`catapult_sim.numeric.linear_net`; leading axes are an ensemble.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.numeric.curvature import largest_eigenvalue
+from catapult_sim.numeric.linear_net_data import PrincipalData
+from catapult_sim.numeric.linear_net_hessian import HessianSpectrum, hessian_spectrum
+from catapult_sim.numeric.requirements import require_samples, require_width
+
+__all__ = ["StateObservables"]
+
+Array = npt.NDArray[Any]
+
+
+class StateObservables:
+    """Functions, loss, kernel, Hessian and norms of networks with given states.
+
+    Parameters
+    ----------
+    X : array_like, shape (m, d)
+        Inputs.
+    y : array_like, shape (m,) or (m, k)
+        Labels.
+    width : int or inf
+        n, the number of hidden units.
+
+    Raises
+    ------
+    InputError
+        Where data are empty, not finite or do not match, or the width is not positive.
+    """
+
+    def __init__(self, X: npt.ArrayLike, y: npt.ArrayLike, *, width: float) -> None:
+        self.X, self.y = require_samples(X, y)
+        self.width = require_width(width)
+        self.samples, self.inputs = self.X.shape
+        self.outputs = self.y.shape[1]
+        self.data = PrincipalData.of(self.X, self.y)
+
+    def _blocks(self, state: Array) -> tuple[Array, Array, Array]:
+        q = len(self.data.scales)
+        return state[..., :q, :q], state[..., :q, q:], state[..., q:, q:]
+
+    def predict(self, state: Array) -> Array:
+        """Return the functions on the training inputs, ``(..., m, k)``."""
+        F = self._blocks(state)[1]
+        return math.sqrt(self.samples) * self.data.left @ (self.data.scales[:, None] * F)
+
+    def loss(self, state: Array) -> Array:
+        """Return the loss ``(1/2m) sum_a |f_a - y_a|^2``, shape ``(...)``."""
+        return self.data.loss(self.data.residual(self._blocks(state)[1]))
+
+    def kernel(self, state: Array) -> Array:
+        """Return the neural tangent kernel ``(1/m) J J^T``, ``(..., m k, m k)``.
+
+        ``Theta_(a i)(b j) = (1/m) (x_a^T A x_b delta_ij + x_a^T x_b B_ij)``; the output's
+        number runs fastest.
+        """
+        A, _, B = self._blocks(state)
+        read = self.data.left * self.data.scales
+        by_first = np.einsum("...ab,ij->...aibj", read @ A @ read.T, np.eye(self.outputs))
+        whole = by_first + np.einsum("ab,...ij->...aibj", read @ read.T, B)
+        side = self.samples * self.outputs
+        return whole.reshape(*state.shape[:-2], side, side)
+
+    def kernel_spectrum(self, state: Array) -> Array:
+        """Return the eigenvalues of the kernel, largest first, ``(..., m k)``.
+
+        Along the eigenvectors of B, with eigenvalues b_i, the kernel falls apart into
+        ``S (A + b_i) S``: r k eigenvalues, beside which all are zero.
+        """
+        found = _symmetric_eigenvalues(self._outputs_apart(state))
+        found = found.reshape(*state.shape[:-2], -1)
+        zeros = self.samples * self.outputs - found.shape[-1]
+        padded = np.pad(found, [(0, 0)] * (found.ndim - 1) + [(0, zeros)])
+        return np.sort(padded, axis=-1)[..., ::-1]
+
+    def _outputs_apart(self, state: Array) -> Array:
+        """Return ``S (A + b_i) S`` on the inputs' span, ``(..., k, r, r)``."""
+        A, _, B = self._blocks(state)
+        r, scales = self.data.rank, self.data.scales[: self.data.rank]
+        levels = _symmetric_eigenvalues(B)[..., None, None] * np.eye(r)
+        return scales[:, None] * (A[..., None, :r, :r] + levels) * scales
+
+    def top_eigenvalue(self, state: Array) -> Array:
+        """Return the largest eigenvalue of the neural tangent kernel, ``(...)``."""
+        if not self.data.rank:
+            return np.zeros(state.shape[:-2])
+        return largest_eigenvalue(self._outputs_apart(state)).max(axis=-1)
+
+    def weight_norm(self, state: Array) -> Array:
+        """Return the squared norm of all weights over the width, ``(...)``."""
+        return np.trace(state, axis1=-2, axis2=-1)
+
+    def layer_norms(self, state: Array) -> Array:
+        """Return the squared norms of U and of V over the width, ``(..., 2)``."""
+        A, _, B = self._blocks(state)
+        return np.stack([np.trace(block, axis1=-2, axis2=-1) for block in (A, B)], axis=-1)
+
+    def alignment(self, state: Array) -> Array:
+        """Return how parallel the two layers are, from 0 to 1, ``(...)``.
+
+        ``|U^T V| / sqrt(|U^T U| |V^T V|)`` in Frobenius norms, U on the span of the inputs.
+        With one input and one output it is ``|cos|`` of the angle between u and v; at
+        infinite width it is 0. A catapult aligns: it shrinks what each layer has
+        orthogonal to the other (Lewkowycz et al. 2020, arXiv:2003.02218, section 5).
+        """
+        r = self.data.rank
+        A, F, B = self._blocks(state)
+        over, under = _frobenius(F[..., :r, :]), _frobenius(A[..., :r, :r]) * _frobenius(B)
+        with np.errstate(invalid="ignore"):
+            return np.where(under > 0, over / np.sqrt(self.width * under), 0.0)
+
+    def hessian_spectrum(self, state: Array) -> HessianSpectrum:
+        """Return all eigenvalues of the loss's Hessian with their multiplicities.
+
+        Examples
+        --------
+        The top eigenvalue of a network with 10^12 hidden units, and how many there are:
+
+        >>> from catapult_sim.numeric.linear_net import LinearNet
+        >>> net = LinearNet([[1.0, 2.0]], [1.0], width=10**12)
+        >>> found = net.hessian_spectrum(net.init(rng=0))
+        >>> bool(abs(found.values[0] - net.top_eigenvalue(net.init(rng=0))) < 1e-5)
+        True
+        >>> found.values.size + 2 * found.pairs.size * found.pair_multiplicity + (
+        ...     found.zero_multiplicity
+        ... )
+        3000000000000.0
+        """
+        return hessian_spectrum(self.data, state, self.width)
+
+    def sharpness(self, state: Array) -> Array:
+        """Return the largest eigenvalue of the loss's Hessian, ``(...)``."""
+        return self.hessian_spectrum(state).values[..., 0]
+
+
+def _symmetric_eigenvalues(matrices: Array) -> Array:
+    """Return eigenvalues, smallest first; NaN where a matrix is not finite."""
+    finite = np.asarray(np.isfinite(matrices).all(axis=(-2, -1)))
+    usable = np.where(finite[..., None, None], matrices, 0.0)
+    return np.where(finite[..., None], np.linalg.eigvalsh(usable), np.nan)
+
+
+def _frobenius(blocks: Array) -> Array:
+    return np.sqrt(np.sum(blocks**2, axis=(-2, -1)))

@@ -1,0 +1,106 @@
+"""Which rule trains a linear network, what it observes, and how much memory that takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.numeric.linear_net_averages import EMA, SWA, Average
+from catapult_sim.numeric.linear_net_batches import require_batches
+from catapult_sim.numeric.linear_net_data import PrincipalData
+from catapult_sim.numeric.linear_net_descent import Descent
+from catapult_sim.numeric.linear_net_joint import Joint
+from catapult_sim.numeric.linear_net_stability import require_momentum
+from catapult_sim.numeric.linear_net_thin import Thin
+from catapult_sim.numeric.requirements import InputError
+from catapult_sim.numeric.trajectory import Observe
+
+__all__ = ["Rule", "chosen_rule", "observers", "require_memory", "run_bytes"]
+
+Array = npt.NDArray[Any]
+Rule = Descent | Joint | Thin
+
+
+def chosen_rule(
+    data: PrincipalData,
+    width: float,
+    *,
+    momentum: npt.ArrayLike,
+    nesterov: bool,
+    weight_decay: npt.ArrayLike,
+    batches: npt.ArrayLike | None,
+    average: Average | None,
+    compiled: bool,
+) -> tuple[Rule, tuple[Array, ...]]:
+    """Return the rule, and the parameters it takes besides the learning rate."""
+    beta, decay = require_momentum(momentum), _require_decay(weight_decay)
+    if average is not None and not isinstance(average, EMA | SWA):
+        raise InputError(f"average must be EMA(...), SWA(...) or None; got {average!r}")
+    columns = data.rank + data.target.shape[1]
+    plain = all(_is_zero(x) for x in (beta, decay)) and batches is None and average is None
+    if plain and width >= columns:
+        return Descent(data, width, _compiled_kernel() if compiled else None), ()
+    if compiled:
+        raise InputError(
+            f"compiled=True requires plain full-batch gradient descent and a width of at least "
+            f"{columns}; got {f'width {width:g}' if plain else 'other options'}"
+        )
+    if batches is not None:
+        batches = require_batches(batches, len(data.left))
+    kind = Joint if width >= columns else Thin
+    return kind(data, width, nesterov, batches, average), (beta, decay)
+
+
+def _is_zero(value: Array) -> bool:
+    return value.ndim == 0 and value == 0
+
+
+def _require_decay(weight_decay: npt.ArrayLike) -> Array:
+    decay = np.asarray(weight_decay, dtype=float)
+    if not ((decay >= 0) & np.isfinite(decay)).all():
+        raise InputError(f"weight_decay must be finite and at least 0; got {weight_decay!r}")
+    return decay
+
+
+def _compiled_kernel() -> Callable[..., None]:
+    from catapult_sim.numeric.linear_net_compiled import kernel
+
+    return kernel()
+
+
+def observers(rule: Rule, observe: Observe) -> dict[str, Callable[[Array], Array]]:
+    """Let quantities of Gram matrices be measured on the rule's states."""
+
+    def seen(gram: Callable[[Array], Array], quantity: Callable[[Any], Array], state: Array) -> Any:
+        return quantity(gram(state))
+
+    found: dict[str, Callable[[Array], Array]] = {
+        name: partial(seen, rule.gram, quantity) for name, quantity in observe.items()
+    }
+    if not isinstance(rule, Descent) and rule.average is not None:
+        found["average_loss"] = rule.average_loss
+        for name, quantity in observe.items():
+            found[f"average_{name}"] = partial(seen, rule.average_gram, quantity)
+    return found
+
+
+def run_bytes(state: Array, rates: tuple[Array, ...], steps: int, observe: Observe) -> int:
+    """Return the bytes of a run: states at its start, at its end and at work, and its record."""
+    ensemble = np.broadcast_shapes(state.shape[:-1], *(rate.shape for rate in rates))
+    one = state[(slice(0, 1),) * (state.ndim - 1)].reshape(-1, state.shape[-1])
+    with np.errstate(all="ignore"):
+        recorded = sum(np.asarray(quantity(one)).size for quantity in observe.values())
+    return 8 * math.prod(ensemble) * ((steps + 1) * (1 + recorded) + 3 * state.shape[-1])
+
+
+def require_memory(required: int, allowed: float, what: str) -> None:
+    """Raise InputError where ``what`` takes more bytes than are allowed."""
+    if required > allowed:
+        raise InputError(
+            f"{what} requires {required:.3g} bytes of memory; memory_limit allows {allowed:.3g}"
+        )

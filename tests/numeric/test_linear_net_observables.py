@@ -1,0 +1,230 @@
+"""Functions, kernels, norms and alignment of a state; ensembles and degenerate data."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.linear_net_averages import EMA, SWA
+from catapult_sim.numeric.linear_net_batches import minibatches
+from catapult_sim.numeric.requirements import InputError
+from catapult_sim.numeric.trajectory import Outcome
+from tests.numeric import explicit_linear_net as explicit
+
+SHAPES = [(6, 4, 1), (3, 5, 2), (4, 4, 3), (1, 1, 1), (2, 7, 1)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("width", [1, 40])
+def test_functions_loss_and_kernel_are_those_of_the_weights(shape, width):
+    X, y, U, V = explicit.problem(9, width, *shape)
+    net = LinearNet(X, y, width=width)
+    state = net.from_weights(U, V)
+    J = explicit.jacobian(X, U, V)
+    kernel = J @ J.T / len(X)
+    spectrum = np.linalg.eigvalsh(kernel)[::-1]
+    np.testing.assert_allclose(net.predict(state), explicit.outputs(X, U, V), atol=1e-13)
+    assert net.loss(state) == pytest.approx(explicit.loss(X, y, U, V), rel=1e-13)
+    np.testing.assert_allclose(net.kernel(state), kernel, atol=1e-13)
+    np.testing.assert_allclose(net.kernel_spectrum(state), spectrum, atol=1e-13)
+    assert net.top_eigenvalue(state) == pytest.approx(spectrum[0], rel=1e-13)
+    norms = [np.sum(U**2) / width, np.sum(V**2) / width]
+    np.testing.assert_allclose(net.layer_norms(state), norms, rtol=1e-13)
+    assert net.weight_norm(state) == pytest.approx(sum(norms), rel=1e-13)
+
+
+def test_alignment_with_one_input_is_the_cosine():
+    rng = np.random.default_rng(0)
+    u, v = rng.normal(size=(2, 30))
+    net = LinearNet([[2.0]], [0.0], width=30)
+    cosine = abs(u @ v) / np.linalg.norm(u) / np.linalg.norm(v)
+    assert net.alignment(net.from_weights(u[:, None], v)) == pytest.approx(cosine, rel=1e-12)
+    assert net.alignment(net.from_weights(u[:, None], -3 * u)) == pytest.approx(1, rel=1e-12)
+    assert LinearNet([[2.0]], [0.0], width=np.inf).alignment(net.init(rng=0)) == 0
+
+
+def test_a_catapult_aligns_the_layers():
+    net = LinearNet([[1.0]], [0.0], width=1000)
+    state = net.init(rng=0)
+    rates = np.array([1.0, 2.7]) / net.top_eigenvalue(state)
+    run = net.train(rates, 8, state=state, observe={"alignment": net.alignment})
+    lazy, catapult = run.values["alignment"].max(axis=0)
+    assert lazy < 0.1 < 0.5 < catapult
+
+
+def test_observers_may_measure_arrays():
+    X, y, _, _ = explicit.problem(0, 1, 5, 3, 2)
+    net = LinearNet(X, y, width=20)
+    run = net.train([0.1, 0.2, 0.3], 7, rng=0, observe={"f": net.predict}, every=3)
+    assert run.values["f"].shape == (8, 3, 5, 2)
+    np.testing.assert_array_equal(np.isnan(run.values["f"]).all(axis=(1, 2, 3)), run.step % 3 != 0)
+
+
+# Ensembles --------------------------------------------------------------------------------------
+
+
+def test_rates_seeds_and_scales_are_one_call():
+    X, y, _, _ = explicit.problem(0, 1, 5, 3, 1)
+    net = LinearNet(X, y, width=20)
+    scales = np.array([0.5, 1.0, 2.0])
+    states = net.init(rng=0, ensemble=(4,), scale=scales[:, None])
+    run = net.train(np.array([0.1, 0.2])[:, None, None], 9, state=states)
+    assert run.values["loss"].shape == (10, 2, 3, 4)
+    np.testing.assert_array_equal(states, scales[:, None, None, None] ** 2 * states[1])
+
+
+CONFIGURATIONS = {
+    "gradient descent": {},
+    "momentum": {"momentum": 0.5, "nesterov": True},
+    "average": {"average": SWA(3)},
+    "decay": {"weight_decay": 0.01},
+    "batches": {"batches": minibatches(12, 3, 70, rng=0)},
+}
+
+
+@pytest.mark.parametrize("shape", [(12, 10, 1), (12, 1, 1), (12, 4, 3), (12, 20, 2)])
+@pytest.mark.parametrize("width", [2, 100.0, np.inf])
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_a_member_has_the_same_bits_alone_and_in_an_ensemble(name, width, shape):
+    X, y, _, _ = explicit.problem(1, 1, *shape)
+    net = LinearNet(X, y, width=width)
+    states = net.init(rng=0, ensemble=(5,))
+    rates = np.linspace(0.2, 5, 4)[:, None] / net.top_eigenvalue(states)
+    options = {"steps": 70, "tolerance": 1e-6, "escape": 1e20, **CONFIGURATIONS[name]}
+    together = net.train(rates, state=states, **options)
+    for i, j in np.ndindex(rates.shape):
+        alone = net.train(rates[i, j], state=states[j], **options)
+        length = len(alone.step)
+        for quantity, values in alone.values.items():
+            np.testing.assert_array_equal(values, together.values[quantity][:length, i, j])
+        np.testing.assert_array_equal(alone.state, together.state[i, j])
+        assert alone.outcome == together.outcome[i, j]
+
+
+def test_memory_is_stated_before_it_is_taken():
+    net = LinearNet(np.eye(3), np.ones(3), width=10, memory_limit=1e6)
+    with pytest.raises(InputError, match=r"requires 2.56e\+09 bytes.*allows 1e\+06"):
+        net.init(rng=0, ensemble=(10**7,))
+    with pytest.raises(InputError, match=r"this run requires .* bytes of memory"):
+        net.train(np.full(1000, 0.1), 1000, rng=0)
+    values = {"f": net.predict}
+    with pytest.raises(InputError, match=r"this run requires .* bytes of memory"):
+        net.train(np.full(10, 0.1), 5000, rng=0, observe=values)
+    assert net.train(np.full(10, 0.1), 1000, rng=0).step[-1] == 1000
+
+
+# Compiled ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(6, 4, 1), (6, 1, 1), (3, 5, 2), (6, 3, 3)])
+@pytest.mark.parametrize("width", [30.0, 1e12, np.inf])
+def test_the_compiled_loop_agrees_to_rounding(shape, width):
+    pytest.importorskip("numba")
+    X, y, _, _ = explicit.problem(4, 1, *shape)
+    net = LinearNet(X, y, width=width)
+    states = net.init(rng=0, ensemble=(70,))
+    rates = np.linspace(0.3, 2.2, 70) / net.top_eigenvalue(states)
+    plain, fast = (
+        net.train(rates, 60, state=states, compiled=compiled) for compiled in (False, True)
+    )
+    np.testing.assert_allclose(fast.values["loss"], plain.values["loss"], rtol=1e-9)
+    np.testing.assert_allclose(fast.state, plain.state, rtol=1e-9, atol=1e-9)
+    np.testing.assert_array_equal(fast.state, np.swapaxes(fast.state, -1, -2))
+
+
+def test_importing_the_network_draws_in_neither_numba_nor_sympy():
+    code = (
+        "import sys, catapult_sim.numeric.linear_net as l;"
+        "l.LinearNet([[1.0]], [0.0], width=9).train(0.1, 3, rng=0);"
+        "print([m for m in ('numba', 'sympy') if m in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
+
+
+# Degenerate data --------------------------------------------------------------------------------
+
+DEGENERATE = {
+    "one sample": ([[1.0, 2.0, 3.0]], [1.0]),
+    "one input": ([[1.0], [2.0], [-1.0]], [1.0, 2.0, 0.5]),
+    "one of each": ([[2.0]], [1.0]),
+    "zero labels": (np.eye(3), np.zeros(3)),
+    "zero inputs": (np.zeros((3, 2)), [1.0, 2.0, 3.0]),
+    "rank one": (np.outer([1.0, 2.0, 3.0], [1.0, -1.0]), [1.0, 0.0, 1.0]),
+    "repeated samples": ([[1.0, 2.0]] * 3, [1.0, 1.0, 1.0]),
+    "contradicting labels": ([[1.0, 2.0]] * 2, [1.0, -1.0]),
+    "huge labels": (np.eye(2), [1e15, -1e15]),
+    "tiny inputs": (1e-12 * np.eye(2), [1.0, -1.0]),
+}
+
+
+@pytest.mark.parametrize("name", DEGENERATE)
+@pytest.mark.parametrize("width", [1, 2, 50])
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.5, "average": EMA(0.5)}])
+def test_degenerate_data_train_as_the_weights_do(name, width, options):
+    X, y = (np.array(part, dtype=float) for part in DEGENERATE[name])
+    rng = np.random.default_rng(3)
+    U, V = rng.normal(size=(width, X.shape[1])), rng.normal(size=(width, 1))
+    net = LinearNet(X, y, width=width)
+    state = net.from_weights(U, V)
+    top = net.top_eigenvalue(state)
+    size = max(1.0, np.abs(y).max())
+    rate = float(0.3 / max(top, size))
+    plain = {key: value for key, value in options.items() if key != "average"}
+    truth = explicit.train(X, y[:, None], U, V, rate, 20, **plain)
+    run = net.train(
+        rate, 20, state=state, observe={"f": net.predict, "h": net.sharpness}, **options
+    )
+    expected = truth.functions[: len(run.step)]  # a loss of exactly zero is the end
+    scale = np.abs(expected).max() + size
+    np.testing.assert_allclose(run.values["f"], expected, atol=1e-12 * scale)
+    assert np.isfinite(run.values["h"][0])
+    assert np.isfinite(net.hessian_spectrum(state).values).all()
+    assert net.kernel_spectrum(state).shape == (len(X),)
+
+
+def test_without_inputs_nothing_moves():
+    net = LinearNet(np.zeros((2, 3)), [1.0, 2.0], width=5)
+    state = net.init(rng=0)
+    run = net.train(0.5, 4, state=state)
+    np.testing.assert_array_equal(run.values["loss"], 1.25)
+    np.testing.assert_array_equal(run.values["top_eigenvalue"], 0)
+    np.testing.assert_array_equal(run.state, state)
+
+
+def test_what_lies_outside_the_inputs_counts_in_the_norm_and_decays():
+    X, y = [[1.0, 0.0, 0.0]], [0.5]
+    rng = np.random.default_rng(1)
+    U, V = rng.normal(size=(20, 3)), rng.normal(size=(20, 1))
+    for decay in (0.0, 0.1):
+        run = LinearNet(X, y, width=20).train(0.2, 15, weights=(U, V), weight_decay=decay)
+        truth = explicit.train(np.array(X), np.array([y]), U, V, 0.2, 15, weight_decay=decay)
+        norm = sum(np.sum(w**2) for w in truth.end) / 20
+        assert run.values["weight_norm"][-1] == pytest.approx(norm, rel=1e-12)
+
+
+@pytest.mark.parametrize("width", [1, 3, 60])
+def test_more_inputs_than_samples_are_drawn_with_the_moments_of_gaussian_weights(width):
+    draws, d = 4000, 6
+    X, y, _, _ = explicit.problem(0, 1, 2, d, 1)
+    net = LinearNet(X, y, width=width)
+    rng = np.random.default_rng(5)
+    states = net.init(rng=0, ensemble=(draws,))
+    direct = net.from_weights(
+        rng.normal(size=(draws, width, d)), rng.normal(size=(draws, width, 1))
+    )
+    for power in (1, 2):
+        ours, theirs = states**power, direct**power
+        error = np.hypot(ours.std(axis=0), theirs.std(axis=0)) / np.sqrt(draws)
+        assert (np.abs(ours.mean(axis=0) - theirs.mean(axis=0)) < 5 * error + 1e-12).all()
+
+
+def test_a_diverging_run_is_labelled_and_warns_of_nothing():
+    X, y, _, _ = explicit.problem(0, 1, 4, 3, 2)
+    net = LinearNet(X, y, width=30)
+    observe = {"h": net.sharpness, "s": lambda s: net.kernel_spectrum(s)[:, 0], "a": net.alignment}
+    for options in ({}, {"momentum": 0.5, "average": EMA(0.9)}):
+        run = net.train(50.0, 200, rng=0, observe=observe, **options)
+        assert run.outcome == Outcome.DIVERGED

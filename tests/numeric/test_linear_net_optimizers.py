@@ -1,0 +1,263 @@
+"""Every optimiser in the closure, against explicit weights trained in plain NumPy."""
+
+import mpmath
+import numpy as np
+import pytest
+
+from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.linear_net_averages import EMA, SWA
+from catapult_sim.numeric.linear_net_batches import minibatches
+from catapult_sim.numeric.linear_net_stability import largest_stable_rate
+from catapult_sim.numeric.requirements import InputError
+from tests.numeric import explicit_linear_net as explicit
+
+SHAPES = [(6, 4, 1), (6, 3, 2), (4, 7, 1), (3, 5, 3)]  # m, d, k
+
+OPTIMIZERS = {
+    "gradient descent": {},
+    "heavy ball": {"momentum": 0.6},
+    "Nesterov": {"momentum": 0.6, "nesterov": True},
+    "weight decay": {"weight_decay": 0.002},
+    "averaged": {"average": EMA(0.8)},
+    "all at once": {
+        "momentum": 0.4,
+        "nesterov": True,
+        "weight_decay": 0.001,
+        "average": SWA(5),
+    },
+}
+
+
+def compare(net, X, y, U, V, rate, steps, options, batches=None):
+    """Train both ways; return the explicit run, and the largest relative error in functions."""
+    average = options.get("average")
+    plain = {name: value for name, value in options.items() if name != "average"}
+    keep = None if average is None else average.keep
+    truth = explicit.train(X, y, U, V, rate, steps, batches=batches, keep=keep, **plain)
+    run = net.train(
+        rate, steps, weights=(U, V), observe={"f": net.predict}, batches=batches, **options
+    )
+    errors = [
+        np.abs(run.values["f"] - truth.functions)
+        / np.abs(truth.functions).max((1, 2), keepdims=True)
+    ]
+    if average is not None:
+        scale = np.abs(truth.averaged).max(axis=(1, 2), keepdims=True)
+        errors.append(np.abs(run.values["average_f"] - truth.averaged) / scale)
+    return truth, run, max(error.max() for error in errors)
+
+
+def assert_same_losses(losses, truth):
+    """Explicit weights resolve residuals to rounding of the functions only, not beyond."""
+    rounding = 1e-13 * np.abs(truth.functions).max()
+    np.testing.assert_allclose(np.sqrt(losses), np.sqrt(truth.losses), rtol=1e-10, atol=rounding)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_closure_is_the_optimiser_on_the_weights_through_a_catapult(name, shape):
+    options, width = OPTIMIZERS[name], 400
+    X, y, U, V = explicit.problem(3, width, *shape)
+    net = LinearNet(X, y, width=width)
+    top = net.top_eigenvalue(net.from_weights(U, V))
+    momentum, nesterov = options.get("momentum", 0.0), options.get("nesterov", False)
+    rate = 1.3 * largest_stable_rate(top, momentum=momentum, nesterov=nesterov)
+    truth, run, error = compare(net, X, y, U, V, rate, 120, options)
+    assert truth.losses.max() > 2 * truth.losses[0]  # it rose,
+    assert truth.losses[-1] < 0.2 * truth.losses.max()  # and came down
+    assert error < 1e-10
+    assert_same_losses(run.values["loss"], truth)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 2000])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_closure_holds_at_every_width(name, width):
+    X, y, U, V = explicit.problem(5, width, 5, 4, 2)
+    net = LinearNet(X, y, width=width)
+    rate = 0.7 / net.top_eigenvalue(net.from_weights(U, V))
+    assert compare(net, X, y, U, V, rate, 80, OPTIMIZERS[name])[2] < 1e-10
+
+
+@pytest.mark.parametrize("reshuffle", [True, False])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", ["gradient descent", "all at once"])
+def test_the_closure_is_sgd_on_the_weights(name, shape, reshuffle):
+    X, y, U, V = explicit.problem(7, 200, *shape)
+    size = 1 if shape[0] == 3 else 2
+    batches = minibatches(shape[0], size, 60, rng=2, reshuffle=reshuffle)
+    net = LinearNet(X, y, width=200)
+    rate = 0.8 / net.top_eigenvalue(net.from_weights(U, V))
+    truth, run, error = compare(net, X, y, U, V, rate, 60, OPTIMIZERS[name], batches)
+    assert error < 1e-10
+    assert_same_losses(run.values["loss"], truth)
+
+
+def test_one_batch_of_all_samples_is_gradient_descent():
+    X, y, U, V = explicit.problem(0, 50, 6, 3, 1)
+    net = LinearNet(X, y, width=50)
+    whole = net.train(0.3, 40, weights=(U, V), batches=minibatches(6, 6, 40, rng=0))
+    plain = net.train(0.3, 40, weights=(U, V))
+    np.testing.assert_allclose(whole.values["loss"], plain.values["loss"], rtol=1e-11)
+
+
+def test_batches_of_a_table_come_again():
+    X, y, U, V = explicit.problem(0, 50, 4, 3, 1)
+    net, table = LinearNet(X, y, width=50), [[0, 1], [2, 3]]
+    short = net.train(0.3, 10, weights=(U, V), batches=table)
+    long = net.train(0.3, 10, weights=(U, V), batches=table * 5)
+    np.testing.assert_array_equal(short.values["loss"], long.values["loss"])
+
+
+def test_a_fixed_partition_only_changes_its_order():
+    batches = minibatches(12, 3, 40, rng=1, reshuffle=False)
+    assert len({frozenset(batch) for batch in batches.tolist()}) == 4
+    epochs = batches.reshape(10, 12)
+    np.testing.assert_array_equal(np.sort(epochs), np.tile(np.arange(12), (10, 1)))
+    assert len({tuple(epoch) for epoch in epochs.tolist()}) > 1
+
+
+def test_a_reshuffled_partition_changes_from_epoch_to_epoch():
+    batches = minibatches(12, 3, 40, rng=1)
+    assert len({frozenset(batch) for batch in batches.tolist()}) > 20
+    np.testing.assert_array_equal(np.sort(batches.reshape(10, 12)), np.tile(np.arange(12), (10, 1)))
+
+
+def test_the_batches_of_a_longer_run_begin_with_those_of_a_shorter_one():
+    np.testing.assert_array_equal(minibatches(6, 2, 20, rng=3)[:7], minibatches(6, 2, 7, rng=3))
+
+
+def test_norms_and_kernel_of_the_average_are_those_of_averaged_weights():
+    X, y, U, V = explicit.problem(1, 60, 5, 7, 2)
+    net = LinearNet(X, y, width=60)
+    observe = {"norm": net.weight_norm, "kernel": net.kernel}
+    run = net.train(0.3, 30, weights=(U, V), average=SWA(10), momentum=0.5, observe=observe)
+    truth = explicit.train(X, y, U, V, 0.3, 30, momentum=0.5, keep=lambda t: SWA(10).keep(t))
+    J = explicit.jacobian(X, *truth.average)
+    np.testing.assert_allclose(run.values["average_kernel"][-1], J @ J.T / 5, atol=1e-13)
+    norm = sum(np.sum(w**2) for w in truth.average) / 60
+    assert run.values["average_norm"][-1] == pytest.approx(norm, rel=1e-12)
+
+
+def test_swa_is_the_mean_of_the_iterates_from_its_start():
+    X, y, U, V = explicit.problem(1, 30, 5, 3, 1)
+    iterates = [explicit.train(X, y, U, V, 0.5, t).end for t in range(4, 13)]
+    mean = [np.mean([one[layer] for one in iterates], axis=0) for layer in (0, 1)]
+    run = LinearNet(X, y, width=30).train(0.5, 12, weights=(U, V), average=SWA(4))
+    assert run.values["average_loss"][-1] == pytest.approx(explicit.loss(X, y, *mean), rel=1e-12)
+
+
+@pytest.mark.parametrize(("batches", "rate"), [(None, 0.9), ([[0], [1]], 0.3)])
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.25}])
+def test_losses_keep_their_digits_when_they_have_fallen_by_twenty_decades(batches, rate, options):
+    X, y, U, V = explicit.problem(2, 16, 2, 2, 1)
+    X = np.linalg.qr(X)[0]  # no slow direction
+    net = LinearNet(X, y, width=16)  # whose square root is exact
+    run = net.train(rate, 90, weights=(U, V), batches=batches, observe={}, **options)
+    with mpmath.workdps(120):
+        precise = (np.vectorize(mpmath.mpf, otypes=[object])(array) for array in (X, y, U, V))
+        truth = explicit.train(*precise, rate, 90, batches=batches, **options)
+        losses = truth.losses.astype(float)
+    assert (losses < 1e-20 * losses[0]).any()
+    np.testing.assert_allclose(run.values["loss"], losses, rtol=1e-12)
+
+
+# Infinite width ---------------------------------------------------------------------------------
+
+
+def linear_run(matrix, drive, error, steps, momentum=0.0, nesterov=False):
+    """Iterate e <- e + beta (e - e_before) - (K e or K (look-ahead)) + drive, in closed form."""
+    before, errors = error, [error]
+    for _ in range(steps):
+        ahead = error + momentum * (error - before)
+        error, before = ahead - matrix @ (ahead if nesterov else error) + drive, error
+        errors.append(error)
+    return np.array(errors)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_infinite_width_with_momentum_is_the_linear_dynamics(nesterov):
+    X, y, _, _ = explicit.problem(4, 1, 5, 8, 1)
+    net = LinearNet(X, y, width=float("inf"))
+    state = net.init(rng=0)
+    rate, kernel = 0.8 / net.top_eigenvalue(state), 2 * X @ X.T / 5  # A = B = 1
+    start = net.predict(state)[:, 0] - y[:, 0]
+    errors = linear_run(rate * kernel, 0.0, start, 60, 0.7, nesterov)
+    run = net.train(rate, 60, state=state, momentum=0.7, nesterov=nesterov)
+    np.testing.assert_allclose(run.values["loss"], (errors**2).sum(axis=1) / 10, rtol=1e-9)
+
+
+def test_decay_at_infinite_width_shrinks_kernel_and_functions():
+    X, y, _, _ = explicit.problem(4, 1, 5, 3, 1)
+    net = LinearNet(X, y, width=float("inf"))
+    state, rate, decay = net.init(rng=0), 0.2, 0.3
+    run = net.train(rate, 25, state=state, weight_decay=decay)
+    kept, f, expected = 1 - rate * decay, net.predict(state)[:, 0], []
+    for t in range(26):
+        expected.append(((f - y[:, 0]) ** 2).sum() / 10)
+        kernel = 2 * kept ** (2 * t) * X @ X.T / 5
+        f = kept**2 * f - rate * kept * kernel @ (f - y[:, 0])
+    np.testing.assert_allclose(run.values["loss"], expected, rtol=1e-10)
+    norms = run.values["weight_norm"]
+    np.testing.assert_allclose(norms, norms[0] * kept ** (2 * np.arange(26)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_infinite_width_diverges_beyond_the_threshold_and_not_before(momentum, nesterov):
+    X, y, _, _ = explicit.problem(6, 1, 4, 3, 1)
+    net = LinearNet(X, y, width=float("inf"))
+    state = net.init(rng=0)
+    edge = largest_stable_rate(net.top_eigenvalue(state), momentum=momentum, nesterov=nesterov)
+    run = net.train(
+        edge * np.array([0.98, 1.02]), 3000, state=state, momentum=momentum, nesterov=nesterov
+    )
+    assert run.values["loss"][-1, 0] < 10 * run.values["loss"][0, 0]
+    assert run.values["loss"][run.stopped[1], 1] > 1e10 * run.values["loss"][0, 1]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_wide_networks_tend_to_the_infinite_one(name):
+    X, y, _, _ = explicit.problem(8, 1, 4, 6, 2)
+    losses = []
+    for width in (1e4, 1e8, 1e12, float("inf")):
+        net = LinearNet(X, y, width=width)
+        losses.append(net.train(0.5, 30, rng=2, **OPTIMIZERS[name]).values["loss"])
+    gaps = [np.abs(loss / losses[-1] - 1).max() for loss in losses[:-1]]
+    np.testing.assert_array_less(gaps[1:], [0.1 * gap for gap in gaps[:-1]])
+    assert gaps[-1] < 1e-4
+
+
+# The public door --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"momentum": 1.0}, "momentum must satisfy 0 <= momentum < 1; got 1.0"),
+        ({"momentum": -0.1}, "momentum must satisfy"),
+        ({"weight_decay": -1.0}, "weight_decay must be finite and at least 0; got -1.0"),
+        ({"weight_decay": np.inf}, "weight_decay must be finite"),
+        ({"average": 0.9}, r"average must be EMA\(...\), SWA\(...\) or None; got 0.9"),
+        ({"batches": [[0, 9]]}, "batches must number samples from 0 to 3; got 0 to 9"),
+        ({"batches": [[0.5]]}, "batches must be a non-empty array of integers"),
+        ({"batches": [0, 1]}, "batches must be a non-empty array of integers"),
+        ({"compiled": True, "momentum": 0.5}, "compiled=True requires plain full-batch"),
+        ({"state": np.eye(3)}, r"state must have shape \(..., 4, 4\); got \(3, 3\)"),
+        ({"steps": -1}, "steps must be an integer of at least 0; got -1"),
+    ],
+)
+def test_wrong_options_are_refused_in_one_sentence(options, message):
+    X, y, _, _ = explicit.problem(0, 1, 4, 3, 1)
+    with pytest.raises(InputError, match=message):
+        LinearNet(X, y, width=10).train(0.1, **{"steps": 3, **options})
+
+
+def test_batches_that_do_not_fill_an_epoch_are_refused():
+    with pytest.raises(InputError, match="size must divide the number of samples, 10; got 4"):
+        minibatches(10, 4, 5)
+
+
+@pytest.mark.parametrize("wrong", [lambda: EMA(1.0), lambda: EMA(-0.1), lambda: SWA(-1)])
+def test_wrong_averages_are_refused(wrong):
+    with pytest.raises(InputError, match=r"decay must satisfy|start must be"):
+        wrong()

@@ -23,6 +23,8 @@ from catapult_sim.claims.one_sample import WIDTHS
 from catapult_sim.claims.verdict import Claim, constant
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
+from catapult_sim.numeric.linear_net_batches import minibatches
+from catapult_sim.numeric.linear_net_stability import largest_stable_rate
 from catapult_sim.numeric.measured import Measured, mean
 from catapult_sim.numeric.phases import Phase
 
@@ -44,12 +46,28 @@ def relative_error(found: Array, explicit: Array) -> Measured:
     return Measured(float(np.max(error / scale)), 0.0, found.size)
 
 
-def explicit_run(net: MLP, theta: Array, X: Array, y: Array, rate: float, steps: int) -> Array:
+def explicit_run(
+    net: MLP,
+    theta: Array,
+    X: Array,
+    y: Array,
+    rate: float,
+    steps: int,
+    *,
+    momentum: float = 0.0,
+    nesterov: bool = False,
+    weight_decay: float = 0.0,
+    batches: Array | None = None,
+) -> Array:
     """Return the parameters of a network at every step, ``(steps + 1, P)``."""
-    thetas = [theta]
-    for _ in range(steps):
-        thetas.append(thetas[-1] - rate * net.gradient(thetas[-1], X, y))
-    return np.stack(thetas)
+    rows = np.arange(len(X))[None] if batches is None else batches
+    thetas = [theta, theta]  # at rest
+    for t in range(steps):
+        now, velocity = thetas[-1], momentum * (thetas[-1] - thetas[-2])
+        seen, at = rows[t % len(rows)], now + nesterov * velocity
+        gradient = net.gradient(at, X[seen], y[seen]) + weight_decay * at
+        thetas.append(now + velocity - rate * gradient)
+    return np.stack(thetas[1:])
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -71,16 +89,22 @@ def map_error(bench: Bench) -> Measured:
     return max(errors, key=lambda error: error.value)
 
 
-def closure_error(bench: Bench) -> Measured:
+def closure_error(bench: Bench, c: float = 3.0, batched: bool = False, **method: Any) -> Measured:
     """Compare the closure with a network on data through its catapult, in the functions."""
     width, steps = 500, 60
+    if batched:
+        samples = bench.samples()[0].shape[0]
+        method["batches"] = minibatches(
+            samples, samples // 4, steps=steps, rng=bench.rng("batches")
+        )
     net = on_data.linear_net(bench, width)
     explicit = on_data.draw_networks(bench, Architecture("linear", 1), width)
-    theta, rate = explicit.theta[0], 3.0 * float(explicit.unit[0])
-    thetas = explicit_run(explicit.net, theta, explicit.X, explicit.y, rate, steps)
+    theta, rate = explicit.theta[0], c * float(explicit.unit[0])
+    thetas = explicit_run(explicit.net, theta, explicit.X, explicit.y, rate, steps, **method)
     (weights, _), (readout, _) = explicit.net.split(theta)
     state = net.from_weights(weights.T, readout)
-    run = net.train(rate, steps, state=state, observe={"f": lambda s: net.predict(s)[:, 0, 0]})
+    observe = {"f": lambda s: net.predict(s)[:, 0, 0]}
+    run = net.train(rate, steps, state=state, observe=observe, **method)
     return relative_error(run.values["f"], explicit.net.predict(thetas, explicit.X)[:, 0, 0])
 
 
@@ -140,6 +164,58 @@ def exact_claims() -> Iterator[Claim]:
         "derived here",
         measure=closure_error,
     )
+
+
+OPTIMISERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "heavy-ball": ("heavy ball, beta = 0.5", {"c": 3.5, "momentum": 0.5}),
+    "nesterov": ("Nesterov, beta = 0.5", {"c": 2.2, "momentum": 0.5, "nesterov": True}),
+    "weight-decay": ("weight decay", {"weight_decay": 0.01}),
+    "minibatches": ("reshuffled minibatches", {"c": 1.5, "batched": True}),
+    "everything": (
+        "minibatches with heavy ball and weight decay",
+        {"c": 1.0, "batched": True, "momentum": 0.3, "weight_decay": 0.01},
+    ),
+}
+
+
+def optimiser_claims() -> Iterator[Claim]:
+    """State that the closure follows explicit networks under every optimiser."""
+    for name, (words, method) in OPTIMISERS.items():
+        yield Claim(
+            f"catapult.closure.{name}",
+            f"the closure follows an explicit network on data, {words} (relative error)",
+            "derived here",
+            constant(0.0),
+            partial(closure_error, **method),
+            tolerance=1e-10,
+        )
+
+
+def momentum_claims() -> Iterator[Claim]:
+    """State where convergence ends with momentum."""
+    for name, nesterov in (("heavy-ball", False), ("nesterov", True)):
+        for momentum in (0.5, 0.9):
+            linear = float(largest_stable_rate(1.0, momentum=momentum, nesterov=nesterov))
+            claim = partial(Claim, cost=3)
+            method: dict[str, Any] = {"momentum": momentum, "nesterov": nesterov}
+            formula = "2 (1 + beta) / (1 + 2 beta)" if nesterov else "2 (1 + beta)"
+            yield claim(
+                f"catapult.momentum.{name}-{momentum:g}.linear",
+                f"{name}, beta = {momentum:g}, infinite width: convergence ends at c = {formula}",
+                source="Cohen et al. 2021, arXiv:2103.00065",
+                predict=constant(linear),
+                measure=partial(one_sample.momentum_boundary, kind="linear", **method),
+                tolerance=0.02,
+            )
+            yield claim(
+                f"catapult.momentum.{name}-{momentum:g}.end",
+                f"{name}, beta = {momentum:g}, width 1e8: catapults reach twice as far, as without "
+                "momentum",
+                source="a guess, made to be judged",
+                predict=constant(2 * linear),
+                measure=partial(one_sample.momentum_boundary, kind="end", **method),
+                tolerance=0.1,
+            )
 
 
 def boundary_claims() -> Iterator[Claim]:
@@ -342,10 +418,12 @@ def network_claims(architecture: Architecture) -> Iterator[Claim]:
 
 CLAIMS = (
     *exact_claims(),
+    *optimiser_claims(),
     *boundary_claims(),
     *theorem_claims(),
     *width_claims(),
     *curvature_claims(),
+    *momentum_claims(),
     *data_claims(),
     *(claim for architecture in ARCHITECTURES for claim in network_claims(architecture)),
 )

@@ -27,6 +27,7 @@ __all__ = [
     "largest_final_curvature",
     "lazy_duration",
     "lazy_movement",
+    "momentum_boundary",
     "near_threshold",
     "paired",
     "peak_growth",
@@ -159,6 +160,20 @@ def invariant_error(bench: Bench) -> Measured:
     predicted = begun * np.prod(np.where(last, 1, (1 - s) ** 2), axis=0)
     ended = (c * run.state[..., 1] / start[..., 1]) ** 2 - 4 * scale * run.state[..., 0] ** 2
     return Measured(float(np.max(np.abs(ended / predicted - 1))), 0.0, ended.size)
+
+
+def momentum_boundary(bench: Bench, kind: str, momentum: float, nesterov: bool) -> Measured:
+    """Find where convergence ends with momentum: linearly (infinite width), or after catapults."""
+    seeds, width = {"linear": (1, math.inf), "end": (bench.effort.starts, 10**8)}[kind]
+    net = LinearNet([[1.0]], [0.0], width=width)
+    state = net.init(rng=bench.rng("momentum"), ensemble=(seeds,))
+    unit = 1 / net.top_eigenvalue(state)
+    method: dict[str, Any] = {"momentum": momentum, "nesterov": nesterov, "observe": {}}
+
+    def side_at(c: Array) -> Array:
+        return divergence(net.train(c * unit, 2000, state=state, tolerance=1e-9, **method))
+
+    return boundary(side_at, 0.5, 16.0, members=seeds, grid=24, tolerance=2e-3).measured
 
 
 def near_threshold(bench: Bench, above: float) -> tuple[Measured, Measured]:

@@ -36,7 +36,7 @@ Array = npt.NDArray[Any]
 Run = Callable[[tuple[Array, ...], float, int, tuple[Array, ...]], None]
 
 # How many lanes stay in a core's cache; results do not depend on it.
-LANES = 8192
+LANES = 16_000
 
 # The longest time between two examinations of a cell.
 BURST = 24
@@ -75,12 +75,12 @@ def going_on(settled: Any, D: Any, age: Any, steps: int) -> Any:
 
 def phase_of(settled: Any, D: Any, start: Any, peak: Any) -> Any:
     """Return the Phase code of what has ended: 0 undecided, 1 lazy, 2 catapult, 3 divergent."""
-    return settled * (1 + (peak > start)) + 3 * (1 - (abs(D) < np.inf))
+    return settled + settled * (peak > start) + 3 * (1 - (abs(D) < np.inf))
 
 
 def taken_by(phase: Any, D: Any, above: Any, age: Any) -> Any:
     """Count the losses above the settled level, an infinite last one included, or all steps."""
-    return (phase > 0) * (above + (abs(D) == np.inf)) + (phase == 0) * age
+    return above + (abs(D) == np.inf) + (phase == 0) * (age - above)
 
 
 def burst_length(steps: int) -> int:
@@ -134,7 +134,8 @@ def in_place() -> Run:
             following = _fresh(rows, level, started, started + ended.size)
             started += following.shape[1]
             refilled, empty = np.split(ended, [following.shape[1]])
-            lanes[:, refilled] = following
+            for row, fresh in zip(lanes, following, strict=True):
+                row[refilled] = fresh
             if empty.size:
                 lanes = np.delete(lanes, empty, axis=1)
                 burst = _bound(bind, lanes)
@@ -177,7 +178,7 @@ def _record(found: tuple[Array, ...], lanes: Array, settled: npt.NDArray[np.bool
     """Write what became of the cells in these lanes."""
     D, Lam, _, _, start, peak, above, age, cell = lanes
     where = cell.astype(np.intp)
-    phase = phase_of(settled, D, start, peak)
+    phase = phase_of(settled.view(np.int8), D, start, peak)
     taken = taken_by(phase, D, above, age)
     values = phase, taken, np.maximum(peak, np.abs(D)), Lam
     for array, value in zip(found, values, strict=True):

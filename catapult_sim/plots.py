@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
@@ -10,15 +10,34 @@ import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from scipy.ndimage import distance_transform_edt
 
-__all__ = ["PHASE_COLOURS", "phase_diagram", "plot_architectures", "plot_widths"]
+from catapult_sim.numeric.phases import Phase
+
+__all__ = [
+    "AXES",
+    "PHASE_COLOURS",
+    "phase_diagram",
+    "plot_architectures",
+    "plot_phases",
+    "plot_runs",
+    "plot_widths",
+]
 
 # Light to dark, so that the phases can be told apart in grey.
 PHASE_COLOURS = {"lazy": "#dfeaf5", "catapult": "#eebb73", "divergent": "#b06a7c"}
 INK = {"lazy": "#35618f", "catapult": "#8a5208", "divergent": "#ffffff"}
 NAMES = INK | {"divergent": "#8a3f54"}  # on white
 MARKS = {"one sample": ("o", "#222222"), "linear network on data": ("s", "#1f5fa8")}
+
+AXES = {
+    "rate": r"learning rate  $c=\eta\lambda_0$",
+    "width": "width  $n$",
+    "depth": "hidden layers",
+    "scale": "standard deviation of the initial weights",
+}
 
 Rows = Sequence[dict[str, Any]]
 
@@ -131,6 +150,87 @@ def _phase_bar(ax: Axes, place: int, found: dict[str, dict[str, Any]]) -> None:
     for phase, (start, stop) in stretches.items():
         if start is not None and stop is not None:
             ax.barh(place, stop - start, left=start, height=0.76, color=PHASE_COLOURS[phase], lw=0)
+
+
+def plot_phases(
+    phases: npt.ArrayLike,
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    ax: Axes | None = None,
+    **kwargs: Any,
+) -> Axes:
+    """Colour the cells of a phase diagram, and write their names into the regions.
+
+    Parameters
+    ----------
+    phases : array_like, shape (nx, ny)
+        Codes of :class:`~catapult_sim.numeric.phases.Phase`; what is none stays blank.
+    x : array_like, shape (nx,)
+    y : array_like, shape (ny,)
+    ax : matplotlib Axes, optional
+    **kwargs
+        Passed to ``Axes.pcolormesh``.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = ax or plt.subplots()[1]
+    codes, x, y = np.asarray(phases), np.asarray(x), np.asarray(y)
+    for phase in Phase:
+        mask = np.ma.masked_not_equal(codes.T, phase)
+        colour = PHASE_COLOURS.get(phase.name.lower(), "#9a9a9a")
+        options: dict[str, Any] = {"cmap": ListedColormap([colour]), "shading": "nearest"} | kwargs
+        ax.pcolormesh(x, y, mask, **options)
+        _name_region(ax, codes == phase, x, y, phase.name.lower())
+    ax.set(xscale=_scale(x), yscale=_scale(y))
+    return ax
+
+
+def _scale(values: npt.NDArray[Any]) -> str:
+    return "linear" if np.allclose(np.diff(values), values[1] - values[0]) else "log"
+
+
+def _name_region(
+    ax: Axes, inside: npt.NDArray[np.bool_], x: npt.NDArray[Any], y: npt.NDArray[Any], name: str
+) -> None:
+    """Write a name where its region is widest; a region of a few cells gets none."""
+    if inside.mean() < 0.03:
+        return
+    depth = distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
+    i, j = np.unravel_index(depth.argmax(), depth.shape)
+    ax.text(float(x[i]), float(y[j]), name, color=INK.get(name, "white"), ha="center", va="center")
+
+
+def plot_runs(
+    runs: Mapping[float, Mapping[str, Any]],
+    quantity: str = "loss",
+    *,
+    ax: Axes | None = None,
+    **kwargs: Any,
+) -> Axes:
+    """Draw a quantity of runs at several learning rates, step by step.
+
+    Parameters
+    ----------
+    runs : mapping
+        By rate, each with its ``phase`` and the values of ``quantity``, None where not measured.
+    quantity : str
+    ax : matplotlib Axes, optional
+    **kwargs
+        Passed to ``Axes.plot``.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = ax or plt.subplots()[1]
+    for rate, run in runs.items():
+        values = np.array(run[quantity], dtype=float)
+        options: dict[str, Any] = {"lw": 1.3, "label": f"c = {rate:g}, {run['phase']}"} | kwargs
+        ax.plot(values, **options)
+    return ax
 
 
 def phase_diagram(rows: Rows) -> Figure:

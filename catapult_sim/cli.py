@@ -44,12 +44,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, BrokenExecutor) as error:
         return _say(options, f"{error}; {_kept(options)}", FAILED)
     except KeyboardInterrupt as stop:
-        terminated = isinstance(stop, Terminated)
-        word = "terminated" if terminated else "interrupted"
-        print(file=sys.stderr)
-        _say(options, f"{word}; {_kept(options)}", 0)
+        return _stopped(options, stop)
+
+
+def _stopped(options: argparse.Namespace, stop: KeyboardInterrupt) -> int:
+    terminated = isinstance(stop, Terminated)
+    status = TERMINATED if terminated else INTERRUPTED
+    print(file=sys.stderr)
+    _say(options, f"{'terminated' if terminated else 'interrupted'}; {_kept(options)}", status)
+    if options.command == "verify":
         # Claims in other threads cannot be stopped, and would be waited for.
-        os._exit(TERMINATED if terminated else INTERRUPTED)
+        os._exit(status)
+    return status
 
 
 def _say(options: argparse.Namespace, sentence: str, status: int) -> int:

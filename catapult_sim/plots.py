@@ -12,6 +12,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 from scipy.ndimage import distance_transform_edt
 
 from catapult_sim.numeric.phases import Phase
@@ -184,12 +185,13 @@ def plot_phases(
         options: dict[str, Any] = {"cmap": ListedColormap([colour]), "shading": "nearest"} | kwargs
         ax.pcolormesh(x, y, mask, **options)
         _name_region(ax, codes == phase, x, y, phase.name.lower())
-    ax.set(xscale=_scale(x), yscale=_scale(y))
+    for axis, values, set_scale in ((ax.xaxis, x, ax.set_xscale), (ax.yaxis, y, ax.set_yscale)):
+        if not np.allclose(np.diff(values), values[1] - values[0]):
+            short = values[-1] < 64 * values[0]
+            set_scale("log", base=2 if short else 10)
+            if short:
+                axis.set_major_formatter(ScalarFormatter())
     return ax
-
-
-def _scale(values: npt.NDArray[Any]) -> str:
-    return "linear" if np.allclose(np.diff(values), values[1] - values[0]) else "log"
 
 
 def _name_region(

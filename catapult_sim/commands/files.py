@@ -19,7 +19,8 @@ __all__ = ["as_json", "config", "draw", "folder", "write"]
 
 def config(options: argparse.Namespace) -> dict[str, Any]:
     """Return what this run was asked to do, by which version."""
-    asked = {name: value for name, value in vars(options).items() if name != "run"}
+    inner = {"run", "print_completion"}
+    asked = {name: value for name, value in vars(options).items() if name not in inner}
     here = Path(__file__).parent
     commit = subprocess.run(
         ["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, check=False

@@ -93,7 +93,19 @@ def _drawn(runs: dict[float, dict[str, Any]]) -> Any:
     upper, lower = figure.subplots(2, 1, sharex=True)
     plots.plot_runs(runs, "loss", ax=upper)
     plots.plot_runs(runs, "top_eigenvalue", ax=lower)
-    upper.set(yscale="log", ylabel="loss")
-    lower.set(xlabel="step", ylabel=r"top kernel eigenvalue  $\lambda$")
+    upper.set(yscale="log", ylabel="loss", ylim=_range(runs, "loss"))
+    lower.set(
+        xlabel="step",
+        ylabel=r"top kernel eigenvalue  $\lambda$",
+        ylim=(0, _range(runs, "top_eigenvalue")[1]),
+    )
     upper.legend(fontsize=8, frameon=False)
     return figure
+
+
+def _range(runs: dict[float, dict[str, Any]], quantity: str) -> tuple[float, float]:
+    """Return where to draw: divergent runs, which leave every bound, leave the picture."""
+    starts = [run[quantity][0] for run in runs.values()]
+    inside = [run[quantity] for run in runs.values() if run["phase"] != "divergent"]
+    values = [value for column in [starts, *inside] for value in column if value]
+    return min(values) / 1.5, max(values) * 1.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
@@ -179,12 +180,14 @@ def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
     elif require_count("--workers", options.workers, 1) == 1:
         yield None
     else:
-        pool = process_pool(options.workers)
-        try:
-            yield pool
-        finally:
-            # After Ctrl-C nobody waits for what the workers are at.
-            pool.shutdown(wait=False, cancel_futures=True)
+        with process_pool(options.workers) as pool:
+            try:
+                yield pool
+            except KeyboardInterrupt:
+                # Nobody waits for what the workers are at.
+                for worker in multiprocessing.active_children():
+                    worker.terminate()
+                raise
 
 
 @contextmanager

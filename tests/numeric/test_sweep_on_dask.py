@@ -2,6 +2,7 @@
 
 import pytest
 
+from catapult_sim import cli
 from catapult_sim.numeric.sweep import sweep
 from tests.numeric.sweeping import cells, draw, fragile, kill_first_worker
 
@@ -49,3 +50,11 @@ def test_a_worker_killed_amid_a_sweep_costs_nothing(client, tmp_path):
     assert (found.computed, found.failed) == (60, 0)
     sweep(kill_first_worker, deadly, record=here)
     assert lines_of(there) == lines_of(here)
+
+
+def test_a_command_runs_on_a_cluster_unchanged(client, tmp_path, capsys):
+    command = ["simulate", "--samples", "8", "--steps", "20", "--out", str(tmp_path)]
+    assert cli.main([*command, "--scheduler", client.scheduler.address]) == 0
+    there = capsys.readouterr().out
+    assert cli.main([*command, "--overwrite"]) == 0
+    assert capsys.readouterr().out == there

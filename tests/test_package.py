@@ -106,7 +106,7 @@ def test_only_the_command_line_prints():
             node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)
         ]
         prints = [call for call in calls if getattr(call.func, "id", "") == "print"]
-        assert path.name == "cli.py" or not prints, path
+        assert path.name == "cli.py" or path.parent.name == "commands" or not prints, path
 
 
 def test_nothing_touches_the_global_random_state():

@@ -14,7 +14,7 @@ from catapult_sim.numeric.measured import Measured, mean
 from catapult_sim.numeric.requirements import InputError, require_count, require_positive
 from catapult_sim.numeric.trajectory import Outcome, Trajectory, final, peak
 
-__all__ = ["Boundary", "Phase", "boundary", "classify", "divergence", "rise"]
+__all__ = ["Boundary", "Phase", "boundary", "centre", "classify", "divergence", "rise"]
 
 Array = npt.NDArray[Any]
 Side = npt.NDArray[np.int8]
@@ -154,7 +154,7 @@ def boundary(
     lower, _, _, upper = _edges(points, sides)
     again = (sides == BELOW) & (points > upper)
     windows = tuple((int(s), float(points[k, s])) for k, s in np.argwhere(again))
-    return Boundary(_centre(lower, upper), lower, upper, windows, points.size)
+    return Boundary(centre(lower, upper), lower, upper, windows, points.size)
 
 
 def _edges(points: Array, sides: npt.NDArray[Any]) -> tuple[Array, Array, Array, Array]:
@@ -193,9 +193,23 @@ def _refinement(
     return np.exp(np.stack([after_left, before_right])) if blunt.any() else None
 
 
-def _centre(lower: Array, upper: Array) -> Measured:
-    """Mean of the brackets' centres, or of what is known below where a bracket is open."""
-    closed = np.isfinite(upper)
-    ceiling = np.where(closed, upper, lower)
-    found = mean((lower + ceiling) / 2, systematic=float(np.mean(ceiling - lower) / 2))
+def centre(lower: npt.ArrayLike, upper: npt.ArrayLike) -> Measured:
+    """Average the centres of brackets, or what is known below where one is open.
+
+    Parameters
+    ----------
+    lower, upper : array_like, shape (S,)
+        Each member's bracket; inf where it is open above.
+
+    Examples
+    --------
+    >>> print(centre([1.9, 2.1], [2.0, 2.2]))
+    2.0(1)
+    >>> print(centre([1.9, 9.0], [2.0, np.inf]))
+    >= 5(4)
+    """
+    below, above = np.asarray(lower, dtype=float), np.asarray(upper, dtype=float)
+    closed = np.isfinite(above)
+    ceiling = np.where(closed, above, below)
+    found = mean((below + ceiling) / 2, systematic=float(np.mean(ceiling - below) / 2))
     return Measured(found.value, found.error, found.n, at_least=not closed.all())

@@ -1,0 +1,1 @@
+"""The commands of ``catapult-sim``, one module each: ``add(commands)`` and ``run(options)``."""

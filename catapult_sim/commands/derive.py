@@ -1,0 +1,58 @@
+"""``catapult-sim derive``: print an equation."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from tabulate import tabulate
+
+from catapult_sim.numeric.requirements import InputError
+
+__all__ = ["add", "run"]
+
+SIZES = {
+    "samples": "number of samples",
+    "inputs": "number of inputs",
+    "outputs": "number of outputs",
+}
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser."""
+    parser = commands.add_parser(
+        "derive",
+        help="print an equation",
+        description="Derive an equation and print it. Names: catapult-sim derive --list.",
+    )
+    parser.set_defaults(run=run)
+    add = parser.add_argument
+    add("name", nargs="?", help="what to derive")
+    add("--list", action="store_true", help="list what can be derived, and by which options")
+    add("--format", default="text", help="text (default), latex, mathml, python or javascript")
+    for size, meaning in SIZES.items():
+        add(f"--{size}", type=int, metavar="N", help=meaning)
+    add("--order", type=int, metavar="P", help="highest power of the step size")
+    add("--sampling", help="full, shuffled, reversed_pair or replacement")
+    add("--batches", metavar="M", help="number of minibatches, a number or a name")
+    add("--momentum", metavar="BETA", help="heavy ball, a number or a name")
+    add("--nesterov", action="store_const", const=True, help="the gradient is taken ahead")
+    add("--loss", action="append", metavar="TEXT", help="a minibatch's loss; give one or several")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Derive and print."""
+    from catapult_sim import derive
+
+    if options.list:
+        print(tabulate(derive.listing(), tablefmt="plain"))
+        return 0
+    if options.name is None:
+        raise InputError("a name is required; catapult-sim derive --list has them; got none")
+    if options.format not in derive.FORMATS:
+        known = ", ".join(derive.FORMATS)
+        raise InputError(f"--format must be one of {known}; got {options.format!r}")
+    asked = (*SIZES, "order", "sampling", "batches", "momentum", "nesterov", "loss")
+    given = {name: getattr(options, name) for name in asked}
+    print(derive.derive(options.name, options.format, **given))
+    return 0

@@ -1,0 +1,126 @@
+"""A phase diagram on disk: its axes, its cells, and what its record holds of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.mlp.runs import phase_of
+from catapult_sim.numeric.cells import identify, physics_of
+from catapult_sim.numeric.phases import Phase
+from catapult_sim.numeric.record import Line
+from catapult_sim.numeric.refinement import paint
+from catapult_sim.numeric.requirements import InputError, require_count, require_positive
+
+__all__ = ["FAILED", "Axis", "Diagram", "axis"]
+
+Cell = dict[str, Any]
+
+FAILED = len(Phase)  # a colour of its own, which is none
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What varies, and through which values."""
+
+    name: str
+    values: list[float]
+
+    def levels(self, asked: int) -> int:
+        """Return how often this axis may be halved: numbers of layers are never left out."""
+        return 0 if self.name == "depth" else asked
+
+
+def axis(text: str) -> Axis:
+    """Read ``NAME=LOW:HIGH:POINTS``, or ``depth=LOW:HIGH``, or raise InputError.
+
+    Examples
+    --------
+    >>> axis("width=1:100:3")
+    Axis(name='width', values=[1, 10, 100])
+    """
+    name, _, span = text.partition("=")
+    try:
+        numbers = [float(number) for number in span.split(":")]
+    except ValueError:
+        numbers = []
+    if name not in AXES or len(numbers) != (2 if name == "depth" else 3):
+        raise InputError(
+            "an axis must be rate=, width= or scale=LOW:HIGH:POINTS, or depth=LOW:HIGH; "
+            f"got {text!r}"
+        )
+    require_positive(f"the ends of axis {name}", numbers[:2])
+    if not numbers[0] < numbers[1]:
+        raise InputError(f"axis {name} must end above its start; got {text!r}")
+    if name != "depth":
+        require_count(f"points of axis {name}", int(numbers[2]), 2)
+    return Axis(name, AXES[name](*numbers))
+
+
+def _geometric(low: float, high: float, points: float) -> list[float]:
+    return np.geomspace(low, high, int(points)).tolist()
+
+
+def _whole(low: float, high: float, points: float) -> list[float]:
+    return [round(value) for value in _geometric(low, high, points)]
+
+
+def _every(low: float, high: float) -> list[float]:
+    return list(range(int(low), int(high) + 1))
+
+
+AXES: dict[str, Callable[..., list[float]]] = {
+    "rate": _geometric,
+    "width": _whole,
+    "scale": _geometric,
+    "depth": _every,
+}
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """Two axes, and what all cells share."""
+
+    x: Axis
+    y: Axis
+    cell: Cell
+    halvings: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Cells along both axes."""
+        return len(self.x.values), len(self.y.values)
+
+    @property
+    def levels(self) -> tuple[int, int]:
+        """How often the coarse grid is halved along each axis."""
+        return self.x.levels(self.halvings), self.y.levels(self.halvings)
+
+    def at(self, places: Iterable[npt.NDArray[np.int64]]) -> list[Cell]:
+        """Return the cells at indices ``(K, 2)``."""
+        return [
+            self.cell | {self.x.name: self.x.values[i], self.y.name: self.y.values[j]}
+            for i, j in places
+        ]
+
+    def recorded(self, lines: dict[str, Line]) -> npt.NDArray[np.int16]:
+        """Paint what there is, ``(nx, ny)``; -1 elsewhere."""
+        everywhere = self.at(np.argwhere(np.ones(self.shape)))
+        codes = [code(lines.get(key(cell))) for cell in everywhere]
+        return paint(np.array(codes, dtype=np.int16).reshape(self.shape), self.levels)
+
+
+def key(cell: Cell) -> str:
+    """Return what a cell is called in the record."""
+    return identify(cell, physics_of(phase_of).name).key
+
+
+def code(line: Line | None) -> int:
+    """Return a cell's phase; -1 where it is not computed."""
+    if line is None:
+        return -1
+    return FAILED if line.error is not None else int(Phase[line.result["phase"].upper()])

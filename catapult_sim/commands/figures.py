@@ -1,0 +1,58 @@
+"""``catapult-sim figures``: draw what a folder holds, finished or not."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from catapult_sim.commands import boundary, phase_diagram, simulate
+from catapult_sim.commands.files import draw, folder
+from catapult_sim.numeric.requirements import InputError
+
+__all__ = ["add", "run"]
+
+SWEEPS = {
+    "phase-diagram": phase_diagram.figure,
+    "boundary": boundary.figure,
+    "simulate": simulate.figure,
+}
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser."""
+    parser = commands.add_parser(
+        "figures",
+        help="draw what a folder holds, finished or not",
+        description="Draw the figure of a phase-diagram, boundary or simulate folder from its "
+        "record, also while it is being computed.",
+    )
+    parser.set_defaults(run=run)
+    add = parser.add_argument
+    add("--from", type=Path, required=True, metavar="DIR", dest="source", help="what to draw")
+    add("--out", type=Path, metavar="DIR", help="where the figure goes (the same folder)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Draw, and say where."""
+    config = _config(options.source)
+    figure, name = SWEEPS[config["options"]["command"]](config, options.source)
+    path = folder(options.out or options.source) / name
+    draw(figure, path)
+    print(path)
+    return 0
+
+
+def _config(source: Path) -> dict[str, Any]:
+    try:
+        config: dict[str, Any] = json.loads((source / "config.json").read_text())
+        known = config["options"]["command"] in SWEEPS
+    except (OSError, ValueError, KeyError, TypeError):
+        known = False
+    if not known:
+        raise InputError(
+            f"--from must be the folder of a {', '.join(SWEEPS)}, with its config.json; "
+            f"got {source}"
+        )
+    return config

@@ -1,0 +1,66 @@
+"""What commands leave on disk: whole files, or none."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from catapult_sim import __version__
+from catapult_sim.numeric.requirements import InputError
+
+__all__ = ["as_json", "config", "draw", "folder", "write"]
+
+
+def config(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what this run was asked to do, by which version."""
+    inner = {"run", "print_completion"}
+    asked = {name: value for name, value in vars(options).items() if name not in inner}
+    here = Path(__file__).parent
+    commit = subprocess.run(
+        ["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return {
+        "options": asked | {"out": str(options.out)},
+        "version": __version__,
+        "commit": commit.stdout.strip() or None,
+        "command": sys.argv,
+    }
+
+
+def folder(path: Path) -> Path:
+    """Make a folder that can be written to, or raise InputError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out must be a folder that can be made: {error}") from None
+    if not os.access(path, os.W_OK):
+        raise InputError(f"--out must be a folder that can be written to; got {path}")
+    return path
+
+
+def as_json(content: Any) -> str:
+    """Return the text of a JSON file."""
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def draw(figure: Any, path: Path) -> None:
+    """Write a figure as PNG and, the same bytes every time, as SVG."""
+    from matplotlib import rc_context
+
+    for suffix, options in ((".png", {"dpi": 200}), (".svg", {"metadata": {"Date": None}})):
+        with io.BytesIO() as picture, rc_context({"svg.hashsalt": path.stem}):
+            figure.savefig(picture, format=suffix[1:], **options)
+            write(path.with_suffix(suffix), picture.getvalue())
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    half = path.with_name(path.name + ".part")
+    half.write_bytes(content)
+    os.replace(half, path)

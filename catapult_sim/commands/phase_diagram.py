@@ -1,0 +1,124 @@
+"""``catapult-sim phase-diagram``: lazy, catapult, divergent, over two axes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.commands.diagram import Diagram, axis, code, key
+from catapult_sim.commands.files import draw
+from catapult_sim.commands.sweeping import (
+    NORMALISATION,
+    RECORD,
+    add_network,
+    add_sweep,
+    network,
+    opened,
+    report,
+)
+from catapult_sim.mlp.runs import phase_of
+from catapult_sim.numeric.phases import Phase
+from catapult_sim.numeric.record import read_record, settled
+from catapult_sim.numeric.refinement import refine
+from catapult_sim.numeric.requirements import InputError, require_count
+
+__all__ = ["add", "figure", "run"]
+
+FIGURE = "phase-diagram.png"
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser."""
+    parser = commands.add_parser(
+        "phase-diagram",
+        help="draw phases over two of: learning rate, width, depth, initial scale",
+        description="Compute phases where they meet, and paint the rest. " + NORMALISATION,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    group = parser.add_argument_group("axes", "geometric steps; depth takes every number")
+    spans = {"--x": "rate=0.5:8:65", "--y": "width=16:1024:65"}
+    for name, span in spans.items():
+        group.add_argument(name, default=span, metavar="NAME=LOW:HIGH:POINTS", help="an axis")
+    group.add_argument(
+        "--levels", type=int, default=3, help="halvings of the coarse grid; 0 computes every cell"
+    )
+    group.add_argument("--rate", type=float, default=3.0, help="where it is not an axis")
+    add_network(parser)
+    add_sweep(parser, "phase-diagram")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Sweep, draw, print; 1 if a cell failed."""
+    diagram = _diagram(options)
+    with opened(options, diagram.cell) as tally:
+
+        def phases_at(places: npt.NDArray[np.int64]) -> list[int]:
+            cells = diagram.at(places)
+            named = {key(cell): cell for cell in cells}  # rounded widths may coincide
+            lines = tally.sweep(phase_of, list(named.values()))
+            return [code(lines[key(cell)]) for cell in cells]
+
+        found = refine(phases_at, diagram.shape, diagram.levels)
+    draw(_drawn(diagram, found.phases), options.out / FIGURE)
+    shares = {
+        phase.name.lower(): float((found.phases == phase).mean())
+        for phase in Phase
+        if (found.phases == phase).any()
+    }
+    summary = {"cells": found.phases.size, "computed": found.fraction, "phases": shares}
+    words = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
+    spent = f"{found.fraction:.1%} of {found.phases.size} cells computed, the others painted"
+    return report(options, tally, summary, f"{words}\n{spent}")
+
+
+def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
+    """Draw what a folder holds, and name the figure."""
+    options = config["options"]
+    diagram = Diagram(
+        axis(options["x"]), axis(options["y"]), config["cell"], int(options["levels"])
+    )
+    lines = settled(read_record(folder / RECORD))
+    return _drawn(diagram, diagram.recorded(lines)), FIGURE
+
+
+def _diagram(options: argparse.Namespace) -> Diagram:
+    x, y = axis(options.x), axis(options.y)
+    if x.name == y.name:
+        raise InputError(f"--x and --y must differ; got {x.name} twice")
+    if "depth" in (x.name, y.name) and options.model != "mlp":
+        raise InputError("depth is an axis of --model mlp; got model linear")
+    cell = network(options) | {"rate": options.rate}
+    require_count("--levels", options.levels)
+    diagram = Diagram(x, y, cell, options.levels)
+    # Whether the axes fit the levels is known before anything is computed.
+    refine(lambda places: np.zeros(len(places)), diagram.shape, diagram.levels)
+    return diagram
+
+
+def _drawn(diagram: Diagram, phases: npt.NDArray[Any]) -> Any:
+    from matplotlib.figure import Figure
+
+    from catapult_sim import plots
+
+    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
+    x, y = diagram.x, diagram.y
+    ax = plots.plot_phase_grid(x.values, y.values, np.transpose(phases), ax=figure.subplots())
+    ax.set(xlabel=plots.AXES[x.name], ylabel=plots.AXES[y.name])
+    ax.set_title(_title(diagram), fontsize=9)
+    return figure
+
+
+def _title(diagram: Diagram) -> str:
+    cell = diagram.cell
+    shared = {
+        name: cell[name]
+        for name in ("activation", "depth", "width", "rate", "scale", "samples", "seed")
+        if name in cell and name not in (diagram.x.name, diagram.y.name)
+    }
+    return f"{cell['model']}: " + json.dumps(shared).translate({ord(c): None for c in '{}"'})

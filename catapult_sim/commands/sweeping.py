@@ -1,0 +1,215 @@
+"""What the commands that sweep share: options, the network, the folder, the executor."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from catapult_sim.commands.files import as_json, config, folder, write
+from catapult_sim.mlp import runs
+from catapult_sim.mlp.activations import ACTIVATIONS
+from catapult_sim.numeric.record import Line, erase, settled
+from catapult_sim.numeric.requirements import InputError, require_count
+from catapult_sim.numeric.sweep import Sweep, sweep
+from catapult_sim.numeric.workers import process_pool
+
+__all__ = ["RECORD", "Tally", "add_network", "add_sweep", "network", "opened", "report"]
+
+Cell = dict[str, Any]
+
+RECORD = "records.jsonl"
+
+# Options that say how to compute, where, or what to print, but not what.
+MANNER = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json"}
+
+NORMALISATION = (
+    "Loss (1/2m) sum |f - y|^2 over m samples; kernel (1/m) J J^T, lambda_0 its top eigenvalue at "
+    "the start of each network; rate is c = eta lambda_0. NTK parametrisation, full batches."
+)
+
+
+def add_network(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose a network, its data and its seed."""
+    add = parser.add_argument_group("network").add_argument
+    add("--model", choices=("linear", "mlp"), default="linear", help="exact linear network, or MLP")
+    add("--width", type=_width, default=512, metavar="N", help="hidden units; inf if linear")
+    add("--depth", type=int, metavar="K", help="hidden layers of an MLP (1)")
+    add("--activation", choices=tuple(ACTIVATIONS), help="of an MLP (relu)")
+    add("--scale", type=float, default=1.0, help="standard deviation of the initial weights")
+    add("--data", metavar="FILE", help=".npz with X and y, or .csv with label last; else digits")
+    add("--samples", type=int, default=32, metavar="M", help="drawn from the data")
+    add("--steps", type=int, default=300, metavar="T", help="of gradient descent, at most")
+    add("--seed", type=int, default=0, help="names weights and samples")
+
+
+def add_sweep(parser: argparse.ArgumentParser, out: str) -> None:
+    """Add the options that say how to compute and where to put it."""
+    group = parser.add_argument_group("sweep")
+    where = group.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask cluster")
+    group.add_argument("--out", type=Path, default=Path(out), metavar="DIR", help="where files go")
+    again = group.add_mutually_exclusive_group()
+    again.add_argument(
+        "--resume", action="store_true", help="compute only what DIR lacks (always so)"
+    )
+    again.add_argument("--overwrite", action="store_true", help="forget what DIR holds")
+    group.add_argument(
+        "--progress", action=argparse.BooleanOptionalAction, help="draw a bar (on a terminal)"
+    )
+    group.add_argument("--json", action="store_true", help="print summary.json instead of words")
+
+
+def _width(text: str) -> int | str:
+    return text if text == "inf" else int(float(text)) if float(text).is_integer() else text
+
+
+def network(options: argparse.Namespace) -> Cell:
+    """Return what all cells share, once such a network could be drawn, or raise InputError."""
+    cell = {
+        "model": options.model,
+        "width": options.width,
+        "scale": options.scale,
+        "seed": require_count("--seed", options.seed),
+        "samples": require_count("--samples", options.samples, 1),
+        "steps": require_count("--steps", options.steps, 1),
+        **runs.data_entries(options.data),
+        **_architecture(options),
+    }
+    runs.start(cell, [cell["scale"]])
+    return cell
+
+
+def _architecture(options: argparse.Namespace) -> Cell:
+    given = {"depth": options.depth, "activation": options.activation}
+    if options.model == "mlp":
+        require_count("--width", options.width, 1)
+        depth = require_count("--depth", 1 if options.depth is None else options.depth, 1)
+        return {"depth": depth, "activation": options.activation or "relu"}
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"--{name} is for --model mlp; got --{name} {value}, model linear")
+    return {}
+
+
+class Tally:
+    """Sweeps of one function of cells into one folder, one after another."""
+
+    def __init__(self, options: argparse.Namespace, executor: Executor | None) -> None:
+        self._options, self._executor = options, executor
+        self.computed = self.known = self.failed = self.dropped = 0
+
+    def sweep(self, function: Callable[[Cell], Any], cells: list[Cell]) -> dict[str, Line]:
+        """Compute what is missing; return the lines of all cells in the folder, by key."""
+        progress = self._options.progress
+        with tqdm(total=len(cells), disable=None if progress is None else not progress) as bar:
+            found = sweep(
+                function,
+                cells,
+                executor=self._executor,
+                record=self._options.out / RECORD,
+                progress=bar.update,
+            )
+        self._count(found)
+        return settled(found.lines)
+
+    def _count(self, found: Sweep) -> None:
+        self.computed += found.computed
+        self.known += found.known
+        self.failed += found.failed
+        self.dropped += found.dropped
+
+    def __str__(self) -> str:
+        """Say what was done, and what was not."""
+        done = f"{self.computed} cells computed, {self.known} found in the record"
+        failed = f"; {self.failed} failed, their tracebacks are there" if self.failed else ""
+        torn = f"; {self.dropped} torn lines dropped" if self.dropped else ""
+        return done + failed + torn
+
+
+@contextmanager
+def opened(options: argparse.Namespace, cell: Cell) -> Iterator[Tally]:
+    """Make the folder ready for these cells, and start the workers.
+
+    Raises
+    ------
+    InputError
+        Where the folder holds another sweep, or the workers cannot be reached.
+    """
+    with _executor(options) as executor:
+        asked = config(options) | {"cell": cell}
+        # Whoever opens the record first has the folder.
+        if not options.overwrite:
+            _require_same(asked, options.out)
+        folder(options.out)
+        if options.overwrite:
+            erase(options.out / RECORD)
+        write(options.out / "config.json", as_json(asked).encode())
+        yield Tally(options, executor)
+
+
+def _require_same(asked: dict[str, Any], out: Path) -> None:
+    path = out / "config.json"
+    if not path.exists():
+        return
+    held = json.loads(path.read_text())
+    pairs = [(held.get("cell", {}), asked["cell"]), (held["options"], asked["options"])]
+    for old, new in pairs:
+        for name in sorted((old.keys() | new.keys()) - MANNER):
+            if old.get(name) != new.get(name):
+                raise InputError(
+                    f"--out must be the folder of this sweep, or --overwrite be given; {out} has "
+                    f"{name} {old.get(name)}, this one {new.get(name)}"
+                )
+
+
+@contextmanager
+def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
+    if options.scheduler is not None:
+        with _dask(options.scheduler) as executor:
+            yield executor
+    elif require_count("--workers", options.workers, 1) == 1:
+        yield None
+    else:
+        with process_pool(options.workers) as pool:
+            try:
+                yield pool
+            except KeyboardInterrupt:
+                # Nobody waits for what the workers are at.
+                for worker in multiprocessing.active_children():
+                    worker.terminate()
+                raise
+
+
+@contextmanager
+def _dask(address: str) -> Iterator[Executor]:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError("--scheduler needs dask: pip install 'catapult_sim[cluster]'") from None
+    try:
+        client = Client(address, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"--scheduler must be the address of a running dask scheduler; got {address} ({error})"
+        ) from None
+    with client:
+        yield client.get_executor()
+
+
+def report(options: argparse.Namespace, tally: Tally, summary: dict[str, Any], words: str) -> int:
+    """Write the summary, print it or its words, and return the exit status."""
+    text = as_json(summary)
+    write(options.out / "summary.json", text.encode())
+    print(tally, file=sys.stderr)
+    print(text if options.json else f"{words}\nrecord and figure: {options.out}")
+    return int(tally.failed > 0)

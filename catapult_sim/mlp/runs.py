@@ -1,0 +1,221 @@
+"""Cells of sweeps over networks on data: a run, its phase, its boundaries.
+
+A cell names a network and what is done with it. Shared by all: ``model`` ("linear" for the
+exact linear network, "mlp"), ``width``, ``depth`` and ``activation`` (of an MLP), ``scale`` (the
+standard deviation of the initial weights), ``seed`` (of weights and of the samples drawn),
+``data`` ("digits", or a file with its ``digest``), ``samples``, ``steps``. Cells of one run have
+``rate``, c = eta lambda_0, with lambda_0 of that network's kernel at its start.
+
+Inputs are standardised, and scaled as in the NTK parametrisation. A run has converged when its
+loss is 1e-4 of its start; it has come down at 0.1, and is undecided where it has not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.mlp import datasets, kernel
+from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.training import train
+from catapult_sim.numeric.cells import physics
+from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.phases import Phase, boundary, classify, divergence, rise
+from catapult_sim.numeric.requirements import InputError, require_positive, require_width
+from catapult_sim.numeric.trajectory import Trajectory, final, peak
+
+__all__ = ["BOUNDARIES", "boundary_of", "data_entries", "phase_of", "run_of"]
+
+Array = npt.NDArray[Any]
+Cell = dict[str, Any]
+
+SETTLED, CONVERGED = 0.1, 1e-4
+
+# Where a boundary is looked for, what tells its sides, and when its runs end.
+BOUNDARIES: dict[str, tuple[float, float, Callable[[Trajectory], Any], dict[str, float]]] = {
+    "rise": (1.5, 5.0, rise, {"escape": 1.0}),
+    "end": (2.5, 40.0, partial(divergence, settled=SETTLED), {"tolerance": CONVERGED}),
+}
+
+
+@dataclass(frozen=True)
+class Start:
+    """Networks at their start, one for each initial scale ``(N,)``, and how to train them."""
+
+    state: Array  # (N, ...)
+    top: Array  # (N,) lambda_0
+    top_eigenvalue: Callable[[Array], Array]
+    train: Callable[..., Trajectory]  # learning rates, steps, ... of the whole ensemble
+
+    def run(self, c: npt.ArrayLike, **options: Any) -> Trajectory:
+        """Train at learning rates ``c (..., N)`` in units of ``1 / lambda_0``."""
+        return self.train(learning_rate=np.asarray(c) / self.top, **options)
+
+
+def start(cell: Cell, scales: npt.ArrayLike) -> Start:
+    """Draw the network of a cell once, and give its weights the scales ``(N,)``."""
+    X, y = _samples(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
+    scale = require_positive("scale", scales)
+    rng = np.random.default_rng([cell["seed"], *b"network"])
+    drawn = {"linear": _linear, "mlp": _mlp}[cell["model"]](cell, X, y, rng, scale)
+    require_positive("the top kernel eigenvalue of the data at the start", drawn.top)
+    return drawn
+
+
+def _linear(cell: Cell, X: Array, y: Array, rng: np.random.Generator, scale: Array) -> Start:
+    net = LinearNet(X / math.sqrt(X.shape[1]), y, width=require_width(float(cell["width"])))
+    # The Gram state is quadratic in the weights.
+    state = net.init(rng=rng) * scale[:, None, None] ** 2
+    return Start(
+        state, net.top_eigenvalue(state), net.top_eigenvalue, partial(net.train, state=state)
+    )
+
+
+def _mlp(cell: Cell, X: Array, y: Array, rng: np.random.Generator, scale: Array) -> Start:
+    hidden = [cell["width"]] * cell["depth"]
+    net = MLP([X.shape[1], *hidden, y.shape[1]], activation=cell["activation"])
+    theta = net.init(rng=rng) * scale[:, None]
+
+    def top_eigenvalue(theta: Array) -> Array:
+        return kernel.top_eigenvalue(net, theta, X)
+
+    return Start(theta, top_eigenvalue(theta), top_eigenvalue, partial(train, net, theta, X, y))
+
+
+@lru_cache(maxsize=16)
+def _samples(data: str, digest: str | None, count: int, seed: int) -> tuple[Array, Array]:
+    X, y = datasets.digits() if data == "digits" else _file(data, digest)
+    inputs, targets = datasets.standardise(X), y.reshape(len(y), -1)
+    rng = np.random.default_rng([seed, *b"samples"])
+    return datasets.subset(inputs, targets, min(count, len(X)), rng=rng)
+
+
+def _file(data: str, digest: str | None) -> tuple[Array, Array]:
+    if data_entries(data)["digest"] != digest:
+        raise InputError(f"data must be what they were when the sweep began; {data} has changed")
+    return datasets.load(data)
+
+
+def data_entries(path: str | Path | None) -> Cell:
+    """Return the entries of a cell that name its data: digits, or a file that can be used.
+
+    Raises
+    ------
+    InputError
+        Where the file cannot be used.
+
+    Examples
+    --------
+    >>> data_entries(None)
+    {'data': 'digits'}
+    """
+    if path is None:
+        return {"data": "digits"}
+    datasets.load(path)
+    content = hashlib.blake2b(Path(path).read_bytes(), digest_size=16)
+    return {"data": str(path), "digest": content.hexdigest()}
+
+
+def _same_network(cell: Cell) -> tuple[Any, ...]:
+    """All entries but those in which cells of one batch may differ."""
+    return tuple(sorted((k, v) for k, v in cell.items() if k not in ("rate", "scale")))
+
+
+def _phases_of(cells: list[Cell]) -> list[Cell]:
+    networks = start(cells[0], [cell["scale"] for cell in cells])
+    run = networks.run(
+        [cell["rate"] for cell in cells],
+        steps=cells[0]["steps"],
+        tolerance=CONVERGED,
+        observe={},
+    )
+    with np.errstate(all="ignore"):
+        columns = {
+            "steps": run.stopped,
+            "first_loss": run.values["loss"][0],
+            "peak_loss": peak(run),
+            "last_loss": final(run),
+            "first_eigenvalue": networks.top,
+            "last_eigenvalue": networks.top_eigenvalue(run.state),
+        }
+    names = [Phase(code).name.lower() for code in classify(run, settled=SETTLED)]
+    rows = zip(*(_finite(column) for column in columns.values()), strict=True)
+    return [
+        {"phase": name, **dict(zip(columns, row, strict=True))}
+        for name, row in zip(names, rows, strict=True)
+    ]
+
+
+@physics(1, alike=_same_network, together=_phases_of, at_most=16)
+def phase_of(cell: Cell) -> Cell:
+    """Return the phase of a run, its losses and its curvature.
+
+    Examples
+    --------
+    >>> cell = {"model": "linear", "width": 1000, "scale": 1.0, "rate": 3.0, "seed": 0}
+    >>> phase_of(cell | {"data": "digits", "samples": 16, "steps": 200})["phase"]
+    'catapult'
+    """
+    return _phases_of([cell])[0]
+
+
+@physics(1)
+def run_of(cell: Cell) -> Cell:
+    """Return a run: its phase, and at every step its loss and top kernel eigenvalue.
+
+    Examples
+    --------
+    >>> cell = {"model": "linear", "width": "inf", "scale": 1.0, "rate": 1.0, "seed": 0}
+    >>> found = run_of(cell | {"data": "digits", "samples": 16, "steps": 3})
+    >>> len(found["loss"]), len(found["top_eigenvalue"])
+    (4, 4)
+    """
+    networks = start(cell, [cell["scale"]])
+    run = networks.run(
+        [cell["rate"]],
+        steps=cell["steps"],
+        tolerance=CONVERGED,
+        observe={"top_eigenvalue": networks.top_eigenvalue},
+    )
+    phase = Phase(classify(run, settled=SETTLED)[0]).name.lower()
+    return {"phase": phase} | {name: _finite(column[:, 0]) for name, column in run.values.items()}
+
+
+@physics(1)
+def boundary_of(cell: Cell) -> Cell:
+    """Bracket where a network's loss first rises (``kind`` "rise"), or where convergence ends.
+
+    Examples
+    --------
+    >>> cell = {"model": "linear", "width": 10**6, "scale": 1.0, "seed": 0, "data": "digits"}
+    >>> cell |= {"samples": 16, "steps": 100, "kind": "rise", "tolerance": 0.01}
+    >>> found = boundary_of(cell)
+    >>> 1.97 < found["lower"] < found["upper"] < 2.03
+    True
+    """
+    low, high, side, options = BOUNDARIES[cell["kind"]]
+    networks = start(cell, [cell["scale"]])
+
+    def side_at(c: Array) -> Any:
+        return side(networks.run(c, steps=cell["steps"], observe={}, **options))
+
+    found = boundary(side_at, low, high, tolerance=cell["tolerance"])
+    return {
+        "lower": float(found.lower[0]),
+        "upper": _finite(found.upper)[0],
+        "windows": [value for _, value in found.windows],
+        "evaluations": found.evaluations,
+    }
+
+
+def _finite(values: Array) -> list[float | int | None]:
+    """Return values for JSON: None where not measured, or beyond every bound."""
+    return [value if math.isfinite(value) else None for value in values.tolist()]

@@ -1,0 +1,113 @@
+"""Cells of networks: the same whether alone or together, and those of the instruments."""
+
+import numpy as np
+import pytest
+
+from catapult_sim.mlp import datasets
+from catapult_sim.mlp.kernel import top_eigenvalue
+from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.runs import BOUNDARIES, boundary_of, data_entries, phase_of, run_of
+from catapult_sim.mlp.training import train
+from catapult_sim.numeric.cells import identify, physics_of
+from catapult_sim.numeric.requirements import InputError
+from catapult_sim.numeric.sweep import sweep
+
+DATA = {"data": "digits", "samples": 12, "scale": 1.0, "seed": 0}
+MODELS = {
+    "linear": {"model": "linear", "width": 50, "steps": 120},
+    "infinitely wide": {"model": "linear", "width": "inf", "steps": 40},
+    "relu": {"model": "mlp", "width": 24, "depth": 2, "activation": "relu", "steps": 40},
+    "tanh": {"model": "mlp", "width": 33, "depth": 1, "activation": "tanh", "steps": 40},
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_together_and_alone_are_the_same_to_the_last_bit(model):
+    cells = [
+        DATA | MODELS[model] | {"rate": rate, "scale": scale}
+        for rate in (0.7, 1.9, 2.5, 3.3, 9.0)
+        for scale in (0.5, 1.0, 1.3)
+    ]
+    together = {line.key: line.result for line in sweep(phase_of, cells).lines}
+    alone = {line.key: line.result for line in sweep(phase_of, cells[::-1], group=1).lines}
+    assert together == alone
+    assert len(together) == 15
+    assert len({result["phase"] for result in together.values()}) >= 2
+
+
+def test_a_cell_is_what_training_gives():
+    cell = DATA | MODELS["tanh"] | {"rate": 2.5}
+    X, y = datasets.digits()
+    rng = np.random.default_rng([0, *b"samples"])
+    X, y = datasets.subset(X, y.reshape(-1, 1), 12, rng=rng)
+    net = MLP([64, 33, 1], activation="tanh")
+    theta = net.init(rng=np.random.default_rng([0, *b"network"]))
+    unit = 1 / top_eigenvalue(net, theta, X)
+    run = train(net, theta, X, y, learning_rate=2.5 * unit, steps=40, tolerance=1e-4)
+    found = run_of(cell)
+    np.testing.assert_allclose(found["loss"], run.values["loss"], rtol=1e-9)
+    assert found["top_eigenvalue"][0] == pytest.approx(float(1 / unit))
+    told = phase_of(cell)
+    assert told["phase"] == found["phase"]
+    assert told["peak_loss"] == pytest.approx(max(found["loss"]))
+    assert told["last_eigenvalue"] == pytest.approx(found["top_eigenvalue"][-1])
+
+
+def test_one_seed_is_one_network_at_every_rate_and_scale():
+    cell = DATA | MODELS["relu"]
+    first = {rate: phase_of(cell | {"rate": rate})["first_loss"] for rate in (1.0, 3.0)}
+    assert first[1.0] == first[3.0]
+    other = phase_of(cell | {"rate": 1.0, "seed": 1})["first_loss"]
+    assert other != first[1.0]
+    # The output of depth 2 is cubic in the scale; ReLU keeps its kernel's shape.
+    doubled = phase_of(cell | {"rate": 1.0, "scale": 2.0})["first_eigenvalue"]
+    once = phase_of(cell | {"rate": 1.0})["first_eigenvalue"]
+    assert doubled == pytest.approx(once * 2**4)
+
+
+def test_a_diverged_run_has_no_last_loss_and_is_json():
+    found = phase_of(DATA | MODELS["linear"] | {"rate": 30.0})
+    assert found["phase"] == "divergent"
+    assert identify(found, "")
+
+
+def test_boundaries_of_a_wide_linear_network_are_two_and_four():
+    cell = DATA | {"model": "linear", "width": 10**9, "steps": 600, "tolerance": 0.01}
+    for kind, expected in zip(BOUNDARIES, (2, 4), strict=True):
+        found = boundary_of(cell | {"kind": kind})
+        assert found["lower"] == pytest.approx(expected, rel=0.03)
+        assert found["lower"] < found["upper"] < 1.03 * expected
+
+
+def test_a_boundary_that_is_not_met_has_no_upper_end():
+    cell = DATA | MODELS["linear"] | {"steps": 1, "kind": "end", "tolerance": 0.1}
+    assert boundary_of(cell)["upper"] is None
+
+
+def test_data_that_changed_since_the_sweep_began_are_refused(tmp_path):
+    file = tmp_path / "data.csv"
+    file.write_text("1,2,1\n2,1,-1\n")
+    cell = DATA | MODELS["linear"] | {"rate": 1.0} | data_entries(file)
+    assert phase_of(cell)["phase"] == "lazy"
+    file.write_text("1,2,1\n2,1,-2\n")
+    with pytest.raises(InputError, match="data must be what they were when the sweep began"):
+        phase_of(cell | {"seed": 1})
+
+
+# These numbers are the physics: where one of them changes, its version goes up.
+def test_results_are_pinned_to_the_version_of_the_physics():
+    versions = [physics_of(function).name for function in (phase_of, run_of, boundary_of)]
+    assert versions == ["phase_of/1", "run_of/1", "boundary_of/1"]
+    for model, peak, last in (
+        ("linear", 1.7987148232318564, 0.28333868753934277),
+        ("relu", 1.2132949103357864, 0.5425378477115137),
+    ):
+        cell = DATA | MODELS[model] | {"rate": 3.3}
+        found, run = phase_of(cell), run_of(cell)
+        assert found["phase"] == run["phase"] == "catapult"
+        assert found["peak_loss"] == pytest.approx(peak, rel=1e-9)
+        assert max(run["loss"]) == pytest.approx(peak, rel=1e-9)
+        assert found["last_eigenvalue"] == pytest.approx(last, rel=1e-9)
+    bracket = boundary_of(DATA | MODELS["tanh"] | {"kind": "end", "tolerance": 0.1})
+    assert bracket["lower"] == pytest.approx(3.0075625902052914)
+    assert bracket["upper"] == pytest.approx(6.909564399838879)

@@ -1,0 +1,312 @@
+"""Commands that sweep, as a user meets them: begun, stopped, resumed, drawn half done."""
+
+import json
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from catapult_sim import cli
+from catapult_sim.commands.diagram import Diagram, axis
+from catapult_sim.mlp import runs
+from catapult_sim.numeric.record import read_record, settled
+
+SMALL = ["--samples", "8", "--steps", "60"]
+DIAGRAM = ["phase-diagram", *SMALL, "--x", "rate=1:8:17", "--y", "width=8:512:9"]
+BOUNDARY = ["boundary", *SMALL, "--members", "3", "--width", "1000", "--tolerance", "0.1"]
+SIMULATE = ["simulate", *SMALL, "--rate", "1", "3"]
+
+COMMANDS = [DIAGRAM, BOUNDARY, SIMULATE]
+
+# A shell may have told its background jobs to ignore Ctrl-C.
+PROGRAM = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from catapult_sim.cli import main; sys.exit(main())"
+)
+
+
+def run(arguments, out):
+    return cli.main([*arguments, "--out", str(out)])
+
+
+def lines_of(folder):
+    return sorted((folder / "records.jsonl").read_bytes().splitlines(keepends=True))
+
+
+def files_of(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A finished folder for each command, by the command's name; to be left alone."""
+    folders = {}
+    for command in COMMANDS:
+        folders[command[0]] = tmp_path_factory.mktemp(command[0])
+        assert run(command, folders[command[0]]) == 0
+    return folders
+
+
+@pytest.fixture
+def finished(made):
+    return made["phase-diagram"]
+
+
+def test_a_diagram_is_a_folder_with_its_options_record_summary_and_figure(finished):
+    assert files_of(finished) == {
+        "config.json",
+        "records.jsonl",
+        "summary.json",
+        "phase-diagram.png",
+        "phase-diagram.svg",
+    }
+    config = json.loads((finished / "config.json").read_text())
+    assert config["options"]["x"] == "rate=1:8:17"
+    assert config["cell"]["samples"] == 8
+    summary = json.loads((finished / "summary.json").read_text())
+    assert summary["cells"] == 17 * 9
+    assert summary["computed"] == len(lines_of(finished)) / (17 * 9)
+    assert sum(summary["phases"].values()) == pytest.approx(1)
+    assert set(summary["phases"]) >= {"lazy", "catapult", "divergent"}
+
+
+def test_a_refined_diagram_is_the_full_one_at_a_fraction_of_the_cells(finished, tmp_path):
+    assert run([*DIAGRAM, "--levels", "0"], tmp_path) == 0
+    full = json.loads((tmp_path / "summary.json").read_text())
+    assert full["computed"] == 1
+    found = json.loads((finished / "summary.json").read_text())
+    assert found["computed"] < 0.6
+    # But for islands of single cells.
+    for phase, share in full["phases"].items():
+        assert found["phases"].get(phase, 0) == pytest.approx(share, abs=0.03)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_the_same_command_again_computes_nothing(command, made, tmp_path, capsys):
+    shutil.copytree(made[command[0]], tmp_path, dirs_exist_ok=True)
+    assert run([*command, "--resume", "--json"], tmp_path) == 0
+    printed = capsys.readouterr()
+    assert "0 cells computed" in printed.err
+    assert json.loads(printed.out) == json.loads((tmp_path / "summary.json").read_text())
+    for path in made[command[0]].iterdir():
+        if path.name != "config.json":
+            assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+
+
+def test_overwrite_forgets_what_was_there(made, tmp_path, capsys):
+    shutil.copytree(made["boundary"], tmp_path, dirs_exist_ok=True)
+    assert run([*BOUNDARY, "--seed", "9", "--overwrite"], tmp_path) == 0
+    assert "6 cells computed, 0 found in the record" in capsys.readouterr().err
+    assert not set(lines_of(tmp_path)) & set(lines_of(made["boundary"]))
+
+
+def test_two_workers_leave_the_record_of_one(finished, tmp_path):
+    assert run([*DIAGRAM, "--workers", "2"], tmp_path) == 0
+    assert lines_of(tmp_path) == lines_of(finished)
+
+
+def test_progress_is_drawn_where_it_is_asked_for(tmp_path, capsys):
+    run([*SIMULATE, "--progress"], tmp_path)
+    assert "2/2" in capsys.readouterr().err
+    run([*SIMULATE, "--no-progress"], tmp_path)
+    assert "2/2" not in capsys.readouterr().err
+
+
+def test_a_boundary_is_that_of_theory(tmp_path, capsys):
+    command = ["boundary", "--samples", "8", "--width", "1e9", "--members", "2", "--steps", "900"]
+    assert run(command, tmp_path) == 0
+    rise, end = json.loads((tmp_path / "summary.json").read_text())["boundaries"]
+    assert (rise["boundary"], end["boundary"]) == ("rise", "end")
+    assert rise["value"] == pytest.approx(2, rel=0.03)
+    assert end["value"] == pytest.approx(4, rel=0.03)
+    assert re.search(r"the loss first rises +2\.\d+\(\d\) +2 ", capsys.readouterr().out)
+
+
+def test_a_simulation_names_phases_and_keeps_every_step(tmp_path, capsys):
+    assert run([*SIMULATE, "--rate", "1", "9"], tmp_path) == 0
+    assert re.search(r"9 +divergent", capsys.readouterr().out)
+    by_rate = {line.cell["rate"]: line.result for line in read_record(tmp_path / "records.jsonl")}
+    loss = np.array(by_rate[1.0]["loss"])
+    assert loss[-1] <= 1e-4 * loss[0] < loss[-2]
+    assert len(by_rate[1.0]["top_eigenvalue"]) == len(loss)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_figures_are_drawn_from_what_exists_when_it_is_half_done(command, made, tmp_path, capsys):
+    shutil.copytree(made[command[0]], tmp_path, dirs_exist_ok=True)
+    whole = {path: path.read_bytes() for path in tmp_path.glob("*.*g")}
+    assert len(whole) == 2
+    for path in whole:
+        path.unlink()
+    assert cli.main(["figures", "--from", str(tmp_path)]) == 0
+    assert {path: path.read_bytes() for path in whole} == whole  # the same, from the record
+    half = lines_of(tmp_path)[:1]
+    (tmp_path / "records.jsonl").write_bytes(b"".join(half) + b'{"key": "to')
+    assert cli.main(["figures", "--from", str(tmp_path), "--out", str(tmp_path / "half")]) == 0
+    assert files_of(tmp_path / "half") == {path.name for path in whole}
+    printed = capsys.readouterr().out.splitlines()[-1]
+    assert (tmp_path / "half" / printed.rsplit("/", 1)[1]).exists()
+    assert (tmp_path / "records.jsonl").read_bytes().endswith(b'{"key": "to')
+
+
+def test_what_is_not_computed_stays_blank(finished):
+    config = json.loads((finished / "config.json").read_text())
+    lines = settled(read_record(finished / "records.jsonl"))
+    diagram = Diagram(axis("rate=1:8:17"), axis("width=8:512:9"), config["cell"], 3)
+    assert (diagram.recorded(lines) >= 0).all()
+    half = {key: line for key, line in lines.items() if line.cell["rate"] < 2}
+    codes = diagram.recorded(half)
+    assert (codes[0] >= 0).all()
+    assert (codes[8:] == -1).all()
+
+
+def test_an_empty_record_has_no_figure_but_a_diagrams(made, tmp_path, capsys):
+    for command in ("boundary", "simulate"):
+        shutil.copytree(made[command], tmp_path, dirs_exist_ok=True)
+        (tmp_path / "records.jsonl").write_text("")
+        assert cli.main(["figures", "--from", str(tmp_path)]) == 2
+        assert "must hold at least one finished cell" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("signal_sent", "status", "word", "workers"),
+    [(signal.SIGINT, 130, "interrupted", "2"), (signal.SIGTERM, 143, "terminated", "1")],
+)
+def test_a_stopped_command_says_how_to_go_on_and_does(
+    signal_sent, status, word, workers, finished, tmp_path
+):
+    command = [*DIAGRAM, "--out", str(tmp_path), "--workers", workers]
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    record = tmp_path / "records.jsonl"
+    with process:
+        while process.poll() is None and not (record.exists() and record.stat().st_size):
+            time.sleep(1e-3)
+        process.send_signal(signal_sent)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == status
+    assert out == ""
+    expected = f"{word}; what is finished is in {tmp_path}, and the same command goes on"
+    assert err.splitlines()[-1] == f"catapult-sim phase-diagram: {expected}"
+    assert "Traceback" not in err
+    kept = lines_of(tmp_path)
+    assert all(line.endswith(b"\n") for line in kept)
+    assert 0 < len(kept) < len(lines_of(finished))
+    assert run(DIAGRAM, tmp_path) == 0
+    assert lines_of(tmp_path) == lines_of(finished)
+
+
+def test_a_full_disk_gets_one_sentence_and_leaves_whole_lines(finished, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *DIAGRAM, "--out", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)),
+        check=False,
+    )
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "record must be on a disk with room (File too large)" in done.stderr
+    assert "the same command goes on" in done.stderr
+    kept = lines_of(tmp_path)
+    assert kept
+    assert set(kept) < set(lines_of(finished))
+
+
+def test_a_failed_cell_gives_status_1_and_leaves_a_hole(tmp_path, capsys, monkeypatch):
+    def start(cell, scales, real=runs.start):
+        if cell.get("rate") == 8.0:
+            raise RuntimeError("no such network")
+        return real(cell, scales)
+
+    monkeypatch.setattr(runs, "start", start)
+    assert run([*SIMULATE, "--rate", "1", "8"], tmp_path) == 1
+    captured = capsys.readouterr()
+    assert "1 cells computed, 0 found in the record; 1 failed" in captured.err
+    assert re.search(r"1 +lazy", captured.out)
+    monkeypatch.undo()
+    assert run([*SIMULATE, "--rate", "1", "8"], tmp_path) == 0
+
+
+def test_a_torn_line_is_said(made, tmp_path, capsys):
+    shutil.copytree(made["simulate"], tmp_path, dirs_exist_ok=True)
+    with (tmp_path / "records.jsonl").open("ab") as record:
+        record.write(b'{"key": "ab')
+    run(SIMULATE, tmp_path)
+    assert "1 torn lines dropped" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([*DIAGRAM, "--x", "rate"], "an axis must be rate=, width= or scale=LOW:HIGH:POINTS"),
+        ([*DIAGRAM, "--x", "colour=1:2:3"], "an axis must be .* got 'colour=1:2:3'"),
+        ([*DIAGRAM, "--x", "rate=2:1:9"], "axis rate must end above its start"),
+        ([*DIAGRAM, "--x", "rate=0:1:9"], "ends of axis rate must be positive; got 0"),
+        ([*DIAGRAM, "--x", "rate=1:2:10"], "must be a multiple of 8 .* and one more"),
+        ([*DIAGRAM, "--x", "width=1:9:9"], "--x and --y must differ; got width twice"),
+        ([*DIAGRAM, "--x", "depth=1:3"], "depth is an axis of --model mlp"),
+        ([*DIAGRAM, "--levels", "-1"], "levels must be an integer of at least 0; got -1"),
+        ([*DIAGRAM, "--workers", "0"], "--workers must be an integer of at least 1; got 0"),
+        ([*DIAGRAM, "--scheduler", "x://y"], "--scheduler must be the address of a running dask"),
+        ([*DIAGRAM, "--activation", "tanh"], "--activation is for --model mlp; got --activation"),
+        ([*DIAGRAM, "--seed", "-1"], "--seed must be an integer of at least 0; got -1"),
+        ([*DIAGRAM, "--data", "absent.csv"], "absent.csv must be a readable file of numbers"),
+        ([*SIMULATE, "--rate", "-1"], "--rate must be positive; got -1"),
+        ([*SIMULATE, "--width", "0"], "width must be a positive integer or infinity; got 0"),
+        ([*SIMULATE, "--model", "mlp", "--width", "inf"], "--width must be an integer .* 'inf'"),
+        ([*SIMULATE, "--scale", "0"], "scale must be positive; got 0"),
+        ([*BOUNDARY, "--members", "0"], "--members must be an integer of at least 1; got 0"),
+        ([*BOUNDARY, "--tolerance", "0"], "--tolerance must be positive; got 0"),
+        (["figures", "--from", "absent"], "--from must be the folder of a phase-diagram"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # dask's, at its import
+def test_a_wrong_call_gets_one_sentence_and_leaves_nothing(tmp_path, arguments, sentence, capsys):
+    out = tmp_path / "out"
+    assert run(arguments, out) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert len(printed.err.splitlines()) == 1
+    assert re.search(sentence, printed.err)
+    assert not out.exists()
+
+
+def test_a_folder_of_another_sweep_is_refused_and_left_alone(finished, capsys):
+    before = {path: path.read_bytes() for path in finished.iterdir()}
+    assert run([*DIAGRAM, "--seed", "1"], finished) == 2
+    sentence = f"{finished} has seed 0, this one 1"
+    assert sentence in capsys.readouterr().err
+    assert run([*DIAGRAM, "--levels", "2"], finished) == 2
+    assert {path: path.read_bytes() for path in finished.iterdir()} == before
+
+
+def test_without_dask_a_scheduler_is_refused(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert run([*SIMULATE, "--scheduler", "tcp://127.0.0.1:1"], tmp_path / "out") == 2
+    assert "--scheduler needs dask: pip install 'catapult_sim[cluster]'" in capsys.readouterr().err
+
+
+def test_depth_is_an_axis_of_every_number_of_layers(tmp_path):
+    command = ["phase-diagram", "--model", "mlp", "--activation", "tanh", "--width", "8", *SMALL]
+    assert run([*command, "--x", "rate=1:8:9", "--y", "depth=1:3"], tmp_path) == 0
+    depths = {line.cell["depth"] for line in read_record(tmp_path / "records.jsonl")}
+    assert depths == {1, 2, 3}
+
+
+def test_completion_is_printed_for_shells(capsys):
+    for shell in ("bash", "zsh", "tcsh"):
+        with pytest.raises(SystemExit) as stop:
+            cli.main(["--print-completion", shell])
+        assert stop.value.code == 0
+        assert "phase-diagram" in capsys.readouterr().out

@@ -65,7 +65,7 @@ def _say(options: argparse.Namespace, sentence: str, status: int) -> int:
 
 def _kept(options: argparse.Namespace) -> str:
     if not hasattr(options, "overwrite"):
-        return "nothing was written"
+        return str(getattr(options, "kept", "nothing was written"))
     return (
         f"what is finished is in {options.out}, and the same command with --resume instead of "
         "--overwrite goes on"

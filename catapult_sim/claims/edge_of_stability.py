@@ -20,11 +20,13 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.claims.bench import Bench
+from catapult_sim.claims.one_sample import paired
 from catapult_sim.claims.verdict import Claim, constant
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
+from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.measured import Measured, mean
-from catapult_sim.numeric.phases import boundary
+from catapult_sim.numeric.phases import boundary, divergence
 
 __all__ = ["CLAIMS"]
 
@@ -71,6 +73,35 @@ def first_doubling(bench: Bench) -> Measured:
         return np.where(np.array(moved) > 1e-3, 1, -1).reshape(labels.shape)
 
     return boundary(side_at, 0.8, 1.2, grid=8, tolerance=1e-3).measured
+
+
+BASIN = {"y": 3.0, "width": 50}  # Y is near 0.7 where the basin ends
+
+
+def basin_starts(bench: Bench) -> tuple[LinearNet, Array]:
+    """Draw networks with a label that is not small beside their width."""
+    net = LinearNet(X, [BASIN["y"]], width=BASIN["width"])
+    return net, net.init(rng=bench.rng("basin"), ensemble=(bench.effort.starts,))
+
+
+def predicted_basin_end(bench: Bench) -> float:
+    """Solve eta lam_0 = 4 + eta^2 y (f_0 - y) / n for every start, and average."""
+    net, state = basin_starts(bench)
+    f, lam, y = net.predict(state)[:, 0, 0], net.top_eigenvalue(state), BASIN["y"]
+    q = y * (f - y) / (BASIN["width"] * lam**2)
+    return float(np.mean(8 / (1 + np.sqrt(1 - 16 * q))))
+
+
+def basin_end(bench: Bench) -> Measured:
+    """Find where networks with a label stop converging."""
+    net, state = basin_starts(bench)
+    unit = 1 / net.top_eigenvalue(state)
+
+    def side_at(c: Array) -> Array:
+        return divergence(net.train(c * unit, 2000, state=state, observe={}, tolerance=1e-9))
+
+    members = bench.effort.starts
+    return paired(boundary(side_at, 2.5, 5.0, members=members, tolerance=1e-4))
 
 
 def sharpness_error(bench: Bench) -> Measured:
@@ -217,6 +248,15 @@ CLAIMS = (
         constant(0.0),
         sharpness_error,
         tolerance=1e-10,
+    ),
+    Claim(
+        "edge_of_stability.basin",
+        "one sample with label: convergence ends at c = 4 + eta^2 y (f_0 - y) / n",
+        "derived here",
+        predicted_basin_end,
+        basin_end,
+        tolerance=1e-3,
+        cost=3,
     ),
     *orbit_claims(),
     *threshold_claims(),

@@ -17,7 +17,7 @@ from catapult_sim.claims.bench import Bench
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.measured import Measured, mean
 from catapult_sim.numeric.phases import Boundary, Phase, boundary, classify, divergence, rise
-from catapult_sim.numeric.trajectory import Trajectory, iterate, peak
+from catapult_sim.numeric.trajectory import ESCAPE, Trajectory, iterate, peak
 
 __all__ = [
     "WIDTHS",
@@ -168,10 +168,14 @@ def momentum_boundary(bench: Bench, kind: str, momentum: float, nesterov: bool) 
     net = LinearNet([[1.0]], [0.0], width=width)
     state = net.init(rng=bench.rng("momentum"), ensemble=(seeds,))
     unit = 1 / net.top_eigenvalue(state)
-    method: dict[str, Any] = {"momentum": momentum, "nesterov": nesterov, "observe": {}}
+    # The infinite network is linear: once it has grown, it does not come back.
+    escape = 1e6 if kind == "linear" else ESCAPE
+    method: dict[str, Any] = {"momentum": momentum, "nesterov": nesterov, "escape": escape}
 
     def side_at(c: Array) -> Array:
-        return divergence(net.train(c * unit, 2000, state=state, tolerance=1e-9, **method))
+        return divergence(
+            net.train(c * unit, 2000, state=state, observe={}, tolerance=1e-9, **method)
+        )
 
     return boundary(side_at, 0.5, 16.0, members=seeds, grid=24, tolerance=2e-3).measured
 

@@ -77,15 +77,16 @@ def judge_all(
     The linear algebra of each claim is kept to one thread: its matrices are small, and
     claims side by side use the cores better.
     """
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as executor:
-        by_cost = sorted(claims, key=lambda claim: -claim.cost)
-        futures = {executor.submit(judge, claim, bench): claim for claim in by_cost}
+    by_cost = sorted(claims, key=lambda claim: -claim.cost)
+    executor = ThreadPoolExecutor(os.cpu_count())
+    with threadpool_limits(1):
         try:
+            futures = {executor.submit(judge, claim, bench): claim for claim in by_cost}
             for future in as_completed(futures):
                 on_judged(future.result())
-        except BaseException:
+        finally:
+            # After an error or an interrupt nobody waits for the claims under way.
             executor.shutdown(wait=False, cancel_futures=True)
-            raise
     judged = {claim.id: future.result() for future, claim in futures.items()}
     return [judged[claim.id] for claim in claims]
 

@@ -7,9 +7,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catapult_sim.commands.files import as_json, config, draw, folder, write
+
+if TYPE_CHECKING:
+    from catapult_sim.claims.bench import Bench
+    from catapult_sim.claims.verdict import Judgement
 
 __all__ = ["add", "run"]
 
@@ -42,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     """Judge, write, print; 1 if a claim is refuted."""
     from tqdm import tqdm
 
-    from catapult_sim import claims, plots, report
+    from catapult_sim import claims, report
     from catapult_sim.claims.bench import Bench
     from catapult_sim.claims.verdict import Verdict, judge_all
 
@@ -50,24 +54,43 @@ def run(options: argparse.Namespace) -> int:
     bench = Bench(options.seed, options.effort, options.data)
     out = folder(options.out)
     print(_plan(chosen, bench), file=sys.stderr)
-    total = sum(claim.cost for claim in chosen)
-    with tqdm(total=total, disable=None, bar_format=PROGRESS) as bar:
-        judgements = judge_all(chosen, bench, lambda judged: bar.update(judged.claim.cost))
+    finished: list[Judgement] = []
+    with tqdm(total=sum(one.cost for one in chosen), disable=None, bar_format=PROGRESS) as bar:
+
+        def on_judged(judged: Judgement) -> None:
+            finished.append(judged)
+            bar.update(judged.claim.cost)
+
+        try:
+            judgements = judge_all(chosen, bench, on_judged)
+        except KeyboardInterrupt:
+            if finished:
+                _write(sorted(finished, key=lambda one: chosen.index(one.claim)), bench, options)
+                options.kept = f"{len(finished)} of {len(chosen)} claims are in the report in {out}"
+            raise
+
+    text = _write(judgements, bench, options)
+    print(text if options.json else report.table(judgements))
+    if not options.json:
+        print(f"\n{report.summary(judgements)}\nreport and figure: {out}{os.sep}")
+    return int(any(judgement.verdict is Verdict.REFUTED for judgement in judgements))
+
+
+def _write(judgements: Sequence[Judgement], bench: Bench, options: argparse.Namespace) -> str:
+    """Write report, configuration and figure; return the text of report.json."""
+    from catapult_sim import plots, report
 
     found = report.as_dict(judgements, bench)
     files = {
         "config.json": as_json(config(options)),
-        "report.json": as_json(found),
         "report.md": report.markdown(judgements, bench, FIGURE if found["boundaries"] else None),
+        "report.json": as_json(found),
     }
     for name, text in files.items():
-        write(out / name, text.encode())
+        write(options.out / name, text.encode())
     if found["boundaries"]:
-        draw(plots.phase_diagram(found["boundaries"]), out / FIGURE)
-    print(files["report.json"] if options.json else report.table(judgements))
-    if not options.json:
-        print(f"\n{report.summary(judgements)}\nreport and figure: {out}{os.sep}")
-    return int(any(judgement.verdict is Verdict.REFUTED for judgement in judgements))
+        draw(plots.phase_diagram(found["boundaries"]), options.out / FIGURE)
+    return files["report.json"]
 
 
 def _plan(chosen: Sequence[Any], bench: Any) -> str:

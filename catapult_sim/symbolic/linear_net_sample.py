@@ -262,6 +262,35 @@ def invariant_law() -> Update:
     return Update("invariant-law", (invariant,), (s,), (invariant * contraction,), REFERENCE)
 
 
+def edge_law() -> Update:
+    r"""Derive the law of ``E = Lam - 4 - Y D``: the straight edge of the basin, at any label.
+
+    A step multiplies E by ``1 + F D``, which is at least ``1 - Y^2 / 4``. For ``|Y| < 2`` no
+    orbit crosses the line ``Lam = 4 + Y D``: convergence ends there, which for ``y = 0`` is
+    ``eta lambda_0 = 4``. On the line D obeys ``D' = D^3 - 3 D``, a tripled angle.
+
+    Returns
+    -------
+    Update
+        State ``E``, parameters ``(D, Y)``, current values of the scaled residual and label.
+
+    Examples
+    --------
+    >>> edge_law().next
+    (E*(D*F + 1),)
+    """
+    D_next, Lam_next = residual_map().inline().next
+    height = sp.Symbol("E", real=True)
+    above = {Lam: 4 + Y * D + height}
+    E_next = sp.expand((Lam_next - 4 - Y * D_next).subs(above))
+    growth = sp.factor(E_next / height)
+    F_of_D = residual_map().where[F]
+    folded = sp.factor(sp.expand(growth.subs(Y, F - D)), F)
+    return Update(
+        "edge-law", (height,), (D, Y), (height * folded,), "derived here", where={F: F_of_D}
+    )
+
+
 def hessian_eigenvalues(label: sp.Expr | float = 0) -> dict[sp.Expr, sp.Expr]:
     r"""Derive the spectrum of the loss's Hessian in the one-sample model, at any width.
 

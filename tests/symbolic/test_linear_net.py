@@ -126,6 +126,21 @@ def test_each_factor_is_multiplied_by_the_printed_square():
     assert sp.expand(q_next - (1 + D) ** 2 * q) == 0
 
 
+def test_no_orbit_crosses_the_straight_edge_of_the_basin():
+    rng = np.random.default_rng(0)
+    F, label = rng.normal(size=(2, 50))
+    curvature = 2 * np.abs(F) + rng.exponential(size=50)
+    residual = F - label
+    state = np.stack([residual, curvature], axis=-1)
+    stepped = linear_net.residual_map().numpy()(state, label)
+
+    def height(state):
+        return state[:, 1] - 4 - label * state[:, 0]
+
+    followed = linear_net.edge_law().numpy()(height(state)[:, None], residual, label)
+    np.testing.assert_allclose(height(stepped), followed[:, 0], rtol=1e-11)
+
+
 def test_the_invariant_law_holds_for_every_label():
     residual, curvature, label = 0.4, 2.9, 0.7
     step = linear_net.residual_map().numpy()

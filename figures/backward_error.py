@@ -35,7 +35,7 @@ def main() -> None:
     full = modified_field(LOSSES, STATE, STEP_SIZE, order=1)
     without = local_errors(full, "shuffled")
     axes[1].loglog(STEP_SIZES, without, "k--", lw=1)
-    write(axes[1], without[0], "no variance term: slope 2", "black", lifted=-5)
+    write(axes[1], without[0], "no variance: slope 2", "black", lifted=-5)
     axes[0].set_title("(a) gradient descent", loc="left", fontsize=10)
     axes[1].set_title("(b) shuffled batches", loc="left", fontsize=10)
     axes[0].set_ylabel("error after one epoch")

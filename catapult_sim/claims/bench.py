@@ -42,7 +42,7 @@ EFFORTS = {
     for effort in (
         Effort(
             name="quick",
-            minutes=1.5,
+            minutes=2.0,
             samples=32,
             members=16,
             starts=64,
@@ -54,7 +54,7 @@ EFFORTS = {
         ),
         Effort(
             name="full",
-            minutes=15.0,
+            minutes=16.0,
             samples=64,
             members=24,
             starts=256,

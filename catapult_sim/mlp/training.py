@@ -111,8 +111,7 @@ def train_sgd(
 
     The samples are dealt into batches once, and the batches are reshuffled every epoch. With a
     regulariser the loss of a batch is ``C_k + (regularizer / 4) |grad C_k|^2``, whose mean is
-    the loss that SGD with ``learning_rate = regularizer`` follows implicitly (Smith et al. 2021,
-    eq. 1).
+    the loss that SGD with ``learning_rate = regularizer`` follows implicitly (Smith et al. 2021).
 
     Parameters
     ----------

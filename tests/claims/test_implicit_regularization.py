@@ -12,6 +12,7 @@ from catapult_sim.claims.bench import EFFORTS, Bench, Effort
 from catapult_sim.claims.implicit_regularization import EXPLICIT, LARGE, SMALL, Recipe
 from catapult_sim.claims.verdict import Verdict, judge
 from catapult_sim.numeric.epochs import draws
+from catapult_sim.numeric.requirements import InputError
 from catapult_sim.symbolic import backward_error
 
 TINY = Effort("tiny", 0.1, 12, 3, 8, {1: (32, 64), 2: (16, 32)}, 60, 6, 5e-2, trained=12)
@@ -172,3 +173,16 @@ def test_a_file_with_too_few_samples_leaves_the_experiment_unmeasured(
     assert measured or judged.verdict is Verdict.INCONCLUSIVE
     for name in ("identity.reversal", "coefficient.full-descent", "finite-batch"):
         assert judge(one(name), bench).verdict is Verdict.CONFIRMED
+
+
+def test_where_a_large_learning_rate_changes_nothing_no_fraction_is_claimed(monkeypatch):
+    same = {"loss": np.ones(8)}
+    monkeypatch.setattr(paper, "ends", lambda bench, recipe: same)
+    assert judge(one("experiment.loss.recovered"), Bench(0)).verdict is Verdict.INCONCLUSIVE
+
+
+def test_data_without_variation_are_refused(tiny, tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.ones((80, 3)), y=np.arange(80.0))
+    for name in ("experiment.loss.large", "coefficient.full-descent"):
+        with pytest.raises(InputError, match=r"top kernel eigenvalue .* must be positive; got 0"):
+            judge(one(name), tiny(data=tmp_path / "a.npz"))

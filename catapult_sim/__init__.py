@@ -30,11 +30,16 @@ if TYPE_CHECKING:
     from catapult_sim import claims, mlp, numeric, plots, symbolic
     from catapult_sim.mlp.network import MLP
     from catapult_sim.mlp.training import train
+    from catapult_sim.numeric.cells import physics
     from catapult_sim.numeric.linear_net import LinearNet
     from catapult_sim.numeric.measured import Measured
     from catapult_sim.numeric.phases import Boundary, Phase, boundary, classify
+    from catapult_sim.numeric.record import read_record
+    from catapult_sim.numeric.refinement import refine
     from catapult_sim.numeric.requirements import InputError
+    from catapult_sim.numeric.sweep import sweep
     from catapult_sim.numeric.trajectory import Outcome, Trajectory, iterate
+    from catapult_sim.numeric.workers import process_pool
 
 __version__ = "0.1.0"
 
@@ -52,6 +57,11 @@ _HOMES = {
     "boundary": "numeric.phases",
     "classify": "numeric.phases",
     "iterate": "numeric.trajectory",
+    "physics": "numeric.cells",
+    "process_pool": "numeric.workers",
+    "read_record": "numeric.record",
+    "refine": "numeric.refinement",
+    "sweep": "numeric.sweep",
     "train": "mlp.training",
 }
 _FLOORS = ("claims", "mlp", "numeric", "plots", "symbolic")
@@ -71,7 +81,12 @@ __all__ = [
     "iterate",
     "mlp",
     "numeric",
+    "physics",
     "plots",
+    "process_pool",
+    "read_record",
+    "refine",
+    "sweep",
     "symbolic",
     "train",
 ]

@@ -36,7 +36,12 @@ def test_public_names_are_these():
         "iterate",
         "mlp",
         "numeric",
+        "physics",
         "plots",
+        "process_pool",
+        "read_record",
+        "refine",
+        "sweep",
         "symbolic",
         "train",
     ]
@@ -87,8 +92,10 @@ def run(code):
 
 
 def test_using_the_numeric_floors_imports_neither_sympy_nor_matplotlib():
-    used = "import sys, catapult_sim as cs; cs.LinearNet, cs.MLP, cs.claims, cs.boundary; "
-    heavy = "('sympy', 'matplotlib', 'numba', 'sklearn')"
+    used = (
+        "import sys, catapult_sim as cs; cs.LinearNet, cs.MLP, cs.claims, cs.boundary, cs.sweep; "
+    )
+    heavy = "('sympy', 'matplotlib', 'numba', 'sklearn', 'dask', 'distributed')"
     assert run(used + f"print([m for m in {heavy} if m in sys.modules])") == "[]\n"
 
 

@@ -170,10 +170,10 @@ OPTIMISERS: dict[str, tuple[str, dict[str, Any]]] = {
     "heavy-ball": ("heavy ball, beta = 0.5", {"c": 3.5, "momentum": 0.5}),
     "nesterov": ("Nesterov, beta = 0.5", {"c": 2.2, "momentum": 0.5, "nesterov": True}),
     "weight-decay": ("weight decay", {"weight_decay": 0.01}),
-    "minibatches": ("reshuffled minibatches", {"c": 1.5, "batched": True}),
+    "minibatches": ("reshuffled minibatches", {"c": 0.5, "batched": True}),
     "everything": (
         "minibatches with heavy ball and weight decay",
-        {"c": 1.0, "batched": True, "momentum": 0.3, "weight_decay": 0.01},
+        {"c": 0.4, "batched": True, "momentum": 0.3, "weight_decay": 0.01},
     ),
 }
 

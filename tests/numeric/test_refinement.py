@@ -65,7 +65,7 @@ def test_a_networks_diagram_is_that_of_the_full_grid_but_for_islands():
     different = found.phases != full
     # Runs that have not come down in time are scattered among catapults, one by one.
     assert (full[different] == Phase.UNDECIDED).all()
-    assert different.mean() < 2e-3
+    assert different.sum() < 0.5 * (full == Phase.UNDECIDED).sum()
     assert set(np.unique(full)) == set(Phase)
     assert found.fraction < 0.5
 

@@ -62,6 +62,24 @@ def test_observers_may_measure_arrays():
     np.testing.assert_array_equal(np.isnan(run.values["f"]).all(axis=(1, 2, 3)), run.step % 3 != 0)
 
 
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.3}, {"compiled": True}])
+def test_observing_every_step_changes_neither_the_run_nor_where_members_end(options):
+    # Observed, a run goes step by step; unobserved, in strides, within which members end.
+    if options.get("compiled"):
+        pytest.importorskip("numba")
+    X, y, _, _ = explicit.problem(1, 1, 8, 4, 1)
+    net = LinearNet(X, 0 * y, width=100)
+    rates = np.linspace(0.3, 6, 40) / net.top_eigenvalue(net.init(rng=0))
+    options = {"rng": 0, "tolerance": 1e-9, "escape": 1e9, **options}
+    watched = net.train(rates, 150, observe={"norm": net.weight_norm}, **options)
+    free = net.train(rates, 150, observe={}, **options)
+    assert len(set(watched.outcome.tolist())) == 3
+    np.testing.assert_array_equal(free.values["loss"], watched.values["loss"])
+    np.testing.assert_array_equal(free.state, watched.state)
+    np.testing.assert_array_equal(free.outcome, watched.outcome)
+    np.testing.assert_array_equal(free.stopped, watched.stopped)
+
+
 # Ensembles --------------------------------------------------------------------------------------
 
 

@@ -78,6 +78,14 @@ def test_the_closure_holds_at_every_width(name, width):
     assert compare(net, X, y, U, V, rate, 80, OPTIMIZERS[name])[2] < 1e-10
 
 
+@pytest.mark.parametrize("seed", [4, 7])  # where weights perturbed by 1e-12 move outputs by 1e-11
+def test_one_unit_stays_one_unit_at_the_saddle_that_a_wider_network_would_leave(seed):
+    X, y, U, V = explicit.problem(seed, 1, 5, 4, 2)
+    net = LinearNet(X, y, width=1)
+    rate = 0.7 / net.top_eigenvalue(net.from_weights(U, V))
+    assert compare(net, X, y, U, V, rate, 400, {})[2] < 1e-10
+
+
 @pytest.mark.parametrize("reshuffle", [True, False])
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", ["gradient descent", "all at once"])

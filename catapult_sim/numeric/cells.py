@@ -23,7 +23,17 @@ from typing import Any, NamedTuple, TypeVar
 from catapult_sim.numeric.requirements import InputError, require_count
 from catapult_sim.numeric.workers import use_one_thread
 
-__all__ = ["Named", "Physics", "compute", "failure", "groups", "identify", "physics", "physics_of"]
+__all__ = [
+    "Named",
+    "Physics",
+    "compute",
+    "failure",
+    "groups",
+    "identify",
+    "identify_all",
+    "physics",
+    "physics_of",
+]
 
 Cell = dict[str, Any]
 Function = Callable[[Cell], Any]
@@ -116,14 +126,49 @@ def identify(cell: Cell, physics: str) -> Named:
     >>> identify({"x": 1.0, "a": None}, "square/2")[1:]
     ('0056a5be1d596bbd346f85ef45440340', '{"a":null,"x":1.0}')
     """
-    try:
-        text = _json(cell) if isinstance(cell, dict) else None
-    except (TypeError, ValueError):
-        text = None
-    if text is None:
-        raise InputError(f"a cell must be a dict that JSON can hold, without NaN; got {cell!r}")
-    hashed = hashlib.blake2b(f"{physics}\n{text}".encode(), digest_size=16)
+    return _named(cell, _text(cell), _hash_of(physics))
+
+
+def identify_all(cells: Iterable[Cell], physics: Physics) -> Iterator[Named]:
+    """Name cells, as many at a time as :func:`groups` reads ahead."""
+    source, begun = iter(cells), _hash_of(physics.name)
+    while ahead := list(islice(source, READ_AHEAD * physics.at_most)):
+        try:
+            texts = _each_json(ahead) if all(isinstance(cell, dict) for cell in ahead) else None
+        except (TypeError, ValueError):
+            texts = None
+        for cell, text in zip(ahead, texts or map(_text, ahead), strict=True):
+            yield _named(cell, text, begun)
+
+
+def _hash_of(physics: str) -> hashlib.blake2b:
+    return hashlib.blake2b(f"{physics}\n".encode(), digest_size=16)
+
+
+def _named(cell: Cell, text: str, begun: hashlib.blake2b) -> Named:
+    hashed = begun.copy()
+    hashed.update(text.encode())
     return Named(cell, hashed.hexdigest(), text)
+
+
+def _text(cell: Cell) -> str:
+    try:
+        if isinstance(cell, dict):
+            return _json(cell)
+    except (TypeError, ValueError):
+        pass
+    raise InputError(f"a cell must be a dict that JSON can hold, without NaN; got {cell!r}")
+
+
+def _each_json(values: Sequence[Any]) -> list[str]:
+    """Encode many values in one call, at half the cost: as one list, which is taken apart."""
+    marked: list[Any] = [MARK] * (2 * len(values) - 1)
+    marked[::2] = values
+    texts = _json(marked)[1:-1].split(f",{_json(MARK)},")
+    return texts if len(texts) == len(values) else [_json(value) for value in values]
+
+
+MARK = "\0"  # stands between values; should one of them hold it, they are encoded one by one
 
 
 def groups(cells: Iterable[Named], physics: Physics) -> Iterator[list[Named]]:
@@ -150,7 +195,7 @@ def compute(function: Function, cells: list[Cell]) -> list[str]:
     if together is not None:
         # Should one of them fail, all are computed alone, and only that one has failed.
         with suppress(Exception):
-            return [_result(found) for _, found in zip(cells, together(cells), strict=True)]
+            return _results(together(cells), len(cells))
     return [_alone(function, cell) for cell in cells]
 
 
@@ -163,6 +208,12 @@ def _alone(function: Function, cell: Cell) -> str:
 
 def _result(found: Any) -> str:
     return '"result":' + _json(found)
+
+
+def _results(found: Sequence[Any], count: int) -> list[str]:
+    if len(found) != count:
+        raise InputError(f"together must return {count} results, one a cell; got {len(found)}")
+    return ['"result":' + text for text in _each_json(found)]
 
 
 def failure(error: BaseException) -> str:

@@ -22,7 +22,7 @@ from catapult_sim.numeric.cells import (
     compute,
     failure,
     groups,
-    identify,
+    identify_all,
     physics_of,
 )
 from catapult_sim.numeric.record import Line, Memory, Record, open_record
@@ -103,7 +103,7 @@ def sweep(
     require_count("window", window, 1)
     tell = progress or (lambda count: None)
     with threadpool_limits(1), _opened(record, physics.name) as book:
-        missing = _Missing(cells, physics.name, book.known, tell)
+        missing = _Missing(identify_all(cells, physics), book.known, tell)
         failed = computed = 0
         for group_of, outcomes in _finished(cell, groups(missing, physics), executor, window):
             book.append(_lines(group_of, physics, outcomes))
@@ -118,17 +118,15 @@ def _opened(record: str | Path | None, physics: str) -> AbstractContextManager[R
 
 
 class _Missing:
-    """The cells that are not known, named; counts those that are."""
+    """The cells that are not known; counts those that are."""
 
     def __init__(
         self,
-        cells: Iterable[dict[str, Any]],
-        physics: str,
+        named: Iterable[Named],
         keys: set[str],
         tell: Callable[[int], object],
     ) -> None:
-        self._named = (identify(cell, physics) for cell in cells)
-        self._keys, self._tell, self.known = keys, tell, 0
+        self._named, self._keys, self._tell, self.known = named, keys, tell, 0
 
     def __iter__(self) -> Iterator[Named]:
         for one in self._named:

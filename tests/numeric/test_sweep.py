@@ -3,11 +3,12 @@
 import random
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 
 import pytest
 import threadpoolctl
 
-from catapult_sim.numeric.cells import groups, identify, physics_of
+from catapult_sim.numeric.cells import groups, identify, identify_all, physics_of
 from catapult_sim.numeric.record import settled
 from catapult_sim.numeric.requirements import InputError
 from catapult_sim.numeric.sweep import sweep
@@ -80,6 +81,20 @@ def test_in_a_group_only_the_cell_that_fails_has_failed():
         patch.setattr(fragile, "physics", grouped)
         found = sweep(fragile, cells(8))
     assert (found.computed, found.failed) == (7, 1)
+
+
+def test_cells_are_named_alike_alone_and_together():
+    odd = [{"x": x} for x in ("\0", '","', [1, "\0", 2], {"a": {}}, 0.1, None, "\u2028")]
+    for cells_ in (odd, odd[4:], odd[:1]):
+        together = identify_all(cells_, physics_of(phase))
+        assert list(together) == [identify(cell, "phase/1") for cell in cells_]
+
+
+def test_a_twin_that_loses_a_cell_is_not_believed(monkeypatch):
+    short = replace(physics_of(phase), together=lambda cells: sweeping.phases(cells)[1:])
+    expected = [line.result for line in sweep(phase, phase_cells()).lines]
+    monkeypatch.setattr(phase, "physics", short)
+    assert [line.result for line in sweep(phase, phase_cells()).lines] == expected
 
 
 def test_a_result_that_json_cannot_hold_is_a_failure():

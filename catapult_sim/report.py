@@ -53,7 +53,8 @@ def markdown(judgements: Sequence[Judgement], bench: Bench, figure: str | None) 
     effort = bench.effort
     protocol = (
         f"Effort {effort.name}, seed {bench.seed}, data: {bench.source}. "
-        f"On data: {effort.samples} samples, {effort.members} seeds, full-batch gradient descent. "
+        f"Phases on data: {effort.samples} samples, {effort.members} seeds, full-batch gradient "
+        f"descent; minibatch training: {effort.trained} seeds. "
         "c = eta lambda_0 is the learning rate in units of the inverse top kernel eigenvalue at "
         "the start of each seed. Loss (1/2m) sum |f - y|^2, kernel (1/m) J J^T, NTK "
         "parametrisation. 3.998(4) means 3.998 +- 0.004, one standard error."

@@ -101,5 +101,6 @@ def _plan(chosen: Sequence[Any], bench: Any) -> str:
         f"Judging {len(chosen)} claims, effort {effort.name}, seed {bench.seed}: exact models of "
         f"width 1e2 to 1e12 from {effort.starts} starts; networks of {widths[0]} to {widths[-1]} "
         f"hidden units, {effort.members} seeds, on {effort.samples} samples of {bench.source}; "
-        f"minibatch training with {effort.trained} seeds. All claims take about {effort.minutes:g} minutes on two cores."
+        f"minibatch training with {effort.trained} seeds. All claims take about "
+        f"{effort.minutes:g} minutes on two cores."
     )

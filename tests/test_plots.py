@@ -65,3 +65,23 @@ def test_phase_colours_can_be_told_apart_in_grey():
 def test_the_diagram_draws_whatever_there_is():
     for rows in (ROWS, ROWS[:1], ROWS[2:]):
         assert len(plots.phase_diagram(rows).axes) == 2
+
+
+def test_a_diagram_colours_phases_names_regions_and_leaves_blank_what_is_neither():
+    codes = np.repeat([[1], [1], [2], [2], [3], [3], [-1], [4]], 6, axis=1)
+    x, y = np.geomspace(1, 8, 8), np.arange(6)
+    ax = plots.plot_phase_grid(x, y, codes.T, ax=Figure().subplots())
+    assert [text.get_text() for text in ax.texts] == ["lazy", "catapult", "divergent"]
+    painted = sum((~mesh.get_array().mask).sum() for mesh in ax.collections)
+    assert painted == 36
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
+
+
+def test_runs_are_lines_named_by_rate_and_phase():
+    runs = {
+        1.0: {"phase": "lazy", "loss": [1.0, 0.5]},
+        9.0: {"phase": "divergent", "loss": [1, None]},
+    }
+    ax = plots.plot_runs(runs, ax=Figure().subplots())
+    assert [line.get_label() for line in ax.lines] == ["c = 1, lazy", "c = 9, divergent"]
+    np.testing.assert_array_equal(ax.lines[1].get_ydata(), [1, np.nan])

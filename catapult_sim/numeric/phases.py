@@ -203,7 +203,7 @@ def centre(lower: npt.ArrayLike, upper: npt.ArrayLike) -> Measured:
 
     Examples
     --------
-    >>> print(centre([1.8, 2.2], [2.0, 2.4]))
+    >>> print(centre([1.9, 2.3], [2.0, 2.4]))
     2.1(2)
     >>> print(centre([1.9, 9.0], [2.0, np.inf]))
     >= 5(4)

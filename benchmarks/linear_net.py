@@ -104,7 +104,7 @@ def explicit_jax(jax, X, y, U, v, rate):
     return lambda: jax.block_until_ready(train(weights))
 
 
-def one_wide_network(width, repeats, jax, torch):
+def one_wide_network(width, repeats, jax, torch, numba):
     X, y = data()
     rng = np.random.default_rng(1)
     U, v = rng.normal(size=(width, INPUTS)), rng.normal(size=width)
@@ -112,10 +112,12 @@ def one_wide_network(width, repeats, jax, torch):
     state = net.from_weights(U, v)
     rate = float(1.5 / net.top_eigenvalue(state))
 
-    def ours():
-        net.train(rate, STEPS, state=state, observe={})
+    def ours(compiled=False):
+        net.train(rate, STEPS, state=state, observe={}, compiled=compiled)
 
     contenders = {"ours": (ours, 1)}
+    if numba:
+        contenders["ours, compiled"] = (lambda: ours(compiled=True), 1)
     scale = STEPS // TIMED_STEPS
     contenders["explicit, NumPy in cache blocks"] = (explicit_numpy(X, y, U, v, rate), scale)
     if torch:
@@ -205,7 +207,7 @@ def main():
         jax.config.update("jax_enable_x64", True)
     every_width(repeats * 5)
     many_networks(repeats, jax, numba)
-    one_wide_network(10**6, repeats, jax, torch)
+    one_wide_network(10**6, repeats, jax, torch, numba)
 
 
 if __name__ == "__main__":

@@ -30,9 +30,9 @@ __all__ = ["Descent"]
 Array = npt.NDArray[Any]
 Steps = Callable[[Array, Array, Array, Array, float], None]
 
-# Members whose matrices are worked on together: enough to outweigh the cost of a NumPy
-# call, few enough to stay in a core's second-level cache.
-BLOCK_DOUBLES = 2**17
+# Numbers in the states that are worked on together: enough to outweigh the cost of a call,
+# few enough to stay in a core's second-level cache.
+BLOCK, COMPILED_BLOCK = 2**17, 2**15
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ class Descent:
         """Take ``count`` steps; return the next state and the losses before each step."""
         following = np.empty_like(state)
         squares = np.empty((count, len(state)))
-        block = max(16, BLOCK_DOUBLES // state.shape[-1])
+        numbers = BLOCK if self.compiled is None else COMPILED_BLOCK
+        block = max(1, numbers // state.shape[-1])
         for begin in range(0, len(state), block):
             part = slice(begin, begin + block)
             lanes = np.array(state[part].T, order="C")
@@ -114,16 +115,13 @@ def _steps(
     pair, turned, become = np.empty((3, 2, *shape[1:]))
     pair[0] = gram[:q, q:]
     F, image, (inner, moved) = pair[0], pair[1].swapaxes(0, 1), become
-    by_pair, dots = np.empty((q, 2, k, k, members)), np.empty((2, k, k, members))
-    F_gamma, A_gamma = dots
-    turn = np.stack([B, B])
-    minus_half_B, felt = turn
+    by_pair, dots, turn = np.empty((q, 2, k, k, members)), *np.empty((2, 2, k, k, members))
+    F_gamma, A_gamma, minus_half_B, felt = *dots, *turn
 
-    gamma_rows, A_rows = gamma[:, :, None], A[:, None]
+    gamma_F, gamma_rows, A_rows = F_gamma.swapaxes(0, 1), gamma[:, :, None], A[:, None]
     pair_columns, thin_columns = pair.swapaxes(0, 1)[:, :, :, None], thin[:, None, None]
     turns = [(gamma[None, :, i, None], turn[:, None, i]) for i in range(k)]
     outers = [(thin[:, None, i], inner[None, :, i]) for i in range(k)]
-    gamma_F = F_gamma.swapaxes(0, 1)
     for now, later in pairwise(history):
         np.multiply(rate, now, gamma)
         np.multiply(gamma, per_n, thin)

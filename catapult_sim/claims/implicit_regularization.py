@@ -302,7 +302,7 @@ def momentum_coefficient(bench: Bench, beta: float) -> Measured:
 
     per_start = np.stack([coefficients(rate) for rate in rates])
     powers = np.vander(rates / rates[0], 3, increasing=True)
-    return mean(np.linalg.lstsq(powers, per_start)[0][0])
+    return mean(np.linalg.lstsq(powers, per_start, rcond=None)[0][0])
 
 
 # The experiment of the paper ------------------------------------------------------------------

@@ -31,6 +31,9 @@ Array = npt.NDArray[Any]
 LANES = 128
 CHUNK = 2**16
 
+# The rows as plain numbers: not every numba finds an element by an enumeration.
+_D, _LAM, _Y, _LOW, _START, _PEAK, _ABOVE, _AGE, _CELL = map(int, Lane)
+
 
 @cache
 def compiled() -> Run:
@@ -58,7 +61,7 @@ def _chunk() -> Any:
     @numba.njit(error_model="numpy")
     def run_chunk(F0, Lam0, Y0, level, length, steps, phases, ages, peaks, curvatures):  # type: ignore[no-untyped-def]
         lanes = np.zeros((rows, LANES))
-        lanes[Lane.CELL] = -1
+        lanes[_CELL] = -1
         started, running = 0, 1
         while running:
             running = 0
@@ -73,17 +76,17 @@ def _chunk() -> Any:
                     curvatures[where] = Lam
                     # An idle lane rests at the origin.
                     lanes[:, i] = 0.0
-                    lanes[Lane.CELL, i] = cell = -1
+                    lanes[_CELL, i] = cell = -1
                 if cell < 0 and started < F0.size:
                     D, Lam, Y = F0[started] - Y0[started], Lam0[started], Y0[started]
-                    lanes[Lane.D, i], lanes[Lane.LAM, i], lanes[Lane.Y, i] = D, Lam, Y
-                    lanes[Lane.LOW, i] = level * abs(D)
-                    lanes[Lane.START, i] = lanes[Lane.PEAK, i] = abs(D)
-                    lanes[Lane.CELL, i] = cell = started
+                    lanes[_D, i], lanes[_LAM, i], lanes[_Y, i] = D, Lam, Y
+                    lanes[_LOW, i] = level * abs(D)
+                    lanes[_START, i] = lanes[_PEAK, i] = abs(D)
+                    lanes[_CELL, i] = cell = started
                     started += 1
                 running += cell >= 0
             advance(lanes, length)
-            lanes[Lane.AGE] += length
+            lanes[_AGE] += length
 
     return run_chunk
 
@@ -103,11 +106,11 @@ def _advance() -> Any:
     def advance(lanes, length):  # type: ignore[no-untyped-def]
         for _ in range(length):
             for i in range(lanes.shape[1]):
-                D, peak = lanes[Lane.D, i], lanes[Lane.PEAK, i]
+                D, peak = lanes[_D, i], lanes[_PEAK, i]
                 size = abs(D)
-                lanes[Lane.PEAK, i] = size if size > peak else peak
-                lanes[Lane.ABOVE, i] += 1.0 if size > lanes[Lane.LOW, i] else 0.0
-                after = following(D, lanes[Lane.LAM, i], lanes[Lane.Y, i])
-                lanes[Lane.D, i], lanes[Lane.LAM, i] = after
+                lanes[_PEAK, i] = size if size > peak else peak
+                lanes[_ABOVE, i] += 1.0 if size > lanes[_LOW, i] else 0.0
+                after = following(D, lanes[_LAM, i], lanes[_Y, i])
+                lanes[_D, i], lanes[_LAM, i] = after
 
     return advance

@@ -33,7 +33,7 @@ def kernel() -> Callable[..., None]:
         raise ImportError(
             "compiled=True requires numba; install it with: pip install catapult_sim[fast]"
         ) from missing
-    compiled = numba.njit(error_model="numpy", fastmath={"contract"})
+    compiled = numba.njit(error_model="numpy", fastmath={"contract"}, nogil=True)
     image, curvature, outputs = compiled(_image), compiled(_curvature), compiled(_outputs)
 
     @compiled  # type: ignore[untyped-decorator]

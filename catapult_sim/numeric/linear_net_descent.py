@@ -15,7 +15,9 @@ same bits alone as in company.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -33,6 +35,9 @@ Steps = Callable[[Array, Array, Array, Array, float], None]
 # Numbers in the states that are worked on together: enough to outweigh the cost of a call,
 # few enough to stay in a core's second-level cache.
 BLOCK, COMPILED_BLOCK = 2**17, 2**15
+
+# Blocks run side by side; a member's numbers do not depend on where it runs.
+CORES = os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -73,14 +78,29 @@ class Descent:
         """Take ``count`` steps; return the next state and the losses before each step."""
         following = np.empty_like(state)
         squares = np.empty((count, len(state)))
-        numbers = BLOCK if self.compiled is None else COMPILED_BLOCK
-        block = max(1, numbers // state.shape[-1])
-        for begin in range(0, len(state), block):
-            part = slice(begin, begin + block)
+
+        def descend(part: slice) -> None:
             lanes = np.array(state[part].T, order="C")
-            squares[:, part] = self._descend(lanes, learning_rate[part], count)
+            # What NumPy may be silent about is told to each thread by itself.
+            with np.errstate(all="ignore"):
+                squares[:, part] = self._descend(lanes, learning_rate[part], count)
             following[part] = lanes.T
+
+        parts = self._parts(state)
+        if len(parts) == 1:
+            descend(parts[0])
+        else:
+            with ThreadPoolExecutor(CORES) as pool:
+                list(pool.map(descend, parts))
         return following, self.data.floor + 0.5 * squares
+
+    def _parts(self, state: Array) -> list[slice]:
+        """Split the members into blocks of about one size, as many for every core."""
+        numbers = BLOCK if self.compiled is None else COMPILED_BLOCK
+        blocks = -(-state.size // numbers)
+        shared = blocks if blocks == 1 else min(-(-blocks // CORES) * CORES, len(state))
+        edges = np.linspace(0, len(state), shared + 1).astype(int)
+        return [slice(*part) for part in pairwise(edges)]
 
     def _descend(self, lanes: Array, learning_rate: Array, count: int) -> Array:
         """Take ``count`` steps in place; return ``|e|^2`` before each, ``(count, N)``."""

@@ -193,6 +193,8 @@ class Point:
                 f"{what} must have shape {trailing}, or with leading axes that broadcast to "
                 f"{shape}; got shape {array.shape}"
             )
+        if np.iscomplexobj(array) and not np.issubdtype(self._passes.dtype, np.complexfloating):
+            raise InputError(f"{what} must be real where theta is; got {array.dtype}")
         return spread.astype(self._passes.dtype, copy=False)
 
     def _room(self, out: Array | None) -> Array:

@@ -2,7 +2,12 @@
 
 from collections.abc import Sequence
 
-from catapult_sim.claims import catapult, edge_of_stability, implicit_regularization
+from catapult_sim.claims import (
+    catapult,
+    edge_of_stability,
+    generalization,
+    implicit_regularization,
+)
 from catapult_sim.claims.verdict import Claim
 from catapult_sim.numeric.requirements import InputError
 
@@ -10,6 +15,7 @@ __all__ = ["CLAIMS", "select"]
 
 CLAIMS: tuple[Claim, ...] = (
     *catapult.CLAIMS,
+    *generalization.CLAIMS,
     *implicit_regularization.CLAIMS,
     *edge_of_stability.CLAIMS,
 )

@@ -125,15 +125,17 @@ class Bench:
         size = min(self.effort.samples, len(X))
         return datasets.subset(inputs, y.reshape(len(y), -1), size, rng=self.rng("samples"))
 
-    def split(self, size: int, multiple_of: int) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    def split(
+        self, size: int, multiple_of: int = 1, draw: str = "split"
+    ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         """Return samples to train on, and all others to test on: twice ``X (m, d), y (m, k)``.
 
         At most ``size`` and at most half are trained on, a multiple of ``multiple_of``; that may
-        be none. Digits have ten one-hot labels here.
+        be none. ``draw`` names which. Digits have ten one-hot labels here.
         """
         X, y = datasets.digits("ten", standardised=False) if self._is_digits else self._raw
         inputs, labels = datasets.standardise(X), y.reshape(len(y), -1)
         size = min(size, len(X) // 2) // multiple_of * multiple_of
-        rows = self.rng("split").permutation(len(X))
+        rows = self.rng(draw).permutation(len(X))
         train, test = rows[:size], rows[size:]
         return (inputs[train], labels[train]), (inputs[test], labels[test])

@@ -2,7 +2,12 @@
 
 from collections.abc import Sequence
 
-from catapult_sim.claims import catapult, edge_of_stability, implicit_regularization
+from catapult_sim.claims import (
+    catapult,
+    edge_of_stability,
+    implicit_regularization,
+    minibatch_losses,
+)
 from catapult_sim.claims.verdict import Claim
 from catapult_sim.numeric.requirements import InputError
 
@@ -12,6 +17,7 @@ CLAIMS: tuple[Claim, ...] = (
     *catapult.CLAIMS,
     *implicit_regularization.CLAIMS,
     *edge_of_stability.CLAIMS,
+    *minibatch_losses.CLAIMS,
 )
 
 

@@ -85,11 +85,10 @@ def test_the_record_holds_the_report(tmp_path, capsys):
 
 def test_workers_judge_as_threads_do(tmp_path):
     assert cli.main([*QUICK, "--out", str(tmp_path / "threads")]) == 0
-    for workers in ("1", "2"):
-        out = tmp_path / workers
-        assert cli.main([*QUICK, "--workers", workers, "--out", str(out)]) == 0
-        assert read(out) == read(tmp_path / "threads")
-        assert (out / "report.md").read_bytes() == (tmp_path / "threads/report.md").read_bytes()
+    processes = tmp_path / "processes"
+    assert cli.main([*QUICK, "--workers", "2", "--out", str(processes)]) == 0
+    assert read(processes) == read(tmp_path / "threads")
+    assert (processes / "report.md").read_bytes() == (tmp_path / "threads/report.md").read_bytes()
 
 
 def test_progress_is_drawn_where_it_is_asked_for(tmp_path, capsys):
@@ -144,7 +143,7 @@ def test_what_is_not_finite_survives_the_record():
 
 
 def test_an_interrupted_verification_goes_on(tmp_path):
-    chosen = ["verify", "--claims", "catapult.theorem", "catapult.momentum"]
+    chosen = ["verify", "--claims", "catapult.theorem", "catapult.peak", "catapult.momentum.nesterov-0.5"]
     command = [sys.executable, "-c", PROGRAM, *chosen, "--out", str(tmp_path)]
     record = tmp_path / "records.jsonl"
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -152,14 +151,14 @@ def test_an_interrupted_verification_goes_on(tmp_path):
             time.sleep(1e-3)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert process.returncode == 100
     assert out == b""
     said = f"interrupted; what is finished is in {tmp_path}, and the same command goes on"
     assert err.decode().splitlines()[-1] == f"catapult-sim verify: {said}"
     held = len(record.read_bytes().splitlines())
-    assert 0 < held < 13
+    assert 0 < held < 10
     assert cli.main([*chosen, "--out", str(tmp_path)]) in (0, 1)
-    assert len(record.read_bytes().splitlines()) == 13
+    assert len(record.read_bytes().splitlines()) == 10
 
 
 def test_the_figure_is_drawn_from_the_record(tmp_path, capsys):

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.claims.bench import Bench
+from catapult_sim.claims.on_data import unit_rate
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.averaging import AveragedRun, averaged_descent, drawn_batches
 from catapult_sim.mlp.batch_losses import OneStep, loss_along, one_step
@@ -74,8 +75,8 @@ def _experiment(bench: Bench, loss: str) -> Experiment | None:
         return None
     seeds = (SEEDS * bench.effort.trained,)
     theta = net.init(rng=bench.rng("averaged network"), ensemble=seeds)
-    first = kernel.top_eigenvalue(net, theta[0], known[0][:64])
-    rate = RATES[loss] / (net.loss_function.curvature * float(first))
+    unit = unit_rate(kernel.top_eigenvalue(net, theta[0], known[0][:64]))
+    rate = RATES[loss] * float(unit) / net.loss_function.curvature
     rng = bench.rng("averaged batches")
     batches = drawn_batches(len(known[0]), BATCH_SIZE, WARM_UP + GAP, rng=rng, ensemble=seeds)
 
@@ -157,14 +158,14 @@ def one_large_step(bench: Bench, loss: str, seen: bool) -> OneStep | None:
 
 def lines(
     bench: Bench, loss: str, line: str, seen: bool = True, points: int = 21
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array] | None:
     """Return positions and losses ``(n, S)`` of fixed batches along one of :data:`LINES`.
 
     Positions go from 0 to 1; along the gradient step, to 2 in units of the best learning rate.
     """
     found, step = experiment(bench, loss), one_large_step(bench, loss, seen)
     if found is None or step is None:
-        return np.full((points, 1), np.nan), np.full((points, 1), np.nan)
+        return None
     batch = fixed_batches(bench, found, seen)
     gradient = found.net.loss_and_gradient(found.start, *batch)[1]
     direction, end = {
@@ -209,7 +210,7 @@ def _timescales(bench: Bench) -> Timescales | None:
         return None
     net = MLP([X.shape[1], SMALL_HIDDEN, y.shape[1]], activation="tanh")
     theta = net.init(rng=bench.rng("small averaged network"))
-    rate = 1 / float(kernel.top_eigenvalue(net, theta, X[:64]))
+    rate = unit_rate(kernel.top_eigenvalue(net, theta, X[:64]))
     bottom = train(net, theta, X, y, learning_rate=rate, steps=DESCENT).state
     curvatures, vectors = np.linalg.eigh(net.loss_hessian_product(bottom, X, y, np.eye(net.size)))
     chosen = curvatures > 1e-3 * curvatures[-1]

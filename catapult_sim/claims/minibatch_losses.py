@@ -39,12 +39,14 @@ NOTHING = Measured(np.nan, np.nan, 0)
 
 def misfit(bench: Bench, loss: str, line: str) -> Measured:
     """Measure 1 - R^2 of the parabola through a batch's losses along a line."""
-    return mean(1 - quadratic_fit(*digits.lines(bench, loss, line)).goodness)
+    found = digits.lines(bench, loss, line)
+    return NOTHING if found is None else mean(1 - quadratic_fit(*found).goodness)
 
 
 def concavity(bench: Bench, loss: str, line: str) -> Measured:
     """Measure the share of negative second differences of those losses."""
-    return mean(concave_share(digits.lines(bench, loss, line)[1]))
+    found = digits.lines(bench, loss, line)
+    return NOTHING if found is None else mean(concave_share(found[1]))
 
 
 def share_left(bench: Bench, loss: str) -> Measured:

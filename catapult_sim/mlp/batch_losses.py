@@ -108,24 +108,17 @@ def quadratic_fit(positions: npt.ArrayLike, losses: npt.ArrayLike) -> QuadraticF
         raise InputError(f"a quadratic fit needs at least 3 positions; got {len(places)}")
     places = places.reshape(places.shape + (1,) * (heights.ndim - places.ndim))
     scale = np.abs(places).max(axis=0)
-    with np.errstate(all="ignore"):
-        powers = np.stack([np.ones_like(places), places / scale, (places / scale) ** 2], axis=-1)
-        powers = np.moveaxis(powers, 0, -2)  # (..., n, 3)
-        values = np.moveaxis(heights, 0, -1)
-        finite = np.isfinite(values).all(axis=-1)
-        usable = np.where(finite[..., None], values, 0.0)
-        fitted = (np.linalg.pinv(powers) @ usable[..., None])[..., 0]
-        error = np.sum((usable - (powers @ fitted[..., None])[..., 0]) ** 2, axis=-1)
-        total = np.sum((usable - usable.mean(axis=-1, keepdims=True)) ** 2, axis=-1)
-        level, slope, bend = np.where(finite[..., None], fitted, np.nan).T
-        level, slope, bend = level.T, slope.T, bend.T
+    finite = np.isfinite(heights).all(axis=0)
+    # Lines first, their points last.
+    powers = np.moveaxis(np.stack([(places / scale) ** n for n in range(3)]), (0, 1), (-1, -2))
+    values = np.moveaxis(np.where(finite, heights, np.nan), 0, -1)
+    coefficients = (np.linalg.pinv(powers) @ values[..., None])[..., 0]
+    residual = values - (powers @ coefficients[..., None])[..., 0]
+    level, slope, bend = np.moveaxis(coefficients, -1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
         vertex = np.where(bend > 0, -slope / (2 * bend), np.nan)
-        return QuadraticFit(
-            2 * bend / scale**2,
-            vertex * scale,
-            level + slope * vertex / 2,
-            np.where(finite, 1 - error / total, np.nan),
-        )
+        goodness = 1 - np.sum(residual**2, axis=-1) / (values.var(axis=-1) * len(heights))
+    return QuadraticFit(2 * bend / scale**2, vertex * scale, level + slope * vertex / 2, goodness)
 
 
 def concave_share(losses: npt.ArrayLike) -> Array:

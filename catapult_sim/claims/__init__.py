@@ -8,6 +8,7 @@ from catapult_sim.claims import (
     generalization,
     implicit_regularization,
     minibatch_losses,
+    sharpest_directions,
 )
 from catapult_sim.claims.verdict import Claim
 from catapult_sim.numeric.requirements import InputError
@@ -20,6 +21,7 @@ CLAIMS: tuple[Claim, ...] = (
     *implicit_regularization.CLAIMS,
     *edge_of_stability.CLAIMS,
     *minibatch_losses.CLAIMS,
+    *sharpest_directions.CLAIMS,
 )
 
 

@@ -32,7 +32,7 @@ from catapult_sim.numeric.step_response import (
     step_response,
 )
 
-__all__ = ["BATCHES", "GAMMAS", "RECIPES", "Aimed", "aimed", "escape", "grid", "nudged"]
+__all__ = ["BATCHES", "GAMMAS", "RECIPES", "Look", "escape", "grid", "looks", "nudged"]
 
 Array = npt.NDArray[Any]
 
@@ -141,60 +141,63 @@ DIRECTIONS, STEPS = 3, 10  # eigenvectors, minibatches
 
 
 @dataclass(frozen=True)
-class Aimed:
-    """Steps and gradients beside the sharpest directions, of S networks at some points about the peak."""
+class Look:
+    """Steps and gradients beside the sharpest directions, at one point of a run."""
 
-    responses: list[list[StepResponse]]
-    sections: list[list[CrossSections]]
-    eigenvalues: Array  # (S, points, K)
-    batch: Array  # (S, points, K), mean |cos| of minibatch gradients
-    full: Array  # (S, points, K), |cos| of the gradient
+    response: StepResponse
+    sections: CrossSections
+    batch: Array  # (DIRECTIONS,), mean |cos| of minibatch gradients
+    full: Array  # (DIRECTIONS,), |cos| of the gradient
     random: float  # the expectation of |cos| of a random direction
 
-    def changes(self, alpha: float) -> Array:
-        """Return the mean relative change of the loss along e_1, ``(S, points)``."""
-        return np.array([[one.change[0, one.scales == alpha][0] for one in row] for row in self])
+    def change(self, alpha: float) -> float:
+        """Return the mean relative change of the loss along e_1."""
+        return float(self.response.change[0, self.response.scales == alpha][0])
 
-    def predictions(self, alpha: float) -> Array:
-        """Return what the quadratic predicts of :meth:`changes`."""
-        return np.array([[one.predicted[0, one.scales == alpha][0] for one in row] for row in self])
-
-    def __iter__(self) -> Any:
-        return iter(self.responses)
+    def predicted(self, alpha: float) -> float:
+        """Return what the quadratic predicts of :meth:`change`."""
+        return float(self.response.predicted[0, self.response.scales == alpha][0])
 
 
-def aimed(bench: Bench, loss: str) -> Aimed | None:
-    """Look at points of the run in the middle of the grid."""
+def looks(bench: Bench, loss: str) -> list[list[Look]] | None:
+    """Look at every network, at points of the run in the middle of the grid."""
 
-    def measure(given: Problem) -> Aimed:
-        run = grid(bench, loss)
-        assert run is not None
-        places = [round(share * (len(run.step) - 1)) for share in ABOUT_THE_PEAK]
+    def measure(given: Problem) -> list[list[Look]]:
+        theta = _states(bench, loss, ABOUT_THE_PEAK)
         rng = bench.rng("sharpest steps")
-        found = [
-            [_aim(given, loss, theta, rng) for theta in run.values["theta"][places, member]]
+        return [
+            [_look(given, loss, one, rng) for one in theta[:, member]]
             for member in range(len(given.theta))
         ]
-        parts = [[[one[i] for one in row] for row in found] for i in range(5)]
-        arrays = (np.array(part) for part in parts[2:])
-        return Aimed(parts[0], parts[1], *arrays, np.sqrt(2 / (np.pi * given.net.size)))
 
     return _once(bench, ("sharpest steps", loss), loss, measure)
 
 
-def _aim(
-    given: Problem, loss: str, theta: Array, rng: np.random.Generator
-) -> tuple[StepResponse, CrossSections, Array, Array, Array]:
+def _states(bench: Bench, loss: str, shares: tuple[float, ...]) -> Array:
+    """Return where the run in the middle of the grid was, ``(shares, S, P)``."""
+    run = grid(bench, loss)
+    assert run is not None
+    return run.values["theta"][[round(share * (len(run.step) - 1)) for share in shares]]
+
+
+def _look(given: Problem, loss: str, theta: Array, rng: np.random.Generator) -> Look:
     (X, y), net = given.train, given.net
     hessian = hessian_at(net, theta, X, y)
-    pairs = top_eigenpairs(hessian, DIRECTIONS, size=net.size, tolerance=1e-3, rng=rng)
+    vectors = top_eigenpairs(hessian, DIRECTIONS, size=net.size, tolerance=1e-3, rng=rng).vectors
     rows = rng.permutation(len(X))[: STEPS * MIDDLE].reshape(-1, MIDDLE)
     gradients = net.loss_and_gradient(theta, X[rows], y[rows])[1]
     steps, full = RECIPES[loss].rates[1] * gradients, net.gradient(theta, X, y)
-    seen = (lambda points: net.loss(points, X, y)), theta, steps, pairs.vectors
-    response = step_response(*seen, gradient=full, hessian=hessian, rng=rng)
-    aligned = (alignment(one, pairs.vectors).magnitude for one in (gradients, full))
-    return response, cross_sections(*seen), pairs.values, *aligned
+
+    def of(points: Array) -> Array:
+        return net.loss(points, X, y)
+
+    return Look(
+        step_response(of, theta, steps, vectors, gradient=full, hessian=hessian, rng=rng),
+        cross_sections(of, theta, steps, vectors),
+        alignment(gradients, vectors).magnitude,
+        alignment(full, vectors).magnitude,
+        float(np.sqrt(2 / (np.pi * net.size))),
+    )
 
 
 # The escape -----------------------------------------------------------------------------------
@@ -207,12 +210,10 @@ def escape(bench: Bench, loss: str, name: str) -> Track | None:
     """Go on from about the peak for some epochs by a row of the ablation."""
 
     def measure(given: Problem) -> Track:
-        run = grid(bench, loss)
-        assert run is not None
         epoch = len(given.train[0]) // MIDDLE
         return given.follow(
             bench,
-            run.values["theta"][round(SHARP * (len(run.step) - 1))],
+            _states(bench, loss, (SHARP,))[0],
             learning_rate=RECIPES[loss].rates[1],
             batch_size=MIDDLE,
             steps=ESCAPE_EPOCHS * epoch,

@@ -18,6 +18,7 @@ from catapult_sim.claims.sharpest_runs import GAMMAS, nudged
 
 COLOURS = ("#9c4a60", "#d98e1f", "black", "#35618f")
 LOSSES = {"cross_entropy": "cross-entropy", "squared_error": "squared error"}
+TICKS = (0.01, 0.03, 0.1, 0.3, 1), (0.3, 1, 3, 10, 30)
 LABELS = ("training loss", r"curvature  $\lambda_1$", "test accuracy")
 
 
@@ -37,10 +38,14 @@ def main() -> None:
         for ax, label in zip(row, LABELS, strict=True):
             ax.set(xlabel="epochs", ylabel=label, xlim=(0, epoch[-1]))
             ax.set_title(f"({next(letters)}) {name}", loc="left", fontsize=10)
-        row[0].set_yscale("log")
-        row[1].set_yscale("log")
-        row[2].set_ylim(0.55, 0.95)
-        row[2].legend(frameon=False, fontsize=8, loc="lower right")
+        for ax, ticks in zip(row, TICKS, strict=False):
+            ax.set_yscale("log")
+            limits = ax.get_ylim()
+            ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+            ax.minorticks_off()
+            ax.set_ylim(limits)
+        row[2].set_ylim(0.3, 0.95)
+        row[0].legend(frameon=False, fontsize=8, loc="lower left")
     for suffix in (".png", ".svg"):
         figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
 

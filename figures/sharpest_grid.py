@@ -20,6 +20,7 @@ from catapult_sim.claims.sharpest_runs import BATCHES, RECIPES, grid
 COLOURS = ("#35618f", "#d98e1f", "#9c4a60")
 LOSSES = {"cross_entropy": "cross-entropy", "squared_error": "squared error"}
 LIMITS = {"cross_entropy": (0.5, 150), "squared_error": (2.5, 60)}
+TICKS = {"cross_entropy": (1, 3, 10, 30, 100), "squared_error": (3, 5, 10, 20, 50)}
 
 
 def main() -> None:
@@ -32,6 +33,8 @@ def main() -> None:
         for i, rate in enumerate(rates):
             draw(left, grid(bench, loss, i), rate, COLOURS[i], rf"$\eta$ = {rate:g}")
             left.axhline(2 / rate, color=COLOURS[i], lw=1, ls=":")
+            style = {"fontsize": 8, "color": COLOURS[i], "va": "bottom", "ha": "right"}
+            left.text(RECIPES[loss].time, 2 / rate, r"$2/\eta$ ", **style)
         for size, colour in zip(BATCHES, reversed(COLOURS), strict=True):
             draw(right, grid(bench, loss, 1, size), rates[1], colour, f"B = {size}")
         right.axhline(2 / rates[1], color="black", lw=1, ls=":")
@@ -40,6 +43,8 @@ def main() -> None:
         right.set_title(rf"({letters[1]}) {name}, $\eta$ = {rates[1]:g}", loc="left", fontsize=10)
         for ax in (left, right):
             ax.set(yscale="log", ylim=LIMITS[loss], xlim=(0, RECIPES[loss].time))
+            ax.set_yticks(TICKS[loss], [str(tick) for tick in TICKS[loss]])
+            ax.minorticks_off()
             ax.set_xlabel(r"time  $\eta t$")
             ax.legend(frameon=False, fontsize=8, loc="lower right", ncols=3)
     for suffix in (".png", ".svg"):

@@ -53,8 +53,8 @@ def test_a_peak_lasts_a_tenth_of_a_run_and_a_spike_does_not():
 
 
 def test_the_loss_is_halved_between_measurements():
-    run = made_up(np.ones(4), [2.0, 1.5, 0.5, 0.1])
-    np.testing.assert_allclose(measures.halving_time(run), 15.0)
+    run = made_up(np.ones(4), [2.0, 1.5, 0.9, 0.1])
+    np.testing.assert_allclose(measures.halving_time(run), 10 + 10 * 0.25 / 0.3)
     assert np.isnan(measures.halving_time(made_up(np.ones(3), [2.0, 1.5, 1.1]))).all()
 
 

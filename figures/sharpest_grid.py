@@ -33,10 +33,10 @@ def main() -> None:
         for i, rate in enumerate(rates):
             draw(left, grid(bench, loss, i), rate, COLOURS[i], rf"$\eta$ = {rate:g}")
             left.axhline(2 / rate, color=COLOURS[i], lw=1, ls=":")
-            style = {"fontsize": 8, "color": COLOURS[i], "va": "bottom", "ha": "right"}
-            left.text(RECIPES[loss].time, 2 / rate, r"$2/\eta$ ", **style)
         for size, colour in zip(BATCHES, reversed(COLOURS), strict=True):
             draw(right, grid(bench, loss, 1, size), rates[1], colour, f"B = {size}")
+        style = {"fontsize": 8, "color": COLOURS[0], "va": "bottom", "ha": "right"}
+        left.text(RECIPES[loss].time, 2 / rates[0], r"$2/\eta$ ", **style)
         right.axhline(2 / rates[1], color="black", lw=1, ls=":")
         left.set_ylabel(r"curvature  $\lambda_1$")
         left.set_title(f"({letters[0]}) {name}, B = 32", loc="left", fontsize=10)
@@ -54,7 +54,7 @@ def main() -> None:
 def draw(ax, run, rate, colour, label):
     """Draw every network, and their geometric mean."""
     curvature, time = run.eigenvalues[..., 0], rate * run.step
-    ax.plot(time, curvature, color=colour, lw=0.5, alpha=0.25)
+    ax.plot(time, curvature, color=colour, lw=0.5, alpha=0.25, rasterized=True)
     ax.plot(time, np.exp(np.log(curvature).mean(axis=1)), color=colour, lw=2, label=label)
 
 

@@ -54,7 +54,7 @@ def main() -> None:
 def draw(ax, run, rate, colour, label):
     """Draw every network, and their geometric mean."""
     curvature, time = run.eigenvalues[..., 0], rate * run.step
-    ax.plot(time, curvature, color=colour, lw=0.5, alpha=0.25, rasterized=True)
+    ax.plot(time, curvature, color=colour, lw=0.5, alpha=0.25)
     ax.plot(time, np.exp(np.log(curvature).mean(axis=1)), color=colour, lw=2, label=label)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from catapult_sim.claims import (
     catapult,
     edge_of_stability,
+    generalization,
     implicit_regularization,
     minibatch_losses,
 )
@@ -15,6 +16,7 @@ __all__ = ["CLAIMS", "select"]
 
 CLAIMS: tuple[Claim, ...] = (
     *catapult.CLAIMS,
+    *generalization.CLAIMS,
     *implicit_regularization.CLAIMS,
     *edge_of_stability.CLAIMS,
     *minibatch_losses.CLAIMS,

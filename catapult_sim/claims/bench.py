@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -98,6 +100,7 @@ class Bench:
         self._raw = datasets.digits(standardised=False) if data is None else datasets.load(data)
         self._known: dict[Hashable, Any] = {}
         self._locks: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)
+        self._asked: ContextVar[dict[Hashable, Any]] = ContextVar("asked")
 
     def rng(self, name: str) -> np.random.Generator:
         """Return the random stream of a named experiment, always from its beginning."""
@@ -108,15 +111,18 @@ class Bench:
         with self._locks[key]:
             if key not in self._known:
                 self._known[key] = measure()
+        self._asked.get({})[key] = self._known[key]
         return self._known[key]
 
-    def known(self, kind: str) -> dict[tuple[Any, ...], Any]:
-        """Return what has been measured under keys ``(kind, ...)``, by the rest of the key."""
-        return {
-            key[1:]: found
-            for key, found in self._known.items()
-            if isinstance(key, tuple) and key[0] == kind
-        }
+    @contextmanager
+    def asking(self) -> Iterator[dict[Hashable, Any]]:
+        """Collect what is asked of :meth:`once` in this context, new or known, by its key."""
+        asked: dict[Hashable, Any] = {}
+        token = self._asked.set(asked)
+        try:
+            yield asked
+        finally:
+            self._asked.reset(token)
 
     def samples(self, standardised: bool = True) -> tuple[Array, Array]:
         """Return the drawn samples, ``X (m, d)`` and ``y (m, k)``."""
@@ -125,15 +131,17 @@ class Bench:
         size = min(self.effort.samples, len(X))
         return datasets.subset(inputs, y.reshape(len(y), -1), size, rng=self.rng("samples"))
 
-    def split(self, size: int, multiple_of: int) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    def split(
+        self, size: int, multiple_of: int = 1, draw: str = "split"
+    ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         """Return samples to train on, and all others to test on: twice ``X (m, d), y (m, k)``.
 
         At most ``size`` and at most half are trained on, a multiple of ``multiple_of``; that may
-        be none. Digits have ten one-hot labels here.
+        be none. ``draw`` names which. Digits have ten one-hot labels here.
         """
         X, y = datasets.digits("ten", standardised=False) if self._is_digits else self._raw
         inputs, labels = datasets.standardise(X), y.reshape(len(y), -1)
         size = min(size, len(X) // 2) // multiple_of * multiple_of
-        rows = self.rng("split").permutation(len(X))
+        rows = self.rng(draw).permutation(len(X))
         train, test = rows[:size], rows[size:]
         return (inputs[train], labels[train]), (inputs[test], labels[test])

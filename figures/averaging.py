@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from catapult_sim.claims import minibatch_digits as digits
 from catapult_sim.claims.bench import Bench
-from catapult_sim.mlp.averaging import averaged_descent, drawn_batches
+from catapult_sim.mlp.averaging import averaged_descent
 from catapult_sim.numeric.averages import EMA, SWA, TwoPoint, schedule
 
 ENDS = (25, 50, 100, 200, 400, 800)
@@ -34,7 +34,8 @@ def main() -> None:
     for row, loss in zip(figure.subplots(2, 2, sharex=True), digits.RATES, strict=True):
         found = digits.experiment(bench, loss)
         rng = bench.rng("figure")
-        batches = drawn_batches(800, 4, ENDS[-1], rng=rng, ensemble=(len(found.start),))
+        size, members = digits.BATCH_SIZE, (len(found.start),)
+        batches = digits.drawn_anew(found.train, size, ENDS[-1], rng, members)
         runs = {name: [] for name in ("last", *STYLES, *(style[2] for style in STYLES.values()))}
         constant = descend(found, np.full(ENDS[-1], found.rate), batches)
         for i, end in enumerate(ENDS):
@@ -47,7 +48,7 @@ def main() -> None:
                 runs[name].append(pair)
                 rates = found.rate * schedule(average, end)
                 lowered = averaged_descent(
-                    found.net, found.start, *found.train, rates=rates, batches=batches[:end]
+                    found.net, found.start, *found.train, rates=rates, batches=batches[:, :end]
                 )
                 runs[STYLES[name][2]].append(lowered.iterates[-1])
         draw(found, runs, row, loss)

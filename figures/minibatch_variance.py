@@ -15,12 +15,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from catapult_sim.numeric.averages import EMA, TwoPoint, Window
-from catapult_sim.numeric.minibatch_quadratic import (
-    equivalent_rate,
-    propagate,
-    sample,
-    stationary_variance,
-)
+from catapult_sim.numeric.minibatch_quadratic import propagate, sample
+from catapult_sim.numeric.minibatch_stationary import equivalent_rate, stationary_variance
 
 CASES = {
     "iterates": ({}, "black"),
@@ -48,7 +44,7 @@ def draw_variances(ax):
     for name, (options, colour) in CASES.items():
         ax.loglog(LINE, stationary_variance(LINE, **options), color=colour, lw=1.4, label=name)
         settled = propagate(np.tile(POINTS, (STEPS, 1)), **options).average_variance[-1]
-        ax.loglog(POINTS, settled, "x", color=colour, ms=6)
+        ax.loglog(POINTS, settled, "x", color=colour, ms=4)
         squares = np.stack([squared(a, options) for a in POINTS])
         error = squares.std(axis=1) / np.sqrt(RUNS)
         style = {"fmt": "o", "ms": 7, "mfc": "none", "capsize": 3, "lw": 1.2}

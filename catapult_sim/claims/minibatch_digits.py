@@ -15,11 +15,12 @@ import numpy.typing as npt
 from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.on_data import unit_rate
 from catapult_sim.mlp import kernel
-from catapult_sim.mlp.averaging import AveragedRun, averaged_descent, drawn_batches
+from catapult_sim.mlp.averaging import AveragedRun, averaged_descent
 from catapult_sim.mlp.batch_losses import OneStep, loss_along, one_step
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.averages import EMA, SWA, IterateAverage, TwoPoint, schedule
+from catapult_sim.numeric.batches import Batches, minibatches
 from catapult_sim.numeric.minibatch_quadratic import propagate
 from catapult_sim.numeric.requirements import InputError
 
@@ -78,10 +79,10 @@ def _experiment(bench: Bench, loss: str) -> Experiment | None:
     unit = unit_rate(kernel.top_eigenvalue(net, theta[0], known[0][:64]))
     rate = RATES[loss] * float(unit) / net.loss_function.curvature
     rng = bench.rng("averaged batches")
-    batches = drawn_batches(len(known[0]), BATCH_SIZE, WARM_UP + GAP, rng=rng, ensemble=seeds)
+    batches = drawn_anew(known, BATCH_SIZE, WARM_UP + GAP, rng, seeds)
 
     def descend(theta: Array, rates: Array, first: int, **options: Any) -> AveragedRun:
-        seen = batches[first : first + len(rates)]
+        seen = batches[:, first : first + len(rates)]
         return averaged_descent(net, theta, *known, rates=rates, batches=seen, **options)
 
     start = descend(theta, np.full(WARM_UP, rate), 0).iterates[-1]
@@ -97,6 +98,18 @@ def _experiment(bench: Bench, loss: str) -> Experiment | None:
     averages = {name: kept[-1] for name, kept in run.averages.items()}
     averages["two-point"] = TwoPoint(GAP).value((start, last))
     return Experiment(net, known, test, rate, start, following, last, averages, scheduled)
+
+
+def drawn_anew(
+    data: tuple[Array, Array],
+    size: int,
+    steps: int,
+    rng: np.random.Generator,
+    ensemble: tuple[int, ...],
+) -> Batches:
+    """Draw batches as the quadratic model has them, independent of one another."""
+    count = len(data[0])
+    return minibatches(count, size, steps, sampling="replacement", rng=rng, ensemble=ensemble)
 
 
 def ends(bench: Bench, loss: str) -> dict[tuple[str, str], dict[str, Array]]:
@@ -221,7 +234,7 @@ def _timescales(bench: Bench) -> Timescales | None:
     # Far enough that slow directions are still on their way when noise rules the fast ones.
     displacement = np.sqrt(spread * eta * h) * 4
     rng = bench.rng("small averaged batches")
-    batches = drawn_batches(len(X), SMALL_BATCH, STEPS, rng=rng, ensemble=(MEMBERS,))
+    batches = drawn_anew((X, y), SMALL_BATCH, STEPS, rng, (MEMBERS,))
     offset = -(single.mean(axis=0)) / h  # where the minimum is along each direction
     start = bottom + vectors @ (offset + displacement)
     theta = np.broadcast_to(start, (MEMBERS, net.size))

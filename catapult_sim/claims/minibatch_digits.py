@@ -225,32 +225,31 @@ def _timescales(bench: Bench) -> Timescales | None:
     theta = net.init(rng=bench.rng("small averaged network"))
     rate = unit_rate(kernel.top_eigenvalue(net, theta, X[:64]))
     bottom = train(net, theta, X, y, learning_rate=rate, steps=DESCENT).state
+    h, vectors, minimum, spread = _directions(net, bottom, X, y)
+    eta = STEEPEST / h[-1]
+    # Far enough that slow directions are still on their way when noise rules the fast ones.
+    displacement = np.sqrt(spread * eta * h) * 4
+    theta = np.broadcast_to(bottom + vectors @ (minimum + displacement), (MEMBERS, net.size))
+    rng = bench.rng("small averaged batches")
+    batches = drawn_anew((X, y), SMALL_BATCH, STEPS, rng, (MEMBERS,))
+    halved = np.where(np.arange(STEPS) < STEPS - SMALL_GAP, eta, eta / 2)
+    measured, predicted = {}, {}
+    for name in ("last", "half", *SMALL_AVERAGES):
+        rates = halved if name == "half" else np.full(STEPS, eta)
+        averages = {name: SMALL_AVERAGES[name]} if name in SMALL_AVERAGES else {}
+        run = averaged_descent(net, theta, X, y, rates=rates, batches=batches, averages=averages)
+        end = run.averages.get(name, run.iterates)[-1]
+        distance = (end - bottom) @ vectors - minimum
+        measured[name] = distance.mean(axis=0) ** 2, distance.var(axis=0, ddof=1)
+        exact = propagate(rates[:, None] * h, start=displacement, average=averages.get(name))
+        predicted[name] = exact.average_mean[-1] ** 2, spread * exact.average_variance[-1]
+    return Timescales(eta * h, measured, predicted)
+
+
+def _directions(net: MLP, bottom: Array, X: Array, y: Array) -> tuple[Array, Array, Array, Array]:
+    """Return curvatures, eigenvectors, where the minimum is along them, and batches' variance."""
     curvatures, vectors = np.linalg.eigh(net.loss_hessian_product(bottom, X, y, np.eye(net.size)))
     chosen = curvatures > 1e-3 * curvatures[-1]
     h, vectors = curvatures[chosen], vectors[:, chosen]
-    eta = STEEPEST / h[-1]
     single = net.loss_and_gradient(bottom, X[:, None], y[:, None])[1] @ vectors
-    spread = single.var(axis=0) / SMALL_BATCH / h**2
-    # Far enough that slow directions are still on their way when noise rules the fast ones.
-    displacement = np.sqrt(spread * eta * h) * 4
-    rng = bench.rng("small averaged batches")
-    batches = drawn_anew((X, y), SMALL_BATCH, STEPS, rng, (MEMBERS,))
-    offset = -(single.mean(axis=0)) / h  # where the minimum is along each direction
-    start = bottom + vectors @ (offset + displacement)
-    theta = np.broadcast_to(start, (MEMBERS, net.size))
-    half = np.where(np.arange(STEPS) < STEPS - SMALL_GAP, eta, eta / 2)
-    measured, predicted = {}, {}
-    runs: dict[str, tuple[Array, IterateAverage | None]] = {
-        "last": (np.full(STEPS, eta), None),
-        "half": (half, None),
-        **{name: (np.full(STEPS, eta), average) for name, average in SMALL_AVERAGES.items()},
-    }
-    for name, (rates, average) in runs.items():
-        averages = {} if average is None else {"": average}
-        run = averaged_descent(net, theta, X, y, rates=rates, batches=batches, averages=averages)
-        end = run.iterates[-1] if average is None else run.averages[""][-1]
-        distance = (end - bottom) @ vectors - offset
-        measured[name] = distance.mean(axis=0) ** 2, distance.var(axis=0, ddof=1)
-        exact = propagate(rates[:, None] * h, start=displacement, average=average)
-        predicted[name] = exact.average_mean[-1] ** 2, spread * exact.average_variance[-1]
-    return Timescales(eta * h, measured, predicted)
+    return h, vectors, -single.mean(axis=0) / h, single.var(axis=0) / SMALL_BATCH / h**2

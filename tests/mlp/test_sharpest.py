@@ -44,6 +44,12 @@ def test_batches_are_the_samples_dealt_anew_every_epoch():
     for epoch in (rows[:4], rows[4:8]):
         assert sorted(row for batch in epoch for row in batch) == list(range(12))
     assert rows[:4] != rows[4:8]
+    assert rows == seen_batches() != seen_batches(member_seed=1)
+
+
+def test_members_that_begin_alike_see_batches_of_their_own():
+    ends = run(np.stack([THETA, THETA])).state
+    assert (ends[0] != ends[1]).any()
 
 
 def test_gamma_one_is_sgd_bit_for_bit_however_often_it_is_measured():

@@ -182,11 +182,11 @@ class MLP:
 
     def predict(self, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
         """Return the outputs, ``theta (..., P), X (m, d) -> (..., m, k)``."""
-        return self.at(theta, X).outputs
+        return self.forward(self.require_parameters(theta), self.require_inputs(X))[0]
 
     def loss(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """Return the loss, by default ``(1/2m) sum_a |f_a - y_a|^2``, shape ``(...)``."""
-        return self.at(theta, X, y).loss
+        return Point(self, self.require_parameters(theta), *self.require_data(X, y), 1).loss
 
     def accuracy(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """Return the fraction of samples whose largest output is at the largest label, ``(...)``.
@@ -207,7 +207,7 @@ class MLP:
 
     def gradient(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """Return the gradient of :meth:`loss` by theta, ``(..., P)``."""
-        return self.at(theta, X, y).gradient()
+        return self.loss_and_gradient(self.require_parameters(theta), *self.require_data(X, y))[1]
 
     def hessian_product(
         self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike, direction: npt.ArrayLike
@@ -243,7 +243,7 @@ class MLP:
                [12.,  4.]])
         """
         parameters, along = self._together(theta, direction)
-        return self.at(parameters, X, y).hessian_product(along)
+        return self.loss_hessian_product(parameters, *self.require_data(X, y), along)
 
     def gauss_newton_product(
         self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike, direction: npt.ArrayLike
@@ -353,7 +353,7 @@ class MLP:
 
     def forward(self, theta: Array, X: Array) -> tuple[Array, list[Array], list[Array]]:
         """Return outputs, every layer's inputs times its scale, and every hidden ``z``."""
-        passes = Passes(self.layers, self.activation, self.biases)
+        passes = self.passes(1)
         outputs = passes.move(theta, X)
         numbers = range(len(self.layers))
         inputs = [passes.inputs(number, 0)[0] for number in numbers]
@@ -361,12 +361,17 @@ class MLP:
 
     def loss_and_gradient(self, theta: Array, X: Array, y: Array) -> tuple[Array, Array]:
         """Return loss ``(...)`` and gradient ``(..., P)`` of clean input."""
-        point = Point(self, theta, X, y)
+        point = Point(self, theta, X, y, 1)
         return point.loss, point.gradient()
 
     def loss_hessian_product(self, theta: Array, X: Array, y: Array, direction: Array) -> Array:
         """Return the Hessian times a direction, ``(..., P)``, of clean input."""
-        return Point(self, self._together(theta, direction)[0], X, y).hessian_product(direction)
+        point = Point(self, self._together(theta, direction)[0], X, y, 2)
+        return point.hessian_product(direction)
+
+    def passes(self, orders: int) -> Passes:
+        """Return room for this network's passes of some orders."""
+        return Passes(self.layers, self.activation, self.biases, orders)
 
 
 def _chosen(outputs: Array) -> Array:

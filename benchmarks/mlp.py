@@ -42,6 +42,7 @@ OPTIONS = options()
 share_cores(OPTIONS.threads)
 
 import numpy as np  # noqa: E402
+from scipy.sparse.linalg import LinearOperator, eigsh  # noqa: E402
 
 from catapult_sim.mlp import datasets, kernel  # noqa: E402
 from catapult_sim.mlp.network import MLP  # noqa: E402
@@ -322,16 +323,25 @@ def kernel_products(problem):
 
 
 def kernel_eigenvalue(problem):
-    """Without the kernel: the same Lanczos iteration, to the same residual, for everyone."""
+    """Without the kernel, to the same residual: everyone's product in our Lanczos iteration.
 
-    def top_of(product):
-        def multiply(u):
-            return np.asarray(product(u.reshape(problem.u.shape))).ravel()
+    And in SciPy's, which is what comes with the peers.
+    """
 
-        start = problem.u.ravel()
+    def on_vectors(product):
+        return lambda u: np.asarray(product(u.reshape(problem.u.shape))).ravel()
+
+    def by_us(multiply):
         return lambda: top_eigenpairs(multiply, start=start, tolerance=TOLERANCE).values[0]
 
-    return {name: top_of(product) for name, product in kernel_products(problem).items()}
+    def by_scipy(multiply):
+        operator = LinearOperator((start.size, start.size), matvec=multiply, dtype=start.dtype)
+        return lambda: eigsh(operator, k=1, v0=start, tol=TOLERANCE)[0][0]
+
+    start = problem.u.ravel()
+    products = {name: on_vectors(product) for name, product in kernel_products(problem).items()}
+    ours = {name: by_us(product) for name, product in products.items()}
+    return ours | {f"{name}, eigsh": by_scipy(product) for name, product in products.items()}
 
 
 def whole_kernel(problem):
@@ -350,6 +360,7 @@ def whole_kernel(problem):
     return ours | peers(few, **{"torch func": torch_dense}, **tangents)
 
 
+# Ensembles and Lanczos iterations take their place here.
 TABLES = {
     table.__name__: table
     for table in (gd_step, hessian_product, kernel_product, kernel_eigenvalue, whole_kernel)

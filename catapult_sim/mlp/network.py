@@ -16,7 +16,6 @@ References
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,14 +23,14 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp.activations import ACTIVATIONS, Activation
+from catapult_sim.mlp.layers import PARAMETRIZATIONS, gains, lay_out
 from catapult_sim.mlp.losses import LOSSES
-from catapult_sim.mlp.passes import Layer, Passes
+from catapult_sim.mlp.passes import Passes
 from catapult_sim.mlp.point import Point
 from catapult_sim.numeric.ensemble import Rng, draw
 from catapult_sim.numeric.requirements import (
     InputError,
     require_count,
-    require_positive,
     require_samples,
 )
 
@@ -39,7 +38,6 @@ __all__ = ["MLP"]
 
 Array = npt.NDArray[Any]
 
-PARAMETRIZATIONS = ("ntk", "standard", "mean-field")
 DTYPES = ("float64", "float32")
 
 
@@ -124,33 +122,9 @@ class MLP:
         self.loss_function = LOSSES[_known("loss", loss, LOSSES)]
         self.weight_decay = _not_negative("weight_decay", weight_decay)
         self.dtype = np.dtype(_known("dtype", np.dtype(dtype).name, DTYPES))
-        self.layers = self._lay_out(self._gains(gain))
+        of_layers = gains(gain, self.activation.gain, len(self.widths) - 1)
+        self.layers = lay_out(self.widths, of_layers, parametrization, biases)
         self.size = self.layers[-1].biases.stop
-
-    def _gains(self, gain: str | npt.ArrayLike) -> list[float]:
-        count = len(self.widths) - 1
-        if isinstance(gain, str):
-            hidden = self.activation.gain if _known("gain", gain, ("he", "lecun")) == "he" else 1.0
-            return [hidden] * (count - 1) + [1.0]
-        gains = require_positive("gain", gain)
-        if gains.shape not in ((), (count,)):
-            raise InputError(f"gain must be one number or {count}; got shape {gains.shape}")
-        return np.broadcast_to(gains, count).tolist()
-
-    def _lay_out(self, gains: list[float]) -> list[Layer]:
-        layers: list[Layer] = []
-        end = 0
-        for (fan_in, fan_out), gain in zip(itertools.pairwise(self.widths), gains, strict=True):
-            start, middle = end, end + fan_in * fan_out
-            end = middle + fan_out * self.biases
-            last = len(layers) == len(gains) - 1
-            power = 1.0 if last and self.parametrization == "mean-field" else 0.5
-            unit = gain / fan_in**power
-            scale, deviation = (1.0, unit) if self.parametrization == "standard" else (unit, 1.0)
-            layers.append(
-                Layer(slice(start, middle), slice(middle, end), (fan_in, fan_out), scale, deviation)
-            )
-        return layers
 
     def init(self, *, rng: Rng = None, ensemble: tuple[int, ...] = ()) -> Array:
         """Draw parameters, ``(*ensemble, P)``; each member has a random stream of its own.

@@ -23,34 +23,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp.activations import Activation
+from catapult_sim.mlp.layers import Layer
 
-__all__ = ["Layer", "Passes"]
+__all__ = ["Passes"]
 
 Array = npt.NDArray[Any]
 LOSS, PULLED = "loss", "pulled"  # signals of the loss, and others that are carried back
-
-
-@dataclass(frozen=True)
-class Layer:
-    """Where a layer's parameters lie in theta, and how its weights are scaled."""
-
-    weights: slice
-    biases: slice
-    shape: tuple[int, int]  # fan in, fan out
-    scale: float  # of its inputs
-    deviation: float  # of its weights at the start
-
-    def split(self, vector: Array) -> tuple[Array, Array]:
-        """Return views of the weights ``(..., fan in, fan out)`` and biases in a vector."""
-        weights = vector[..., self.weights].reshape(*vector.shape[:-1], *self.shape)
-        return weights, vector[..., self.biases]
 
 
 class Passes:

@@ -7,6 +7,10 @@ All contenders of a table run in turn, in one process, on the same cores and as 
 table shows the medians of their times in units of ours. Before that, every contender's result is
 compared with ours. Peers that are not installed are left out: ``pip install torch jax
 neural-tangents scikit-learn``.
+
+Nearly all the time is matrix products, so look at the architecture that NumPy's OpenBLAS says it
+takes the processor for. One that it does not know it takes for a Haswell, at half the speed of
+AVX-512 (Zen 5 and OpenBLAS 0.3.31): ``OPENBLAS_CORETYPE=SkylakeX python benchmarks/mlp.py``.
 """
 
 import argparse
@@ -42,6 +46,7 @@ OPTIONS = options()
 share_cores(OPTIONS.threads)
 
 import numpy as np  # noqa: E402
+import threadpoolctl  # noqa: E402
 from scipy.sparse.linalg import LinearOperator, eigsh  # noqa: E402
 
 from catapult_sim.mlp import datasets, kernel  # noqa: E402
@@ -367,6 +372,8 @@ def whole_kernel(problem):
     return ours | peers(few, **{"torch func": torch_dense}, **tangents)
 
 
+BLAS = ("internal_api", "version", "architecture", "num_threads")
+
 # Ensembles and Lanczos iterations take their place here.
 TABLES = {
     table.__name__: table
@@ -375,6 +382,8 @@ TABLES = {
 
 
 def main():
+    for library in threadpoolctl.threadpool_info():
+        print("  " + ", ".join(f"{key} {library.get(key)}" for key in BLAS))
     shown = f"{DEPTH} hidden layers, {SAMPLES} digits, {OUTPUTS} outputs"
     for name in OPTIONS.only or TABLES:
         for width in OPTIONS.widths:

@@ -51,7 +51,7 @@ class Track:
 
 def hessian_at(network: MLP, theta: Array, X: Array, y: Array) -> Product:
     """Return the Hessian product ``(P,) -> (P,)`` of the loss at one theta, of clean input."""
-    return partial(network.loss_hessian_product, theta, X, y)
+    return network.at(theta, X, y).hessian_product
 
 
 def track(

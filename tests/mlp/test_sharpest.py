@@ -103,6 +103,10 @@ def written_out(gamma, rest=1.0, momentum=0.0, nudged="velocity", frozen=False, 
     return theta
 
 
+def growing(step):
+    return 0.1 if step < 3 else 2.0
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -110,11 +114,11 @@ def written_out(gamma, rest=1.0, momentum=0.0, nudged="velocity", frozen=False, 
         {"gamma": 5.0},
         {"gamma": 0.1, "momentum": 0.9},
         {"gamma": 0.1, "momentum": 0.9, "nudged": "gradient"},
-        {"gamma": lambda step: 0.1 if step < 3 else 2.0},
+        {"gamma": growing},
         {"gamma": 1.0, "rest": 0.0},
         {"gamma": 0.1, "frozen": True},
     ],
-    ids=str,
+    ids=lambda options: ", ".join(f"{k} {getattr(v, '__name__', v)}" for k, v in options.items()),
 )
 def test_nudged_sgd_is_its_definition_with_dense_projectors(options):
     found = run(steps=6, tolerance=1e-12, **options)

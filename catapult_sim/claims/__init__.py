@@ -7,6 +7,7 @@ from catapult_sim.claims import (
     edge_of_stability,
     generalization,
     implicit_regularization,
+    progressive_sharpening,
 )
 from catapult_sim.claims.verdict import Claim
 from catapult_sim.numeric.requirements import InputError
@@ -18,6 +19,7 @@ CLAIMS: tuple[Claim, ...] = (
     *generalization.CLAIMS,
     *implicit_regularization.CLAIMS,
     *edge_of_stability.CLAIMS,
+    *progressive_sharpening.CLAIMS,
 )
 
 

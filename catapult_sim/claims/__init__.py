@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from catapult_sim.claims import (
     catapult,
+    early_training,
     edge_of_stability,
     generalization,
     implicit_regularization,
@@ -19,6 +20,7 @@ CLAIMS: tuple[Claim, ...] = (
     *generalization.CLAIMS,
     *implicit_regularization.CLAIMS,
     *edge_of_stability.CLAIMS,
+    *early_training.CLAIMS,
     *progressive_sharpening.CLAIMS,
 )
 

@@ -8,6 +8,7 @@ from catapult_sim.claims import (
     edge_of_stability,
     generalization,
     implicit_regularization,
+    minibatch_losses,
     progressive_sharpening,
 )
 from catapult_sim.claims.verdict import Claim
@@ -20,6 +21,7 @@ CLAIMS: tuple[Claim, ...] = (
     *generalization.CLAIMS,
     *implicit_regularization.CLAIMS,
     *edge_of_stability.CLAIMS,
+    *minibatch_losses.CLAIMS,
     *early_training.CLAIMS,
     *progressive_sharpening.CLAIMS,
 )

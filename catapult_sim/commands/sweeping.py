@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,28 +18,52 @@ from tqdm import tqdm
 from catapult_sim.commands.files import as_json, config, folder, write
 from catapult_sim.mlp import runs
 from catapult_sim.mlp.activations import ACTIVATIONS
+from catapult_sim.numeric.linear_net_stability import require_momentum
 from catapult_sim.numeric.record import Line, erase, settled
 from catapult_sim.numeric.requirements import InputError, require_count
 from catapult_sim.numeric.sweep import Sweep, sweep
 from catapult_sim.numeric.workers import process_pool
 
-__all__ = ["RECORD", "Tally", "add_network", "add_sweep", "network", "opened", "report"]
+__all__ = ["RECORD", "Tally", "add_command", "add_manner", "network", "opened", "report"]
 
 Cell = dict[str, Any]
 
 RECORD = "records.jsonl"
 
-# Options that say how to compute, where, or what to print, but not what.
-MANNER = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json"}
+# Options that say how to compute, where, how much at a time or what to print, but not what.
+MANNER = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json", "claims"}
 
 NORMALISATION = (
     "Loss (1/2m) sum |f - y|^2 over m samples; kernel (1/m) J J^T, lambda_0 its top eigenvalue at "
-    "the start of each network; rate is c = eta lambda_0. NTK parametrisation, full batches."
+    "the start of each network; rate is c = eta lambda_0. NTK parametrisation; full batches, or "
+    "batches that each epoch deals anew."
 )
 
 
-def add_network(parser: argparse.ArgumentParser) -> None:
-    """Add the options that choose a network, its data and its seed."""
+def add_command(
+    commands: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    *,
+    help: str,
+    does: str,
+    out: str,
+) -> argparse.ArgumentParser:
+    """Add a command that sweeps over networks, and what all of these share; return its parser."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=help,
+        description=f"{does} {NORMALISATION}",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    _add_network(parser)
+    add_manner(parser, out)
+    return parser
+
+
+def _add_network(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose a network, its data and its seed, and how it is trained."""
     add = parser.add_argument_group("network").add_argument
     add("--model", choices=("linear", "mlp"), default="linear", help="exact linear network, or MLP")
     add("--width", type=_width, default=512, metavar="N", help="hidden units; inf if linear")
@@ -47,15 +72,21 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     add("--scale", type=float, default=1.0, help="standard deviation of the initial weights")
     add("--data", metavar="FILE", help=".npz with X and y, or .csv with label last; else digits")
     add("--samples", type=int, default=32, metavar="M", help="drawn from the data")
-    add("--steps", type=int, default=300, metavar="T", help="of gradient descent, at most")
-    add("--seed", type=int, default=0, help="names weights and samples")
+    add("--steps", type=int, default=300, metavar="T", help="updates, at most")
+    add("--momentum", type=float, metavar="BETA", help="heavy ball (0)")
+    add("--batch-size", type=int, metavar="B", help="a divisor of the samples (all)")
+    add("--seed", type=int, default=0, help="names weights, samples and batches")
 
 
-def add_sweep(parser: argparse.ArgumentParser, out: str) -> None:
-    """Add the options that say how to compute and where to put it."""
-    group = parser.add_argument_group("sweep")
+def add_manner(parser: argparse.ArgumentParser, out: str, workers: int | None = 1) -> None:
+    """Add the options that say how to compute and where to put it.
+
+    Without a number of ``workers`` all cores are used by threads of this process.
+    """
+    group = parser.add_argument_group("manner")
     where = group.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
+    words = "processes" if workers else "processes, rather than threads on all cores"
+    where.add_argument("--workers", type=int, default=workers, metavar="N", help=words)
     where.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask cluster")
     group.add_argument("--out", type=Path, default=Path(out), metavar="DIR", help="where files go")
     again = group.add_mutually_exclusive_group()
@@ -66,7 +97,7 @@ def add_sweep(parser: argparse.ArgumentParser, out: str) -> None:
     group.add_argument(
         "--progress", action=argparse.BooleanOptionalAction, help="draw a bar (on a terminal)"
     )
-    group.add_argument("--json", action="store_true", help="print summary.json instead of words")
+    group.add_argument("--json", action="store_true", help="print it as JSON instead of words")
 
 
 def _width(text: str) -> int | str:
@@ -84,6 +115,7 @@ def network(options: argparse.Namespace) -> Cell:
         "steps": require_count("--steps", options.steps, 1),
         **runs.data_entries(options.data),
         **_architecture(options),
+        **_method(options),
     }
     runs.start(cell, [cell["scale"]])
     return cell
@@ -101,6 +133,15 @@ def _architecture(options: argparse.Namespace) -> Cell:
     return {}
 
 
+def _method(options: argparse.Namespace) -> Cell:
+    method: Cell = {}
+    if options.momentum is not None:
+        method["momentum"] = float(require_momentum(options.momentum))
+    if options.batch_size is not None:
+        method["batch_size"] = require_count("--batch-size", options.batch_size, 1)
+    return method
+
+
 class Tally:
     """Sweeps of one function of cells into one folder, one after another."""
 
@@ -108,7 +149,9 @@ class Tally:
         self._options, self._executor = options, executor
         self.computed = self.known = self.failed = self.dropped = 0
 
-    def sweep(self, function: Callable[[Cell], Any], cells: list[Cell]) -> dict[str, Line]:
+    def sweep(
+        self, function: Callable[[Cell], Any], cells: list[Cell], group: int | None = None
+    ) -> dict[str, Line]:
         """Compute what is missing; return the lines of all cells in the folder, by key."""
         progress = self._options.progress
         with tqdm(total=len(cells), disable=None if progress is None else not progress) as bar:
@@ -118,6 +161,7 @@ class Tally:
                 executor=self._executor,
                 record=self._options.out / RECORD,
                 progress=bar.update,
+                group=group,
             )
         self._count(found)
         return settled(found.lines)
@@ -177,6 +221,13 @@ def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
     if options.scheduler is not None:
         with _dask(options.scheduler) as executor:
             yield executor
+    elif options.workers is None:
+        threads = ThreadPoolExecutor(os.cpu_count())
+        try:
+            yield threads
+        finally:
+            # After an error or an interrupt nobody waits for what is under way.
+            threads.shutdown(wait=False, cancel_futures=True)
     elif require_count("--workers", options.workers, 1) == 1:
         yield None
     else:

@@ -7,7 +7,6 @@ from catapult_sim.numeric.requirements import InputError
 from catapult_sim.numeric.spectrum import spectral_density, trace
 from tests.numeric.dense import symmetric
 
-
 BULK = np.r_[np.random.default_rng(5).normal(size=290), np.linspace(20, 60, 10)]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from catapult_sim.claims import (
     catapult,
+    catapult_variants,
     early_training,
     edge_of_stability,
     generalization,
@@ -18,6 +19,7 @@ __all__ = ["CLAIMS", "select"]
 
 CLAIMS: tuple[Claim, ...] = (
     *catapult.CLAIMS,
+    *catapult_variants.CLAIMS,
     *generalization.CLAIMS,
     *implicit_regularization.CLAIMS,
     *edge_of_stability.CLAIMS,

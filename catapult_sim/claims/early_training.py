@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -29,12 +29,12 @@ from catapult_sim.claims.first_steps import (
     draw,
     threshold,
 )
-from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.claims.verdict import Claim, constant, negated
 from catapult_sim.mlp import kernel
 from catapult_sim.numeric.measured import Measured, mean
-from catapult_sim.numeric.phases import Boundary, boundary
+from catapult_sim.numeric.phases import boundary
 
-__all__ = ["ACTIVATIONS", "CLAIMS", "EFFORTS", "Effort", "by_depth", "by_width", "centres"]
+__all__ = ["ACTIVATIONS", "CLAIMS", "EFFORTS", "Effort", "by_depth", "by_width"]
 
 Array = npt.NDArray[Any]
 
@@ -71,12 +71,6 @@ def by_depth(bench: Bench, activation: str) -> list[Shape]:
     return [Shape(activation, depth, WIDTH) for depth in EFFORTS[bench.effort.name].depths]
 
 
-def centres(found: Boundary) -> Array:
-    """Return the threshold of every seed, ``(S,)``; of an open bracket the end it has."""
-    lower = np.where(found.lower > 0, found.lower, found.upper)
-    return (lower + np.where(np.isfinite(found.upper), found.upper, lower)) / 2
-
-
 def ordered(bench: Bench, activation: str, version: str) -> Measured:
     """Return the share of seeds of all widths whose thresholds are in order, within brackets."""
 
@@ -94,7 +88,7 @@ def exponent(
     """Fit the exponent of a threshold in the width or the depth, seed by seed."""
     shapes = among(bench, activation)
     sizes = np.log([shape.depth * shape.width for shape in shapes])
-    values = np.log([centres(threshold(bench, shape, name, version)) for shape in shapes])
+    values = np.log([threshold(bench, shape, name, version).centres for shape in shapes])
     return mean(np.polyfit(sizes, values, 1)[0], PRECISION / np.ptp(sizes))
 
 
@@ -102,7 +96,7 @@ def wide_limit(bench: Bench, activation: str) -> Measured:
     """Extrapolate c_loss of the kernel to infinite width, linearly in 1 / width."""
     widths = np.array(EFFORTS[bench.effort.name].wide)
     found = [threshold(bench, Shape(activation, 1, width), "loss", "kernel") for width in widths]
-    return mean(np.polyfit(1 / widths, [centres(one) for one in found], 1)[1], PRECISION)
+    return mean(np.polyfit(1 / widths, [one.centres for one in found], 1)[1], PRECISION)
 
 
 def linear_limit(bench: Bench, activation: str) -> float:
@@ -130,12 +124,6 @@ def deep_end(bench: Bench) -> Measured:
     return threshold(bench, Shape("relu", DEEP, EFFORTS[bench.effort.name].deep), "max").measured
 
 
-def negated(measure: Callable[[Bench], Measured], bench: Bench) -> Measured:
-    """Measure something with its sign turned."""
-    found = measure(bench)
-    return replace(found, value=-found.value)
-
-
 # What is claimed ------------------------------------------------------------------------------
 
 PAPER = "Kalra and Barkeshli 2023, arXiv:2302.12250"
@@ -158,7 +146,7 @@ def trend_claims(activation: str, version: str) -> Iterator[Claim]:
         yield claim(
             f"{group}.depth.{name}.{version}",
             f"{activation}: c_{name} rises with the depth, {word} (minus the exponent)",
-            measure=partial(negated, in_depth),
+            measure=negated(in_depth),
             tolerance=0.0,
             relation="<=",
         )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal
 
 from catapult_sim.claims.bench import Bench
 from catapult_sim.numeric.measured import Measured
 
-__all__ = ["Claim", "Judgement", "Verdict", "constant", "judge", "verdict"]
+__all__ = ["Claim", "Judgement", "Verdict", "constant", "judge", "negated", "verdict"]
 
 
 class Verdict(Enum):
@@ -43,6 +43,16 @@ class Claim:
 def constant(value: float) -> Callable[[Bench], float]:
     """Predict a number that does not depend on the bench."""
     return lambda bench: value
+
+
+def negated(measure: Callable[[Bench], Measured]) -> Callable[[Bench], Measured]:
+    """Turn the sign of a measurement, so that ``"<="`` claims a lower bound."""
+
+    def turned(bench: Bench) -> Measured:
+        found = measure(bench)
+        return replace(found, value=-found.value)
+
+    return turned
 
 
 @dataclass(frozen=True)

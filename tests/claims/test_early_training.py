@@ -61,9 +61,3 @@ def test_a_frozen_kernel_with_one_mode_rises_at_two(monkeypatch):
         lambda net, theta, X: np.broadcast_to(np.eye(320), (8, 320, 320)),
     )
     assert early_training.linear_limit(Bench(0), "relu") == pytest.approx(2, rel=1e-3)
-
-
-def test_an_open_bracket_counts_by_the_end_it_has():
-    found = bracket([4.0, 4.0, 4.0])
-    found.lower[0], found.upper[1] = 0, np.inf
-    np.testing.assert_allclose(early_training.centres(found), [4.04, 3.96, 4.0])

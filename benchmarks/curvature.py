@@ -218,7 +218,7 @@ def tracking(tolerance):
     net, theta, X, y = problem(256, layers=2)
     print(f"\n{TRACKED} directions at each of {STEPS} steps, width 256, residual {tolerance:g}")
     for batch in (SAMPLES, 32):
-        at, rng, start, products = theta, np.random.default_rng(0), None, []
+        at, rng, start, products, rate = theta, np.random.default_rng(0), None, [], None
         for _ in range(STEPS):
             pairs = top_eigenpairs(
                 product_at(net, at, X, y),
@@ -228,7 +228,7 @@ def tracking(tolerance):
                 tolerance=tolerance,
                 rng=0,
             )
-            rate = 1.0 / pairs.values[0] if start is None else rate
+            rate = rate or 1.0 / pairs.values[0]
             start = pairs.vectors
             products.append(pairs.products)
             rows = rng.choice(SAMPLES, batch, replace=False)

@@ -10,6 +10,11 @@ give all the same by ``OMP_NUM_THREADS`` and ``taskset``.
 
 Two tables: all members run to the end (rates below the threshold), and rates beyond it among
 them, where ours drops what has diverged. A loop may stop a network that has; vmap cannot.
+
+What bounds it: at 512 samples and 512 units a step is matrix products and tanh, which a loop over
+networks does as well as an ensemble. On one thread of a busy machine (16 rates, 15 steps) the
+loop took 0.92 to 0.97 of our time, vmap 1.2 to 2.1 times our time: an ensemble is no faster
+than a loop here.
 """
 
 import argparse

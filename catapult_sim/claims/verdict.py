@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
@@ -46,11 +47,15 @@ def constant(value: float) -> Callable[[Bench], float]:
 
 
 def negated(measure: Callable[[Bench], Measured]) -> Callable[[Bench], Measured]:
-    """Turn the sign of a measurement, so that ``"<="`` claims a lower bound."""
+    """Turn the sign of a measurement, so that ``"<="`` claims a lower bound.
+
+    What was a lower bound is of infinite error: it decides nothing.
+    """
 
     def turned(bench: Bench) -> Measured:
         found = measure(bench)
-        return replace(found, value=-found.value)
+        error = math.inf if found.at_least else found.error
+        return Measured(-found.value, error, found.n)
 
     return turned
 

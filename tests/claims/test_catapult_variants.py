@@ -58,4 +58,4 @@ def test_every_variant_trains_otherwise_than_plain_descent(small):
 def test_cross_entropy_of_a_frozen_kernel_rises_beyond_two(small, monkeypatch):
     """Wide networks that move little: their loss is convex, with at most that curvature."""
     monkeypatch.setitem(catapult_variants.WIDTHS, "quick", {1: 64, 2: 256})
-    assert catapult_variants.classifier_rise(Bench(1), "tanh").value < 0.1
+    assert catapult_variants.classifier_rise(Bench(1), "tanh").value > 1.9

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.sharpest import ESCAPES, track
+from catapult_sim.mlp.sharpest import track
 from catapult_sim.mlp.training import train
+from catapult_sim.numeric.directions import ESCAPES
 from catapult_sim.numeric.requirements import InputError
 from tests.numeric.dense import angle
 

@@ -104,9 +104,11 @@ def linear_limit(bench: Bench, activation: str) -> float:
 
     The modes of the residual then decay apart, ``L_t / L_0 = sum_i p_i (1 - c lam_i / lam_0)^2t``.
     """
-    start = draw(bench, Shape(activation, 1, EFFORTS[bench.effort.name].wide[-1]))
-    values, modes = np.linalg.eigh(kernel.ntk(start.net, start.theta, start.X).astype(float))
-    residual = (start.net.predict(start.theta, start.X) - start.y).reshape(len(values), -1, 1)
+    starts = draw(bench, Shape(activation, 1, EFFORTS[bench.effort.name].wide[-1]))
+    net, X, y = starts[0].net, starts[0].X, starts[0].y
+    theta = np.stack([start.theta for start in starts])
+    values, modes = np.linalg.eigh(kernel.ntk(net, theta, X).astype(float))
+    residual = (net.predict(theta, X) - y).reshape(len(values), -1, 1)
     parts = np.sum(modes * residual, axis=-2) ** 2
     parts /= parts.sum(axis=-1, keepdims=True)
     times = 2 * np.arange(1, STEPS + 1)[:, None]

@@ -61,18 +61,17 @@ class Shape:
 
 @dataclass(frozen=True)
 class Start:
-    """Networks at their start, with their top eigenpairs of either kind."""
+    """A network at its start, with its top eigenpairs of either kind."""
 
     net: MLP
-    theta: Array  # (S, P)
+    theta: Array  # (P,)
     X: Array
     y: Array
-    top: Mapping[str, Array]  # (S,) by version
-    vectors: Mapping[str, list[Array]]
+    pairs: Mapping[str, tuple[float, Array]]  # by version
 
     def run(self, c: Array, observe: Observe | None = None) -> Trajectory:
-        """Train at learning rates ``c (K, S)`` in units of the kernel's ``1 / lambda_0``."""
-        rates, data = c / self.top["kernel"], (self.theta, self.X, self.y)
+        """Train at learning rates ``c (K,)`` in units of the kernel's ``1 / lambda_0``."""
+        rates, data = c / self.pairs["kernel"][0], (self.theta, self.X, self.y)
         options: dict[str, Any] = {"steps": STEPS, "escape": ESCAPE, "observe": observe}
         return train(self.net, *data, learning_rate=rates, **options)
 
@@ -84,34 +83,36 @@ def top_pair(point: Point, version: str, start: Array | None = None) -> tuple[fl
     return float(pairs.values[0]), pairs.vectors[:, 0]
 
 
-def draw(bench: Bench, shape: Shape) -> Start:
+def draw(bench: Bench, shape: Shape) -> list[Start]:
     """Draw networks; the seed names its members, whatever the shape."""
     members, samples = SIZES[bench.effort.name]
     (X, y), _ = bench.split(samples, draw="early")
     widths = [X.shape[1], *[shape.width] * shape.depth, y.shape[1]]
     net = MLP(widths, activation=shape.activation, parametrization="standard", dtype="float32")
-    theta = net.init(rng=bench.rng("early network"), ensemble=(members,))
-    found = {v: [top_pair(net.at(one, X, y), v) for one in theta] for v in VERSIONS}
-    top = {version: np.array([value for value, _ in pairs]) for version, pairs in found.items()}
-    vectors = {version: [vector for _, vector in pairs] for version, pairs in found.items()}
-    return Start(net, theta, *net.require_data(X, y), top, vectors)
+    data = net.require_data(X, y)
+
+    def start(theta: Array) -> Start:
+        point = net.at(theta, *data)
+        return Start(net, theta, *data, {version: top_pair(point, version) for version in VERSIONS})
+
+    return [start(one) for one in net.init(rng=bench.rng("early network"), ensemble=(members,))]
 
 
-# On which side of a threshold learning rates are -----------------------------------------------
+# On which side of a threshold the learning rates c (K,) of one network are: +1 beyond, else -1 ---
 
 
 def _rises(start: Start, c: Array) -> Array:
-    """Tell which learning rates ``c (K, S)`` make the loss exceed its start: +1, else -1."""
+    """Tell which make the loss exceed its start."""
     return rise(start.run(c))
 
 
 def _escapes(start: Start, c: Array) -> Array:
-    """Tell which learning rates make the loss leave its bound: +1, else -1."""
+    """Tell which make the loss leave its bound."""
     return np.where(start.run(c).outcome == Outcome.DIVERGED, 1, -1)
 
 
 def _climbs(start: Start, c: Array) -> Array:
-    """Tell which learning rates make the loss exceed its start on the straight way: +1, else -1."""
+    """Tell which make the loss exceed its start on the straight way."""
     run = start.run(c)
     beyond = run.outcome == Outcome.DIVERGED
     with np.errstate(all="ignore"):
@@ -123,21 +124,21 @@ def _climbs(start: Start, c: Array) -> Array:
 
 
 def _sharpens(start: Start, c: Array, version: str) -> Array:
-    """Tell which learning rates make a sharpness exceed its start: +1, else -1."""
+    """Tell which make a sharpness exceed its start."""
     run = start.run(c, {"theta": lambda theta: theta})
-    states = np.moveaxis(run.values["theta"], 0, -2)  # (K, S, T, P)
     sides = np.where(run.outcome == Outcome.DIVERGED, 1, -1)
-    for k, s in np.argwhere(sides < 0):
-        sides[k, s] = 1 if _sharpens_one(start, s, states[k, s, 1:], version) else -1
+    for k in np.flatnonzero(sides < 0):
+        sides[k] = 1 if _passes_start(start, run.values["theta"][1:, k], version) else -1
     return sides
 
 
-def _sharpens_one(start: Start, member: int, states: Array, version: str) -> bool:
-    point = start.net.at(start.theta[member], start.X, start.y)
-    vector = start.vectors[version][member]
+def _passes_start(start: Start, states: Array, version: str) -> bool:
+    """Tell whether any of the states ``(T, P)`` is sharper than the start."""
+    first, vector = start.pairs[version]
+    point = start.net.at(start.theta, start.X, start.y)
     for theta in states:
         value, vector = top_pair(point.move(theta), version, vector)
-        if value > start.top[version][member]:
+        if value > first:
             return True
     return False
 
@@ -147,7 +148,15 @@ def _sharpens_one(start: Start, member: int, states: Array, version: str) -> boo
 
 def threshold(bench: Bench, shape: Shape, name: str, version: str = "hessian") -> Boundary:
     """Bracket a threshold for every seed of a shape, in units of that version's ``lambda_0``."""
-    start = bench.once(("early", shape), lambda: draw(bench, shape))
+    starts = bench.once(("early", shape), lambda: draw(bench, shape))
+    key = ("early", shape, name, version if name == "sharp" else "")
+    found = bench.once(key, lambda: _bracket(starts, name, version))
+    unit = [start.pairs[version][0] / start.pairs["kernel"][0] for start in starts]
+    return _scaled(found, np.array(unit))
+
+
+def _bracket(starts: list[Start], name: str, version: str) -> Boundary:
+    """Bracket a threshold in units of the kernel's ``1 / lambda_0``."""
     sides: dict[str, Side] = {
         "loss": _rises,
         "sharp": partial(_sharpens, version=version),
@@ -155,13 +164,12 @@ def threshold(bench: Bench, shape: Shape, name: str, version: str = "hessian") -
         "max": _escapes,
     }
 
-    def measure() -> Boundary:
-        members, (low, high) = len(start.theta), RANGE
-        options: dict[str, Any] = {"members": members, "grid": GRID, "tolerance": PRECISION}
-        return boundary(partial(sides[name], start), low, high, **options)
+    def side_at(c: Array) -> Array:
+        columns = zip(starts, c.T, strict=True)
+        return np.stack([sides[name](start, column) for start, column in columns], axis=1)
 
-    found = bench.once(("early", shape, name, version if name == "sharp" else ""), measure)
-    return _scaled(found, start.top[version] / start.top["kernel"])
+    options: dict[str, Any] = {"members": len(starts), "grid": GRID, "tolerance": PRECISION}
+    return boundary(side_at, *RANGE, **options)
 
 
 def _scaled(found: Boundary, unit: Array) -> Boundary:

@@ -15,9 +15,9 @@ class Explicit:
     """One seed, in double precision, with dense matrices."""
 
     def __init__(self, bench, shape, seed):
-        start = first_steps.draw(bench, shape)
+        start = first_steps.draw(bench, shape)[seed]
         self.net = MLP(start.net.widths, activation=shape.activation, parametrization="standard")
-        self.theta, self.X, self.y = start.theta[seed].astype(float), start.X, start.y
+        self.theta, self.X, self.y = start.theta.astype(float), start.X, start.y
 
     def sharpness(self, theta, version):
         everywhere = np.eye(self.net.size)

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 
 from catapult_sim.claims import (
     catapult,
+    catapult_variants,
+    early_training,
     edge_of_stability,
     generalization,
     implicit_regularization,
     minibatch_losses,
+    progressive_sharpening,
 )
 from catapult_sim.claims.verdict import Claim
 from catapult_sim.numeric.requirements import InputError
@@ -16,10 +19,13 @@ __all__ = ["CLAIMS", "select"]
 
 CLAIMS: tuple[Claim, ...] = (
     *catapult.CLAIMS,
+    *catapult_variants.CLAIMS,
     *generalization.CLAIMS,
     *implicit_regularization.CLAIMS,
     *edge_of_stability.CLAIMS,
     *minibatch_losses.CLAIMS,
+    *early_training.CLAIMS,
+    *progressive_sharpening.CLAIMS,
 )
 
 

@@ -25,7 +25,8 @@ from catapult_sim.claims.on_data import unit_rate
 from catapult_sim.claims.verdict import Claim, constant
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.training import train_sgd
+from catapult_sim.mlp.training import train
+from catapult_sim.numeric.batches import minibatches
 from catapult_sim.numeric.convergence import convergence_order
 from catapult_sim.numeric.epochs import Gradients, draws, mean_epoch
 from catapult_sim.numeric.flows import flow, numeric_field
@@ -357,16 +358,24 @@ def _ends(bench: Bench, recipe: Recipe) -> dict[str, Array]:
     net = MLP([X.shape[1], HIDDEN, y.shape[1]], activation="relu", loss=labels)
     theta = net.init(rng=bench.rng("sgd network"), ensemble=(seeds,))
     unit = sgd_unit(bench, net, theta[0], X)
-    run = train_sgd(
+    epoch = len(X) // recipe.batch_size
+    run = train(
         net,
         theta,
         X,
         y,
         learning_rate=recipe.learning_rate * unit,
         regularizer=recipe.regularizer * unit,
-        batch_size=recipe.batch_size,
-        epochs=recipe.epochs,
-        rng=bench.rng("sgd batches"),
+        steps=recipe.epochs * epoch,
+        batches=minibatches(
+            len(X),
+            recipe.batch_size,
+            recipe.epochs * epoch,
+            sampling="shuffled",
+            rng=bench.rng("sgd batches"),
+            ensemble=(seeds,),
+        ),
+        every=epoch,
     )
     batches = (a.reshape(-1, LARGE.batch_size, a.shape[-1]) for a in (X, y))
     gradients = net.loss_and_gradient(run.state[:, None], *batches)[1]

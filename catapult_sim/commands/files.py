@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from catapult_sim import __version__
+from catapult_sim.numeric.checkpoint import write_whole as write
 from catapult_sim.numeric.requirements import InputError
 
 __all__ = ["as_json", "config", "draw", "folder", "write"]
@@ -57,10 +58,3 @@ def draw(figure: Any, path: Path) -> None:
         with io.BytesIO() as picture, rc_context({"svg.hashsalt": path.stem}):
             figure.savefig(picture, format=suffix[1:], **options)
             write(path.with_suffix(suffix), picture.getvalue())
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    half = path.with_name(path.name + ".part")
-    half.write_bytes(content)
-    os.replace(half, path)

@@ -1,9 +1,13 @@
-r"""Stochastic gradient descent on a fixed partition, and its implicit regulariser made explicit.
+r"""Gradient descent in all its forms, as one rule on flat parameter vectors.
 
-The samples are dealt into m batches once. Every epoch visits each batch once, in a new random
-order. To first order in the learning rate eta such training follows gradient flow on
-``C + (eta / 4m) sum_k |grad C_k|^2`` [1]_; here that penalty can be added to the loss, with a
-coefficient of its own.
+With the last step D, at rest at the start, a step is ::
+
+    D <- momentum D - rate (g + (regularizer / 2) H g)        W <- W + D
+
+where g and H are the gradient and the Hessian of the loss of the samples that the step sees, at
+W, or with Nesterov's method at ``W + momentum D``. The regulariser makes explicit what
+mini-batches do implicitly: to first order in the learning rate eta, SGD on shuffled batches
+follows gradient flow on ``C + (eta / 4m) sum_k |grad C_k|^2`` [1]_.
 
 References
 ----------
@@ -20,130 +24,132 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp.network import MLP
-from catapult_sim.numeric.ensemble import Rng, draw
-from catapult_sim.numeric.requirements import InputError, require_count
+from catapult_sim.numeric.batches import Batches
 
-__all__ = ["Minibatches", "regularized_gradient", "sgd_epoch", "shuffled"]
+__all__ = ["Descent", "regularized_loss_and_gradient"]
 
 Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Minibatches:
-    """A partition of the samples for every member of an ensemble, and its order in every epoch."""
+class Descent:
+    """The rule. Its state is W, ``(N, P)``, or with momentum ``[W, D]``, ``(N, 2P)``."""
 
-    partition: npt.NDArray[np.int64]  # (..., m, B), rows of X, ascending in every batch
-    orders: npt.NDArray[np.int64]  # (..., epochs, m), numbers of batches
+    network: MLP
+    X: Array  # (m, d)
+    y: Array  # (m, k)
+    steps: int
+    moving: bool = False  # whether there is momentum
+    nesterov: bool = False
+    factors: Array | None = None  # (steps,) that the schedule multiplies the rates with
+    batches: Batches | None = None  # (T, b), or (members of theta, T, b)
+
+    def start(self, theta: Array) -> Array:
+        """Return the state of parameters at rest, ``(..., P)`` or ``(..., 2P)``."""
+        return np.concatenate([theta, np.zeros_like(theta)], axis=-1) if self.moving else theta
+
+    def theta(self, state: Array) -> Array:
+        """Return the parameters of a state, ``(..., P)``."""
+        return state[..., : self.network.size]
+
+    def stride(
+        self,
+        state: Array,
+        rate: Array,
+        momentum: Array,
+        regularizer: Array,
+        stream: Array,
+        *,
+        first: int,
+        count: int,
+    ) -> tuple[Array, Array]:
+        """Take ``count`` steps; return the next state and the loss of all samples before them."""
+        loss = None if self._step_sees_loss and first < self.steps else self.loss(state)
+        for t in range(first, min(first + count, self.steps)):
+            members = stream.astype(np.int64)
+            state, seen = self._step(t, state, rate, momentum, regularizer, members)
+        return state, (seen if loss is None else loss)[None]
+
+    @property
+    def _step_sees_loss(self) -> bool:
+        return self.batches is None and not self.nesterov
+
+    def loss(self, state: Array) -> Array:
+        """Return the loss of all samples, ``(N,)``."""
+        outputs, *_ = self.network.forward(self.theta(state), self.X)
+        return self.network.loss_function.value_and_gradient(outputs, self.y)[0]
+
+    def _step(
+        self,
+        t: int,
+        state: Array,
+        rate: Array,
+        momentum: Array,
+        regularizer: Array,
+        members: npt.NDArray[np.int64],
+    ) -> tuple[Array, Array]:
+        """Return the next state, and the loss that the gradient was taken of."""
+        theta, last = self.theta(state), state[..., self.network.size :]
+        beta = momentum.astype(theta.dtype)[:, None]
+        point = theta + beta * last if self.nesterov else theta
+        X, y = self._samples(t, members)
+        loss, step = regularized_loss_and_gradient(self.network, point, X, y, regularizer)
+        np.multiply(step, self._rate(t, rate).astype(theta.dtype)[:, None], out=step)
+        if not self.moving:
+            return np.subtract(theta, step, out=step), loss
+        following = np.empty_like(state)
+        moved, step_taken = self.theta(following), following[..., self.network.size :]
+        np.subtract(np.multiply(beta, last, out=step_taken), step, out=step_taken)
+        np.add(theta, step_taken, out=moved)
+        return following, loss
+
+    def _rate(self, t: int, rate: Array) -> Array:
+        return rate if self.factors is None else rate * self.factors[t]
+
+    def _samples(self, t: int, members: npt.NDArray[np.int64]) -> tuple[Array, Array]:
+        """Return the samples of a step, ``(m, d)``, or ``(N, b, d)`` where members have theirs."""
+        if self.batches is None:
+            return self.X, self.y
+        batch = self.batches[..., t % self.batches.shape[-2], :]
+        rows = batch if batch.ndim == 1 else batch[members]
+        return self.X[rows], self.y[rows]
 
 
-def shuffled(
-    samples: int, batch_size: int, epochs: int, *, rng: Rng = None, ensemble: tuple[int, ...] = ()
-) -> Minibatches:
-    """Deal samples into batches at random, and shuffle the batches for every epoch.
-
-    Parameters
-    ----------
-    samples : int
-        N, a multiple of the batch size.
-    batch_size : int
-        B.
-    epochs : int
-    rng : numpy.random.Generator, int or None
-        A larger ensemble begins with the members of a smaller one, a longer run with the
-        epochs of a shorter one.
-    ensemble : tuple of int
-
-    Raises
-    ------
-    InputError
-        Where the batch size does not divide the number of samples.
-
-    Examples
-    --------
-    >>> batches = shuffled(12, 4, 100, rng=0, ensemble=(8,))
-    >>> batches.partition.shape, batches.orders.shape
-    ((8, 3, 4), (8, 100, 3))
-    """
-    size = require_count("batch_size", batch_size, 1)
-    if samples % size:
-        raise InputError(f"batch_size must divide the {samples} samples; got {size}")
-    shape, epochs = (samples // size, size), require_count("epochs", epochs)
-    deal, order = np.random.default_rng(rng).spawn(2)
-
-    def partition_of(rng: np.random.Generator) -> Array:
-        return np.sort(rng.permutation(samples).reshape(shape), axis=-1)
-
-    def orders_of(rng: np.random.Generator) -> Array:
-        return rng.permuted(np.tile(np.arange(shape[0]), (epochs, 1)), axis=-1)
-
-    return Minibatches(draw(partition_of, deal, ensemble), draw(orders_of, order, ensemble))
-
-
-def regularized_gradient(
+def regularized_loss_and_gradient(
     network: MLP, theta: Array, X: Array, y: Array, regularizer: Array
-) -> Array:
-    r"""Return the gradient of ``C_k + (regularizer / 4) |grad C_k|^2``, of clean input.
+) -> tuple[Array, Array]:
+    r"""Return the loss C, and the gradient of ``C + (regularizer / 4) |grad C|^2``.
 
-    With g and H the gradient and the Hessian of ``C_k`` it is ``g + (regularizer / 2) H g``.
+    With g and H the gradient and the Hessian of C it is ``g + (regularizer / 2) H g``.
 
     Parameters
     ----------
     network : MLP
-    theta : numpy.ndarray, shape (S, P)
-    X : numpy.ndarray, shape (S, B, d)
-        A batch for every member.
-    y : numpy.ndarray, shape (S, B, k)
-    regularizer : numpy.ndarray, shape (S,)
+    theta : numpy.ndarray, shape (N, P)
+    X : numpy.ndarray, shape (m, d) or (N, m, d)
+        The same samples for every member, or samples of its own. All input is clean.
+    y : numpy.ndarray, shape (m, k) or (N, m, k)
+    regularizer : numpy.ndarray, shape (N,)
 
     Returns
     -------
-    numpy.ndarray, shape (S, P)
+    tuple
+        Shapes ``(N,)`` and ``(N, P)``.
 
     Examples
     --------
     On ``L = (u v)^2 / 2`` at (1, 1), where ``|grad L|^2 = u^2 v^2 (u^2 + v^2)``:
 
     >>> network, point = MLP([1, 1, 1], activation="linear"), np.ones((1, 2))
-    >>> one, zero = np.ones((1, 1, 1)), np.zeros((1, 1, 1))
-    >>> regularized_gradient(network, point, one, zero, np.array([0.4]))
-    array([[1.6, 1.6]])
+    >>> one, zero = np.ones((1, 1)), np.zeros((1, 1))
+    >>> regularized_loss_and_gradient(network, point, one, zero, np.array([0.4]))
+    (array([0.5]), array([[1.6, 1.6]]))
     """
-    gradient = network.loss_and_gradient(theta, X, y)[1]
+    loss, gradient = network.loss_and_gradient(theta, X, y)
     # Members without a penalty are spared the product, whose overflow would reach them.
     on = regularizer > 0
     if on.any():
-        product = network.loss_hessian_product(theta[on], X[on], y[on], gradient[on])
-        gradient[on] += regularizer[on, None] / 2 * product
-    return gradient
-
-
-def sgd_epoch(
-    network: MLP,
-    theta: Array,
-    X: Array,
-    y: Array,
-    rows: npt.NDArray[np.int64],
-    learning_rate: Array,
-    regularizer: Array,
-) -> Array:
-    """Return where one epoch leads, a step for every batch, of clean input.
-
-    Parameters
-    ----------
-    network : MLP
-    theta : numpy.ndarray, shape (S, P)
-    X : numpy.ndarray, shape (N, d)
-    y : numpy.ndarray, shape (N, k)
-    rows : numpy.ndarray of int, shape (S, m, B)
-        The samples of every batch, in the order of the epoch.
-    learning_rate, regularizer : numpy.ndarray, shape (S,)
-
-    Returns
-    -------
-    numpy.ndarray, shape (S, P)
-    """
-    for batch in np.swapaxes(rows, 0, 1):
-        gradient = regularized_gradient(network, theta, X[batch], y[batch], regularizer)
-        np.multiply(gradient, learning_rate[:, None], out=gradient)
-        theta = np.subtract(theta, gradient, out=gradient)
-    return theta
+        inputs, labels = (X, y) if X.ndim == 2 else (X[on], y[on])
+        product = network.loss_hessian_product(theta[on], inputs, labels, gradient[on])
+        gradient[on] += (regularizer[on, None] / 2).astype(theta.dtype) * product
+    return loss, gradient

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.optimizers import sgd_epoch, shuffled
-from catapult_sim.numeric.ensemble import Rng
-from catapult_sim.numeric.requirements import InputError, require_positive
-from catapult_sim.numeric.trajectory import ESCAPE, Observe, Trajectory, iterate
+from catapult_sim.mlp.optimizers import Descent
+from catapult_sim.numeric.batches import require_batches
+from catapult_sim.numeric.checkpoint import Checkpoint, fingerprint, resumable
+from catapult_sim.numeric.linear_net_stability import require_momentum
+from catapult_sim.numeric.memory import require_memory, run_bytes
+from catapult_sim.numeric.requirements import InputError, require_count, require_positive
+from catapult_sim.numeric.trajectory import (
+    ESCAPE,
+    Observe,
+    Trajectory,
+    block_size,
+    iterate_in_strides,
+)
 
-__all__ = ["train", "train_sgd"]
+__all__ = ["Schedule", "train"]
 
 Array = npt.NDArray[Any]
+Schedule = Callable[[int], Any] | npt.ArrayLike
 
 
 def train(
@@ -28,31 +38,61 @@ def train(
     *,
     learning_rate: npt.ArrayLike,
     steps: int,
+    momentum: npt.ArrayLike = 0.0,
+    nesterov: bool = False,
+    batches: npt.ArrayLike | None = None,
+    regularizer: npt.ArrayLike = 0.0,
+    schedule: Schedule | None = None,
     observe: Observe | None = None,
     every: int = 1,
     tolerance: float = 0.0,
     escape: float = ESCAPE,
+    checkpoint: Checkpoint | None = None,
+    memory_limit: float = 2.0**32,
 ) -> Trajectory:
-    """Train by full-batch gradient descent, many members at once.
+    r"""Train by gradient descent, with batches, momentum and schedules at will, many at once.
+
+    ``W_(t+1) = W_t + D``, ``D = momentum * (W_t - W_(t-1)) - learning_rate * gradient``, where
+    the gradient is that of the loss of the samples that the step sees, taken at W_t, or, with
+    ``nesterov``, at ``W_t + momentum * (W_t - W_(t-1))``. The loss that is recorded is that of
+    all samples at W_t: at every step, or with batches at multiples of ``every`` only, which is
+    also where ends are noticed then.
 
     Parameters
     ----------
     network : MLP
     theta : array_like, shape (..., P)
-        Where to start.
+        Where to start, at rest.
     X : array_like, shape (m, d)
     y : array_like, shape (m,) or (m, k)
-    learning_rate : array_like
-        Broadcasts against the leading axes of theta; together they are the ensemble.
+    learning_rate, momentum, regularizer : array_like
+        Broadcast against the leading axes of theta; together they are the ensemble. Momentum
+        is in [0, 1): heavy ball, or with ``nesterov`` Nesterov's method. The regulariser is
+        the coefficient of ``|grad C|^2 / 4``, which is added to the loss C that a step sees.
     steps : int
+        How many updates, whatever part of the samples each of them sees.
+    nesterov : bool
+    batches : array_like of int, shape (T, b) or (..., T, b), optional
+        The samples that each step sees, the same for all members or their own for each of the
+        leading axes of theta, see :func:`~catapult_sim.numeric.batches.minibatches`; after T
+        steps they come again. By default every step sees all samples.
+    schedule : callable or array_like, shape (steps,), optional
+        Factors of the learning rates, at least 0, or a function of the step that returns them,
+        see :mod:`catapult_sim.mlp.schedules`.
     observe : mapping of str to callable, optional
-        Quantities ``theta (N, P) -> (N,)`` to measure besides the loss.
+        Quantities ``theta (N, P) -> (N, ...)`` to measure besides the loss, see
+        :class:`~catapult_sim.mlp.observers.Observers`.
     every : int
         Measure at multiples of this step.
     tolerance : float
         A member is finished when its loss is at most this fraction of its start.
     escape : float
         A member has diverged when its loss exceeds this multiple of its start.
+    checkpoint : Checkpoint, optional
+        Keep the run in this file. The same call goes on from there after whatever interruption,
+        and returns the same numbers to the last bit; with more steps it prolongs the run.
+    memory_limit : float
+        Bytes that the run may take.
 
     Returns
     -------
@@ -61,135 +101,124 @@ def train(
     Raises
     ------
     InputError
-        Where data do not fit the network, or a learning rate is not positive.
+        Where data do not fit the network, an argument is not as required above, the run exceeds
+        the memory limit, or the checkpoint is that of another run.
 
     Examples
     --------
     >>> network = MLP([1, 1000, 1], activation="tanh")
-    >>> theta = network.init(rng=0, ensemble=(3,))
-    >>> rates = np.array([[0.1], [0.5]])
-    >>> train(network, theta, [[1.0]], [1.0], learning_rate=rates, steps=5).values["loss"].shape
-    (6, 2, 3)
-    """
-    inputs, targets = network.require_data(X, y)
-    rates = require_positive("learning_rate", learning_rate)
-
-    def advance(theta: Array, rate: Array) -> tuple[Array, Array]:
-        loss, gradient = network.loss_and_gradient(theta, inputs, targets)
-        np.multiply(gradient, rate[:, None], out=gradient)
-        return np.subtract(theta, gradient, out=gradient), loss
-
-    return iterate(
-        advance,
-        network.require_parameters(theta),
-        rates,
-        steps=steps,
-        observe=observe,
-        every=every,
-        tolerance=tolerance,
-        escape=escape,
-    )
-
-
-def train_sgd(
-    network: MLP,
-    theta: npt.ArrayLike,
-    X: npt.ArrayLike,
-    y: npt.ArrayLike,
-    *,
-    learning_rate: npt.ArrayLike,
-    batch_size: int,
-    epochs: int,
-    regularizer: npt.ArrayLike = 0.0,
-    rng: Rng = None,
-    observe: Observe | None = None,
-    every: int = 1,
-    tolerance: float = 0.0,
-    escape: float = ESCAPE,
-) -> Trajectory:
-    r"""Train by stochastic gradient descent on shuffled batches, many members at once.
-
-    The samples are dealt into batches once, and the batches are reshuffled every epoch. With a
-    regulariser the loss of a batch is ``C_k + (regularizer / 4) |grad C_k|^2``, whose mean is
-    the loss that SGD with ``learning_rate = regularizer`` follows implicitly (Smith et al. 2021).
-
-    Parameters
-    ----------
-    network : MLP
-    theta : array_like, shape (..., P)
-        Where to start. Each of its members has a partition and orders of its own, the same at
-        every learning rate and regulariser.
-    X : array_like, shape (N, d)
-    y : array_like, shape (N,) or (N, k)
-    learning_rate, regularizer : array_like
-        Broadcast against the leading axes of theta; together they are the ensemble.
-    batch_size : int
-        Divides N. At N, training is :func:`train`, bit for bit.
-    epochs : int
-    rng : numpy.random.Generator, int or None
-        Draws the partitions and the orders.
-    observe, every, tolerance, escape
-        As in :func:`train`.
-
-    Returns
-    -------
-    Trajectory
-        Its steps are epochs, its loss is that of all samples, without the regulariser.
-
-    Raises
-    ------
-    InputError
-        Where data do not fit the network, a learning rate is not positive, a regulariser is
-        negative, or the batch size does not divide the number of samples.
-
-    Examples
-    --------
-    >>> network = MLP([1, 100, 1], activation="tanh")
     >>> theta, X, y = network.init(rng=0, ensemble=(3,)), [[1.0], [2.0]], [1.0, 0.0]
     >>> rates = np.array([[0.1], [0.5]])
-    >>> run = train_sgd(network, theta, X, y, learning_rate=rates, batch_size=1, epochs=5, rng=0)
-    >>> run.values["loss"].shape
+    >>> train(network, theta, X, y, learning_rate=rates, steps=5).values["loss"].shape
     (6, 2, 3)
+
+    Two epochs of SGD, each of the three networks with batches of its own:
+
+    >>> from catapult_sim.numeric.batches import minibatches
+    >>> batches = minibatches(2, 1, steps=4, rng=0, ensemble=(3,))
+    >>> train(network, theta, X, y, learning_rate=0.1, steps=4, batches=batches).state.shape
+    (3, 2000)
     """
     inputs, targets = network.require_data(X, y)
-    start = network.require_parameters(theta)
-    rates = require_positive("learning_rate", learning_rate)
-    members = np.arange(start[..., 0].size).reshape(start.shape[:-1])
-    batches = shuffled(len(inputs), batch_size, epochs, rng=rng, ensemble=(members.size,))
-
-    # Iteration meets members block by block: their state has to tell the epoch they are in.
-    def advance(state: Array, rate: Array, penalty: Array, member: Array) -> tuple[Array, Array]:
-        theta, epoch, stream = state[:, :-1], int(state[0, -1]), member.astype(int)
-        outputs, *_ = network.forward(theta, inputs)
-        loss, _ = network.loss_function.value_and_gradient(outputs, targets)
-        if epoch < epochs:
-            order = batches.orders[stream, epoch]
-            rows = batches.partition[stream[:, None], order]
-            theta = sgd_epoch(network, theta, inputs, targets, rows, rate, penalty)
-        return np.column_stack([theta, np.full(len(theta), epoch + 1.0)]), loss
-
-    run = iterate(
-        advance,
-        np.concatenate([start, np.zeros((*start.shape[:-1], 1))], axis=-1),
-        rates,
-        _require_regularizer(regularizer),
-        members,
-        steps=epochs,
-        observe={name: _of_parameters(quantity) for name, quantity in (observe or {}).items()},
-        every=every,
-        tolerance=tolerance,
-        escape=escape,
+    start, steps = network.require_parameters(theta), require_count("steps", steps)
+    rates, beta = require_positive("learning_rate", learning_rate), require_momentum(momentum)
+    leading = start.shape[:-1]
+    rule = Descent(
+        network,
+        inputs,
+        targets,
+        steps,
+        moving=bool(beta.any()),
+        nesterov=nesterov and bool(beta.any()),
+        factors=_factors(schedule, steps),
+        batches=None if batches is None else require_batches(batches, len(inputs), leading),
     )
-    return replace(run, state=run.state[..., :-1])
+    members = np.arange(start[..., 0].size).reshape(leading)
+    run = _Run(rule, rule.start(start), (rates, beta, _require_regularizer(regularizer), members))
+    every = require_count("every", every, 1)
+    options = {"every": every, "tolerance": tolerance, "escape": escape}
+    seen = {name: _of_theta(rule, quantity) for name, quantity in (observe or {}).items()}
+    require_memory(run.bytes(steps, seen), memory_limit, "this run")
+    if checkpoint is None:
+        found = run.to(steps, None, observe=seen, **options)
+    else:
+        found = resumable(
+            lambda last, before: run.to(last, before, observe=seen, **options),
+            steps,
+            checkpoint,
+            every=every,
+            asked=lambda t: run.fingerprints(t) | {k: str(v) for k, v in options.items()},
+        )
+    return replace(found, state=rule.theta(found.state))
 
 
-def _of_parameters(quantity: Callable[[Any], Array]) -> Callable[[Any], Array]:
-    return lambda state: quantity(state[:, :-1])
+@dataclass(frozen=True)
+class _Run:
+    """A rule, where it starts, and the parameters of its members."""
+
+    rule: Descent
+    start: Array
+    parameters: tuple[Array, ...]  # rates, momentum, regulariser, which member of theta
+
+    def to(self, steps: int, before: Trajectory | None, **options: Any) -> Trajectory:
+        """Continue a run, or start one, up to a step."""
+        return iterate_in_strides(
+            self.rule.stride,
+            self.start,
+            *self.parameters,
+            steps=steps,
+            longest=1 if self.rule.batches is None else options["every"],
+            resume=before,
+            **options,
+        )
+
+    def bytes(self, steps: int, observe: Observe) -> int:
+        """Return how much memory the run takes."""
+        flat = self.start.reshape(-1, self.start.shape[-1])
+        # The layers' inputs, outputs, slopes and signals of the members that run side by side.
+        layers = 4 * len(self.rule.X) * sum(self.rule.network.widths)
+        work = block_size(flat) * layers * flat.itemsize
+        return run_bytes(self.start, self.parameters, steps, observe) + work
+
+    def fingerprints(self, t: int) -> dict[str, str]:
+        """Return what tells this run from others in its first t steps, by name."""
+        rule, theta = self.rule, self.rule.theta(self.start)
+        names = ("learning_rate", "momentum", "regularizer")
+        arrays = dict(zip(names, self.parameters, strict=False)) | {
+            "theta": theta,
+            "X": rule.X,
+            "y": rule.y,
+            "batches": () if rule.batches is None else rule.batches[..., :t, :],
+            "schedule": () if rule.factors is None else rule.factors[:t],
+        }
+        told = {name: fingerprint(array) for name, array in arrays.items()}
+        one = theta.reshape(-1, theta.shape[-1])[:1]
+        with np.errstate(all="ignore"):
+            loss, gradient = rule.network.loss_and_gradient(one, rule.X, rule.y)
+            network = f"loss {loss[0]:.4g}, gradient {np.linalg.norm(gradient):.4g} at the start"
+        return told | {"network": network, "nesterov": str(rule.nesterov)}
+
+
+def _of_theta(rule: Descent, quantity: Callable[[Any], Array]) -> Callable[[Any], Array]:
+    return lambda state: quantity(rule.theta(state))
+
+
+def _factors(schedule: Schedule | None, steps: int) -> Array | None:
+    if schedule is None:
+        return None
+    given = [schedule(t) for t in range(steps)] if callable(schedule) else schedule
+    factors = np.asarray(given, dtype=float)
+    if factors.shape != (steps,):
+        raise InputError(f"schedule must give {steps} factors, one a step; got {factors.shape}")
+    return _at_least_zero("the factors of schedule", factors)
 
 
 def _require_regularizer(values: npt.ArrayLike) -> Array:
-    array = np.asarray(values, dtype=float)
-    if not (np.isfinite(array) & (array >= 0)).all():
-        wrong = array[~(np.isfinite(array) & (array >= 0))].flat[0]
-        raise InputError(f"regularizer must be finite and at least 0; got {wrong:g}")
-    return array
+    return _at_least_zero("regularizer", np.asarray(values, dtype=float))
+
+
+def _at_least_zero(what: str, values: Array) -> Array:
+    right = np.isfinite(values) & (values >= 0)
+    if not right.all():
+        raise InputError(f"{what} must be finite and at least 0; got {values[~right].flat[0]:g}")
+    return values

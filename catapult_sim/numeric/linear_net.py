@@ -30,12 +30,8 @@ from catapult_sim.numeric.ensemble import Rng, draw
 from catapult_sim.numeric.linear_net_averages import Average
 from catapult_sim.numeric.linear_net_draws import draw_gram, joined
 from catapult_sim.numeric.linear_net_observables import StateObservables
-from catapult_sim.numeric.linear_net_rules import (
-    chosen_rule,
-    observers,
-    require_memory,
-    run_bytes,
-)
+from catapult_sim.numeric.linear_net_rules import chosen_rule, observers
+from catapult_sim.numeric.memory import require_memory, run_bytes
 from catapult_sim.numeric.requirements import (
     InputError,
     require_count,
@@ -230,7 +226,7 @@ class LinearNet(StateObservables):
             At least 0.
         batches : array_like of int, shape (T, b), optional
             The samples that each step sees, see
-            :func:`~catapult_sim.numeric.linear_net_batches.minibatches`; after T steps
+            :func:`~catapult_sim.numeric.batches.minibatches`; after T steps
             they come again. By default every step sees all samples.
         average : EMA or SWA, optional
             Average the weights along the run. The average's loss and observed quantities
@@ -265,7 +261,7 @@ class LinearNet(StateObservables):
         >>> run.values["loss"].shape
         (21, 2)
         >>> from catapult_sim.numeric.linear_net_averages import SWA
-        >>> from catapult_sim.numeric.linear_net_batches import minibatches
+        >>> from catapult_sim.numeric.batches import minibatches
         >>> one_by_one = minibatches(2, 1, steps=20, rng=0)
         >>> run = net.train(0.5, 20, rng=0, momentum=0.5, batches=one_by_one, average=SWA(5))
         >>> print(*run.values)

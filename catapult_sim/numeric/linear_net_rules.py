@@ -1,8 +1,7 @@
-"""Which rule trains a linear network, what it observes, and how much memory that takes."""
+"""Which rule trains a linear network, and what it observes."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.numeric.batches import require_batches
 from catapult_sim.numeric.linear_net_averages import EMA, SWA, Average
-from catapult_sim.numeric.linear_net_batches import require_batches
 from catapult_sim.numeric.linear_net_data import PrincipalData
 from catapult_sim.numeric.linear_net_descent import Descent
 from catapult_sim.numeric.linear_net_joint import Joint
@@ -20,7 +19,7 @@ from catapult_sim.numeric.linear_net_thin import Thin
 from catapult_sim.numeric.requirements import InputError
 from catapult_sim.numeric.trajectory import Observe
 
-__all__ = ["Rule", "chosen_rule", "observers", "require_memory", "run_bytes"]
+__all__ = ["Rule", "chosen_rule", "observers"]
 
 Array = npt.NDArray[Any]
 Rule = Descent | Joint | Thin
@@ -87,20 +86,3 @@ def observers(rule: Rule, observe: Observe) -> dict[str, Callable[[Array], Array
         for name, quantity in observe.items():
             found[f"average_{name}"] = partial(seen, rule.average_gram, quantity)
     return found
-
-
-def run_bytes(state: Array, rates: tuple[Array, ...], steps: int, observe: Observe) -> int:
-    """Return the bytes of a run: states at its start, at its end and at work, and its record."""
-    ensemble = np.broadcast_shapes(state.shape[:-1], *(rate.shape for rate in rates))
-    one = state[(slice(0, 1),) * (state.ndim - 1)].reshape(-1, state.shape[-1])
-    with np.errstate(all="ignore"):
-        recorded = sum(np.asarray(quantity(one)).size for quantity in observe.values())
-    return 8 * math.prod(ensemble) * ((steps + 1) * (1 + recorded) + 3 * state.shape[-1])
-
-
-def require_memory(required: int, allowed: float, what: str) -> None:
-    """Raise InputError where ``what`` takes more bytes than are allowed."""
-    if required > allowed:
-        raise InputError(
-            f"{what} requires {required:.3g} bytes of memory; memory_limit allows {allowed:.3g}"
-        )

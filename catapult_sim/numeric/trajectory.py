@@ -24,6 +24,7 @@ __all__ = [
     "Outcome",
     "Stride",
     "Trajectory",
+    "block_size",
     "final",
     "iterate",
     "iterate_in_strides",
@@ -150,6 +151,7 @@ def iterate_in_strides(
     tolerance: float = 0.0,
     escape: float = ESCAPE,
     state_ndim: int = 1,
+    resume: Trajectory | None = None,
 ) -> Trajectory:
     """Do what :func:`iterate` does, with a rule that takes several steps in one call.
 
@@ -161,9 +163,12 @@ def iterate_in_strides(
     stride : callable
         ``stride(state (N, S), *parameters (N,), first=t, count=c)`` returns the state at
         step t + c and the losses ``(c, N)`` of steps t to t + c - 1, starting from the
-        state at step t. Where strides begin must not change a result.
+        state at step t; or fewer losses, where those of the later steps are not measured.
+        Where strides begin must not change a result.
     longest : int
         The largest ``count``.
+    resume : Trajectory, optional
+        Continue this run of the same ensemble from its last step. Strides begin there too.
     state, parameters, steps, observe, every, tolerance, escape, state_ndim
         As in :func:`iterate`.
 
@@ -174,23 +179,58 @@ def iterate_in_strides(
     """
     steps, every = require_count("steps", steps), require_count("every", every, 1)
     observe = dict(observe or {})
-    members, rates, ensemble = _flatten(np.asarray(state, dtype=float), parameters, state_ndim)
+    members, rates, ensemble = _flatten(_floats(state), parameters, state_ndim)
+    count, begun = len(members), 0 if resume is None else int(resume.step[-1])
+    run = _begun(members, steps) if resume is None else _continued(resume, steps)
+    block = block_size(members)
+    plan = _Plan(stride, observe, every if observe else steps + 1, longest, tolerance, escape)
+    with np.errstate(all="ignore"):
+        # An empty ensemble is a block too: its observers say what they would have measured.
+        for first in range(0, max(count, 1), block):
+            part = np.arange(first, min(first + block, count))
+            part = part[run.outcome[part] == Outcome.RUNNING]
+            _run(plan, run, begun, part, [r[part] for r in rates])
+    return _shaped(run, ensemble)
+
+
+def _floats(state: npt.ArrayLike) -> Array:
+    """Return a state as it is in single precision, else in double."""
+    array = np.asarray(state)
+    return array if array.dtype == np.float32 else np.asarray(array, dtype=float)
+
+
+def block_size(members: Array) -> int:
+    """How many of the members ``(N, S)`` run side by side."""
+    return max(1, BLOCK_BYTES * len(members) // max(members.nbytes, 1))
+
+
+def _begun(members: Array, steps: int) -> Trajectory:
+    """Return a run before its first step, its members in a row."""
     count = len(members)
-    run = Trajectory(
+    return Trajectory(
         np.arange(steps + 1),
         {"loss": np.full((steps + 1, count), np.nan)},
         members.copy(),
         np.full(count, Outcome.RUNNING, dtype=np.int8),
         np.full(count, steps),
     )
-    block = max(1, BLOCK_BYTES * count // max(members.nbytes, 1))
-    plan = _Plan(stride, observe, every if observe else steps + 1, longest, tolerance, escape)
-    with np.errstate(all="ignore"):
-        # An empty ensemble is a block too: its observers say what they would have measured.
-        for first in range(0, max(count, 1), block):
-            part = np.arange(first, min(first + block, count))
-            _run(plan, run, part, [r[part] for r in rates])
-    return _shaped(run, ensemble)
+
+
+def _continued(run: Trajectory, steps: int) -> Trajectory:
+    """Lay the members of a run in a row again, with room for all steps."""
+    count, leading = run.outcome.size, run.outcome.ndim
+
+    def longer(values: Array) -> Array:
+        room = np.full((steps + 1 - len(values), count, *values.shape[1 + leading :]), np.nan)
+        return np.concatenate([values.reshape(len(values), *room.shape[1:]), room])
+
+    return Trajectory(
+        np.arange(steps + 1),
+        {name: longer(values) for name, values in run.values.items()},
+        run.state.reshape(count, *run.state.shape[leading:]).copy(),
+        run.outcome.flatten(),
+        run.stopped.flatten(),
+    )
 
 
 @dataclass(frozen=True)
@@ -209,15 +249,17 @@ class _Plan:
         return max(1, min(self.longest, self.every - t % self.every, last_step - t))
 
 
-def _run(plan: _Plan, run: Trajectory, active: npt.NDArray[np.int64], rates: list[Array]) -> None:
-    """Run the ``active`` members to their ends, and write what happens into ``run``."""
-    current, last_step, t = run.state[active], len(run.step) - 1, 0
+def _run(
+    plan: _Plan, run: Trajectory, t: int, active: npt.NDArray[np.int64], rates: list[Array]
+) -> None:
+    """Run the ``active`` members from step t to their ends, and write what happens into ``run``."""
+    current, last_step = run.state[active], len(run.step) - 1
     while t <= last_step:
         if t % plan.every == 0:
             _measure(plan.observe, run, t, active, current)
         count = plan.length(t, last_step)
         following, loss = plan.stride(current, *rates, first=t, count=count)
-        run.values["loss"][t : t + count, _places(active)] = loss
+        run.values["loss"][t : t + len(loss), _places(active)] = loss
         start = run.values["loss"][0, active]
         going = (loss <= plan.escape * start) & ~(loss <= plan.tolerance * start)
         if t == last_step or not going.all():

@@ -1,11 +1,13 @@
-"""Stochastic gradient descent: what a step is, and what an epoch is."""
+"""The one rule of descent: what a step is, under every optimiser."""
 
 import numpy as np
 import pytest
 
+from catapult_sim.mlp import schedules
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.optimizers import regularized_gradient, shuffled
-from catapult_sim.mlp.training import train, train_sgd
+from catapult_sim.mlp.optimizers import regularized_loss_and_gradient
+from catapult_sim.mlp.training import train
+from catapult_sim.numeric.batches import SAMPLINGS, minibatches
 from catapult_sim.numeric.requirements import InputError
 from catapult_sim.numeric.trajectory import Outcome
 
@@ -19,31 +21,83 @@ def build(loss="squared_error", activation="tanh"):
     return net, net.init(rng=0, ensemble=(3,))
 
 
-def test_every_epoch_visits_every_sample_once():
-    batches = shuffled(12, 3, 50, rng=0, ensemble=(5,))
-    for partition, orders in zip(batches.partition, batches.orders, strict=True):
-        visits = partition[orders].reshape(50, 12)
-        np.testing.assert_array_equal(np.sort(visits, axis=1), np.tile(np.arange(12), (50, 1)))
-        # The partition is one for all epochs, the order is not.
-        assert {frozenset(batch) for batch in partition[orders].reshape(-1, 3)} == {
-            frozenset(batch) for batch in partition
-        }
-        assert len(np.unique(orders, axis=0)) > 10
+def batches_of(size=4, steps=9, ensemble=(3,), **options):
+    return minibatches(12, size, steps, rng=5, ensemble=ensemble, **options)
 
 
-def test_orders_are_uniform():
-    orders = shuffled(3, 1, 6000, rng=1).orders
-    counts = np.unique(orders @ [100, 10, 1], return_counts=True)[1]
-    assert len(counts) == 6
-    # Chi-squared with 5 degrees of freedom exceeds 25 once in 7000 times.
-    assert np.sum((counts - 1000) ** 2 / 1000) < 25
+OPTIMIZERS = {
+    "gradient descent": {},
+    "heavy ball": {"momentum": 0.7},
+    "nesterov": {"momentum": 0.7, "nesterov": True},
+    "schedule": {"schedule": np.linspace(1.0, 0.2, 9)},
+    "regulariser": {"regularizer": 0.2},
+    **{sampling: {"batches": batches_of(sampling=sampling)} for sampling in SAMPLINGS},
+    "batches for all": {"batches": batches_of(ensemble=())},
+    "all at once": {
+        "momentum": 0.5,
+        "nesterov": True,
+        "batches": batches_of(sampling="replacement"),
+        "regularizer": 0.1,
+        "schedule": lambda t: schedules.warm_up(t, steps=4),
+    },
+}
 
 
-def test_more_members_and_more_epochs_begin_with_the_fewer():
-    few, many = shuffled(12, 4, 7, rng=3, ensemble=(2,)), shuffled(12, 4, 20, rng=3, ensemble=(6,))
-    np.testing.assert_array_equal(many.partition[:2], few.partition)
-    np.testing.assert_array_equal(many.orders[:2, :7], few.orders)
-    assert not np.array_equal(many.orders[0], many.orders[1])
+def by_hand(net, theta, rate, s, *, momentum=0.0, nesterov=False, regularizer=0.0, **options):
+    """Take nine textbook steps of one network; yield where it is."""
+    factors = options.get("schedule", np.ones(9))
+    factors = [factors(t) for t in range(9)] if callable(factors) else factors
+    before = now = theta
+    yield now
+    for t in range(9):
+        rows = np.arange(12)
+        if "batches" in options:
+            table = options["batches"]
+            rows = (table if table.ndim == 2 else table[s])[t]
+        point = now + momentum * (now - before) if nesterov else now
+        pull = net.gradient(point, X[rows], Y[rows])
+        pull = pull + regularizer / 2 * net.hessian_product(point, X[rows], Y[rows], pull)
+        before, now = now, now + momentum * (now - before) - rate * factors[t] * pull
+        yield now
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_member_takes_the_steps_of_the_textbook(name):
+    (net, theta), rates = build(), np.array([[0.05], [0.1]])
+    run = train(net, theta, X, Y, learning_rate=rates, steps=9, **OPTIMIZERS[name])
+    for i, s in np.ndindex(2, 3):
+        path = list(by_hand(net, theta[s], rates[i, 0], s, **OPTIMIZERS[name]))
+        np.testing.assert_allclose(run.state[i, s], path[-1], rtol=1e-11, atol=1e-13)
+        losses = [net.loss(point, X, Y) for point in path]
+        np.testing.assert_allclose(run.values["loss"][:, i, s], losses, rtol=1e-11)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_members_do_not_depend_on_their_company(name):
+    net, theta = build()
+    rates = np.geomspace(0.02, 200, 4)[:, None]
+    options = {"steps": 9, **OPTIMIZERS[name]}
+    together = train(net, theta, X, Y, learning_rate=rates, **options)
+    for i, s in np.ndindex(4, 3):
+        own = dict(options)
+        if own.get("batches", X).ndim == 3:
+            own["batches"] = own["batches"][s]
+        alone = train(net, theta[s], X, Y, learning_rate=rates[i, 0], **own)
+        np.testing.assert_array_equal(alone.state, together.state[i, s])
+        assert alone.outcome == together.outcome[i, s]
+
+
+def test_momentum_and_regulariser_are_axes_of_the_ensemble():
+    net, theta = build()
+    betas, penalties = np.array([0.0, 0.5, 0.9])[:, None, None], np.array([[0.0], [0.1]])
+    options = {"learning_rate": 0.05, "steps": 9, "batches": batches_of()}
+    together = train(net, theta, X, Y, momentum=betas, regularizer=penalties, **options)
+    assert together.state.shape == (3, 2, 3, net.size)
+    for i, j in np.ndindex(3, 2):
+        alone = train(
+            net, theta, X, Y, momentum=betas[i, 0, 0], regularizer=penalties[j, 0], **options
+        )
+        np.testing.assert_array_equal(alone.state, together.state[i, j])
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
@@ -53,77 +107,86 @@ def test_the_regularised_gradient_is_the_complex_step_of_the_penalised_loss(loss
     nudged = theta[0] + 1e-30j * np.eye(net.size)
     penalty = np.sum(net.gradient(nudged, X, y) ** 2, axis=-1)
     penalised = net.loss(nudged, X, y) + strength / 4 * penalty
-    found = regularized_gradient(net, theta[:1], X[None], y[None], np.array([strength]))[0]
-    np.testing.assert_allclose(found, penalised.imag / 1e-30, rtol=1e-11, atol=1e-14)
+    for data in ((X, y), (X[None], y[None])):
+        _, found = regularized_loss_and_gradient(net, theta[:1], *data, np.array([strength]))
+        np.testing.assert_allclose(found[0], penalised.imag / 1e-30, rtol=1e-11, atol=1e-14)
 
 
-@pytest.mark.parametrize("regularizer", [0.0, 0.2])
-def test_at_every_learning_rate_training_takes_the_steps_of_the_same_batches(regularizer):
-    (net, theta), rates = build(), (0.05, 0.1)
-    options = {"batch_size": 4, "epochs": 3, "rng": 5, "regularizer": regularizer}
-    run = train_sgd(net, theta, X, Y, learning_rate=np.array(rates)[:, None], **options)
-    batches = shuffled(12, 4, 3, rng=5, ensemble=(3,))
-    for i, s in np.ndindex(2, 3):
-        now = theta[s]
-        for epoch in range(3):
-            expected = pytest.approx(net.loss(now, X, Y), rel=1e-12)
-            assert run.values["loss"][epoch, i, s] == expected
-            for rows in batches.partition[s, batches.orders[s, epoch]]:
-                g = net.gradient(now, X[rows], Y[rows])
-                bent = net.hessian_product(now, X[rows], Y[rows], g)
-                now = now - rates[i] * (g + regularizer / 2 * bent)
-        np.testing.assert_allclose(run.state[i, s], now, rtol=1e-11)
-
-
+@pytest.mark.parametrize("sampling", ["shuffled", "repartitioned"])
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_one_batch_is_gradient_descent_bit_for_bit(activation):
+def test_one_batch_is_gradient_descent_bit_for_bit(activation, sampling):
     net, theta = build(activation=activation)
     rates = np.array([[0.05], [0.3], [200.0]])
-    stochastic = train_sgd(net, theta, X, Y, learning_rate=rates, batch_size=12, epochs=40, rng=0)
-    full = train(net, theta, X, Y, learning_rate=rates, steps=40)
-    np.testing.assert_array_equal(stochastic.state, full.state)
-    np.testing.assert_array_equal(stochastic.values["loss"], full.values["loss"])
-    np.testing.assert_array_equal(stochastic.outcome, full.outcome)
+    one = batches_of(12, 40, sampling=sampling)
+    for options in ({}, {"momentum": 0.5}, {"momentum": 0.5, "nesterov": True}):
+        options = {"learning_rate": rates, "steps": 40, **options}
+        stochastic = train(net, theta, X, Y, batches=one, **options)
+        full = train(net, theta, X, Y, **options)
+        assert (full.outcome == Outcome.DIVERGED).any()
+        np.testing.assert_array_equal(stochastic.state, full.state)
+        np.testing.assert_array_equal(stochastic.values["loss"], full.values["loss"])
+        np.testing.assert_array_equal(stochastic.outcome, full.outcome)
 
 
-def test_members_do_not_depend_on_their_company():
+def test_heavy_ball_is_stable_up_to_its_threshold_and_not_beyond():
+    # One linear layer's worth of curvature: f = u v with v's rate negligible near u = 0.
+    net = MLP([1, 1, 1], activation="linear")
+    theta = np.array([1e-9, 1.0])  # the Hessian is diag(1, 0) to 1e-9
+    for options, threshold in (
+        ({}, 2.0),
+        ({"momentum": 0.5}, 3.0),
+        ({"momentum": 0.5, "nesterov": True}, 1.5),
+    ):
+        rates = threshold * np.array([0.99, 1.01])
+        run = train(net, theta, [[1.0]], [0.0], learning_rate=rates, steps=300, **options)
+        below, beyond = run.values["loss"][-1] / run.values["loss"][0]
+        assert below < 1e-2
+        assert beyond > 10
+
+
+def test_with_batches_the_loss_is_measured_only_where_it_is_recorded(monkeypatch):
     net, theta = build()
-    rates, penalties = np.geomspace(0.02, 50, 4)[:, None, None], np.array([[0.0], [0.1]])
-    options = {"batch_size": 3, "epochs": 12, "rng": 2}
-    together = train_sgd(net, theta, X, Y, learning_rate=rates, regularizer=penalties, **options)
-    assert together.state.shape == (4, 2, 3, net.size)
-    assert (together.outcome == Outcome.DIVERGED).any()
-    for i, j in np.ndindex(4, 2):
-        alone = train_sgd(
-            net, theta, X, Y, learning_rate=rates[i, 0, 0], regularizer=penalties[j, 0], **options
-        )
-        np.testing.assert_array_equal(alone.state, together.state[i, j])
+    seen = []
+    real = net.forward
+    monkeypatch.setattr(net, "forward", lambda t, x: (seen.append(x.shape[-2]), real(t, x))[1])
+    run = train(net, theta, X, Y, learning_rate=0.1, steps=9, batches=batches_of(), every=4)
+    assert seen.count(12) == np.isfinite(run.values["loss"][:, 0]).sum() == 4
+    np.testing.assert_array_equal(
+        np.flatnonzero(np.isfinite(run.values["loss"][:, 0])), [0, 4, 8, 9]
+    )
+    monkeypatch.undo()
+    often = train(net, theta, X, Y, learning_rate=0.1, steps=9, batches=batches_of())
+    np.testing.assert_array_equal(run.state, often.state)
+    np.testing.assert_array_equal(
+        run.values["loss"][[0, 4, 8, 9]], often.values["loss"][[0, 4, 8, 9]]
+    )
 
 
-def test_observers_see_parameters_and_change_nothing():
+def test_batches_come_again():
     net, theta = build()
-    options = {"learning_rate": 0.1, "batch_size": 4, "epochs": 4, "rng": 0}
-    norm = {"norm": lambda theta: np.linalg.norm(theta, axis=-1)}
-    seen = train_sgd(net, theta, X, Y, observe=norm, every=2, **options)
-    np.testing.assert_array_equal(seen.state, train_sgd(net, theta, X, Y, **options).state)
-    np.testing.assert_array_equal(seen.values["norm"][0], np.linalg.norm(theta, axis=-1))
-    np.testing.assert_array_equal(np.isfinite(seen.values["norm"][:, 0]), [1, 0, 1, 0, 1])
+    table = batches_of(steps=3)
+    short = train(net, theta, X, Y, learning_rate=0.1, steps=9, batches=table)
+    long = train(net, theta, X, Y, learning_rate=0.1, steps=9, batches=np.tile(table, (1, 3, 1)))
+    np.testing.assert_array_equal(short.state, long.state)
 
 
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"batch_size": 5}, "batch_size must divide the 12 samples; got 5"),
-        ({"batch_size": 24}, "batch_size must divide the 12 samples; got 24"),
-        ({"batch_size": 0}, "batch_size must be an integer of at least 1; got 0"),
-        ({"epochs": -1}, "epochs must be an integer of at least 0; got -1"),
+        ({"batches": [[12]]}, "batches must number samples from 0 to 11; got 12 to 12"),
+        ({"batches": np.zeros((4, 1, 1), int)}, r"of shape \(steps, size\) or \(3, steps, size\)"),
+        ({"steps": -1}, "steps must be an integer of at least 0; got -1"),
+        ({"every": 0}, "every must be an integer of at least 1; got 0"),
         ({"learning_rate": 0.0}, "learning_rate must be positive; got 0"),
+        ({"momentum": 1.0}, "momentum must satisfy 0 <= momentum < 1; got 1.0"),
         ({"regularizer": -0.1}, "regularizer must be finite and at least 0; got -0.1"),
         ({"regularizer": [0.1, np.nan]}, "regularizer must be finite and at least 0; got nan"),
+        ({"schedule": [1.0, 0.5]}, r"schedule must give 3 factors, one a step; got \(2,\)"),
+        ({"schedule": lambda t: -t}, "factors of schedule must be finite and at least 0; got -1"),
+        ({"memory_limit": 1e4}, r"this run requires \S+ bytes of memory; memory_limit allows 1e"),
     ],
 )
 def test_wrong_calls_are_refused_in_one_sentence(wrong, sentence):
     net, theta = build()
-    options = {"learning_rate": 0.1, "batch_size": 3, "epochs": 1}
     with pytest.raises(InputError, match=sentence):
-        train_sgd(net, theta, X, Y, **options | wrong)
+        train(net, theta, X, Y, **{"learning_rate": 0.1, "steps": 3, **wrong})

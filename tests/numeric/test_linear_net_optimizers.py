@@ -4,9 +4,9 @@ import mpmath
 import numpy as np
 import pytest
 
+from catapult_sim.numeric.batches import SAMPLINGS, minibatches
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.linear_net_averages import EMA, SWA
-from catapult_sim.numeric.linear_net_batches import minibatches
 from catapult_sim.numeric.linear_net_stability import largest_stable_rate
 from catapult_sim.numeric.requirements import InputError
 from tests.numeric import explicit_linear_net as explicit
@@ -86,13 +86,13 @@ def test_one_unit_stays_one_unit_at_the_saddle_that_a_wider_network_would_leave(
     assert compare(net, X, y, U, V, rate, 400, {})[2] < 1e-10
 
 
-@pytest.mark.parametrize("reshuffle", [True, False])
+@pytest.mark.parametrize("sampling", SAMPLINGS)
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", ["gradient descent", "all at once"])
-def test_the_closure_is_sgd_on_the_weights(name, shape, reshuffle):
+def test_the_closure_is_sgd_on_the_weights(name, shape, sampling):
     X, y, U, V = explicit.problem(7, 200, *shape)
     size = 1 if shape[0] == 3 else 2
-    batches = minibatches(shape[0], size, 60, rng=2, reshuffle=reshuffle)
+    batches = minibatches(shape[0], size, 60, rng=2, sampling=sampling)
     net = LinearNet(X, y, width=200)
     rate = 0.8 / net.top_eigenvalue(net.from_weights(U, V))
     truth, run, error = compare(net, X, y, U, V, rate, 60, OPTIMIZERS[name], batches)
@@ -114,24 +114,6 @@ def test_batches_of_a_table_come_again():
     short = net.train(0.3, 10, weights=(U, V), batches=table)
     long = net.train(0.3, 10, weights=(U, V), batches=table * 5)
     np.testing.assert_array_equal(short.values["loss"], long.values["loss"])
-
-
-def test_a_fixed_partition_only_changes_its_order():
-    batches = minibatches(12, 3, 40, rng=1, reshuffle=False)
-    assert len({frozenset(batch) for batch in batches.tolist()}) == 4
-    epochs = batches.reshape(10, 12)
-    np.testing.assert_array_equal(np.sort(epochs), np.tile(np.arange(12), (10, 1)))
-    assert len({tuple(epoch) for epoch in epochs.tolist()}) > 1
-
-
-def test_a_reshuffled_partition_changes_from_epoch_to_epoch():
-    batches = minibatches(12, 3, 40, rng=1)
-    assert len({frozenset(batch) for batch in batches.tolist()}) > 20
-    np.testing.assert_array_equal(np.sort(batches.reshape(10, 12)), np.tile(np.arange(12), (10, 1)))
-
-
-def test_the_batches_of_a_longer_run_begin_with_those_of_a_shorter_one():
-    np.testing.assert_array_equal(minibatches(6, 2, 20, rng=3)[:7], minibatches(6, 2, 7, rng=3))
 
 
 def test_norms_and_kernel_of_the_average_are_those_of_averaged_weights():
@@ -258,11 +240,6 @@ def test_wrong_options_are_refused_in_one_sentence(options, message):
     X, y, _, _ = explicit.problem(0, 1, 4, 3, 1)
     with pytest.raises(InputError, match=message):
         LinearNet(X, y, width=10).train(0.1, **{"steps": 3, **options})
-
-
-def test_batches_that_do_not_fill_an_epoch_are_refused():
-    with pytest.raises(InputError, match="size must divide the number of samples, 10; got 4"):
-        minibatches(10, 4, 5)
 
 
 @pytest.mark.parametrize("wrong", [lambda: EMA(1.0), lambda: EMA(-0.1), lambda: SWA(-1)])

@@ -5,7 +5,7 @@ import pytest
 
 from catapult_sim.numeric import trajectory
 from catapult_sim.numeric.requirements import InputError
-from catapult_sim.numeric.trajectory import Outcome, final, iterate, peak
+from catapult_sim.numeric.trajectory import Outcome, final, iterate, iterate_in_strides, peak
 
 
 def scripted(losses):
@@ -122,3 +122,51 @@ def test_blocks_do_not_change_a_bit(monkeypatch):
 def test_wrong_counts_are_refused(wrong):
     with pytest.raises(InputError, match="must be an integer of at least"):
         iterate(decay, [1.0], 0.1, **wrong)
+
+
+def test_single_precision_stays_single_and_its_overflow_is_a_divergence():
+    def square(x):
+        assert x.dtype == np.float32
+        return x * x, x[:, 0]
+
+    run = iterate(square, np.array([[1.0], [2.0]], dtype=np.float32), steps=20)
+    assert run.state.dtype == np.float32
+    assert run.values["loss"].dtype == float
+    assert run.outcome.tolist() == [Outcome.RUNNING, Outcome.DIVERGED]
+    assert run.stopped[1] == 7  # 2^(2^7) is beyond 3.4e38, far below the escape of doubles
+
+
+def test_a_stride_may_leave_losses_out():
+    def stride(x, *, first, count):
+        return x - count, x[:, 0][None]
+
+    run = iterate_in_strides(stride, [[10.0], [6.0]], steps=7, longest=3, tolerance=0.5)
+    np.testing.assert_array_equal(np.isfinite(run.values["loss"][:, 0]), [1, 0, 0, 1, 0, 0, 1])
+    assert run.values["loss"][6, 0] == 4
+    assert run.stopped.tolist() == [6, 3]
+    assert run.outcome.tolist() == [Outcome.CONVERGED] * 2
+
+
+@pytest.mark.parametrize("cut", [0, 1, 4, 9])
+def test_a_run_that_is_resumed_is_the_run_at_once(cut):
+    def descend(x, rate):
+        return x * (1 - rate[:, None]), 0.5 * x[:, 0] ** 2
+
+    rates = [[0.1, 0.5, 1.0], [1.9, 2.5, 1e60]]
+    options = {"observe": {"x": lambda x: x}, "every": 2, "tolerance": 1e-3}
+
+    def run_to(steps, before=None):
+        def stride(x, rate, *, first, count):
+            following, loss = descend(x, rate)
+            return following, loss[None]
+
+        return iterate_in_strides(
+            stride, [1.0], rates, steps=steps, longest=1, resume=before, **options
+        )
+
+    whole, pieces = run_to(12), run_to(12, run_to(cut))
+    assert len({*whole.outcome.flat}) == 3
+    for name in ("step", "state", "outcome", "stopped"):
+        np.testing.assert_array_equal(getattr(pieces, name), getattr(whole, name))
+    for name, values in whole.values.items():
+        np.testing.assert_array_equal(pieces.values[name], values)

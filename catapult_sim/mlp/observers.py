@@ -1,0 +1,139 @@
+"""What to watch along a run of networks, ready to be passed to ``observe``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
+
+from catapult_sim.mlp import kernel
+from catapult_sim.mlp.network import MLP
+
+__all__ = ["Observers"]
+
+Array = npt.NDArray[Any]
+Quantity = Callable[["Observers", Array], Array]
+
+
+def _of_diverged_too(quantity: Quantity) -> Quantity:
+    """Let a quantity of networks beyond every bound be what it is, in silence."""
+
+    @wraps(quantity)
+    def silent(self: Observers, theta: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return quantity(self, np.asarray(theta))
+
+    return silent
+
+
+class Observers:
+    """Quantities of networks ``theta (..., P)`` on one data set, each ``(...)``.
+
+    They depend on theta alone: what is observed, and when, changes nothing of a run, and the
+    same point gives the same numbers wherever it is met. NaN where a network is not finite.
+
+    Parameters
+    ----------
+    network : MLP
+    X : array_like, shape (m, d)
+        What the networks train on, or test data.
+    y : array_like, shape (m,) or (m, k)
+
+    Raises
+    ------
+    InputError
+        Where the data do not fit the network.
+
+    Examples
+    --------
+    >>> from catapult_sim.mlp.training import train
+    >>> network, X, y = MLP([1, 50, 1], activation="tanh"), [[1.0], [2.0]], [1.0, 0.0]
+    >>> see = Observers(network, X, y)
+    >>> observe = {"sharpness": see.sharpness, "active": see.active_fraction}
+    >>> theta = network.init(rng=0, ensemble=(3,))
+    >>> run = train(network, theta, X, y, learning_rate=0.1, steps=4, observe=observe, every=2)
+    >>> run.values["sharpness"].shape, bool(np.isnan(run.values["active"][1]).all())
+    ((5, 3), True)
+    """
+
+    def __init__(self, network: MLP, X: npt.ArrayLike, y: npt.ArrayLike) -> None:
+        self.network = network
+        self.X, self.y = network.require_data(X, y)
+
+    @_of_diverged_too
+    def loss(self, theta: Array) -> Array:
+        """Return the loss."""
+        return self.network.loss(theta, self.X, self.y)
+
+    @_of_diverged_too
+    def accuracy(self, theta: Array) -> Array:
+        """Return the fraction of samples that are labelled right."""
+        return self.network.accuracy(theta, self.X, self.y)
+
+    @_of_diverged_too
+    def weight_norm(self, theta: Array) -> Array:
+        """Return the squared norm of all parameters, ``|theta|^2``."""
+        return np.sum(theta**2, axis=-1)
+
+    @_of_diverged_too
+    def gradient_norm(self, theta: Array) -> Array:
+        """Return the norm of the gradient of the loss."""
+        return np.linalg.norm(self._gradient(theta), axis=-1)
+
+    @_of_diverged_too
+    def active_fraction(self, theta: Array) -> Array:
+        """Return the fraction of pairs of a hidden unit and a sample with a positive input."""
+        _, _, hidden = self.network.forward(theta, self.X)
+        active = sum(np.sum(z > 0, axis=(-2, -1)) for z in hidden)
+        units = sum(z.shape[-1] for z in hidden)
+        finite = np.all([np.isfinite(z).all(axis=(-2, -1)) for z in hidden], axis=0)
+        return np.where(finite, active / (len(self.X) * units), np.nan)
+
+    @_of_diverged_too
+    def top_eigenvalue(self, theta: Array) -> Array:
+        """Return the largest eigenvalue of the neural tangent kernel."""
+        return kernel.top_eigenvalue(self.network, theta, self.X)
+
+    @_of_diverged_too
+    def sharpness(self, theta: Array) -> Array:
+        """Return the largest eigenvalue of the Hessian of the loss."""
+        return self._each(theta, lambda one: self._top_pair(one)[0])
+
+    @_of_diverged_too
+    def alignment(self, theta: Array) -> Array:
+        """Return how parallel the gradient is to the Hessian's top eigenvector, 0 to 1."""
+
+        def cosine(one: Array) -> float:
+            gradient, vector = self._gradient(one), self._top_pair(one)[1]
+            return float(abs(gradient @ vector) / np.linalg.norm(gradient))
+
+        return self._each(theta, cosine)
+
+    def _gradient(self, theta: Array) -> Array:
+        return self.network.loss_and_gradient(theta, self.X, self.y)[1]
+
+    def _each(self, theta: Array, quantity: Callable[[Array], float]) -> Array:
+        """Measure networks one by one."""
+        members = theta.reshape(-1, theta.shape[-1])
+        found = [quantity(one) if np.isfinite(one).all() else np.nan for one in members]
+        return np.array(found, dtype=float).reshape(theta.shape[:-1])
+
+    def _top_pair(self, theta: Array) -> tuple[float, Array]:
+        """Return the largest eigenvalue of the Hessian and its vector, from a fixed start."""
+        size = self.network.size
+
+        def product(direction: Array) -> Array:
+            along = direction.reshape(size).astype(theta.dtype)
+            return self.network.loss_hessian_product(theta, self.X, self.y, along)
+
+        hessian = LinearOperator((size, size), matvec=product, dtype=theta.dtype)
+        start = np.random.default_rng(0).normal(size=size).astype(theta.dtype)
+        try:
+            values, vectors = eigsh(hessian, 1, which="LA", v0=start)
+        except ArpackError:  # beyond the bounds, or on the way there
+            return np.nan, np.full(size, np.nan)
+        return float(values[0]), vectors[:, 0]

@@ -1,0 +1,47 @@
+"""Learning-rate schedules: factors of the base rate, functions of the step.
+
+Each takes a step, or an array of them, and returns the factor. Pass one to
+:func:`~catapult_sim.mlp.training.train` with its numbers filled in, or a product of several::
+
+    schedule=lambda t: warm_up(t, steps=10) * cosine(t, steps=1000)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["cosine", "step_decay", "warm_up"]
+
+Array = npt.NDArray[Any]
+
+
+def step_decay(t: npt.ArrayLike, *, factor: float, every: int) -> Array:
+    """Multiply the rate by ``factor`` after every so many steps.
+
+    >>> step_decay(np.arange(6), factor=0.1, every=3)
+    array([1. , 1. , 1. , 0.1, 0.1, 0.1])
+    """
+    return factor ** (np.asarray(t) // every)
+
+
+def cosine(t: npt.ArrayLike, *, steps: int) -> Array:
+    """Fall from 1 to 0 along half a period, ``(1 + cos(pi t / steps)) / 2``.
+
+    I. Loshchilov and F. Hutter, *SGDR*, arXiv:1608.03983, eq. (5), without restarts.
+
+    >>> cosine([0, 5, 10], steps=10)
+    array([1. , 0.5, 0. ])
+    """
+    return (1 + np.cos(np.pi * np.asarray(t) / steps)) / 2
+
+
+def warm_up(t: npt.ArrayLike, *, steps: int) -> Array:
+    """Rise linearly to 1, ``min((t + 1) / steps, 1)``; the first step is not lost.
+
+    >>> warm_up(np.arange(4), steps=2)
+    array([0.5, 1. , 1. , 1. ])
+    """
+    return np.minimum((np.asarray(t) + 1) / steps, 1.0)

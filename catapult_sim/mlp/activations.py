@@ -1,15 +1,30 @@
-"""Activations, each with its first and second derivative and its gain."""
+r"""Activations, each with its derivatives and its gain.
+
+The gain of phi is the standard deviation of the weights that feed it, in units of
+``1 / sqrt(fan in)``. It keeps signals of unit size through deep networks where
+``gain^2 E[phi(z)^2] = 1`` for z from N(0, 1) [1]_. That holds for all but tanh, whose gain is 1
+by custom.
+
+References
+----------
+.. [1] K. He, X. Zhang, S. Ren and J. Sun, *Delving deep into rectifiers*, arXiv:1502.01852
+   (2015), section 2.2, for rectifiers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import erf, ndtr
 
-__all__ = ["ACTIVATIONS", "Activation"]
+__all__ = ["ACTIVATIONS", "Activation", "leaky_relu"]
 
 Array = npt.NDArray[Any]
 
@@ -18,41 +33,146 @@ Array = npt.NDArray[Any]
 class Activation:
     """A pointwise nonlinearity.
 
-    ``gain`` is the standard deviation of the weights that feed it, in units of
-    ``1 / sqrt(fan in)``, which keeps signals of unit size through deep networks. At the kink
-    of a ReLU its derivatives are those of the left.
+    Attributes
+    ----------
+    name : str
+    derivatives : callable
+        ``z -> iterator`` over value, slope, bend (the second derivative) and third derivative
+        at z, each computed when it is asked for, from what was computed before. What the
+        iterator does not reach is zero. At a kink derivatives are those of the left.
+    gain : float
+        As this module says.
 
     Examples
     --------
     >>> tanh, z = ACTIVATIONS["tanh"], np.log([3.0])
     >>> print(tanh.value(z), tanh.slope(z), tanh.bend(z))
     [0.8] [0.36] [-0.576]
+    >>> [float(derivative[0]) for derivative in tanh.derivatives(np.zeros(1))]
+    [0.0, 1.0, -0.0, -2.0]
     """
 
     name: str
-    value: Callable[[Array], Array]
-    slope: Callable[[Array], Array]
-    bend: Callable[[Array], Array]
+    derivatives: Callable[[Array], Iterator[Array]]
     gain: float
 
+    def value(self, z: Array) -> Array:
+        """Return phi(z)."""
+        return self._derivative(z, 0)
 
-def _tanh_bend(z: Array) -> Array:
+    def slope(self, z: Array) -> Array:
+        """Return the first derivative at z."""
+        return self._derivative(z, 1)
+
+    def bend(self, z: Array) -> Array:
+        """Return the second derivative at z."""
+        return self._derivative(z, 2)
+
+    def third(self, z: Array) -> Array:
+        """Return the third derivative at z."""
+        return self._derivative(z, 3)
+
+    def _derivative(self, z: Array, order: int) -> Array:
+        reached = next(itertools.islice(self.derivatives(z), order, None), None)
+        return np.zeros_like(z) if reached is None else reached
+
+
+def _linear(z: Array) -> Iterator[Array]:
+    yield z
+    yield np.ones_like(z)
+
+
+def _relu(z: Array) -> Iterator[Array]:
+    yield np.maximum(z, 0)
+    yield (z > 0).astype(z.dtype)
+
+
+def _leaky_relu(z: Array, leak: float) -> Iterator[Array]:
+    yield np.where(z > 0, z, leak * z)
+    yield np.where(z > 0, 1, leak).astype(z.dtype)
+
+
+def _tanh(z: Array) -> Iterator[Array]:
     value = np.tanh(z)
-    bend: Array = -2 * value * (1 - value**2)
-    return bend
+    yield value
+    slope = 1 - value**2
+    yield slope
+    yield -2 * value * slope
+    yield slope * (6 * value**2 - 2)
+
+
+def _erf(z: Array) -> Iterator[Array]:
+    yield erf(z)
+    slope = 2 / math.pi**0.5 * np.exp(-(z**2))
+    yield slope
+    yield -2 * z * slope
+    yield (4 * z**2 - 2) * slope
+
+
+def _gelu(z: Array) -> Iterator[Array]:
+    probability = ndtr(z)
+    yield z * probability
+    density = np.exp(-(z**2) / 2) / (2 * math.pi) ** 0.5
+    yield probability + z * density
+    yield (2 - z**2) * density
+    yield z * (z**2 - 4) * density
+
+
+def _sigmoid(z: Array) -> Iterator[Array]:
+    right = z.real > 0
+    small = np.exp(np.where(right, -z, z))
+    yield np.where(right, 1, small) / (1 + small)
+    slope = small / (1 + small) ** 2
+    yield slope
+    yield -slope * np.tanh(z / 2)
+
+
+def _softplus(z: Array) -> Iterator[Array]:
+    right = z.real > 0
+    yield np.where(right, z, 0) + np.log1p(np.exp(np.where(right, -z, z)))
+    yield from _sigmoid(z)
+
+
+def _silu(z: Array) -> Iterator[Array]:
+    derivatives = _sigmoid(z)
+    sigmoid = next(derivatives)
+    yield z * sigmoid
+    slope = next(derivatives)
+    yield sigmoid + z * slope
+    bend = next(derivatives)
+    yield 2 * slope + z * bend
+    yield 3 * bend + z * slope * (1 - 6 * slope)
+
+
+def _quadratic(z: Array) -> Iterator[Array]:
+    yield z**2
+    yield 2 * z
+    yield np.full_like(z, 2)
+
+
+def leaky_relu(leak: float = 0.01) -> Activation:
+    """Return the ReLU with a slope on its left.
+
+    Examples
+    --------
+    >>> leaky_relu(0.5).value(np.array([-2.0, 2.0]))
+    array([-1.,  2.])
+    """
+    gain = (2 / (1 + leak**2)) ** 0.5
+    return Activation("leaky_relu", partial(_leaky_relu, leak=leak), gain)
 
 
 ACTIVATIONS = {
     activation.name: activation
     for activation in (
-        Activation("linear", lambda z: z, np.ones_like, np.zeros_like, 1.0),
-        Activation(
-            "relu",
-            lambda z: np.maximum(z, 0),
-            lambda z: (z > 0).astype(z.dtype),
-            np.zeros_like,
-            2**0.5,
-        ),
-        Activation("tanh", np.tanh, lambda z: 1 - np.tanh(z) ** 2, _tanh_bend, 1.0),
+        Activation("linear", _linear, 1.0),
+        Activation("relu", _relu, 2**0.5),
+        leaky_relu(),
+        Activation("tanh", _tanh, 1.0),
+        Activation("erf", _erf, (math.pi / 2 / math.asin(2 / 3)) ** 0.5),
+        Activation("gelu", _gelu, (1 / 3 + 1 / (2 * math.pi * 3**0.5)) ** -0.5),
+        Activation("silu", _silu, 1.6765324703310909),
+        Activation("softplus", _softplus, 1.0418668355353016),
+        Activation("quadratic", _quadratic, 3**-0.5),
     )
 }

@@ -6,27 +6,39 @@ the layer's inputs and that of the signals carried back to it. The Jacobian is n
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse.linalg import eigsh
 
 from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.passes import Passes
+from catapult_sim.mlp.point import Point
 from catapult_sim.numeric.curvature import largest_eigenvalue
+from catapult_sim.numeric.requirements import InputError
 
 __all__ = ["ntk", "top_eigenvalue"]
 
 Array = npt.NDArray[Any]
 
+MEMORY_LIMIT = 2.0**32
+DENSE = 512  # rows of the kernel up to which all its eigenvalues are quicker than products
 
-def ntk(network: MLP, theta: Array, X: npt.ArrayLike) -> Array:
+
+def ntk(
+    network: MLP, theta: npt.ArrayLike, X: npt.ArrayLike, *, memory_limit: float = MEMORY_LIMIT
+) -> Array:
     """Return the kernel ``Theta = (1/m) J J^T`` over samples and outputs.
 
     Parameters
     ----------
     network : MLP
-    theta : numpy.ndarray, shape (..., P)
+    theta : array_like, shape (..., P)
     X : array_like, shape (m, d)
+    memory_limit : float
+        Bytes that the kernel and what it is made from may take.
 
     Returns
     -------
@@ -35,6 +47,12 @@ def ntk(network: MLP, theta: Array, X: npt.ArrayLike) -> Array:
         m makes ``2 / lambda`` the stability threshold of gradient descent on the mean loss
         (Lewkowycz et al. 2020, section 2).
 
+    Raises
+    ------
+    InputError
+        Where theta or X do not fit the network, or the memory limit is exceeded: before anything
+        is computed.
+
     Examples
     --------
     >>> network = MLP([1, 3, 1], activation="linear")
@@ -42,28 +60,78 @@ def ntk(network: MLP, theta: Array, X: npt.ArrayLike) -> Array:
     >>> ntk(network, theta, [[1.0]])  # (|u|^2 + |v|^2) / n
     array([[18.33333333]])
     """
-    inputs = np.asarray(X, dtype=float)
-    samples, outputs = len(inputs), network.widths[-1]
-    _, activities, hidden = network.forward(theta, inputs)
-    # Output by output, a unit signal at every sample.
-    unit = np.broadcast_to(np.eye(outputs)[:, None, :], (outputs, samples, outputs))
-    spread = [z[..., None, :, :] for z in hidden]
-    signals = network.backward(theta[..., None, :], spread, unit)
-    total: Array | float = 0.0
-    for activity, signal, scale in zip(activities, signals, network.scales, strict=True):
-        forward = scale**2 * (activity @ np.swapaxes(activity, -1, -2)) + network.biases
-        flat = np.swapaxes(signal, -3, -2).reshape(*signal.shape[:-3], samples * outputs, -1)
-        backward = flat @ np.swapaxes(flat, -1, -2)
-        total = total + backward * _spread(forward, outputs)
-    return np.asarray(total) / samples
+    parameters, inputs = network.require_parameters(theta), network.require_inputs(X)
+    samples, outputs, leading = inputs.shape[-2], network.widths[-1], parameters.shape[:-1]
+    _require_memory(network, math.prod(leading), samples, parameters.itemsize, memory_limit)
+    grams, signals = _factors(network, parameters, inputs)
+    total = np.empty((*leading, samples, outputs, samples, outputs), parameters.dtype)
+    for i in range(outputs):
+        # Entry [a, j, b] belongs to output i of sample a and output j <= i of sample b.
+        panel = np.zeros((*leading, samples, i + 1, samples), parameters.dtype)
+        panel[..., i, :] = grams[-1]
+        for gram, signal in zip(grams[:-1], signals, strict=True):
+            upto = signal[..., : i + 1, :, :].reshape(*leading, -1, signal.shape[-1])
+            products = signal[..., i, :, :] @ upto.swapaxes(-1, -2)
+            panel += products.reshape(panel.shape) * gram[..., :, None, :]
+        total[..., :, i, :, : i + 1] = panel.swapaxes(-1, -2)
+        total[..., :, : i + 1, :, i] = panel.swapaxes(-1, -3)
+    total /= samples
+    return total.reshape(*leading, samples * outputs, samples * outputs)
 
 
-def _spread(gram: Array, outputs: int) -> Array:
-    """Repeat a Gram matrix over samples for every pair of outputs."""
-    return gram.repeat(outputs, axis=-1).repeat(outputs, axis=-2)
+def _factors(network: MLP, theta: Array, X: Array) -> tuple[list[Array], list[Array]]:
+    """Return every layer's Gram matrix of inputs, and the hidden layers' unit signals.
+
+    Signals ``(..., k, m, n)`` are those of each output. At the last layer they are the unit
+    matrix, and at the last hidden one the weights above it times the slope.
+    """
+    passes = Passes(network.layers, network.activation, network.biases)
+    passes.move(theta, X)
+    grams = [passes.gram(number) for number in range(len(network.layers))]
+    above = [W[..., None, :, :].swapaxes(-1, -2) for W, _ in network.split(theta)]
+    signals = [above.pop()[..., 0, :, None, :] * passes.slope(len(above) - 1)[..., None, :, :]]
+    while len(above) > 1:
+        carried = signals[0] @ above.pop()
+        signals.insert(0, carried * passes.slope(len(above) - 1)[..., None, :, :])
+    return grams, signals
+
+
+def _require_memory(
+    network: MLP, members: int, samples: int, itemsize: int, memory_limit: float
+) -> None:
+    *hidden, outputs = network.widths[1:]
+    signals = samples * outputs * (sum(hidden) + max(hidden))
+    grams = samples**2 * (2 * outputs + len(hidden) + 1)
+    required = members * itemsize * ((samples * outputs) ** 2 + signals + grams)
+    if required > memory_limit:
+        raise InputError(
+            f"the kernel of {members} networks, {samples} samples and {outputs} outputs requires "
+            f"{required:.3g} bytes of memory; memory_limit allows {memory_limit:.3g}"
+        )
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def top_eigenvalue(network: MLP, theta: Array, X: npt.ArrayLike) -> Array:
-    """Return the largest eigenvalue of :func:`ntk`, exact, ``(...)``; NaN after a divergence."""
-    return largest_eigenvalue(ntk(network, theta, X))
+def top_eigenvalue(network: MLP, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
+    """Return the largest eigenvalue of :func:`ntk`, ``(...)``; NaN after a divergence.
+
+    Up to 512 rows from the kernel itself, above from products with it, which is never formed.
+
+    Examples
+    --------
+    >>> network = MLP([1, 3, 1], activation="linear")
+    >>> top_eigenvalue(network, np.arange(6.0), [[1.0]])
+    array(18.33333333)
+    """
+    parameters, inputs = network.require_parameters(theta), network.require_inputs(X)
+    if inputs.shape[-2] * network.widths[-1] <= DENSE:
+        return largest_eigenvalue(ntk(network, parameters, inputs))
+    members = parameters.reshape(-1, network.size)
+    found = [_by_products(network.at(member, inputs)) for member in members]
+    return np.reshape(found, parameters.shape[:-1])
+
+
+def _by_products(point: Point) -> float:
+    operator = point.kernel
+    if not np.isfinite(operator @ np.ones(operator.shape[0])).all():
+        return np.nan
+    return float(eigsh(operator, k=1, v0=np.ones(operator.shape[0]))[0][0])

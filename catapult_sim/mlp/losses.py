@@ -1,4 +1,4 @@
-"""Losses of a network's outputs, each with its gradient and its Hessian product.
+"""Losses of a network's outputs, each with its gradient, Hessian product and third derivative.
 
 All are a mean over the m samples and a sum over the k outputs. Outputs are ``(..., m, k)``;
 the targets are ``(m, k)``, or have leading axes too.
@@ -20,9 +20,12 @@ __all__ = [
     "Loss",
     "cross_entropy",
     "cross_entropy_product",
+    "cross_entropy_third",
     "require_probabilities",
+    "softmax",
     "squared_error",
     "squared_error_product",
+    "squared_error_third",
 ]
 
 Array = npt.NDArray[Any]
@@ -40,6 +43,9 @@ class Loss:
     hessian_product : callable
         ``(outputs, targets, direction (..., m, k)) -> (..., m, k)``: the Hessian by the
         outputs times a direction in them.
+    third : callable
+        ``(outputs, targets, direction) -> (..., m, k)``: the slope of that product along the
+        same direction.
     curvature : float
         The largest that an eigenvalue of m times that Hessian can be; gradient descent on a
         linear model is stable below ``2 / (curvature lambda)``.
@@ -50,6 +56,7 @@ class Loss:
     name: str
     value_and_gradient: Callable[[Array, Array], tuple[Array, Array]]
     hessian_product: Callable[[Array, Array, Array], Array]
+    third: Callable[[Array, Array, Array], Array]
     curvature: float
     require: Callable[[Array], Array]
 
@@ -73,9 +80,9 @@ def squared_error(outputs: Array, targets: Array) -> tuple[Array, Array]:
     >>> print(loss, gradient.ravel())
     1.25 [0.5 1. ]
     """
-    samples = outputs.shape[-2]
     residual = outputs - targets
-    return 0.5 * np.sum(residual**2, axis=(-2, -1)) / samples, residual / samples
+    gradient = residual / outputs.shape[-2]
+    return np.sum(residual * (0.5 * gradient), axis=(-2, -1)), gradient
 
 
 def squared_error_product(outputs: Array, targets: Array, direction: Array) -> Array:
@@ -88,6 +95,11 @@ def squared_error_product(outputs: Array, targets: Array, direction: Array) -> A
     """
     product: Array = direction / outputs.shape[-2]
     return product
+
+
+def squared_error_third(outputs: Array, targets: Array, direction: Array) -> Array:
+    """Return the third derivative of :func:`squared_error`, which is zero."""
+    return np.zeros_like(direction)
 
 
 def cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array]:
@@ -119,22 +131,54 @@ def cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array]:
     exponential = np.exp(shifted)
     total = exponential.sum(axis=-1, keepdims=True)
     surprise = np.log(total[..., 0]) - np.sum(targets * shifted, axis=-1)
-    return surprise.sum(axis=-1) / samples, (exponential / total - targets) / samples
+    return np.sum(surprise / samples, axis=-1), (exponential / total - targets) / samples
+
+
+def softmax(outputs: Array) -> Array:
+    """Return the probabilities ``exp f_i / sum_j exp f_j`` of every sample.
+
+    Examples
+    --------
+    >>> softmax(np.log([[1.0, 3.0]]))
+    array([[0.25, 0.75]])
+    """
+    exponential = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
+    probabilities: Array = exponential / exponential.sum(axis=-1, keepdims=True)
+    return probabilities
 
 
 def cross_entropy_product(outputs: Array, targets: Array, direction: Array) -> Array:
-    """Return the Hessian of :func:`cross_entropy` times a direction, ``(p v - p (p . v)) / m``.
+    """Return the Hessian of :func:`cross_entropy` times a direction, ``p (v - p . v) / m``.
 
     Examples
     --------
     >>> cross_entropy_product(np.zeros((1, 2)), np.zeros((1, 2)), np.array([[1.0, 0.0]]))
     array([[ 0.25, -0.25]])
     """
-    exponential = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
-    p = exponential / exponential.sum(axis=-1, keepdims=True)
-    weighted = p * direction
-    product: Array = (weighted - p * weighted.sum(axis=-1, keepdims=True)) / outputs.shape[-2]
+    p = softmax(outputs)
+    product: Array = p * _centred(p, direction) / outputs.shape[-2]
     return product
+
+
+def cross_entropy_third(outputs: Array, targets: Array, direction: Array) -> Array:
+    """Return the slope of :func:`cross_entropy_product` along its direction.
+
+    With ``c = v - p . v`` it is ``p (c^2 - p . c^2) / m``.
+
+    Examples
+    --------
+    >>> cross_entropy_third(np.log([[1.0, 3.0]]), np.zeros((1, 2)), np.array([[4.0, 0.0]]))
+    array([[ 1.5, -1.5]])
+    """
+    p = softmax(outputs)
+    third: Array = p * _centred(p, _centred(p, direction) ** 2) / outputs.shape[-2]
+    return third
+
+
+def _centred(p: Array, values: Array) -> Array:
+    """Return values minus their mean over the outputs."""
+    centred: Array = values - np.sum(p * values, axis=-1, keepdims=True)
+    return centred
 
 
 def require_probabilities(targets: Array) -> Array:
@@ -151,7 +195,21 @@ def require_probabilities(targets: Array) -> Array:
 LOSSES = {
     loss.name: loss
     for loss in (
-        Loss("squared_error", squared_error, squared_error_product, 1.0, lambda targets: targets),
-        Loss("cross_entropy", cross_entropy, cross_entropy_product, 0.5, require_probabilities),
+        Loss(
+            "squared_error",
+            squared_error,
+            squared_error_product,
+            squared_error_third,
+            1.0,
+            lambda targets: targets,
+        ),
+        Loss(
+            "cross_entropy",
+            cross_entropy,
+            cross_entropy_product,
+            cross_entropy_third,
+            0.5,
+            require_probabilities,
+        ),
     )
 }

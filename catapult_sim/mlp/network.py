@@ -5,7 +5,8 @@ The parameters of a network are a vector ``theta (..., P)``: layer after layer t
 are an ensemble; the networks of an ensemble see the same inputs.
 
 Curvature comes without a matrix: differentiating every line of the forward and the backward
-pass along a direction in theta gives the Hessian times that direction [1]_.
+pass along a direction in theta gives the Hessian times that direction [1]_, see
+:mod:`catapult_sim.mlp.passes`.
 
 References
 ----------
@@ -22,42 +23,70 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.mlp.activations import ACTIVATIONS
+from catapult_sim.mlp.activations import ACTIVATIONS, Activation
 from catapult_sim.mlp.losses import LOSSES
+from catapult_sim.mlp.passes import Layer, Passes
+from catapult_sim.mlp.point import Point
 from catapult_sim.numeric.ensemble import Rng, draw
-from catapult_sim.numeric.requirements import InputError, require_count, require_samples
+from catapult_sim.numeric.requirements import (
+    InputError,
+    require_count,
+    require_positive,
+    require_samples,
+)
 
 __all__ = ["MLP"]
 
 Array = npt.NDArray[Any]
 
+PARAMETRIZATIONS = ("ntk", "standard", "mean-field")
+DTYPES = ("float64", "float32")
+
 
 class MLP:
     r"""A multi-layer perceptron and its loss.
 
-    In the NTK parametrisation all parameters are drawn from N(0, 1) and a layer computes
-    ``z = (gain / sqrt(fan in)) a W + b``; in the standard one the weights themselves have
-    that scale, and biases start at zero. ``gain`` is sqrt(2) before a ReLU, otherwise 1.
+    A layer of gain g computes, by its parametrisation,
+
+    ============  =====================================  ====================================
+    ntk           ``z = (g / sqrt(fan in)) a W + b``     all parameters from N(0, 1)
+    standard      ``z = a W + b``                        W from N(0, g^2 / fan in), b zero
+    mean-field    as ntk, the last layer                 all parameters from N(0, 1)
+                  ``z = (g / fan in) a W + b``
+    ============  =====================================  ====================================
 
     Parameters
     ----------
     widths : sequence of int
         Inputs, hidden layers, outputs: ``[d, n, ..., k]``, at least one hidden layer.
-    activation : {"linear", "relu", "tanh"}
-    parametrization : {"ntk", "standard"}
+    activation : str or Activation
+        A name in :data:`catapult_sim.mlp.activations.ACTIVATIONS`, or one of your own.
+    parametrization : {"ntk", "standard", "mean-field"}
     biases : bool
     loss : {"squared_error", "cross_entropy"}
         As in :mod:`catapult_sim.mlp.losses`; the latter takes probabilities for labels.
+    gain : {"he", "lecun"}, float or sequence of float
+        "he": the activation's own gain, 1 for the last layer. "lecun": 1. Otherwise that of
+        all layers, or of each.
+    zero_output : bool
+        Start with the last layer at zero, and so with outputs that are zero.
+    weight_decay : float
+        Adds ``(weight_decay / 2) |theta|^2`` to the loss, and so to gradient and Hessian.
+    dtype : {"float64", "float32"}
+        Of parameters, data and all that is computed; complex theta stays complex.
 
     Attributes
     ----------
     size : int
         P, the number of parameters.
+    layers : list of Layer
+        Where the parameters of each layer lie, and the scale of its inputs.
 
     Raises
     ------
     InputError
-        Where a width is not positive, or a name is not known.
+        Where a width or a gain is not positive, the weight decay is negative, or a name is not
+        known.
 
     Examples
     --------
@@ -71,64 +100,93 @@ class MLP:
         self,
         widths: Sequence[int],
         *,
-        activation: str = "relu",
+        activation: str | Activation = "relu",
         parametrization: str = "ntk",
         biases: bool = False,
         loss: str = "squared_error",
+        gain: str | npt.ArrayLike = "he",
+        zero_output: bool = False,
+        weight_decay: float = 0.0,
+        dtype: npt.DTypeLike = "float64",
     ) -> None:
         self.widths = [require_count("each width", width, 1) for width in widths]
         if len(self.widths) < 3:
             raise InputError(
                 f"widths must name inputs, hidden layers and outputs, at least 3; got {widths}"
             )
-        self.activation = ACTIVATIONS[_known("activation", activation, ACTIVATIONS)]
-        self.parametrization = _known("parametrization", parametrization, ("ntk", "standard"))
-        self.biases = biases
+        self.activation = (
+            activation
+            if isinstance(activation, Activation)
+            else ACTIVATIONS[_known("activation", activation, ACTIVATIONS)]
+        )
+        self.parametrization = _known("parametrization", parametrization, PARAMETRIZATIONS)
+        self.biases, self.zero_output = biases, zero_output
         self.loss_function = LOSSES[_known("loss", loss, LOSSES)]
-        gains = [*[self.activation.gain] * (len(self.widths) - 2), 1.0]
-        deviation: list[float] = [
-            gain / fan**0.5 for gain, fan in zip(gains, self.widths, strict=False)
-        ]
-        unit = [1.0] * len(gains)
-        ntk = parametrization == "ntk"
-        self._deviations, self.scales = (unit, deviation) if ntk else (deviation, unit)
-        self._layers = []
+        self.weight_decay = _not_negative("weight_decay", weight_decay)
+        self.dtype = np.dtype(_known("dtype", np.dtype(dtype).name, DTYPES))
+        self.layers = self._lay_out(self._gains(gain))
+        self.size = self.layers[-1].biases.stop
+
+    def _gains(self, gain: str | npt.ArrayLike) -> list[float]:
+        count = len(self.widths) - 1
+        if isinstance(gain, str):
+            hidden = self.activation.gain if _known("gain", gain, ("he", "lecun")) == "he" else 1.0
+            return [hidden] * (count - 1) + [1.0]
+        gains = require_positive("gain", gain)
+        if gains.shape not in ((), (count,)):
+            raise InputError(f"gain must be one number or {count}; got shape {gains.shape}")
+        return np.broadcast_to(gains, count).tolist()
+
+    def _lay_out(self, gains: list[float]) -> list[Layer]:
+        layers: list[Layer] = []
         end = 0
-        for fan_in, fan_out in itertools.pairwise(self.widths):
+        for (fan_in, fan_out), gain in zip(itertools.pairwise(self.widths), gains, strict=True):
             start, middle = end, end + fan_in * fan_out
-            end = middle + fan_out * biases
-            self._layers.append((slice(start, middle), slice(middle, end), (fan_in, fan_out)))
-        self.size = end
+            end = middle + fan_out * self.biases
+            last = len(layers) == len(gains) - 1
+            power = 1.0 if last and self.parametrization == "mean-field" else 0.5
+            unit = gain / fan_in**power
+            scale, deviation = (1.0, unit) if self.parametrization == "standard" else (unit, 1.0)
+            layers.append(
+                Layer(slice(start, middle), slice(middle, end), (fan_in, fan_out), scale, deviation)
+            )
+        return layers
 
     def init(self, *, rng: Rng = None, ensemble: tuple[int, ...] = ()) -> Array:
-        """Draw parameters, ``(*ensemble, P)``; each member has a random stream of its own."""
+        """Draw parameters, ``(*ensemble, P)``; each member has a random stream of its own.
+
+        The same seed gives the same network in both precisions, but for rounding.
+        """
         return draw(self._draw_one, rng, ensemble)
 
     def _draw_one(self, rng: np.random.Generator) -> Array:
         theta = rng.normal(size=self.size)
-        for (weights, biases, _), deviation in zip(self._layers, self._deviations, strict=True):
-            theta[weights] *= deviation
+        for layer in self.layers:
+            theta[layer.weights] *= layer.deviation
             if self.parametrization == "standard":
-                theta[biases] = 0.0
-        return theta
+                theta[layer.biases] = 0.0
+        if self.zero_output:
+            theta[self.layers[-1].weights.start :] = 0.0
+        return theta.astype(self.dtype, copy=False)
 
     def split(self, theta: Array) -> list[tuple[Array, Array]]:
         """Return views of each layer's weights ``(..., fan in, fan out)`` and biases."""
-        leading = theta.shape[:-1]
-        return [
-            (theta[..., weights].reshape(*leading, *shape), theta[..., biases])
-            for weights, biases, shape in self._layers
-        ]
+        return [layer.split(theta) for layer in self.layers]
+
+    # Of any theta (..., P) and data, one product at a time ---------------------------------------
+
+    def at(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike | None = None) -> Point:
+        """Return the network at one theta, for many products there; y may be left out for J."""
+        inputs, targets = (self.require_inputs(X), None) if y is None else self.require_data(X, y)
+        return Point(self, self.require_parameters(theta), inputs, targets)
 
     def predict(self, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
         """Return the outputs, ``theta (..., P), X (m, d) -> (..., m, k)``."""
-        return self.forward(self.require_parameters(theta), np.asarray(X, dtype=float))[0]
+        return self.at(theta, X).outputs
 
     def loss(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """Return the loss, by default ``(1/2m) sum_a |f_a - y_a|^2``, shape ``(...)``."""
-        inputs, targets = self.require_data(X, y)
-        outputs = self.forward(self.require_parameters(theta), inputs)[0]
-        return self.loss_function.value_and_gradient(outputs, targets)[0]
+        return self.at(theta, X, y).loss
 
     def accuracy(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """Return the fraction of samples whose largest output is at the largest label, ``(...)``.
@@ -149,7 +207,7 @@ class MLP:
 
     def gradient(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """Return the gradient of :meth:`loss` by theta, ``(..., P)``."""
-        return self.loss_and_gradient(self.require_parameters(theta), *self.require_data(X, y))[1]
+        return self.at(theta, X, y).gradient()
 
     def hessian_product(
         self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike, direction: npt.ArrayLike
@@ -167,7 +225,8 @@ class MLP:
         Returns
         -------
         numpy.ndarray, shape (..., P)
-            Exact; it costs about as much as three gradients.
+            Exact; it costs about as much as three gradients. For many directions in turn at
+            one theta take :meth:`at`.
 
         Raises
         ------
@@ -183,8 +242,82 @@ class MLP:
         array([[ 9., 12.],
                [12.,  4.]])
         """
+        parameters, along = self._together(theta, direction)
+        return self.at(parameters, X, y).hessian_product(along)
+
+    def gauss_newton_product(
+        self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike, direction: npt.ArrayLike
+    ) -> Array:
+        """Return ``J^T H_f J`` times a direction, ``H_f`` the loss's Hessian by the outputs.
+
+        The Hessian without the curvature of the network itself and without weight decay; shapes
+        and errors as in :meth:`hessian_product`.
+
+        Examples
+        --------
+        >>> network = MLP([1, 1, 1], activation="linear")
+        >>> network.gauss_newton_product([2.0, 3.0], [[1.0]], [0.0], np.eye(2))
+        array([[9., 6.],
+               [6., 4.]])
+        """
+        parameters, along = self._together(theta, direction)
+        return self.at(parameters, X, y).gauss_newton_product(along)
+
+    def sharpness_gradient(
+        self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike, direction: npt.ArrayLike
+    ) -> Array:
+        """Return the gradient of ``v^T H v`` by theta, at a fixed direction v.
+
+        At a unit eigenvector of the Hessian it is the gradient of its eigenvalue, where that is
+        a single one. Exact; shapes and errors as in :meth:`hessian_product`.
+
+        Examples
+        --------
+        The Hessian of ``(u v)^2 / 2`` has ``v^2`` in its corner:
+
+        >>> network = MLP([1, 1, 1], activation="linear")
+        >>> network.sharpness_gradient([2.0, 3.0], [[1.0]], [0.0], [1.0, 0.0])
+        array([0., 6.])
+        """
+        parameters, along = self._together(theta, direction)
+        return self.at(parameters, X, y).sharpness_gradient(along)
+
+    def jacobian_product(
+        self, theta: npt.ArrayLike, X: npt.ArrayLike, direction: npt.ArrayLike
+    ) -> Array:
+        """Return J times a direction ``(..., P)``: what it does to the outputs, ``(..., m, k)``.
+
+        Examples
+        --------
+        >>> MLP([1, 1, 1], activation="linear").jacobian_product([2.0, 3.0], [[1.0]], [1.0, 0.0])
+        array([[3.]])
+        """
+        parameters, along = self._together(theta, direction)
+        return self.at(parameters, X).jacobian_product(along)
+
+    def transposed_jacobian_product(
+        self, theta: npt.ArrayLike, X: npt.ArrayLike, signal: npt.ArrayLike
+    ) -> Array:
+        """Return J^T times a signal in the outputs ``(..., m, k)``, shape ``(..., P)``.
+
+        Examples
+        --------
+        >>> network = MLP([1, 1, 1], activation="linear")
+        >>> network.transposed_jacobian_product([2.0, 3.0], [[1.0]], [[1.0]])
+        array([3., 2.])
+        """
+        parameters, pulled = self.require_parameters(theta), np.asarray(signal)
+        leading = np.broadcast_shapes(parameters.shape[:-1], pulled.shape[:-2])
+        spread = np.broadcast_to(parameters, (*leading, self.size))
+        return self.at(spread, X).transposed_jacobian_product(pulled)
+
+    def _together(self, theta: npt.ArrayLike, direction: npt.ArrayLike) -> tuple[Array, Array]:
+        """Return theta spread over the leading axes of a direction, and the direction."""
         parameters, along = self.require_parameters(theta), self.require_parameters(direction)
-        return self.loss_hessian_product(parameters, *self.require_data(X, y), along)
+        shape = np.broadcast_shapes(parameters.shape, along.shape)
+        return np.broadcast_to(parameters, shape), along
+
+    # What they require --------------------------------------------------------------------------
 
     def require_data(self, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
         """Return X ``(m, d)`` and y ``(m, k)`` that fit this network, or raise InputError."""
@@ -195,7 +328,15 @@ class MLP:
                 f"this network takes {required[0]} inputs and gives {required[1]} outputs; "
                 f"got data with {given[0]} and {given[1]}"
             )
-        return inputs, self.loss_function.require(targets)
+        targets = self.loss_function.require(targets)
+        return inputs.astype(self.dtype, copy=False), targets.astype(self.dtype, copy=False)
+
+    def require_inputs(self, X: npt.ArrayLike) -> Array:
+        """Return X ``(..., m, d)`` that fits this network, or raise InputError."""
+        inputs = np.asarray(X, dtype=self.dtype)
+        if inputs.ndim < 2 or inputs.shape[-1] != self.widths[0]:
+            raise InputError(f"X must have shape (m, {self.widths[0]}); got shape {inputs.shape}")
+        return inputs
 
     def require_parameters(self, theta: npt.ArrayLike) -> Array:
         """Return theta ``(..., P)`` as an array of this network, or raise InputError."""
@@ -204,119 +345,28 @@ class MLP:
             raise InputError(
                 f"theta must have shape (..., {self.size}); got shape {parameters.shape}"
             )
-        return parameters
+        return (
+            parameters if np.iscomplexobj(parameters) else parameters.astype(self.dtype, copy=False)
+        )
 
-    # The arithmetic below assumes clean input. Layer l computes z = scale * a @ W + b, and X and
-    # y may have leading axes, as minibatches of their own for every member do. What a
-    # direction (V, c) in (W, b) does to a quantity, its tangent, is computed beside it.
+    # Of clean input; X and y may have leading axes, as a minibatch for every member has.
 
     def forward(self, theta: Array, X: Array) -> tuple[Array, list[Array], list[Array]]:
-        """Return outputs, every layer's inputs ``a`` and every hidden ``z``."""
-        inputs, hidden = [X], []
-        for (weights, biases), scale in zip(self.split(theta), self.scales, strict=True):
-            z = scale * (inputs[-1] @ weights)
-            if self.biases:
-                z += biases[..., None, :]
-            hidden.append(z)
-            inputs.append(self.activation.value(z))
-        return hidden.pop(), inputs[:-1], hidden
-
-    def forward_tangent(
-        self, theta: Array, direction: Array, inputs: list[Array], hidden: list[Array]
-    ) -> tuple[Array, list[Array | None], list[Array]]:
-        """Return the tangents of what :meth:`forward` returned; None for X, which stays."""
-        tangents: list[Array | None] = [None]
-        hidden_tangents: list[Array] = []
-        layers = zip(self.split(theta), self.split(direction), self.scales, inputs, strict=True)
-        for (weights, _), (along, along_biases), scale, a in layers:
-            z_tangent = scale * (a @ along)
-            if hidden_tangents:
-                slope = self.activation.slope(hidden[len(hidden_tangents) - 1])
-                tangents.append(slope * hidden_tangents[-1])
-                z_tangent += scale * (tangents[-1] @ weights)
-            if self.biases:
-                z_tangent += along_biases[..., None, :]
-            hidden_tangents.append(z_tangent)
-        return hidden_tangents.pop(), tangents, hidden_tangents
-
-    def backward(self, theta: Array, hidden: list[Array], signal: Array) -> list[Array]:
-        """Carry a signal by the outputs, ``(..., m, k)``, back to every layer's z."""
-        signals = [signal]
-        layers = list(zip(self.split(theta), self.scales, strict=True))
-        for z, ((weights, _), scale) in zip(hidden[::-1], layers[:0:-1], strict=True):
-            carried = scale * (signals[-1] @ np.swapaxes(weights, -1, -2))
-            signals.append(carried * self.activation.slope(z))
-        return signals[::-1]
-
-    def backward_tangent(
-        self,
-        theta: Array,
-        direction: Array,
-        hidden: list[Array],
-        hidden_tangents: list[Array],
-        signal: Array,
-        signal_tangent: Array,
-    ) -> tuple[list[Array], list[Array]]:
-        """Return what :meth:`backward` returns, and the tangents of it."""
-        signals, tangents = [signal], [signal_tangent]
-        layers = list(zip(self.split(theta), self.split(direction), self.scales, strict=True))
-        zs = zip(hidden[::-1], hidden_tangents[::-1], strict=True)
-        for (z, z_tangent), ((weights, _), (along, _), scale) in zip(
-            zs, layers[:0:-1], strict=True
-        ):
-            carried = scale * (signals[-1] @ np.swapaxes(weights, -1, -2))
-            carried_tangent = scale * (
-                tangents[-1] @ np.swapaxes(weights, -1, -2)
-                + signals[-1] @ np.swapaxes(along, -1, -2)
-            )
-            slope, bend = self.activation.slope(z), self.activation.bend(z)
-            signals.append(carried * slope)
-            tangents.append(carried_tangent * slope + carried * bend * z_tangent)
-        return signals[::-1], tangents[::-1]
+        """Return outputs, every layer's inputs times its scale, and every hidden ``z``."""
+        passes = Passes(self.layers, self.activation, self.biases)
+        outputs = passes.move(theta, X)
+        numbers = range(len(self.layers))
+        inputs = [passes.inputs(number, 0)[0] for number in numbers]
+        return outputs, inputs, [passes.z(number, 0) for number in numbers[:-1]]
 
     def loss_and_gradient(self, theta: Array, X: Array, y: Array) -> tuple[Array, Array]:
         """Return loss ``(...)`` and gradient ``(..., P)`` of clean input."""
-        outputs, inputs, hidden = self.forward(theta, X)
-        loss, signal = self.loss_function.value_and_gradient(outputs, y)
-        gradient = np.empty(np.broadcast_shapes(theta.shape, (*loss.shape, self.size)), theta.dtype)
-        signals = self.backward(theta, hidden, signal)
-        layers = zip(self.split(gradient), self.scales, inputs, signals, strict=True)
-        for (by_weights, by_biases), scale, a, signal in layers:
-            np.matmul(np.swapaxes(a, -1, -2), signal, out=by_weights)
-            by_weights *= scale
-            if self.biases:
-                by_biases[...] = signal.sum(axis=-2)
-        return loss, gradient
+        point = Point(self, theta, X, y)
+        return point.loss, point.gradient()
 
     def loss_hessian_product(self, theta: Array, X: Array, y: Array, direction: Array) -> Array:
         """Return the Hessian times a direction, ``(..., P)``, of clean input."""
-        outputs, inputs, hidden = self.forward(theta, X)
-        tangent, inputs_tangents, hidden_tangents = self.forward_tangent(
-            theta, direction, inputs, hidden
-        )
-        _, signal = self.loss_function.value_and_gradient(outputs, y)
-        signal_tangent = self.loss_function.hessian_product(outputs, y, tangent)
-        signals, signals_tangents = self.backward_tangent(
-            theta, direction, hidden, hidden_tangents, signal, signal_tangent
-        )
-        product = np.empty((*signal_tangent.shape[:-2], self.size), theta.dtype)
-        layers = zip(
-            self.split(product),
-            self.scales,
-            inputs,
-            inputs_tangents,
-            signals,
-            signals_tangents,
-            strict=True,
-        )
-        for (by_weights, by_biases), scale, a, a_tangent, signal, signal_tangent in layers:
-            np.matmul(np.swapaxes(a, -1, -2), signal_tangent, out=by_weights)
-            if a_tangent is not None:
-                by_weights += np.swapaxes(a_tangent, -1, -2) @ signal
-            by_weights *= scale
-            if self.biases:
-                by_biases[...] = signal_tangent.sum(axis=-2)
-        return product
+        return Point(self, self._together(theta, direction)[0], X, y).hessian_product(direction)
 
 
 def _chosen(outputs: Array) -> Array:
@@ -329,3 +379,9 @@ def _known(what: str, name: str, names: Any) -> str:
     if name not in names:
         raise InputError(f"{what} must be one of {', '.join(names)}; got {name!r}")
     return name
+
+
+def _not_negative(what: str, value: float) -> float:
+    if not 0 <= value < float("inf"):
+        raise InputError(f"{what} must be finite and at least 0; got {value}")
+    return float(value)

@@ -1,30 +1,86 @@
-"""Activations: their derivatives, by complex step and on both sides of a kink."""
+"""Activations: their derivatives, by complex step and on both sides of a kink; their gains."""
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
 
-from catapult_sim.mlp.activations import ACTIVATIONS
+from catapult_sim.mlp.activations import ACTIVATIONS, leaky_relu
 
-POINTS = np.array([-3.0, -0.7, 0.2, 1.5, 20.0])
-
-
-@pytest.mark.parametrize("name", ["linear", "tanh"])
-def test_derivatives_of_smooth_activations_are_complex_steps(name):
-    activation, nudged = ACTIVATIONS[name], POINTS + 1e-30j
-    tolerances = {"rtol": 1e-12, "atol": 1e-15}
-    value, slope = activation.value(nudged).imag / 1e-30, activation.slope(nudged).imag / 1e-30
-    np.testing.assert_allclose(activation.slope(POINTS), value, **tolerances)
-    np.testing.assert_allclose(activation.bend(POINTS), slope, **tolerances)
+KINKED = ("relu", "leaky_relu")
+SMOOTH = [name for name in ACTIVATIONS if name not in KINKED]
+POINTS = np.array([-30.0, -3.0, -0.7, -1e-3, 0.2, 1.5, 20.0])
+ORDERS = ("value", "slope", "bend", "third")
 
 
-def test_a_relu_is_two_straight_lines():
-    relu = ACTIVATIONS["relu"]
-    np.testing.assert_array_equal(relu.value(POINTS), [0, 0, 0.2, 1.5, 20])
-    np.testing.assert_array_equal(relu.slope(POINTS), [0, 0, 1, 1, 1])
-    np.testing.assert_array_equal(relu.bend(POINTS), np.zeros(5))
+@pytest.mark.parametrize("order", range(3))
+@pytest.mark.parametrize("name", SMOOTH)
+def test_derivatives_of_smooth_activations_are_complex_steps(name, order):
+    below, above = (getattr(ACTIVATIONS[name], ORDERS[k]) for k in (order, order + 1))
+    step = below(POINTS + 1e-30j).imag / 1e-30
+    np.testing.assert_allclose(above(POINTS), step, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("linear", 0.5),
+        ("tanh", 0.46211715726000975),
+        ("erf", 0.5204998778130465),
+        ("gelu", 0.5 * 0.6914624612740131),
+        ("silu", 0.5 * 0.6224593312018546),
+        ("softplus", 0.9740769841801067),
+        ("quadratic", 0.25),
+    ],
+)
+def test_values_at_one_half_are_those_of_the_tables(name, expected):
+    assert ACTIVATIONS[name].value(np.array([0.5]))[0] == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize(("activation", "leak"), [("relu", 0.0), ("leaky_relu", 0.01)])
+def test_rectifiers_are_two_straight_lines(activation, leak):
+    rectifier, left = ACTIVATIONS[activation], POINTS < 0
+    np.testing.assert_array_equal(rectifier.value(POINTS), np.where(left, leak * POINTS, POINTS))
+    np.testing.assert_array_equal(rectifier.slope(POINTS), np.where(left, leak, 1))
+    np.testing.assert_array_equal(rectifier.slope(np.zeros(1)), leak)
+    for straight in (rectifier.bend, rectifier.third):
+        np.testing.assert_array_equal(straight(POINTS), np.zeros(7))
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=lambda a: a.name)
 def test_single_precision_stays_single(activation):
-    for of in (activation.value, activation.slope, activation.bend):
-        assert of(POINTS.astype(np.float32)).dtype == np.float32
+    for order in ORDERS:
+        assert getattr(activation, order)(POINTS.astype(np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=lambda a: a.name)
+def test_no_finite_input_is_too_large(activation):
+    # Overflow would be a warning, and warnings are errors.
+    for dtype, size in ((np.float32, 1e6), (np.float64, 1e100)):
+        far = np.array([-size, size], dtype)
+        assert all(np.isfinite(derivative).all() for derivative in activation.derivatives(far))
+
+
+@pytest.mark.parametrize("name", ["softplus", "silu", "gelu"])
+def test_the_left_tail_keeps_its_digits(name):
+    # Where phi is exponentially small, softplus(z) = e^z and silu(z) = z e^z to all digits.
+    value = ACTIVATIONS[name].value(np.array([-38.0]))[0]
+    mills = np.exp(-(38.0**2) / 2) / (2 * np.pi) ** 0.5 * -(1 - 1 / 38**2 + 3 / 38**4 - 15 / 38**6)
+    expected = {"softplus": np.exp(-38.0), "silu": -38 * np.exp(-38.0), "gelu": mills}[name]
+    assert value == pytest.approx(expected, rel=1e-9)
+
+
+def second_moment(activation):
+    def integrand(z):
+        return activation.value(np.array([z]))[0] ** 2 * np.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5
+
+    return quad(integrand, -40, 40, points=[0], limit=400, epsabs=1e-13, epsrel=1e-12)[0]
+
+
+@pytest.mark.parametrize(
+    "activation", [*ACTIVATIONS.values(), leaky_relu(0.3)], ids=lambda a: a.name
+)
+def test_the_gain_keeps_the_second_moment_of_unit_signals(activation):
+    if activation.name == "tanh":
+        assert activation.gain == 1  # by custom
+    else:
+        assert activation.gain**2 * second_moment(activation) == pytest.approx(1, rel=1e-10)

@@ -5,14 +5,14 @@ import pytest
 
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
-from tests.mlp.test_network import CASES, X, build, written_out
+from catapult_sim.numeric.requirements import InputError
+from tests.mlp.test_network import CASES, X, build, jacobian_written_out
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_kernel_is_the_jacobian_times_itself_over_m(case):
     net, theta = build(*case)
-    nudged = theta + 1e-30j * np.eye(net.size)
-    jacobian = np.stack([written_out(net, row, X).imag.ravel() / 1e-30 for row in nudged], axis=1)
+    jacobian = jacobian_written_out(net, theta, X)
     expected = jacobian @ jacobian.T / len(X)
     found = kernel.ntk(net, theta, X)
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
@@ -31,3 +31,36 @@ def test_an_ensemble_of_kernels_is_its_members():
 def test_a_network_that_has_blown_up_has_no_curvature():
     net = MLP([3, 6, 2], activation="linear")
     assert np.isnan(kernel.top_eigenvalue(net, np.full(net.size, 1e200), X))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_a_large_kernel_has_the_eigenvalue_of_dense_algebra(depth):
+    net = MLP([3, *[9] * depth, 4], activation="relu", biases=True)
+    theta = net.init(rng=0, ensemble=(2,))
+    inputs = np.random.default_rng(1).normal(size=(150, 3))  # 600 rows: by products
+    expected = np.linalg.eigvalsh(kernel.ntk(net, theta, inputs))[:, -1]
+    found = kernel.top_eigenvalue(net, theta, inputs)
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+    theta[1] = 1e200
+    found = kernel.top_eigenvalue(net, theta, inputs)
+    assert found[0] == pytest.approx(expected[0], rel=1e-10)
+    assert np.isnan(found[1])
+
+
+def test_single_precision_stays_single():
+    net = MLP([3, 6, 4, 2], activation="gelu", biases=True, dtype="float32")
+    theta = net.init(rng=0)
+    found = kernel.ntk(net, theta, X)
+    assert found.dtype == np.float32
+    double = MLP([3, 6, 4, 2], activation="gelu", biases=True)
+    np.testing.assert_allclose(found, kernel.ntk(double, theta, X), rtol=1e-4, atol=1e-5)
+
+
+def test_a_kernel_beyond_the_memory_limit_is_refused_before_it_is_computed():
+    net = MLP([3, 6, 2])
+    theta, inputs = np.broadcast_to(net.init(rng=0), (100, net.size)), np.zeros((10**5, 3))
+    with pytest.raises(InputError, match=r"requires 8e\+13 bytes .* allows 4\.29e\+09"):
+        kernel.ntk(net, theta, inputs)
+    small = 8 * 10 * 10  # the kernel alone
+    with pytest.raises(InputError, match="memory_limit allows 800"):
+        kernel.ntk(net, net.init(rng=0), X, memory_limit=small)

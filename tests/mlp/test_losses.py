@@ -22,6 +22,25 @@ def test_derivatives_are_complex_steps(loss):
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=lambda loss: loss.name)
+def test_the_third_derivative_is_the_complex_step_of_the_hessian_product(loss):
+    direction = RNG.normal(size=(6, 3))
+    product = loss.hessian_product(OUTPUTS + 1e-30j * direction, TARGETS, direction)
+    third = loss.third(OUTPUTS, TARGETS, direction)
+    np.testing.assert_allclose(third, product.imag / 1e-30, rtol=1e-11, atol=1e-15)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=lambda loss: loss.name)
+def test_single_precision_stays_single(loss):
+    outputs, targets = OUTPUTS.astype(np.float32), TARGETS.astype(np.float32)
+    found = (
+        *loss.value_and_gradient(outputs, targets),
+        loss.hessian_product(outputs, targets, outputs),
+        loss.third(outputs, targets, outputs),
+    )
+    assert {part.dtype for part in found} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=lambda loss: loss.name)
 def test_the_curvature_bound_is_met_and_never_exceeded(loss):
     # Softmax is most curved where two outputs share all probability.
     outputs = np.concatenate([[[9e2, 9e2, 0.0]], 3 * RNG.normal(size=(200, 3))])[:, None, :]

@@ -1,0 +1,223 @@
+"""A network at one point theta: what is computed there once, for many directions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse.linalg import LinearOperator
+
+from catapult_sim.mlp.passes import PULLED, Passes
+from catapult_sim.numeric.requirements import InputError
+
+if TYPE_CHECKING:
+    from catapult_sim.mlp.network import MLP
+
+__all__ = ["Point"]
+
+Array = npt.NDArray[Any]
+
+
+class Point:
+    """Loss, gradient and curvature products of a network at one theta, X and y.
+
+    Made by :meth:`catapult_sim.mlp.network.MLP.at`. The forward and the backward pass are done
+    once; a product with a direction costs the passes of its tangents only. Arrays are kept from
+    theta to theta, and never handed out.
+
+    Theta ``(..., P)`` itself is not copied: after a change in place, :meth:`move` here again.
+    Directions and signals broadcast to the leading axes of the point, those of theta and X.
+
+    The operators are SciPy's, of a single network, and follow the point where it moves.
+
+    Examples
+    --------
+    >>> from catapult_sim.mlp.network import MLP
+    >>> point = MLP([1, 1, 1], activation="linear").at([2.0, 3.0], [[1.0]], [0.0])
+    >>> print(point.loss, point.gradient(), point.hessian @ np.array([1.0, 0.0]))
+    18.0 [18. 12.] [ 9. 12.]
+    >>> point.move(np.array([1.0, 1.0])).gradient()
+    array([1., 1.])
+    """
+
+    def __init__(self, network: MLP, theta: Array, X: Array, y: Array | None) -> None:
+        self._network, self._X, self._y = network, X, y
+        self._passes = Passes(network.layers, network.activation, network.biases)
+        self.move(theta)
+
+    def move(self, theta: npt.ArrayLike, X: Array | None = None, y: Array | None = None) -> Point:
+        """Go to another theta, and to other samples ``X (..., m, d)``, ``y (..., m, k)`` if given.
+
+        Samples are taken as they are, in the form that the network's ``require_data`` returns.
+        """
+        if X is not None:
+            self._X, self._y = X, y
+        self._theta = self._network.require_parameters(theta)
+        self._outputs = self._passes.move(self._theta, self._X)
+        self._evaluation: tuple[Array, Array] | None = None
+        self._returned = False
+        return self
+
+    @property
+    def outputs(self) -> Array:
+        """The outputs, ``(..., m, k)``."""
+        return self._outputs.copy()
+
+    @property
+    def loss(self) -> Array:
+        """The loss with its weight decay, ``(...)``."""
+        loss, _ = self._evaluated()
+        decay = self._network.weight_decay
+        return loss + decay / 2 * np.sum(self._theta**2, axis=-1) if decay else loss
+
+    def gradient(self, out: Array | None = None) -> Array:
+        """Return the gradient of the loss by theta, ``(..., P)``."""
+        self._return()
+        return self._with_decay(self._passes.gradient(0, self._room(out)), self._theta)
+
+    def hessian_product(self, direction: npt.ArrayLike, out: Array | None = None) -> Array:
+        """Return the Hessian of the loss times a direction ``(..., P)``, ``(..., P)``."""
+        along = self._aim(direction)
+        self._return()
+        self._differentiate()
+        return self._with_decay(self._passes.gradient(1, self._room(out)), along)
+
+    def sharpness_gradient(self, direction: npt.ArrayLike, out: Array | None = None) -> Array:
+        """Return the gradient of ``v^T H v`` by theta at fixed v, ``(..., P)``.
+
+        At a unit eigenvector of the Hessian that is the gradient of its eigenvalue.
+        """
+        self._aim(direction)
+        self._return()
+        tangent = self._differentiate()
+        second = self._passes.forward(2)
+        loss, y = self._network.loss_function, self._targets
+        signal = loss.hessian_product(self._outputs, y, second)
+        self._passes.backward(2, signal + loss.third(self._outputs, y, tangent) / 2)
+        gradient = self._passes.gradient(2, self._room(out))
+        gradient *= 2
+        return gradient
+
+    def gauss_newton_product(self, direction: npt.ArrayLike, out: Array | None = None) -> Array:
+        """Return ``J^T H_f J`` times a direction, ``H_f`` the loss's Hessian by the outputs.
+
+        Weight decay has no part in it.
+        """
+        self._aim(direction)
+        signal = self._curved(self._passes.forward(1))
+        self._passes.backward(0, signal, PULLED)
+        return self._passes.gradient(0, self._room(out), PULLED)
+
+    def jacobian_product(self, direction: npt.ArrayLike) -> Array:
+        """Return J times a direction ``(..., P)``: the tangent of the outputs, ``(..., m, k)``."""
+        self._aim(direction)
+        return self._passes.forward(1).copy()
+
+    def transposed_jacobian_product(self, signal: npt.ArrayLike, out: Array | None = None) -> Array:
+        """Return J^T times a signal in the outputs ``(..., m, k)``, ``(..., P)``."""
+        self._passes.backward(0, self._require_signal(signal), PULLED)
+        return self._passes.gradient(0, self._room(out), PULLED)
+
+    def kernel_product(self, signal: npt.ArrayLike) -> Array:
+        """Return ``(1/m) J J^T`` times a signal in the outputs ``(..., m, k)``."""
+        moved = self._passes.kernel(self._require_signal(signal))
+        return moved / self._passes.samples
+
+    @property
+    def hessian(self) -> LinearOperator:
+        """The Hessian of the loss of a single network, ``(P, P)``."""
+        return self._operator(self.hessian_product, (self._network.size,))
+
+    @property
+    def gauss_newton(self) -> LinearOperator:
+        """The Gauss-Newton matrix of a single network, ``(P, P)``."""
+        return self._operator(self.gauss_newton_product, (self._network.size,))
+
+    @property
+    def kernel(self) -> LinearOperator:
+        """The neural tangent kernel of a single network, ``(m k, m k)``."""
+        return self._operator(self.kernel_product, self._outputs.shape[-2:])
+
+    # What they share ----------------------------------------------------------------------------
+
+    @property
+    def _targets(self) -> Array:
+        if self._y is None:
+            raise InputError("the loss of a network needs labels y; got a point without them")
+        return self._y
+
+    def _evaluated(self) -> tuple[Array, Array]:
+        """Return the loss without weight decay, and its gradient by the outputs."""
+        if self._evaluation is None:
+            loss = self._network.loss_function.value_and_gradient
+            self._evaluation = loss(self._outputs, self._targets)
+        return self._evaluation
+
+    def _return(self) -> None:
+        """Carry the loss's signal back, once."""
+        if not self._returned:
+            self._passes.backward(0, self._evaluated()[1])
+            self._returned = True
+
+    def _differentiate(self) -> Array:
+        """Go forth and back along the direction, and return the tangent of the outputs."""
+        tangent = self._passes.forward(1)
+        self._passes.backward(1, self._curved(tangent))
+        return tangent
+
+    def _curved(self, tangent: Array) -> Array:
+        return self._network.loss_function.hessian_product(self._outputs, self._targets, tangent)
+
+    def _aim(self, direction: npt.ArrayLike) -> Array:
+        along = self._require("direction", direction, (self._network.size,))
+        self._passes.aim(along)
+        return along
+
+    def _require_signal(self, signal: npt.ArrayLike) -> Array:
+        return self._require("signal", signal, self._outputs.shape[-2:])
+
+    def _require(self, what: str, values: npt.ArrayLike, trailing: tuple[int, ...]) -> Array:
+        """Return values of the point's precision, spread over its leading axes."""
+        shape, array = (*self._passes.leading, *trailing), np.asarray(values)
+        try:
+            spread = np.broadcast_to(array, shape)
+        except ValueError:
+            fits = False
+        else:
+            fits = array.shape[-len(trailing) :] == trailing
+        if not fits:
+            raise InputError(
+                f"{what} must have shape {trailing}, or with leading axes that broadcast to "
+                f"{shape}; got shape {array.shape}"
+            )
+        if np.iscomplexobj(array) and not np.issubdtype(self._passes.dtype, np.complexfloating):
+            raise InputError(f"{what} must be real where theta is; got {array.dtype}")
+        return spread.astype(self._passes.dtype, copy=False)
+
+    def _room(self, out: Array | None) -> Array:
+        shape = (*self._passes.leading, self._network.size)
+        return np.empty(shape, self._passes.dtype) if out is None else out
+
+    def _with_decay(self, product: Array, vector: Array) -> Array:
+        if self._network.weight_decay:
+            product += self._network.weight_decay * vector
+        return product
+
+    def _operator(
+        self, product: Callable[[Array], Array], shape: tuple[int, ...]
+    ) -> LinearOperator:
+        if self._passes.leading:
+            raise InputError(
+                f"an operator is of one network; got an ensemble of shape {self._passes.leading}"
+            )
+        size = math.prod(shape)
+
+        def multiply(vector: Array) -> Array:
+            return product(vector.reshape(shape)).ravel()
+
+        return LinearOperator(
+            (size, size), matvec=multiply, rmatvec=multiply, dtype=self._passes.dtype
+        )

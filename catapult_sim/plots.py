@@ -40,6 +40,8 @@ AXES = {
     "width": "width  $n$",
     "depth": "hidden layers",
     "scale": "standard deviation of the initial weights",
+    "momentum": r"momentum  $\beta$",
+    "batch_size": "samples in a batch",
 }
 
 Rows = Sequence[dict[str, Any]]

@@ -249,13 +249,19 @@ def test_a_torn_line_is_said(made, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([*DIAGRAM, "--x", "rate"], "an axis must be rate=, width= or scale=LOW:HIGH:POINTS"),
+        ([*DIAGRAM, "--x", "rate"], "an axis must be rate=, width=, scale= or momentum=LOW:HI"),
         ([*DIAGRAM, "--x", "colour=1:2:3"], "an axis must be .* got 'colour=1:2:3'"),
         ([*DIAGRAM, "--x", "rate=2:1:9"], "axis rate must end above its start"),
         ([*DIAGRAM, "--x", "rate=0:1:9"], "ends of axis rate must be positive; got 0"),
         ([*DIAGRAM, "--x", "rate=1:2:10"], "must be a multiple of 8 .* and one more"),
         ([*DIAGRAM, "--x", "width=1:9:9"], "--x and --y must differ; got width twice"),
         ([*DIAGRAM, "--x", "depth=1:3"], "depth is an axis of --model mlp"),
+        ([*DIAGRAM, "--x", "depth=1:3:3"], "or depth= or batch_size=LOW:HIGH; got 'depth=1:3:3'"),
+        ([*DIAGRAM, "--y", "momentum=0:1:9"], "momentum must satisfy 0 <= momentum < 1"),
+        ([*DIAGRAM, "--y", "batch_size=1:16"], "batch size must divide the number of samples, 8;"),
+        ([*DIAGRAM, "--momentum", "-0.1"], "momentum must satisfy 0 <= momentum < 1; got -0.1"),
+        ([*DIAGRAM, "--batch-size", "3"], "batch size must divide the number of samples, 8; got 3"),
+        ([*DIAGRAM, "--batch-size", "0"], "--batch-size must be an integer of at least 1; got 0"),
         ([*DIAGRAM, "--levels", "-1"], "levels must be an integer of at least 0; got -1"),
         ([*DIAGRAM, "--workers", "0"], "--workers must be an integer of at least 1; got 0"),
         ([*DIAGRAM, "--scheduler", "x://y"], "--scheduler must be the address of a running dask"),
@@ -302,6 +308,29 @@ def test_depth_is_an_axis_of_every_number_of_layers(tmp_path):
     assert run([*command, "--x", "rate=1:8:9", "--y", "depth=1:3"], tmp_path) == 0
     depths = {line.cell["depth"] for line in read_record(tmp_path / "records.jsonl")}
     assert depths == {1, 2, 3}
+
+
+def test_batch_size_is_an_axis_of_doublings_and_momentum_one_of_even_steps(tmp_path):
+    command = ["phase-diagram", *SMALL, "--rate", "0.5", "--x", "momentum=0:0.8:9", "--levels", "1"]
+    for model in (["--model", "mlp", "--width", "8"], ["--model", "linear"]):
+        out = tmp_path / model[1]
+        assert run([*command, *model, "--y", "batch_size=1:8"], out) == 0
+        cells = [line.cell for line in read_record(out / "records.jsonl")]
+        assert {cell["batch_size"] for cell in cells} == {1, 2, 4, 8}
+        assert {round(cell["momentum"], 9) for cell in cells} >= {0.0, 0.2, 0.8}
+        assert {path.suffix for path in out.iterdir()} >= {".png", ".svg"}
+
+
+def test_momentum_and_batches_are_of_every_command(tmp_path):
+    for command in (
+        [*DIAGRAM[:-4], "--x", "rate=1:8:9", "--y", "width=8:64:9"],
+        BOUNDARY,
+        SIMULATE,
+    ):
+        out = tmp_path / command[0]
+        assert run([*command, "--momentum", "0.5", "--batch-size", "4"], out) == 0
+        cells = [line.cell for line in read_record(out / "records.jsonl")]
+        assert {(cell["momentum"], cell["batch_size"]) for cell in cells} == {(0.5, 4)}
 
 
 def test_completion_is_printed_for_shells(capsys):

@@ -9,15 +9,7 @@ from typing import Any
 from tabulate import tabulate
 
 from catapult_sim.commands.files import draw
-from catapult_sim.commands.sweeping import (
-    NORMALISATION,
-    RECORD,
-    add_network,
-    add_sweep,
-    network,
-    opened,
-    report,
-)
+from catapult_sim.commands.sweeping import RECORD, add_command, network, opened, report
 from catapult_sim.mlp.runs import BOUNDARIES, boundary_of
 from catapult_sim.numeric.phases import centre
 from catapult_sim.numeric.record import Line, read_record, settled
@@ -31,17 +23,16 @@ MEANING = {"rise": "the loss first rises", "end": "convergence ends"}
 
 def add(commands: Any) -> None:
     """Add the command to a parser."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "boundary",
+        run,
         help="bracket where a network stops being lazy, and where it stops converging",
-        description="Bracket both boundaries for each of several seeds. " + NORMALISATION,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        does="Bracket both boundaries for each of several seeds.",
+        out="boundary",
     )
-    parser.set_defaults(run=run)
     parser.add_argument("--members", type=int, default=8, metavar="S", help="seeds, from --seed on")
     parser.add_argument("--tolerance", type=float, default=0.01, help="relative, of each bracket")
-    add_network(parser)
-    add_sweep(parser, "boundary")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from catapult_sim.mlp.runs import phase_of
 from catapult_sim.numeric.cells import identify, physics_of
+from catapult_sim.numeric.linear_net_stability import require_momentum
 from catapult_sim.numeric.phases import Phase
 from catapult_sim.numeric.record import Line
 from catapult_sim.numeric.refinement import paint
@@ -31,34 +33,39 @@ class Axis:
     values: list[float]
 
     def levels(self, asked: int) -> int:
-        """Return how often this axis may be halved: numbers of layers are never left out."""
-        return 0 if self.name == "depth" else asked
+        """Return how often this axis may be halved: whole numbers that count are all computed."""
+        return 0 if self.name in COUNTED else asked
 
 
 def axis(text: str) -> Axis:
-    """Read ``NAME=LOW:HIGH:POINTS``, or ``depth=LOW:HIGH``, or raise InputError.
+    """Read ``NAME=LOW:HIGH:POINTS``, or ``NAME=LOW:HIGH`` of what is counted, or raise InputError.
 
     Examples
     --------
     >>> axis("width=1:100:3")
     Axis(name='width', values=[1, 10, 100])
+    >>> axis("batch_size=4:32")
+    Axis(name='batch_size', values=[4, 8, 16, 32])
     """
     name, _, span = text.partition("=")
     try:
         numbers = [float(number) for number in span.split(":")]
     except ValueError:
         numbers = []
-    if name not in AXES or len(numbers) != (2 if name == "depth" else 3):
+    if len(numbers) != (3 if name in SPACED else 2 if name in COUNTED else -1):
         raise InputError(
-            "an axis must be rate=, width= or scale=LOW:HIGH:POINTS, or depth=LOW:HIGH; "
-            f"got {text!r}"
+            "an axis must be rate=, width=, scale= or momentum=LOW:HIGH:POINTS, or depth= or "
+            f"batch_size=LOW:HIGH; got {text!r}"
         )
-    require_positive(f"the ends of axis {name}", numbers[:2])
+    if name == "momentum":
+        require_momentum(numbers[:2])
+    else:
+        require_positive(f"the ends of axis {name}", numbers[:2])
     if not numbers[0] < numbers[1]:
         raise InputError(f"axis {name} must end above its start; got {text!r}")
-    if name != "depth":
+    if name in SPACED:
         require_count(f"points of axis {name}", int(numbers[2]), 2)
-    return Axis(name, AXES[name](*numbers))
+    return Axis(name, (SPACED | COUNTED)[name](*numbers))
 
 
 def _geometric(low: float, high: float, points: float) -> list[float]:
@@ -69,16 +76,25 @@ def _whole(low: float, high: float, points: float) -> list[float]:
     return [round(value) for value in _geometric(low, high, points)]
 
 
+def _even(low: float, high: float, points: float) -> list[float]:
+    return np.linspace(low, high, int(points)).tolist()
+
+
 def _every(low: float, high: float) -> list[float]:
     return list(range(int(low), int(high) + 1))
 
 
-AXES: dict[str, Callable[..., list[float]]] = {
+def _doubled(low: float, high: float) -> list[float]:
+    return [int(low) * 2**k for k in range(int(math.log2(high / int(low))) + 1)]
+
+
+SPACED: dict[str, Callable[..., list[float]]] = {
     "rate": _geometric,
     "width": _whole,
     "scale": _geometric,
-    "depth": _every,
+    "momentum": _even,
 }
+COUNTED: dict[str, Callable[..., list[float]]] = {"depth": _every, "batch_size": _doubled}
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,8 @@ import numpy.typing as npt
 
 from catapult_sim.commands.diagram import Diagram, axis, code, key
 from catapult_sim.commands.files import draw
-from catapult_sim.commands.sweeping import (
-    NORMALISATION,
-    RECORD,
-    add_network,
-    add_sweep,
-    network,
-    opened,
-    report,
-)
-from catapult_sim.mlp.runs import phase_of
+from catapult_sim.commands.sweeping import RECORD, add_command, network, opened, report
+from catapult_sim.mlp.runs import phase_of, start
 from catapult_sim.numeric.phases import Phase
 from catapult_sim.numeric.record import read_record, settled
 from catapult_sim.numeric.refinement import refine
@@ -34,14 +26,19 @@ FIGURE = "phase-diagram.png"
 
 def add(commands: Any) -> None:
     """Add the command to a parser."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "phase-diagram",
-        help="draw phases over two of: learning rate, width, depth, initial scale",
-        description="Compute phases where they meet, and paint the rest. " + NORMALISATION,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        run,
+        help="draw phases over two of: learning rate, width, depth, scale, batch size, momentum",
+        does="Compute phases where they meet, and paint the rest.",
+        out="phase-diagram",
     )
-    parser.set_defaults(run=run)
-    group = parser.add_argument_group("axes", "geometric steps; depth takes every number")
+    group = parser.add_argument_group(
+        "axes",
+        "rate, width and scale in geometric steps, momentum in even ones; depth=LOW:HIGH takes "
+        "every number, batch_size=LOW:HIGH doubles",
+    )
     spans = {"--x": "rate=0.5:8:65", "--y": "width=16:1024:65"}
     for name, span in spans.items():
         group.add_argument(name, default=span, metavar="NAME=LOW:HIGH:POINTS", help="an axis")
@@ -49,8 +46,6 @@ def add(commands: Any) -> None:
         "--levels", type=int, default=3, help="halvings of the coarse grid; 0 computes every cell"
     )
     group.add_argument("--rate", type=float, default=3.0, help="where it is not an axis")
-    add_network(parser)
-    add_sweep(parser, "phase-diagram")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -96,6 +91,10 @@ def _diagram(options: argparse.Namespace) -> Diagram:
     cell = network(options) | {"rate": options.rate}
     require_count("--levels", options.levels)
     diagram = Diagram(x, y, cell, options.levels)
+    for one in (x, y):
+        if one.name == "batch_size":
+            for size in one.values:
+                start(cell | {"batch_size": size}, [cell["scale"]])
     # Whether the axes fit the levels is known before anything is computed.
     refine(lambda places: np.zeros(len(places)), diagram.shape, diagram.levels)
     return diagram
@@ -118,7 +117,17 @@ def _title(diagram: Diagram) -> str:
     cell = diagram.cell
     shared = {
         name: cell[name]
-        for name in ("activation", "depth", "width", "rate", "scale", "samples", "seed")
+        for name in (
+            "activation",
+            "depth",
+            "width",
+            "rate",
+            "scale",
+            "momentum",
+            "batch_size",
+            "samples",
+            "seed",
+        )
         if name in cell and name not in (diagram.x.name, diagram.y.name)
     }
     return f"{cell['model']}: " + json.dumps(shared).translate({ord(c): None for c in '{}"'})

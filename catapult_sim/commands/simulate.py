@@ -9,15 +9,7 @@ from typing import Any
 from tabulate import tabulate
 
 from catapult_sim.commands.files import draw
-from catapult_sim.commands.sweeping import (
-    NORMALISATION,
-    RECORD,
-    add_network,
-    add_sweep,
-    network,
-    opened,
-    report,
-)
+from catapult_sim.commands.sweeping import RECORD, add_command, network, opened, report
 from catapult_sim.mlp.runs import run_of
 from catapult_sim.numeric.record import Line, read_record, settled
 from catapult_sim.numeric.requirements import InputError, require_positive
@@ -29,18 +21,17 @@ FIGURE = "simulation.png"
 
 def add(commands: Any) -> None:
     """Add the command to a parser."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "simulate",
+        run,
         help="train one network at given learning rates; show loss, curvature and phase",
-        description="Train one network at each learning rate. " + NORMALISATION,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        does="Train one network at each learning rate.",
+        out="simulation",
     )
-    parser.set_defaults(run=run)
     parser.add_argument(
         "--rate", type=float, nargs="+", default=[1.0, 2.5, 3.5], metavar="C", help="eta lambda_0"
     )
-    add_network(parser)
-    add_sweep(parser, "simulation")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -17,12 +17,13 @@ from tqdm import tqdm
 from catapult_sim.commands.files import as_json, config, folder, write
 from catapult_sim.mlp import runs
 from catapult_sim.mlp.activations import ACTIVATIONS
+from catapult_sim.numeric.linear_net_stability import require_momentum
 from catapult_sim.numeric.record import Line, erase, settled
 from catapult_sim.numeric.requirements import InputError, require_count
 from catapult_sim.numeric.sweep import Sweep, sweep
 from catapult_sim.numeric.workers import process_pool
 
-__all__ = ["RECORD", "Tally", "add_network", "add_sweep", "network", "opened", "report"]
+__all__ = ["RECORD", "Tally", "add_command", "add_manner", "network", "opened", "report"]
 
 Cell = dict[str, Any]
 
@@ -33,12 +34,35 @@ MANNER = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "jso
 
 NORMALISATION = (
     "Loss (1/2m) sum |f - y|^2 over m samples; kernel (1/m) J J^T, lambda_0 its top eigenvalue at "
-    "the start of each network; rate is c = eta lambda_0. NTK parametrisation, full batches."
+    "the start of each network; rate is c = eta lambda_0. NTK parametrisation; full batches, or "
+    "batches that each epoch deals anew."
 )
 
 
-def add_network(parser: argparse.ArgumentParser) -> None:
-    """Add the options that choose a network, its data and its seed."""
+def add_command(
+    commands: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    *,
+    help: str,
+    does: str,
+    out: str,
+) -> argparse.ArgumentParser:
+    """Add a command that sweeps over networks, and what all of these share; return its parser."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=help,
+        description=f"{does} {NORMALISATION}",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    _add_network(parser)
+    add_manner(parser, out)
+    return parser
+
+
+def _add_network(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose a network, its data and its seed, and how it is trained."""
     add = parser.add_argument_group("network").add_argument
     add("--model", choices=("linear", "mlp"), default="linear", help="exact linear network, or MLP")
     add("--width", type=_width, default=512, metavar="N", help="hidden units; inf if linear")
@@ -47,13 +71,15 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     add("--scale", type=float, default=1.0, help="standard deviation of the initial weights")
     add("--data", metavar="FILE", help=".npz with X and y, or .csv with label last; else digits")
     add("--samples", type=int, default=32, metavar="M", help="drawn from the data")
-    add("--steps", type=int, default=300, metavar="T", help="of gradient descent, at most")
-    add("--seed", type=int, default=0, help="names weights and samples")
+    add("--steps", type=int, default=300, metavar="T", help="updates, at most")
+    add("--momentum", type=float, metavar="BETA", help="heavy ball (0)")
+    add("--batch-size", type=int, metavar="B", help="a divisor of the samples (all)")
+    add("--seed", type=int, default=0, help="names weights, samples and batches")
 
 
-def add_sweep(parser: argparse.ArgumentParser, out: str) -> None:
+def add_manner(parser: argparse.ArgumentParser, out: str) -> None:
     """Add the options that say how to compute and where to put it."""
-    group = parser.add_argument_group("sweep")
+    group = parser.add_argument_group("manner")
     where = group.add_mutually_exclusive_group()
     where.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
     where.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask cluster")
@@ -84,6 +110,7 @@ def network(options: argparse.Namespace) -> Cell:
         "steps": require_count("--steps", options.steps, 1),
         **runs.data_entries(options.data),
         **_architecture(options),
+        **_method(options),
     }
     runs.start(cell, [cell["scale"]])
     return cell
@@ -99,6 +126,15 @@ def _architecture(options: argparse.Namespace) -> Cell:
         if value is not None:
             raise InputError(f"--{name} is for --model mlp; got --{name} {value}, model linear")
     return {}
+
+
+def _method(options: argparse.Namespace) -> Cell:
+    method: Cell = {}
+    if options.momentum is not None:
+        method["momentum"] = float(require_momentum(options.momentum))
+    if options.batch_size is not None:
+        method["batch_size"] = require_count("--batch-size", options.batch_size, 1)
+    return method
 
 
 class Tally:

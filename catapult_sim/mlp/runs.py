@@ -2,9 +2,11 @@
 
 A cell names a network and what is done with it. Shared by all: ``model`` ("linear" for the
 exact linear network, "mlp"), ``width``, ``depth`` and ``activation`` (of an MLP), ``scale`` (the
-standard deviation of the initial weights), ``seed`` (of weights and of the samples drawn),
-``data`` ("digits", or a file with its ``digest``), ``samples``, ``steps``. Cells of one run have
-``rate``, c = eta lambda_0, with lambda_0 of that network's kernel at its start.
+standard deviation of the initial weights), ``seed`` (of weights, of the samples drawn and of
+batches), ``data`` ("digits", or a file with its ``digest``), ``samples``, ``steps`` (updates, at
+most). Cells of one run have ``rate``, c = eta lambda_0, with lambda_0 of that network's kernel at
+its start. They may have ``momentum`` (heavy ball; absent, 0) and ``batch_size`` (absent, all
+samples): each epoch deals the samples anew, and the loss stays that of all samples.
 
 Inputs are standardised, and scaled as in the NTK parametrisation. A run has converged when its
 loss is 1e-4 of its start; it has come down at 0.1, and is undecided where it has not.
@@ -26,6 +28,7 @@ import numpy.typing as npt
 from catapult_sim.mlp import datasets, kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
+from catapult_sim.numeric.batches import minibatches
 from catapult_sim.numeric.cells import physics
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.phases import Phase, boundary, classify, divergence, rise
@@ -53,7 +56,7 @@ class Start:
     state: Array  # (N, ...)
     top: Array  # (N,) lambda_0
     top_eigenvalue: Callable[[Array], Array]
-    train: Callable[..., Trajectory]  # learning rates, steps, ... of the whole ensemble
+    train: Callable[..., Trajectory]  # learning rates, ... of the whole ensemble
 
     def run(self, c: npt.ArrayLike, **options: Any) -> Trajectory:
         """Train at learning rates ``c (..., N)`` in units of ``1 / lambda_0``."""
@@ -70,13 +73,23 @@ def start(cell: Cell, scales: npt.ArrayLike) -> Start:
     return drawn
 
 
+def _method(cell: Cell, samples: int) -> dict[str, Any]:
+    """Return what training takes besides learning rates."""
+    method = {"steps": cell["steps"]}
+    if cell.get("momentum"):
+        method["momentum"] = cell["momentum"]
+    if cell.get("batch_size"):
+        rng = np.random.default_rng([cell["seed"], *b"batches"])
+        method["batches"] = minibatches(samples, cell["batch_size"], cell["steps"], rng=rng)
+    return method
+
+
 def _linear(cell: Cell, X: Array, y: Array, rng: np.random.Generator, scale: Array) -> Start:
     net = LinearNet(X / math.sqrt(X.shape[1]), y, width=require_width(float(cell["width"])))
     # The Gram state is quadratic in the weights.
     state = net.init(rng=rng) * scale[:, None, None] ** 2
-    return Start(
-        state, net.top_eigenvalue(state), net.top_eigenvalue, partial(net.train, state=state)
-    )
+    descend = partial(net.train, state=state, **_method(cell, len(X)))
+    return Start(state, net.top_eigenvalue(state), net.top_eigenvalue, descend)
 
 
 def _mlp(cell: Cell, X: Array, y: Array, rng: np.random.Generator, scale: Array) -> Start:
@@ -87,7 +100,8 @@ def _mlp(cell: Cell, X: Array, y: Array, rng: np.random.Generator, scale: Array)
     def top_eigenvalue(theta: Array) -> Array:
         return kernel.top_eigenvalue(net, theta, X)
 
-    return Start(theta, top_eigenvalue(theta), top_eigenvalue, partial(train, net, theta, X, y))
+    descend = partial(train, net, theta, X, y, **_method(cell, len(X)))
+    return Start(theta, top_eigenvalue(theta), top_eigenvalue, descend)
 
 
 @lru_cache(maxsize=16)
@@ -133,7 +147,6 @@ def _phases_of(cells: list[Cell]) -> list[Cell]:
     networks = start(cells[0], [cell["scale"] for cell in cells])
     run = networks.run(
         [cell["rate"] for cell in cells],
-        steps=cells[0]["steps"],
         tolerance=CONVERGED,
         observe={},
     )
@@ -181,7 +194,6 @@ def run_of(cell: Cell) -> Cell:
     networks = start(cell, [cell["scale"]])
     run = networks.run(
         [cell["rate"]],
-        steps=cell["steps"],
         tolerance=CONVERGED,
         observe={"top_eigenvalue": networks.top_eigenvalue},
     )
@@ -205,7 +217,7 @@ def boundary_of(cell: Cell) -> Cell:
     networks = start(cell, [cell["scale"]])
 
     def side_at(c: Array) -> Any:
-        return side(networks.run(c, steps=cell["steps"], observe={}, **options))
+        return side(networks.run(c, observe={}, **options))
 
     found = boundary(side_at, low, high, tolerance=cell["tolerance"])
     return {

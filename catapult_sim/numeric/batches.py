@@ -79,7 +79,7 @@ def minibatches(
         shape = (steps, size)
         return draw(lambda one: np.sort(one.integers(samples, size=shape)), generator, ensemble)
     if samples % size:
-        raise InputError(f"size must divide the number of samples, {samples}; got {size}")
+        raise InputError(f"batch size must divide the number of samples, {samples}; got {size}")
     parts = samples // size
     epochs = -(-steps // parts)
     if sampling == "repartitioned":

@@ -6,9 +6,10 @@ import pytest
 from catapult_sim.mlp import datasets
 from catapult_sim.mlp.kernel import top_eigenvalue
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.runs import BOUNDARIES, boundary_of, data_entries, phase_of, run_of
+from catapult_sim.mlp.runs import BOUNDARIES, boundary_of, data_entries, phase_of, run_of, start
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.cells import identify, physics_of
+from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.requirements import InputError
 from catapult_sim.numeric.sweep import sweep
 
@@ -18,6 +19,11 @@ MODELS = {
     "infinitely wide": {"model": "linear", "width": "inf", "steps": 40},
     "relu": {"model": "mlp", "width": 24, "depth": 2, "activation": "relu", "steps": 40},
     "tanh": {"model": "mlp", "width": 33, "depth": 1, "activation": "tanh", "steps": 40},
+}
+METHODS = {
+    "momentum": {"momentum": 0.6},
+    "batches": {"batch_size": 4},
+    "both": {"momentum": 0.6, "batch_size": 3},
 }
 
 
@@ -33,6 +39,53 @@ def test_together_and_alone_are_the_same_to_the_last_bit(model):
     assert together == alone
     assert len(together) == 15
     assert len({result["phase"] for result in together.values()}) >= 2
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("model", ["linear", "tanh"])
+def test_so_they_are_with_momentum_and_batches(model, method):
+    cells = [
+        DATA | MODELS[model] | METHODS[method] | {"rate": rate, "scale": scale}
+        for rate in (0.2, 0.7, 9.0)
+        for scale in (1.0, 1.3)
+    ]
+    together = {line.key: line.result for line in sweep(phase_of, cells).lines}
+    alone = {line.key: line.result for line in sweep(phase_of, cells[::-1], group=1).lines}
+    assert together == alone
+    assert len({result["phase"] for result in together.values()}) >= 2
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_both_models_train_alike_where_the_network_is_linear(method):
+    """The closure from the same weights follows the explicit network, batch by batch."""
+    cell = DATA | MODELS["tanh"] | {"activation": "linear"} | METHODS[method]
+    explicit = start(cell, [1.0])
+    (U, _), (v, _) = MLP([64, 33, 1], activation="linear").split(explicit.state[0])
+    X, y = datasets.digits()
+    rng = np.random.default_rng([0, *b"samples"])
+    X, y = datasets.subset(X, y.reshape(-1, 1), 12, rng=rng)
+    net = LinearNet(X / 8, y, width=33)
+    closure = start(cell | {"model": "linear"}, [1.0])
+    rate = 0.6 / explicit.top
+    found = explicit.train(learning_rate=rate)
+    state = net.from_weights(U.T, v)[None]
+    expected = closure.train.func(rate, **closure.train.keywords | {"state": state})
+    np.testing.assert_allclose(found.values["loss"], expected.values["loss"], rtol=1e-8)
+
+
+def test_no_momentum_and_all_samples_are_what_is_meant_where_nothing_is_said():
+    cell = DATA | MODELS["linear"] | {"rate": 2.5}
+    assert phase_of(cell | {"momentum": 0.0, "batch_size": 0}) == phase_of(cell)
+    whole = phase_of(cell | {"batch_size": 12})
+    assert whole["peak_loss"] == pytest.approx(phase_of(cell)["peak_loss"])
+
+
+def test_momentum_takes_the_wide_linear_network_beyond_two():
+    """At infinite width heavy ball converges up to c = 2 (1 + beta), here 3.2."""
+    cell = DATA | {"model": "linear", "width": "inf", "steps": 400, "momentum": 0.6}
+    below, beyond = (phase_of(cell | {"rate": rate}) for rate in (3.1, 3.3))
+    assert below["last_loss"] < below["first_loss"]
+    assert beyond["last_loss"] > 1e6 * beyond["first_loss"]
 
 
 def test_a_cell_is_what_training_gives():

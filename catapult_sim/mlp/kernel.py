@@ -11,20 +11,20 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse.linalg import eigsh
 
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.passes import Passes
-from catapult_sim.mlp.point import Point
-from catapult_sim.numeric.curvature import largest_eigenvalue
+from catapult_sim.numeric import curvature
+from catapult_sim.numeric.curvature import Eigenpairs
 from catapult_sim.numeric.requirements import InputError
 
-__all__ = ["ntk", "top_eigenvalue"]
+__all__ = ["ntk", "top_eigenpairs", "top_eigenvalue"]
 
 Array = npt.NDArray[Any]
 
 MEMORY_LIMIT = 2.0**32
 DENSE = 512  # rows of the kernel up to which all its eigenvalues are quicker than products
+TOLERANCE = 1e-8  # of residuals; that of the eigenvalue is its square over the gap
 
 
 def ntk(
@@ -110,11 +110,40 @@ def _require_memory(
         )
 
 
+def top_eigenpairs(
+    network: MLP, theta: npt.ArrayLike, X: npt.ArrayLike, k: int = 1, **options: Any
+) -> Eigenpairs:
+    """Return the largest eigenpairs of the kernel of one network, which is never formed.
+
+    Parameters
+    ----------
+    network : MLP
+    theta : array_like, shape (P,)
+    X : array_like, shape (m, d)
+    k : int
+    **options
+        Of :func:`catapult_sim.numeric.curvature.top_eigenpairs`.
+
+    Returns
+    -------
+    Eigenpairs
+        Its vectors are ``(m k, pairs)``, rows as in :func:`ntk`.
+
+    Examples
+    --------
+    >>> network = MLP([1, 3, 1], activation="linear")
+    >>> top_eigenpairs(network, np.arange(6.0), [[1.0]], rng=0).values
+    array([18.33333333])
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return curvature.top_eigenpairs(network.at(theta, X).kernel, k, **options)
+
+
 @np.errstate(over="ignore", invalid="ignore")
 def top_eigenvalue(network: MLP, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
     """Return the largest eigenvalue of :func:`ntk`, ``(...)``; NaN after a divergence.
 
-    Up to 512 rows from the kernel itself, above from products with it, which is never formed.
+    Up to 512 rows from the whole kernel, above from products with it.
 
     Examples
     --------
@@ -124,14 +153,9 @@ def top_eigenvalue(network: MLP, theta: npt.ArrayLike, X: npt.ArrayLike) -> Arra
     """
     parameters, inputs = network.require_parameters(theta), network.require_inputs(X)
     if inputs.shape[-2] * network.widths[-1] <= DENSE:
-        return largest_eigenvalue(ntk(network, parameters, inputs))
-    members = parameters.reshape(-1, network.size)
-    found = [_by_products(network.at(member, inputs)) for member in members]
+        return curvature.largest_eigenvalue(ntk(network, parameters, inputs))
+    found = [
+        top_eigenpairs(network, member, inputs, tolerance=TOLERANCE, rng=0).values[0]
+        for member in parameters.reshape(-1, network.size)
+    ]
     return np.reshape(found, parameters.shape[:-1])
-
-
-def _by_products(point: Point) -> float:
-    operator = point.kernel
-    if not np.isfinite(operator @ np.ones(operator.shape[0])).all():
-        return np.nan
-    return float(eigsh(operator, k=1, v0=np.ones(operator.shape[0]))[0][0])

@@ -64,3 +64,15 @@ def test_a_kernel_beyond_the_memory_limit_is_refused_before_it_is_computed():
     small = 8 * 10 * 10  # the kernel alone
     with pytest.raises(InputError, match="memory_limit allows 800"):
         kernel.ntk(net, net.init(rng=0), X, memory_limit=small)
+
+
+def test_the_top_eigenpairs_are_those_of_dense_algebra():
+    net = MLP([3, 9, 9, 2], activation="silu", biases=True)
+    theta = net.init(rng=0)
+    J = jacobian_written_out(net, theta, X)
+    values, vectors = np.linalg.eigh(J @ J.T / 5)
+    pairs = kernel.top_eigenpairs(net, theta, X, 3, tolerance=1e-10, rng=0)
+    np.testing.assert_allclose(pairs.values, values[:-4:-1], rtol=1e-10)
+    overlaps = np.abs(pairs.vectors.T @ vectors[:, :-4:-1])
+    np.testing.assert_allclose(overlaps, np.eye(3), atol=1e-8)
+    assert np.isnan(kernel.top_eigenpairs(net, np.full(net.size, 1e200), X, rng=0).values).all()

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from catapult_sim.mlp import kernel
-from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.taylor import Model, TaylorModel
+from catapult_sim.numeric.requirements import InputError
 
 __all__ = ["Observers"]
 
@@ -38,7 +39,7 @@ class Observers:
 
     Parameters
     ----------
-    network : MLP
+    network : MLP or TaylorModel
     X : array_like, shape (m, d)
         What the networks train on, or test data.
     y : array_like, shape (m,) or (m, k)
@@ -50,6 +51,7 @@ class Observers:
 
     Examples
     --------
+    >>> from catapult_sim.mlp.network import MLP
     >>> from catapult_sim.mlp.training import train
     >>> network, X, y = MLP([1, 50, 1], activation="tanh"), [[1.0], [2.0]], [1.0, 0.0]
     >>> see = Observers(network, X, y)
@@ -60,7 +62,7 @@ class Observers:
     ((5, 3), True)
     """
 
-    def __init__(self, network: MLP, X: npt.ArrayLike, y: npt.ArrayLike) -> None:
+    def __init__(self, network: Model, X: npt.ArrayLike, y: npt.ArrayLike) -> None:
         self.network = network
         self.X, self.y = network.require_data(X, y)
 
@@ -86,7 +88,12 @@ class Observers:
 
     @_of_diverged_too
     def active_fraction(self, theta: Array) -> Array:
-        """Return the fraction of pairs of a hidden unit and a sample with a positive input."""
+        """Return the fraction of pairs of a hidden unit and a sample with a positive input.
+
+        A Taylor model, whose units stay as they are at its origin, raises InputError.
+        """
+        if isinstance(self.network, TaylorModel):
+            raise InputError("active_fraction needs a network; got a Taylor model")
         _, _, hidden = self.network.forward(theta, self.X)
         active = sum(np.sum(z > 0, axis=(-2, -1)) for z in hidden)
         units = sum(z.shape[-1] for z in hidden)
@@ -96,6 +103,8 @@ class Observers:
     @_of_diverged_too
     def top_eigenvalue(self, theta: Array) -> Array:
         """Return the largest eigenvalue of the neural tangent kernel."""
+        if isinstance(self.network, TaylorModel):
+            return self.network.top_eigenvalue(theta, self.X)
         return kernel.top_eigenvalue(self.network, theta, self.X)
 
     @_of_diverged_too

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.taylor import Model
 from catapult_sim.numeric.batches import Batches
 
 __all__ = ["Descent", "regularized_loss_and_gradient"]
@@ -35,7 +35,7 @@ Array = npt.NDArray[Any]
 class Descent:
     """The rule. Its state is W, ``(N, P)``, or with momentum ``[W, D]``, ``(N, 2P)``."""
 
-    network: MLP
+    network: Model
     X: Array  # (m, d)
     y: Array  # (m, k)
     steps: int
@@ -76,8 +76,7 @@ class Descent:
 
     def loss(self, state: Array) -> Array:
         """Return the loss of all samples, ``(N,)``."""
-        outputs, *_ = self.network.forward(self.theta(state), self.X)
-        return self.network.loss_function.value_and_gradient(outputs, self.y)[0]
+        return self.network.loss(self.theta(state), self.X, self.y)
 
     def _step(
         self,
@@ -116,7 +115,7 @@ class Descent:
 
 
 def regularized_loss_and_gradient(
-    network: MLP, theta: Array, X: Array, y: Array, regularizer: Array
+    network: Model, theta: Array, X: Array, y: Array, regularizer: Array
 ) -> tuple[Array, Array]:
     r"""Return the loss C, and the gradient of ``C + (regularizer / 4) |grad C|^2``.
 
@@ -124,7 +123,7 @@ def regularized_loss_and_gradient(
 
     Parameters
     ----------
-    network : MLP
+    network : MLP or TaylorModel
     theta : numpy.ndarray, shape (N, P)
     X : numpy.ndarray, shape (m, d) or (N, m, d)
         The same samples for every member, or samples of its own. All input is clean.
@@ -140,6 +139,7 @@ def regularized_loss_and_gradient(
     --------
     On ``L = (u v)^2 / 2`` at (1, 1), where ``|grad L|^2 = u^2 v^2 (u^2 + v^2)``:
 
+    >>> from catapult_sim.mlp.network import MLP
     >>> network, point = MLP([1, 1, 1], activation="linear"), np.ones((1, 2))
     >>> one, zero = np.ones((1, 1)), np.zeros((1, 1))
     >>> regularized_loss_and_gradient(network, point, one, zero, np.array([0.4]))

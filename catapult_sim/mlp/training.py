@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.optimizers import Descent
+from catapult_sim.mlp.taylor import Model
 from catapult_sim.numeric.batches import require_batches
 from catapult_sim.numeric.checkpoint import Checkpoint, fingerprint, resumable
 from catapult_sim.numeric.linear_net_stability import require_momentum
@@ -31,7 +31,7 @@ Schedule = Callable[[int], Any] | npt.ArrayLike
 
 
 def train(
-    network: MLP,
+    network: Model,
     theta: npt.ArrayLike,
     X: npt.ArrayLike,
     y: npt.ArrayLike,
@@ -60,7 +60,7 @@ def train(
 
     Parameters
     ----------
-    network : MLP
+    network : MLP or TaylorModel
     theta : array_like, shape (..., P)
         Where to start, at rest.
     X : array_like, shape (m, d)
@@ -106,6 +106,7 @@ def train(
 
     Examples
     --------
+    >>> from catapult_sim.mlp.network import MLP
     >>> network = MLP([1, 1000, 1], activation="tanh")
     >>> theta, X, y = network.init(rng=0, ensemble=(3,)), [[1.0], [2.0]], [1.0, 0.0]
     >>> rates = np.array([[0.1], [0.5]])

@@ -144,11 +144,22 @@ def test_heavy_ball_is_stable_up_to_its_threshold_and_not_beyond():
         assert beyond > 10
 
 
+def test_the_recorded_loss_has_its_weight_decay_with_batches_and_without():
+    net = MLP([4, 6, 2], weight_decay=0.3)
+    theta, whole = net.init(rng=0), np.arange(12)[None]
+    runs = [
+        train(net, theta, X, Y, learning_rate=0.1, steps=5, batches=batches).values["loss"]
+        for batches in (None, whole)
+    ]
+    np.testing.assert_allclose(*runs, rtol=1e-13)
+    assert runs[0][0] == pytest.approx(net.loss(theta, X, Y), rel=1e-13)
+
+
 def test_with_batches_the_loss_is_measured_only_where_it_is_recorded(monkeypatch):
     net, theta = build()
     seen = []
-    real = net.forward
-    monkeypatch.setattr(net, "forward", lambda t, x: (seen.append(x.shape[-2]), real(t, x))[1])
+    real = net.loss
+    monkeypatch.setattr(net, "loss", lambda t, x, y: (seen.append(len(x)), real(t, x, y))[1])
     run = train(net, theta, X, Y, learning_rate=0.1, steps=9, batches=batches_of(), every=4)
     assert seen.count(12) == np.isfinite(run.values["loss"][:, 0]).sum() == 4
     np.testing.assert_array_equal(

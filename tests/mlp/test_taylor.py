@@ -196,7 +196,7 @@ def test_what_was_asked_before_does_not_matter():
     for change in (1.0, 2.0, 0.5):
         inputs *= change
         fresh = TaylorModel(net, model.origin)
-        for points in (theta, theta[0], theta[:2]):
+        for points in (theta, theta[0], theta):
             np.testing.assert_array_equal(
                 model.predict(points, inputs), fresh.predict(points, inputs)
             )

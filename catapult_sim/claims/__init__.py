@@ -7,6 +7,9 @@ from catapult_sim.claims import (
     edge_of_stability,
     generalization,
     implicit_regularization,
+    linear_dynamics,
+    quadratic_models,
+    weight_norm,
 )
 from catapult_sim.claims.verdict import Claim
 from catapult_sim.numeric.requirements import InputError
@@ -18,6 +21,9 @@ CLAIMS: tuple[Claim, ...] = (
     *generalization.CLAIMS,
     *implicit_regularization.CLAIMS,
     *edge_of_stability.CLAIMS,
+    *quadratic_models.CLAIMS,
+    *weight_norm.CLAIMS,
+    *linear_dynamics.CLAIMS,
 )
 
 

@@ -118,8 +118,9 @@ def on_two_points(problem: Problem) -> Problem:
 def lines(bench: Bench) -> list[Problem]:
     """Draw the setting on one input for every seed."""
     seeds = range(SEEDS[bench.effort.name])
-    draw = lambda: [sampled_line(bench.rng(f"one input {seed}")) for seed in seeds]  # noqa: E731
-    return bench.once("lines", draw)
+    return bench.once(
+        "lines", lambda: [sampled_line(bench.rng(f"one input {seed}")) for seed in seeds]
+    )
 
 
 def points(bench: Bench, quadratic: bool) -> list[Problem]:
@@ -182,22 +183,22 @@ def one_sample(bench: Bench) -> list[Problem]:
 
 def map_error(bench: Bench) -> Measured:
     """Follow outputs and kernels of quadratic models through a catapult by the map."""
-    errors = []
-    for problem in one_sample(bench):
-        model, X = problem.model, problem.X
-        assert isinstance(model, TaylorModel)
-        observe = {
-            "output": lambda theta, model=model: model.predict(theta, X)[..., 0, 0],
-            "kernel": lambda theta, model=model: model.top_eigenvalue(theta, X),
-        }
-        run = problem.run_at([3.0], steps=30, observe=observe).values
-        scale = problem.net.layers[0].scale * problem.net.layers[1].scale
-        orbit = map_orbit(
-            run["output"][0, 0], run["kernel"][0, 0], 3 * problem.unit, scale**2 * np.sum(X**2), 30
-        )
-        seen = np.stack([run["output"][:, 0], run["kernel"][:, 0]])
-        errors.append(np.max(np.abs(seen - orbit) / np.abs(orbit).max(axis=1, keepdims=True)))
-    return Measured(float(max(errors)), 0.0, len(errors))
+    errors = [departure_from_map(problem) for problem in one_sample(bench)]
+    return Measured(max(errors), 0.0, len(errors))
+
+
+def departure_from_map(problem: Problem, c: float = 3.0, steps: int = 30) -> float:
+    """Return the largest error of the map along a run, relative to the largest value."""
+    model, net, X = TaylorModel(problem.net, problem.theta), problem.net, problem.X
+    observe = {
+        "output": lambda theta: model.predict(theta, X)[..., 0, 0],
+        "kernel": lambda theta: model.top_eigenvalue(theta, X),
+    }
+    run = problem.run_at([c], steps=steps, observe=observe).values
+    seen = np.stack([run["output"][:, 0], run["kernel"][:, 0]])
+    bend = (net.layers[0].scale * net.layers[1].scale) ** 2 * np.sum(X**2)
+    orbit = map_orbit(*seen[:, 0], rate=c * problem.unit, bend=bend, steps=steps)
+    return float(np.max(np.abs(seen - orbit) / np.abs(orbit).max(axis=1, keepdims=True)))
 
 
 def map_orbit(g: float, top: float, rate: float, bend: float, steps: int) -> Array:
@@ -268,8 +269,7 @@ def final_curvature(bench: Bench, architecture: Architecture) -> Measured:
     rows = []
     for problem in expanded(bench, architecture):
         run = problem.run_at(CATAPULTS, steps=bench.effort.steps, tolerance=1e-4)
-        model = problem.model
-        assert isinstance(model, TaylorModel)
+        model = TaylorModel(problem.net, problem.theta)
         scaled = CATAPULTS * problem.unit * model.top_eigenvalue(run.state, problem.X)
         caught = classify(run, settled=SETTLED) == Phase.CATAPULT
         rows.append(np.where(caught, scaled, np.nan))
@@ -280,8 +280,7 @@ def final_curvature(bench: Bench, architecture: Architecture) -> Measured:
 def update_error(bench: Bench, printed: bool) -> Measured:
     """Compare a kernel after a step with its update, in units of the change."""
     problem = expanded(bench, ON_DIGITS[0])[0]
-    model, rate = problem.model, 3 * problem.unit
-    assert isinstance(model, TaylorModel)
+    model, rate = TaylorModel(problem.net, problem.theta), 3 * problem.unit
     run = problem.run_at(3.0, steps=3)
     before, gradient = run.state, model.gradient(run.state, problem.X, problem.y)
     A, B = model.kernel_terms(before, problem.X, problem.y)

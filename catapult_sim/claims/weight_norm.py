@@ -126,8 +126,7 @@ def norm_claims() -> Iterator[Claim]:
     setting = f"{FOLLOWED.name}, c up to {RATES[-1, 0]:g}"
     yield Claim(
         "quadratic_models.norm.identity",
-        f"{setting}: |theta'|^2 = |theta|^2 - (4 eta/m) r.f + (eta^2/m) r.Theta r "
-        "(relative error)",
+        f"{setting}: |theta'|^2 = |theta|^2 - (4 eta/m) r.f + (eta^2/m) r.Theta r (relative error)",
         "derived here",
         constant(0.0),
         identity_error,
@@ -140,7 +139,7 @@ def norm_claims() -> Iterator[Claim]:
         PAPER,
         constant(0.0),
         largest_gain,
-        tolerance=0.0,
+        tolerance=1e-12,
         relation="<=",
         cost=2,
     )

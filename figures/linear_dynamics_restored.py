@@ -3,10 +3,11 @@ r"""After the catapult training is linear again.
 A ReLU network with one hidden layer learns 32 handwritten digits by full-batch gradient descent on
 squared error, at learning rates above 2 / lambda_0. (a) Width 1024, c = 3: the training loss of the
 network (grey) and of the networks linearised at the steps marked by dots, at the same learning
-rate. Linearised before the curvature has come down, it diverges; afterwards it is as good as the
-network. (b) How far the outputs on 256 other digits are apart in the mean over the 100 steps after
-the linearisation at step 5 log2(n), relative to their size; means and standard errors over the
-runs of six seeds whose catapult is over by then. The distance falls as 1/n (dashed).
+rate. Linearised on the way up, it diverges; at the peak, where the curvature has just come down, it
+is slow; afterwards it is as good as the network. (b) How far the outputs on 256 other digits are
+apart in the mean over the 100 steps after the linearisation at step 5 log2(n), relative to their
+size; means and standard errors over the runs of six seeds whose catapult is over by then. The
+distance falls as 1/n (dashed).
 """
 
 from pathlib import Path

@@ -156,7 +156,7 @@ def accuracy_gap(bench: Bench, activation: str) -> Measured:
 
 def early_matches(bench: Bench, activation: str) -> Measured:
     """Return the share of runs in which a network linearised at its start is of any use."""
-    width = SIZES[bench.effort.name][1][-1]
+    width = SIZES[bench.effort.name][1][0]
     return mean(pairs(bench, activation, width, 0).distance < 1)
 
 

@@ -136,8 +136,8 @@ def share_over(bench: Bench, activation: str) -> Measured:
 
 
 def worst(values: Array, over: Array) -> Measured:
-    """Average over the seeds whose catapult is over, at the learning rate where it is largest."""
-    columns = [mean(c[ended]) for c, ended in zip(values.T, over.T, strict=True) if ended.any()]
+    """Average over seeds whose catapult is over, three or more, where that is largest."""
+    columns = [mean(c[ended]) for c, ended in zip(values.T, over.T, strict=True) if sum(ended) > 2]
     none = Measured(math.nan, math.nan, 0)
     return max(columns, key=lambda found: found.value, default=none)
 

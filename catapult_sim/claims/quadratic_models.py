@@ -276,7 +276,8 @@ def final_curvature(bench: Bench, architecture: Architecture) -> Measured:
         caught = classify(run, settled=SETTLED) == Phase.CATAPULT
         rows.append(np.where(caught, scaled, np.nan))
     columns = [column[np.isfinite(column)] for column in np.array(rows).T]
-    return max((mean(c) for c in columns if len(c)), key=lambda found: found.value)
+    usable = [mean(column) for column in columns if len(column) > 2]
+    return max(usable, key=lambda found: found.value, default=Measured(np.nan, np.nan, 0))
 
 
 def update_error(bench: Bench, printed: bool) -> Measured:

@@ -102,9 +102,14 @@ def test_distances_are_relative_and_only_where_the_catapult_is_over():
     np.testing.assert_allclose(found.distance, 0.25)
     np.testing.assert_array_equal(found.accuracy_gap, 0)
     np.testing.assert_array_equal(made_up_pairs(-1.0, [[1, 1]]).accuracy_gap, 1)
-    values = np.array([[0.1, 9.0], [0.3, 9.0]])
-    assert linear_dynamics.worst(values, found.over).value == pytest.approx(0.2)
-    assert np.isnan(linear_dynamics.worst(values, np.zeros((2, 2), bool)).value)
+    np.testing.assert_array_equal(found.over, [[True, False], [True, False]])
+
+
+def test_the_worst_learning_rate_is_one_that_three_seeds_know():
+    values = np.array([[0.1, 9.0], [0.3, 9.0], [0.2, 9.0]])
+    over = np.array([[True, True], [True, True], [True, False]])
+    assert linear_dynamics.worst(values, over).value == pytest.approx(0.2)
+    assert np.isnan(linear_dynamics.worst(values, ~over).value)
 
 
 def test_networks_and_linear_models_part_at_the_same_outputs():

@@ -52,8 +52,8 @@ def _stopped(options: argparse.Namespace, stop: KeyboardInterrupt) -> int:
     status = TERMINATED if terminated else INTERRUPTED
     print(file=sys.stderr)
     _say(options, f"{'terminated' if terminated else 'interrupted'}; {_kept(options)}", status)
-    if options.command == "verify":
-        # Claims in other threads cannot be stopped, and would be waited for.
+    if getattr(options, "workers", 1) is None:
+        # What other threads are at cannot be stopped, and would be waited for.
         os._exit(status)
     return status
 
@@ -65,7 +65,7 @@ def _say(options: argparse.Namespace, sentence: str, status: int) -> int:
 
 def _kept(options: argparse.Namespace) -> str:
     if not hasattr(options, "overwrite"):
-        return str(getattr(options, "kept", "nothing was written"))
+        return "nothing was written"
     return (
         f"what is finished is in {options.out}, and the same command with --resume instead of "
         "--overwrite goes on"

@@ -12,7 +12,7 @@ from typing import Any
 import sympy as sp
 
 from catapult_sim.numeric.requirements import InputError
-from catapult_sim.symbolic import DERIVATIONS, Update, backward_error, parsing
+from catapult_sim.symbolic import DERIVATIONS, Update, backward_error, minibatch_quadratic, parsing
 
 __all__ = ["FORMATS", "derive", "listing"]
 
@@ -88,6 +88,10 @@ def derivations() -> Mapping[str, Derivation]:
     method = {"order", "sampling", "momentum", "nesterov"}
     return {
         **{name: _of_update(make) for name, make in DERIVATIONS.items()},
+        **{
+            f"variance-{name}": _of_variance(make)
+            for name, make in minibatch_quadratic.FORMULAS.items()
+        },
         "modified-equation": Derivation(
             "the field that an optimiser follows, in elementary differentials",
             frozenset(method | {"batches"}),
@@ -108,14 +112,25 @@ def derivations() -> Mapping[str, Derivation]:
 
 def _of_update(make: Callable[..., Update]) -> Derivation:
     takes = frozenset(inspect.signature(make).parameters) & {"inputs", "outputs", "samples"}
-    source = make.func if isinstance(make, functools.partial) else make
-    first_line = str(inspect.getdoc(source)).partition("\n")[0]
-    summary = re.sub(r":func:|`|\.$", "", first_line)
 
     def say(form: str, **sizes: int) -> str:
         return str(getattr(make(**sizes), form)())
 
-    return Derivation(summary, takes, say)
+    return Derivation(_summary(make), takes, say)
+
+
+def _of_variance(make: Callable[[], sp.Expr]) -> Derivation:
+    def say(form: str) -> str:
+        rate = minibatch_quadratic.equivalent_rate(make())
+        return f"V: {PRINTERS[form](make())}\na_eff: {PRINTERS[form](rate)}"
+
+    return Derivation(_summary(make), frozenset(), say)
+
+
+def _summary(make: Callable[..., Any]) -> str:
+    source = make.func if isinstance(make, functools.partial) else make
+    first_line = str(inspect.getdoc(source)).partition("\n")[0]
+    return re.sub(r":func:|`|\.$", "", first_line)
 
 
 def _modified_equation(form: str, order: int = 2, batches: str | None = None, **method: Any) -> str:

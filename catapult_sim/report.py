@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tabulate import tabulate
 
 from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.on_data import ARCHITECTURES
-from catapult_sim.claims.one_sample import WIDTHS
 from catapult_sim.claims.verdict import Judgement, Verdict
 
-__all__ = ["as_dict", "boundaries", "markdown", "summary", "table"]
+__all__ = ["as_dict", "markdown", "summary", "table"]
 
 HEADERS = ("claim", "predicted", "measured", "tolerance", "verdict")
 
@@ -72,7 +71,9 @@ def markdown(judgements: Sequence[Judgement], bench: Bench, figure: str | None) 
     return "\n\n".join(parts) + "\n"
 
 
-def as_dict(judgements: Sequence[Judgement], bench: Bench) -> dict[str, Any]:
+def as_dict(
+    judgements: Sequence[Judgement], boundaries: Iterable[dict[str, Any]]
+) -> dict[str, Any]:
     """Return the report as plain data for JSON; what is not finite becomes None."""
     claims = [
         {
@@ -91,27 +92,14 @@ def as_dict(judgements: Sequence[Judgement], bench: Bench) -> dict[str, Any]:
         }
         for judgement in judgements
     ]
-    return {"claims": claims, "boundaries": boundaries(bench)}
+    return {"claims": claims, "boundaries": _in_order(boundaries)}
 
 
-def boundaries(bench: Bench) -> list[dict[str, Any]]:
-    """Return every boundary that was measured, a bracket ``[lower, upper]`` per seed."""
-    rows = []
-    for (kind,), found in bench.known("one sample").items():
-        lower, upper = (edge.reshape(len(WIDTHS), -1) for edge in (found.lower, found.upper))
-        for row, width in enumerate(WIDTHS):
-            rows.append(_row("one sample", kind, width, lower[row], upper[row]))
-    for (kind, width), found in bench.known("closure").items():
-        rows.append(_row("linear network on data", kind, width, found.lower, found.upper))
-    for (architecture, kind, width), found in bench.known("network").items():
-        rows.append(_row(architecture.name, kind, width, found.lower, found.upper))
+def _in_order(boundaries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Name each boundary once, by model, kind and width."""
     models = ["one sample", "linear network on data", *(one.name for one in ARCHITECTURES)]
-    return sorted(rows, key=lambda row: (models.index(row["model"]), row["boundary"], row["width"]))
-
-
-def _row(model: str, kind: str, width: int, lower: Any, upper: Any) -> dict[str, Any]:
-    brackets = [[float(a), _number(float(b))] for a, b in zip(lower, upper, strict=True)]
-    return {"model": model, "boundary": kind, "width": int(width), "brackets": brackets}
+    found = {(models.index(row["model"]), row["boundary"], row["width"]): row for row in boundaries}
+    return [found[place] for place in sorted(found)]
 
 
 def _number(value: float) -> float | None:

@@ -3,13 +3,24 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from catapult_sim import __version__, cli
+from catapult_sim import __version__, claims, cli
+from catapult_sim.claims import judged
+from catapult_sim.claims.verdict import Verdict
+
+# A shell may have told its background jobs to ignore Ctrl-C.
+PROGRAM = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from catapult_sim.cli import main; sys.exit(main())"
+)
 
 QUICK = ["verify", "--claims", "catapult.map", "catapult.one-sample.rise"]
 
@@ -26,6 +37,7 @@ def test_verify_prints_the_table_and_writes_the_report(tmp_path, capsys):
     assert "Judging 2 claims, effort quick, seed 0" in err
     assert {path.name for path in tmp_path.iterdir()} == {
         "config.json",
+        "records.jsonl",
         "report.json",
         "report.md",
         "phase_diagram.png",
@@ -53,10 +65,116 @@ def test_json_prints_the_report_itself(tmp_path, capsys):
     assert json.loads(printed) == json.loads((tmp_path / "report.json").read_text())
 
 
-@pytest.fixture
-def one_sample_file(tmp_path):
-    np.savetxt(tmp_path / "one.csv", [[1.0, 2.0, 0.5]], delimiter=",")
-    return str(tmp_path / "one.csv")
+def test_the_record_holds_the_report(tmp_path, capsys):
+    assert cli.main([*QUICK, "--out", str(tmp_path)]) == 0
+    whole = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    capsys.readouterr()
+    assert cli.main([*QUICK, "--resume", "--out", str(tmp_path)]) == 0
+    assert "0 cells computed, 2 found in the record" in capsys.readouterr().err
+    del whole["config.json"]  # the command differs
+    for name, content in whole.items():
+        assert (tmp_path / name).read_bytes() == content
+    # More claims in the same folder are judged besides; the report is of those asked for.
+    more = ["verify", "--claims", "catapult.theorem.lazy-1.5", "catapult.map"]
+    assert cli.main([*more, "--out", str(tmp_path)]) == 0
+    assert "1 cells computed, 1 found in the record" in capsys.readouterr().err
+    assert {claim["id"] for claim in read(tmp_path)} == {more[2], more[3]}
+    assert cli.main([*QUICK, "--overwrite", "--out", str(tmp_path)]) == 0
+    assert "2 cells computed, 0 found in the record" in capsys.readouterr().err
+
+
+def test_workers_judge_as_threads_do(tmp_path):
+    assert cli.main([*QUICK, "--out", str(tmp_path / "threads")]) == 0
+    processes = tmp_path / "processes"
+    assert cli.main([*QUICK, "--workers", "2", "--out", str(processes)]) == 0
+    assert read(processes) == read(tmp_path / "threads")
+    assert (processes / "report.md").read_bytes() == (tmp_path / "threads/report.md").read_bytes()
+
+
+def test_progress_is_drawn_where_it_is_asked_for(tmp_path, capsys):
+    cli.main([*QUICK, "--progress", "--out", str(tmp_path)])
+    assert "2/2" in capsys.readouterr().err
+    cli.main([*QUICK, "--no-progress", "--out", str(tmp_path)])
+    assert "2/2" not in capsys.readouterr().err
+
+
+def test_other_seeds_and_data_want_a_folder_of_their_own(tmp_path, capsys):
+    cli.main([*QUICK, "--out", str(tmp_path)])
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert cli.main([*QUICK, "--seed", "1", "--out", str(tmp_path)]) == 2
+    assert f"{tmp_path} has seed 0, this one 1" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_verdicts_of_other_code_are_not_read(tmp_path, capsys, monkeypatch):
+    cli.main([*QUICK, "--out", str(tmp_path)])
+    monkeypatch.setattr(judged, "_code", lambda: "another")
+    capsys.readouterr()
+    cli.main([*QUICK, "--out", str(tmp_path)])
+    assert "2 cells computed, 0 found in the record" in capsys.readouterr().err
+
+
+def test_a_claim_that_cannot_be_judged_gives_status_1_and_leaves_the_others(
+    tmp_path, capsys, monkeypatch
+):
+    def fails(bench):
+        raise ZeroDivisionError("no such network")
+
+    rise = next(claim for claim in claims.CLAIMS if claim.id == QUICK[-1])
+    broken = replace(rise, id="catapult.broken", measure=fails)
+    for module in (claims, judged):
+        monkeypatch.setattr(module, "CLAIMS", (*claims.CLAIMS, broken))
+    asked = [*QUICK, "catapult.broken", "--out", str(tmp_path)]
+    assert cli.main(asked) == 1
+    out, err = capsys.readouterr()
+    assert "2 claims: 2 confirmed" in out
+    assert "catapult.broken: ZeroDivisionError: no such network" in err
+    assert cli.main(asked) == 1
+    assert "0 cells computed, 2 found in the record; 1 failed" in capsys.readouterr().err
+
+
+def test_what_is_not_finite_survives_the_record():
+    claim = claims.CLAIMS[0]
+    found = {"predicted": "inf", "measured": "nan", "error": 0.5, "n": 3, "at_least": True}
+    judgement = judged.found_of(claim, found | {"seconds": 1.0})
+    assert judgement.predicted == float("inf")
+    assert np.isnan(judgement.measured.value)
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+
+
+def test_an_interrupted_verification_goes_on(tmp_path):
+    chosen = [
+        "verify",
+        "--claims",
+        "catapult.theorem",
+        "catapult.peak",
+        "catapult.momentum.nesterov-0.5",
+    ]
+    command = [sys.executable, "-c", PROGRAM, *chosen, "--out", str(tmp_path)]
+    record = tmp_path / "records.jsonl"
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while process.poll() is None and not (record.exists() and record.stat().st_size):
+            time.sleep(1e-3)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert out == b""
+    said = f"interrupted; what is finished is in {tmp_path}, and the same command goes on"
+    assert err.decode().splitlines()[-1] == f"catapult-sim verify: {said}"
+    held = len(record.read_bytes().splitlines())
+    assert 0 < held < 10
+    assert cli.main([*chosen, "--out", str(tmp_path)]) in (0, 1)
+    assert len(record.read_bytes().splitlines()) == 10
+
+
+def test_the_figure_is_drawn_from_the_record(tmp_path, capsys):
+    cli.main([*QUICK, "--out", str(tmp_path)])
+    whole = {path: path.read_bytes() for path in tmp_path.glob("*.*g")}
+    assert len(whole) == 2
+    for path in whole:
+        path.unlink()
+    assert cli.main(["figures", "--from", str(tmp_path)]) == 0
+    assert {path: path.read_bytes() for path in whole} == whole
 
 
 def test_a_refuted_claim_gives_exit_status_1(tmp_path, capsys):
@@ -134,5 +252,5 @@ def test_help_shows_every_default(capsys):
     with pytest.raises(SystemExit):
         cli.main(["verify", "--help"])
     text = capsys.readouterr().out
-    for option in ("--claims", "--effort", "--seed", "--data", "--out", "--json"):
+    for option in ("--claims", "--effort", "--seed", "--data", "--out", "--json", "--workers"):
         assert option in text

@@ -7,7 +7,6 @@ from catapult_sim import report
 from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.verdict import Claim, Judgement, Verdict
 from catapult_sim.numeric.measured import Measured
-from catapult_sim.numeric.phases import boundary
 
 
 def judgement(value, verdict, relation="="):
@@ -31,7 +30,7 @@ def test_the_summary_counts():
 
 
 def test_json_holds_every_column_and_no_nan():
-    found = json.loads(json.dumps(report.as_dict(ROWS, Bench(0)), allow_nan=False))
+    found = json.loads(json.dumps(report.as_dict(ROWS, []), allow_nan=False))
     assert found["boundaries"] == []
     assert found["claims"][0] == {
         "id": "test.a",
@@ -59,10 +58,11 @@ def test_markdown_states_the_protocol_and_the_normalisation():
     assert "![" not in report.markdown(ROWS, Bench(0), None)
 
 
-def test_boundaries_keep_a_bracket_per_seed_and_open_ends():
-    bench = Bench(0)
-    found = boundary(lambda c: (c > [3.0, 99.0]) * 2 - 1, 1, 8, members=2)
-    bench.once(("closure", "end", 1000), lambda: found)
-    (row,) = report.boundaries(bench)
-    assert (row["model"], row["boundary"], row["width"]) == ("linear network on data", "end", 1000)
-    assert row["brackets"] == [[found.lower[0], found.upper[0]], [found.lower[1], None]]
+def test_boundaries_are_named_once_in_the_order_of_models_and_widths():
+    def row(model, width):
+        return {"model": model, "boundary": "end", "width": width, "brackets": [[3.9, None]]}
+
+    rows = [row("linear network on data", 1000), row("linear network on data", 10)]
+    rows += [row("one sample", 100), *rows]
+    found = report.as_dict([], rows)["boundaries"]
+    assert found == [rows[2], rows[1], rows[0]]

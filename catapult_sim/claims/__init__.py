@@ -8,6 +8,7 @@ from catapult_sim.claims import (
     generalization,
     implicit_regularization,
     linear_dynamics,
+    minibatch_losses,
     quadratic_models,
     weight_norm,
 )
@@ -21,6 +22,7 @@ CLAIMS: tuple[Claim, ...] = (
     *generalization.CLAIMS,
     *implicit_regularization.CLAIMS,
     *edge_of_stability.CLAIMS,
+    *minibatch_losses.CLAIMS,
     *quadratic_models.CLAIMS,
     *weight_norm.CLAIMS,
     *linear_dynamics.CLAIMS,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -98,6 +100,7 @@ class Bench:
         self._raw = datasets.digits(standardised=False) if data is None else datasets.load(data)
         self._known: dict[Hashable, Any] = {}
         self._locks: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)
+        self._asked: ContextVar[dict[Hashable, Any]] = ContextVar("asked")
 
     def rng(self, name: str) -> np.random.Generator:
         """Return the random stream of a named experiment, always from its beginning."""
@@ -108,15 +111,18 @@ class Bench:
         with self._locks[key]:
             if key not in self._known:
                 self._known[key] = measure()
+        self._asked.get({})[key] = self._known[key]
         return self._known[key]
 
-    def known(self, kind: str) -> dict[tuple[Any, ...], Any]:
-        """Return what has been measured under keys ``(kind, ...)``, by the rest of the key."""
-        return {
-            key[1:]: found
-            for key, found in self._known.items()
-            if isinstance(key, tuple) and key[0] == kind
-        }
+    @contextmanager
+    def asking(self) -> Iterator[dict[Hashable, Any]]:
+        """Collect what is asked of :meth:`once` in this context, new or known, by its key."""
+        asked: dict[Hashable, Any] = {}
+        token = self._asked.set(asked)
+        try:
+            yield asked
+        finally:
+            self._asked.reset(token)
 
     def samples(self, standardised: bool = True) -> tuple[Array, Array]:
         """Return the drawn samples, ``X (m, d)`` and ``y (m, k)``."""

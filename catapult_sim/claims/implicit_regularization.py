@@ -30,7 +30,7 @@ from catapult_sim.numeric.batches import minibatches
 from catapult_sim.numeric.convergence import convergence_order
 from catapult_sim.numeric.epochs import Gradients, draws, mean_epoch
 from catapult_sim.numeric.flows import flow, numeric_field
-from catapult_sim.numeric.measured import Measured, mean
+from catapult_sim.numeric.measured import Measured, mean, ratio
 from catapult_sim.numeric.recovery import Recovered, recover_regularizer
 
 if TYPE_CHECKING:
@@ -408,15 +408,10 @@ def excess(bench: Bench, quantity: str, recipe: Recipe) -> Measured:
     return mean(ends(bench, recipe)[quantity] - ends(bench, SMALL)[quantity])
 
 
-@np.errstate(divide="ignore", invalid="ignore")  # where a large learning rate changes nothing
 def effect_ratio(bench: Bench, quantity: str, recipe: Recipe) -> Measured:
     """Measure what a recipe changes, in units of what a large learning rate changes."""
     small = ends(bench, SMALL)[quantity]
-    change, large = (ends(bench, one)[quantity] - small for one in (recipe, LARGE))
-    everyone = np.arange(len(small))
-    without = [change[everyone != i].mean() / large[everyone != i].mean() for i in everyone]
-    spread = math.sqrt((len(small) - 1) * np.var(without))  # jackknife
-    return Measured(float(change.mean() / large.mean()), spread, len(small))
+    return ratio(*(ends(bench, one)[quantity] - small for one in (recipe, LARGE)))
 
 
 # What is claimed ------------------------------------------------------------------------------

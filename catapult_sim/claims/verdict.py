@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-from threadpoolctl import threadpool_limits
-
 from catapult_sim.claims.bench import Bench
 from catapult_sim.numeric.measured import Measured
 
-__all__ = ["Claim", "Judgement", "Verdict", "constant", "judge", "judge_all", "verdict"]
+__all__ = ["Claim", "Judgement", "Verdict", "constant", "judge", "verdict"]
 
 
 class Verdict(Enum):
@@ -41,7 +37,7 @@ class Claim:
     measure: Callable[[Bench], Measured]
     tolerance: float
     relation: Literal["=", "<="] = "="
-    cost: float = 1.0  # in units of a cheap claim, for the estimate of what is left
+    cost: float = 1.0  # in units of a cheap claim: the costly ones are judged first
 
 
 def constant(value: float) -> Callable[[Bench], float]:
@@ -59,36 +55,18 @@ class Judgement:
     verdict: Verdict
     seconds: float
 
+    @classmethod
+    def of(cls, claim: Claim, predicted: float, measured: Measured, seconds: float) -> Judgement:
+        """Weigh what was measured."""
+        reached = verdict(predicted, measured, claim.tolerance, claim.relation)
+        return cls(claim, predicted, measured, reached, seconds)
+
 
 def judge(claim: Claim, bench: Bench) -> Judgement:
     """Measure a claim and judge it."""
     start = time.perf_counter()
     predicted, measured = claim.predict(bench), claim.measure(bench)
-    seconds = time.perf_counter() - start
-    reached = verdict(predicted, measured, claim.tolerance, claim.relation)
-    return Judgement(claim, predicted, measured, reached, seconds)
-
-
-def judge_all(
-    claims: Sequence[Claim], bench: Bench, on_judged: Callable[[Judgement], object]
-) -> list[Judgement]:
-    """Judge claims on all cores, the costly ones first; return them in the given order.
-
-    The linear algebra of each claim is kept to one thread: its matrices are small, and
-    claims side by side use the cores better.
-    """
-    by_cost = sorted(claims, key=lambda claim: -claim.cost)
-    executor = ThreadPoolExecutor(os.cpu_count())
-    with threadpool_limits(1):
-        try:
-            futures = {executor.submit(judge, claim, bench): claim for claim in by_cost}
-            for future in as_completed(futures):
-                on_judged(future.result())
-        finally:
-            # After an error or an interrupt nobody waits for the claims under way.
-            executor.shutdown(wait=False, cancel_futures=True)
-    judged = {claim.id: future.result() for future, claim in futures.items()}
-    return [judged[claim.id] for claim in claims]
+    return Judgement.of(claim, predicted, measured, time.perf_counter() - start)
 
 
 def verdict(

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from catapult_sim.commands import boundary, phase_diagram, simulate
+from catapult_sim.commands import boundary, phase_diagram, simulate, verify
 from catapult_sim.commands.files import draw, folder
 from catapult_sim.numeric.requirements import InputError
 
@@ -17,6 +17,7 @@ SWEEPS = {
     "phase-diagram": phase_diagram.figure,
     "boundary": boundary.figure,
     "simulate": simulate.figure,
+    "verify": verify.figure,
 }
 
 
@@ -25,8 +26,8 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "figures",
         help="draw what a folder holds, finished or not",
-        description="Draw the figure of a phase-diagram, boundary or simulate folder from its "
-        "record, also while it is being computed.",
+        description="Draw the figure of a phase-diagram, boundary, simulate or verify folder from "
+        "its record, also while it is being computed.",
     )
     parser.set_defaults(run=run)
     add = parser.add_argument

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,8 @@ Cell = dict[str, Any]
 
 RECORD = "records.jsonl"
 
-# Options that say how to compute, where, or what to print, but not what.
-MANNER = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json"}
+# Options that say how to compute, where, how much at a time or what to print, but not what.
+MANNER = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json", "claims"}
 
 NORMALISATION = (
     "Loss (1/2m) sum |f - y|^2 over m samples; kernel (1/m) J J^T, lambda_0 its top eigenvalue at "
@@ -77,11 +78,15 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, help="names weights, samples and batches")
 
 
-def add_manner(parser: argparse.ArgumentParser, out: str) -> None:
-    """Add the options that say how to compute and where to put it."""
+def add_manner(parser: argparse.ArgumentParser, out: str, workers: int | None = 1) -> None:
+    """Add the options that say how to compute and where to put it.
+
+    Without a number of ``workers`` all cores are used by threads of this process.
+    """
     group = parser.add_argument_group("manner")
     where = group.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
+    words = "processes" if workers else "processes, rather than threads on all cores"
+    where.add_argument("--workers", type=int, default=workers, metavar="N", help=words)
     where.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask cluster")
     group.add_argument("--out", type=Path, default=Path(out), metavar="DIR", help="where files go")
     again = group.add_mutually_exclusive_group()
@@ -92,7 +97,7 @@ def add_manner(parser: argparse.ArgumentParser, out: str) -> None:
     group.add_argument(
         "--progress", action=argparse.BooleanOptionalAction, help="draw a bar (on a terminal)"
     )
-    group.add_argument("--json", action="store_true", help="print summary.json instead of words")
+    group.add_argument("--json", action="store_true", help="print it as JSON instead of words")
 
 
 def _width(text: str) -> int | str:
@@ -144,7 +149,9 @@ class Tally:
         self._options, self._executor = options, executor
         self.computed = self.known = self.failed = self.dropped = 0
 
-    def sweep(self, function: Callable[[Cell], Any], cells: list[Cell]) -> dict[str, Line]:
+    def sweep(
+        self, function: Callable[[Cell], Any], cells: list[Cell], group: int | None = None
+    ) -> dict[str, Line]:
         """Compute what is missing; return the lines of all cells in the folder, by key."""
         progress = self._options.progress
         with tqdm(total=len(cells), disable=None if progress is None else not progress) as bar:
@@ -154,6 +161,7 @@ class Tally:
                 executor=self._executor,
                 record=self._options.out / RECORD,
                 progress=bar.update,
+                group=group,
             )
         self._count(found)
         return settled(found.lines)
@@ -213,6 +221,13 @@ def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
     if options.scheduler is not None:
         with _dask(options.scheduler) as executor:
             yield executor
+    elif options.workers is None:
+        threads = ThreadPoolExecutor(os.cpu_count())
+        try:
+            yield threads
+        finally:
+            # After an error or an interrupt nobody waits for what is under way.
+            threads.shutdown(wait=False, cancel_futures=True)
     elif require_count("--workers", options.workers, 1) == 1:
         yield None
     else:

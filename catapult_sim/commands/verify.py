@@ -9,16 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catapult_sim.commands.files import as_json, config, draw, folder, write
+from catapult_sim.commands.files import as_json, draw, write
+from catapult_sim.commands.sweeping import RECORD, add_manner, opened
+from catapult_sim.numeric.cells import identify, physics_of
+from catapult_sim.numeric.record import Line, read_record, settled
+from catapult_sim.numeric.requirements import InputError
 
 if TYPE_CHECKING:
     from catapult_sim.claims.bench import Bench
-    from catapult_sim.claims.verdict import Judgement
+    from catapult_sim.claims.verdict import Claim, Judgement
 
-__all__ = ["add", "run"]
+__all__ = ["add", "figure", "run"]
 
 FIGURE = "phase_diagram.png"
-PROGRESS = "{percentage:3.0f}% |{bar}| {elapsed} gone, {remaining} left"
 
 
 def add(commands: Any) -> None:
@@ -27,7 +30,7 @@ def add(commands: Any) -> None:
         "verify",
         help="judge the claims of the papers",
         description="Judge the claims of the papers: predicted, measured, error bar, verdict. "
-        "The exit status is 1 if a claim is refuted.",
+        "The exit status is 1 if a claim is refuted, or could not be judged.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.set_defaults(run=run)
@@ -38,51 +41,84 @@ def add(commands: Any) -> None:
     add(
         "--data", metavar="FILE", help=".npz with X and y, or .csv with the label last; else digits"
     )
-    add("--out", type=Path, default=Path("verification"), metavar="DIR", help="where files go")
-    add("--json", action="store_true", help="print report.json instead of the table")
+    add_manner(parser, "verification", workers=None)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Judge, write, print; 1 if a claim is refuted."""
-    from tqdm import tqdm
-
+    """Judge, write, print; 1 if a claim is refuted or failed."""
     from catapult_sim import claims, report
-    from catapult_sim.claims.bench import Bench
-    from catapult_sim.claims.verdict import Verdict, judge_all
+    from catapult_sim.claims import judged
+    from catapult_sim.claims.verdict import Verdict
+    from catapult_sim.mlp.runs import data_entries
 
     chosen = list(claims.CLAIMS) if options.claims == ["all"] else claims.select(options.claims)
-    bench = Bench(options.seed, options.effort, options.data)
-    out = folder(options.out)
+    entries = data_entries(options.data)
+    judged.bench_of.cache_clear()  # every run measures anew
+    # Made before there are threads: they all find this one.
+    bench = judged.bench_of(options.seed, options.effort, entries["data"], entries.get("digest"))
+    base = {"effort": options.effort, "seed": options.seed, **entries}
     print(_plan(chosen, bench), file=sys.stderr)
-    finished: list[Judgement] = []
-    with tqdm(total=sum(one.cost for one in chosen), disable=None, bar_format=PROGRESS) as bar:
-
-        def on_judged(judged: Judgement) -> None:
-            finished.append(judged)
-            bar.update(judged.claim.cost)
-
-        try:
-            judgements = judge_all(chosen, bench, on_judged)
-        except KeyboardInterrupt:
-            if finished:
-                _write(sorted(finished, key=lambda one: chosen.index(one.claim)), bench, options)
-                options.kept = f"{len(finished)} of {len(chosen)} claims are in the report in {out}"
-            raise
-
-    text = _write(judgements, bench, options)
+    cells = judged.cells_of(chosen, base)
+    with opened(options, base) as tally:
+        # Threads share the bench: each claim is recorded when it is judged.
+        alone = 1 if options.workers is None and options.scheduler is None else None
+        lines = tally.sweep(judged.judgement_of, cells, group=alone)
+    here = {cell["claim"]: lines[_key(cell)] for cell in cells}
+    judgements = _judgements(chosen, here)
+    text = _write(judgements, here, bench, options)
+    print(tally, file=sys.stderr)
+    for name, line in here.items():
+        if line.error is not None:
+            print(f"{name}: {line.error.strip().splitlines()[-1]}", file=sys.stderr)
     print(text if options.json else report.table(judgements))
     if not options.json:
-        print(f"\n{report.summary(judgements)}\nreport and figure: {out}{os.sep}")
-    return int(any(judgement.verdict is Verdict.REFUTED for judgement in judgements))
+        print(f"\n{report.summary(judgements)}\nreport and figure: {options.out}{os.sep}")
+    refuted = any(judgement.verdict is Verdict.REFUTED for judgement in judgements)
+    return int(refuted or tally.failed > 0)
 
 
-def _write(judgements: Sequence[Judgement], bench: Bench, options: argparse.Namespace) -> str:
-    """Write report, configuration and figure; return the text of report.json."""
+def _key(cell: dict[str, Any]) -> str:
+    from catapult_sim.claims.judged import judgement_of
+
+    return identify(cell, physics_of(judgement_of).name).key
+
+
+def _judgements(chosen: Sequence[Claim], lines: dict[str, Line]) -> list[Judgement]:
+    from catapult_sim.claims.judged import found_of
+
+    return [
+        found_of(claim, lines[claim.id].result) for claim in chosen if lines[claim.id].error is None
+    ]
+
+
+def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
+    """Draw what a folder holds, and name the figure."""
     from catapult_sim import plots, report
 
-    found = report.as_dict(judgements, bench)
+    lines = settled(read_record(folder / RECORD))
+    found = report.as_dict([], _boundaries(lines))["boundaries"]
+    if not found:
+        raise InputError(f"{folder} must hold at least one boundary; its record has none")
+    return plots.phase_diagram(found), FIGURE
+
+
+def _boundaries(lines: dict[str, Line]) -> list[dict[str, Any]]:
+    return [
+        row for line in lines.values() if line.error is None for row in line.result["boundaries"]
+    ]
+
+
+def _write(
+    judgements: Sequence[Judgement],
+    lines: dict[str, Line],
+    bench: Bench,
+    options: argparse.Namespace,
+) -> str:
+    """Write report and figure; return the text of report.json."""
+    from catapult_sim import plots, report
+
+    found = report.as_dict(judgements, _boundaries(lines))
     files = {
-        "config.json": as_json(config(options)),
         "report.md": report.markdown(judgements, bench, FIGURE if found["boundaries"] else None),
         "report.json": as_json(found),
     }

@@ -36,14 +36,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse.linalg import LinearOperator
 
 from catapult_sim.mlp.losses import fraction_right
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.passes import PULLED, Passes
+from catapult_sim.mlp.passes import PULLED
+from catapult_sim.mlp.point import Point
 from catapult_sim.numeric.curvature import largest_eigenvalue
 from catapult_sim.numeric.requirements import InputError
 
-__all__ = ["Model", "TaylorModel"]
+__all__ = ["AnyPoint", "Model", "TaylorModel", "TaylorPoint", "point_of"]
 
 Array = npt.NDArray[Any]
 Rows = list[tuple[list[Array], list[Array]]]
@@ -53,8 +55,7 @@ class TaylorModel:
     """The Taylor polynomial of a network's outputs around a point, in the place of a network.
 
     It has the network's parameters, loss and weight decay, and trains as the network does. Its
-    derivatives are exact. The network's pass at the origin is kept as long as samples and
-    number of members stay the same; so every thread needs a model of its own.
+    derivatives are exact.
 
     Parameters
     ----------
@@ -102,8 +103,6 @@ class TaylorModel:
             raise InputError(f"order must be 1 or 2; got {order!r}")
         self.network, self.order, self.origin = network, int(order), origin.copy()
         self.size, self.widths = network.size, network.widths
-        self._rays = _Rays(network, self.origin)
-        self._complex_rays = _Rays(network, self.origin.astype(np.result_type(origin, 1j)))
 
     # Of any theta (..., P) and data --------------------------------------------------------------
 
@@ -126,13 +125,17 @@ class TaylorModel:
         >>> model.predict([2.0, 3.0], [[1.0]])
         array([[4.]])
         """
-        return self._outputs(self.require_parameters(theta), self.network.require_inputs(X))
+        return TaylorPoint(
+            self, self.require_parameters(theta), self.network.require_inputs(X)
+        ).outputs
+
+    def at(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> TaylorPoint:
+        """Return the model at one theta, for many products there."""
+        return TaylorPoint(self, self.require_parameters(theta), *self.require_data(X, y))
 
     def loss(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """Return the loss, ``(...)``."""
-        parameters, (inputs, targets) = self.require_parameters(theta), self.require_data(X, y)
-        outputs = self._outputs(parameters, inputs)
-        return self._with_decay(self._evaluate(outputs, targets)[0], parameters)
+        return self.at(theta, X, y).loss
 
     def accuracy(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """Return the fraction of samples that are labelled right, ``(...)``, as a network's."""
@@ -141,7 +144,7 @@ class TaylorModel:
 
     def gradient(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """Return the gradient of :meth:`loss` by theta, ``(..., P)``."""
-        return self.loss_and_gradient(self.require_parameters(theta), *self.require_data(X, y))[1]
+        return self.at(theta, X, y).gradient()
 
     def kernel(self, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
         """Return the model's tangent kernel ``(1/m) J J^T`` at theta, ``(..., m k, m k)``.
@@ -193,98 +196,174 @@ class TaylorModel:
 
     def loss_and_gradient(self, theta: Array, X: Array, y: Array) -> tuple[Array, Array]:
         """Return loss ``(...)`` and gradient ``(..., P)`` of clean input."""
-        loss, signal = self._evaluate(self._outputs(theta, X), y)
-        gradient = self._rays_of(theta).pull(signal, self.order)
-        if self.network.weight_decay:
-            gradient += self.network.weight_decay * theta
-        return self._with_decay(loss, theta), gradient
+        point = TaylorPoint(self, theta, X, y)
+        return point.loss, point.gradient()
 
     def loss_hessian_product(self, theta: Array, X: Array, y: Array, direction: Array) -> Array:
         """Return the Hessian of the loss times a direction, ``(..., P)``, of clean input."""
         theta, along = np.broadcast_arrays(theta, direction)
-        # A polynomial's derivative is the imaginary part, to the last bit, of any size of step.
-        tangent = self._outputs(theta + 1j * along, X).imag
-        outputs = self._outputs(theta, X)
-        signal = self._evaluate(outputs, y)[1]
-        curved = self.network.loss_function.hessian_product(outputs, y, tangent)
-        product = self._rays.pull(curved, self.order)
-        self._rays.outputs(along, X, self.order)
-        product += self._rays.pull(signal, self.order, turning=True)
-        return product + self.network.weight_decay * along
-
-    def _outputs(self, theta: Array, X: Array) -> Array:
-        """Return the outputs, and leave the passes on their way from the origin to theta."""
-        return self._rays_of(theta).outputs(theta - self.origin, X, self.order)
-
-    def _rays_of(self, theta: Array) -> _Rays:
-        return self._complex_rays if np.iscomplexobj(theta) else self._rays
-
-    def _evaluate(self, outputs: Array, y: Array) -> tuple[Array, Array]:
-        return self.network.loss_function.value_and_gradient(outputs, y)
-
-    def _with_decay(self, loss: Array, theta: Array) -> Array:
-        return loss + self.network.weight_decay / 2 * np.sum(theta**2, axis=-1)
+        return TaylorPoint(self, theta, X, y).hessian_product(along)
 
     def _rows(self, displacement: Array, X: Array, turning: bool = False) -> Rows:
-        self._rays.outputs(displacement, X, self.order)
-        return self._rays.rows(self.order, turning)
+        rays = _Rays(self)
+        rays.outputs(displacement, X)
+        return rays.rows(turning)
+
+
+class TaylorPoint:
+    """A Taylor model at one theta, X and y, as a :class:`Point` is a network there.
+
+    Input is clean. What is computed at the origin is kept from theta to theta.
+
+    Examples
+    --------
+    >>> model = TaylorModel(MLP([1, 1, 1], activation="linear"), [1.0, 1.0])
+    >>> point = model.at([2.0, 3.0], [[1.0]], [0.0])
+    >>> print(point.loss, point.gradient(), point.hessian @ np.array([1.0, 0.0]))
+    18.0 [18. 12.] [ 9. 12.]
+    """
+
+    def __init__(self, model: TaylorModel, theta: Array, X: Array, y: Array | None = None) -> None:
+        self._model, self._X, self._y = model, X, y
+        self._rays, self._turned, self._complex = _Rays(model), _Rays(model), _Rays(model)
+        self.move(theta)
+
+    def move(self, theta: Array, X: Array | None = None, y: Array | None = None) -> TaylorPoint:
+        """Go to another theta, and to other samples if given."""
+        if X is not None:
+            self._X, self._y = X, y
+        self._theta, self._displacement = theta, theta - self._model.origin
+        self._outputs = self._rays.outputs(self._displacement, self._X)
+        return self
+
+    @property
+    def outputs(self) -> Array:
+        """The outputs, ``(..., m, k)``."""
+        return self._outputs.copy()
+
+    @property
+    def loss(self) -> Array:
+        """The loss with its weight decay, ``(...)``."""
+        decay = self._network.weight_decay / 2 * np.sum(self._theta**2, axis=-1)
+        return self._evaluated()[0] + decay
+
+    def gradient(self) -> Array:
+        """Return the gradient of the loss by theta, ``(..., P)``."""
+        return self._with_decay(self._rays.pull(self._evaluated()[1]), self._theta)
+
+    def hessian_product(self, direction: npt.ArrayLike) -> Array:
+        """Return the Hessian of the loss times a direction ``(..., P)``, ``(..., P)``."""
+        along = np.broadcast_to(self._model.require_parameters(direction), self._theta.shape)
+        # A polynomial's derivative is the imaginary part, to the last bit, of any size of step.
+        tangent = self._complex.outputs(self._displacement + 1j * along, self._X).imag
+        loss = self._network.loss_function
+        product = self._rays.pull(loss.hessian_product(self._outputs, self._targets, tangent))
+        self._turned.outputs(along, self._X)
+        product += self._turned.pull(self._evaluated()[1], turning=True)
+        return self._with_decay(product, along)
+
+    @property
+    def hessian(self) -> LinearOperator:
+        """The Hessian of the loss of a single model, ``(P, P)``."""
+        shape = (self._model.size, self._model.size)
+        product = self.hessian_product
+        dtype = self._theta.dtype
+        return LinearOperator(
+            shape,
+            matvec=lambda v: product(v.ravel()),
+            rmatvec=lambda v: product(v.ravel()),
+            dtype=dtype,
+        )
+
+    @property
+    def _network(self) -> MLP:
+        return self._model.network
+
+    @property
+    def _targets(self) -> Array:
+        if self._y is None:
+            raise InputError("the loss of a model needs labels y; got a point without them")
+        return self._y
+
+    def _evaluated(self) -> tuple[Array, Array]:
+        return self._network.loss_function.value_and_gradient(self._outputs, self._targets)
+
+    def _with_decay(self, product: Array, vector: Array) -> Array:
+        if self._network.weight_decay:
+            product += self._network.weight_decay * vector
+        return product
 
 
 Model = MLP | TaylorModel  # what can be trained, and watched while it is
+AnyPoint = Point | TaylorPoint
+
+
+def point_of(model: Model, theta: Array, X: Array, y: Array) -> AnyPoint:
+    """Return a network or a Taylor model at one theta, of clean input.
+
+    Samples may have leading axes, as a minibatch for every member has.
+    """
+    if isinstance(model, TaylorModel):
+        return TaylorPoint(model, theta, X, y)
+    return Point(model, theta, X, y)
 
 
 class _Rays:
-    """A network's passes on rays from one origin, which are computed once where they begin."""
+    """A network's passes on rays from an origin, computed once where the rays begin."""
 
-    def __init__(self, network: MLP, origin: Array) -> None:
-        self._origin, self._biases = origin, network.biases
-        self._passes = Passes(network.layers, network.activation, network.biases)
-        self._shape: tuple[int, ...] = ()
+    def __init__(self, model: TaylorModel) -> None:
+        self._origin, self._biases = model.origin, model.network.biases
+        self._order, self._layers = model.order, len(model.network.layers)
+        self._passes = model.network.passes(model.order + 1)
+        self._key: tuple[Any, ...] = ()
         self._X: Array | None = None
 
-    def outputs(self, displacement: Array, X: Array, order: int) -> Array:
+    def outputs(self, displacement: Array, X: Array) -> Array:
         """Aim along a displacement ``(..., P)``, and return what the series adds up to there."""
         shape = (*np.broadcast_shapes(displacement.shape[:-1], X.shape[:-2]), len(self._origin))
-        if shape != self._shape or self._X is None or not np.array_equal(self._X, X):
-            self._shape, self._X = shape, X.copy()
-            self._start = self._passes.move(np.broadcast_to(self._origin, shape), self._X)
+        key = (shape, displacement.dtype)
+        if key != self._key or self._X is None or not np.array_equal(self._X, X):
+            self._key, self._X = key, X.copy()
+            origin = self._origin.astype(displacement.dtype, copy=False)
+            self._start = self._passes.move(np.broadcast_to(origin, shape), self._X)
         self._passes.aim(np.broadcast_to(displacement, shape))
-        return sum((self._passes.forward(k + 1) for k in range(order)), start=self._start)
+        return sum((self._passes.forward(k + 1) for k in range(self._order)), start=self._start)
 
-    def pull(self, signal: Array, order: int, turning: bool = False) -> Array:
+    def pull(self, signal: Array, turning: bool = False) -> Array:
         """Return the Jacobian's transpose times a signal; or, turning, that of its derivative."""
-        self._back(signal, order, turning)
-        return self._passes.gradient(order - 1, np.empty(self._shape, signal.dtype), PULLED)
+        self._back(signal, turning)
+        room = np.empty(self._key[0], signal.dtype)
+        return self._passes.gradient(self._order - 1, room, PULLED)
 
-    def rows(self, order: int, turning: bool = False) -> Rows:
+    def rows(self, turning: bool = False) -> Rows:
         """Return what every row of the Jacobian, or of its derivative, is the outer product of.
 
         For every layer some inputs ``(..., m, fan in)`` and signals ``(..., m k, fan out)``, to
         be multiplied pair by pair and added up.
         """
-        carried = [self._unit_signals(i, order, turning) for i in range(self._start.shape[-1])]
+        carried = [self._unit_signals(i, turning) for i in range(self._start.shape[-1])]
         rows: Rows = []
         for number, signals in enumerate(zip(*carried, strict=True)):
-            inputs = self._passes.inputs(number, order - 1)
+            inputs = self._passes.inputs(number, self._order - 1)
             stacked = [np.stack(outputs, axis=-2) for outputs in zip(*signals, strict=True)]
             flat = [s.reshape(*s.shape[:-3], -1, s.shape[-1]) for s in stacked]
             rows.append(([self._with_ones(a, k) for k, a in enumerate(inputs)], flat))
         return rows
 
-    def _unit_signals(self, i: int, order: int, turning: bool) -> list[list[Array]]:
+    def _unit_signals(self, i: int, turning: bool) -> list[list[Array]]:
         """Carry output i of every sample back; return each layer's signals, last order first."""
         unit = np.zeros_like(self._start)
         unit[..., i] = 1
-        self._back(unit, order, turning)
+        self._back(unit, turning)
         return [
-            [self._passes.signal(number, k, PULLED).copy() for k in reversed(range(order))]
-            for number in range(len(self._passes.layers))
+            [self._passes.signal(number, k, PULLED).copy() for k in reversed(range(self._order))]
+            for number in range(self._layers)
         ]
 
-    def _back(self, signal: Array, order: int, turning: bool) -> None:
+    def _back(self, signal: Array, turning: bool) -> None:
         still = np.zeros_like(signal)
-        for k in range(order):
-            self._passes.backward(k, still if turning and k == order - 1 else signal, PULLED)
+        for k in range(self._order):
+            self._passes.backward(k, still if turning and k == self._order - 1 else signal, PULLED)
 
     def _with_ones(self, inputs: Array, order: int) -> Array:
         """Return a layer's inputs, with that of its biases, which is 1 and does not move."""

@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.numeric.averages import Average
 from catapult_sim.numeric.ensemble import Rng, draw
-from catapult_sim.numeric.linear_net_averages import Average
 from catapult_sim.numeric.linear_net_draws import draw_gram, joined
 from catapult_sim.numeric.linear_net_observables import StateObservables
 from catapult_sim.numeric.linear_net_rules import chosen_rule, observers
@@ -260,7 +260,7 @@ class LinearNet(StateObservables):
         >>> run = net.train([0.5, 1.0], steps=20, rng=0)
         >>> run.values["loss"].shape
         (21, 2)
-        >>> from catapult_sim.numeric.linear_net_averages import SWA
+        >>> from catapult_sim.numeric.averages import SWA
         >>> from catapult_sim.numeric.batches import minibatches
         >>> one_by_one = minibatches(2, 1, steps=20, rng=0)
         >>> run = net.train(0.5, 20, rng=0, momentum=0.5, batches=one_by_one, average=SWA(5))

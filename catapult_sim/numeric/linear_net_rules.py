@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.numeric.averages import EMA, SWA, Average
 from catapult_sim.numeric.batches import require_batches
-from catapult_sim.numeric.linear_net_averages import EMA, SWA, Average
 from catapult_sim.numeric.linear_net_data import PrincipalData
 from catapult_sim.numeric.linear_net_descent import Descent
 from catapult_sim.numeric.linear_net_joint import Joint

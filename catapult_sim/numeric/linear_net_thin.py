@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.numeric.averages import Average
 from catapult_sim.numeric.batches import Batches
-from catapult_sim.numeric.linear_net_averages import Average
 from catapult_sim.numeric.linear_net_batches import batch_gradient
 from catapult_sim.numeric.linear_net_data import PrincipalData
 from catapult_sim.numeric.linear_net_root import gram_root

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Measured", "mean"]
+__all__ = ["Measured", "mean", "ratio"]
 
 
 @dataclass(frozen=True)
@@ -60,3 +60,24 @@ def mean(values: npt.ArrayLike, systematic: float = 0.0) -> Measured:
     members = np.asarray(values, dtype=float).ravel()
     spread = members.std(ddof=1) / math.sqrt(members.size) if members.size > 1 else 0.0
     return Measured(float(members.mean()), math.hypot(spread, systematic), members.size)
+
+
+@np.errstate(divide="ignore", invalid="ignore")
+def ratio(numerators: npt.ArrayLike, denominators: npt.ArrayLike) -> Measured:
+    """Divide one mean by another over the same members; the error is the jackknife's.
+
+    Parameters
+    ----------
+    numerators, denominators : array_like, shape (S,)
+        One value of each per member, S >= 1.
+
+    Examples
+    --------
+    >>> print(ratio([1.0, 2.0, 3.0], [2.0, 4.0, 6.0]))
+    0.5
+    """
+    above, below = (np.asarray(values, dtype=float) for values in (numerators, denominators))
+    everyone = np.arange(len(above))
+    without = [above[everyone != i].mean() / below[everyone != i].mean() for i in everyone]
+    spread = math.sqrt((len(above) - 1) * np.var(without))
+    return Measured(float(above.mean() / below.mean()), spread, len(above))

@@ -8,6 +8,7 @@ from catapult_sim.symbolic import (
     backward_error,
     implicit_regularizer,
     linear_net,
+    minibatch_quadratic,
     parsing,
     trees,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "backward_error",
     "implicit_regularizer",
     "linear_net",
+    "minibatch_quadratic",
     "parsing",
     "trees",
 ]
@@ -33,6 +35,10 @@ DERIVATIONS: Mapping[str, Callable[..., Update]] = MappingProxyType(
         "invariant-law": linear_net.invariant_law,
         "labelled-sample-map": partial(linear_net.sample_map, label=linear_net.y),
         "large-error-map": linear_net.large_error_map,
+        "minibatch-averaged": minibatch_quadratic.averaged_moments,
+        "minibatch-heavy-ball": minibatch_quadratic.heavy_ball_moments,
+        "minibatch-nesterov": minibatch_quadratic.nesterov_moments,
+        "minibatch-sgd": minibatch_quadratic.sgd_moments,
         "residual-map": linear_net.residual_map,
         "sample-map": linear_net.sample_map,
         "scaled-map": linear_net.scaled_map,

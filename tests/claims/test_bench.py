@@ -41,7 +41,19 @@ def test_what_is_shared_is_measured_once_even_in_parallel():
     for thread in threads:
         thread.join()
     assert (bench.once(("x", 1), measure), len(calls)) == (1, 1)
-    assert bench.known("x") == {(1,): 1}
+
+
+def test_what_is_asked_for_is_told_whether_new_or_known_and_to_who_asked():
+    bench = Bench(0)
+    bench.once("before", lambda: 0)
+    with bench.asking() as asked:
+        bench.once("new", lambda: 1)
+        bench.once("before", lambda: 2)
+        other = threading.Thread(target=bench.once, args=("other", lambda: 3))
+        other.start()
+        other.join()
+    bench.once("after", lambda: 4)
+    assert asked == {"new": 1, "before": 0}
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ import math
 
 import pytest
 
-from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.verdict import Claim, Verdict, judge, judge_all, verdict
+from catapult_sim.claims.verdict import Verdict, verdict
 from catapult_sim.numeric.measured import Measured
 
 CASES = [
@@ -38,32 +37,3 @@ def test_a_lower_bound_refutes_what_lies_below_it_and_confirms_nothing():
     assert verdict(12.0, bound, 3.0) is Verdict.REFUTED
     assert verdict(30.0, bound, 3.0) is Verdict.INCONCLUSIVE
     assert verdict(99.0, bound, 3.0) is Verdict.INCONCLUSIVE
-
-
-def claim(number, cost=1.0):
-    return Claim(
-        f"test.{number}",
-        "",
-        "",
-        lambda bench: 0.0,
-        lambda bench: Measured(float(bench.rng(str(number)).normal()), 0.0, 1),
-        0.5,
-        cost=cost,
-    )
-
-
-def test_claims_come_back_in_their_order_and_are_all_reported():
-    claims, bench, seen = [claim(i, cost=i % 3) for i in range(9)], Bench(0), []
-    judged = judge_all(claims, bench, seen.append)
-    assert [one.claim for one in judged] == claims
-    assert {one.claim.id for one in seen} == {one.id for one in claims}
-    assert judged[4].measured == judge(claims[4], bench).measured
-
-
-def test_an_error_in_a_claim_is_raised():
-    def fails(bench):
-        raise ZeroDivisionError
-
-    broken = Claim("test.broken", "", "", lambda bench: 0.0, fails, 0.1)
-    with pytest.raises(ZeroDivisionError):
-        judge_all([claim(1), broken, claim(2)], Bench(0), lambda judged: None)

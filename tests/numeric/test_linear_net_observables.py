@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
+from catapult_sim.numeric.averages import EMA, SWA
 from catapult_sim.numeric.batches import minibatches
 from catapult_sim.numeric.linear_net import LinearNet
-from catapult_sim.numeric.linear_net_averages import EMA, SWA
 from catapult_sim.numeric.requirements import InputError
 from catapult_sim.numeric.trajectory import Outcome
 from tests.numeric import explicit_linear_net as explicit

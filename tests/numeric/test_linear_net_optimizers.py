@@ -4,9 +4,9 @@ import mpmath
 import numpy as np
 import pytest
 
+from catapult_sim.numeric.averages import EMA, SWA
 from catapult_sim.numeric.batches import SAMPLINGS, minibatches
 from catapult_sim.numeric.linear_net import LinearNet
-from catapult_sim.numeric.linear_net_averages import EMA, SWA
 from catapult_sim.numeric.linear_net_stability import largest_stable_rate
 from catapult_sim.numeric.requirements import InputError
 from tests.numeric import explicit_linear_net as explicit

@@ -2,9 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from catapult_sim.numeric.measured import Measured, mean
+from catapult_sim.numeric.measured import Measured, mean, ratio
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,13 @@ def test_the_mean_s_error_joins_spread_and_systematic():
 
 def test_one_member_has_no_spread():
     assert mean([7.0]) == Measured(7.0, 0.0, 1)
+
+
+def test_a_ratio_of_means_has_the_error_of_its_linearisation():
+    rng = np.random.default_rng(0)
+    below = 5 + rng.normal(size=400)
+    above = 2 * below + rng.normal(size=400)
+    found = ratio(above, below)
+    assert found.value == pytest.approx(above.mean() / below.mean(), rel=1e-15)
+    linear = (above - found.value * below) / below.mean()
+    assert found.error == pytest.approx(linear.std() / np.sqrt(400), rel=0.02)

@@ -1,0 +1,397 @@
+"""How fast a network's derivatives are, against PyTorch, JAX and neural-tangents.
+
+    python benchmarks/mlp.py [--widths 512 2048] [--repeats 7] [--threads 2] [--only gd_step ...]
+
+ReLU networks with 3 hidden layers in NTK parametrisation, 512 digits, 10 outputs, squared error.
+All contenders of a table run in turn, in one process, on the same cores and as many threads; a
+table shows the medians of their times in units of ours. Before that, every contender's result is
+compared with ours. Peers that are not installed are left out: ``pip install torch jax
+neural-tangents scikit-learn``.
+
+Nearly all the time is matrix products, so look at the architecture that NumPy's OpenBLAS says it
+takes the processor for. One that it does not know it takes for a Haswell, at half the speed of
+AVX-512 (Zen 5 and OpenBLAS 0.3.31): ``OPENBLAS_CORETYPE=SkylakeX python benchmarks/mlp.py``.
+"""
+
+import argparse
+import importlib
+import os
+import statistics
+import time
+from functools import partial
+
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--widths", type=int, nargs="+", default=[512, 2048])
+    parser.add_argument("--dtypes", nargs="+", default=["float32", "float64"])
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: on a busy machine")
+    parser.add_argument("--only", nargs="+", metavar="TABLE")
+    return parser.parse_args()
+
+
+def share_cores(threads):
+    """Take some cores; libraries imported afterwards use as many threads."""
+    cores = sorted(os.sched_getaffinity(0))[:threads]
+    os.sched_setaffinity(0, cores)
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ[f"{library}_NUM_THREADS"] = str(len(cores))
+
+
+OPTIONS = options()
+share_cores(OPTIONS.threads)
+
+import numpy as np  # noqa: E402
+import threadpoolctl  # noqa: E402
+from scipy.sparse.linalg import LinearOperator, eigsh  # noqa: E402
+
+from catapult_sim.mlp import datasets, kernel  # noqa: E402
+from catapult_sim.mlp.network import MLP  # noqa: E402
+from catapult_sim.numeric.curvature import top_eigenpairs  # noqa: E402
+
+DEPTH, SAMPLES, OUTPUTS = 3, 512, 10
+FEW = 64  # samples, where Jacobians of P columns are to fit into memory
+TOLERANCE = 1e-4  # of the residual of a top eigenvalue
+
+
+def installed(name):
+    try:
+        return importlib.import_module(name)
+    except (ImportError, AttributeError) as error:
+        print(f"  ({name} is left out: {error})")
+        return None
+
+
+PEERS = {name: installed(name) for name in ("torch", "jax", "neural_tangents")}
+if PEERS["jax"]:
+    PEERS["jax"].config.update("jax_enable_x64", True)
+if PEERS["torch"]:
+    PEERS["torch"].set_num_threads(OPTIONS.threads)
+
+
+def race(title, contenders, repeats):
+    """Compare every contender's result with the first, and time it once per round."""
+    print(f"\n{title}")
+    seconds, clock = {name: [] for name in contenders}, CLOCKS[OPTIONS.clock]
+    reference = None
+    for repeat in range(repeats + 1):
+        for name, run in contenders.items():
+            start = clock()
+            result = run()
+            if repeat:
+                seconds[name].append(clock() - start)
+            elif reference is None:
+                reference = np.array(result, dtype=float)
+            elif result is not None:
+                error = np.abs(np.asarray(result) - reference).max() / np.abs(reference).max()
+                if not error < 1e-3:
+                    print(f"  {name} DIFFERS by {error:.1e}")
+    medians = {name: statistics.median(times) for name, times in seconds.items()}
+    unit = next(iter(medians.values()))
+    for name, median in medians.items():
+        best = min(seconds[name]) / min(next(iter(seconds.values())))
+        print(f"  {name:<44} {median / unit:>7.3f}  (best {best:.3f}; {1e3 * median:.4g} ms)")
+
+
+class Problem:
+    """The same network, theta, data and direction for every library."""
+
+    def __init__(self, width, dtype, peers, samples=SAMPLES):
+        self.dtype, self.peers = dtype, peers
+        self.net = MLP([64, *[width] * DEPTH, OUTPUTS], dtype=dtype)
+        X, y = datasets.digits("ten")
+        self.X, self.y = self.net.require_data(X[:samples], y[:samples])
+        self.theta, self.v = self.net.init(rng=0), self.net.init(rng=1)
+        self.u = np.random.default_rng(2).normal(size=self.y.shape).astype(dtype)
+        self.rate = self.net.dtype.type(1e-6)
+
+    def split(self, vector):
+        return [np.ascontiguousarray(weights) for weights, _ in self.net.split(vector)]
+
+    def joined(self, parts):
+        return np.concatenate([np.asarray(part).ravel() for part in parts])
+
+
+# PyTorch ----------------------------------------------------------------------------------------
+
+
+def torch_outputs(problem, weights, X):
+    for layer, W in zip(problem.net.layers, weights, strict=True):
+        X = layer.scale * (X @ W)
+        if W.shape[1] != OUTPUTS:
+            X = X.relu()
+    return X
+
+
+def torch_problem(problem):
+    torch = problem.peers["torch"]
+    weights = [torch.tensor(W, requires_grad=True) for W in problem.split(problem.theta)]
+    X, y = torch.tensor(problem.X), torch.tensor(problem.y)
+
+    def loss():
+        return 0.5 * ((torch_outputs(problem, weights, X) - y) ** 2).sum() / len(X)
+
+    return torch, weights, X, loss
+
+
+def torch_step(problem):
+    torch, weights, _, loss = torch_problem(problem)
+
+    def step():
+        value = loss()
+        gradients = torch.autograd.grad(value, weights)
+        with torch.no_grad():
+            for W, gradient in zip(weights, gradients, strict=True):
+                W.sub_(gradient, alpha=float(problem.rate))
+        return value.item()
+
+    return step
+
+
+def torch_hessian(problem):
+    """Gradient kept at the point, then its product with the direction differentiated."""
+    torch, weights, _, loss = torch_problem(problem)
+    gradients = torch.autograd.grad(loss(), weights, create_graph=True)
+    v = [torch.tensor(V) for V in problem.split(problem.v)]
+
+    def product():
+        return [
+            part.numpy()
+            for part in torch.autograd.grad(gradients, weights, grad_outputs=v, retain_graph=True)
+        ]
+
+    return lambda: problem.joined(product())
+
+
+def torch_kernel(problem):
+    """J^T u by reverse mode at a point; J of it by differentiating that in u once more."""
+    torch, weights, X, _ = torch_problem(problem)
+    outputs = torch_outputs(problem, weights, X)
+    dummy = torch.zeros_like(outputs, requires_grad=True)
+    pulled = torch.autograd.grad(outputs, weights, grad_outputs=dummy, create_graph=True)
+
+    def product(u):
+        u = torch.tensor(u)
+        back = torch.autograd.grad(outputs, weights, grad_outputs=u, retain_graph=True)
+        (forth,) = torch.autograd.grad(pulled, dummy, grad_outputs=back, retain_graph=True)
+        return forth.numpy() / len(X)
+
+    return product
+
+
+# JAX --------------------------------------------------------------------------------------------
+
+
+def jax_outputs(problem, weights, X):
+    jax = problem.peers["jax"]
+    for layer, W in zip(problem.net.layers, weights, strict=True):
+        X = layer.scale * (X @ W)
+        if W.shape[1] != OUTPUTS:
+            X = jax.nn.relu(X)
+    return X
+
+
+def jax_problem(problem):
+    jax = problem.peers["jax"]
+    weights = [jax.numpy.array(W) for W in problem.split(problem.theta)]
+    X, y = jax.numpy.array(problem.X), jax.numpy.array(problem.y)
+
+    def loss(weights):
+        return 0.5 * ((jax_outputs(problem, weights, X) - y) ** 2).sum() / len(X)
+
+    return jax, weights, X, loss
+
+
+def jax_step(problem):
+    jax, weights, _, loss = jax_problem(problem)
+
+    @(lambda step: jax.jit(step, donate_argnums=0))
+    def step(weights):
+        value, gradients = jax.value_and_grad(loss)(weights)
+        return [W - problem.rate * g for W, g in zip(weights, gradients, strict=True)], value
+
+    state = [weights]
+
+    def run():
+        state[0], value = step(state[0])
+        return float(jax.block_until_ready((state[0], value))[1])
+
+    return run
+
+
+def jax_hessian(problem):
+    jax, weights, _, loss = jax_problem(problem)
+    _, product = jax.linearize(jax.grad(loss), weights)
+    product, v = jax.jit(product), [jax.numpy.array(V) for V in problem.split(problem.v)]
+    return lambda: problem.joined(jax.block_until_ready(product(v)))
+
+
+def jax_kernel(problem):
+    jax, weights, X, _ = jax_problem(problem)
+    _, forth = jax.linearize(lambda weights: jax_outputs(problem, weights, X), weights)
+    back = jax.linear_transpose(forth, weights)
+    product = jax.jit(lambda u: forth(*back(u)) / len(X))
+    return lambda u: np.asarray(product(u))
+
+
+# Kernels, whole ---------------------------------------------------------------------------------
+
+
+def torch_dense(problem):
+    """Jacobians of every sample by torch.func, contracted."""
+    torch = problem.peers["torch"]
+    weights = [torch.tensor(W) for W in problem.split(problem.theta)]
+    X = torch.tensor(problem.X)
+    jacobians = torch.func.vmap(
+        torch.func.jacrev(lambda weights, x: torch_outputs(problem, weights, x)), (None, 0)
+    )
+
+    def run():
+        parts = [J.flatten(2).flatten(0, 1) for J in jacobians(weights, X)]
+        return top_of_dense(sum(J @ J.T for J in parts).numpy() / len(X))
+
+    return run
+
+
+def tangents_dense(problem, implementation):
+    jax, tangents = problem.peers["jax"], problem.peers["neural_tangents"]
+    _, weights, X, _ = jax_problem(problem)
+    kernel = jax.jit(
+        tangents.empirical_ntk_fn(
+            lambda weights, X: jax_outputs(problem, weights, X),
+            trace_axes=(),
+            implementation=tangents.NtkImplementation[implementation],
+        )
+    )
+
+    try:
+        kernel(X, None, weights)
+    except (AttributeError, TypeError) as error:
+        print(f"  (neural-tangents {implementation} is left out: {error})")
+        return None
+
+    def run():
+        found = np.asarray(kernel(X, None, weights)) / len(X)  # (m, m, k, k)
+        size = len(X) * OUTPUTS
+        return top_of_dense(found.transpose(0, 2, 1, 3).reshape(size, size))
+
+    return run
+
+
+def top_of_dense(matrix):
+    return np.linalg.eigvalsh(matrix)[-1]
+
+
+# Tables: problem -> contenders, ours first ------------------------------------------------------
+
+
+def peers(problem, **makers):
+    """Return the contenders of those libraries that are installed and can do it."""
+    made = {
+        name: make(problem)
+        for name, make in makers.items()
+        if problem.peers[name.split()[0].replace("-", "_")]
+    }
+    return {name: run for name, run in made.items() if run is not None}
+
+
+def gd_step(problem):
+    net, theta, start = problem.net, problem.theta.copy(), problem.theta.copy()
+    point, gradient = net.at(theta, problem.X, problem.y), np.empty_like(theta)
+
+    def kept():
+        loss = point.move(theta).loss
+        np.multiply(point.gradient(out=gradient), problem.rate, out=gradient)
+        np.subtract(theta, gradient, out=theta)
+        return loss
+
+    def fresh():
+        loss, by_theta = net.loss_and_gradient(start, problem.X, problem.y)
+        by_theta *= problem.rate
+        start[...] -= by_theta
+        return loss
+
+    ours = {"ours, arrays kept": kept, "ours, fresh arrays": fresh}
+    return ours | peers(problem, torch=torch_step, jax=jax_step)
+
+
+def hessian_product(problem):
+    point = problem.net.at(problem.theta, problem.X, problem.y)
+    ours = {"ours": lambda: point.hessian_product(problem.v)}
+    return ours | peers(problem, torch=torch_hessian, jax=jax_hessian)
+
+
+def kernel_product(problem):
+    return {name: partial(product, problem.u) for name, product in kernel_products(problem).items()}
+
+
+def kernel_products(problem):
+    ours = {"ours": problem.net.at(problem.theta, problem.X).kernel_product}
+    return ours | peers(problem, torch=torch_kernel, jax=jax_kernel)
+
+
+def kernel_eigenvalue(problem):
+    """Without the kernel, to the same residual: everyone's product in our Lanczos iteration.
+
+    And in SciPy's, which is what comes with the peers.
+    """
+
+    def on_vectors(product):
+        return lambda u: np.asarray(product(u.reshape(problem.u.shape))).ravel()
+
+    def by_us(multiply):
+        return lambda: top_eigenpairs(multiply, start=start, tolerance=TOLERANCE).values[0]
+
+    def by_scipy(multiply):
+        operator = LinearOperator((start.size, start.size), matvec=multiply, dtype=start.dtype)
+        return lambda: eigsh(operator, k=1, v0=start, tol=TOLERANCE)[0][0]
+
+    start = problem.u.ravel()
+    products = {name: on_vectors(product) for name, product in kernel_products(problem).items()}
+    ours = {name: by_us(product) for name, product in products.items()}
+    return ours | {f"{name}, eigsh": by_scipy(product) for name, product in products.items()}
+
+
+def whole_kernel(problem):
+    """Its top eigenvalue, from the kernel itself, for few samples."""
+    few = Problem(problem.net.widths[1], problem.dtype, problem.peers, FEW)
+    ours = {
+        "ours, without the kernel": lambda: kernel.top_eigenpairs(
+            few.net, few.theta, few.X, start=few.u.ravel(), tolerance=TOLERANCE
+        ).values[0],
+        "ours, whole kernel, eigvalsh": lambda: top_of_dense(kernel.ntk(few.net, few.theta, few.X)),
+    }
+    names = ("STRUCTURED_DERIVATIVES", "NTK_VECTOR_PRODUCTS", "JACOBIAN_CONTRACTION")
+    tangents = {
+        f"neural-tangents {name}": partial(tangents_dense, implementation=name) for name in names
+    }
+    return ours | peers(few, **{"torch func": torch_dense}, **tangents)
+
+
+BLAS = ("internal_api", "version", "architecture", "num_threads")
+
+# Ensembles and Lanczos iterations take their place here.
+TABLES = {
+    table.__name__: table
+    for table in (gd_step, hessian_product, kernel_product, kernel_eigenvalue, whole_kernel)
+}
+
+
+def main():
+    for library in threadpoolctl.threadpool_info():
+        print("  " + ", ".join(f"{key} {library.get(key)}" for key in BLAS))
+    shown = f"{DEPTH} hidden layers, {SAMPLES} digits, {OUTPUTS} outputs"
+    for name in OPTIONS.only or TABLES:
+        for width in OPTIONS.widths:
+            for dtype in OPTIONS.dtypes:
+                problem = Problem(width, dtype, PEERS)
+                title = f"{name}: width {width}, {dtype}, {shown}"
+                race(title, TABLES[name](problem), OPTIONS.repeats)
+
+
+if __name__ == "__main__":
+    main()

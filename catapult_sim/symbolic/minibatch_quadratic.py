@@ -1,0 +1,322 @@
+r"""Quadratic minibatch losses: where noise keeps the iterates, and what averaging them is worth.
+
+Every minibatch has the loss ``L_c(x) = h (x - c)^2 / 2`` along an eigenvector of the Hessian
+[1]_; its minimum c is drawn anew at every step, with mean zero, where the full-batch loss has
+its minimum, and variance one. All that counts of learning rate and curvature is
+``a = eta h``. Variances V are therefore in units of that of c, and the full-batch loss is
+``V h / 2`` above its minimum.
+
+This is the door to two files. :mod:`~catapult_sim.symbolic.minibatch_moments` derives the linear
+equations that the mean and the covariance of iterates and averages obey. Here they are solved:
+variances that settle, transients, and the learning rates that averages are worth.
+
+References
+----------
+.. [1] M. Sandler, A. Zhmoginov, M. Vladymyrov and N. Miller, *Training trajectories,
+   mini-batch losses and the curious role of the learning rate*, arXiv:2301.02312 (2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
+
+import sympy as sp
+
+from catapult_sim.symbolic.minibatch_moments import (
+    a,
+    averaged_moments,
+    averaged_step,
+    beta,
+    c,
+    gamma,
+    heavy_ball_moments,
+    moments,
+    nesterov_moments,
+    sgd_moments,
+    stationary,
+    step,
+    x,
+    y,
+)
+from catapult_sim.symbolic.update import Update
+
+__all__ = [
+    "FORMULAS",
+    "a",
+    "averaged_moments",
+    "averaged_step",
+    "best_schedule",
+    "beta",
+    "c",
+    "ema_variance",
+    "equivalent_rate",
+    "g",
+    "gamma",
+    "growing_mean",
+    "growing_variance",
+    "heavy_ball_moments",
+    "heavy_ball_variance",
+    "k",
+    "limits",
+    "m",
+    "mean_after",
+    "moments",
+    "nesterov_moments",
+    "nesterov_variance",
+    "sgd_moments",
+    "sgd_variance",
+    "shuffled_variance",
+    "stationary",
+    "step",
+    "swa_variance",
+    "t",
+    "two_point_variance",
+    "variance_after",
+]
+
+g, j, t = sp.symbols("g j t", integer=True, nonnegative=True)
+k, m = sp.symbols("k m", integer=True, positive=True)
+V = sp.Symbol("V", positive=True)
+r = sp.Symbol("r", positive=True)  # 1 - a
+
+
+def _stationary_variance(rule: Update, variable: sp.Symbol) -> sp.Expr:
+    return stationary(rule)[sp.Symbol(f"V_{variable}{variable}")]
+
+
+# What is kept, and for how long ---------------------------------------------------------------
+
+
+@cache
+def sgd_variance() -> sp.Expr:
+    """Derive the stationary variance of the iterates, for ``0 < a < 2``.
+
+    Examples
+    --------
+    >>> print(sgd_variance())
+    -a/(a - 2)
+    """
+    return _stationary_variance(sgd_moments(), x)
+
+
+@cache
+def heavy_ball_variance() -> sp.Expr:
+    """Derive the stationary variance under heavy ball, for ``0 < a < 2 (1 + beta)``.
+
+    Examples
+    --------
+    >>> print(heavy_ball_variance())
+    a*(beta + 1)/((beta - 1)*(a - 2*beta - 2))
+    """
+    return _stationary_variance(heavy_ball_moments(), x)
+
+
+@cache
+def nesterov_variance() -> sp.Expr:
+    """Derive the stationary variance with Nesterov's step, the gradient taken ahead.
+
+    It holds for ``0 < a (1 + 2 beta) < 2 (1 + beta)``.
+    """
+    return _stationary_variance(nesterov_moments(), x)
+
+
+@cache
+def ema_variance() -> sp.Expr:
+    """Derive the stationary variance of an exponential moving average, decay gamma."""
+    return _stationary_variance(averaged_moments(), y)
+
+
+@cache
+def mean_after() -> sp.Expr:
+    """Derive the mean after t steps, in units of the start: also a covariance at lag t.
+
+    Examples
+    --------
+    >>> print(mean_after())
+    (1 - a)**t
+    """
+    mu = sp.Function("mu")
+    rule = sgd_moments()
+    image = rule.next[0].subs(rule.state[0], mu(t))
+    return sp.rsolve(mu(t + 1) - image, mu(t), {mu(0): 1})
+
+
+@cache
+def variance_after() -> sp.Expr:
+    """Derive the variance after t steps from variance V, at a constant learning rate."""
+    spread, rule = sp.Function("v"), sgd_moments()
+    image = rule.next[1].subs(rule.state[1], spread(t))
+    solution = sp.rsolve(spread(t + 1) - image, spread(t), {spread(0): V})
+    return sgd_variance() + (1 - a) ** (2 * t) * sp.factor(solution.subs(t, 0) - sgd_variance())
+
+
+@cache
+def two_point_variance() -> sp.Expr:
+    """Derive the stationary variance of the mean of two iterates, g steps apart.
+
+    Examples
+    --------
+    >>> print(two_point_variance())
+    -a*((1 - a)**g + 1)/(2*(a - 2))
+    """
+    return sp.factor(sgd_variance() * (1 + mean_after().subs(t, g)) / 2)
+
+
+@cache
+def swa_variance() -> sp.Expr:
+    """Derive the stationary variance of the mean of k successive iterates."""
+    lagged = _summed((k - j) * r**j, 1, k - 1)
+    return _in_a(sgd_variance().subs(a, 1 - r) * (k + 2 * lagged) / k**2)
+
+
+@cache
+def growing_mean() -> sp.Expr:
+    """Derive the mean of the mean of iterates 0 to t, in units of the start."""
+    return _in_a(_summed(r**j, 0, t) / (t + 1))
+
+
+@cache
+def growing_variance() -> sp.Expr:
+    """Derive the variance of the mean of iterates 0 to t, of which the first is known.
+
+    A minimum c that was met s steps ago is held in the last ``s + 1`` iterates.
+    """
+    held = _summed(_response(t).subs(a, 1 - r), 0, j - 1)
+    return _in_a(_summed(sp.expand(held**2), 1, t) / (t + 1) ** 2)
+
+
+@cache
+def shuffled_variance() -> sp.Expr:
+    """Derive the stationary variance at the ends of epochs that visit m batches once each.
+
+    The minima of the batches are a fixed set. Any two that an epoch visits are
+    anticorrelated, by ``-1 / (m - 1)``: together they add up to nothing.
+
+    Examples
+    --------
+    Some powers smaller than with batches drawn anew, ``a / 2`` at small a:
+
+    >>> V = shuffled_variance()
+    >>> print(sp.factor(sp.series(V.subs(m, 4), a, 0, 4).removeO()))
+    5*a**3/6
+    """
+    kept = _response(t).subs(a, 1 - r)
+    squares, total = _summed(sp.expand(kept**2), 0, m - 1), _summed(kept, 0, m - 1)
+    noise = (m * squares - total**2) / (m - 1)
+    return _in_a(noise / (1 - r ** (2 * m)))
+
+
+def _response(age: sp.Expr) -> sp.Expr:
+    """Return what an iterate holds of the c that was met ``age`` steps before its last."""
+    return sp.diff(step().next[0], c) * mean_after().subs(t, age)
+
+
+def _summed(term: sp.Expr, first: sp.Expr, last: sp.Expr) -> sp.Expr:
+    """Add up terms of which some are powers of r, which is not one."""
+    index = j if j in term.free_symbols else t
+    total = sp.summation(term, (index, first, last))
+    return total.replace(sp.Piecewise, lambda *branches: branches[-1][0])
+
+
+def _in_a(expression: sp.Expr) -> sp.Expr:
+    return sp.factor(expression).subs(r, 1 - a)
+
+
+# The learning rate that an average is worth ---------------------------------------------------
+
+
+def equivalent_rate(variance: sp.Expr) -> sp.Expr:
+    """Return the constant a whose iterates have a given variance: ``2 V / (1 + V)``.
+
+    Examples
+    --------
+    >>> print(equivalent_rate(V))
+    2*V/(V + 1)
+    >>> gap_to_infinity = two_point_variance().subs((1 - a) ** g, 0)
+    >>> print(equivalent_rate(gap_to_infinity))
+    -2*a/(a - 4)
+    """
+    (rate,) = sp.solve(sgd_variance() - V, a)
+    return sp.factor(rate.subs(V, variance))
+
+
+def best_schedule(start: sp.Expr, steps: int) -> Sequence[sp.Expr]:
+    """Derive the schedule that lowers the variance fastest: ``a = V / (1 + V)`` at each step.
+
+    Each such step adds one to ``1 / V``: a schedule can do no better than to give the mean of
+    all c, with a rate that falls as one over the number of steps.
+
+    Parameters
+    ----------
+    start : sympy.Expr
+        The variance before the first step.
+    steps : int
+
+    Examples
+    --------
+    >>> print(best_schedule(sp.Integer(1), 3))
+    [1/2, 1/3, 1/4]
+    """
+    rule, rates, now = sgd_moments(), [], sp.sympify(start)
+    variance, image = rule.state[1], rule.next[1]
+    (best,) = sp.solve(sp.diff(image, a), a)
+    for _ in range(steps):
+        rates.append(sp.factor(best.subs(variance, now)))
+        now = sp.factor(image.subs({a: rates[-1], variance: now}))
+    return rates
+
+
+@cache
+def limits() -> Mapping[str, sp.Expr]:
+    """Derive what equivalent learning rates tend to.
+
+    Returns
+    -------
+    mapping of str to sympy.Expr
+        ``"two-point"``: a_eff / a, far apart at small a; ``"ema"``: the inverse of a_eff at
+        small a and small 1 - gamma, to leading order; ``"swa"``: k a_eff in long windows;
+        ``"heavy-ball"`` and ``"nesterov"``: a_eff / a at small a; ``"shuffled"``: V / a^3 at
+        small a.
+
+    Examples
+    --------
+    >>> for name, limit in limits().items():
+    ...     print(name, limit)
+    two-point 1/2
+    ema -1/(gamma - 1) + 1/a
+    swa 2
+    heavy-ball -1/(beta - 1)
+    nesterov -1/(beta - 1)
+    shuffled m*(m + 1)/24
+    """
+    small = sp.Symbol("small", positive=True)
+    apart = equivalent_rate(two_point_variance().subs((1 - a) ** g, 0))
+    both_small = {a: small * a, gamma: 1 - small * (1 - gamma)}
+    ema = equivalent_rate(ema_variance()).subs(both_small, simultaneous=True)
+    window = equivalent_rate(swa_variance()).subs(a, 1 - sp.exp(-a))
+    found = {
+        "two-point": sp.limit(apart / a, a, 0),
+        "ema": sp.apart(sp.limit(small / ema, small, 0), a),
+        "swa": sp.limit(k * window, k, sp.oo),
+        "heavy-ball": sp.limit(equivalent_rate(heavy_ball_variance()) / a, a, 0),
+        "nesterov": sp.limit(equivalent_rate(nesterov_variance()) / a, a, 0),
+        "shuffled": sp.factor(sp.limit(shuffled_variance() / a**3, a, 0)),
+    }
+    tidy = {name: sp.factor(sp.cancel(limit)) for name, limit in found.items()}
+    return MappingProxyType(tidy | {"ema": sp.apart(tidy["ema"], a)})
+
+
+FORMULAS: Mapping[str, Callable[[], sp.Expr]] = MappingProxyType(
+    {
+        "ema": ema_variance,
+        "heavy-ball": heavy_ball_variance,
+        "nesterov": nesterov_variance,
+        "sgd": sgd_variance,
+        "shuffled": shuffled_variance,
+        "swa": swa_variance,
+        "two-point": two_point_variance,
+    }
+)
+"""Stationary variances by name; :func:`equivalent_rate` turns each into a learning rate."""

@@ -9,8 +9,11 @@ from catapult_sim.claims import (
     edge_of_stability,
     generalization,
     implicit_regularization,
+    linear_dynamics,
     minibatch_losses,
     progressive_sharpening,
+    quadratic_models,
+    weight_norm,
 )
 from catapult_sim.claims.verdict import Claim
 from catapult_sim.numeric.requirements import InputError
@@ -26,6 +29,9 @@ CLAIMS: tuple[Claim, ...] = (
     *minibatch_losses.CLAIMS,
     *early_training.CLAIMS,
     *progressive_sharpening.CLAIMS,
+    *quadratic_models.CLAIMS,
+    *weight_norm.CLAIMS,
+    *linear_dynamics.CLAIMS,
 )
 
 

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from catapult_sim.mlp.activations import ACTIVATIONS, Activation
 from catapult_sim.mlp.layers import PARAMETRIZATIONS, gains, lay_out
-from catapult_sim.mlp.losses import LOSSES
+from catapult_sim.mlp.losses import LOSSES, fraction_right
 from catapult_sim.mlp.passes import Passes
 from catapult_sim.mlp.point import Point
 from catapult_sim.numeric.ensemble import Rng, draw
@@ -176,8 +176,7 @@ class MLP:
         """
         inputs, targets = self.require_data(X, y)
         outputs = self.forward(self.require_parameters(theta), inputs)[0]
-        right = (_chosen(outputs) == _chosen(targets)).mean(axis=-1)
-        return np.where(np.isfinite(outputs).all(axis=(-2, -1)), right, np.nan)
+        return fraction_right(outputs, targets)
 
     def gradient(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """Return the gradient of :meth:`loss` by theta, ``(..., P)``."""
@@ -346,12 +345,6 @@ class MLP:
     def passes(self, orders: int) -> Passes:
         """Return room for this network's passes of some orders."""
         return Passes(self.layers, self.activation, self.biases, orders)
-
-
-def _chosen(outputs: Array) -> Array:
-    """Return the number of the largest output, or whether a single one is positive."""
-    chosen: Array = outputs[..., 0] > 0 if outputs.shape[-1] == 1 else outputs.argmax(axis=-1)
-    return chosen
 
 
 def _known(what: str, name: str, names: Any) -> str:

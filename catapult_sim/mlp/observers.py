@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp import kernel
-from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.point import Point
+from catapult_sim.mlp.taylor import AnyPoint, Model, TaylorModel
 from catapult_sim.numeric.curvature import Eigenpairs, top_eigenpairs
+from catapult_sim.numeric.requirements import InputError
 
 __all__ = ["Observers"]
 
@@ -39,7 +39,7 @@ class Observers:
 
     Parameters
     ----------
-    network : MLP
+    network : MLP or TaylorModel
     X : array_like, shape (m, d)
         What the networks train on, or test data.
     y : array_like, shape (m,) or (m, k)
@@ -51,6 +51,7 @@ class Observers:
 
     Examples
     --------
+    >>> from catapult_sim.mlp.network import MLP
     >>> from catapult_sim.mlp.training import train
     >>> network, X, y = MLP([1, 50, 1], activation="tanh"), [[1.0], [2.0]], [1.0, 0.0]
     >>> see = Observers(network, X, y)
@@ -61,7 +62,7 @@ class Observers:
     ((5, 3), True)
     """
 
-    def __init__(self, network: MLP, X: npt.ArrayLike, y: npt.ArrayLike) -> None:
+    def __init__(self, network: Model, X: npt.ArrayLike, y: npt.ArrayLike) -> None:
         self.network = network
         self.X, self.y = network.require_data(X, y)
 
@@ -87,7 +88,12 @@ class Observers:
 
     @_of_diverged_too
     def active_fraction(self, theta: Array) -> Array:
-        """Return the fraction of pairs of a hidden unit and a sample with a positive input."""
+        """Return the fraction of pairs of a hidden unit and a sample with a positive input.
+
+        A Taylor model, whose units stay as they are at its origin, raises InputError.
+        """
+        if isinstance(self.network, TaylorModel):
+            raise InputError("active_fraction needs a network; got a Taylor model")
         _, _, hidden = self.network.forward(theta, self.X)
         active = sum(np.sum(z > 0, axis=(-2, -1)) for z in hidden)
         units = sum(z.shape[-1] for z in hidden)
@@ -97,6 +103,8 @@ class Observers:
     @_of_diverged_too
     def top_eigenvalue(self, theta: Array) -> Array:
         """Return the largest eigenvalue of the neural tangent kernel."""
+        if isinstance(self.network, TaylorModel):
+            return self.network.top_eigenvalue(theta, self.X)
         return kernel.top_eigenvalue(self.network, theta, self.X)
 
     @_of_diverged_too
@@ -108,17 +116,17 @@ class Observers:
     def alignment(self, theta: Array) -> Array:
         """Return how parallel the gradient is to the Hessian's top eigenvector, 0 to 1."""
 
-        def cosine(point: Point) -> Any:
+        def cosine(point: AnyPoint) -> Any:
             gradient = point.gradient()
             return abs(gradient @ self._top(point).vectors[:, 0]) / np.linalg.norm(gradient)
 
         return self._each(theta, cosine)
 
-    def _top(self, point: Point) -> Eigenpairs:
+    def _top(self, point: AnyPoint) -> Eigenpairs:
         """Find the Hessian's top eigenpair, always from the same start."""
         return top_eigenpairs(point.hessian, rng=0)
 
-    def _each(self, theta: Array, quantity: Callable[[Point], Any]) -> Array:
+    def _each(self, theta: Array, quantity: Callable[[AnyPoint], Any]) -> Array:
         """Measure networks one by one."""
         members = theta.reshape(-1, theta.shape[-1])
         found = [

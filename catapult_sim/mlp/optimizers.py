@@ -24,8 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.point import Point
+from catapult_sim.mlp.taylor import AnyPoint, Model, point_of
 from catapult_sim.numeric.batches import Batches
 
 __all__ = ["Descent", "regularized_gradient"]
@@ -37,7 +36,7 @@ Array = npt.NDArray[Any]
 class Descent:
     """The rule. Its state is W, ``(N, P)``, or with momentum ``[W, D]``, ``(N, 2P)``."""
 
-    network: MLP
+    network: Model
     X: Array  # (m, d)
     y: Array  # (m, k)
     steps: int
@@ -81,11 +80,11 @@ class Descent:
         """Return the loss of all samples, ``(N,)``."""
         return self._at("all", self.theta(state), self.X, self.y).loss
 
-    def _at(self, place: str, theta: Array, X: Array, y: Array) -> Point:
+    def _at(self, place: str, theta: Array, X: Array, y: Array) -> AnyPoint:
         """Move one of this thread's points, which keep their arrays, here."""
-        point: Point | None = getattr(self._points, place, None)
+        point: AnyPoint | None = getattr(self._points, place, None)
         if point is None:
-            point = Point(self.network, theta, X, y)
+            point = point_of(self.network, theta, X, y)
             setattr(self._points, place, point)
             return point
         return point.move(theta, X, y)
@@ -126,14 +125,14 @@ class Descent:
         return self.X[rows], self.y[rows]
 
 
-def regularized_gradient(point: Point, regularizer: Array) -> Array:
+def regularized_gradient(point: AnyPoint, regularizer: Array) -> Array:
     r"""Return the gradient of ``C + (regularizer / 4) |grad C|^2``, C the loss at a point.
 
     With g and H the gradient and the Hessian of C it is ``g + (regularizer / 2) H g``.
 
     Parameters
     ----------
-    point : Point
+    point : Point or TaylorPoint
         Of an ensemble ``(N,)``.
     regularizer : numpy.ndarray, shape (N,)
 
@@ -145,6 +144,7 @@ def regularized_gradient(point: Point, regularizer: Array) -> Array:
     --------
     On ``L = (u v)^2 / 2`` at (1, 1), where ``|grad L|^2 = u^2 v^2 (u^2 + v^2)``:
 
+    >>> from catapult_sim.mlp.network import MLP
     >>> point = MLP([1, 1, 1], activation="linear").at(np.ones((1, 2)), [[1.0]], [0.0])
     >>> regularized_gradient(point, np.array([0.4]))
     array([[1.6, 1.6]])

@@ -123,6 +123,10 @@ class Passes:
         """Return one order of what a layer computes, ``(..., m, fan out)``."""
         return self._array("z", number, order)
 
+    def signal(self, number: int, order: int, kind: str = LOSS) -> Array:
+        """Return one order of a signal carried back to a layer's z, ``(..., m, fan out)``."""
+        return self._s(kind, number, order)
+
     def slope(self, number: int) -> Array:
         """Return the slope of a hidden layer's activation, times the next layer's scale."""
         slope = self._derivative(number, 1)

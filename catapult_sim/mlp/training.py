@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
-from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.optimizers import Descent
+from catapult_sim.mlp.taylor import Model
 from catapult_sim.numeric.batches import require_batches
 from catapult_sim.numeric.checkpoint import Checkpoint, fingerprint, resumable
 from catapult_sim.numeric.linear_net_stability import require_momentum
@@ -34,7 +34,7 @@ Schedule = Callable[[int], Any] | npt.ArrayLike
 
 
 def train(
-    network: MLP,
+    network: Model,
     theta: npt.ArrayLike,
     X: npt.ArrayLike,
     y: npt.ArrayLike,
@@ -66,7 +66,7 @@ def train(
 
     Parameters
     ----------
-    network : MLP
+    network : MLP or TaylorModel
     theta : array_like, shape (..., P)
         Where to start, at rest.
     X : array_like, shape (m, d)
@@ -112,6 +112,7 @@ def train(
 
     Examples
     --------
+    >>> from catapult_sim.mlp.network import MLP
     >>> network = MLP([1, 1000, 1], activation="tanh")
     >>> theta, X, y = network.init(rng=0, ensemble=(3,)), [[1.0], [2.0]], [1.0, 0.0]
     >>> rates = np.array([[0.1], [0.5]])

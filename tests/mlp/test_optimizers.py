@@ -147,6 +147,17 @@ def test_heavy_ball_is_stable_up_to_its_threshold_and_not_beyond():
         assert beyond > 10
 
 
+def test_the_recorded_loss_has_its_weight_decay_with_batches_and_without():
+    net = MLP([4, 6, 2], weight_decay=0.3)
+    theta, whole = net.init(rng=0), np.arange(12)[None]
+    runs = [
+        train(net, theta, X, Y, learning_rate=0.1, steps=5, batches=batches).values["loss"]
+        for batches in (None, whole)
+    ]
+    np.testing.assert_allclose(*runs, rtol=1e-13)
+    assert runs[0][0] == pytest.approx(net.loss(theta, X, Y), rel=1e-13)
+
+
 def test_with_batches_the_loss_is_measured_only_where_it_is_recorded(monkeypatch):
     net, theta = build()
     seen, real = [], Passes.move

@@ -272,6 +272,7 @@ class LinearNet(StateObservables):
         loss top_eigenvalue weight_norm average_loss average_top_eigenvalue average_weight_norm
         """
         rates = require_positive("learning_rate", learning_rate)
+        gram = self._initial(rng, weights, state)
         rule, others = chosen_rule(
             self.data,
             self.width,
@@ -281,11 +282,12 @@ class LinearNet(StateObservables):
             batches=batches,
             average=average,
             compiled=compiled,
+            alone=rates.ndim == 0 and gram.ndim == 2,
         )
         if observe is None:
             observe = {"top_eigenvalue": self.top_eigenvalue, "weight_norm": self.weight_norm}
         measured = observers(rule, observe)
-        start = rule.start(self._initial(rng, weights, state))
+        start = rule.start(gram)
         require_memory(
             run_bytes(start, (rates, *others), require_count("steps", steps), measured),
             self.memory_limit,

@@ -105,7 +105,7 @@ CONFIGURATIONS = {
 @pytest.mark.parametrize("shape", [(12, 10, 1), (12, 1, 1), (12, 4, 3), (12, 20, 2)])
 @pytest.mark.parametrize("width", [2, 100.0, np.inf])
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_a_member_has_the_same_bits_alone_and_in_an_ensemble(name, width, shape):
+def test_a_member_has_the_same_bits_in_an_ensemble_of_one_and_of_many(name, width, shape):
     X, y, _, _ = explicit.problem(1, 1, *shape)
     net = LinearNet(X, y, width=width)
     states = net.init(rng=0, ensemble=(5,))
@@ -113,12 +113,24 @@ def test_a_member_has_the_same_bits_alone_and_in_an_ensemble(name, width, shape)
     options = {"steps": 70, "tolerance": 1e-6, "escape": 1e20, **CONFIGURATIONS[name]}
     together = net.train(rates, state=states, **options)
     for i, j in np.ndindex(rates.shape):
-        alone = net.train(rates[i, j], state=states[j], **options)
+        alone = net.train(rates[i, [j]], state=states[j], **options)
         length = len(alone.step)
         for quantity, values in alone.values.items():
-            np.testing.assert_array_equal(values, together.values[quantity][:length, i, j])
-        np.testing.assert_array_equal(alone.state, together.state[i, j])
+            np.testing.assert_array_equal(values[:, 0], together.values[quantity][:length, i, j])
+        np.testing.assert_array_equal(alone.state[0], together.state[i, j])
         assert alone.outcome == together.outcome[i, j]
+
+
+@pytest.mark.parametrize("shape", [(12, 10, 1), (12, 1, 1), (12, 4, 3), (12, 20, 2)])
+@pytest.mark.parametrize("width", [2, 100.0, 1e12, np.inf])
+def test_a_network_that_is_no_ensemble_is_one_of_one_member_to_rounding(width, shape):
+    X, y, _, _ = explicit.problem(1, 1, *shape)
+    net = LinearNet(X, y, width=width)
+    state = net.init(rng=0)
+    rate = 1.5 / net.top_eigenvalue(state)
+    alone, of_one = (net.train(rates, 40, state=state) for rates in (rate, rate[None]))
+    np.testing.assert_allclose(alone.values["loss"], of_one.values["loss"][:, 0], rtol=1e-12)
+    np.testing.assert_allclose(alone.state, of_one.state[0], rtol=1e-12, atol=1e-13)
 
 
 def test_memory_is_stated_before_it_is_taken():

@@ -16,6 +16,8 @@ from catapult_sim.numeric.lanes import (
     Lane,
     Run,
     burst_length,
+    curvature_of,
+    from_edge,
     going_on,
     in_rows,
     phase_of,
@@ -32,7 +34,7 @@ LANES = 128
 CHUNK = 2**16
 
 # The rows as plain numbers: not every numba finds an element by an enumeration.
-_D, _LAM, _Y, _LOW, _START, _PEAK, _ABOVE, _AGE, _CELL = map(int, Lane)
+_D, _E, _Y, _LOW, _START, _PEAK, _ABOVE, _AGE, _CELL = map(int, Lane)
 
 
 @cache
@@ -54,8 +56,8 @@ def _chunk() -> Any:
     """Compile the run of cells that wait in a row."""
     import numba
 
-    rules = (settled_at, going_on, phase_of, taken_by)
-    settled, going, phase, taken = (numba.njit(rule) for rule in rules)
+    rules = (from_edge, curvature_of, settled_at, going_on, phase_of, taken_by)
+    edge, curvature, settled, going, phase, taken = (numba.njit(rule) for rule in rules)
     advance, rows = _advance(), len(Lane)
 
     @numba.njit(error_model="numpy")
@@ -66,20 +68,20 @@ def _chunk() -> Any:
         while running:
             running = 0
             for i in range(LANES):
-                D, Lam, _, low, start, peak, above, age, cell = lanes[:, i]
-                down = settled(D, Lam, low)
+                D, E, Y, low, start, peak, above, age, cell = lanes[:, i]
+                down = settled(D, E, Y, low)
                 if cell >= 0 and not going(down, D, age, steps):
                     where = int(cell)
                     phases[where] = phase(down, D, start, peak)
                     ages[where] = taken(phases[where], D, above, age)
                     peaks[where] = max(peak, abs(D))
-                    curvatures[where] = Lam
+                    curvatures[where] = curvature(D, E, Y)
                     # An idle lane rests at the origin.
                     lanes[:, i] = 0.0
                     lanes[_CELL, i] = cell = -1
                 if cell < 0 and started < F0.size:
-                    D, Lam, Y = F0[started] - Y0[started], Lam0[started], Y0[started]
-                    lanes[_D, i], lanes[_LAM, i], lanes[_Y, i] = D, Lam, Y
+                    D, Y = F0[started] - Y0[started], Y0[started]
+                    lanes[_D, i], lanes[_E, i], lanes[_Y, i] = D, edge(D, Lam0[started], Y), Y
                     lanes[_LOW, i] = level * abs(D)
                     lanes[_START, i] = lanes[_PEAK, i] = abs(D)
                     lanes[_CELL, i] = cell = started
@@ -100,7 +102,7 @@ def _advance() -> Any:
 
     from catapult_sim.symbolic import kernels, linear_net
 
-    following = kernels.scalar(linear_net.residual_map())
+    following = kernels.scalar(linear_net.edge_map())
 
     @numba.njit(error_model="numpy")
     def advance(lanes, length):  # type: ignore[no-untyped-def]
@@ -110,7 +112,7 @@ def _advance() -> Any:
                 size = abs(D)
                 lanes[_PEAK, i] = size if size > peak else peak
                 lanes[_ABOVE, i] += 1.0 if size > lanes[_LOW, i] else 0.0
-                after = following(D, lanes[_LAM, i], lanes[_Y, i])
-                lanes[_D, i], lanes[_LAM, i] = after
+                after = following(D, lanes[_E, i], lanes[_Y, i])
+                lanes[_D, i], lanes[_E, i] = after
 
     return advance

@@ -5,7 +5,7 @@ two-layer linear network on one sample is a map of two variables, ``D = F - Y`` 
 ``Lam``, with one parameter. Width and learning rate are gone, and a phase diagram is
 this map iterated from every cell of a grid.
 
-The step is generated from :func:`catapult_sim.symbolic.linear_net.residual_map`: as
+The step is generated from :func:`catapult_sim.symbolic.linear_net.edge_map`: as
 NumPy operations in place or, for large maps where the extra ``fast`` is installed, as
 a compiled loop with the same bits; see :mod:`catapult_sim.numeric.lanes`.
 

@@ -23,6 +23,7 @@ import numpy.typing as npt
 __all__ = [
     "Lane",
     "Run",
+    "Tell",
     "burst_length",
     "curvature_of",
     "from_edge",
@@ -36,9 +37,11 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-# run(cells, level, steps, found): F0, Lam0 and Y of one shape; the fraction of |D| that
-# counts as settled; flat arrays to fill with phase, steps, peak |D| and curvature.
-Run = Callable[[tuple[Array, ...], float, int, tuple[Array, ...]], None]
+# run(cells, level, steps, found, tell): F0, Lam0 and Y of one shape; the fraction of |D| that
+# counts as settled; flat arrays to fill with phase, steps, peak |D| and curvature; whom to
+# tell how many cells have just ended.
+Tell = Callable[[int], object]
+Run = Callable[[tuple[Array, ...], float, int, tuple[Array, ...], Tell], None]
 
 # How many lanes stay in a core's cache; results do not depend on it.
 LANES = 8_000
@@ -136,7 +139,9 @@ def in_place() -> Run:
 
     bind = kernels.in_place(linear_net.edge_map())
 
-    def run(cells: tuple[Array, ...], level: float, steps: int, found: tuple[Array, ...]) -> None:
+    def run(
+        cells: tuple[Array, ...], level: float, steps: int, found: tuple[Array, ...], tell: Tell
+    ) -> None:
         rows, length = in_rows(cells), burst_length(steps)
         lanes = _fresh(rows, level, 0, LANES)
         started, burst = lanes.shape[1], _bound(bind, lanes)
@@ -146,6 +151,7 @@ def in_place() -> Run:
             D, settled = lanes[Lane.D], settled_at(*lanes[: Lane.START])
             ended = np.flatnonzero(~going_on(settled, D, lanes[Lane.AGE], steps))
             _record(found, np.take(lanes, ended, axis=1), settled[ended])
+            tell(ended.size)
             following = _fresh(rows, level, started, started + ended.size)
             started += following.shape[1]
             refilled, empty = np.split(ended, [following.shape[1]])

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from catapult_sim.numeric.lanes import (
     Lane,
     Run,
+    Tell,
     burst_length,
     curvature_of,
     from_edge,
@@ -42,12 +43,15 @@ def compiled() -> Run:
     """Return the voice of numba; ImportError where it is not installed."""
     run_chunk = _chunk()
 
-    def run(cells: tuple[Array, ...], level: float, steps: int, found: tuple[Array, ...]) -> None:
+    def run(
+        cells: tuple[Array, ...], level: float, steps: int, found: tuple[Array, ...], tell: Tell
+    ) -> None:
         rows, length = in_rows(cells), burst_length(steps)
         for first in range(0, cells[0].size, CHUNK):
             chunk = slice(first, first + CHUNK)
             waiting = (np.ascontiguousarray(row[chunk]) for row in rows)
             run_chunk(*waiting, level, length, steps, *(array[chunk] for array in found))
+            tell(len(found[0][chunk]))
 
     return run
 

@@ -20,6 +20,7 @@ derived for this package.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -41,7 +42,13 @@ from catapult_sim.numeric.requirements import (
     require_count,
     require_positive,
 )
-from catapult_sim.numeric.trajectory import ESCAPE, Observe, Trajectory, iterate_in_strides
+from catapult_sim.numeric.trajectory import (
+    ESCAPE,
+    Observe,
+    Stride,
+    Trajectory,
+    iterate_in_strides,
+)
 
 __all__ = ["LinearNet"]
 
@@ -202,6 +209,7 @@ class LinearNet(StateObservables):
         tolerance: float = 0.0,
         escape: float = ESCAPE,
         compiled: bool = False,
+        progress: Callable[[int], object] | None = None,
     ) -> Trajectory:
         """Train by gradient descent, with momentum, decay, batches and averages at will.
 
@@ -247,6 +255,9 @@ class LinearNet(StateObservables):
         compiled : bool
             Let numba compile the loop (extra ``fast``; full-batch gradient descent only).
             Results agree to rounding.
+        progress : callable, optional
+            Called with the number of steps just taken, those of all members together: at most
+            members times ``steps + 1``, and what a member's end makes it repeat.
 
         Returns
         -------
@@ -294,7 +305,7 @@ class LinearNet(StateObservables):
             "this run",
         )
         run = iterate_in_strides(
-            rule.stride,
+            rule.stride if progress is None else _told(rule.stride, progress),
             start,
             rates,
             *others,
@@ -321,6 +332,17 @@ class LinearNet(StateObservables):
                 f"state must have shape (..., {self._columns}, {self._columns}); got {given.shape}"
             )
         return given
+
+
+def _told(stride: Stride, progress: Callable[[int], object]) -> Stride:
+    """Let a rule tell how many steps it has taken."""
+
+    def told(state: Array, *rates: Array, first: int, count: int) -> tuple[Array, Array]:
+        taken = stride(state, *rates, first=first, count=count)
+        progress(count * len(state))
+        return taken
+
+    return told
 
 
 def _with_rest(A: Array, F: Array, outside: Array) -> tuple[Array, Array]:

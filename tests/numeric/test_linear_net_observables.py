@@ -80,6 +80,16 @@ def test_observing_every_step_changes_neither_the_run_nor_where_members_end(opti
     np.testing.assert_array_equal(free.stopped, watched.stopped)
 
 
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.3}])
+@pytest.mark.parametrize("rate", [0.1, [0.1, 0.2, 0.3]])
+def test_progress_is_told_of_every_step_of_every_member(rate, options):
+    X, y, _, _ = explicit.problem(0, 1, 5, 3, 1)
+    net, told = LinearNet(X, y, width=20), []
+    net.train(rate, 300, rng=0, progress=told.append, observe={}, **options)
+    assert sum(told) == 301 * np.size(rate)
+    assert len(told) > 2
+
+
 # Ensembles --------------------------------------------------------------------------------------
 
 

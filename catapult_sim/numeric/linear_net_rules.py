@@ -45,7 +45,9 @@ def chosen_rule(
     if all(_is_zero(x) for x in (beta, decay)) and batches is None and average is None:
         return Descent(data, width, alone, _compiled_kernel() if compiled else None), ()
     if compiled:
-        raise InputError("compiled=True requires plain full-batch gradient descent")
+        raise InputError(
+            "compiled=True requires plain full-batch gradient descent; got other options"
+        )
     if batches is not None:
         batches = require_batches(batches, len(data.left))
     kind = Joint if width >= data.rank + data.target.shape[1] else Thin

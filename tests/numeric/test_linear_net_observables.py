@@ -159,13 +159,13 @@ def test_memory_is_stated_before_it_is_taken():
 
 
 @pytest.mark.parametrize("shape", [(6, 4, 1), (6, 1, 1), (3, 5, 2), (6, 3, 3)])
-@pytest.mark.parametrize("width", [30.0, 1e12, np.inf])
-def test_the_compiled_loop_agrees_to_rounding(shape, width):
+@pytest.mark.parametrize(("width", "top"), [(2.0, 0.8), (30.0, 2.2), (1e12, 2.2), (np.inf, 2.2)])
+def test_the_compiled_loop_agrees_to_rounding(shape, width, top):
     pytest.importorskip("numba")
     X, y, _, _ = explicit.problem(4, 1, *shape)
     net = LinearNet(X, y, width=width)
     states = net.init(rng=0, ensemble=(70,))
-    rates = np.linspace(0.3, 2.2, 70) / net.top_eigenvalue(states)
+    rates = np.linspace(0.3, top, 70) / net.top_eigenvalue(states)
     plain, fast = (
         net.train(rates, 60, state=states, compiled=compiled) for compiled in (False, True)
     )
@@ -232,6 +232,29 @@ def test_without_inputs_nothing_moves():
     np.testing.assert_array_equal(run.values["loss"], 1.25)
     np.testing.assert_array_equal(run.values["top_eigenvalue"], 0)
     np.testing.assert_array_equal(run.state, state)
+
+
+@pytest.mark.parametrize("scales", [(1e-12, 1.0), (1.0, 1e-12)])
+def test_a_short_layer_keeps_its_digits_beside_a_long_one(scales):
+    X, y, U, V = explicit.problem(2, 40, 5, 3, 2)
+    U, V = scales[0] * U, scales[1] * V
+    net = LinearNet(X, 0 * y, width=40)
+    state = net.from_weights(U, V)
+    rate = 1.3 / net.top_eigenvalue(state)
+    truth = explicit.train(X, 0 * y, U, V, rate, 30)
+    run = net.train(rate, 30, state=state, observe={})
+    np.testing.assert_allclose(run.values["loss"], truth.losses, rtol=1e-10)
+    end = net.from_weights(*truth.end)
+    lengths = np.sqrt(np.diag(end))
+    np.testing.assert_array_less(np.abs(run.state - end), 1e-10 * np.outer(lengths, lengths))
+
+
+def test_a_run_from_a_state_that_is_not_finite_has_diverged():
+    net = LinearNet(np.eye(2), [1.0, -1.0], width=9)
+    states = net.init(rng=0, ensemble=(2,))
+    states[1] = np.nan
+    run = net.train(0.1, 5, state=states, observe={})
+    assert [Outcome(code).name for code in run.outcome] == ["RUNNING", "DIVERGED"]
 
 
 def test_what_lies_outside_the_inputs_counts_in_the_norm_and_decays():

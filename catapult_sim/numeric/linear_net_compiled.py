@@ -38,13 +38,14 @@ def kernel() -> Callable[..., None]:
     @compiled  # type: ignore[untyped-decorator]
     def steps(W: Any, F: Any, e: Any, rates: Any, scales: Any, losses: Any) -> None:
         units, (r, k, members), count = len(W), F.shape, len(losses)
-        U, V = np.zeros((units, r, LANES)), np.zeros((units, k, LANES))
-        f, error = np.zeros((r, k, LANES)), np.zeros((r, k, LANES))
+        side = min(LANES, members)
+        U, V = np.zeros((units, r, side)), np.zeros((units, k, side))
+        f, error = np.zeros((r, k, side)), np.zeros((r, k, side))
         delta, move = np.zeros_like(f), np.zeros_like(f)
-        dV, turn = np.zeros((k, LANES)), np.zeros((k, k, LANES))
-        rate, square = np.zeros(LANES), np.zeros(LANES)
-        for first in range(0, members, LANES):
-            lanes = min(LANES, members - first)
+        dV, turn = np.zeros((k, side)), np.zeros((k, k, side))
+        rate, square = np.zeros(side), np.zeros(side)
+        for first in range(0, members, side):
+            lanes = min(side, members - first)
             part = slice(first, first + lanes)
             U[:, :, :lanes], V[:, :, :lanes] = W[:, :r, part], W[:, r:, part]
             f[:, :, :lanes], error[:, :, :lanes] = F[:, :, part], e[:, :, part]
@@ -53,7 +54,7 @@ def kernel() -> Callable[..., None]:
                 square[:], turn[:], move[:] = 0.0, 0.0, 0.0
                 for j in range(r):
                     for a in range(k):
-                        for x in range(LANES):
+                        for x in range(side):
                             square[x] += error[j, a, x] * error[j, a, x]
                             delta[j, a, x] = rate[x] * scales[j] * error[j, a, x]
                 losses[t, part] = square[:lanes]

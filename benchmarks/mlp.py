@@ -7,6 +7,10 @@ All contenders of a table run in turn, in one process, on the same cores and as 
 table shows the medians of their times in units of ours. Before that, every contender's result is
 compared with ours. Peers that are not installed are left out: ``pip install torch jax
 neural-tangents scikit-learn``.
+
+Nearly all the time is matrix products, so look at the architecture that NumPy's OpenBLAS says it
+takes the processor for. One that it does not know it takes for a Haswell, at half the speed of
+AVX-512 (Zen 5 and OpenBLAS 0.3.31): ``OPENBLAS_CORETYPE=SkylakeX python benchmarks/mlp.py``.
 """
 
 import argparse
@@ -42,6 +46,8 @@ OPTIONS = options()
 share_cores(OPTIONS.threads)
 
 import numpy as np  # noqa: E402
+import threadpoolctl  # noqa: E402
+from scipy.sparse.linalg import LinearOperator, eigsh  # noqa: E402
 
 from catapult_sim.mlp import datasets, kernel  # noqa: E402
 from catapult_sim.mlp.network import MLP  # noqa: E402
@@ -262,6 +268,12 @@ def tangents_dense(problem, implementation):
         )
     )
 
+    try:
+        kernel(X, None, weights)
+    except (AttributeError, TypeError) as error:
+        print(f"  (neural-tangents {implementation} is left out: {error})")
+        return None
+
     def run():
         found = np.asarray(kernel(X, None, weights)) / len(X)  # (m, m, k, k)
         size = len(X) * OUTPUTS
@@ -278,12 +290,13 @@ def top_of_dense(matrix):
 
 
 def peers(problem, **makers):
-    """Return the contenders of those libraries that are installed."""
-    return {
+    """Return the contenders of those libraries that are installed and can do it."""
+    made = {
         name: make(problem)
         for name, make in makers.items()
         if problem.peers[name.split()[0].replace("-", "_")]
     }
+    return {name: run for name, run in made.items() if run is not None}
 
 
 def gd_step(problem):
@@ -322,16 +335,25 @@ def kernel_products(problem):
 
 
 def kernel_eigenvalue(problem):
-    """Without the kernel: the same Lanczos iteration, to the same residual, for everyone."""
+    """Without the kernel, to the same residual: everyone's product in our Lanczos iteration.
 
-    def top_of(product):
-        def multiply(u):
-            return np.asarray(product(u.reshape(problem.u.shape))).ravel()
+    And in SciPy's, which is what comes with the peers.
+    """
 
-        start = problem.u.ravel()
+    def on_vectors(product):
+        return lambda u: np.asarray(product(u.reshape(problem.u.shape))).ravel()
+
+    def by_us(multiply):
         return lambda: top_eigenpairs(multiply, start=start, tolerance=TOLERANCE).values[0]
 
-    return {name: top_of(product) for name, product in kernel_products(problem).items()}
+    def by_scipy(multiply):
+        operator = LinearOperator((start.size, start.size), matvec=multiply, dtype=start.dtype)
+        return lambda: eigsh(operator, k=1, v0=start, tol=TOLERANCE)[0][0]
+
+    start = problem.u.ravel()
+    products = {name: on_vectors(product) for name, product in kernel_products(problem).items()}
+    ours = {name: by_us(product) for name, product in products.items()}
+    return ours | {f"{name}, eigsh": by_scipy(product) for name, product in products.items()}
 
 
 def whole_kernel(problem):
@@ -350,6 +372,9 @@ def whole_kernel(problem):
     return ours | peers(few, **{"torch func": torch_dense}, **tangents)
 
 
+BLAS = ("internal_api", "version", "architecture", "num_threads")
+
+# Ensembles and Lanczos iterations take their place here.
 TABLES = {
     table.__name__: table
     for table in (gd_step, hessian_product, kernel_product, kernel_eigenvalue, whole_kernel)
@@ -357,6 +382,8 @@ TABLES = {
 
 
 def main():
+    for library in threadpoolctl.threadpool_info():
+        print("  " + ", ".join(f"{key} {library.get(key)}" for key in BLAS))
     shown = f"{DEPTH} hidden layers, {SAMPLES} digits, {OUTPUTS} outputs"
     for name in OPTIONS.only or TABLES:
         for width in OPTIONS.widths:

@@ -29,14 +29,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from catapult_sim import claims, mlp, numeric, plots, symbolic
     from catapult_sim.mlp.network import MLP
+    from catapult_sim.mlp.observers import Observers
     from catapult_sim.mlp.training import train
+    from catapult_sim.numeric.batches import minibatches
     from catapult_sim.numeric.cells import physics
+    from catapult_sim.numeric.checkpoint import Checkpoint
+    from catapult_sim.numeric.curvature import top_eigenpairs
     from catapult_sim.numeric.linear_net import LinearNet
     from catapult_sim.numeric.measured import Measured
     from catapult_sim.numeric.phases import Boundary, Phase, boundary, classify
     from catapult_sim.numeric.record import read_record
     from catapult_sim.numeric.refinement import refine
     from catapult_sim.numeric.requirements import InputError
+    from catapult_sim.numeric.spectrum import spectral_density, trace
     from catapult_sim.numeric.sweep import sweep
     from catapult_sim.numeric.trajectory import Outcome, Trajectory, iterate
     from catapult_sim.numeric.workers import process_pool
@@ -47,21 +52,27 @@ __version__ = "0.1.0"
 # SymPy nor Matplotlib.
 _HOMES = {
     "Boundary": "numeric.phases",
+    "Checkpoint": "numeric.checkpoint",
     "InputError": "numeric.requirements",
     "LinearNet": "numeric.linear_net",
     "MLP": "mlp.network",
     "Measured": "numeric.measured",
+    "Observers": "mlp.observers",
     "Outcome": "numeric.trajectory",
     "Phase": "numeric.phases",
     "Trajectory": "numeric.trajectory",
     "boundary": "numeric.phases",
     "classify": "numeric.phases",
     "iterate": "numeric.trajectory",
+    "minibatches": "numeric.batches",
     "physics": "numeric.cells",
     "process_pool": "numeric.workers",
     "read_record": "numeric.record",
     "refine": "numeric.refinement",
+    "spectral_density": "numeric.spectrum",
     "sweep": "numeric.sweep",
+    "top_eigenpairs": "numeric.curvature",
+    "trace": "numeric.spectrum",
     "train": "mlp.training",
 }
 _FLOORS = ("claims", "mlp", "numeric", "plots", "symbolic")
@@ -69,9 +80,11 @@ _FLOORS = ("claims", "mlp", "numeric", "plots", "symbolic")
 __all__ = [
     "MLP",
     "Boundary",
+    "Checkpoint",
     "InputError",
     "LinearNet",
     "Measured",
+    "Observers",
     "Outcome",
     "Phase",
     "Trajectory",
@@ -79,6 +92,7 @@ __all__ = [
     "claims",
     "classify",
     "iterate",
+    "minibatches",
     "mlp",
     "numeric",
     "physics",
@@ -86,8 +100,11 @@ __all__ = [
     "process_pool",
     "read_record",
     "refine",
+    "spectral_density",
     "sweep",
     "symbolic",
+    "top_eigenpairs",
+    "trace",
     "train",
 ]
 

@@ -23,10 +23,12 @@ FLOORS = ["symbolic", "numeric", "mlp", "claims", "roof"]
 def test_public_names_are_these():
     assert sorted(catapult_sim.__all__) == [
         "Boundary",
+        "Checkpoint",
         "InputError",
         "LinearNet",
         "MLP",
         "Measured",
+        "Observers",
         "Outcome",
         "Phase",
         "Trajectory",
@@ -34,6 +36,7 @@ def test_public_names_are_these():
         "claims",
         "classify",
         "iterate",
+        "minibatches",
         "mlp",
         "numeric",
         "physics",
@@ -41,8 +44,11 @@ def test_public_names_are_these():
         "process_pool",
         "read_record",
         "refine",
+        "spectral_density",
         "sweep",
         "symbolic",
+        "top_eigenpairs",
+        "trace",
         "train",
     ]
     for name in catapult_sim.__all__:

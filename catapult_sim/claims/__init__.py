@@ -4,11 +4,17 @@ from collections.abc import Sequence
 
 from catapult_sim.claims import (
     catapult,
+    catapult_variants,
+    early_training,
     edge_of_stability,
     generalization,
     implicit_regularization,
+    linear_dynamics,
     minibatch_losses,
+    progressive_sharpening,
+    quadratic_models,
     sharpest_directions,
+    weight_norm,
 )
 from catapult_sim.claims.verdict import Claim
 from catapult_sim.numeric.requirements import InputError
@@ -17,10 +23,16 @@ __all__ = ["CLAIMS", "select"]
 
 CLAIMS: tuple[Claim, ...] = (
     *catapult.CLAIMS,
+    *catapult_variants.CLAIMS,
     *generalization.CLAIMS,
     *implicit_regularization.CLAIMS,
     *edge_of_stability.CLAIMS,
     *minibatch_losses.CLAIMS,
+    *early_training.CLAIMS,
+    *progressive_sharpening.CLAIMS,
+    *quadratic_models.CLAIMS,
+    *weight_norm.CLAIMS,
+    *linear_dynamics.CLAIMS,
     *sharpest_directions.CLAIMS,
 )
 

@@ -15,11 +15,12 @@ import numpy.typing as npt
 from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.on_data import unit_rate
 from catapult_sim.mlp import kernel
-from catapult_sim.mlp.averaging import AveragedRun, averaged_descent, drawn_batches
+from catapult_sim.mlp.averaging import AveragedRun, averaged_descent
 from catapult_sim.mlp.batch_losses import OneStep, loss_along, one_step
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.averages import EMA, SWA, IterateAverage, TwoPoint, schedule
+from catapult_sim.numeric.batches import Batches, minibatches
 from catapult_sim.numeric.minibatch_quadratic import propagate
 from catapult_sim.numeric.requirements import InputError
 
@@ -78,10 +79,10 @@ def _experiment(bench: Bench, loss: str) -> Experiment | None:
     unit = unit_rate(kernel.top_eigenvalue(net, theta[0], known[0][:64]))
     rate = RATES[loss] * float(unit) / net.loss_function.curvature
     rng = bench.rng("averaged batches")
-    batches = drawn_batches(len(known[0]), BATCH_SIZE, WARM_UP + GAP, rng=rng, ensemble=seeds)
+    batches = drawn_anew(known, BATCH_SIZE, WARM_UP + GAP, rng, seeds)
 
     def descend(theta: Array, rates: Array, first: int, **options: Any) -> AveragedRun:
-        seen = batches[first : first + len(rates)]
+        seen = batches[:, first : first + len(rates)]
         return averaged_descent(net, theta, *known, rates=rates, batches=seen, **options)
 
     start = descend(theta, np.full(WARM_UP, rate), 0).iterates[-1]
@@ -97,6 +98,18 @@ def _experiment(bench: Bench, loss: str) -> Experiment | None:
     averages = {name: kept[-1] for name, kept in run.averages.items()}
     averages["two-point"] = TwoPoint(GAP).value((start, last))
     return Experiment(net, known, test, rate, start, following, last, averages, scheduled)
+
+
+def drawn_anew(
+    data: tuple[Array, Array],
+    size: int,
+    steps: int,
+    rng: np.random.Generator,
+    ensemble: tuple[int, ...],
+) -> Batches:
+    """Draw batches as the quadratic model has them, independent of one another."""
+    count = len(data[0])
+    return minibatches(count, size, steps, sampling="replacement", rng=rng, ensemble=ensemble)
 
 
 def ends(bench: Bench, loss: str) -> dict[tuple[str, str], dict[str, Array]]:
@@ -212,32 +225,31 @@ def _timescales(bench: Bench) -> Timescales | None:
     theta = net.init(rng=bench.rng("small averaged network"))
     rate = unit_rate(kernel.top_eigenvalue(net, theta, X[:64]))
     bottom = train(net, theta, X, y, learning_rate=rate, steps=DESCENT).state
+    h, vectors, minimum, spread = _directions(net, bottom, X, y)
+    eta = STEEPEST / h[-1]
+    # Far enough that slow directions are still on their way when noise rules the fast ones.
+    displacement = np.sqrt(spread * eta * h) * 4
+    theta = np.broadcast_to(bottom + vectors @ (minimum + displacement), (MEMBERS, net.size))
+    rng = bench.rng("small averaged batches")
+    batches = drawn_anew((X, y), SMALL_BATCH, STEPS, rng, (MEMBERS,))
+    halved = np.where(np.arange(STEPS) < STEPS - SMALL_GAP, eta, eta / 2)
+    measured, predicted = {}, {}
+    for name in ("last", "half", *SMALL_AVERAGES):
+        rates = halved if name == "half" else np.full(STEPS, eta)
+        averages = {name: SMALL_AVERAGES[name]} if name in SMALL_AVERAGES else {}
+        run = averaged_descent(net, theta, X, y, rates=rates, batches=batches, averages=averages)
+        end = run.averages.get(name, run.iterates)[-1]
+        distance = (end - bottom) @ vectors - minimum
+        measured[name] = distance.mean(axis=0) ** 2, distance.var(axis=0, ddof=1)
+        exact = propagate(rates[:, None] * h, start=displacement, average=averages.get(name))
+        predicted[name] = exact.average_mean[-1] ** 2, spread * exact.average_variance[-1]
+    return Timescales(eta * h, measured, predicted)
+
+
+def _directions(net: MLP, bottom: Array, X: Array, y: Array) -> tuple[Array, Array, Array, Array]:
+    """Return curvatures, eigenvectors, where the minimum is along them, and batches' variance."""
     curvatures, vectors = np.linalg.eigh(net.loss_hessian_product(bottom, X, y, np.eye(net.size)))
     chosen = curvatures > 1e-3 * curvatures[-1]
     h, vectors = curvatures[chosen], vectors[:, chosen]
-    eta = STEEPEST / h[-1]
     single = net.loss_and_gradient(bottom, X[:, None], y[:, None])[1] @ vectors
-    spread = single.var(axis=0) / SMALL_BATCH / h**2
-    # Far enough that slow directions are still on their way when noise rules the fast ones.
-    displacement = np.sqrt(spread * eta * h) * 4
-    rng = bench.rng("small averaged batches")
-    batches = drawn_batches(len(X), SMALL_BATCH, STEPS, rng=rng, ensemble=(MEMBERS,))
-    offset = -(single.mean(axis=0)) / h  # where the minimum is along each direction
-    start = bottom + vectors @ (offset + displacement)
-    theta = np.broadcast_to(start, (MEMBERS, net.size))
-    half = np.where(np.arange(STEPS) < STEPS - SMALL_GAP, eta, eta / 2)
-    measured, predicted = {}, {}
-    runs: dict[str, tuple[Array, IterateAverage | None]] = {
-        "last": (np.full(STEPS, eta), None),
-        "half": (half, None),
-        **{name: (np.full(STEPS, eta), average) for name, average in SMALL_AVERAGES.items()},
-    }
-    for name, (rates, average) in runs.items():
-        averages = {} if average is None else {"": average}
-        run = averaged_descent(net, theta, X, y, rates=rates, batches=batches, averages=averages)
-        end = run.iterates[-1] if average is None else run.averages[""][-1]
-        distance = (end - bottom) @ vectors - offset
-        measured[name] = distance.mean(axis=0) ** 2, distance.var(axis=0, ddof=1)
-        exact = propagate(rates[:, None] * h, start=displacement, average=average)
-        predicted[name] = exact.average_mean[-1] ** 2, spread * exact.average_variance[-1]
-    return Timescales(eta * h, measured, predicted)
+    return h, vectors, -single.mean(axis=0) / h, single.var(axis=0) / SMALL_BATCH / h**2

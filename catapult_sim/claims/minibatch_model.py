@@ -11,12 +11,8 @@ import numpy as np
 from catapult_sim.claims.bench import Bench
 from catapult_sim.numeric.averages import EMA, SWA, IterateAverage, TwoPoint, Window, schedule
 from catapult_sim.numeric.measured import Measured, mean
-from catapult_sim.numeric.minibatch_quadratic import (
-    equivalent_rate,
-    propagate,
-    sample,
-    stationary_variance,
-)
+from catapult_sim.numeric.minibatch_quadratic import propagate, sample
+from catapult_sim.numeric.minibatch_stationary import equivalent_rate, stationary_variance
 
 __all__ = [
     "MODEL",

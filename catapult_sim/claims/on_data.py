@@ -28,6 +28,7 @@ from catapult_sim.numeric.trajectory import Trajectory
 
 __all__ = [
     "ARCHITECTURES",
+    "SETTLED",
     "Architecture",
     "Networks",
     "draw_networks",
@@ -150,12 +151,19 @@ class Networks:
         return train(self.net, self.theta, self.X, self.y, learning_rate=rates, **stop)
 
 
-def draw_networks(bench: Bench, architecture: Architecture, width: int) -> Networks:
+def draw_networks(
+    bench: Bench,
+    architecture: Architecture,
+    width: int,
+    *,
+    members: int | None = None,
+    **network: Any,
+) -> Networks:
     """Draw an ensemble; the seed names its members, whatever the architecture."""
     X, y = bench.samples(architecture.centred)
     widths = [X.shape[1], *[width] * architecture.depth, y.shape[1]]
-    net = MLP(widths, activation=architecture.activation)
-    theta = net.init(rng=bench.rng("network"), ensemble=(bench.effort.members,))
+    net = MLP(widths, activation=architecture.activation, **network)
+    theta = net.init(rng=bench.rng("network"), ensemble=(members or bench.effort.members,))
     return Networks(net, theta, X, y, unit_rate(kernel.top_eigenvalue(net, theta, X)))
 
 

@@ -21,9 +21,9 @@ import numpy.typing as npt
 
 from catapult_sim.claims.bench import Bench
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.sharpest import ESCAPES, Track, hessian_at, track
+from catapult_sim.mlp.sharpest import Track, hessian_at, track
 from catapult_sim.numeric.curvature import top_eigenpairs
-from catapult_sim.numeric.directions import alignment
+from catapult_sim.numeric.directions import ESCAPES, alignment
 from catapult_sim.numeric.requirements import InputError
 from catapult_sim.numeric.step_response import (
     CrossSections,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Literal
 from catapult_sim.claims.bench import Bench
 from catapult_sim.numeric.measured import Measured
 
-__all__ = ["Claim", "Judgement", "Verdict", "constant", "judge", "verdict"]
+__all__ = ["Claim", "Judgement", "Verdict", "constant", "judge", "negated", "verdict"]
 
 
 class Verdict(Enum):
@@ -43,6 +44,20 @@ class Claim:
 def constant(value: float) -> Callable[[Bench], float]:
     """Predict a number that does not depend on the bench."""
     return lambda bench: value
+
+
+def negated(measure: Callable[[Bench], Measured]) -> Callable[[Bench], Measured]:
+    """Turn the sign of a measurement, so that ``"<="`` claims a lower bound.
+
+    What was a lower bound is of infinite error: it decides nothing.
+    """
+
+    def turned(bench: Bench) -> Measured:
+        found = measure(bench)
+        error = math.inf if found.at_least else found.error
+        return Measured(-found.value, error, found.n)
+
+    return turned
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.passes import Passes
 from catapult_sim.numeric import curvature
 from catapult_sim.numeric.curvature import Eigenpairs
 from catapult_sim.numeric.requirements import InputError
@@ -85,7 +84,7 @@ def _factors(network: MLP, theta: Array, X: Array) -> tuple[list[Array], list[Ar
     Signals ``(..., k, m, n)`` are those of each output. At the last layer they are the unit
     matrix, and at the last hidden one the weights above it times the slope.
     """
-    passes = Passes(network.layers, network.activation, network.biases)
+    passes = network.passes(1)
     passes.move(theta, X)
     grams = [passes.gram(number) for number in range(len(network.layers))]
     above = [W[..., None, :, :].swapaxes(-1, -2) for W, _ in network.split(theta)]

@@ -21,6 +21,7 @@ __all__ = [
     "cross_entropy",
     "cross_entropy_product",
     "cross_entropy_third",
+    "fraction_right",
     "require_probabilities",
     "softmax",
     "squared_error",
@@ -179,6 +180,27 @@ def _centred(p: Array, values: Array) -> Array:
     """Return values minus their mean over the outputs."""
     centred: Array = values - np.sum(p * values, axis=-1, keepdims=True)
     return centred
+
+
+def fraction_right(outputs: Array, targets: Array) -> Array:
+    """Return the fraction of samples whose largest output is at the largest target, ``(...)``.
+
+    A single output counts as right where its sign is the target's. NaN where an output is not
+    finite.
+
+    Examples
+    --------
+    >>> fraction_right(np.array([[0.2, 0.1], [0.3, 0.4]]), np.eye(2)[[0, 0]])
+    array(0.5)
+    """
+    right = (_chosen(outputs) == _chosen(targets)).mean(axis=-1)
+    return np.where(np.isfinite(outputs).all(axis=(-2, -1)), right, np.nan)
+
+
+def _chosen(outputs: Array) -> Array:
+    """Return the number of the largest output, or whether a single one is positive."""
+    chosen: Array = outputs[..., 0] > 0 if outputs.shape[-1] == 1 else outputs.argmax(axis=-1)
+    return chosen
 
 
 def require_probabilities(targets: Array) -> Array:

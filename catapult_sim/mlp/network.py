@@ -16,7 +16,6 @@ References
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,14 +23,14 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp.activations import ACTIVATIONS, Activation
-from catapult_sim.mlp.losses import LOSSES
-from catapult_sim.mlp.passes import Layer, Passes
+from catapult_sim.mlp.layers import PARAMETRIZATIONS, gains, lay_out
+from catapult_sim.mlp.losses import LOSSES, fraction_right
+from catapult_sim.mlp.passes import Passes
 from catapult_sim.mlp.point import Point
 from catapult_sim.numeric.ensemble import Rng, draw
 from catapult_sim.numeric.requirements import (
     InputError,
     require_count,
-    require_positive,
     require_samples,
 )
 
@@ -39,7 +38,6 @@ __all__ = ["MLP"]
 
 Array = npt.NDArray[Any]
 
-PARAMETRIZATIONS = ("ntk", "standard", "mean-field")
 DTYPES = ("float64", "float32")
 
 
@@ -124,33 +122,9 @@ class MLP:
         self.loss_function = LOSSES[_known("loss", loss, LOSSES)]
         self.weight_decay = _not_negative("weight_decay", weight_decay)
         self.dtype = np.dtype(_known("dtype", np.dtype(dtype).name, DTYPES))
-        self.layers = self._lay_out(self._gains(gain))
+        of_layers = gains(gain, self.activation.gain, len(self.widths) - 1)
+        self.layers = lay_out(self.widths, of_layers, parametrization, biases)
         self.size = self.layers[-1].biases.stop
-
-    def _gains(self, gain: str | npt.ArrayLike) -> list[float]:
-        count = len(self.widths) - 1
-        if isinstance(gain, str):
-            hidden = self.activation.gain if _known("gain", gain, ("he", "lecun")) == "he" else 1.0
-            return [hidden] * (count - 1) + [1.0]
-        gains = require_positive("gain", gain)
-        if gains.shape not in ((), (count,)):
-            raise InputError(f"gain must be one number or {count}; got shape {gains.shape}")
-        return np.broadcast_to(gains, count).tolist()
-
-    def _lay_out(self, gains: list[float]) -> list[Layer]:
-        layers: list[Layer] = []
-        end = 0
-        for (fan_in, fan_out), gain in zip(itertools.pairwise(self.widths), gains, strict=True):
-            start, middle = end, end + fan_in * fan_out
-            end = middle + fan_out * self.biases
-            last = len(layers) == len(gains) - 1
-            power = 1.0 if last and self.parametrization == "mean-field" else 0.5
-            unit = gain / fan_in**power
-            scale, deviation = (1.0, unit) if self.parametrization == "standard" else (unit, 1.0)
-            layers.append(
-                Layer(slice(start, middle), slice(middle, end), (fan_in, fan_out), scale, deviation)
-            )
-        return layers
 
     def init(self, *, rng: Rng = None, ensemble: tuple[int, ...] = ()) -> Array:
         """Draw parameters, ``(*ensemble, P)``; each member has a random stream of its own.
@@ -182,11 +156,11 @@ class MLP:
 
     def predict(self, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
         """Return the outputs, ``theta (..., P), X (m, d) -> (..., m, k)``."""
-        return self.at(theta, X).outputs
+        return self.forward(self.require_parameters(theta), self.require_inputs(X))[0]
 
     def loss(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """Return the loss, by default ``(1/2m) sum_a |f_a - y_a|^2``, shape ``(...)``."""
-        return self.at(theta, X, y).loss
+        return Point(self, self.require_parameters(theta), *self.require_data(X, y), 1).loss
 
     def accuracy(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """Return the fraction of samples whose largest output is at the largest label, ``(...)``.
@@ -202,12 +176,11 @@ class MLP:
         """
         inputs, targets = self.require_data(X, y)
         outputs = self.forward(self.require_parameters(theta), inputs)[0]
-        right = (_chosen(outputs) == _chosen(targets)).mean(axis=-1)
-        return np.where(np.isfinite(outputs).all(axis=(-2, -1)), right, np.nan)
+        return fraction_right(outputs, targets)
 
     def gradient(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """Return the gradient of :meth:`loss` by theta, ``(..., P)``."""
-        return self.at(theta, X, y).gradient()
+        return self.loss_and_gradient(self.require_parameters(theta), *self.require_data(X, y))[1]
 
     def hessian_product(
         self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike, direction: npt.ArrayLike
@@ -243,7 +216,7 @@ class MLP:
                [12.,  4.]])
         """
         parameters, along = self._together(theta, direction)
-        return self.at(parameters, X, y).hessian_product(along)
+        return self.loss_hessian_product(parameters, *self.require_data(X, y), along)
 
     def gauss_newton_product(
         self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike, direction: npt.ArrayLike
@@ -353,7 +326,7 @@ class MLP:
 
     def forward(self, theta: Array, X: Array) -> tuple[Array, list[Array], list[Array]]:
         """Return outputs, every layer's inputs times its scale, and every hidden ``z``."""
-        passes = Passes(self.layers, self.activation, self.biases)
+        passes = self.passes(1)
         outputs = passes.move(theta, X)
         numbers = range(len(self.layers))
         inputs = [passes.inputs(number, 0)[0] for number in numbers]
@@ -361,18 +334,17 @@ class MLP:
 
     def loss_and_gradient(self, theta: Array, X: Array, y: Array) -> tuple[Array, Array]:
         """Return loss ``(...)`` and gradient ``(..., P)`` of clean input."""
-        point = Point(self, theta, X, y)
+        point = Point(self, theta, X, y, 1)
         return point.loss, point.gradient()
 
     def loss_hessian_product(self, theta: Array, X: Array, y: Array, direction: Array) -> Array:
         """Return the Hessian times a direction, ``(..., P)``, of clean input."""
-        return Point(self, self._together(theta, direction)[0], X, y).hessian_product(direction)
+        point = Point(self, self._together(theta, direction)[0], X, y, 2)
+        return point.hessian_product(direction)
 
-
-def _chosen(outputs: Array) -> Array:
-    """Return the number of the largest output, or whether a single one is positive."""
-    chosen: Array = outputs[..., 0] > 0 if outputs.shape[-1] == 1 else outputs.argmax(axis=-1)
-    return chosen
+    def passes(self, orders: int) -> Passes:
+        """Return room for this network's passes of some orders."""
+        return Passes(self.layers, self.activation, self.biases, orders)
 
 
 def _known(what: str, name: str, names: Any) -> str:

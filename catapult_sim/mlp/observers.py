@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from catapult_sim.mlp import kernel
-from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.taylor import AnyPoint, Model, TaylorModel
+from catapult_sim.numeric.curvature import Eigenpairs, top_eigenpairs
+from catapult_sim.numeric.requirements import InputError
 
 __all__ = ["Observers"]
 
@@ -38,7 +39,7 @@ class Observers:
 
     Parameters
     ----------
-    network : MLP
+    network : MLP or TaylorModel
     X : array_like, shape (m, d)
         What the networks train on, or test data.
     y : array_like, shape (m,) or (m, k)
@@ -50,6 +51,7 @@ class Observers:
 
     Examples
     --------
+    >>> from catapult_sim.mlp.network import MLP
     >>> from catapult_sim.mlp.training import train
     >>> network, X, y = MLP([1, 50, 1], activation="tanh"), [[1.0], [2.0]], [1.0, 0.0]
     >>> see = Observers(network, X, y)
@@ -60,7 +62,7 @@ class Observers:
     ((5, 3), True)
     """
 
-    def __init__(self, network: MLP, X: npt.ArrayLike, y: npt.ArrayLike) -> None:
+    def __init__(self, network: Model, X: npt.ArrayLike, y: npt.ArrayLike) -> None:
         self.network = network
         self.X, self.y = network.require_data(X, y)
 
@@ -82,11 +84,16 @@ class Observers:
     @_of_diverged_too
     def gradient_norm(self, theta: Array) -> Array:
         """Return the norm of the gradient of the loss."""
-        return np.linalg.norm(self._gradient(theta), axis=-1)
+        return np.linalg.norm(self.network.gradient(theta, self.X, self.y), axis=-1)
 
     @_of_diverged_too
     def active_fraction(self, theta: Array) -> Array:
-        """Return the fraction of pairs of a hidden unit and a sample with a positive input."""
+        """Return the fraction of pairs of a hidden unit and a sample with a positive input.
+
+        A Taylor model, whose units stay as they are at its origin, raises InputError.
+        """
+        if isinstance(self.network, TaylorModel):
+            raise InputError("active_fraction needs a network; got a Taylor model")
         _, _, hidden = self.network.forward(theta, self.X)
         active = sum(np.sum(z > 0, axis=(-2, -1)) for z in hidden)
         units = sum(z.shape[-1] for z in hidden)
@@ -96,44 +103,34 @@ class Observers:
     @_of_diverged_too
     def top_eigenvalue(self, theta: Array) -> Array:
         """Return the largest eigenvalue of the neural tangent kernel."""
+        if isinstance(self.network, TaylorModel):
+            return self.network.top_eigenvalue(theta, self.X)
         return kernel.top_eigenvalue(self.network, theta, self.X)
 
     @_of_diverged_too
     def sharpness(self, theta: Array) -> Array:
         """Return the largest eigenvalue of the Hessian of the loss."""
-        return self._each(theta, lambda one: self._top_pair(one)[0])
+        return self._each(theta, lambda point: self._top(point).values[0])
 
     @_of_diverged_too
     def alignment(self, theta: Array) -> Array:
         """Return how parallel the gradient is to the Hessian's top eigenvector, 0 to 1."""
 
-        def cosine(one: Array) -> float:
-            gradient, vector = self._gradient(one), self._top_pair(one)[1]
-            return float(abs(gradient @ vector) / np.linalg.norm(gradient))
+        def cosine(point: AnyPoint) -> Any:
+            gradient = point.gradient()
+            return abs(gradient @ self._top(point).vectors[:, 0]) / np.linalg.norm(gradient)
 
         return self._each(theta, cosine)
 
-    def _gradient(self, theta: Array) -> Array:
-        return self.network.loss_and_gradient(theta, self.X, self.y)[1]
+    def _top(self, point: AnyPoint) -> Eigenpairs:
+        """Find the Hessian's top eigenpair, always from the same start."""
+        return top_eigenpairs(point.hessian, rng=0)
 
-    def _each(self, theta: Array, quantity: Callable[[Array], float]) -> Array:
+    def _each(self, theta: Array, quantity: Callable[[AnyPoint], Any]) -> Array:
         """Measure networks one by one."""
         members = theta.reshape(-1, theta.shape[-1])
-        found = [quantity(one) if np.isfinite(one).all() else np.nan for one in members]
+        found = [
+            quantity(self.network.at(one, self.X, self.y)) if np.isfinite(one).all() else np.nan
+            for one in members
+        ]
         return np.array(found, dtype=float).reshape(theta.shape[:-1])
-
-    def _top_pair(self, theta: Array) -> tuple[float, Array]:
-        """Return the largest eigenvalue of the Hessian and its vector, from a fixed start."""
-        size = self.network.size
-
-        def product(direction: Array) -> Array:
-            along = direction.reshape(size).astype(theta.dtype)
-            return self.network.loss_hessian_product(theta, self.X, self.y, along)
-
-        hessian = LinearOperator((size, size), matvec=product, dtype=theta.dtype)
-        start = np.random.default_rng(0).normal(size=size).astype(theta.dtype)
-        try:
-            values, vectors = eigsh(hessian, 1, which="LA", v0=start)
-        except ArpackError:  # beyond the bounds, or on the way there
-            return np.nan, np.full(size, np.nan)
-        return float(values[0]), vectors[:, 0]

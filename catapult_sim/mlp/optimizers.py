@@ -17,16 +17,17 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.taylor import AnyPoint, Model, point_of
 from catapult_sim.numeric.batches import Batches
 
-__all__ = ["Descent", "regularized_loss_and_gradient"]
+__all__ = ["Descent", "regularized_gradient"]
 
 Array = npt.NDArray[Any]
 
@@ -35,7 +36,7 @@ Array = npt.NDArray[Any]
 class Descent:
     """The rule. Its state is W, ``(N, P)``, or with momentum ``[W, D]``, ``(N, 2P)``."""
 
-    network: MLP
+    network: Model
     X: Array  # (m, d)
     y: Array  # (m, k)
     steps: int
@@ -43,6 +44,7 @@ class Descent:
     nesterov: bool = False
     factors: Array | None = None  # (steps,) that the schedule multiplies the rates with
     batches: Batches | None = None  # (T, b), or (members of theta, T, b)
+    _points: threading.local = field(default_factory=threading.local)
 
     def start(self, theta: Array) -> Array:
         """Return the state of parameters at rest, ``(..., P)`` or ``(..., 2P)``."""
@@ -76,8 +78,16 @@ class Descent:
 
     def loss(self, state: Array) -> Array:
         """Return the loss of all samples, ``(N,)``."""
-        outputs, *_ = self.network.forward(self.theta(state), self.X)
-        return self.network.loss_function.value_and_gradient(outputs, self.y)[0]
+        return self._at("all", self.theta(state), self.X, self.y).loss
+
+    def _at(self, place: str, theta: Array, X: Array, y: Array) -> AnyPoint:
+        """Move one of this thread's points, which keep their arrays, here."""
+        point: AnyPoint | None = getattr(self._points, place, None)
+        if point is None:
+            point = point_of(self.network, theta, X, y)
+            setattr(self._points, place, point)
+            return point
+        return point.move(theta, X, y)
 
     def _step(
         self,
@@ -92,8 +102,8 @@ class Descent:
         theta, last = self.theta(state), state[..., self.network.size :]
         beta = momentum.astype(theta.dtype)[:, None]
         point = theta + beta * last if self.nesterov else theta
-        X, y = self._samples(t, members)
-        loss, step = regularized_loss_and_gradient(self.network, point, X, y, regularizer)
+        seen = self._at("seen", point, *self._samples(t, members))
+        loss, step = seen.loss, regularized_gradient(seen, regularizer)
         np.multiply(step, self._rate(t, rate).astype(theta.dtype)[:, None], out=step)
         if not self.moving:
             return np.subtract(theta, step, out=step), loss
@@ -115,41 +125,34 @@ class Descent:
         return self.X[rows], self.y[rows]
 
 
-def regularized_loss_and_gradient(
-    network: MLP, theta: Array, X: Array, y: Array, regularizer: Array
-) -> tuple[Array, Array]:
-    r"""Return the loss C, and the gradient of ``C + (regularizer / 4) |grad C|^2``.
+def regularized_gradient(point: AnyPoint, regularizer: Array) -> Array:
+    r"""Return the gradient of ``C + (regularizer / 4) |grad C|^2``, C the loss at a point.
 
     With g and H the gradient and the Hessian of C it is ``g + (regularizer / 2) H g``.
 
     Parameters
     ----------
-    network : MLP
-    theta : numpy.ndarray, shape (N, P)
-    X : numpy.ndarray, shape (m, d) or (N, m, d)
-        The same samples for every member, or samples of its own. All input is clean.
-    y : numpy.ndarray, shape (m, k) or (N, m, k)
+    point : Point or TaylorPoint
+        Of an ensemble ``(N,)``.
     regularizer : numpy.ndarray, shape (N,)
 
     Returns
     -------
-    tuple
-        Shapes ``(N,)`` and ``(N, P)``.
+    numpy.ndarray, shape (N, P)
 
     Examples
     --------
     On ``L = (u v)^2 / 2`` at (1, 1), where ``|grad L|^2 = u^2 v^2 (u^2 + v^2)``:
 
-    >>> network, point = MLP([1, 1, 1], activation="linear"), np.ones((1, 2))
-    >>> one, zero = np.ones((1, 1)), np.zeros((1, 1))
-    >>> regularized_loss_and_gradient(network, point, one, zero, np.array([0.4]))
-    (array([0.5]), array([[1.6, 1.6]]))
+    >>> from catapult_sim.mlp.network import MLP
+    >>> point = MLP([1, 1, 1], activation="linear").at(np.ones((1, 2)), [[1.0]], [0.0])
+    >>> regularized_gradient(point, np.array([0.4]))
+    array([[1.6, 1.6]])
     """
-    loss, gradient = network.loss_and_gradient(theta, X, y)
-    # Members without a penalty are spared the product, whose overflow would reach them.
+    gradient = point.gradient()
     on = regularizer > 0
     if on.any():
-        inputs, labels = (X, y) if X.ndim == 2 else (X[on], y[on])
-        product = network.loss_hessian_product(theta[on], inputs, labels, gradient[on])
-        gradient[on] += (regularizer[on, None] / 2).astype(theta.dtype) * product
-    return loss, gradient
+        # A product may overflow where there is no penalty.
+        product = point.hessian_product(gradient)[on]
+        gradient[on] += (regularizer[on, None] / 2).astype(gradient.dtype) * product
+    return gradient

@@ -23,45 +23,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp.activations import Activation
+from catapult_sim.mlp.layers import Layer
 
-__all__ = ["Layer", "Passes"]
+__all__ = ["Passes"]
 
 Array = npt.NDArray[Any]
-ORDERS = 3
 LOSS, PULLED = "loss", "pulled"  # signals of the loss, and others that are carried back
-
-
-@dataclass(frozen=True)
-class Layer:
-    """Where a layer's parameters lie in theta, and how its weights are scaled."""
-
-    weights: slice
-    biases: slice
-    shape: tuple[int, int]  # fan in, fan out
-    scale: float  # of its inputs
-    deviation: float  # of its weights at the start
-
-    def split(self, vector: Array) -> tuple[Array, Array]:
-        """Return views of the weights ``(..., fan in, fan out)`` and biases in a vector."""
-        weights = vector[..., self.weights].reshape(*vector.shape[:-1], *self.shape)
-        return weights, vector[..., self.biases]
 
 
 class Passes:
     """A network's passes at one theta, in arrays that the next theta uses again.
 
-    Whatever a pass returns belongs to this object and changes with the next pass.
+    Whatever a pass returns belongs to this object and changes with the next pass. There is room
+    for as many orders as it is made for: one for the gradient, two for the Hessian.
     """
 
-    def __init__(self, layers: Sequence[Layer], activation: Activation, biases: bool) -> None:
+    def __init__(
+        self, layers: Sequence[Layer], activation: Activation, biases: bool, orders: int
+    ) -> None:
         self.layers, self.activation, self.biases = layers, activation, biases
+        self._orders = orders
         self._flat: dict[tuple[str, int], Array] = {}
         self._arrays: dict[tuple[str, int, int], Array] = {}
         self._shape: tuple[Any, ...] = ()
@@ -136,6 +123,10 @@ class Passes:
         """Return one order of what a layer computes, ``(..., m, fan out)``."""
         return self._array("z", number, order)
 
+    def signal(self, number: int, order: int, kind: str = LOSS) -> Array:
+        """Return one order of a signal carried back to a layer's z, ``(..., m, fan out)``."""
+        return self._s(kind, number, order)
+
     def slope(self, number: int) -> Array:
         """Return the slope of a hidden layer's activation, times the next layer's scale."""
         slope = self._derivative(number, 1)
@@ -206,14 +197,15 @@ class Passes:
         self, left: Sequence[Array], right: Sequence[Array], name: str, number: int, order: int
     ) -> Array:
         """Write one order of the matrix product of two series."""
-        out, spare = self._array(name, number, order), self._array("+", number, 0)
+        out = self._array(name, number, order)
         pairs = [(left[order - i], W) for i, W in enumerate(right) if 0 <= order - i < len(left)]
         if not pairs:
             out[...] = 0
         for i, pair in enumerate(pairs):
-            np.matmul(*pair, out=spare if i else out)
             if i:
-                out += spare
+                out += np.matmul(*pair, out=self._array("+", number, 0))
+            else:
+                np.matmul(*pair, out=out)
         return out
 
     def inputs(self, number: int, order: int) -> list[Array]:
@@ -221,7 +213,7 @@ class Passes:
         return [self._array("a", number - 1, k) for k in range(order + 1)] if number else [self._X]
 
     def _s(self, kind: str, number: int, order: int) -> Array:
-        return self._array(kind, number, ORDERS - 1 - order)  # last order first: see _rows
+        return self._array(kind, number, self._orders - 1 - order)  # last order first: see _rows
 
     def _rows(self, kind: str, number: int, order: int) -> tuple[Array, Array]:
         """Return a_0, a_1, ... one below the other, and beside them s_order, ..., s_0.
@@ -232,7 +224,7 @@ class Passes:
             return self._X, self._s(kind, 0, order)
         inputs, signals = self._stack("a", number - 1), self._stack(kind, number)
         return _below(inputs[..., : order + 1, :, :]), _below(
-            signals[..., ORDERS - 1 - order :, :, :]
+            signals[..., self._orders - 1 - order :, :, :]
         )
 
     def _array(self, name: str, number: int, position: int) -> Array:
@@ -242,11 +234,11 @@ class Passes:
         return self._arrays[key]
 
     def _stack(self, name: str, number: int) -> Array:
-        """Return room for all orders of a quantity of a layer's z, ``(..., ORDERS, m, fan out)``.
+        """Return room for all orders of a quantity of a layer's z, ``(..., orders, m, fan out)``.
 
         Room that is not written to takes no memory.
         """
-        shape = (*self.leading, ORDERS, self.samples, self.layers[number].shape[1])
+        shape = (*self.leading, self._orders, self.samples, self.layers[number].shape[1])
         size, flat = math.prod(shape), self._flat.get((name, number))
         if flat is None or flat.size < size or flat.dtype != self.dtype:
             flat = self._flat[name, number] = np.empty(size, self.dtype)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse.linalg import LinearOperator
 
-from catapult_sim.mlp.passes import PULLED, Passes
+from catapult_sim.mlp.passes import PULLED
 from catapult_sim.numeric.requirements import InputError
 
 if TYPE_CHECKING:
@@ -43,9 +43,11 @@ class Point:
     array([1., 1.])
     """
 
-    def __init__(self, network: MLP, theta: Array, X: Array, y: Array | None) -> None:
+    def __init__(
+        self, network: MLP, theta: Array, X: Array, y: Array | None, orders: int = 3
+    ) -> None:
         self._network, self._X, self._y = network, X, y
-        self._passes = Passes(network.layers, network.activation, network.biases)
+        self._passes = network.passes(orders)
         self.move(theta)
 
     def move(self, theta: npt.ArrayLike, X: Array | None = None, y: Array | None = None) -> Point:

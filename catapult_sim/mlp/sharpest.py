@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,32 +24,10 @@ from catapult_sim.numeric.operators import Product
 from catapult_sim.numeric.requirements import InputError, require_count, require_positive
 from catapult_sim.numeric.trajectory import Observe
 
-__all__ = ["ESCAPES", "Escape", "Track", "hessian_at", "track"]
+__all__ = ["Track", "hessian_at", "track"]
 
 Array = npt.NDArray[Any]
 Schedule = float | Callable[[int], float]
-
-
-class Escape(NamedTuple):
-    """A row of the ablation of the escape from sharp regions: options of :func:`track`."""
-
-    gamma: float  # what multiplies the component along e_1
-    rest: float  # what multiplies everything else
-    frozen: bool = False  # whether e_1 stays that of the start
-
-
-ESCAPES = MappingProxyType(
-    {
-        "normal": Escape(1.0, 1.0),
-        "only e1": Escape(1.0, 0.0),
-        "only the initial e1": Escape(1.0, 0.0, frozen=True),
-        "all but e1": Escape(0.0, 1.0),
-        "e1 times 4": Escape(4.0, 1.0),
-        "e1 times 2": Escape(2.0, 1.0),
-        "e1 times 1/2": Escape(0.5, 1.0),
-        "e1 times 1/4": Escape(0.25, 1.0),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -177,15 +154,12 @@ def track(
     )
     rule = partial(nudged_step, momentum=momentum, rest=rest, nudged=nudged)
 
-    def gradient(theta: Array, rows: Array) -> Array:
-        return network.loss_and_gradient(theta, inputs[rows], targets[rows])[1]
-
     def run(index: tuple[int, ...]) -> _Run:
         rate, size, seed = (axis[index] for axis in axes)
-        batches = _batches(len(inputs), int(size), np.random.default_rng([seed, 0]))
+        batches = _batches(inputs, targets, int(size), np.random.default_rng([seed, 0]))
         return _follow(
             starts[index],
-            lambda theta: gradient(theta, next(batches)),
+            lambda theta: network.loss_and_gradient(theta, *next(batches))[1],
             partial(rule, learning_rate=float(rate)),
             gamma if callable(gamma) else lambda step: gamma,
             partial(measure, rng=np.random.default_rng([seed, 1])),
@@ -241,10 +215,13 @@ def _follow(
     return measured, theta
 
 
-def _batches(samples: int, size: int, rng: np.random.Generator) -> Iterator[Array]:
-    """Deal the samples anew every epoch; yield rows, ascending in every batch."""
+def _batches(
+    X: Array, y: Array, size: int, rng: np.random.Generator
+) -> Iterator[tuple[Array, Array]]:
+    """Deal the samples anew every epoch; in every batch they keep their order."""
     while True:
-        yield from np.sort(rng.permutation(samples).reshape(-1, size), axis=-1)
+        for rows in np.sort(rng.permutation(len(X)).reshape(-1, size), axis=-1):
+            yield X[rows], y[rows]
 
 
 def _stack(runs: list[_Run], grid: tuple[int, ...], step: npt.NDArray[np.int64]) -> Track:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import ThreadpoolController
 
-from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.optimizers import Descent
+from catapult_sim.mlp.taylor import Model
 from catapult_sim.numeric.batches import require_batches
 from catapult_sim.numeric.checkpoint import Checkpoint, fingerprint, resumable
 from catapult_sim.numeric.linear_net_stability import require_momentum
@@ -20,7 +24,6 @@ from catapult_sim.numeric.trajectory import (
     ESCAPE,
     Observe,
     Trajectory,
-    block_size,
     iterate_in_strides,
 )
 
@@ -31,7 +34,7 @@ Schedule = Callable[[int], Any] | npt.ArrayLike
 
 
 def train(
-    network: MLP,
+    network: Model,
     theta: npt.ArrayLike,
     X: npt.ArrayLike,
     y: npt.ArrayLike,
@@ -54,13 +57,16 @@ def train(
 
     ``W_(t+1) = W_t + D``, ``D = momentum * (W_t - W_(t-1)) - learning_rate * gradient``, where
     the gradient is that of the loss of the samples that the step sees, taken at W_t, or, with
-    ``nesterov``, at ``W_t + momentum * (W_t - W_(t-1))``. The loss that is recorded is that of
-    all samples at W_t: at every step, or with batches at multiples of ``every`` only, which is
-    also where ends are noticed then.
+    ``nesterov``, at ``W_t + momentum * (W_t - W_(t-1))``. The loss that is recorded is the
+    network's, with its weight decay, of all samples at W_t: at every step, or with batches at
+    multiples of ``every`` only, which is also where ends are noticed then.
+
+    Members run side by side on as many threads as linear algebra may have, which then has one
+    for each of them; those that ended are taken out of the work.
 
     Parameters
     ----------
-    network : MLP
+    network : MLP or TaylorModel
     theta : array_like, shape (..., P)
         Where to start, at rest.
     X : array_like, shape (m, d)
@@ -106,6 +112,7 @@ def train(
 
     Examples
     --------
+    >>> from catapult_sim.mlp.network import MLP
     >>> network = MLP([1, 1000, 1], activation="tanh")
     >>> theta, X, y = network.init(rng=0, ensemble=(3,)), [[1.0], [2.0]], [1.0, 0.0]
     >>> rates = np.array([[0.1], [0.5]])
@@ -162,23 +169,34 @@ class _Run:
 
     def to(self, steps: int, before: Trajectory | None, **options: Any) -> Trajectory:
         """Continue a run, or start one, up to a step."""
-        return iterate_in_strides(
-            self.rule.stride,
-            self.start,
-            *self.parameters,
-            steps=steps,
-            longest=1 if self.rule.batches is None else options["every"],
-            resume=before,
-            **options,
-        )
+        alone, threads = math.prod(self.ensemble) == 1, _threads()
+        # Members side by side use cores better than their linear algebra does, one by one.
+        with nullcontext() if alone else _linear_algebra().limit(limits=1):
+            return iterate_in_strides(
+                self.rule.stride,
+                self.start,
+                *self.parameters,
+                steps=steps,
+                longest=1 if self.rule.batches is None else options["every"],
+                resume=before,
+                member_bytes=self.work,
+                threads=1 if alone else threads,
+                **options,
+            )
 
     def bytes(self, steps: int, observe: Observe) -> int:
         """Return how much memory the run takes."""
-        flat = self.start.reshape(-1, self.start.shape[-1])
-        # The layers' inputs, outputs, slopes and signals of the members that run side by side.
-        layers = 4 * len(self.rule.X) * sum(self.rule.network.widths)
-        work = block_size(flat) * layers * flat.itemsize
-        return run_bytes(self.start, self.parameters, steps, observe) + work
+        return run_bytes(self.start, self.parameters, steps, observe) + _threads() * self.work
+
+    @property
+    def ensemble(self) -> tuple[int, ...]:
+        """The shape of the ensemble."""
+        return np.broadcast_shapes(self.start.shape[:-1], *(one.shape for one in self.parameters))
+
+    @property
+    def work(self) -> int:
+        """The bytes of a member's layers: their inputs, outputs, slopes and signals."""
+        return 4 * len(self.rule.X) * sum(self.rule.network.widths) * self.start.itemsize
 
     def fingerprints(self, t: int) -> dict[str, str]:
         """Return what tells this run from others in its first t steps, by name."""
@@ -197,6 +215,16 @@ class _Run:
             loss, gradient = rule.network.loss_and_gradient(one, rule.X, rule.y)
             network = f"loss {loss[0]:.4g}, gradient {np.linalg.norm(gradient):.4g} at the start"
         return told | {"network": network, "nesterov": str(rule.nesterov)}
+
+
+@cache
+def _linear_algebra() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _threads() -> int:
+    """Return how many threads linear algebra may have; a sweep's worker has one."""
+    return max((library["num_threads"] for library in _linear_algebra().info()), default=1)
 
 
 def _of_theta(rule: Descent, quantity: Callable[[Any], Array]) -> Callable[[Any], Array]:

@@ -13,14 +13,24 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.requirements import InputError
 
-__all__ = ["Alignment", "alignment", "cosines", "nudge", "nudged_step", "projection"]
+__all__ = [
+    "ESCAPES",
+    "Alignment",
+    "Escape",
+    "alignment",
+    "cosines",
+    "nudge",
+    "nudged_step",
+    "projection",
+]
 
 Array = npt.NDArray[Any]
 
@@ -127,6 +137,28 @@ def nudged_step(
     velocity = momentum * velocity - learning_rate * gradient
     step = velocity if nudged == "gradient" else nudge(velocity, vectors, gamma, rest=rest)
     return step, velocity
+
+
+class Escape(NamedTuple):
+    """A row of the ablation of the escape from sharp regions: options of a run."""
+
+    gamma: float  # what multiplies the component along e_1
+    rest: float  # what multiplies everything else
+    frozen: bool = False  # whether e_1 stays that of the start
+
+
+ESCAPES = MappingProxyType(
+    {
+        "normal": Escape(1.0, 1.0),
+        "only e1": Escape(1.0, 0.0),
+        "only the initial e1": Escape(1.0, 0.0, frozen=True),
+        "all but e1": Escape(0.0, 1.0),
+        "e1 times 4": Escape(4.0, 1.0),
+        "e1 times 2": Escape(2.0, 1.0),
+        "e1 times 1/2": Escape(0.5, 1.0),
+        "e1 times 1/4": Escape(0.25, 1.0),
+    }
+)
 
 
 @dataclass(frozen=True)

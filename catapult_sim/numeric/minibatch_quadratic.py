@@ -17,18 +17,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.averages import EMA, SWA, IterateAverage, TwoPoint, Window
+from catapult_sim.numeric.averages import IterateAverage
 from catapult_sim.numeric.ensemble import Rng, draw
-from catapult_sim.numeric.linear_net_stability import largest_stable_rate
-from catapult_sim.numeric.requirements import InputError, require_count
+from catapult_sim.numeric.minibatch_process import (
+    MET,
+    NEWEST,
+    require_process,
+    require_rates,
+)
 
 __all__ = [
     "Moments",
     "Samples",
-    "equivalent_rate",
     "propagate",
     "sample",
-    "stationary_variance",
 ]
 
 Array = npt.NDArray[Any]
@@ -50,72 +52,6 @@ class Samples:
 
     iterates: Array  # (T + 1, *S, ...)
     averages: Array  # (T + 1, *S, ...)
-
-
-# The joint state: the average, the sum of the c that an epoch has met, the last iterates from the
-# newest on.
-AVERAGE, MET, NEWEST, BEFORE = range(4)
-
-
-@dataclass(frozen=True)
-class _Process:
-    """How the joint state ``(..., K)`` moves."""
-
-    momentum: float
-    nesterov: bool
-    batches: int | None
-    average: IterateAverage | None
-
-    @property
-    def size(self) -> int:
-        """K."""
-        lagged = isinstance(self.average, Window | TwoPoint)
-        return NEWEST + max(2, self.average.length if lagged else 0)  # type: ignore[union-attr]
-
-    def pull(self, x: Array, before: Array, c: Array | float, rate: Array) -> Array:
-        """Return the next iterate."""
-        ahead = x + self.momentum * (x - before)
-        return ahead - rate * ((ahead if self.nesterov else x) - c)
-
-    def advance(self, state: Array, rate: Array, t: int) -> Array:
-        """Return the expected next state; it is linear in the state."""
-        # What is left of an epoch adds up to minus what it has met.
-        expected = -state[..., MET] / self._left(t)
-        newest = self.pull(state[..., NEWEST], state[..., BEFORE], expected, rate)
-        following = np.empty_like(state)
-        following[..., MET] = state[..., MET] + expected
-        following[..., NEWEST] = newest
-        following[..., BEFORE:] = state[..., NEWEST:-1]
-        take = self._take(t)
-        following[..., AVERAGE] = (1 - take) * state[..., AVERAGE] + take * newest
-        return following
-
-    def kick(self, rate: Array, t: int) -> Array:
-        """Return what the unexpected part of c, in units of its deviation, adds to the state."""
-        surprise = np.zeros((*rate.shape, self.size))
-        surprise[..., NEWEST] = rate
-        surprise[..., AVERAGE] = rate * self._take(t)
-        if self.batches is None:
-            return surprise
-        surprise[..., MET] = 1
-        met = t % self.batches
-        return surprise * np.sqrt(1 - met / ((self.batches - 1) * (self.batches - met)))
-
-    def readout(self, t: int) -> Array:
-        """Return the average at step t as a combination of the state, ``(K,)``."""
-        combination = np.zeros(self.size)
-        if isinstance(self.average, Window | TwoPoint):
-            held = min(t + 1, self.average.length)
-            combination[NEWEST : NEWEST + held] = self.average.value(tuple(np.eye(held)))
-        else:
-            combination[AVERAGE] = 1
-        return combination
-
-    def _left(self, t: int) -> float:
-        return np.inf if self.batches is None else self.batches - t % self.batches
-
-    def _take(self, t: int) -> float:
-        return self.average.take(t) if isinstance(self.average, EMA | SWA) else 1.0
 
 
 def propagate(
@@ -163,12 +99,13 @@ def propagate(
     --------
     From far away, iterates and their mean approach the minimum; then noise keeps them.
 
+    >>> from catapult_sim.numeric.averages import Window
     >>> run = propagate(np.full(200, 0.5), start=10.0, average=Window(50))
     >>> print(run.variance[-1].round(9), run.average_variance[-1].round(9))  # V = a / (2 - a)
     0.333333333 0.019466667
     """
-    process = _process(momentum, nesterov, batches, average)
-    schedule = _stable(rates, process)
+    process = require_process(momentum, nesterov, batches, average)
+    schedule = require_rates(rates, process)
     members = np.broadcast_shapes(schedule.shape[1:], np.shape(start), np.shape(variance))
     mean = np.empty((*members, process.size))
     covariance = np.empty((*members, process.size, process.size))
@@ -233,8 +170,8 @@ def sample(
     >>> bool(abs(runs.iterates[-1].var() - 1 / 3) < 0.03)
     True
     """
-    process = _process(momentum, nesterov, batches, average)
-    schedule = _stable(rates, process)
+    process = require_process(momentum, nesterov, batches, average)
+    schedule = require_rates(rates, process)
     shape = (len(schedule), *np.broadcast_shapes(schedule.shape[1:], np.shape(start)))
     minima = draw(_minima(shape, batches), rng, ensemble)
     minima = np.moveaxis(minima, len(ensemble), 0)
@@ -266,101 +203,3 @@ def _minima(shape: tuple[int, ...], batches: int | None) -> Callable[..., Array]
         return orders.reshape(-1, *shape[1:])[: shape[0]]
 
     return shuffled
-
-
-def stationary_variance(
-    rates: npt.ArrayLike,
-    *,
-    momentum: float = 0.0,
-    nesterov: bool = False,
-    batches: int | None = None,
-    average: EMA | Window | TwoPoint | None = None,
-) -> Array:
-    """Evaluate the closed forms: the variance that iterates or averages settle at.
-
-    Parameters
-    ----------
-    rates : array_like
-        ``a = eta h``.
-    momentum, nesterov, batches, average
-        As in :func:`propagate`, one of them at a time; with batches, at the ends of epochs.
-
-    Returns
-    -------
-    numpy.ndarray
-        To the last digits also at small rates, as the forms are evaluated to 50.
-
-    Raises
-    ------
-    InputError
-        Where :func:`propagate` does, a rate is zero, or two options are combined.
-
-    Examples
-    --------
-    >>> print(stationary_variance([0.5, 1.0]))
-    [0.33333333 1.        ]
-    >>> print(equivalent_rate(stationary_variance(0.1, average=TwoPoint(1000))))  # 2 a / (4 - a)
-    0.05128205128205128
-    """
-    import sympy as sp
-
-    if (momentum != 0) + (batches is not None) + (average is not None) > 1:
-        raise InputError("closed forms take one of momentum, batches and average; got several")
-    process = _process(momentum, nesterov, batches, average)
-    array = _stable(rates, process)
-    if not (array > 0).all():
-        raise InputError("rates must be positive: what does not move does not settle; got 0")
-    rate, symbol, value, form = _closed_form(process)
-    form = form.subs(symbol, sp.Integer(value) if isinstance(value, int) else sp.Float(value, 50))
-    values = [float(form.subs(rate, sp.Float(float(a), 50))) for a in array.flat]
-    return np.array(values).reshape(array.shape)
-
-
-def _closed_form(process: _Process) -> tuple[Any, Any, float, Any]:
-    """Return the symbol of the rate, the symbol and value of the option, and the variance."""
-    from catapult_sim.symbolic import minibatch_quadratic as derived
-
-    match process.average:
-        case EMA(decay=decay):
-            return derived.a, derived.gamma, decay, derived.ema_variance()
-        case Window(size=size):
-            return derived.a, derived.k, size, derived.swa_variance()
-        case TwoPoint(gap=gap):
-            return derived.a, derived.g, gap, derived.two_point_variance()
-        case SWA():
-            raise InputError("the mean of all iterates does not settle; average must not be SWA")
-    if process.batches is not None:
-        return derived.a, derived.m, process.batches, derived.shuffled_variance()
-    form = derived.nesterov_variance if process.nesterov else derived.heavy_ball_variance
-    return derived.a, derived.beta, process.momentum, form()
-
-
-def equivalent_rate(variance: npt.ArrayLike) -> Array:
-    """Return the constant a whose iterates have that variance, ``2 V / (1 + V)``."""
-    values = np.asarray(variance, dtype=float)
-    return 2 * values / (1 + values)
-
-
-def _process(
-    momentum: float, nesterov: bool, batches: int | None, average: IterateAverage | None
-) -> _Process:
-    if batches is not None:
-        require_count("batches", batches, 2)
-    if average is not None and not isinstance(average, IterateAverage):
-        raise InputError(
-            f"average must be EMA(...), SWA(...), Window(...), TwoPoint(...) or None; "
-            f"got {average!r}"
-        )
-    return _Process(momentum, nesterov, batches, average)
-
-
-def _stable(rates: npt.ArrayLike, process: _Process) -> Array:
-    array = np.asarray(rates, dtype=float)
-    limit = float(largest_stable_rate(1.0, momentum=process.momentum, nesterov=process.nesterov))
-    inside = (array >= 0) & (array < limit)
-    if not inside.all():
-        raise InputError(
-            f"rates must be at least 0 and below {limit:g}, where deviations begin to grow at "
-            f"every step and the variance has no bound; got {array[~inside].flat[0]:g}"
-        )
-    return array

@@ -90,6 +90,13 @@ class Boundary:
     windows: tuple[tuple[int, float], ...]  # (member, value): below again, beyond its upper
     evaluations: int  # runs of a single member
 
+    @property
+    def centres(self) -> Array:
+        """The middle of each member's bracket, ``(S,)``; of an open one its end, NaN if none."""
+        lower = np.where(self.lower > 0, self.lower, np.nan)
+        upper = np.where(np.isfinite(self.upper), self.upper, np.nan)
+        return (np.fmin(lower, upper) + np.fmax(lower, upper)) / 2
+
 
 def boundary(
     side_at: Callable[[Array], npt.NDArray[Any]],

@@ -91,6 +91,8 @@ class _File:
         except OSError as error:
             raise _no_room(self._path, error) from error
         finally:
+            # The file knows: an interrupt may come between writing and counting.
+            written = os.fstat(self._file).st_size - self._end
             self._end += text.rfind(b"\n", 0, written) + 1
             if written < len(text):
                 os.ftruncate(self._file, self._end)

@@ -8,6 +8,7 @@ exception is raised and NumPy stays silent.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -24,7 +25,6 @@ __all__ = [
     "Outcome",
     "Stride",
     "Trajectory",
-    "block_size",
     "final",
     "iterate",
     "iterate_in_strides",
@@ -152,6 +152,8 @@ def iterate_in_strides(
     escape: float = ESCAPE,
     state_ndim: int = 1,
     resume: Trajectory | None = None,
+    member_bytes: int = 0,
+    threads: int = 1,
 ) -> Trajectory:
     """Do what :func:`iterate` does, with a rule that takes several steps in one call.
 
@@ -169,6 +171,10 @@ def iterate_in_strides(
         The largest ``count``.
     resume : Trajectory, optional
         Continue this run of the same ensemble from its last step. Strides begin there too.
+    member_bytes : int
+        What a stride works on for each member, besides its state.
+    threads : int
+        How many blocks of members run side by side.
     state, parameters, steps, observe, every, tolerance, escape, state_ndim
         As in :func:`iterate`.
 
@@ -180,16 +186,25 @@ def iterate_in_strides(
     steps, every = require_count("steps", steps), require_count("every", every, 1)
     observe = dict(observe or {})
     members, rates, ensemble = _flatten(_floats(state), parameters, state_ndim)
-    count, begun = len(members), 0 if resume is None else int(resume.step[-1])
+    begun = 0 if resume is None else int(resume.step[-1])
     run = _begun(members, steps) if resume is None else _continued(resume, steps)
-    block = block_size(members)
     plan = _Plan(stride, observe, every if observe else steps + 1, longest, tolerance, escape)
-    with np.errstate(all="ignore"):
-        # An empty ensemble is a block too: its observers say what they would have measured.
-        for first in range(0, max(count, 1), block):
-            part = np.arange(first, min(first + block, count))
-            part = part[run.outcome[part] == Outcome.RUNNING]
-            _run(plan, run, begun, part, [r[part] for r in rates])
+    going = np.flatnonzero(run.outcome == Outcome.RUNNING)
+    block = max(1, BLOCK_BYTES // max(_bytes_of_one(members) + member_bytes, 1))
+    # An empty ensemble is a block too: its observers say what they would have measured.
+    parts = [going[first : first + block] for first in range(0, max(len(going), 1), block)]
+
+    def run_part(part: npt.NDArray[np.int64]) -> None:
+        # What NumPy may be silent about is told to each thread by itself.
+        with np.errstate(all="ignore"):
+            _run(plan, run, begun, part, [rate[part] for rate in rates])
+
+    if threads == 1 or len(parts) == 1:
+        for part in parts:
+            run_part(part)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(run_part, parts))
     return _shaped(run, ensemble)
 
 
@@ -199,9 +214,8 @@ def _floats(state: npt.ArrayLike) -> Array:
     return array if array.dtype == np.float32 else np.asarray(array, dtype=float)
 
 
-def block_size(members: Array) -> int:
-    """How many of the members ``(N, S)`` run side by side."""
-    return max(1, BLOCK_BYTES * len(members) // max(members.nbytes, 1))
+def _bytes_of_one(members: Array) -> int:
+    return members.nbytes // max(len(members), 1)
 
 
 def _begun(members: Array, steps: int) -> Trajectory:
@@ -286,8 +300,9 @@ def _measure(
     shape = run.values["loss"].shape
     for name, quantity in observe.items():
         measured = np.asarray(quantity(current))
+        # Of several threads one finds no array yet, and all the same one.
         if name not in run.values:
-            run.values[name] = np.full(shape + measured.shape[1:], np.nan)
+            run.values.setdefault(name, np.full(shape + measured.shape[1:], np.nan))
         run.values[name][t, active] = measured
 
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from catapult_sim.claims.verdict import Verdict, verdict
+from catapult_sim.claims.verdict import Verdict, negated, verdict
 from catapult_sim.numeric.measured import Measured
 
 CASES = [
@@ -37,3 +37,11 @@ def test_a_lower_bound_refutes_what_lies_below_it_and_confirms_nothing():
     assert verdict(12.0, bound, 3.0) is Verdict.REFUTED
     assert verdict(30.0, bound, 3.0) is Verdict.INCONCLUSIVE
     assert verdict(99.0, bound, 3.0) is Verdict.INCONCLUSIVE
+
+
+def test_a_bound_decides_nothing_once_its_sign_is_turned():
+    turned = negated(lambda bench: Measured(3.0, 0.1, 4, at_least=True))(None)
+    assert turned.value == -3
+    assert verdict(-9.0, turned, 0.0, "<=") is Verdict.INCONCLUSIVE
+    exact = negated(lambda bench: Measured(3.0, 0.1, 4))(None)
+    assert verdict(-2.0, exact, 0.0, "<=") is Verdict.CONFIRMED

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from catapult_sim.mlp.averaging import averaged_descent, drawn_batches
+from catapult_sim.mlp.averaging import averaged_descent
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric import averages
 from catapult_sim.numeric.averages import EMA, SWA, TwoPoint, Window
+from catapult_sim.numeric.batches import minibatches
 from catapult_sim.numeric.requirements import InputError
 
 AVERAGES = {"ema": EMA(0.8), "swa": SWA(3), "window": Window(4), "pair": TwoPoint(5)}
@@ -20,7 +21,7 @@ def problem():
     network = MLP([3, 5, 2], activation="tanh", biases=True)
     X, y = rng.normal(size=(20, 3)), rng.normal(size=(20, 2))
     theta = network.init(rng=1, ensemble=(MEMBERS,))
-    return network, theta, X, y, drawn_batches(20, 4, STEPS, rng=2, ensemble=(MEMBERS,))
+    return network, theta, X, y, minibatches(20, 4, STEPS, rng=2, ensemble=(MEMBERS,))
 
 
 def test_iterates_and_averages_are_those_of_a_plain_loop(problem):
@@ -32,7 +33,7 @@ def test_iterates_and_averages_are_those_of_a_plain_loop(problem):
     )
     for member in range(MEMBERS):
         iterates = [theta[member]]
-        for rate, rows in zip(rates, batches[:, member], strict=True):
+        for rate, rows in zip(rates, batches[member], strict=True):
             now = iterates[-1]
             iterates.append(now - rate * network.gradient(now, X[rows], y[rows]))
         np.testing.assert_allclose(run.iterates[:, member], iterates, rtol=1e-12, atol=1e-14)
@@ -47,17 +48,15 @@ def test_members_may_have_learning_rates_of_their_own(problem):
     network, theta, X, y, batches = problem
     rates = np.outer(np.ones(STEPS), [0.1, 0.2, 0.3])
     run = averaged_descent(network, theta, X, y, rates=rates, batches=batches)
-    alone = averaged_descent(
-        network, theta[2], X, y, rates=np.full(STEPS, 0.3), batches=batches[:, 2]
-    )
+    alone = averaged_descent(network, theta[2], X, y, rates=np.full(STEPS, 0.3), batches=batches[2])
     np.testing.assert_allclose(run.iterates[-1, 2], alone.iterates[-1], rtol=1e-12)
 
 
 def test_single_precision_stays_single(problem):
     network, theta, X, y, batches = problem
-    data = X.astype(np.float32), y.astype(np.float32)
+    light = MLP([3, 5, 2], activation="tanh", biases=True, dtype="float32")
     options = {"rates": np.full(STEPS, 0.2), "batches": batches, "averages": AVERAGES}
-    single = averaged_descent(network, theta.astype(np.float32), *data, **options)
+    single = averaged_descent(light, theta, X, y, **options)
     double = averaged_descent(network, theta, X, y, **options)
     assert single.iterates.dtype == np.float32
     for name, average in single.averages.items():
@@ -82,12 +81,6 @@ def test_what_diverges_is_not_finite_and_makes_no_noise(problem):
         linear, theta, X, y, rates=np.full(STEPS, 1e60), batches=batches, averages=AVERAGES
     )
     assert not np.isfinite(run.averages["ema"]).all()
-
-
-def test_batches_do_not_depend_on_the_number_of_members_or_steps():
-    few, many = (drawn_batches(50, 3, 10, rng=4, ensemble=(n,)) for n in (2, 6))
-    np.testing.assert_array_equal(few, many[:, :2])
-    np.testing.assert_array_equal(few[:4], drawn_batches(50, 3, 4, rng=4, ensemble=(2,)))
 
 
 def test_as_many_rates_as_batches_are_required(problem):

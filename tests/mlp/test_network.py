@@ -332,7 +332,7 @@ def test_standard_biases_start_at_zero_and_ntk_biases_do_not():
         ({"widths": [3, 0, 2]}, "each width must be an integer of at least 1; got 0"),
         ({"activation": "sine"}, "activation must be one of linear, relu, .*; got 'sine'"),
         ({"parametrization": "mup"}, "must be one of ntk, standard, mean-field; got 'mup'"),
-        ({"gain": "xavier"}, "gain must be one of he, lecun; got 'xavier'"),
+        ({"gain": "xavier"}, "gain must be he, lecun or numbers; got 'xavier'"),
         ({"gain": -1.0}, "gain must be positive; got -1"),
         ({"gain": [1.0, 1.0, 1.0]}, r"gain must be one number or 2; got shape \(3,\)"),
         ({"weight_decay": -1}, "weight_decay must be finite and at least 0; got -1"),

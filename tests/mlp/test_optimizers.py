@@ -5,7 +5,9 @@ import pytest
 
 from catapult_sim.mlp import schedules
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.optimizers import regularized_loss_and_gradient
+from catapult_sim.mlp.optimizers import regularized_gradient
+from catapult_sim.mlp.passes import Passes
+from catapult_sim.mlp.point import Point
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.batches import SAMPLINGS, minibatches
 from catapult_sim.numeric.requirements import InputError
@@ -108,8 +110,9 @@ def test_the_regularised_gradient_is_the_complex_step_of_the_penalised_loss(loss
     penalty = np.sum(net.gradient(nudged, X, y) ** 2, axis=-1)
     penalised = net.loss(nudged, X, y) + strength / 4 * penalty
     for data in ((X, y), (X[None], y[None])):
-        _, found = regularized_loss_and_gradient(net, theta[:1], *data, np.array([strength]))
-        np.testing.assert_allclose(found[0], penalised.imag / 1e-30, rtol=1e-11, atol=1e-14)
+        point = Point(net, theta[:1], *data)
+        found = regularized_gradient(point, np.array([strength]))[0]
+        np.testing.assert_allclose(found, penalised.imag / 1e-30, rtol=1e-11, atol=1e-14)
 
 
 @pytest.mark.parametrize("sampling", ["shuffled", "repartitioned"])
@@ -144,11 +147,22 @@ def test_heavy_ball_is_stable_up_to_its_threshold_and_not_beyond():
         assert beyond > 10
 
 
+def test_the_recorded_loss_has_its_weight_decay_with_batches_and_without():
+    net = MLP([4, 6, 2], weight_decay=0.3)
+    theta, whole = net.init(rng=0), np.arange(12)[None]
+    runs = [
+        train(net, theta, X, Y, learning_rate=0.1, steps=5, batches=batches).values["loss"]
+        for batches in (None, whole)
+    ]
+    np.testing.assert_allclose(*runs, rtol=1e-13)
+    assert runs[0][0] == pytest.approx(net.loss(theta, X, Y), rel=1e-13)
+
+
 def test_with_batches_the_loss_is_measured_only_where_it_is_recorded(monkeypatch):
     net, theta = build()
-    seen = []
-    real = net.forward
-    monkeypatch.setattr(net, "forward", lambda t, x: (seen.append(x.shape[-2]), real(t, x))[1])
+    seen, real = [], Passes.move
+    spied = lambda self, theta, X: (seen.append(X.shape[-2]), real(self, theta, X))[1]  # noqa: E731
+    monkeypatch.setattr(Passes, "move", spied)
     run = train(net, theta, X, Y, learning_rate=0.1, steps=9, batches=batches_of(), every=4)
     assert seen.count(12) == np.isfinite(run.values["loss"][:, 0]).sum() == 4
     np.testing.assert_array_equal(
@@ -183,7 +197,7 @@ def test_batches_come_again():
         ({"regularizer": [0.1, np.nan]}, "regularizer must be finite and at least 0; got nan"),
         ({"schedule": [1.0, 0.5]}, r"schedule must give 3 factors, one a step; got \(2,\)"),
         ({"schedule": lambda t: -t}, "factors of schedule must be finite and at least 0; got -1"),
-        ({"memory_limit": 1e4}, r"this run requires \S+ bytes of memory; memory_limit allows 1e"),
+        ({"memory_limit": 1e3}, r"this run requires \S+ bytes of memory; memory_limit allows 1e"),
     ],
 )
 def test_wrong_calls_are_refused_in_one_sentence(wrong, sentence):

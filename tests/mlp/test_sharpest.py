@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.sharpest import ESCAPES, track
+from catapult_sim.mlp.sharpest import track
 from catapult_sim.mlp.training import train
+from catapult_sim.numeric.directions import ESCAPES
 from catapult_sim.numeric.requirements import InputError
 from tests.numeric.dense import angle
 
@@ -44,6 +45,12 @@ def test_batches_are_the_samples_dealt_anew_every_epoch():
     for epoch in (rows[:4], rows[4:8]):
         assert sorted(row for batch in epoch for row in batch) == list(range(12))
     assert rows[:4] != rows[4:8]
+    assert rows == seen_batches() != seen_batches(member_seed=1)
+
+
+def test_members_that_begin_alike_see_batches_of_their_own():
+    ends = run(np.stack([THETA, THETA])).state
+    assert (ends[0] != ends[1]).any()
 
 
 def test_gamma_one_is_sgd_bit_for_bit_however_often_it_is_measured():
@@ -96,6 +103,10 @@ def written_out(gamma, rest=1.0, momentum=0.0, nudged="velocity", frozen=False, 
     return theta
 
 
+def growing(step):
+    return 0.1 if step < 3 else 2.0
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -103,11 +114,11 @@ def written_out(gamma, rest=1.0, momentum=0.0, nudged="velocity", frozen=False, 
         {"gamma": 5.0},
         {"gamma": 0.1, "momentum": 0.9},
         {"gamma": 0.1, "momentum": 0.9, "nudged": "gradient"},
-        {"gamma": lambda step: 0.1 if step < 3 else 2.0},
+        {"gamma": growing},
         {"gamma": 1.0, "rest": 0.0},
         {"gamma": 0.1, "frozen": True},
     ],
-    ids=str,
+    ids=lambda options: ", ".join(f"{k} {getattr(v, '__name__', v)}" for k, v in options.items()),
 )
 def test_nudged_sgd_is_its_definition_with_dense_projectors(options):
     found = run(steps=6, tolerance=1e-12, **options)

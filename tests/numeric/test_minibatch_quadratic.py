@@ -5,12 +5,8 @@ import pytest
 
 from catapult_sim.numeric import averages
 from catapult_sim.numeric.averages import EMA, SWA, TwoPoint, Window
-from catapult_sim.numeric.minibatch_quadratic import (
-    equivalent_rate,
-    propagate,
-    sample,
-    stationary_variance,
-)
+from catapult_sim.numeric.minibatch_quadratic import propagate, sample
+from catapult_sim.numeric.minibatch_stationary import equivalent_rate, stationary_variance
 from catapult_sim.numeric.requirements import InputError
 
 RATES = np.array([0.02, 0.1, 0.5, 1.0, 1.4])

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from catapult_sim.numeric.linear_net import LinearNet
-from catapult_sim.numeric.phases import Phase, boundary, classify, divergence, rise
+from catapult_sim.numeric.phases import (
+    Boundary,
+    Phase,
+    boundary,
+    centre,
+    classify,
+    divergence,
+    rise,
+)
 from catapult_sim.numeric.requirements import InputError
 from catapult_sim.numeric.trajectory import iterate
 from tests.numeric.test_trajectory import scripted
@@ -122,3 +130,9 @@ def test_refinement_costs_two_runs_per_member_and_third():
 def test_a_wrong_search_is_refused(wrong, sentence):
     with pytest.raises(InputError, match=sentence):
         boundary(step_at(3.0), **{"low": 1.0, "high": 8.0} | wrong)
+
+
+def test_the_centre_of_an_open_bracket_is_the_end_it_has():
+    lower, upper = np.array([0.0, 4.0, 4.0, 0.0]), np.array([2.0, np.inf, 6.0, np.inf])
+    found = Boundary(centre(lower, upper), lower, upper, (), 1)
+    np.testing.assert_array_equal(found.centres, [2, 4, 5, np.nan])

@@ -170,3 +170,35 @@ def test_a_run_that_is_resumed_is_the_run_at_once(cut):
         np.testing.assert_array_equal(getattr(pieces, name), getattr(whole, name))
     for name, values in whole.values.items():
         np.testing.assert_array_equal(pieces.values[name], values)
+
+
+def test_members_on_threads_get_the_bits_they_get_alone(monkeypatch):
+    monkeypatch.setattr(trajectory, "BLOCK_BYTES", 3 * 8)
+    rates = np.geomspace(0.01, 5, 50)
+
+    def stride(x, rate, *, first, count):
+        return x * (1 - rate[:, None]), 0.5 * x[:, 0][None] ** 2
+
+    def run(threads):
+        observe = {"x": lambda x: x, "square": lambda x: x[:, 0] ** 2}
+        return iterate_in_strides(
+            stride, [1.0], rates, steps=30, longest=1, observe=observe, threads=threads
+        )
+
+    one, three = run(1), run(3)
+    np.testing.assert_array_equal(three.state, one.state)
+    for name, values in one.values.items():
+        np.testing.assert_array_equal(three.values[name], values)
+
+
+def test_what_a_stride_works_on_makes_blocks_smaller(monkeypatch):
+    monkeypatch.setattr(trajectory, "BLOCK_BYTES", 100)
+    seen = []
+
+    def stride(x, *, first, count):
+        seen.append(len(x))
+        return x, x[:, 0][None]
+
+    start = np.ones((10, 1))
+    iterate_in_strides(stride, start, steps=0, longest=1, member_bytes=17)
+    assert seen == [4, 4, 2]

@@ -1,0 +1,311 @@
+r"""The linear and the quadratic model of a network around a point, and how they train.
+
+With J and H the first and the second derivative of the outputs at the origin theta_0, and
+``d = theta - theta_0``,
+
+=========  =================================================  ==========================
+order      outputs                                            Jacobian
+=========  =================================================  ==========================
+1          ``f_0 + J d``: the network in its lazy limit       J
+2          ``f_0 + J d + (1/2) d^T H d``: it can catapult     ``J + H d``
+=========  =================================================  ==========================
+
+All of it is found in the network's passes at ``theta_0 + t d`` as series in t: the outputs are
+the coefficients up to the order, added up. And where s is carried back to give the gradient
+``J^T s``, the series ``s + t s`` has the coefficient ``J^T s + (s . H) d``, the gradient of the
+quadratic model. No Jacobian is built. ReLU does not bend: its quadratic model keeps the units
+that are active at the origin [1]_.
+
+A step of gradient descent changes the kernel ``K = (1/m) J J^T`` of a quadratic model exactly by
+
+    ``K' = K - (eta / m) (G J^T + J G^T) + (eta^2 / m) G G^T``,  ``G_a = H_a grad L``
+
+where row a of G is the Hessian of output a times the gradient of the loss. (In the
+normalisation of [1]_, whose loss is a sum, there is no ``1/m``. The update printed there,
+``K' = K - (eta/4) (4 G J^T - eta G G^T)``, is neither symmetric nor true.)
+
+References
+----------
+.. [1] L. Zhu, C. Liu, A. Radhakrishnan and M. Belkin, *Quadratic models for understanding
+   catapult dynamics of neural networks*, arXiv:2205.11787 (2022).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse.linalg import LinearOperator
+
+from catapult_sim.mlp.losses import fraction_right
+from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.point import Point
+from catapult_sim.mlp.rays import Rays, Rows, gram
+from catapult_sim.numeric.curvature import largest_eigenvalue
+from catapult_sim.numeric.requirements import InputError
+
+__all__ = ["AnyPoint", "Model", "TaylorModel", "TaylorPoint", "point_of"]
+
+Array = npt.NDArray[Any]
+
+
+class TaylorModel:
+    """The Taylor polynomial of a network's outputs around a point, in the place of a network.
+
+    It has the network's parameters, loss and weight decay, and trains as the network does. Its
+    derivatives are exact.
+
+    Parameters
+    ----------
+    network : MLP
+    theta : array_like, shape (P,)
+        The origin. It is copied.
+    order : {1, 2}
+        1 for the linear model, 2 for the quadratic one.
+
+    Attributes
+    ----------
+    origin : numpy.ndarray, shape (P,)
+    size : int
+        P, the number of parameters.
+    widths : list of int
+        Those of the network.
+
+    Raises
+    ------
+    InputError
+        Where the origin does not fit the network, or the order is neither 1 nor 2.
+
+    Examples
+    --------
+    At ``c = eta lambda_0 = 3`` the linear model diverges; the quadratic one is, for a linear
+    network with one hidden layer, the network itself, and is caught:
+
+    >>> from catapult_sim.mlp.training import train
+    >>> network, X, y = MLP([1, 100, 1], activation="linear"), [[1.0]], [0.0]
+    >>> theta = network.init(rng=0)
+    >>> for order in (1, 2):
+    ...     model = TaylorModel(network, theta, order=order)
+    ...     rate = 3 / model.top_eigenvalue(theta, X)
+    ...     run = train(model, theta, X, y, learning_rate=rate, steps=40)
+    ...     print(order, bool(run.values["loss"][-1] < run.values["loss"][0]))
+    1 False
+    2 True
+    """
+
+    def __init__(self, network: MLP, theta: npt.ArrayLike, *, order: int = 2) -> None:
+        origin = network.require_parameters(theta)
+        if origin.ndim != 1:
+            raise InputError(f"theta must have shape ({network.size},); got shape {origin.shape}")
+        if order not in (1, 2):
+            raise InputError(f"order must be 1 or 2; got {order!r}")
+        self.network, self.order, self.origin = network, int(order), origin.copy()
+        self.size, self.widths = network.size, network.widths
+
+    # Of any theta (..., P) and data --------------------------------------------------------------
+
+    def require_data(self, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
+        """Return X ``(m, d)`` and y ``(m, k)`` that fit the network, or raise InputError."""
+        return self.network.require_data(X, y)
+
+    def require_parameters(self, theta: npt.ArrayLike) -> Array:
+        """Return theta ``(..., P)`` as an array of the network, or raise InputError."""
+        return self.network.require_parameters(theta)
+
+    def predict(self, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
+        """Return the outputs, ``theta (..., P), X (m, d) -> (..., m, k)``.
+
+        Examples
+        --------
+        Around ``u = v = 1`` the network ``u v`` is ``1 + (u - 1) + (v - 1)`` to first order:
+
+        >>> model = TaylorModel(MLP([1, 1, 1], activation="linear"), [1.0, 1.0], order=1)
+        >>> model.predict([2.0, 3.0], [[1.0]])
+        array([[4.]])
+        """
+        return TaylorPoint(
+            self, self.require_parameters(theta), self.network.require_inputs(X)
+        ).outputs
+
+    def at(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> TaylorPoint:
+        """Return the model at one theta, for many products there."""
+        return TaylorPoint(self, self.require_parameters(theta), *self.require_data(X, y))
+
+    def loss(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
+        """Return the loss, ``(...)``."""
+        return self.at(theta, X, y).loss
+
+    def accuracy(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
+        """Return the fraction of samples that are labelled right, ``(...)``, as a network's."""
+        inputs, targets = self.require_data(X, y)
+        return fraction_right(self.predict(theta, inputs), targets)
+
+    def gradient(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
+        """Return the gradient of :meth:`loss` by theta, ``(..., P)``."""
+        return self.at(theta, X, y).gradient()
+
+    def kernel(self, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
+        """Return the model's tangent kernel ``(1/m) J J^T`` at theta, ``(..., m k, m k)``.
+
+        Rows as those of :func:`catapult_sim.mlp.kernel.ntk`, with which it agrees at the origin.
+
+        Examples
+        --------
+        >>> model = TaylorModel(MLP([1, 1, 1], activation="linear"), [1.0, 1.0])
+        >>> model.kernel([[1.0, 1.0], [2.0, 3.0]], [[1.0]]).ravel()
+        array([ 2., 13.])
+        """
+        inputs = self.network.require_inputs(X)
+        rows = self._rows(self.require_parameters(theta) - self.origin, inputs)
+        return gram(rows, rows) / inputs.shape[-2]
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def top_eigenvalue(self, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
+        """Return the largest eigenvalue of :meth:`kernel`, ``(...)``; NaN after a divergence."""
+        return largest_eigenvalue(self.kernel(theta, X))
+
+    def kernel_terms(
+        self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike
+    ) -> tuple[Array, Array]:
+        """Return ``A = (1/m) G J^T`` and ``B = (1/m) G G^T``, each ``(..., m k, m k)``.
+
+        Row a of G is the Hessian of output a times the gradient of the loss at theta, and
+        gradient descent takes the kernel K to ``K - eta (A + A^T) + eta^2 B`` exactly.
+
+        Examples
+        --------
+        One sample has ``A = 4 L``, ``B = 2 L K``, so that with ``f = 6`` and ``K = 13``
+        (Lewkowycz et al. 2020, equation 2 at n = 1)
+        ``K' = K + eta f^2 (eta K - 4)``:
+
+        >>> model = TaylorModel(MLP([1, 1, 1], activation="linear"), [1.0, 1.0])
+        >>> A, B = model.kernel_terms([2.0, 3.0], [[1.0]], [0.0])
+        >>> A.item() == 2 * 6**2, B.item() == 6**2 * 13
+        (True, True)
+        """
+        parameters, (inputs, targets) = self.require_parameters(theta), self.require_data(X, y)
+        _, gradient = self.loss_and_gradient(parameters, inputs, targets)
+        rows = self._rows(parameters - self.origin, inputs)
+        moved = self._rows(gradient, inputs, turning=True)
+        samples = inputs.shape[-2]
+        return gram(moved, rows) / samples, gram(moved, moved) / samples
+
+    # Of clean input; X and y may have leading axes, as a minibatch for every member has ----------
+
+    def loss_and_gradient(self, theta: Array, X: Array, y: Array) -> tuple[Array, Array]:
+        """Return loss ``(...)`` and gradient ``(..., P)`` of clean input."""
+        point = TaylorPoint(self, theta, X, y)
+        return point.loss, point.gradient()
+
+    def loss_hessian_product(self, theta: Array, X: Array, y: Array, direction: Array) -> Array:
+        """Return the Hessian of the loss times a direction, ``(..., P)``, of clean input."""
+        theta, along = np.broadcast_arrays(theta, direction)
+        return TaylorPoint(self, theta, X, y).hessian_product(along)
+
+    def rays(self) -> Rays:
+        """Return room for the series along rays from the origin."""
+        return Rays(self.network, self.origin, self.order)
+
+    def _rows(self, displacement: Array, X: Array, turning: bool = False) -> Rows:
+        rays = self.rays()
+        rays.outputs(displacement, X)
+        return rays.rows(turning)
+
+
+class TaylorPoint:
+    """A Taylor model at one theta, X and y, as a :class:`Point` is a network there.
+
+    Input is clean. What is computed at the origin is kept from theta to theta.
+
+    Examples
+    --------
+    >>> model = TaylorModel(MLP([1, 1, 1], activation="linear"), [1.0, 1.0])
+    >>> point = model.at([2.0, 3.0], [[1.0]], [0.0])
+    >>> print(point.loss, point.gradient(), point.hessian @ np.array([1.0, 0.0]))
+    18.0 [18. 12.] [ 9. 12.]
+    """
+
+    def __init__(self, model: TaylorModel, theta: Array, X: Array, y: Array | None = None) -> None:
+        self._model, self._X, self._y = model, X, y
+        self._rays, self._turned, self._complex = model.rays(), model.rays(), model.rays()
+        self.move(theta)
+
+    def move(self, theta: Array, X: Array | None = None, y: Array | None = None) -> TaylorPoint:
+        """Go to another theta, and to other samples if given."""
+        if X is not None:
+            self._X, self._y = X, y
+        self._theta, self._displacement = theta, theta - self._model.origin
+        self._outputs = self._rays.outputs(self._displacement, self._X)
+        return self
+
+    @property
+    def outputs(self) -> Array:
+        """The outputs, ``(..., m, k)``."""
+        return self._outputs.copy()
+
+    @property
+    def loss(self) -> Array:
+        """The loss with its weight decay, ``(...)``."""
+        decay = self._network.weight_decay / 2 * np.sum(self._theta**2, axis=-1)
+        return self._evaluated()[0] + decay
+
+    def gradient(self) -> Array:
+        """Return the gradient of the loss by theta, ``(..., P)``."""
+        return self._with_decay(self._rays.pull(self._evaluated()[1]), self._theta)
+
+    def hessian_product(self, direction: npt.ArrayLike) -> Array:
+        """Return the Hessian of the loss times a direction ``(..., P)``, ``(..., P)``."""
+        along = np.broadcast_to(self._model.require_parameters(direction), self._theta.shape)
+        # A polynomial's derivative is the imaginary part, to the last bit, of any size of step.
+        tangent = self._complex.outputs(self._displacement + 1j * along, self._X).imag
+        loss = self._network.loss_function
+        product = self._rays.pull(loss.hessian_product(self._outputs, self._targets, tangent))
+        self._turned.outputs(along, self._X)
+        product += self._turned.pull(self._evaluated()[1], turning=True)
+        return self._with_decay(product, along)
+
+    @property
+    def hessian(self) -> LinearOperator:
+        """The Hessian of the loss of a single model, ``(P, P)``."""
+        shape = (self._model.size, self._model.size)
+        product = self.hessian_product
+        dtype = self._theta.dtype
+        return LinearOperator(
+            shape,
+            matvec=lambda v: product(v.ravel()),
+            rmatvec=lambda v: product(v.ravel()),
+            dtype=dtype,
+        )
+
+    @property
+    def _network(self) -> MLP:
+        return self._model.network
+
+    @property
+    def _targets(self) -> Array:
+        if self._y is None:
+            raise InputError("the loss of a model needs labels y; got a point without them")
+        return self._y
+
+    def _evaluated(self) -> tuple[Array, Array]:
+        return self._network.loss_function.value_and_gradient(self._outputs, self._targets)
+
+    def _with_decay(self, product: Array, vector: Array) -> Array:
+        if self._network.weight_decay:
+            product += self._network.weight_decay * vector
+        return product
+
+
+Model = MLP | TaylorModel  # what can be trained, and watched while it is
+AnyPoint = Point | TaylorPoint
+
+
+def point_of(model: Model, theta: Array, X: Array, y: Array) -> AnyPoint:
+    """Return a network or a Taylor model at one theta, of clean input.
+
+    Samples may have leading axes, as a minibatch for every member has.
+    """
+    if isinstance(model, TaylorModel):
+        return TaylorPoint(model, theta, X, y)
+    return Point(model, theta, X, y)

@@ -1,0 +1,90 @@
+r"""The loss of fixed minibatches along lines through the training of networks on digits.
+
+Tanh networks of 32 hidden units after 1200 steps of SGD with batches of 4. Thin: the losses of
+fixed batches of 32, one for each of eight networks, blue if training sees their samples, red if
+not, in units of the loss where the line starts; some leave the frame. Thick: medians over 64
+networks; dashed: the parabolas that fit these best. (a, d) Along the batch's own gradient step, in
+units of its best learning rate; grey is the loss of all unseen data on the same steps. (b, e) From
+an iterate to that 400 steps later. (c, f) From one iterate to the next. With squared error (top)
+every line is a parabola; with cross-entropy (bottom) one large step takes nearly all of a batch's
+loss, which flattens out there and is no parabola.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from catapult_sim.claims import minibatch_digits as digits
+from catapult_sim.claims.bench import Bench
+from catapult_sim.mlp.batch_losses import loss_along
+
+SHOWN = 8
+COLOURS = {True: "#35618f", False: "#9c4a60"}
+TITLES = {
+    "step": "along the batch's gradient step",
+    "later": "to the iterate 400 steps later",
+    "between": "to the next iterate",
+}
+LABELS = {
+    "step": "learning rate / best learning rate",
+    "later": "position",
+    "between": "position",
+}
+
+
+def main() -> None:
+    """Draw the figure next to this file."""
+    bench = Bench()
+    figure = Figure(figsize=(10.5, 6.0), layout="constrained")
+    axes = figure.subplots(2, 3)
+    letters = iter("abcdef")
+    for row, loss in zip(axes, digits.RATES, strict=True):
+        for ax, line in zip(row, digits.LINES, strict=True):
+            draw(bench, loss, line, ax)
+            title = f"({next(letters)}) {TITLES[line]}"
+            ax.set_title(title, loc="left", fontsize=10)
+        row[0].set_ylabel(f"{loss.replace('_', ' ')}, relative")
+    for suffix in (".png", ".svg"):
+        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+
+
+def draw(bench, loss, line, ax):
+    """Draw the losses of seen and unseen batches, and the fit to their mean."""
+    for seen, colour in COLOURS.items():
+        positions, losses = digits.lines(bench, loss, line, seen)
+        relative = losses / losses[0]
+        ax.plot(positions[:, :SHOWN], relative[:, :SHOWN], color=colour, lw=0.6, alpha=0.6)
+        median = np.median(relative, axis=1)
+        label = "batches of the training data" if seen else "unseen batches"
+        ax.plot(positions[:, 0], median, color=colour, lw=2.2, label=label)
+        fit = np.polynomial.Polynomial.fit(positions[:, 0], median, 2)
+        ax.plot(positions[:, 0], fit(positions[:, 0]), "--", color="black", lw=1.2)
+    if line == "step":
+        positions, others = others_along(bench, loss)
+        ax.plot(
+            positions,
+            np.median(others / others[0], axis=1),
+            color="0.55",
+            lw=2.2,
+            label="all unseen data",
+        )
+    ax.set(xlabel=LABELS[line])
+    if loss == "cross_entropy":
+        ax.set_ylim(-0.1, 2.5)
+    if line == "step" and loss == "squared_error":
+        ax.legend(frameon=False, fontsize=7.5)
+
+
+def others_along(bench, loss):
+    """Return the loss of all unseen data along the steps of batches that training sees."""
+    found, step = digits.experiment(bench, loss), digits.one_large_step(bench, loss, True)
+    batch = digits.fixed_batches(bench, found, True)
+    gradient = found.net.loss_and_gradient(found.start, *batch)[1]
+    positions = np.linspace(0, 2, 9)
+    direction = -step.rate[:, None] * gradient
+    return positions, loss_along(found.net, found.start, direction, positions[:, None], *found.test)
+
+
+if __name__ == "__main__":
+    main()

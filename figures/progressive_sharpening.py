@@ -1,0 +1,60 @@
+r"""Sharpness rises until training is barely stable, and then stays there.
+
+Networks of tanh with two hidden layers of 32 units learn 256 handwritten digits by full-batch
+gradient descent on squared error, starting flat. Top: eta times the sharpness, the top eigenvalue
+of the Hessian, along training; thin lines are eight seeds, the thick one is their median. Dashed
+is where descent on a quadratic stops being stable: 2 for gradient descent at three learning rates
+(a), 2 (1 + beta) for heavy ball (b), and 2 (1 + beta) / (1 + 2 beta) for Nesterov's method (c).
+Bottom: the loss of the first seed. At the edge it goes up and down, and falls in the long run.
+Where the loss is nearly zero, as with beta = 0.9, nothing drives the sharpness any more, and it
+may stay below.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from catapult_sim.claims.bench import Bench
+from catapult_sim.claims.progressive_sharpening import SETTINGS, edge
+
+COLOURS = ("#35618f", "#d98e1f", "#8a3f54")
+PANELS = {
+    "(a) gradient descent": SETTINGS[:3],
+    "(b) heavy ball": SETTINGS[3:5],
+    "(c) Nesterov": SETTINGS[5:],
+}
+
+
+def main() -> None:
+    """Draw the figure next to this file."""
+    bench = Bench()
+    figure = Figure(figsize=(10.5, 5.4), layout="constrained")
+    grid = figure.subplots(2, 3, height_ratios=(1.35, 1), sharex="col", sharey="row")
+    for (title, settings), top, bottom in zip(PANELS.items(), *grid, strict=True):
+        for setting, colour in zip(settings, COLOURS, strict=False):
+            draw(top, bottom, edge(bench, setting), colour)
+        top.set_title(title, loc="left", fontsize=10)
+        top.legend(frameon=False, fontsize=8.5, loc="lower right")
+        bottom.set(yscale="log", xlabel="step  $t$")
+    grid[0, 0].set(ylabel=r"$\eta\,\times$ sharpness", ylim=(0, 4.6))
+    grid[1, 0].set_ylabel("loss")
+    for suffix in (".png", ".svg"):
+        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+
+
+def draw(top, bottom, found, colour):
+    """Draw the runs of one setting."""
+    seen = np.isfinite(found.sharpness).all(axis=1)
+    step, sharpness = found.step[seen], found.sharpness[seen]
+    setting = found.setting
+    beta = rf", $\beta={setting.momentum:g}$" if setting.momentum else ""
+    top.plot(step, sharpness, color=colour, lw=0.6, alpha=0.3)
+    label = rf"$\eta={setting.rate:.2g}$" + beta
+    top.plot(step, np.median(sharpness, axis=1), color=colour, lw=2, label=label)
+    top.axhline(setting.threshold, color=colour if beta else "black", lw=1, ls="--")
+    bottom.plot(found.step, found.loss[:, 0], color=colour, lw=0.9)
+
+
+if __name__ == "__main__":
+    main()

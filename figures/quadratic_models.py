@@ -1,0 +1,70 @@
+r"""The quadratic model catapults mode by mode, as theory says, and the network with it.
+
+A ReLU network of width 5000 learns 128 samples of one input, half of them around -2 with label -1,
+half around 2 with label 1. Its kernel has rank two, with one eigenvector for the samples of either
+sign. Drawn is the peak of the loss along each, relative to its start, against the learning rate:
+lines for the quadratic model, circles for the network itself. The loss along p_1 rises from 2 /
+lambda_1 on, in the model that along p_2 from 2 / lambda_2 on (dotted); in the network units change
+sides, and p_2 is drawn along a little earlier. Where lines and circles end training diverges, in
+the model at 4 / lambda_1. The setting is that of Zhu et al. (2022), whose rates, without 1/2 in the
+loss, are half of these.
+"""
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from catapult_sim.claims.quadratic_models import mode_losses, on_two_points, sampled_line
+from catapult_sim.mlp import kernel
+from catapult_sim.plots import PHASE_COLOURS
+
+SEED, STEPS, LOST = 11, 200, 1e6
+RATES = {"fine": np.linspace(1.9, 2.6, 57), "coarse": np.linspace(1.5, 4.5, 61)}
+MODES = (("along  $p_1$", "#8a3f54"), ("along  $p_2$", "#35618f"))
+
+
+def main() -> None:
+    """Draw the figure next to this file."""
+    network = on_two_points(sampled_line(np.random.default_rng(SEED)))
+    own = np.diag(kernel.ntk(network.net, network.theta, network.X))
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    axes = figure.subplots(1, 2, width_ratios=(2, 3))
+    for ax, rates in zip(axes, RATES.values(), strict=True):
+        low, high = rates[[0, -1]]
+        regions(ax, low, high, own)
+        peaks(ax, replace(network, quadratic=True), rates, own, {"lw": 1.4})
+        peaks(ax, network, rates[::2], own, {"ls": "", "marker": "o", "ms": 3.5, "mfc": "white"})
+        ax.set(xlim=(low, high), xlabel=r"learning rate  $\eta\lambda_1$", yscale="log")
+    axes[0].set(ylim=(0.5, 1e3), ylabel="peak of the loss over its start")
+    axes[1].set(ylim=(0.5, 1e4))
+    axes[0].set_title("(a) where each mode begins", loc="left", fontsize=10)
+    axes[1].set_title("(b) up to where training diverges", loc="left", fontsize=10)
+    handles, labels = axes[0].get_legend_handles_labels()
+    axes[0].legend(handles[:2], labels[:2], frameon=False, loc="upper left")
+    for suffix in (".png", ".svg"):
+        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+
+
+def regions(ax, low, high, own):
+    """Shade where no mode, one, or both catapult, and where the model diverges."""
+    edges = (low, 2.0, min(high, 4.0), high)
+    for (left, right), colour in zip(pairwise(edges), PHASE_COLOURS.values(), strict=True):
+        ax.axvspan(left, right, color=colour, lw=0, alpha=0.35)
+    for edge, style in ((2.0, "--"), (2 * own[0] / own[1], ":"), (4.0, "--")):
+        ax.axvline(edge, color="black", lw=1.2, ls=style)
+
+
+def peaks(ax, problem, rates, own, style):
+    """Draw the peak of each mode's loss."""
+    shares = mode_losses(problem, rates, STEPS)
+    highest = np.nanmax(shares, axis=0) / shares[0]
+    highest[highest.max(axis=1) > LOST] = np.nan
+    for mode, (label, colour) in enumerate(MODES):
+        ax.plot(rates, highest[:, mode], color=colour, label=label, **style)
+
+
+if __name__ == "__main__":
+    main()

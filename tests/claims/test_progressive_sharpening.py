@@ -1,0 +1,58 @@
+"""Where sharpness settles: on made-up runs whose answers are known, and on one that is real."""
+
+import numpy as np
+import pytest
+
+from catapult_sim.claims import progressive_sharpening
+from catapult_sim.claims.bench import Bench
+from catapult_sim.claims.progressive_sharpening import SETTINGS, Edge, Setting
+from catapult_sim.claims.verdict import Verdict, judge
+
+DESCENT = Setting("made up", "2", 5, 1000)
+
+
+def made_up(loss, sharpness):
+    loss, sharpness = (np.repeat(np.array(a, float)[:, None], 3, axis=1) for a in (loss, sharpness))
+    return Edge(DESCENT, np.arange(len(loss)), loss, sharpness)
+
+
+CALM = made_up([8, 7, 6, 5, 4, 3, 2, 1], [1, np.nan, 0.5, np.nan, 1.5, np.nan, 2.2, np.nan])
+
+
+def test_only_the_last_quarter_is_the_end():
+    assert progressive_sharpening.level(CALM).value == pytest.approx(2.2)
+    assert progressive_sharpening.band(CALM).value == pytest.approx(0.1)
+
+
+def test_the_rise_is_measured_from_the_lowest_point():
+    assert progressive_sharpening.lowest(CALM).value == pytest.approx(0.5 / 2.2)
+
+
+def test_the_loss_is_judged_step_by_step_and_over_many_steps():
+    restless = made_up([8, 7, 6, 5, 4, 3, 2, 3, 1, 2, 1, 2], [1.0] * 12)
+    stuck = made_up([8, 7, 6, 5, 4, 3, 1, 2, 1, 1, 2, 2], [1.0] * 12)
+    rises, falls = progressive_sharpening.rising_seeds, progressive_sharpening.falling_seeds
+    assert [rises(run).value for run in (CALM, restless)] == [0, 1]
+    assert [falls(run).value for run in (CALM, stuck)] == [1, 0]
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_a_quadratic_is_barely_stable_at_the_threshold(setting):
+    """Iterate the rule along one direction of unit curvature, on both sides of the threshold."""
+    beta = setting.momentum
+    for factor, stable in ((0.99, True), (1.01, False)):
+        eta, before, now = factor * setting.threshold, 1.0, 1.0
+        for _ in range(3000):
+            ahead = now + beta * (now - before) * setting.nesterov
+            before, now = now, now + beta * (now - before) - eta * ahead
+        assert (abs(now) < 1) == stable
+
+
+def test_another_threshold_is_refuted(monkeypatch):
+    monkeypatch.setitem(progressive_sharpening.SIZES, "quick", (2, 64, 1))
+    claims = progressive_sharpening.setting_claims(Setting("short", "2", 5, 600))
+    level = next(claim for claim in claims if claim.id.endswith("level"))
+    bench = Bench(7)
+    assert judge(level, bench).verdict is Verdict.CONFIRMED
+    object.__setattr__(level, "predict", lambda bench: 2.3)
+    assert judge(level, bench).verdict is Verdict.REFUTED

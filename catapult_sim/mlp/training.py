@@ -179,24 +179,20 @@ class _Run:
                 steps=steps,
                 longest=1 if self.rule.batches is None else options["every"],
                 resume=before,
-                member_bytes=self.work,
+                member_bytes=self.rule.work(self.rule.batch_size),
                 threads=1 if alone else threads,
                 **options,
             )
 
     def bytes(self, steps: int, observe: Observe) -> int:
         """Return how much memory the run takes."""
-        return run_bytes(self.start, self.parameters, steps, observe) + _threads() * self.work
+        work = _threads() * self.rule.work(len(self.rule.X))
+        return run_bytes(self.start, self.parameters, steps, observe) + work
 
     @property
     def ensemble(self) -> tuple[int, ...]:
         """The shape of the ensemble."""
         return np.broadcast_shapes(self.start.shape[:-1], *(one.shape for one in self.parameters))
-
-    @property
-    def work(self) -> int:
-        """The bytes of a member's layers: their inputs, outputs, slopes and signals."""
-        return 4 * len(self.rule.X) * sum(self.rule.network.widths) * self.start.itemsize
 
     def fingerprints(self, t: int) -> dict[str, str]:
         """Return what tells this run from others in its first t steps, by name."""

@@ -18,7 +18,8 @@ References
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,9 @@ import numpy.typing as npt
 
 from catapult_sim.mlp.taylor import AnyPoint, Model, point_of
 from catapult_sim.numeric.batches import Batches
-from catapult_sim.numeric.trajectory import BLOCK_BYTES
+from catapult_sim.numeric.trajectory import BLOCK_BYTES, Observe, Trajectory
 
-__all__ = ["Descent", "regularized_gradient"]
+__all__ = ["Descent", "composed", "regularized_gradient"]
 
 Array = npt.NDArray[Any]
 
@@ -54,6 +55,14 @@ class Descent:
     def theta(self, state: Array) -> Array:
         """Return the parameters of a state, ``(..., P)``."""
         return state[..., : self.network.size]
+
+    def observers(self, observe: Observe) -> dict[str, Callable[[Any], Array]]:
+        """Let quantities of parameters be measured on states."""
+        return {name: composed(quantity, self.theta) for name, quantity in observe.items()}
+
+    def of_parameters(self, run: Trajectory) -> Trajectory:
+        """Return a run of states as one of parameters."""
+        return replace(run, state=self.theta(run.state))
 
     def stride(
         self,
@@ -90,7 +99,7 @@ class Descent:
         return len(self.X) if self.batches is None else self.batches.shape[-1]
 
     def work(self, samples: int) -> int:
-        """The bytes of a member's layers: their inputs, outputs, slopes and signals."""
+        """Return the bytes of a member's layers: their inputs, outputs, slopes and signals."""
         return 4 * samples * sum(self.network.widths) * self.X.itemsize
 
     def _at(self, place: str, theta: Array, X: Array, y: Array) -> AnyPoint:
@@ -136,6 +145,13 @@ class Descent:
         batch = self.batches[..., t % self.batches.shape[-2], :]
         rows = batch if batch.ndim == 1 else batch[members]
         return self.X[rows], self.y[rows]
+
+
+def composed(
+    quantity: Callable[[Any], Array], part: Callable[[Any], Array]
+) -> Callable[[Any], Array]:
+    """Return a quantity of a part of what is given."""
+    return lambda whole: quantity(part(whole))
 
 
 def regularized_gradient(point: AnyPoint, regularizer: Array) -> Array:

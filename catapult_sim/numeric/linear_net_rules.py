@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.averages import EMA, SWA, Average
+from catapult_sim.numeric.averages import Average, require_average
 from catapult_sim.numeric.batches import require_batches
 from catapult_sim.numeric.linear_net_data import PrincipalData
 from catapult_sim.numeric.linear_net_descent import Descent
@@ -38,8 +38,7 @@ def chosen_rule(
 ) -> tuple[Rule, tuple[Array, ...]]:
     """Return the rule, and the parameters it takes besides the learning rate."""
     beta, decay = require_momentum(momentum), _require_decay(weight_decay)
-    if average is not None and not isinstance(average, EMA | SWA):
-        raise InputError(f"average must be EMA(...), SWA(...) or None; got {average!r}")
+    require_average(average)
     columns = data.rank + data.target.shape[1]
     plain = all(_is_zero(x) for x in (beta, decay)) and batches is None and average is None
     if plain and width >= columns:

@@ -109,6 +109,15 @@ def test_single_precision_stays_single(average):
     np.testing.assert_allclose(single.average, double.average, rtol=0, atol=1e-5)
 
 
+def test_the_mean_of_thousands_of_single_precision_networks_is_their_rounded_mean():
+    light, theta = MLP([4, 6, 2], biases=True, dtype="float32"), build()[1][0]
+    options = {"learning_rate": 0.1, "steps": 2000, "batches": batches_of(ensemble=())}
+    observe = {"weights": lambda theta: theta}
+    found = train(light, theta, X, Y, average=SWA(), observe=observe, **options)
+    expected = found.values["weights"].mean(axis=0)
+    assert (abs(found.average - expected) <= np.finfo(np.float32).eps * abs(expected)).all()
+
+
 def test_the_loss_of_the_average_is_measured_only_where_it_is_recorded(monkeypatch):
     seen, real = [], Passes.move
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,9 +18,9 @@ from catapult_sim.numeric.linear_net_joint import Joint
 from catapult_sim.numeric.linear_net_stability import require_momentum
 from catapult_sim.numeric.linear_net_thin import Thin
 from catapult_sim.numeric.requirements import InputError
-from catapult_sim.numeric.trajectory import Observe
+from catapult_sim.numeric.trajectory import Observe, Trajectory
 
-__all__ = ["Rule", "chosen_rule", "observers"]
+__all__ = ["Rule", "chosen_rule", "observers", "of_gram"]
 
 Array = npt.NDArray[Any]
 Rule = Descent | Joint | Thin
@@ -85,3 +86,12 @@ def observers(rule: Rule, observe: Observe) -> dict[str, Callable[[Array], Array
         for name, quantity in observe.items():
             found[f"average_{name}"] = partial(seen, rule.average_gram, quantity)
     return found
+
+
+def of_gram(rule: Rule, run: Trajectory) -> Trajectory:
+    """Return a run of the rule's states as one of Gram matrices, with that of the average."""
+    average = None
+    with np.errstate(all="ignore"):  # of diverged members too
+        if not isinstance(rule, Descent) and rule.average is not None:
+            average = rule.average_gram(run.state)
+        return replace(run, state=rule.gram(run.state), average=average)

@@ -90,9 +90,9 @@ def train(
         see :mod:`catapult_sim.mlp.schedules`.
     average : EMA or SWA, optional
         Average the weights along the run. The average's loss and observed quantities are
-        recorded at multiples of ``every`` as ``average_loss``, ``average_sharpness`` and so on,
-        and its weights are returned. Averages that remember iterates one by one are those of
-        weights at the ends of several runs, or of observed ones.
+        recorded at multiples of ``every`` as ``average_loss``, ``average_sharpness`` and so on.
+        Averages of a few iterates, such as TwoPoint, can be had from observed weights,
+        ``observe={"weights": lambda theta: theta}``.
     observe : mapping of str to callable, optional
         Quantities ``theta (N, P) -> (N, ...)`` to measure besides the loss, see
         :class:`~catapult_sim.mlp.observers.Observers`.

@@ -7,6 +7,7 @@ kernel's top eigenvalue on the first samples: at 2 gradient descent could first 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,6 @@ import numpy.typing as npt
 from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.on_data import unit_rate
 from catapult_sim.mlp import kernel
-from catapult_sim.mlp.averaging import AveragedRun, averaged_descent
 from catapult_sim.mlp.batch_losses import OneStep, loss_along, one_step
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
@@ -81,23 +81,33 @@ def _experiment(bench: Bench, loss: str) -> Experiment | None:
     rng = bench.rng("averaged batches")
     batches = drawn_anew(known, BATCH_SIZE, WARM_UP + GAP, rng, seeds)
 
-    def descend(theta: Array, rates: Array, first: int, **options: Any) -> AveragedRun:
-        seen = batches[:, first : first + len(rates)]
-        return averaged_descent(net, theta, *known, rates=rates, batches=seen, **options)
-
-    start = descend(theta, np.full(WARM_UP, rate), 0).iterates[-1]
-    constant = np.full(GAP, rate)
+    warm_up, later = batches[:, :WARM_UP], batches[:, WARM_UP:]
+    start = descend(net, theta, known, rate, warm_up)
+    follow = partial(descend, net, start, known, rate)
+    following, last = follow(later[:, :1]), follow(later)
     # Two points need no memory of all that lies between them.
-    followed = {name: one for name, one in AVERAGES.items() if not isinstance(one, TwoPoint)}
-    run = descend(start, constant, WARM_UP, averages=followed, record=[1, GAP])
-    scheduled = {
-        name: descend(start, rate * schedule(average, GAP), WARM_UP).iterates[-1]
+    averages = {
+        name: average.value((start, last))
+        if isinstance(average, TwoPoint)
+        else follow(later, average=average)
         for name, average in AVERAGES.items()
     }
-    following, last = run.iterates
-    averages = {name: kept[-1] for name, kept in run.averages.items()}
-    averages["two-point"] = TwoPoint(GAP).value((start, last))
+    scheduled = {
+        name: follow(later, schedule=schedule(average, GAP)) for name, average in AVERAGES.items()
+    }
     return Experiment(net, known, test, rate, start, following, last, averages, scheduled)
+
+
+def descend(
+    net: MLP, theta: Array, data: tuple[Array, Array], rate: float, batches: Batches, **method: Any
+) -> Array:
+    """Take a step on every batch; return where they lead, or the average that is asked for."""
+    X, y = data
+    count = batches.shape[-2]
+    run = train(
+        net, theta, X, y, learning_rate=rate, steps=count, every=count, batches=batches, **method
+    )
+    return run.state if run.average is None else run.average
 
 
 def drawn_anew(
@@ -232,16 +242,23 @@ def _timescales(bench: Bench) -> Timescales | None:
     theta = np.broadcast_to(bottom + vectors @ (minimum + displacement), (MEMBERS, net.size))
     rng = bench.rng("small averaged batches")
     batches = drawn_anew((X, y), SMALL_BATCH, STEPS, rng, (MEMBERS,))
-    halved = np.where(np.arange(STEPS) < STEPS - SMALL_GAP, eta, eta / 2)
+    early, late = batches[:, :-SMALL_GAP], batches[:, -SMALL_GAP:]
+    before = descend(net, theta, (X, y), eta, early)
+    last = descend(net, before, (X, y), eta, late)
+    ends = {
+        "last": last,
+        "half": descend(net, before, (X, y), eta / 2, late),
+        "two-point": SMALL_AVERAGES["two-point"].value((before, last)),
+        "ema": descend(net, theta, (X, y), eta, batches, average=SMALL_AVERAGES["ema"]),
+    }
     measured, predicted = {}, {}
-    for name in ("last", "half", *SMALL_AVERAGES):
-        rates = halved if name == "half" else np.full(STEPS, eta)
-        averages = {name: SMALL_AVERAGES[name]} if name in SMALL_AVERAGES else {}
-        run = averaged_descent(net, theta, X, y, rates=rates, batches=batches, averages=averages)
-        end = run.averages.get(name, run.iterates)[-1]
+    for name, end in ends.items():
         distance = (end - bottom) @ vectors - minimum
         measured[name] = distance.mean(axis=0) ** 2, distance.var(axis=0, ddof=1)
-        exact = propagate(rates[:, None] * h, start=displacement, average=averages.get(name))
+        rates = np.full(STEPS, eta)
+        rates[-SMALL_GAP:] /= 2 if name == "half" else 1
+        average = SMALL_AVERAGES.get(name)
+        exact = propagate(rates[:, None] * h, start=displacement, average=average)
         predicted[name] = exact.average_mean[-1] ** 2, spread * exact.average_variance[-1]
     return Timescales(eta * h, measured, predicted)
 

@@ -1,134 +1,72 @@
-r"""Averages of a network's iterates, beside trajectories at lower learning rates.
+r"""Averages of a network's iterates: what they remember is joined to the state of descent.
 
-:mod:`~catapult_sim.numeric.averages` averages whatever moves; here it is the weights of
-networks that descend by minibatches, as in Sandler et al. 2023 [1]_. Runs that are given the same
-batches differ by their learning rates alone, and can be compared step by step.
+With S the state of the rule, W the weights in it, and M the memory of the average, a step is ::
 
-References
-----------
-.. [1] M. Sandler, A. Zhmoginov, M. Vladymyrov and N. Miller, *Training trajectories,
-   mini-batch losses and the curious role of the learning rate*, arXiv:2301.02312 (2023).
+    S <- step(S)        M <- advance(M, W)
+
+so that the averaged run is stopped, continued, cut into blocks and ended member by member like
+any other. Averages do not act back: W is what it is without them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.mlp.network import MLP
-from catapult_sim.numeric.averages import EMA, SWA, IterateAverage, TwoPoint, Window
-from catapult_sim.numeric.batches import Batches, require_batches
-from catapult_sim.numeric.requirements import InputError
+from catapult_sim.mlp.optimizers import Descent, composed
+from catapult_sim.numeric.averages import Average, Memory
+from catapult_sim.numeric.trajectory import Observe, Trajectory
 
-__all__ = [
-    "EMA",
-    "SWA",
-    "AveragedRun",
-    "TwoPoint",
-    "Window",
-    "averaged_descent",
-]
+__all__ = ["Averaged"]
 
 Array = npt.NDArray[Any]
-NONE: Mapping[str, IterateAverage] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class AveragedRun:
-    """Iterates of an ensemble of shape ``(...)`` and their averages, at chosen steps."""
+@dataclass(frozen=True, kw_only=True)
+class Averaged(Descent):
+    """Descent and an average of its iterates. Its state is ``[W, M]`` or ``[W, D, M]``.
 
-    step: npt.NDArray[np.int64]  # (K,)
-    iterates: Array  # (K, ..., P)
-    averages: dict[str, Array]  # each (K, ..., P)
-
-
-def averaged_descent(
-    network: MLP,
-    theta: npt.ArrayLike,
-    X: npt.ArrayLike,
-    y: npt.ArrayLike,
-    *,
-    rates: npt.ArrayLike,
-    batches: Batches,
-    averages: Mapping[str, IterateAverage] = NONE,
-    record: Sequence[int] = (),
-) -> AveragedRun:
-    """Descend by given batches at given learning rates, and average the iterates.
-
-    Parameters
-    ----------
-    network : MLP
-    theta : array_like, shape (..., P)
-        Where to start.
-    X : array_like, shape (m, d)
-    y : array_like, shape (m,) or (m, k)
-    rates : array_like, shape (T,) or (T, ...)
-        The learning rate of every step.
-    batches : array_like of int, shape (T, b) or (..., T, b)
-        The samples that each step sees, the same for all members or their own for each, see
-        :func:`~catapult_sim.numeric.batches.minibatches`.
-    averages : mapping of str to EMA, SWA, Window or TwoPoint
-        Those of the last iterates remember as many networks as they span.
-    record : sequence of int
-        The steps, from 0 to T, at which to keep weights; by default the last.
-
-    Returns
-    -------
-    AveragedRun
-        What has diverged is not finite.
-
-    Raises
-    ------
-    InputError
-        Where data or parameters do not fit the network, or the numbers of rates and batches
-        differ.
-
-    Examples
-    --------
-    >>> from catapult_sim.numeric.batches import minibatches
-    >>> network, X, y = MLP([1, 8, 1], activation="tanh"), [[1.0], [2.0]], [1.0, 0.0]
-    >>> theta, batches = network.init(rng=0, ensemble=(3,)), minibatches(2, 1, steps=20, rng=0)
-    >>> run = averaged_descent(
-    ...     network,
-    ...     theta,
-    ...     X,
-    ...     y,
-    ...     rates=np.full(20, 0.1),
-    ...     batches=batches,
-    ...     averages={"ema": EMA(0.9)},
-    ...     record=[10, 20],
-    ... )
-    >>> run.averages["ema"].shape
-    (2, 3, 16)
+    M is as many arrays ``(N, P)`` as the average remembers at every step of a run.
     """
-    inputs, targets = network.require_data(X, y)
-    weights = network.require_parameters(theta)
-    schedule = np.asarray(rates, dtype=weights.dtype)
-    seen = np.moveaxis(require_batches(batches, len(inputs), weights.shape[:-1]), -2, 0)
-    if len(schedule) != len(seen):
-        raise InputError(f"rates must be as many as batches, {len(seen)}; got {len(schedule)}")
-    kept = sorted(set(record) or {len(seen)})
-    memories = {name: average.begin(weights) for name, average in averages.items()}
-    found: list[tuple[Array, dict[str, Array]]] = []
 
-    def look(t: int) -> None:
-        if t in kept:
-            values = {name: average.value(memories[name]) for name, average in averages.items()}
-            found.append((weights, values))
+    average: Average
 
-    look(0)
-    for t, (rate, rows) in enumerate(zip(schedule, seen, strict=True)):
-        with np.errstate(all="ignore"):
-            gradient = network.loss_and_gradient(weights, inputs[rows], targets[rows])[1]
-            weights = weights - rate[..., None] * gradient
-        for name, average in averages.items():
-            memories[name] = average.advance(memories[name], weights, t)
-        look(t + 1)
-    iterates, values = zip(*found, strict=True)
-    stacked = {name: np.stack([one[name] for one in values]) for name in averages}
-    return AveragedRun(np.array(kept), np.stack(iterates), stacked)
+    def start(self, theta: Array) -> Array:
+        """Return the state of parameters at rest, their average themselves."""
+        return _joined(super().start(theta), self.average.begin(theta))
+
+    def observers(self, observe: Observe) -> dict[str, Callable[[Any], Array]]:
+        """Let quantities of parameters be measured on states, and with the loss on averages."""
+        found = super().observers(observe)
+        for name, quantity in {"loss": self.loss, **observe}.items():
+            found[f"average_{name}"] = composed(quantity, self.average_theta)
+        return found
+
+    def of_parameters(self, run: Trajectory) -> Trajectory:
+        """Return a run of states as one of parameters, with their average at its end."""
+        return replace(super().of_parameters(run), average=self.average_theta(run.state))
+
+    def average_theta(self, state: Array) -> Array:
+        """Return the averaged parameters of a state, ``(..., P)``."""
+        return self.average.value(self._parts(state)[1])
+
+    def step(self, t: int, state: Array, *parameters: Any) -> tuple[Array, Array]:
+        """Return the next state, and the loss that the gradient was taken of."""
+        before, memory = self._parts(state)
+        after, loss = super().step(t, before, *parameters)
+        return _joined(after, self.average.advance(memory, self.theta(after), t)), loss
+
+    def _parts(self, state: Array) -> tuple[Array, Memory]:
+        """Take the state of descent and the memory apart."""
+        size = self.network.size
+        own = size * (1 + self.moving)
+        memory = tuple(state[..., i : i + size] for i in range(own, state.shape[-1], size))
+        return state[..., :own], memory
+
+
+def _joined(state: Array, memory: Memory) -> Array:
+    return np.concatenate([state, *memory], axis=-1)

@@ -18,7 +18,8 @@ References
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,9 @@ import numpy.typing as npt
 
 from catapult_sim.mlp.taylor import AnyPoint, Model, point_of
 from catapult_sim.numeric.batches import Batches
+from catapult_sim.numeric.trajectory import BLOCK_BYTES, Observe, Trajectory
 
-__all__ = ["Descent", "regularized_gradient"]
+__all__ = ["Descent", "composed", "regularized_gradient"]
 
 Array = npt.NDArray[Any]
 
@@ -54,6 +56,14 @@ class Descent:
         """Return the parameters of a state, ``(..., P)``."""
         return state[..., : self.network.size]
 
+    def observers(self, observe: Observe) -> dict[str, Callable[[Any], Array]]:
+        """Let quantities of parameters be measured on states."""
+        return {name: composed(quantity, self.theta) for name, quantity in observe.items()}
+
+    def of_parameters(self, run: Trajectory) -> Trajectory:
+        """Return a run of states as one of parameters."""
+        return replace(run, state=self.theta(run.state))
+
     def stride(
         self,
         state: Array,
@@ -66,19 +76,31 @@ class Descent:
         count: int,
     ) -> tuple[Array, Array]:
         """Take ``count`` steps; return the next state and the loss of all samples before them."""
-        loss = None if self._step_sees_loss and first < self.steps else self.loss(state)
+        seen_by_step = self._step_sees_loss and first < self.steps
+        loss = None if seen_by_step else self.loss(self.theta(state))
         for t in range(first, min(first + count, self.steps)):
             members = stream.astype(np.int64)
-            state, seen = self._step(t, state, rate, momentum, regularizer, members)
+            state, seen = self.step(t, state, rate, momentum, regularizer, members)
         return state, (seen if loss is None else loss)[None]
 
     @property
     def _step_sees_loss(self) -> bool:
         return self.batches is None and not self.nesterov
 
-    def loss(self, state: Array) -> Array:
-        """Return the loss of all samples, ``(N,)``."""
-        return self._at("all", self.theta(state), self.X, self.y).loss
+    def loss(self, theta: Array) -> Array:
+        """Return the loss of all samples, ``(N,)``, of as many members at once as stay in cache."""
+        at_once = max(1, BLOCK_BYTES // self.work(len(self.X)))
+        parts = [theta[first : first + at_once] for first in range(0, len(theta) or 1, at_once)]
+        return np.concatenate([self._at("all", part, self.X, self.y).loss for part in parts])
+
+    @property
+    def batch_size(self) -> int:
+        """How many samples a step sees."""
+        return len(self.X) if self.batches is None else self.batches.shape[-1]
+
+    def work(self, samples: int) -> int:
+        """Return the bytes of a member's layers: their inputs, outputs, slopes and signals."""
+        return 4 * samples * sum(self.network.widths) * self.X.itemsize
 
     def _at(self, place: str, theta: Array, X: Array, y: Array) -> AnyPoint:
         """Move one of this thread's points, which keep their arrays, here."""
@@ -89,7 +111,7 @@ class Descent:
             return point
         return point.move(theta, X, y)
 
-    def _step(
+    def step(
         self,
         t: int,
         state: Array,
@@ -123,6 +145,13 @@ class Descent:
         batch = self.batches[..., t % self.batches.shape[-2], :]
         rows = batch if batch.ndim == 1 else batch[members]
         return self.X[rows], self.y[rows]
+
+
+def composed(
+    quantity: Callable[[Any], Array], part: Callable[[Any], Array]
+) -> Callable[[Any], Array]:
+    """Return a quantity of a part of what is given."""
+    return lambda whole: quantity(part(whole))
 
 
 def regularized_gradient(point: AnyPoint, regularizer: Array) -> Array:

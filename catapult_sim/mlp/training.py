@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
+from catapult_sim.mlp.averaging import Averaged
 from catapult_sim.mlp.optimizers import Descent
 from catapult_sim.mlp.taylor import Model
+from catapult_sim.numeric.averages import Average, require_average
 from catapult_sim.numeric.batches import require_batches
 from catapult_sim.numeric.checkpoint import Checkpoint, fingerprint, resumable
 from catapult_sim.numeric.linear_net_stability import require_momentum
@@ -46,6 +48,7 @@ def train(
     batches: npt.ArrayLike | None = None,
     regularizer: npt.ArrayLike = 0.0,
     schedule: Schedule | None = None,
+    average: Average | None = None,
     observe: Observe | None = None,
     every: int = 1,
     tolerance: float = 0.0,
@@ -85,6 +88,11 @@ def train(
     schedule : callable or array_like, shape (steps,), optional
         Factors of the learning rates, at least 0, or a function of the step that returns them,
         see :mod:`catapult_sim.mlp.schedules`.
+    average : EMA or SWA, optional
+        Average the weights along the run. The average's loss and observed quantities are
+        recorded at multiples of ``every`` as ``average_loss``, ``average_sharpness`` and so on.
+        Averages of a few iterates, such as TwoPoint, can be had from observed weights,
+        ``observe={"weights": lambda theta: theta}``.
     observe : mapping of str to callable, optional
         Quantities ``theta (N, P) -> (N, ...)`` to measure besides the loss, see
         :class:`~catapult_sim.mlp.observers.Observers`.
@@ -103,6 +111,8 @@ def train(
     Returns
     -------
     Trajectory
+        With the weights where each member stopped, ``(..., P)``, as its state, and with their
+        average there.
 
     Raises
     ------
@@ -125,12 +135,21 @@ def train(
     >>> batches = minibatches(2, 1, steps=4, rng=0, ensemble=(3,))
     >>> train(network, theta, X, y, learning_rate=0.1, steps=4, batches=batches).state.shape
     (3, 2000)
+
+    What is learned at a constant learning rate, and its mean from step 2 on:
+
+    >>> from catapult_sim.numeric.averages import SWA
+    >>> method = {"learning_rate": 0.1, "batches": batches, "average": SWA(2)}
+    >>> run = train(network, theta, X, y, steps=4, **method)
+    >>> run.average.shape, list(run.values)
+    ((3, 2000), ['loss', 'average_loss'])
     """
     inputs, targets = network.require_data(X, y)
     start, steps = network.require_parameters(theta), require_count("steps", steps)
     rates, beta = require_positive("learning_rate", learning_rate), require_momentum(momentum)
     leading = start.shape[:-1]
-    rule = Descent(
+    average = require_average(average)
+    rule = (Descent if average is None else partial(Averaged, average=average))(
         network,
         inputs,
         targets,
@@ -144,7 +163,8 @@ def train(
     run = _Run(rule, rule.start(start), (rates, beta, _require_regularizer(regularizer), members))
     every = require_count("every", every, 1)
     options = {"every": every, "tolerance": tolerance, "escape": escape}
-    seen = {name: _of_theta(rule, quantity) for name, quantity in (observe or {}).items()}
+    asked = {"average": average, **options}
+    seen = rule.observers(observe or {})
     require_memory(run.bytes(steps, seen), memory_limit, "this run")
     if checkpoint is None:
         found = run.to(steps, None, observe=seen, **options)
@@ -154,9 +174,9 @@ def train(
             steps,
             checkpoint,
             every=every,
-            asked=lambda t: run.fingerprints(t) | {k: str(v) for k, v in options.items()},
+            asked=lambda t: run.fingerprints(t) | {k: str(v) for k, v in asked.items()},
         )
-    return replace(found, state=rule.theta(found.state))
+    return rule.of_parameters(found)
 
 
 @dataclass(frozen=True)
@@ -179,24 +199,20 @@ class _Run:
                 steps=steps,
                 longest=1 if self.rule.batches is None else options["every"],
                 resume=before,
-                member_bytes=self.work,
+                member_bytes=self.rule.work(self.rule.batch_size),
                 threads=1 if alone else threads,
                 **options,
             )
 
     def bytes(self, steps: int, observe: Observe) -> int:
         """Return how much memory the run takes."""
-        return run_bytes(self.start, self.parameters, steps, observe) + _threads() * self.work
+        work = _threads() * self.rule.work(len(self.rule.X))
+        return run_bytes(self.start, self.parameters, steps, observe) + work
 
     @property
     def ensemble(self) -> tuple[int, ...]:
         """The shape of the ensemble."""
         return np.broadcast_shapes(self.start.shape[:-1], *(one.shape for one in self.parameters))
-
-    @property
-    def work(self) -> int:
-        """The bytes of a member's layers: their inputs, outputs, slopes and signals."""
-        return 4 * len(self.rule.X) * sum(self.rule.network.widths) * self.start.itemsize
 
     def fingerprints(self, t: int) -> dict[str, str]:
         """Return what tells this run from others in its first t steps, by name."""
@@ -225,10 +241,6 @@ def _linear_algebra() -> ThreadpoolController:
 def _threads() -> int:
     """Return how many threads linear algebra may have; a sweep's worker has one."""
     return max((library["num_threads"] for library in _linear_algebra().info()), default=1)
-
-
-def _of_theta(rule: Descent, quantity: Callable[[Any], Array]) -> Callable[[Any], Array]:
-    return lambda state: quantity(rule.theta(state))
 
 
 def _factors(schedule: Schedule | None, steps: int) -> Array | None:

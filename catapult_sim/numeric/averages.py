@@ -21,7 +21,18 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.requirements import InputError, require_count
 
-__all__ = ["EMA", "SWA", "Average", "IterateAverage", "TwoPoint", "Window", "schedule", "weights"]
+__all__ = [
+    "EMA",
+    "SWA",
+    "Average",
+    "IterateAverage",
+    "Memory",
+    "TwoPoint",
+    "Window",
+    "require_average",
+    "schedule",
+    "weights",
+]
 
 Array = npt.NDArray[Any]
 Memory = tuple[Array, ...]
@@ -228,6 +239,20 @@ class TwoPoint(Lagged):
 
 Average = EMA | SWA
 IterateAverage = EMA | SWA | Window | TwoPoint
+
+
+def require_average(average: Any) -> Average | None:
+    """Return an average whose memory does not grow along a run, or None, or raise InputError.
+
+    Examples
+    --------
+    >>> require_average(EMA(0.9))
+    EMA(decay=0.9)
+    """
+    if average is not None and not isinstance(average, EMA | SWA):
+        why = ", which remembers iterates one by one" if isinstance(average, Lagged) else ""
+        raise InputError(f"average must be EMA(...), SWA(...) or None; got {average!r}{why}")
+    return average
 
 
 def weights(average: IterateAverage, steps: int) -> Array:

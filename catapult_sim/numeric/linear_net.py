@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,7 @@ from catapult_sim.numeric.averages import Average
 from catapult_sim.numeric.ensemble import Rng, draw
 from catapult_sim.numeric.linear_net_draws import draw_gram, joined
 from catapult_sim.numeric.linear_net_observables import StateObservables
-from catapult_sim.numeric.linear_net_rules import chosen_rule, observers
+from catapult_sim.numeric.linear_net_rules import chosen_rule, observers, of_gram
 from catapult_sim.numeric.memory import require_memory, run_bytes
 from catapult_sim.numeric.requirements import (
     InputError,
@@ -258,7 +257,7 @@ class LinearNet(StateObservables):
         Returns
         -------
         Trajectory
-            Its state is that of the weights, ``(..., p, p)``.
+            Its state is that of the weights, ``(..., p, p)``, its average that of the average.
 
         Raises
         ------
@@ -312,7 +311,7 @@ class LinearNet(StateObservables):
             tolerance=tolerance,
             escape=escape,
         )
-        return replace(run, state=rule.gram(run.state))
+        return of_gram(rule, run)
 
     def _initial(
         self,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.averages import EMA, SWA, Average
+from catapult_sim.numeric.averages import Average, require_average
 from catapult_sim.numeric.batches import require_batches
 from catapult_sim.numeric.linear_net_data import PrincipalData
 from catapult_sim.numeric.linear_net_descent import Descent
@@ -17,9 +18,9 @@ from catapult_sim.numeric.linear_net_joint import Joint
 from catapult_sim.numeric.linear_net_stability import require_momentum
 from catapult_sim.numeric.linear_net_thin import Thin
 from catapult_sim.numeric.requirements import InputError
-from catapult_sim.numeric.trajectory import Observe
+from catapult_sim.numeric.trajectory import Observe, Trajectory
 
-__all__ = ["Rule", "chosen_rule", "observers"]
+__all__ = ["Rule", "chosen_rule", "observers", "of_gram"]
 
 Array = npt.NDArray[Any]
 Rule = Descent | Joint | Thin
@@ -39,8 +40,7 @@ def chosen_rule(
 ) -> tuple[Rule, tuple[Array, ...]]:
     """Return the rule, and the parameters it takes besides the learning rate."""
     beta, decay = require_momentum(momentum), _require_decay(weight_decay)
-    if average is not None and not isinstance(average, EMA | SWA):
-        raise InputError(f"average must be EMA(...), SWA(...) or None; got {average!r}")
+    require_average(average)
     if all(_is_zero(x) for x in (beta, decay)) and batches is None and average is None:
         return Descent(data, width, alone, _compiled_kernel() if compiled else None), ()
     if compiled:
@@ -84,3 +84,12 @@ def observers(rule: Rule, observe: Observe) -> dict[str, Callable[[Array], Array
         for name, quantity in observe.items():
             found[f"average_{name}"] = partial(seen, rule.average_gram, quantity)
     return found
+
+
+def of_gram(rule: Rule, run: Trajectory) -> Trajectory:
+    """Return a run of the rule's states as one of Gram matrices, with that of the average."""
+    average = None
+    with np.errstate(all="ignore"):  # of diverged members too
+        if not isinstance(rule, Descent) and rule.average is not None:
+            average = rule.average_gram(run.state)
+        return replace(run, state=rule.gram(run.state), average=average)

@@ -70,6 +70,7 @@ class Trajectory:
     state: Array  # (..., S): where each member stopped
     outcome: npt.NDArray[np.int8]  # (...), an Outcome each
     stopped: npt.NDArray[np.int64]  # (...), the step of each member's last loss
+    average: Array | None = None  # (..., S), that of each member's states, where one was asked for
 
 
 def iterate(

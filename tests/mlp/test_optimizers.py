@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from catapult_sim.mlp import schedules
+from catapult_sim.mlp import optimizers, schedules
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.optimizers import regularized_gradient
 from catapult_sim.mlp.passes import Passes
 from catapult_sim.mlp.point import Point
 from catapult_sim.mlp.training import train
+from catapult_sim.numeric import trajectory
 from catapult_sim.numeric.batches import SAMPLINGS, minibatches
 from catapult_sim.numeric.requirements import InputError
 from catapult_sim.numeric.trajectory import Outcome
@@ -174,6 +175,27 @@ def test_with_batches_the_loss_is_measured_only_where_it_is_recorded(monkeypatch
     np.testing.assert_array_equal(
         run.values["loss"][[0, 4, 8, 9]], often.values["loss"][[0, 4, 8, 9]]
     )
+
+
+def test_members_take_steps_together_and_their_losses_as_many_at_once_as_stay_in_cache(monkeypatch):
+    (net, theta), seen, real = build(), [], Passes.move
+    options = {"learning_rate": 0.1, "steps": 9, "batches": batches_of(), "every": 4}
+    whole = train(net, theta, X, Y, **options)
+    layers = 8 * 4 * 12 * (4 + 6 + 2)  # bytes of one member's
+    states = 8 * net.size
+    monkeypatch.setattr(optimizers, "BLOCK_BYTES", 2 * layers)
+    monkeypatch.setattr(trajectory, "BLOCK_BYTES", 3 * (states + layers // 3))
+
+    def spied(self, theta, X):
+        seen.append((X.shape[-2], len(theta)))
+        return real(self, theta, X)
+
+    monkeypatch.setattr(Passes, "move", spied)
+    parts = train(net, theta, X, Y, **options)
+    assert {members for samples, members in seen if samples == 4} == {3}
+    assert [members for samples, members in seen if samples == 12] == [2, 1] * 4
+    np.testing.assert_array_equal(parts.state, whole.state)
+    np.testing.assert_array_equal(parts.values["loss"], whole.values["loss"])
 
 
 def test_batches_come_again():

@@ -11,6 +11,7 @@ import pytest
 
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
+from catapult_sim.numeric.averages import EMA, SWA
 from catapult_sim.numeric.batches import minibatches
 from catapult_sim.numeric.checkpoint import Checkpoint, write_whole
 from catapult_sim.numeric.requirements import InputError
@@ -30,7 +31,9 @@ OPTIMIZERS = {
     "regulariser": {"regularizer": 0.1},
     "schedule": {"schedule": np.linspace(1.0, 0.2, 50)},
     "sgd": {"batches": BATCHES, "every": 3},
+    "average": {"average": EMA(0.9)},
     "all at once": {
+        "average": SWA(20),
         "batches": BATCHES,
         "momentum": 0.5,
         "nesterov": True,
@@ -52,7 +55,7 @@ def run(**options):
 
 
 def assert_same(one, other):
-    for name in ("step", "state", "outcome", "stopped"):
+    for name in ("step", "state", "outcome", "stopped", "average"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
     assert one.values.keys() == other.values.keys()
     for name, values in one.values.items():
@@ -116,6 +119,7 @@ def test_batches_and_schedules_of_a_longer_run_may_be_longer(tmp_path):
         ({"momentum": 0.6}, "momentum"),
         ({"nesterov": True}, "nesterov"),
         ({"batches": BATCHES}, "batches"),
+        ({"average": EMA(0.9)}, "average"),
         ({"tolerance": 0.1}, "tolerance"),
     ],
 )

@@ -116,16 +116,26 @@ def test_batches_of_a_table_come_again():
     np.testing.assert_array_equal(short.values["loss"], long.values["loss"])
 
 
-def test_norms_and_kernel_of_the_average_are_those_of_averaged_weights():
-    X, y, U, V = explicit.problem(1, 60, 5, 7, 2)
-    net = LinearNet(X, y, width=60)
+@pytest.mark.parametrize("width", [60, 3])
+def test_norms_kernel_and_state_of_the_average_are_those_of_averaged_weights(width):
+    X, y, U, V = explicit.problem(1, width, 5, 7, 2)
+    net = LinearNet(X, y, width=width)
     observe = {"norm": net.weight_norm, "kernel": net.kernel}
     run = net.train(0.3, 30, weights=(U, V), average=SWA(10), momentum=0.5, observe=observe)
     truth = explicit.train(X, y, U, V, 0.3, 30, momentum=0.5, keep=lambda t: SWA(10).keep(t))
     J = explicit.jacobian(X, *truth.average)
     np.testing.assert_allclose(run.values["average_kernel"][-1], J @ J.T / 5, atol=1e-13)
-    norm = sum(np.sum(w**2) for w in truth.average) / 60
+    norm = sum(np.sum(w**2) for w in truth.average) / width
     assert run.values["average_norm"][-1] == pytest.approx(norm, rel=1e-12)
+    np.testing.assert_allclose(run.average, net.from_weights(*truth.average), atol=1e-13)
+
+
+def test_the_average_of_what_diverged_makes_no_noise():
+    X, y, U, V = explicit.problem(1, 60, 5, 7, 2)
+    run = LinearNet(X, y, width=60).train([0.3, 1e200], 30, weights=(U, V), average=EMA(0.9))
+    finite = np.isfinite(run.average).all(axis=(-2, -1))
+    assert run.average.shape == run.state.shape
+    np.testing.assert_array_equal(finite, [True, False])
 
 
 def test_swa_is_the_mean_of_the_iterates_from_its_start():

@@ -1,6 +1,6 @@
 r"""The learning rate at which networks generalise best lies in the catapult phase.
 
-Networks with one hidden layer of 256 units learn 256 handwritten digits by full-batch gradient
+Networks with one hidden layer of 128 units learn 256 handwritten digits by full-batch gradient
 descent on squared error: (a) for 100 steps, (b) to the time 300 / lambda_0, whatever the learning
 rate. Points are mean accuracies on the 1541 other digits, with standard errors over eight seeds,
 each with its own samples and weights; a network that diverged counts as a guess. Dashed is 2 /

@@ -44,9 +44,9 @@ EFFORTS = {
     for effort in (
         Effort(
             name="quick",
-            minutes=2.0,
+            minutes=4.0,
             samples=32,
-            members=16,
+            members=8,
             starts=64,
             hidden={1: (256, 512, 1024), 2: (64, 128, 256)},
             steps=150,

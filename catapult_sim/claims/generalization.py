@@ -41,7 +41,7 @@ RATES = np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 8.0])
 STEPS, TIME = 100, 300.0
 SAMPLES = 256
 ACTIVATIONS = ("relu", "tanh")
-SIZES = {"quick": (8, 256), "full": (16, 512)}  # seeds, width
+SIZES = {"quick": (8, 128), "full": (16, 512)}  # seeds, width
 
 
 @dataclass(frozen=True)

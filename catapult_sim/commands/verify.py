@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
     parser.set_defaults(run=run)
     add = parser.add_argument
     add("--claims", nargs="+", default=["all"], metavar="ID", help="ids or beginnings of ids")
-    add("--effort", default="quick", help="quick (about 2 minutes) or full (about 20)")
+    add("--effort", default="quick", help="quick (about 4 minutes) or full (about an hour)")
     add("--seed", type=int, default=0, help="names every random draw")
     add(
         "--data", metavar="FILE", help=".npz with X and y, or .csv with the label last; else digits"

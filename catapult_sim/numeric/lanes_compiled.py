@@ -15,7 +15,10 @@ import numpy.typing as npt
 from catapult_sim.numeric.lanes import (
     Lane,
     Run,
+    Tell,
     burst_length,
+    curvature_of,
+    from_edge,
     going_on,
     in_rows,
     phase_of,
@@ -32,7 +35,7 @@ LANES = 128
 CHUNK = 2**16
 
 # The rows as plain numbers: not every numba finds an element by an enumeration.
-_D, _LAM, _Y, _LOW, _START, _PEAK, _ABOVE, _AGE, _CELL = map(int, Lane)
+_D, _E, _Y, _LOW, _START, _PEAK, _ABOVE, _AGE, _CELL = map(int, Lane)
 
 
 @cache
@@ -40,12 +43,15 @@ def compiled() -> Run:
     """Return the voice of numba; ImportError where it is not installed."""
     run_chunk = _chunk()
 
-    def run(cells: tuple[Array, ...], level: float, steps: int, found: tuple[Array, ...]) -> None:
+    def run(
+        cells: tuple[Array, ...], level: float, steps: int, found: tuple[Array, ...], tell: Tell
+    ) -> None:
         rows, length = in_rows(cells), burst_length(steps)
         for first in range(0, cells[0].size, CHUNK):
             chunk = slice(first, first + CHUNK)
             waiting = (np.ascontiguousarray(row[chunk]) for row in rows)
             run_chunk(*waiting, level, length, steps, *(array[chunk] for array in found))
+            tell(len(found[0][chunk]))
 
     return run
 
@@ -54,8 +60,8 @@ def _chunk() -> Any:
     """Compile the run of cells that wait in a row."""
     import numba
 
-    rules = (settled_at, going_on, phase_of, taken_by)
-    settled, going, phase, taken = (numba.njit(rule) for rule in rules)
+    rules = (from_edge, curvature_of, settled_at, going_on, phase_of, taken_by)
+    edge, curvature, settled, going, phase, taken = (numba.njit(rule) for rule in rules)
     advance, rows = _advance(), len(Lane)
 
     @numba.njit(error_model="numpy")
@@ -66,20 +72,20 @@ def _chunk() -> Any:
         while running:
             running = 0
             for i in range(LANES):
-                D, Lam, _, low, start, peak, above, age, cell = lanes[:, i]
-                down = settled(D, Lam, low)
+                D, E, Y, low, start, peak, above, age, cell = lanes[:, i]
+                down = settled(D, E, Y, low)
                 if cell >= 0 and not going(down, D, age, steps):
                     where = int(cell)
                     phases[where] = phase(down, D, start, peak)
                     ages[where] = taken(phases[where], D, above, age)
                     peaks[where] = max(peak, abs(D))
-                    curvatures[where] = Lam
+                    curvatures[where] = curvature(D, E, Y)
                     # An idle lane rests at the origin.
                     lanes[:, i] = 0.0
                     lanes[_CELL, i] = cell = -1
                 if cell < 0 and started < F0.size:
-                    D, Lam, Y = F0[started] - Y0[started], Lam0[started], Y0[started]
-                    lanes[_D, i], lanes[_LAM, i], lanes[_Y, i] = D, Lam, Y
+                    D, Y = F0[started] - Y0[started], Y0[started]
+                    lanes[_D, i], lanes[_E, i], lanes[_Y, i] = D, edge(D, Lam0[started], Y), Y
                     lanes[_LOW, i] = level * abs(D)
                     lanes[_START, i] = lanes[_PEAK, i] = abs(D)
                     lanes[_CELL, i] = cell = started
@@ -100,7 +106,7 @@ def _advance() -> Any:
 
     from catapult_sim.symbolic import kernels, linear_net
 
-    following = kernels.scalar(linear_net.residual_map())
+    following = kernels.scalar(linear_net.edge_map())
 
     @numba.njit(error_model="numpy")
     def advance(lanes, length):  # type: ignore[no-untyped-def]
@@ -110,7 +116,7 @@ def _advance() -> Any:
                 size = abs(D)
                 lanes[_PEAK, i] = size if size > peak else peak
                 lanes[_ABOVE, i] += 1.0 if size > lanes[_LOW, i] else 0.0
-                after = following(D, lanes[_LAM, i], lanes[_Y, i])
-                lanes[_D, i], lanes[_LAM, i] = after
+                after = following(D, lanes[_E, i], lanes[_Y, i])
+                lanes[_D, i], lanes[_E, i] = after
 
     return advance

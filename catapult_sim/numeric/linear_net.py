@@ -20,6 +20,7 @@ derived for this package.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,13 @@ from catapult_sim.numeric.requirements import (
     require_count,
     require_positive,
 )
-from catapult_sim.numeric.trajectory import ESCAPE, Observe, Trajectory, iterate_in_strides
+from catapult_sim.numeric.trajectory import (
+    ESCAPE,
+    Observe,
+    Stride,
+    Trajectory,
+    iterate_in_strides,
+)
 
 __all__ = ["LinearNet"]
 
@@ -197,6 +204,7 @@ class LinearNet(StateObservables):
         tolerance: float = 0.0,
         escape: float = ESCAPE,
         compiled: bool = False,
+        progress: Callable[[int], object] | None = None,
     ) -> Trajectory:
         """Train by gradient descent, with momentum, decay, batches and averages at will.
 
@@ -242,6 +250,9 @@ class LinearNet(StateObservables):
         compiled : bool
             Let numba compile the loop (extra ``fast``; full-batch gradient descent only).
             Results agree to rounding.
+        progress : callable, optional
+            Called with the number of steps just taken, those of all members together: at most
+            members times ``steps + 1``, and what a member's end makes it repeat.
 
         Returns
         -------
@@ -267,6 +278,7 @@ class LinearNet(StateObservables):
         loss top_eigenvalue weight_norm average_loss average_top_eigenvalue average_weight_norm
         """
         rates = require_positive("learning_rate", learning_rate)
+        gram = self._initial(rng, weights, state)
         rule, others = chosen_rule(
             self.data,
             self.width,
@@ -276,18 +288,19 @@ class LinearNet(StateObservables):
             batches=batches,
             average=average,
             compiled=compiled,
+            alone=rates.ndim == 0 and gram.ndim == 2,
         )
         if observe is None:
             observe = {"top_eigenvalue": self.top_eigenvalue, "weight_norm": self.weight_norm}
         measured = observers(rule, observe)
-        start = rule.start(self._initial(rng, weights, state))
+        start = rule.start(gram)
         require_memory(
             run_bytes(start, (rates, *others), require_count("steps", steps), measured),
             self.memory_limit,
             "this run",
         )
         run = iterate_in_strides(
-            rule.stride,
+            rule.stride if progress is None else _told(rule.stride, progress),
             start,
             rates,
             *others,
@@ -314,6 +327,17 @@ class LinearNet(StateObservables):
                 f"state must have shape (..., {self._columns}, {self._columns}); got {given.shape}"
             )
         return given
+
+
+def _told(stride: Stride, progress: Callable[[int], object]) -> Stride:
+    """Let a rule tell how many steps it has taken."""
+
+    def told(state: Array, *rates: Array, first: int, count: int) -> tuple[Array, Array]:
+        taken = stride(state, *rates, first=first, count=count)
+        progress(count * len(state))
+        return taken
+
+    return told
 
 
 def _with_rest(A: Array, F: Array, outside: Array) -> tuple[Array, Array]:

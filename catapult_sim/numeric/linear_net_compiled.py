@@ -13,9 +13,8 @@ __all__ = ["kernel"]
 
 Array = npt.NDArray[Any]
 
-# Members side by side: enough to outweigh the start of a loop, few enough for a core's first
-# cache.
-LANES = 64
+# Members side by side: enough to outweigh the start of a loop, few enough for a core's cache.
+LANES = 128
 
 
 @cache
@@ -34,101 +33,73 @@ def kernel() -> Callable[..., None]:
             "compiled=True requires numba; install it with: pip install catapult_sim[fast]"
         ) from missing
     compiled = numba.njit(error_model="numpy", fastmath={"contract"}, nogil=True)
-    image, curvature, outputs = compiled(_image), compiled(_curvature), compiled(_outputs)
+    move_unit, move_outputs = compiled(_move_unit), compiled(_move_outputs)
 
     @compiled  # type: ignore[untyped-decorator]
-    def steps(gram: Any, history: Any, rates: Any, scales: Any, n_inverse: float) -> None:
-        count, q, k, members = history.shape
-        A, B, rate = np.zeros((q, q, LANES)), np.zeros((k, k, LANES)), np.zeros(LANES)
-        F, e = np.zeros((q, k, LANES)), np.zeros((q, k, LANES))
-        gamma, moved, inner = np.zeros_like(e), np.zeros_like(e), np.zeros_like(e)
-        work = np.zeros((2, k, k, LANES))
-        for first in range(0, members, LANES):
-            lanes = min(LANES, members - first)
+    def steps(W: Any, F: Any, e: Any, rates: Any, scales: Any, losses: Any) -> None:
+        units, (r, k, members), count = len(W), F.shape, len(losses)
+        side = min(LANES, members)
+        U, V = np.zeros((units, r, side)), np.zeros((units, k, side))
+        f, error = np.zeros((r, k, side)), np.zeros((r, k, side))
+        delta, move = np.zeros_like(f), np.zeros_like(f)
+        dV, turn = np.zeros((k, side)), np.zeros((k, k, side))
+        rate, square = np.zeros(side), np.zeros(side)
+        for first in range(0, members, side):
+            lanes = min(side, members - first)
             part = slice(first, first + lanes)
-            A[:, :, :lanes], F[:, :, :lanes] = gram[:q, :q, part], gram[:q, q:, part]
-            B[:, :, :lanes], e[:, :, :lanes] = gram[q:, q:, part], history[0][:, :, part]
+            U[:, :, :lanes], V[:, :, :lanes] = W[:, :r, part], W[:, r:, part]
+            f[:, :, :lanes], error[:, :, :lanes] = F[:, :, part], e[:, :, part]
             rate[:lanes] = rates[part]
-            for t in range(1, count):
-                image(A, e, rate, scales, gamma, moved)
-                outputs(F, B, e, gamma, moved, inner, scales, n_inverse, work)
-                curvature(A, gamma, inner)
-                history[t][:, :, part] = e[:, :, :lanes]
-            gram[:q, :q, part], gram[:q, q:, part] = A[:, :, :lanes], F[:, :, :lanes]
-            gram[q:, q:, part] = B[:, :, :lanes]
-            for i in range(q):
-                for j in range(i):
-                    gram[j, i, part] = gram[i, j, part]
+            for t in range(count):
+                square[:], turn[:], move[:] = 0.0, 0.0, 0.0
+                for j in range(r):
+                    for a in range(k):
+                        for x in range(side):
+                            square[x] += error[j, a, x] * error[j, a, x]
+                            delta[j, a, x] = rate[x] * scales[j] * error[j, a, x]
+                losses[t, part] = square[:lanes]
+                for i in range(units):
+                    move_unit(U[i], V[i], delta, dV, move, turn)
+                move_outputs(f, error, delta, move, turn, scales)
+            W[:, :r, part], W[:, r:, part] = U[:, :, :lanes], V[:, :, :lanes]
+            F[:, :, part], e[:, :, part] = f[:, :, :lanes], error[:, :, :lanes]
 
     return steps
 
 
-def _image(A: Any, e: Any, rate: Any, scales: Any, gamma: Any, moved: Any) -> None:
-    """Set ``gamma = eta S e`` and ``moved = A gamma``, from the lower half of A."""
-    q, k, lanes = gamma.shape
-    for i in range(q):
-        for a in range(k):
+def _move_unit(U: Any, V: Any, delta: Any, dV: Any, move: Any, turn: Any) -> None:
+    """Let one hidden unit take its step; add ``U^T dV`` to ``move``, ``V^T V'`` to ``turn``."""
+    r, k, lanes = delta.shape
+    for a in range(k):
+        for x in range(lanes):
+            dV[a, x] = 0.0
+        for j in range(r):
             for x in range(lanes):
-                gamma[i, a, x] = rate[x] * scales[i] * e[i, a, x]
-                moved[i, a, x] = A[i, i, x] * gamma[i, a, x]
-    for i in range(q):
-        for a in range(k):
-            for j in range(i):
-                for x in range(lanes):
-                    moved[i, a, x] += A[i, j, x] * gamma[j, a, x]
-                for x in range(lanes):
-                    moved[j, a, x] += A[i, j, x] * gamma[i, a, x]
+                dV[a, x] += U[j, x] * delta[j, a, x]
+        for j in range(r):
+            for x in range(lanes):
+                move[j, a, x] += U[j, x] * dV[a, x]
+    for a in range(k):
+        for j in range(r):
+            for x in range(lanes):
+                U[j, x] -= V[a, x] * delta[j, a, x]
+    for a in range(k):
+        for b in range(k):
+            for x in range(lanes):
+                turn[a, b, x] += V[a, x] * (V[b, x] - dV[b, x])
+    for a in range(k):
+        for x in range(lanes):
+            V[a, x] -= dV[a, x]
 
 
-def _curvature(A: Any, gamma: Any, inner: Any) -> None:
-    """Take ``gamma inner^T + inner gamma^T`` from the lower half of A."""
-    q, k, lanes = gamma.shape
-    for i in range(q):
-        for j in range(i + 1):
+def _move_outputs(F: Any, e: Any, delta: Any, move: Any, turn: Any, scales: Any) -> None:
+    """Let F and e take their step."""
+    r, k, lanes = delta.shape
+    for j in range(r):
+        for b in range(k):
             for a in range(k):
                 for x in range(lanes):
-                    A[i, j, x] -= gamma[i, a, x] * inner[j, a, x] + inner[i, a, x] * gamma[j, a, x]
-
-
-def _outputs(
-    F: Any,
-    B: Any,
-    e: Any,
-    gamma: Any,
-    moved: Any,
-    inner: Any,
-    scales: Any,
-    n_inverse: float,
-    work: Any,
-) -> None:
-    """Set ``inner = (F - gamma B / 2) / n``, then let F, B and e take their step."""
-    q, k, lanes = gamma.shape
-    felt, change = work[0], work[1]
-    for a in range(k):
-        for b in range(k):
+                    move[j, b, x] += delta[j, a, x] * turn[a, b, x]
             for x in range(lanes):
-                felt[a, b, x] = B[a, b, x]
-                change[a, b, x] = 0.0
-            for i in range(q):
-                for x in range(lanes):
-                    felt[a, b, x] -= n_inverse * F[i, a, x] * gamma[i, b, x]
-                    change[a, b, x] += n_inverse * moved[i, a, x] * gamma[i, b, x]
-    for i in range(q):
-        for b in range(k):
-            for x in range(lanes):
-                inner[i, b, x] = n_inverse * F[i, b, x]
-            for a in range(k):
-                for x in range(lanes):
-                    inner[i, b, x] -= 0.5 * n_inverse * gamma[i, a, x] * B[a, b, x]
-                    moved[i, b, x] += gamma[i, a, x] * felt[a, b, x]
-            for x in range(lanes):
-                F[i, b, x] -= moved[i, b, x]
-                e[i, b, x] -= scales[i] * moved[i, b, x]
-    for a in range(k):
-        for b in range(k):
-            for x in range(lanes):
-                change[a, b, x] += felt[a, b, x] + felt[b, a, x]
-    for a in range(k):
-        for b in range(k):
-            for x in range(lanes):
-                B[a, b, x] = change[a, b, x] - B[a, b, x]
+                F[j, b, x] -= move[j, b, x]
+                e[j, b, x] -= scales[j] * move[j, b, x]

@@ -1,20 +1,25 @@
-r"""Full-batch gradient descent of the linear network's Gram matrix, many members at once.
+r"""Full-batch gradient descent of the linear network, on few weights instead of n.
 
-With ``gamma = eta S e`` one step is, in the notation of
-:mod:`catapult_sim.numeric.linear_net`::
+One step mixes columns, ``W <- W M``. So any W with the given Gram matrix will do, and
+min(n, p) rows are enough: all of them are one network whose hidden units are turned among
+themselves. For such ``[U V] = W / sqrt(n)``, with ``delta = eta S e / sqrt(n)``, one step is ::
 
-    A <- A - (q gamma^T + gamma q^T) / n        q = F - gamma B / 2
-    F <- F - A gamma - gamma (B - F^T gamma / n)
-    B <- B - (F^T gamma + gamma^T F) / n + gamma^T A gamma / n
+    U <- U - dU            dU = V delta^T
+    V <- V - dV            dV = U delta
+    F <- F - sqrt(n) (U^T dV + dU^T V')
 
-and ``e`` moves by S times what F moves. Members lie along the last axis, in blocks that
-stay in cache. Every sum runs over the first axis of an array that has at least two columns,
-so that NumPy adds in the same order whatever the number of members: each of them gets the
-same bits alone as in company.
+where V' is the next V; ``e`` moves by S times what F moves. Unlike rounding in the Gram matrix,
+rounding in W never adds a hidden unit to a network that has fewer than columns. F is
+carried along, for at infinite width U and V rest while F moves.
+
+An ensemble lies along the last axis, in blocks that stay in cache, and ``einsum`` adds
+in the same order whatever the number of members: each has the same bits in any company. A
+network that is no ensemble takes its steps by matrix products, in fewer calls.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,145 +31,172 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.linear_net_data import PrincipalData
+from catapult_sim.numeric.linear_net_root import gram_root
 
 __all__ = ["Descent"]
 
 Array = npt.NDArray[Any]
-Steps = Callable[[Array, Array, Array, Array, float], None]
+# steps(W, F, e, rate, scales, losses): W (s, r + k, N), F and e (r, k, N), rate (N,), scales
+# (r,), |e|^2 before each step (T, N). W and F are those over sqrt(n), rate is eta / n, scales
+# are those times sqrt(n). All but rate and scales are written to.
+Steps = Callable[[Array, Array, Array, Array, Array, Array], None]
 
-# Numbers in the states that are worked on together: enough to outweigh the cost of a call,
-# few enough to stay in a core's second-level cache.
-BLOCK, COMPILED_BLOCK = 2**17, 2**15
+# Members side by side: enough to outweigh the cost of a call, few enough for a core's cache.
+BLOCK_BYTES = 2**20
 
 # Blocks run side by side; a member's numbers do not depend on where it runs.
 CORES = os.cpu_count() or 1
 
+# Beyond this root of a width no step moves a weight: rounding hides it.
+INFINITE = 1e100
+
 
 @dataclass(frozen=True)
 class Descent:
-    """Gradient descent on the state ``[G, e]``, flat: the Gram matrix and the residual."""
+    """Gradient descent on the state ``[W / sqrt(n), F / sqrt(n), e, A outside]``, flat."""
 
     data: PrincipalData
     width: float
+    alone: bool = False  # no ensemble
     compiled: Steps | None = None  # what replaces the loop over the steps
 
     @property
     def longest(self) -> int:
         """How many steps to take between two looks at the losses."""
-        return 32 if self.compiled is None else 128
+        return 32 if self.compiled is None and not self.alone else 128
 
     @property
     def sizes(self) -> tuple[int, int, int]:
-        """The numbers of coordinates q, of outputs k, and of columns q + k."""
-        q, k = self.data.target.shape
-        return q, k, q + k
+        """The numbers of rows s, of coordinates r, and of outputs k."""
+        r, k = self.data.rank, self.data.target.shape[1]
+        return int(min(self.width, r + k)), r, k
+
+    @property
+    def root(self) -> float:
+        """The square root of the width."""
+        return min(math.sqrt(self.width), INFINITE)
 
     def start(self, gram: Array) -> Array:
-        """Return the state of Gram matrices ``(..., p, p)``, shape ``(..., p^2 + q k)``."""
-        q, _, _ = self.sizes
-        residual = self.data.residual(gram[..., :q, q:])
-        return np.concatenate([_flat(gram), _flat(residual)], axis=-1)
+        """Return the state of Gram matrices ``(..., p, p)``, shape ``(..., S)``."""
+        _, r, _ = self.sizes
+        q = len(self.data.scales)
+        F = gram[..., :q, q:]
+        parts = (
+            gram_root(gram, q, r, self.width),
+            F[..., :r, :] / self.root,
+            self.data.residual(F)[..., :r, :],
+            gram[..., r:q, r:q],
+        )
+        return np.concatenate([part.reshape(*gram.shape[:-2], -1) for part in parts], axis=-1)
 
     def gram(self, state: Array) -> Array:
         """Return the Gram matrices of a state, ``(..., p, p)``."""
-        _, _, p = self.sizes
-        gram = state[..., : p * p].reshape(*state.shape[:-1], p, p)
-        # Rounding leaves the two halves of B apart where there are several outputs.
-        return 0.5 * (gram + np.swapaxes(gram, -1, -2))
+        _, r, k = self.sizes
+        q = len(self.data.scales)
+        W, F, _, outside = self._parts(state)
+        gram = np.zeros((*state.shape[:-1], q + k, q + k))
+        inner = np.swapaxes(W, -1, -2) @ W
+        gram[..., :r, :r], gram[..., q:, q:] = inner[..., :r, :r], inner[..., r:, r:]
+        gram[..., :r, q:] = self.root * F
+        gram[..., q:, :r] = self.root * np.swapaxes(F, -1, -2)
+        gram[..., r:q, r:q] = outside
+        return gram
+
+    def _parts(self, state: Array) -> list[Array]:
+        """Return the four parts of a state ``(..., S)``."""
+        s, r, k = self.sizes
+        rest = len(self.data.scales) - r
+        shapes = (s, r + k), (r, k), (r, k), (rest, rest)
+        edges = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
+        parts = zip(np.split(state, edges, axis=-1), shapes, strict=True)
+        return [part.reshape(*state.shape[:-1], *shape) for part, shape in parts]
 
     def stride(
         self, state: Array, learning_rate: Array, *, first: int, count: int
     ) -> tuple[Array, Array]:
         """Take ``count`` steps; return the next state and the losses before each step."""
-        following = np.empty_like(state)
-        squares = np.empty((count, len(state)))
+        following, squares = np.empty_like(state), np.empty((count, len(state)))
+        rate = learning_rate / self.root**2
 
         def descend(part: slice) -> None:
-            lanes = np.array(state[part].T, order="C")
             # What NumPy may be silent about is told to each thread by itself.
             with np.errstate(all="ignore"):
-                squares[:, part] = self._descend(lanes, learning_rate[part], count)
-            following[part] = lanes.T
+                following[part] = self._descend(state[part], rate[part], squares[:, part])
 
-        parts = self._parts(state)
-        if len(parts) == 1:
-            descend(parts[0])
+        blocks = self._blocks(len(state), state.shape[-1])
+        if len(blocks) == 1:
+            descend(blocks[0])
         else:
             with ThreadPoolExecutor(CORES) as pool:
-                list(pool.map(descend, parts))
+                list(pool.map(descend, blocks))
         return following, self.data.floor + 0.5 * squares
 
-    def _parts(self, state: Array) -> list[slice]:
+    def _blocks(self, members: int, numbers: int) -> list[slice]:
         """Split the members into blocks of about one size, as many for every core."""
-        numbers = BLOCK if self.compiled is None else COMPILED_BLOCK
-        blocks = -(-state.size // numbers)
-        shared = blocks if blocks == 1 else min(-(-blocks // CORES) * CORES, len(state))
-        edges = np.linspace(0, len(state), shared + 1).astype(int)
+        blocks = -(-members * numbers * 8 // BLOCK_BYTES)
+        shared = blocks if blocks == 1 else min(-(-blocks // CORES) * CORES, members)
+        edges = np.linspace(0, members, shared + 1).astype(int)
         return [slice(*part) for part in pairwise(edges)]
 
-    def _descend(self, lanes: Array, learning_rate: Array, count: int) -> Array:
-        """Take ``count`` steps in place; return ``|e|^2`` before each, ``(count, N)``."""
-        q, k, p = self.sizes
-        gram, residual = lanes[: p * p].reshape(p, p, -1), lanes[p * p :].reshape(q, k, -1)
-        history = np.empty((count + 1, *residual.shape))
-        history[0] = residual
-        steps = self.compiled or _steps
-        steps(gram, history, learning_rate, self.data.scales, 1 / self.width)
-        residual[:] = history[-1]
-        gram[q:, :q] = gram[:q, q:].swapaxes(0, 1)
-        squares = np.ascontiguousarray(np.moveaxis(history, 0, 2)) ** 2
-        return np.add.reduce(squares.reshape(q * k, count + 1, -1), axis=0)[:count]
+    def _descend(self, state: Array, rate: Array, squares: Array) -> Array:
+        """Return where a block of members comes to; write ``|e|^2`` before each step."""
+        # A single lane would be summed in another order than one of many.
+        lanes = np.repeat(state.T, 2, axis=1) if len(state) == 1 else np.array(state.T, order="C")
+        W, F, e, _ = (np.moveaxis(part, 0, -1) for part in self._parts(lanes.T))
+        steps = self.compiled or (_steps_alone if self.alone else _steps)
+        scales = self.root * self.data.scales[: len(e)]
+        found = np.empty((len(squares), lanes.shape[1]))
+        steps(W, F, e, np.resize(rate, lanes.shape[1]), scales, found)
+        squares[:] = found[:, : len(state)]
+        return lanes.T[: len(state)]
 
 
-def _flat(blocks: Array) -> Array:
-    return blocks.reshape(*blocks.shape[:-2], blocks.shape[-2] * blocks.shape[-1])
-
-
-def _steps(
-    gram: Array, history: Array, learning_rate: Array, scales: Array, n_inverse: float
-) -> None:
-    """Step ``gram (p, p, N)`` in place; write the residuals ``(count + 1, q, k, N)``."""
-    _, q, k, members = shape = history.shape
+def _steps(W: Array, F: Array, e: Array, rate: Array, scales: Array, losses: Array) -> None:
+    """Take the steps of an ensemble."""
+    r, k, members = F.shape
+    U, V = W[:, :r], W[:, r:]
     # NumPy is three times faster where it need not broadcast: what is fixed is spread out.
-    scale = np.broadcast_to(scales[:, None, None], shape[1:]).copy()
-    rate, per_n, minus_half = learning_rate * scale, np.array(n_inverse), np.array(-0.5)
-    gamma, thin = np.empty((2, *shape[1:]))
-    A, B = gram[:q, :q].copy(), gram[q:, q:].copy()
-    by_gamma, outer, both = np.empty((q, k, q, members)), *np.empty((2, q, q, members))
-    # The pair F and A gamma becomes the pair F - gamma B / 2 and A gamma + gamma felt.
-    pair, turned, become = np.empty((3, 2, *shape[1:]))
-    pair[0] = gram[:q, q:]
-    F, image, (inner, moved) = pair[0], pair[1].swapaxes(0, 1), become
-    by_pair, dots, turn = np.empty((q, 2, k, k, members)), *np.empty((2, 2, k, k, members))
-    F_gamma, A_gamma, minus_half_B, felt = *dots, *turn
+    scale = np.repeat(scales, k * members).reshape(F.shape)
+    rate_scale = rate * scale
+    delta, move, by_V = np.empty((3, *F.shape))
+    dU, dV, turn = np.empty(U.shape), np.empty(V.shape), np.empty((k, k, members))
+    for square in losses:
+        np.einsum("jkn,jkn->n", e, e, out=square)
+        np.multiply(rate_scale, e, delta)
+        np.einsum("sjn,jkn->skn", U, delta, out=dV)
+        np.einsum("sjn,skn->jkn", U, dV, out=move)
+        np.einsum("skn,jkn->sjn", V, delta, out=dU)
+        np.subtract(U, dU, U)
+        following = np.subtract(V, dV, dV)
+        np.einsum("skn,sln->kln", V, following, out=turn)
+        np.einsum("jkn,kln->jln", delta, turn, out=by_V)
+        V[:] = following
+        np.add(move, by_V, move)
+        np.subtract(F, move, F)
+        np.multiply(move, scale, move)
+        np.subtract(e, move, e)
 
-    gamma_F, gamma_rows, A_rows = F_gamma.swapaxes(0, 1), gamma[:, :, None], A[:, None]
-    pair_columns, thin_columns = pair.swapaxes(0, 1)[:, :, :, None], thin[:, None, None]
-    turns = [(gamma[None, :, i, None], turn[:, None, i]) for i in range(k)]
-    outers = [(thin[:, None, i], inner[None, :, i]) for i in range(k)]
-    for now, later in pairwise(history):
-        np.multiply(rate, now, gamma)
-        np.multiply(gamma, per_n, thin)
-        np.multiply(gamma_rows, A_rows, by_gamma)
-        np.add.reduce(by_gamma, 0, out=image)
-        np.multiply(pair_columns, thin_columns, by_pair)
-        np.add.reduce(by_pair, 0, out=dots)
 
-        np.subtract(B, F_gamma, felt)
-        np.multiply(B, minus_half, minus_half_B)
-        np.subtract(felt, gamma_F, B)
-        np.add(B, A_gamma, B)
-
-        before = pair
-        for gamma_column, turn_row in turns:
-            np.multiply(gamma_column, turn_row, turned)
-            np.add(before, turned, become)
-            before = become
-        for thin_column, inner_row in outers:
-            np.multiply(thin_column, inner_row, outer)
-            np.add(outer, outer.swapaxes(0, 1), both)
-            np.subtract(A, both, A)
-        np.subtract(F, moved, F)
-        np.multiply(moved, scale, moved)
+def _steps_alone(W: Array, F: Array, e: Array, rate: Array, scales: Array, losses: Array) -> None:
+    """Take the steps of one network, which is the first lane."""
+    (s, _), (r, k) = W.shape[:2], F.shape[:2]
+    # U above dU, dV above V: one product moves F.
+    left, right = np.empty((2 * s, r)), np.empty((2 * s, k))
+    U, dU, dV, V = left[:s], left[s:], right[:s], right[s:]
+    U[:], V[:] = W[:, :r, 0], W[:, r:, 0]
+    scale = np.repeat(scales[:, None], k, axis=1)
+    rate_scale, delta, moved = rate[0] * scale, np.empty((r, k)), np.empty((r, k))
+    errors, moves = np.empty((len(losses) + 1, r, k)), np.empty((len(losses), r, k))
+    errors[0] = e[..., 0]
+    for now, later, move in zip(errors, errors[1:], moves, strict=False):
+        np.multiply(rate_scale, now, delta)
+        np.dot(U, delta, dV)
+        np.dot(V, delta.T, dU)
+        np.subtract(V, dV, V)
+        np.dot(left.T, right, move)
+        np.subtract(U, dU, U)
+        np.multiply(scale, move, moved)
         np.subtract(now, moved, later)
-    gram[:q, :q], gram[:q, q:], gram[q:, q:] = A, F, B
+    W[:, :r, 0], W[:, r:, 0], e[..., 0] = U, V, errors[-1]
+    F[..., 0] -= moves.sum(axis=0)
+    losses[:, 0] = np.sum(errors[:-1] ** 2, axis=(1, 2))

@@ -36,22 +36,20 @@ def chosen_rule(
     batches: npt.ArrayLike | None,
     average: Average | None,
     compiled: bool,
+    alone: bool,
 ) -> tuple[Rule, tuple[Array, ...]]:
     """Return the rule, and the parameters it takes besides the learning rate."""
     beta, decay = require_momentum(momentum), _require_decay(weight_decay)
     require_average(average)
-    columns = data.rank + data.target.shape[1]
-    plain = all(_is_zero(x) for x in (beta, decay)) and batches is None and average is None
-    if plain and width >= columns:
-        return Descent(data, width, _compiled_kernel() if compiled else None), ()
+    if all(_is_zero(x) for x in (beta, decay)) and batches is None and average is None:
+        return Descent(data, width, alone, _compiled_kernel() if compiled else None), ()
     if compiled:
         raise InputError(
-            f"compiled=True requires plain full-batch gradient descent and a width of at least "
-            f"{columns}; got {f'width {width:g}' if plain else 'other options'}"
+            "compiled=True requires plain full-batch gradient descent; got other options"
         )
     if batches is not None:
         batches = require_batches(batches, len(data.left))
-    kind = Joint if width >= columns else Thin
+    kind = Joint if width >= data.rank + data.target.shape[1] else Thin
     return kind(data, width, nesterov, batches, average), (beta, decay)
 
 

@@ -5,7 +5,7 @@ two-layer linear network on one sample is a map of two variables, ``D = F - Y`` 
 ``Lam``, with one parameter. Width and learning rate are gone, and a phase diagram is
 this map iterated from every cell of a grid.
 
-The step is generated from :func:`catapult_sim.symbolic.linear_net.residual_map`: as
+The step is generated from :func:`catapult_sim.symbolic.linear_net.edge_map`: as
 NumPy operations in place or, for large maps where the extra ``fast`` is installed, as
 a compiled loop with the same bits; see :mod:`catapult_sim.numeric.lanes`.
 
@@ -15,6 +15,7 @@ of Kalra et al. 2023, arXiv:2311.02076.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +51,7 @@ def phase_map(
     *,
     steps: int = 1000,
     settled: float = 1e-3,
+    progress: Callable[[int], object] | None = None,
 ) -> PhaseMap:
     r"""Iterate ``D' = D (1 - Lam + F D)``, ``Lam' = Lam + D (Lam D - 4 F)`` from each cell.
 
@@ -73,6 +75,8 @@ def phase_map(
         near 20.
     settled : float
         The fraction of its initial value to which a loss must come down.
+    progress : callable, optional
+        Called with the number of cells just finished.
 
     Returns
     -------
@@ -114,7 +118,8 @@ def phase_map(
     peak, Lam = np.empty(count), np.empty(count)
     # A divergent cell is data: it overflows, is labelled, and NumPy stays silent.
     with np.errstate(all="ignore"):
-        _voice(count * steps)(cells, np.sqrt(settled), steps, (phase, taken, peak, Lam))
+        found = (phase, taken, peak, Lam)
+        _voice(count * steps)(cells, np.sqrt(settled), steps, found, progress or (lambda _: None))
         peak_loss = np.square(peak, out=peak)
         peak_loss /= 2
     for array in (peak_loss, Lam):

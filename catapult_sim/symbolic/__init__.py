@@ -30,6 +30,7 @@ DERIVATIONS: Mapping[str, Callable[..., Update]] = MappingProxyType(
         "balanced-map": linear_net.balanced_map,
         "closure": linear_net.closure,
         "edge-law": linear_net.edge_law,
+        "edge-map": linear_net.edge_map,
         "function-space": linear_net.function_space,
         "infinite-width-map": linear_net.infinite_width_map,
         "invariant-law": linear_net.invariant_law,

@@ -28,6 +28,7 @@ from catapult_sim.symbolic.update import Update
 
 __all__ = [
     "boundaries",
+    "edge_map",
     "hessian_eigenvalues",
     "infinite_width_map",
     "invariant_law",
@@ -38,7 +39,7 @@ __all__ = [
 ]
 
 f, y, r = sp.symbols("f y r", real=True)
-F, Y, D = sp.symbols("F Y D", real=True)
+F, Y, D, E = sp.symbols("F Y D E", real=True)
 Lam = sp.Symbol("Lam", positive=True)
 s, p, q = sp.symbols("s p q", nonnegative=True)
 
@@ -189,6 +190,28 @@ def residual_map() -> Update:
     f_next, lam_next = (component.subs(to_scaled) for component in sample_map(label=y).next)
     scaled = (sp.factor(sp.expand(f_next / unit) - Y), Lam + sp.factor(eta * lam_next - Lam))
     return Update("residual-map", (D, Lam), (Y,), scaled, LABELLED, SCALED, {F: D + Y})
+
+
+def edge_map() -> Update:
+    r"""Rewrite :func:`residual_map` in the distance from the edge of divergence.
+
+    Returns
+    -------
+    Update
+        State ``D`` and ``E = Lam - 4 - Y D``, parameter ``Y``. Where ``|Y| < 2`` no factor of E
+        is negative: no orbit crosses the edge ``E = 0``, whatever the rounding.
+
+    Examples
+    --------
+    >>> edge_map().next
+    (D*(D**2 - E - 3), E*(D*F + 1))
+    """
+    D_next, Lam_next = residual_map().inline().next
+    from_edge = {Lam: E + 4 + Y * D}
+    D_next, Lam_next = D_next.subs(from_edge), Lam_next.subs(from_edge)
+    growth = sp.cancel((Lam_next - 4 - Y * D_next) / E)
+    following = (sp.factor(D_next), E * sp.expand(growth.subs(Y, F - D)))
+    return Update("edge-map", (D, E), (Y,), following, LABELLED, SCALED, {F: D + Y})
 
 
 def scaled_map() -> Update:

@@ -120,15 +120,15 @@ def test_a_larger_ensemble_begins_with_the_members_of_a_smaller_one():
     )
 
 
-def test_a_member_is_the_same_alone_and_in_an_ensemble():
+def test_a_member_is_the_same_in_an_ensemble_of_one_and_of_many():
     rng = np.random.default_rng(1)
     net = LinearNet(rng.normal(size=(5, 3)), rng.normal(size=5), width=100)
     rates = np.linspace(0.1, 3, 9) / net.top_eigenvalue(net.init(rng=3))
     together = net.train(rates, 50, rng=3)
     for i, rate in enumerate(rates):
-        alone = net.train(rate, 50, rng=3)
+        alone = net.train([rate], 50, rng=3)
         np.testing.assert_array_equal(
-            together.values["loss"][: len(alone.step), i], alone.values["loss"]
+            together.values["loss"][: len(alone.step), i], alone.values["loss"][:, 0]
         )
 
 

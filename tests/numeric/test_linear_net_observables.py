@@ -80,6 +80,16 @@ def test_observing_every_step_changes_neither_the_run_nor_where_members_end(opti
     np.testing.assert_array_equal(free.stopped, watched.stopped)
 
 
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.3}])
+@pytest.mark.parametrize("rate", [0.1, [0.1, 0.2, 0.3]])
+def test_progress_is_told_of_every_step_of_every_member(rate, options):
+    X, y, _, _ = explicit.problem(0, 1, 5, 3, 1)
+    net, told = LinearNet(X, y, width=20), []
+    net.train(rate, 300, rng=0, progress=told.append, observe={}, **options)
+    assert sum(told) == 301 * np.size(rate)
+    assert len(told) > 2
+
+
 # Ensembles --------------------------------------------------------------------------------------
 
 
@@ -105,7 +115,7 @@ CONFIGURATIONS = {
 @pytest.mark.parametrize("shape", [(12, 10, 1), (12, 1, 1), (12, 4, 3), (12, 20, 2)])
 @pytest.mark.parametrize("width", [2, 100.0, np.inf])
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_a_member_has_the_same_bits_alone_and_in_an_ensemble(name, width, shape):
+def test_a_member_has_the_same_bits_in_an_ensemble_of_one_and_of_many(name, width, shape):
     X, y, _, _ = explicit.problem(1, 1, *shape)
     net = LinearNet(X, y, width=width)
     states = net.init(rng=0, ensemble=(5,))
@@ -113,12 +123,24 @@ def test_a_member_has_the_same_bits_alone_and_in_an_ensemble(name, width, shape)
     options = {"steps": 70, "tolerance": 1e-6, "escape": 1e20, **CONFIGURATIONS[name]}
     together = net.train(rates, state=states, **options)
     for i, j in np.ndindex(rates.shape):
-        alone = net.train(rates[i, j], state=states[j], **options)
+        alone = net.train(rates[i, [j]], state=states[j], **options)
         length = len(alone.step)
         for quantity, values in alone.values.items():
-            np.testing.assert_array_equal(values, together.values[quantity][:length, i, j])
-        np.testing.assert_array_equal(alone.state, together.state[i, j])
+            np.testing.assert_array_equal(values[:, 0], together.values[quantity][:length, i, j])
+        np.testing.assert_array_equal(alone.state[0], together.state[i, j])
         assert alone.outcome == together.outcome[i, j]
+
+
+@pytest.mark.parametrize("shape", [(12, 10, 1), (12, 1, 1), (12, 4, 3), (12, 20, 2)])
+@pytest.mark.parametrize("width", [2, 100.0, 1e12, np.inf])
+def test_a_network_that_is_no_ensemble_is_one_of_one_member_to_rounding(width, shape):
+    X, y, _, _ = explicit.problem(1, 1, *shape)
+    net = LinearNet(X, y, width=width)
+    state = net.init(rng=0)
+    rate = 1.5 / net.top_eigenvalue(state)
+    alone, of_one = (net.train(rates, 40, state=state) for rates in (rate, rate[None]))
+    np.testing.assert_allclose(alone.values["loss"], of_one.values["loss"][:, 0], rtol=1e-12)
+    np.testing.assert_allclose(alone.state, of_one.state[0], rtol=1e-12, atol=1e-13)
 
 
 def test_memory_is_stated_before_it_is_taken():
@@ -137,13 +159,13 @@ def test_memory_is_stated_before_it_is_taken():
 
 
 @pytest.mark.parametrize("shape", [(6, 4, 1), (6, 1, 1), (3, 5, 2), (6, 3, 3)])
-@pytest.mark.parametrize("width", [30.0, 1e12, np.inf])
-def test_the_compiled_loop_agrees_to_rounding(shape, width):
+@pytest.mark.parametrize(("width", "top"), [(2.0, 0.8), (30.0, 2.2), (1e12, 2.2), (np.inf, 2.2)])
+def test_the_compiled_loop_agrees_to_rounding(shape, width, top):
     pytest.importorskip("numba")
     X, y, _, _ = explicit.problem(4, 1, *shape)
     net = LinearNet(X, y, width=width)
     states = net.init(rng=0, ensemble=(70,))
-    rates = np.linspace(0.3, 2.2, 70) / net.top_eigenvalue(states)
+    rates = np.linspace(0.3, top, 70) / net.top_eigenvalue(states)
     plain, fast = (
         net.train(rates, 60, state=states, compiled=compiled) for compiled in (False, True)
     )
@@ -210,6 +232,29 @@ def test_without_inputs_nothing_moves():
     np.testing.assert_array_equal(run.values["loss"], 1.25)
     np.testing.assert_array_equal(run.values["top_eigenvalue"], 0)
     np.testing.assert_array_equal(run.state, state)
+
+
+@pytest.mark.parametrize("scales", [(1e-12, 1.0), (1.0, 1e-12)])
+def test_a_short_layer_keeps_its_digits_beside_a_long_one(scales):
+    X, y, U, V = explicit.problem(2, 40, 5, 3, 2)
+    U, V = scales[0] * U, scales[1] * V
+    net = LinearNet(X, 0 * y, width=40)
+    state = net.from_weights(U, V)
+    rate = 1.3 / net.top_eigenvalue(state)
+    truth = explicit.train(X, 0 * y, U, V, rate, 30)
+    run = net.train(rate, 30, state=state, observe={})
+    np.testing.assert_allclose(run.values["loss"], truth.losses, rtol=1e-10)
+    end = net.from_weights(*truth.end)
+    lengths = np.sqrt(np.diag(end))
+    np.testing.assert_array_less(np.abs(run.state - end), 1e-10 * np.outer(lengths, lengths))
+
+
+def test_a_run_from_a_state_that_is_not_finite_has_diverged():
+    net = LinearNet(np.eye(2), [1.0, -1.0], width=9)
+    states = net.init(rng=0, ensemble=(2,))
+    states[1] = np.nan
+    run = net.train(0.1, 5, state=states, observe={})
+    assert [Outcome(code).name for code in run.outcome] == ["RUNNING", "DIVERGED"]
 
 
 def test_what_lies_outside_the_inputs_counts_in_the_norm_and_decays():

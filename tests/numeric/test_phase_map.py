@@ -194,6 +194,15 @@ def test_extreme_cells_are_data(voice):
     assert found.peak_loss[1] == found.curvature[1] == np.inf
 
 
+def test_progress_is_told_of_every_cell_once(voice, monkeypatch):
+    monkeypatch.setattr(lanes, "LANES", 97)
+    monkeypatch.setattr(lanes_compiled, "CHUNK", 1001)
+    told = []
+    phase_map.phase_map(*grid(3000), steps=60, progress=told.append)
+    assert sum(told) == 3000
+    assert len(told) > 2
+
+
 def test_an_empty_map_is_empty(voice):
     assert phase_map.phase_map(np.ones((0, 3)), 1.0).phase.shape == (0, 3)
 

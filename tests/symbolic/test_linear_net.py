@@ -191,3 +191,14 @@ def test_the_hessian_s_trace_is_the_kernel_s_eigenvalue():
     spectrum = linear_net.hessian_eigenvalues(label=y)
     assert sp.expand(sum(value * count for value, count in spectrum.items())) == lam
     assert sp.expand(sum(spectrum.values())) == 2 * n
+
+
+def test_the_edge_map_is_the_residual_map_in_other_coordinates():
+    (D, Lam), (Y,) = linear_net.residual_map().state, linear_net.residual_map().parameters
+    inline = linear_net.residual_map().inline()
+    _, E = linear_net.edge_map().state
+    distance = Lam - 4 - Y * D
+    moved = dict(zip((D, Lam), inline.next, strict=True))
+    expected = inline.next[0], distance.subs(moved, simultaneous=True)
+    for found, wanted in zip(linear_net.edge_map().inline().next, expected, strict=True):
+        assert sp.expand(found.subs(E, distance) - wanted) == 0

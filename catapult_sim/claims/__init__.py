@@ -13,6 +13,7 @@ from catapult_sim.claims import (
     minibatch_losses,
     progressive_sharpening,
     quadratic_models,
+    sharpest_directions,
     weight_norm,
 )
 from catapult_sim.claims.verdict import Claim
@@ -32,6 +33,7 @@ CLAIMS: tuple[Claim, ...] = (
     *quadratic_models.CLAIMS,
     *weight_norm.CLAIMS,
     *linear_dynamics.CLAIMS,
+    *sharpest_directions.CLAIMS,
 )
 
 

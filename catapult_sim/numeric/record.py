@@ -89,10 +89,13 @@ class _File:
             while written < len(text):
                 written += os.write(self._file, text[written:])
         except OSError as error:
-            # Only then: an interrupt may come when all is written, and nobody knows.
-            os.ftruncate(self._file, self._end + text.rfind(b"\n", 0, written) + 1)
             raise _no_room(self._path, error) from error
-        self._end += len(text)
+        finally:
+            # The file knows: an interrupt may come between writing and counting.
+            written = os.fstat(self._file).st_size - self._end
+            self._end += text.rfind(b"\n", 0, written) + 1
+            if written < len(text):
+                os.ftruncate(self._file, self._end)
 
     def lines(self) -> Iterable[Line]:
         """Return all lines, read from disk whenever they are asked for."""

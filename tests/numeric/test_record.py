@@ -210,6 +210,18 @@ def test_an_interrupt_amid_a_write_leaves_whole_lines(record, monkeypatch):
     assert sweep(square, cells(4), record=record).dropped == 0
 
 
+def test_an_interrupt_after_a_write_keeps_its_line(record, monkeypatch):
+    def write(file, text, real=os.write):
+        real(file, text)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(record_module.os, "write", write)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(square, cells(4), record=record)
+    monkeypatch.undo()
+    assert sweep(square, cells(4), record=record).known == 1
+
+
 @pytest.mark.parametrize("place", ["absent/records.jsonl", "", "file/records.jsonl"])
 def test_a_record_that_cannot_be_is_refused(tmp_path, place):
     (tmp_path / "file").write_text("")

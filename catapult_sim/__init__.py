@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from catapult_sim import claims, mlp, numeric, plots, symbolic
     from catapult_sim.mlp.network import MLP
     from catapult_sim.mlp.observers import Observers
+    from catapult_sim.mlp.taylor import TaylorModel
     from catapult_sim.mlp.training import train
+    from catapult_sim.numeric.averages import EMA, SWA
     from catapult_sim.numeric.batches import minibatches
     from catapult_sim.numeric.cells import physics
     from catapult_sim.numeric.checkpoint import Checkpoint
@@ -53,6 +55,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Boundary": "numeric.phases",
     "Checkpoint": "numeric.checkpoint",
+    "EMA": "numeric.averages",
     "InputError": "numeric.requirements",
     "LinearNet": "numeric.linear_net",
     "MLP": "mlp.network",
@@ -60,6 +63,8 @@ _HOMES = {
     "Observers": "mlp.observers",
     "Outcome": "numeric.trajectory",
     "Phase": "numeric.phases",
+    "SWA": "numeric.averages",
+    "TaylorModel": "mlp.taylor",
     "Trajectory": "numeric.trajectory",
     "boundary": "numeric.phases",
     "classify": "numeric.phases",
@@ -78,7 +83,9 @@ _HOMES = {
 _FLOORS = ("claims", "mlp", "numeric", "plots", "symbolic")
 
 __all__ = [
+    "EMA",
     "MLP",
+    "SWA",
     "Boundary",
     "Checkpoint",
     "InputError",
@@ -87,6 +94,7 @@ __all__ = [
     "Observers",
     "Outcome",
     "Phase",
+    "TaylorModel",
     "Trajectory",
     "boundary",
     "claims",

@@ -24,6 +24,7 @@ def test_public_names_are_these():
     assert sorted(catapult_sim.__all__) == [
         "Boundary",
         "Checkpoint",
+        "EMA",
         "InputError",
         "LinearNet",
         "MLP",
@@ -31,6 +32,8 @@ def test_public_names_are_these():
         "Observers",
         "Outcome",
         "Phase",
+        "SWA",
+        "TaylorModel",
         "Trajectory",
         "boundary",
         "claims",

@@ -6,6 +6,10 @@ All contenders of a table run in turn, in one process, on the same problem (d = 
 200 steps, double precision); the table shows the medians of their times in units of ours.
 Peers that are not installed are left out: ``pip install torch jax``. Explicit weights are
 timed over 20 steps, and ten times that is reported: their steps cost the same.
+
+Not reached: the compiled ensemble is 1.9 times as fast as JAX's closure (3 wanted). A step on
+min(n, p) rows of weights, the same rule at every width, takes 330 multiplications where the
+symmetric Gram matrix takes about 210, and the loop is bound by loads and stores.
 """
 
 import argparse

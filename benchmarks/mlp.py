@@ -12,11 +12,12 @@ Nearly all the time is matrix products, so look at the architecture that NumPy's
 takes the processor for. One that it does not know it takes for a Haswell, at half the speed of
 AVX-512 (Zen 5 and OpenBLAS 0.3.31): ``OPENBLAS_CORETYPE=SkylakeX python benchmarks/mlp.py``.
 
-Not reached on that machine, one thread, width 512: with the Haswell kernels a gradient step takes
-1.4 to 1.7 times as long as JAX's (1.2 wanted) and a Hessian product 1.3 to 1.7 times (1 wanted),
-bound by the products themselves, 95 % of the time; with the AVX-512 kernels both are as fast as
-JAX's or faster. The top kernel eigenvalue without the kernel is 1.3 times as fast as JAX with the
-same Lanczos (2 wanted): six large products a multiplication against eight.
+Found on that machine at width 512 (float32 / float64, Haswell kernels, two threads, nothing else
+running; the peer's time over ours): gradient step 2.4 / 3.2 of PyTorch and 1.8 / 1.2 of JAX; Hessian
+product 2.8 / 3.3 and 1.1 / 0.87; kernel product 4.0 / 5.9 and 2.1 / 1.5. On one thread of a busy
+machine JAX was at 0.58 to 0.75 in the first two, bound by the products, 95 % of the time. Not
+reached: the top kernel eigenvalue without the kernel, 1.5 / 1.4 of PyTorch and 0.62 / 0.64 of JAX
+with the same Lanczos (2 wanted), though each product by itself is faster; why is not known.
 """
 
 import argparse

@@ -13,9 +13,9 @@ takes the processor for. One that it does not know it takes for a Haswell, at ha
 AVX-512 (Zen 5 and OpenBLAS 0.3.31): ``OPENBLAS_CORETYPE=SkylakeX python benchmarks/mlp.py``.
 
 Found on that machine at width 512 (float32 / float64, Haswell kernels, two threads, nothing else
-running; the peer's time over ours): gradient step 2.4 / 3.2 of PyTorch and 1.8 / 1.2 of JAX; Hessian
-product 2.8 / 3.3 and 1.1 / 0.87; kernel product 4.0 / 5.9 and 2.1 / 1.5. On one thread of a busy
-machine JAX was at 0.58 to 0.75 in the first two, bound by the products, 95 % of the time. Not
+running; the peer's time over ours): gradient step 2.4 / 3.2 of PyTorch and 1.8 / 1.2 of JAX;
+Hessian product 2.8 / 3.3 and 1.1 / 0.87; kernel product 4.0 / 5.9 and 2.1 / 1.5. On one thread of a
+busy machine JAX was at 0.58 to 0.75 in the first two, bound by the products, 95 % of the time. Not
 reached: the top kernel eigenvalue without the kernel, 1.5 / 1.4 of PyTorch and 0.62 / 0.64 of JAX
 with the same Lanczos (2 wanted), though each product by itself is faster; why is not known.
 """

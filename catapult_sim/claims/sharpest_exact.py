@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from catapult_sim.claims.bench import Bench
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.sharpest import hessian_at
 from catapult_sim.numeric.curvature import top_eigenpairs
 from catapult_sim.numeric.directions import nudge
 from catapult_sim.numeric.measured import Measured
@@ -65,7 +64,7 @@ def linear_net_error(bench: Bench) -> Measured:
     X, y = rng.normal(size=(m, d)), rng.normal(size=(m, k))
     net = MLP([d, n, k], activation="linear", parametrization="ntk")
     theta = net.init(rng=rng)
-    hessian = hessian_at(net, theta, X, y)
+    hessian = net.at(theta, X, y).hessian_product
     matrix = np.array([hessian(unit) for unit in np.eye(net.size)])
     vectors = np.linalg.eigh(matrix)[1][:, ::-1][:, :K]
     gradient = net.gradient(theta, X, y)

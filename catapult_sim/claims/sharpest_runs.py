@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from catapult_sim.claims.bench import Bench
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.sharpest import Track, hessian_at, track
+from catapult_sim.mlp.sharpest import Track, track
 from catapult_sim.numeric.curvature import top_eigenpairs
 from catapult_sim.numeric.directions import ESCAPES, alignment
 from catapult_sim.numeric.requirements import InputError
@@ -182,7 +182,7 @@ def _states(bench: Bench, loss: str, shares: tuple[float, ...]) -> Array:
 
 def _look(given: Problem, loss: str, theta: Array, rng: np.random.Generator) -> Look:
     (X, y), net = given.train, given.net
-    hessian = hessian_at(net, theta, X, y)
+    hessian = net.at(theta, X, y).hessian_product
     vectors = top_eigenpairs(hessian, DIRECTIONS, size=net.size, tolerance=1e-3, rng=rng).vectors
     rows = rng.permutation(len(X))[: STEPS * MIDDLE].reshape(-1, MIDDLE)
     gradients = net.loss_and_gradient(theta, X[rows], y[rows])[1]

@@ -8,7 +8,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp.network import MLP
+from catapult_sim.numeric.batches import minibatches
 from catapult_sim.numeric.curvature import Eigenpairs, top_eigenpairs
 from catapult_sim.numeric.directions import nudged_step
 from catapult_sim.numeric.ensemble import Rng
@@ -24,7 +25,7 @@ from catapult_sim.numeric.operators import Product
 from catapult_sim.numeric.requirements import InputError, require_count, require_positive
 from catapult_sim.numeric.trajectory import Observe
 
-__all__ = ["Track", "hessian_at", "track"]
+__all__ = ["Track", "track"]
 
 Array = npt.NDArray[Any]
 Schedule = float | Callable[[int], float]
@@ -47,11 +48,6 @@ class Track:
     def products_per_pair(self) -> float:
         """The mean number of Hessian products for each eigenpair and measurement."""
         return float(np.mean(self.products) / self.eigenvalues.shape[-1])
-
-
-def hessian_at(network: MLP, theta: Array, X: Array, y: Array) -> Product:
-    """Return the Hessian product ``(P,) -> (P,)`` of the loss at one theta, of clean input."""
-    return network.at(theta, X, y).hessian_product
 
 
 def track(
@@ -146,7 +142,7 @@ def track(
     quantities: dict[str, Any] = {"loss": lambda theta: network.loss(theta, inputs, targets)}
     measure = partial(
         _measure,
-        lambda theta: hessian_at(network, theta, inputs[seen], targets[seen]),
+        lambda theta: network.at(theta, inputs[seen], targets[seen]).hessian_product,
         quantities | dict(observe or {}),
         partial(
             top_eigenpairs, k=k, size=network.size, tolerance=tolerance, max_products=max_products
@@ -156,10 +152,16 @@ def track(
 
     def run(index: tuple[int, ...]) -> _Run:
         rate, size, seed = (axis[index] for axis in axes)
-        batches = _batches(inputs, targets, int(size), np.random.default_rng([seed, 0]))
+        stream = np.random.default_rng([seed, 0])
+        batches = minibatches(len(inputs), int(size), steps, rng=stream)
+
+        def gradient(step: int, theta: Array) -> Array:
+            rows = batches[step]
+            return network.loss_and_gradient(theta, inputs[rows], targets[rows])[1]
+
         return _follow(
             starts[index],
-            lambda theta: network.loss_and_gradient(theta, *next(batches))[1],
+            gradient,
             partial(rule, learning_rate=float(rate)),
             gamma if callable(gamma) else lambda step: gamma,
             partial(measure, rng=np.random.default_rng([seed, 1])),
@@ -195,7 +197,7 @@ def _measure(
 
 def _follow(
     theta: Array,
-    gradient: Callable[[Array], Array],
+    gradient: Callable[[int, Array], Array],
     rule: Callable[..., tuple[Array, Array]],
     gamma: Callable[[int], float],
     measure: Callable[[Array, Array | None], _Measurement],
@@ -207,21 +209,12 @@ def _follow(
     measured = [measure(theta, None)]
     velocity, along = np.zeros_like(theta), measured[0][0].vectors
     for step in range(steps):
-        change, velocity = rule(velocity, gradient(theta), along, gamma=gamma(step))
+        change, velocity = rule(velocity, gradient(step, theta), along, gamma=gamma(step))
         theta = theta + change
         if (step + 1) % every == 0:
             measured.append(measure(theta, measured[-1][0].vectors))
             along = along if frozen else measured[-1][0].vectors
     return measured, theta
-
-
-def _batches(
-    X: Array, y: Array, size: int, rng: np.random.Generator
-) -> Iterator[tuple[Array, Array]]:
-    """Deal the samples anew every epoch; in every batch they keep their order."""
-    while True:
-        for rows in np.sort(rng.permutation(len(X)).reshape(-1, size), axis=-1):
-            yield X[rows], y[rows]
 
 
 def _stack(runs: list[_Run], grid: tuple[int, ...], step: npt.NDArray[np.int64]) -> Track:

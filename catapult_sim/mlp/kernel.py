@@ -15,13 +15,12 @@ import numpy.typing as npt
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric import curvature
 from catapult_sim.numeric.curvature import Eigenpairs
-from catapult_sim.numeric.requirements import InputError
+from catapult_sim.numeric.memory import MEMORY_LIMIT, require_memory
 
 __all__ = ["ntk", "top_eigenpairs", "top_eigenvalue"]
 
 Array = npt.NDArray[Any]
 
-MEMORY_LIMIT = 2.0**32
 DENSE = 512  # rows of the kernel up to which all its eigenvalues are quicker than products
 TOLERANCE = 1e-8  # of residuals; that of the eigenvalue is its square over the gap
 
@@ -61,7 +60,12 @@ def ntk(
     """
     parameters, inputs = network.require_parameters(theta), network.require_inputs(X)
     samples, outputs, leading = inputs.shape[-2], network.widths[-1], parameters.shape[:-1]
-    _require_memory(network, math.prod(leading), samples, parameters.itemsize, memory_limit)
+    members = math.prod(leading)
+    require_memory(
+        _ntk_bytes(network, members, samples, parameters.itemsize),
+        memory_limit,
+        f"the kernel of {members} networks, {samples} samples and {outputs} outputs",
+    )
     grams, signals = _factors(network, parameters, inputs)
     total = np.empty((*leading, samples, outputs, samples, outputs), parameters.dtype)
     for i in range(outputs):
@@ -95,18 +99,11 @@ def _factors(network: MLP, theta: Array, X: Array) -> tuple[list[Array], list[Ar
     return grams, signals
 
 
-def _require_memory(
-    network: MLP, members: int, samples: int, itemsize: int, memory_limit: float
-) -> None:
+def _ntk_bytes(network: MLP, members: int, samples: int, itemsize: int) -> int:
     *hidden, outputs = network.widths[1:]
     signals = samples * outputs * (sum(hidden) + max(hidden))
     grams = samples**2 * (2 * outputs + len(hidden) + 1)
-    required = members * itemsize * ((samples * outputs) ** 2 + signals + grams)
-    if required > memory_limit:
-        raise InputError(
-            f"the kernel of {members} networks, {samples} samples and {outputs} outputs requires "
-            f"{required:.3g} bytes of memory; memory_limit allows {memory_limit:.3g}"
-        )
+    return members * itemsize * ((samples * outputs) ** 2 + signals + grams)
 
 
 def top_eigenpairs(

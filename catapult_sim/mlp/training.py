@@ -20,7 +20,7 @@ from catapult_sim.numeric.averages import Average, require_average
 from catapult_sim.numeric.batches import require_batches
 from catapult_sim.numeric.checkpoint import Checkpoint, fingerprint, resumable
 from catapult_sim.numeric.linear_net_stability import require_momentum
-from catapult_sim.numeric.memory import require_memory, run_bytes
+from catapult_sim.numeric.memory import MEMORY_LIMIT, require_memory, run_bytes
 from catapult_sim.numeric.requirements import InputError, require_count, require_positive
 from catapult_sim.numeric.trajectory import (
     ESCAPE,
@@ -54,7 +54,7 @@ def train(
     tolerance: float = 0.0,
     escape: float = ESCAPE,
     checkpoint: Checkpoint | None = None,
-    memory_limit: float = 2.0**32,
+    memory_limit: float = MEMORY_LIMIT,
 ) -> Trajectory:
     r"""Train by gradient descent, with batches, momentum and schedules at will, many at once.
 

@@ -31,7 +31,7 @@ from catapult_sim.numeric.ensemble import Rng, draw
 from catapult_sim.numeric.linear_net_draws import draw_gram, joined
 from catapult_sim.numeric.linear_net_observables import StateObservables
 from catapult_sim.numeric.linear_net_rules import chosen_rule, observers, of_gram
-from catapult_sim.numeric.memory import require_memory, run_bytes
+from catapult_sim.numeric.memory import MEMORY_LIMIT, require_memory, run_bytes
 from catapult_sim.numeric.requirements import (
     InputError,
     require_count,
@@ -90,7 +90,7 @@ class LinearNet(StateObservables):
         y: npt.ArrayLike,
         *,
         width: float,
-        memory_limit: float = 2.0**32,
+        memory_limit: float = MEMORY_LIMIT,
     ) -> None:
         super().__init__(X, y, width=width)
         self.memory_limit = memory_limit

@@ -10,9 +10,11 @@ import numpy.typing as npt
 from catapult_sim.numeric.requirements import InputError
 from catapult_sim.numeric.trajectory import Observe
 
-__all__ = ["require_memory", "run_bytes"]
+__all__ = ["MEMORY_LIMIT", "require_memory", "run_bytes"]
 
 Array = npt.NDArray[np.floating]
+
+MEMORY_LIMIT = 2.0**32  # bytes, unless the user says otherwise
 
 
 def run_bytes(state: Array, rates: tuple[Array, ...], steps: int, observe: Observe) -> int:
@@ -25,7 +27,7 @@ def run_bytes(state: Array, rates: tuple[Array, ...], steps: int, observe: Obser
     return math.prod(ensemble) * (kept + 3 * state.itemsize * state.shape[-1])
 
 
-def require_memory(required: int, allowed: float, what: str) -> None:
+def require_memory(required: float, allowed: float, what: str) -> None:
     """Raise InputError where ``what`` takes more bytes than are allowed."""
     if required > allowed:
         raise InputError(

@@ -16,12 +16,69 @@ from catapult_sim.numeric.requirements import InputError
 if TYPE_CHECKING:
     from catapult_sim.mlp.network import MLP
 
-__all__ = ["Point"]
+__all__ = ["Place", "Point"]
 
 Array = npt.NDArray[Any]
 
 
-class Point:
+class Place:
+    """A network or a model of it at one theta: its outputs, its loss, its operators."""
+
+    _network: MLP
+    _y: Array | None
+
+    def _arrive(self, theta: Array, outputs: Array) -> None:
+        """Be at another theta ``(..., P)``, with the outputs ``(..., m, k)`` there."""
+        self._theta, self._outputs = theta, outputs
+        self._evaluation: tuple[Array, Array] | None = None
+
+    @property
+    def outputs(self) -> Array:
+        """The outputs, ``(..., m, k)``."""
+        return self._outputs.copy()
+
+    @property
+    def loss(self) -> Array:
+        """The loss with its weight decay, ``(...)``."""
+        loss, _ = self._evaluated()
+        decay = self._network.weight_decay
+        return loss + decay / 2 * np.sum(self._theta**2, axis=-1) if decay else loss
+
+    @property
+    def _targets(self) -> Array:
+        if self._y is None:
+            raise InputError("the loss of a network needs labels y; got a point without them")
+        return self._y
+
+    def _evaluated(self) -> tuple[Array, Array]:
+        """Return the loss without weight decay, and its gradient by the outputs."""
+        if self._evaluation is None:
+            loss = self._network.loss_function.value_and_gradient
+            self._evaluation = loss(self._outputs, self._targets)
+        return self._evaluation
+
+    def _with_decay(self, product: Array, vector: Array) -> Array:
+        if self._network.weight_decay:
+            product += self._network.weight_decay * vector
+        return product
+
+    def _operator(
+        self, product: Callable[[Array], Array], shape: tuple[int, ...]
+    ) -> LinearOperator:
+        leading = self._outputs.shape[:-2]
+        if leading:
+            raise InputError(f"an operator is of one network; got an ensemble of shape {leading}")
+        size = math.prod(shape)
+
+        def multiply(vector: Array) -> Array:
+            return product(vector.reshape(shape)).ravel()
+
+        return LinearOperator(
+            (size, size), matvec=multiply, rmatvec=multiply, dtype=self._outputs.dtype
+        )
+
+
+class Point(Place):
     """Loss, gradient and curvature products of a network at one theta, X and y.
 
     Made by :meth:`catapult_sim.mlp.network.MLP.at`. The forward and the backward pass are done
@@ -57,23 +114,10 @@ class Point:
         """
         if X is not None:
             self._X, self._y = X, y
-        self._theta = self._network.require_parameters(theta)
-        self._outputs = self._passes.move(self._theta, self._X)
-        self._evaluation: tuple[Array, Array] | None = None
+        parameters = self._network.require_parameters(theta)
+        self._arrive(parameters, self._passes.move(parameters, self._X))
         self._returned = False
         return self
-
-    @property
-    def outputs(self) -> Array:
-        """The outputs, ``(..., m, k)``."""
-        return self._outputs.copy()
-
-    @property
-    def loss(self) -> Array:
-        """The loss with its weight decay, ``(...)``."""
-        loss, _ = self._evaluated()
-        decay = self._network.weight_decay
-        return loss + decay / 2 * np.sum(self._theta**2, axis=-1) if decay else loss
 
     def gradient(self, out: Array | None = None) -> Array:
         """Return the gradient of the loss by theta, ``(..., P)``."""
@@ -145,19 +189,6 @@ class Point:
 
     # What they share ----------------------------------------------------------------------------
 
-    @property
-    def _targets(self) -> Array:
-        if self._y is None:
-            raise InputError("the loss of a network needs labels y; got a point without them")
-        return self._y
-
-    def _evaluated(self) -> tuple[Array, Array]:
-        """Return the loss without weight decay, and its gradient by the outputs."""
-        if self._evaluation is None:
-            loss = self._network.loss_function.value_and_gradient
-            self._evaluation = loss(self._outputs, self._targets)
-        return self._evaluation
-
     def _return(self) -> None:
         """Carry the loss's signal back, once."""
         if not self._returned:
@@ -202,24 +233,3 @@ class Point:
     def _room(self, out: Array | None) -> Array:
         shape = (*self._passes.leading, self._network.size)
         return np.empty(shape, self._passes.dtype) if out is None else out
-
-    def _with_decay(self, product: Array, vector: Array) -> Array:
-        if self._network.weight_decay:
-            product += self._network.weight_decay * vector
-        return product
-
-    def _operator(
-        self, product: Callable[[Array], Array], shape: tuple[int, ...]
-    ) -> LinearOperator:
-        if self._passes.leading:
-            raise InputError(
-                f"an operator is of one network; got an ensemble of shape {self._passes.leading}"
-            )
-        size = math.prod(shape)
-
-        def multiply(vector: Array) -> Array:
-            return product(vector.reshape(shape)).ravel()
-
-        return LinearOperator(
-            (size, size), matvec=multiply, rmatvec=multiply, dtype=self._passes.dtype
-        )

@@ -40,7 +40,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from catapult_sim.mlp.losses import fraction_right
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.point import Point
+from catapult_sim.mlp.point import Place, Point
 from catapult_sim.mlp.rays import Rays, Rows, gram
 from catapult_sim.numeric.curvature import largest_eigenvalue
 from catapult_sim.numeric.requirements import InputError
@@ -213,7 +213,7 @@ class TaylorModel:
         return rays.rows(turning)
 
 
-class TaylorPoint:
+class TaylorPoint(Place):
     """A Taylor model at one theta, X and y, as a :class:`Point` is a network there.
 
     Input is clean. What is computed at the origin is kept from theta to theta.
@@ -227,7 +227,7 @@ class TaylorPoint:
     """
 
     def __init__(self, model: TaylorModel, theta: Array, X: Array, y: Array | None = None) -> None:
-        self._model, self._X, self._y = model, X, y
+        self._model, self._network, self._X, self._y = model, model.network, X, y
         self._rays, self._turned, self._complex = model.rays(), model.rays(), model.rays()
         self.move(theta)
 
@@ -235,20 +235,9 @@ class TaylorPoint:
         """Go to another theta, and to other samples if given."""
         if X is not None:
             self._X, self._y = X, y
-        self._theta, self._displacement = theta, theta - self._model.origin
-        self._outputs = self._rays.outputs(self._displacement, self._X)
+        self._displacement = theta - self._model.origin
+        self._arrive(theta, self._rays.outputs(self._displacement, self._X))
         return self
-
-    @property
-    def outputs(self) -> Array:
-        """The outputs, ``(..., m, k)``."""
-        return self._outputs.copy()
-
-    @property
-    def loss(self) -> Array:
-        """The loss with its weight decay, ``(...)``."""
-        decay = self._network.weight_decay / 2 * np.sum(self._theta**2, axis=-1)
-        return self._evaluated()[0] + decay
 
     def gradient(self) -> Array:
         """Return the gradient of the loss by theta, ``(..., P)``."""
@@ -268,33 +257,7 @@ class TaylorPoint:
     @property
     def hessian(self) -> LinearOperator:
         """The Hessian of the loss of a single model, ``(P, P)``."""
-        shape = (self._model.size, self._model.size)
-        product = self.hessian_product
-        dtype = self._theta.dtype
-        return LinearOperator(
-            shape,
-            matvec=lambda v: product(v.ravel()),
-            rmatvec=lambda v: product(v.ravel()),
-            dtype=dtype,
-        )
-
-    @property
-    def _network(self) -> MLP:
-        return self._model.network
-
-    @property
-    def _targets(self) -> Array:
-        if self._y is None:
-            raise InputError("the loss of a model needs labels y; got a point without them")
-        return self._y
-
-    def _evaluated(self) -> tuple[Array, Array]:
-        return self._network.loss_function.value_and_gradient(self._outputs, self._targets)
-
-    def _with_decay(self, product: Array, vector: Array) -> Array:
-        if self._network.weight_decay:
-            product += self._network.weight_decay * vector
-        return product
+        return self._operator(self.hessian_product, (self._network.size,))
 
 
 Model = MLP | TaylorModel  # what can be trained, and watched while it is

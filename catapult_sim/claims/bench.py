@@ -20,6 +20,7 @@ from catapult_sim.numeric.requirements import InputError, require_count
 __all__ = ["EFFORTS", "Bench", "Effort"]
 
 Array = npt.NDArray[Any]
+
 T = TypeVar("T")
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.claims.bench import Bench
+from catapult_sim.claims.bench import Bench, once
 from catapult_sim.claims.implicit_flow import GROUP, METHODS, PAPER, epoch_of
 from catapult_sim.claims.on_data import unit_rate
 from catapult_sim.claims.verdict import Claim, constant
@@ -144,22 +144,19 @@ def identity_claims() -> Iterator[Claim]:
 STEP_SIZES = np.array([0.02, 0.01, 0.005, 0.0025])  # times the duration, in units of 1 / lambda
 
 
+@once("recovered")
 def recovered(bench: Bench, sampling: str) -> Recovered:
     """Fit both coefficients of the regulariser to epochs of the small network."""
-
-    def measure() -> Recovered:
-        problem = small_network(bench, 4, 3)
-        epoch, steps = epoch_of(problem.gradients, len(problem.X), sampling)
-        return recover_regularizer(
-            epoch,
-            problem.gradients,
-            problem.hessian_products,
-            problem.starts,
-            problem.unit * STEP_SIZES / steps,
-            epoch_steps=steps,
-        )
-
-    return bench.once(("recovered", sampling), measure)
+    problem = small_network(bench, 4, 3)
+    epoch, steps = epoch_of(problem.gradients, len(problem.X), sampling)
+    return recover_regularizer(
+        epoch,
+        problem.gradients,
+        problem.hessian_products,
+        problem.starts,
+        problem.unit * STEP_SIZES / steps,
+        epoch_steps=steps,
+    )
 
 
 def coefficient(bench: Bench, sampling: str, part: str) -> Measured:

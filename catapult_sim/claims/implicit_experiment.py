@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse.linalg import eigsh
 
-from catapult_sim.claims.bench import Bench
+from catapult_sim.claims.bench import Bench, once
 from catapult_sim.claims.implicit_flow import GROUP, PAPER
 from catapult_sim.claims.on_data import unit_rate
 from catapult_sim.claims.verdict import Claim, constant
@@ -70,25 +70,37 @@ QUANTITIES = {
 }
 
 
+@once("sgd")
+@np.errstate(all="ignore")  # a network that diverges has no quantities
 def ends(bench: Bench, recipe: Recipe) -> dict[str, Array]:
     """Train an ensemble, the same members by every recipe; return :data:`QUANTITIES`, ``(S,)``.
 
     NaN where there are too few samples to deal into batches.
     """
-    return bench.once(("sgd", recipe), lambda: _ends(bench, recipe))
-
-
-@np.errstate(all="ignore")  # a network that diverges has no quantities
-def _ends(bench: Bench, recipe: Recipe) -> dict[str, Array]:
-    seeds = bench.effort.trained
     (X, y), test = bench.split(SAMPLES, multiple_of=LARGEST_BATCH)
     if not len(X):
-        return {name: np.full(seeds, np.nan) for name in QUANTITIES}
+        return {name: np.full(bench.effort.trained, np.nan) for name in QUANTITIES}
+    net, theta = trained(bench, recipe, X, y)
+    batches = (a.reshape(-1, LARGE.batch_size, a.shape[-1]) for a in (X, y))
+    gradients = net.loss_and_gradient(theta[:, None], *batches)[1]
+    found = {
+        "error": 1 - net.accuracy(theta, *test),
+        "loss": net.loss(theta, *test),
+        "penalty": np.mean(np.sum(gradients**2, axis=-1), axis=-1),
+    }
+    return {name: np.where(np.isfinite(array), array, np.nan) for name, array in found.items()}
+
+
+def trained(bench: Bench, recipe: Recipe, X: Array, y: Array) -> tuple[MLP, Array]:
+    """Return the network, and the parameters of its ensemble after training, ``(S, P)``."""
+    members = (bench.effort.trained,)
     labels = "cross_entropy" if _one_hot(y) else "squared_error"
     net = MLP([X.shape[1], HIDDEN, y.shape[1]], activation="relu", loss=labels)
-    theta = net.init(rng=bench.rng("sgd network"), ensemble=(seeds,))
+    theta = net.init(rng=bench.rng("sgd network"), ensemble=members)
     unit = sgd_unit(bench, net, theta[0], X)
     epoch = len(X) // recipe.batch_size
+    steps = recipe.epochs * epoch
+    rng = bench.rng("sgd batches")
     run = train(
         net,
         theta,
@@ -96,25 +108,13 @@ def _ends(bench: Bench, recipe: Recipe) -> dict[str, Array]:
         y,
         learning_rate=recipe.learning_rate * unit,
         regularizer=recipe.regularizer * unit,
-        steps=recipe.epochs * epoch,
+        steps=steps,
         batches=minibatches(
-            len(X),
-            recipe.batch_size,
-            recipe.epochs * epoch,
-            sampling="shuffled",
-            rng=bench.rng("sgd batches"),
-            ensemble=(seeds,),
+            len(X), recipe.batch_size, steps, sampling="shuffled", rng=rng, ensemble=members
         ),
         every=epoch,
     )
-    batches = (a.reshape(-1, LARGE.batch_size, a.shape[-1]) for a in (X, y))
-    gradients = net.loss_and_gradient(run.state[:, None], *batches)[1]
-    found = {
-        "error": 1 - net.accuracy(run.state, *test),
-        "loss": net.loss(run.state, *test),
-        "penalty": np.mean(np.sum(gradients**2, axis=-1), axis=-1),
-    }
-    return {name: np.where(np.isfinite(array), array, np.nan) for name, array in found.items()}
+    return net, run.state
 
 
 def _one_hot(y: Array) -> bool:

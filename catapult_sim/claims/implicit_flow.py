@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.claims.bench import Bench
+from catapult_sim.claims.bench import Bench, once
 from catapult_sim.claims.verdict import Claim, constant
 from catapult_sim.numeric.convergence import convergence_order
 from catapult_sim.numeric.epochs import Gradients, draws, mean_epoch
@@ -88,6 +88,7 @@ def problems() -> tuple[Problem, ...]:
 ORDERS = {"full": 4, "shuffled": 3, "reversed_pair": 2, "replacement": 2}  # the highest measured
 
 
+@once("modified fields")
 def modified_fields(bench: Bench, sampling: str) -> list[tuple[Problem, ModifiedField]]:
     """Derive the field of each problem to the highest order measured."""
     import sympy as sp
@@ -98,9 +99,7 @@ def modified_fields(bench: Bench, sampling: str) -> list[tuple[Problem, Modified
         losses, state, order = problem.losses, problem.state, ORDERS[sampling]
         return modified_field(losses, state, sp.Symbol("eps"), order=order, sampling=sampling)
 
-    every = problems()
-    fields = bench.once(("modified fields", sampling), lambda: [*map(derive, every)])
-    return list(zip(every, fields, strict=True))
+    return [(problem, derive(problem)) for problem in problems()]
 
 
 def epoch_of(

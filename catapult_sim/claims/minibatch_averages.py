@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.minibatch_digits import NOTHING, experiment
+from catapult_sim.claims.bench import Bench, once
+from catapult_sim.claims.minibatch_digits import experiment
 from catapult_sim.claims.minibatch_model import GROUP, PAPER
-from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.claims.verdict import NOTHING, Claim, constant
 from catapult_sim.numeric.measured import Measured, mean, ratio
 
 __all__ = ["average_claims", "ends"]
@@ -25,29 +25,26 @@ __all__ = ["average_claims", "ends"]
 Array = npt.NDArray[Any]
 
 
+@once("average ends")
 def ends(bench: Bench, loss: str) -> dict[tuple[str, str], dict[str, Array]]:
     """Return test loss and error ``(S,)`` of where an experiment leads.
 
     The keys are ``("last", "constant")`` and, for every average, ``(name, "averaged")`` and
     ``(name, "scheduled")``.
     """
-
-    def measure() -> dict[tuple[str, str], dict[str, Array]]:
-        found = experiment(bench, loss)
-        if found is None:
-            return {}
-        places = {("last", "constant"): found.last}
-        places |= {(name, "averaged"): theta for name, theta in found.averages.items()}
-        places |= {(name, "scheduled"): theta for name, theta in found.scheduled.items()}
-        return {
-            key: {
-                "loss": found.net.loss(theta, *found.test),
-                "error": 1 - found.net.accuracy(theta, *found.test),
-            }
-            for key, theta in places.items()
+    found = experiment(bench, loss)
+    if found is None:
+        return {}
+    places = {("last", "constant"): found.last}
+    places |= {(name, "averaged"): theta for name, theta in found.averages.items()}
+    places |= {(name, "scheduled"): theta for name, theta in found.scheduled.items()}
+    return {
+        key: {
+            "loss": found.net.loss(theta, *found.test),
+            "error": 1 - found.net.accuracy(theta, *found.test),
         }
-
-    return bench.once(("average ends", loss), measure)
+        for key, theta in places.items()
+    }
 
 
 def gain(

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.minibatch_digits import GAP, NOTHING, Experiment, experiment
+from catapult_sim.claims.bench import Bench, once
+from catapult_sim.claims.minibatch_digits import GAP, Experiment, experiment
 from catapult_sim.claims.minibatch_model import GROUP, PAPER
-from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.claims.verdict import NOTHING, Claim, constant
 from catapult_sim.mlp.batch_losses import (
     OneStep,
     concave_share,
@@ -49,17 +49,14 @@ def fixed_batches(bench: Bench, found: Experiment, seen: bool) -> tuple[Array, A
     return X[rows], y[rows]
 
 
+@once("one step")
 def one_large_step(bench: Bench, loss: str, seen: bool) -> OneStep | None:
     """Take the step that is best for a batch; others are the data that training does not see."""
-
-    def measure() -> OneStep | None:
-        found = experiment(bench, loss)
-        if found is None:
-            return None
-        batch = fixed_batches(bench, found, seen)
-        return one_step(found.net, found.start, batch, found.test, found.rate * TRIED)
-
-    return bench.once(("one step", loss, seen), measure)
+    found = experiment(bench, loss)
+    if found is None:
+        return None
+    batch = fixed_batches(bench, found, seen)
+    return one_step(found.net, found.start, batch, found.test, found.rate * TRIED)
 
 
 def lines(

@@ -13,20 +13,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.claims.bench import Bench
+from catapult_sim.claims.bench import Bench, once
 from catapult_sim.claims.on_data import unit_rate
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.averages import EMA, SWA, IterateAverage, TwoPoint, schedule
 from catapult_sim.numeric.batches import Batches, minibatches
-from catapult_sim.numeric.measured import Measured
 from catapult_sim.numeric.requirements import InputError
 
 __all__ = [
     "AVERAGES",
     "GAP",
-    "NOTHING",
     "RATES",
     "Experiment",
     "descend",
@@ -42,7 +40,6 @@ SEEDS = 4  # in units of those that other claims train: these networks are small
 RATES = {"squared_error": 1.0, "cross_entropy": 4.0}
 WARM_UP, GAP = 1200, 400
 AVERAGES: dict[str, IterateAverage] = {"two-point": TwoPoint(GAP), "swa": SWA(), "ema": EMA(0.99)}
-NOTHING = Measured(np.nan, np.nan, 0)
 
 
 @dataclass(frozen=True)
@@ -60,12 +57,9 @@ class Experiment:
     scheduled: dict[str, Array]  # (S, P) each, after the same batches at the average's schedule
 
 
+@once("averages")
 def experiment(bench: Bench, loss: str) -> Experiment | None:
     """Train by one of :data:`RATES`; None where the data do not allow it."""
-    return bench.once(("averages", loss), lambda: _experiment(bench, loss))
-
-
-def _experiment(bench: Bench, loss: str) -> Experiment | None:
     known, test = bench.split(SAMPLES, multiple_of=32)
     net = MLP([known[0].shape[1], HIDDEN, known[1].shape[1]], activation="tanh", loss=loss)
     try:

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.minibatch_digits import NOTHING, descend, drawn_anew
+from catapult_sim.claims.bench import Bench, once
+from catapult_sim.claims.minibatch_digits import descend, drawn_anew
 from catapult_sim.claims.minibatch_model import GROUP, PAPER
 from catapult_sim.claims.on_data import unit_rate
-from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.claims.verdict import NOTHING, Claim, constant
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
@@ -52,12 +52,9 @@ class Timescales:
     predicted: dict[str, tuple[Array, Array]]  # twice (D,)
 
 
+@once("timescales")
 def timescales(bench: Bench) -> Timescales | None:
     """Let a small network fluctuate about its minimum; None where data are too few."""
-    return bench.once("timescales", lambda: _timescales(bench))
-
-
-def _timescales(bench: Bench) -> Timescales | None:
     data, _ = bench.split(SAMPLES, multiple_of=BATCH_SIZE)
     if not len(data[0]):
         return None

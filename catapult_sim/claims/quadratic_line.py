@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.claims.bench import Bench
+from catapult_sim.claims.bench import Bench, once
 from catapult_sim.claims.quadratic_runs import PAPER, SEEDS, Problem, bracket, end
 from catapult_sim.claims.verdict import Claim, constant
 from catapult_sim.mlp import kernel
@@ -59,12 +59,11 @@ def on_two_points(problem: Problem) -> Problem:
     return replace(problem, X=length[first, None], y=targets[first])
 
 
+@once("lines")
 def lines(bench: Bench) -> list[Problem]:
     """Draw the setting on one input for every seed."""
     seeds = range(SEEDS[bench.effort.name])
-    return bench.once(
-        "lines", lambda: [sampled_line(bench.rng(f"one input {seed}")) for seed in seeds]
-    )
+    return [sampled_line(bench.rng(f"one input {seed}")) for seed in seeds]
 
 
 def points(bench: Bench, quadratic: bool) -> list[Problem]:

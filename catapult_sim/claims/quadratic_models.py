@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.claims import on_data
-from catapult_sim.claims.bench import Bench
+from catapult_sim.claims.bench import Bench, once
 from catapult_sim.claims.on_data import SETTLED, Architecture
 from catapult_sim.claims.quadratic_line import line_claims
 from catapult_sim.claims.quadratic_runs import PAPER, Problem, bracket, end
 from catapult_sim.claims.quadratic_sample import sample_claims
-from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.claims.verdict import NOTHING, Claim, constant
 from catapult_sim.mlp.taylor import TaylorModel
 from catapult_sim.numeric.measured import Measured, mean
 from catapult_sim.numeric.phases import Phase, classify
@@ -50,14 +50,11 @@ def expanded(bench: Bench, architecture: Architecture) -> list[Problem]:
     ]
 
 
+@once("quadratic end")
 def digits_end(bench: Bench, architecture: Architecture) -> Measured:
     """Find where quadratic models on data stop converging."""
-
-    def measure() -> Measured:
-        problems = expanded(bench, architecture)
-        return bracket(problems, partial(end, steps=bench.effort.steps), 2.5, 8.0).measured
-
-    return bench.once(("quadratic end", architecture), measure)
+    problems = expanded(bench, architecture)
+    return bracket(problems, partial(end, steps=bench.effort.steps), 2.5, 8.0).measured
 
 
 def beyond_the_model(bench: Bench, architecture: Architecture) -> Measured:
@@ -83,7 +80,7 @@ def final_curvature(bench: Bench, architecture: Architecture) -> Measured:
         rows.append(np.where(caught, scaled, np.nan))
     columns = [column[np.isfinite(column)] for column in np.array(rows).T]
     usable = [mean(column) for column in columns if len(column) > 2]
-    return max(usable, key=lambda found: found.value, default=Measured(np.nan, np.nan, 0))
+    return max(usable, key=lambda found: found.value, default=NOTHING)
 
 
 def update_error(bench: Bench, printed: bool) -> Measured:

@@ -168,13 +168,5 @@ def edge_law() -> Update:
     >>> edge_law().next
     (E*(D*F + 1),)
     """
-    D_next, Lam_next = residual_map().inline().next
-    height = sp.Symbol("E", real=True)
-    above = {Lam: 4 + Y * D + height}
-    E_next = sp.expand((Lam_next - 4 - Y * D_next).subs(above))
-    growth = sp.factor(E_next / height)
-    F_of_D = residual_map().where[F]
-    folded = sp.factor(sp.expand(growth.subs(Y, F - D)), F)
-    return Update(
-        "edge-law", (height,), (D, Y), (height * folded,), "derived here", where={F: F_of_D}
-    )
+    rule = edge_map()
+    return Update("edge-law", (E,), (D, Y), rule.next[1:], "derived here", where=rule.where)

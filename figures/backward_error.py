@@ -14,7 +14,8 @@ import sympy as sp
 from matplotlib.figure import Figure
 
 from catapult_sim.numeric.epochs import draws, mean_epoch
-from catapult_sim.numeric.flows import flow, numeric_field
+from catapult_sim.numeric.fields import numeric_field
+from catapult_sim.numeric.flows import flow
 from catapult_sim.symbolic.backward_error import modified_field
 
 STATE = a, b, c = sp.symbols("a b c")

@@ -16,7 +16,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.implicit_regularization import LARGE, SMALL, Recipe, excess
+from catapult_sim.claims.implicit_experiment import LARGE, SMALL, Recipe, excess
 
 RATES = {8: (1 / 8, 1 / 4, 1 / 2), 16: (1 / 4, 1 / 2, 1), 32: (1 / 2, 1, 2)}
 COLOURS = {8: "#35618f", 16: "#d98e1f", 32: "#9c4a60"}

@@ -8,8 +8,10 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import wraps
+from inspect import signature
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +19,12 @@ import numpy.typing as npt
 from catapult_sim.mlp import datasets
 from catapult_sim.numeric.requirements import InputError, require_count
 
-__all__ = ["EFFORTS", "Bench", "Effort"]
+__all__ = ["EFFORTS", "Bench", "Effort", "once"]
 
 Array = npt.NDArray[Any]
+
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -145,3 +149,36 @@ class Bench:
         rows = self.rng(draw).permutation(len(X))
         train, test = rows[:size], rows[size:]
         return (inputs[train], labels[train]), (inputs[test], labels[test])
+
+
+Measurement = Callable[Concatenate[Bench, P], T]
+
+
+def once(name: str) -> Callable[[Measurement[P, T]], Measurement[P, T]]:
+    """Let a bench measure what a function returns once for the same arguments.
+
+    Examples
+    --------
+    >>> @once("tosses")
+    ... def heads(bench, tosses=10):
+    ...     print("measured")
+    ...     return int(bench.rng("coin").integers(2, size=tosses).sum())
+    >>> bench = Bench(0)
+    >>> heads(bench, 10) == heads(bench)
+    measured
+    True
+    """
+
+    def on_a_bench(measure: Measurement[P, T]) -> Measurement[P, T]:
+        arguments = signature(measure)
+
+        @wraps(measure)
+        def measured(bench: Bench, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            given = arguments.bind(bench, *args, **kwargs)
+            given.apply_defaults()
+            _, *values = given.arguments.values()
+            return bench.once((name, *values), lambda: measure(bench, *args, **kwargs))
+
+        return measured
+
+    return on_a_bench

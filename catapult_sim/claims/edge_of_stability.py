@@ -123,7 +123,7 @@ def sharpness_error(bench: Bench) -> Measured:
     derived = [
         float(eigenvalue.subs(values))
         for eigenvalue, multiplicity in spectrum.items()
-        for _ in range(int(multiplicity.subs(values)) if hasattr(multiplicity, "subs") else 1)
+        for _ in range(int(multiplicity.subs(values)))
     ]
     error = np.max(np.abs(np.sort(derived) - dense)) / np.max(np.abs(dense))
     return Measured(float(error), 0.0, net.size)
@@ -177,11 +177,10 @@ def chaos(bench: Bench, rule: str) -> Measured:
 
 def orbit_claims() -> Iterator[Claim]:
     """State where explicit networks settle between the first two doublings."""
-    half = partial(np.multiply, 0.5)
     for name, text, combine, variable in (
         ("sum", "F_1 + F_2 = 1 + Y", lambda a, b: a + b, 0),
         ("product", "F_1 F_2 = 1", lambda a, b: a * b, 0),
-        ("curvature", "the mean of eta lambda is 1 + Y", lambda a, b: half(a + b), 1),
+        ("curvature", "the mean of eta lambda is 1 + Y", lambda a, b: (a + b) / 2, 1),
     ):
         yield Claim(
             f"edge_of_stability.orbit.{name}",

@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.claims.bench import Bench
+from catapult_sim.claims.bench import Bench, once
 from catapult_sim.claims.on_data import unit_rate
-from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.claims.verdict import NOTHING, Claim, constant
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
@@ -63,16 +63,11 @@ class Scan:
         return math.sqrt(self.c[beyond - 1] * self.c[beyond]) if known else math.nan
 
 
+@once("accuracy")
 def scan(bench: Bench, activation: str, kind: str) -> Scan:
     """Train at every learning rate: ``kind`` is "steps" or "time", whichever is fixed."""
-    return bench.once(
-        ("accuracy", activation, kind), lambda: _scan(bench, activation, kind == "time")
-    )
-
-
-def _scan(bench: Bench, activation: str, fixed_time: bool) -> Scan:
     seeds, _ = SIZES[bench.effort.name]
-    columns = [_one_seed(bench, activation, seed, fixed_time) for seed in range(seeds)]
+    columns = [_one_seed(bench, activation, seed, kind == "time") for seed in range(seeds)]
     choosing, judging, diverged = (np.stack(part, axis=1) for part in zip(*columns, strict=True))
     return Scan(RATES, choosing, judging, diverged, chance(bench))
 
@@ -142,7 +137,7 @@ def beyond_the_end(bench: Bench, activation: str) -> Measured:
     """Average the accuracy of learning rates a quarter or more beyond the end."""
     found = scan(bench, activation, "steps")
     beyond = found.judging[found.c > 1.25 * found.end]
-    return mean(beyond.mean(axis=0)) if len(beyond) else Measured(math.nan, math.nan, 0)
+    return mean(beyond.mean(axis=0)) if len(beyond) else NOTHING
 
 
 # What is claimed ------------------------------------------------------------------------------

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.claims.bench import Bench
+from catapult_sim.claims.bench import Bench, once
 from catapult_sim.claims.on_data import unit_rate
-from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.claims.verdict import NOTHING, Claim, constant
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.losses import fraction_right
 from catapult_sim.mlp.network import MLP
@@ -79,15 +79,12 @@ def through(width: int) -> int:
     return round(5 * math.log2(width))
 
 
+@once("linear dynamics")
 def pairs(bench: Bench, activation: str, width: int, before: int) -> Pairs:
     """Run every seed at every learning rate, linearised after some steps."""
-
-    def measure() -> Pairs:
-        seeds = range(SIZES[bench.effort.name][0])
-        runs = [one_seed(bench, activation, width, seed, before) for seed in seeds]
-        return Pairs(*(np.stack(part) for part in zip(*runs, strict=True)))
-
-    return bench.once(("linear dynamics", activation, width, before), measure)
+    seeds = range(SIZES[bench.effort.name][0])
+    runs = [one_seed(bench, activation, width, seed, before) for seed in seeds]
+    return Pairs(*(np.stack(part) for part in zip(*runs, strict=True)))
 
 
 def one_seed(
@@ -138,8 +135,7 @@ def share_over(bench: Bench, activation: str) -> Measured:
 def worst(values: Array, over: Array) -> Measured:
     """Average over seeds whose catapult is over, three or more, where that is largest."""
     columns = [mean(c[ended]) for c, ended in zip(values.T, over.T, strict=True) if sum(ended) > 2]
-    none = Measured(math.nan, math.nan, 0)
-    return max(columns, key=lambda found: found.value, default=none)
+    return max(columns, key=lambda found: found.value, default=NOTHING)
 
 
 def distance(bench: Bench, activation: str) -> Measured:
@@ -166,7 +162,7 @@ def width_exponent(bench: Bench, activation: str) -> Measured:
     found = [pairs(bench, activation, width, through(width)) for width in widths]
     over = np.all([one.over for one in found], axis=0)
     if not over.any():
-        return Measured(math.nan, math.nan, 0)
+        return NOTHING
     logs = np.log([one.distance[over] for one in found])
     return mean(np.polyfit(np.log(widths), logs, 1)[0])
 

@@ -1,28 +1,31 @@
-"""The quadratic minibatch model, measured: closed forms, propagated moments, samples, limits."""
+"""Sandler et al. 2023: quadratic minibatch losses, and the learning rates that averages are worth.
+
+Closed forms, propagated moments and samples are measured against one another.
+
+References
+----------
+.. [1] M. Sandler, A. Zhmoginov, M. Vladymyrov and N. Miller, *Training trajectories,
+   mini-batch losses and the curious role of the learning rate*, arXiv:2301.02312 (2023).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from catapult_sim.claims.bench import Bench
+from catapult_sim.claims.verdict import Claim, constant
 from catapult_sim.numeric.averages import EMA, SWA, IterateAverage, TwoPoint, Window, schedule
 from catapult_sim.numeric.measured import Measured, mean
 from catapult_sim.numeric.minibatch_quadratic import propagate, sample
 from catapult_sim.numeric.minibatch_stationary import equivalent_rate, stationary_variance
 
-__all__ = [
-    "MODEL",
-    "SCHEDULED",
-    "WORTH",
-    "closed_form_error",
-    "inverse_time_error",
-    "sampled_ratio",
-    "schedule_order",
-]
+__all__ = ["GROUP", "PAPER", "model_claims", "rate_claims"]
+
+PAPER, GROUP = "Sandler et al. 2023", "minibatch_losses"
 
 MODEL: dict[str, tuple[str, dict[str, Any]]] = {
     "sgd": ("iterates", {}),
@@ -133,3 +136,58 @@ SCHEDULED: dict[str, tuple[str, IterateAverage]] = {
     "ema": ("exponential average", EMA(0.95)),
     "swa": ("mean of all iterates", SWA()),
 }
+
+
+# What is claimed ------------------------------------------------------------------------------
+
+
+def model_claims() -> Iterator[Claim]:
+    """State what holds in the quadratic model."""
+    derived = partial(Claim, source="derived here")
+    for name, (what, options) in MODEL.items():
+        yield derived(
+            f"{GROUP}.model.closed.{name}",
+            f"quadratic minibatch losses, {what}: the closed form of the stationary variance is "
+            "where exact propagation settles (relative error)",
+            predict=constant(0.0),
+            measure=partial(closed_form_error, options=options),
+            tolerance=1e-12,
+        )
+        yield derived(
+            f"{GROUP}.model.sampled.{name}",
+            f"quadratic minibatch losses, {what}: samples have that variance (ratio)",
+            predict=constant(1.0),
+            measure=partial(sampled_ratio, name=name),
+            tolerance=0.05,
+        )
+    yield derived(
+        f"{GROUP}.model.inverse-time",
+        "no schedule lowers the variance faster than 1 / t, which is V / (1 + V) at each step "
+        "(relative error of V)",
+        predict=constant(0.0),
+        measure=inverse_time_error,
+        tolerance=1e-12,
+    )
+
+
+def rate_claims() -> Iterator[Claim]:
+    """State what learning rates, and what schedules, averages are worth."""
+    for name, (text, value, measure) in WORTH.items():
+        yield Claim(
+            f"{GROUP}.model.rate.{name}",
+            f"quadratic minibatch losses, small rates: {text}",
+            PAPER if name in ("two-point", "ema", "swa") else "derived here",
+            constant(value),
+            measure,
+            tolerance=0.01 * value,
+        )
+    for name, (what, average) in SCHEDULED.items():
+        yield Claim(
+            f"{GROUP}.model.schedule.{name}",
+            f"quadratic minibatch losses, {what}: its mean leaves that of its schedule at second "
+            "order in a (power)",
+            "derived here",
+            constant(2.0),
+            partial(schedule_order, average=average),
+            tolerance=0.05,
+        )

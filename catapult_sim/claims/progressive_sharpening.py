@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.claims.bench import Bench
+from catapult_sim.claims.bench import Bench, once
 from catapult_sim.claims.verdict import Claim, constant
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.observers import Observers
@@ -97,12 +97,9 @@ class Edge:
         return self.sharpness[self.end][np.isfinite(self.sharpness[self.end]).all(axis=1)]
 
 
+@once("sharpening")
 def edge(bench: Bench, setting: Setting) -> Edge:
     """Train every seed, and watch loss and sharpness."""
-    return bench.once(("sharpening", setting.name), lambda: _edge(bench, setting))
-
-
-def _edge(bench: Bench, setting: Setting) -> Edge:
     seeds, samples, longer = SIZES[bench.effort.name]
     (X, y), _ = bench.split(samples, draw="sharpening")
     widths = [X.shape[1], WIDTH, WIDTH, y.shape[1]]

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from catapult_sim.claims import sharpest_runs as runs
 from catapult_sim.claims.bench import Bench
+from catapult_sim.claims.verdict import NOTHING
 from catapult_sim.mlp.sharpest import Track
 from catapult_sim.numeric.measured import Measured, mean
 
@@ -43,8 +44,6 @@ __all__ = [
 ]
 
 Array = npt.NDArray[Any]
-
-NOTHING = Measured(np.nan, np.nan, 0)
 
 # Curvature along a run ------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.claims.bench import Bench
+from catapult_sim.claims.bench import Bench, once
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.sharpest import Track, track
 from catapult_sim.numeric.curvature import top_eigenpairs
@@ -74,22 +74,19 @@ class Problem:
         return track(self.net, start, *self.train, tolerance=TOLERANCE, rng=rng, **options)
 
 
+@once("sharpest problem")
 def problem(bench: Bench, loss: str) -> Problem | None:
     """Draw networks and data; None where the data do not allow it."""
-
-    def draw() -> Problem | None:
-        known, test = bench.split(SAMPLES, multiple_of=max(BATCHES))
-        widths = [known[0].shape[1], *HIDDEN, known[1].shape[1]]
-        net = MLP(widths, parametrization="standard", gain="lecun", biases=True, loss=loss)
-        try:
-            net.require_data(*known)
-        except InputError:  # there are no samples, or their labels are no probabilities
-            return None
-        seeds = (max(2, round(SEEDS * bench.effort.trained)),)
-        theta = net.init(rng=bench.rng("sharpest network"), ensemble=seeds)
-        return Problem(net, theta, known, test)
-
-    return bench.once(("sharpest problem", loss), draw)
+    known, test = bench.split(SAMPLES, multiple_of=max(BATCHES))
+    widths = [known[0].shape[1], *HIDDEN, known[1].shape[1]]
+    net = MLP(widths, parametrization="standard", gain="lecun", biases=True, loss=loss)
+    try:
+        net.require_data(*known)
+    except InputError:  # there are no samples, or their labels are no probabilities
+        return None
+    seeds = (max(2, round(SEEDS * bench.effort.trained)),)
+    theta = net.init(rng=bench.rng("sharpest network"), ensemble=seeds)
+    return Problem(net, theta, known, test)
 
 
 def grid(bench: Bench, loss: str, rate: int = 1, size: int = MIDDLE) -> Track | None:

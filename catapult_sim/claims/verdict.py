@@ -12,7 +12,19 @@ from typing import Literal
 from catapult_sim.claims.bench import Bench
 from catapult_sim.numeric.measured import Measured
 
-__all__ = ["Claim", "Judgement", "Verdict", "constant", "judge", "negated", "verdict"]
+__all__ = [
+    "NOTHING",
+    "Claim",
+    "Judgement",
+    "Verdict",
+    "constant",
+    "judge",
+    "negated",
+    "verdict",
+]
+
+NOTHING = Measured(math.nan, math.nan, 0)
+"""What is measured where there is nothing to measure; its verdict is INCONCLUSIVE."""
 
 
 class Verdict(Enum):

@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.claims.bench import Bench
+from catapult_sim.claims.bench import Bench, once
 from catapult_sim.claims.on_data import SETTLED, Architecture, Networks, draw_networks
-from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.claims.verdict import NOTHING, Claim, constant
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.observers import Observers
 from catapult_sim.numeric.curvature import largest_eigenvalue
@@ -57,26 +57,23 @@ def narrow(bench: Bench, architecture: Architecture, members: int, labels: bool 
     return Networks(drawn.net, drawn.theta[:members], drawn.X, y, drawn.unit[:members])
 
 
+@once("weight norms")
 def norms(bench: Bench, labels: bool) -> dict[str, Array]:
     """Follow squared weight norms, what a step should change them by, and ``eta lambda``."""
-
-    def measure() -> dict[str, Array]:
-        networks = narrow(bench, FOLLOWED, MEMBERS[bench.effort.name], labels)
-        net, X, y = networks.net, networks.X, networks.y
-        observe = {
-            "norm": Observers(net, X, y).weight_norm,
-            "kernel": partial(kernel.ntk, net, X=X),
-            "output": lambda theta: net.predict(theta, X)[..., 0],
-        }
-        seen = networks.run_at(RATES, steps=STEPS, observe=observe, escape=1e8).values
-        eta, f = (RATES * networks.unit)[None], seen["output"]
-        r = f - y[:, 0]
-        turned = np.einsum("tksab,tksb->tksa", seen["kernel"], r)
-        drift = -4 * np.sum(r * f, axis=-1) + eta * np.sum(r * turned, axis=-1)
-        top = largest_eigenvalue(seen["kernel"])
-        return {"norm": seen["norm"], "change": eta * drift / len(X), "scaled": eta * top}
-
-    return bench.once(("weight norms", labels), measure)
+    networks = narrow(bench, FOLLOWED, MEMBERS[bench.effort.name], labels)
+    net, X, y = networks.net, networks.X, networks.y
+    observe = {
+        "norm": Observers(net, X, y).weight_norm,
+        "kernel": partial(kernel.ntk, net, X=X),
+        "output": lambda theta: net.predict(theta, X)[..., 0],
+    }
+    seen = networks.run_at(RATES, steps=STEPS, observe=observe, escape=1e8).values
+    eta, f = (RATES * networks.unit)[None], seen["output"]
+    r = f - y[:, 0]
+    turned = np.einsum("tksab,tksb->tksa", seen["kernel"], r)
+    drift = -4 * np.sum(r * f, axis=-1) + eta * np.sum(r * turned, axis=-1)
+    top = largest_eigenvalue(seen["kernel"])
+    return {"norm": seen["norm"], "change": eta * drift / len(X), "scaled": eta * top}
 
 
 def identity_error(bench: Bench) -> Measured:
@@ -94,20 +91,17 @@ def largest_gain(bench: Bench) -> Measured:
     return Measured(float(gains[covered].max()), 0.0, int(covered.sum()))
 
 
+@once("active share")
 def active_share(bench: Bench, architecture: Architecture) -> Array:
     """Return the share of active pairs of a unit and a sample after training, ``(K, S)``.
 
     NaN where the loss has not come down.
     """
-
-    def measure() -> Array:
-        networks = narrow(bench, architecture, 2 * MEMBERS[bench.effort.name])
-        run = networks.run_at(SPARSE_RATES, steps=bench.effort.steps, tolerance=1e-3)
-        share = Observers(networks.net, networks.X, networks.y).active_fraction(run.state)
-        down = np.isin(classify(run, settled=SETTLED), (Phase.LAZY, Phase.CATAPULT))
-        return np.where(down, share, np.nan)
-
-    return bench.once(("active share", architecture), measure)
+    networks = narrow(bench, architecture, 2 * MEMBERS[bench.effort.name])
+    run = networks.run_at(SPARSE_RATES, steps=bench.effort.steps, tolerance=1e-3)
+    share = Observers(networks.net, networks.X, networks.y).active_fraction(run.state)
+    down = np.isin(classify(run, settled=SETTLED), (Phase.LAZY, Phase.CATAPULT))
+    return np.where(down, share, np.nan)
 
 
 def sparsening(bench: Bench, architecture: Architecture) -> Measured:
@@ -118,7 +112,7 @@ def sparsening(bench: Bench, architecture: Architecture) -> Measured:
         usable = np.isfinite(column) & (c >= 1)
         if usable.sum() > 2:
             slopes.append(np.polyfit(c[usable], column[usable], 1)[0])
-    return mean(slopes) if slopes else Measured(np.nan, np.nan, 0)
+    return mean(slopes) if slopes else NOTHING
 
 
 def norm_claims() -> Iterator[Claim]:

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.flows import compare, numeric_field
+from catapult_sim.numeric.fields import numeric_field
+from catapult_sim.numeric.flows import compare
 
 if TYPE_CHECKING:
-    from catapult_sim.symbolic.backward_error import ModifiedField
+    from catapult_sim.symbolic.modified_field import ModifiedField
 
 __all__ = ["Breakdown", "linear_net_breakdown"]
 

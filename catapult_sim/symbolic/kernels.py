@@ -20,6 +20,7 @@ import numpy.typing as npt
 import sympy as sp
 from sympy.printing.pycode import PythonCodePrinter
 
+from catapult_sim.symbolic.codegen import spoken, straight_line
 from catapult_sim.symbolic.update import Update
 
 __all__ = ["Bind", "Program", "in_place", "scalar"]
@@ -68,7 +69,7 @@ def in_place(rule: Update) -> Bind:
     >>> after
     array([1.  , 0.75])
     """
-    state_names, parameter_names, lines, results = rule._spoken(PythonCodePrinter().doprint)
+    state_names, parameter_names, lines, results = spoken(rule, PythonCodePrinter().doprint)
     writer = _Writer({*state_names, *parameter_names, *(name for name, _ in lines)})
     for name, value in lines:
         writer.write(value, name)
@@ -157,9 +158,9 @@ def scalar(rule: Update) -> Callable[..., tuple[float, ...]]:
     import numba
 
     explicit = rule.entrywise()
-    lines, results = explicit._lines()
+    lines, results = straight_line(explicit)
     # A list would be allocated at every step.
-    spoken = (lines, tuple(results))
+    program = (lines, tuple(results))
     arguments = (*explicit.state, *explicit.parameters)
-    step = sp.lambdify(arguments, explicit.next, "math", cse=lambda _: spoken)
+    step = sp.lambdify(arguments, explicit.next, "math", cse=lambda _: program)
     return numba.njit(error_model="numpy")(step)

@@ -1,10 +1,11 @@
 r"""The two-layer linear network: everything that can be derived of it.
 
-This is the door to three files. :mod:`~catapult_sim.symbolic.linear_net_gram` derives the
-exact dynamics on any data, :mod:`~catapult_sim.symbolic.linear_net_sample` the maps
-of the one-sample model. Here stands where those maps go: the fixed points and their
-stability, the balanced manifold ``u = v`` that holds all lasting oscillation, and the
-first period doublings on it.
+This is the door to four files. :mod:`~catapult_sim.symbolic.linear_net_gram` derives the
+exact dynamics on any data, :mod:`~catapult_sim.symbolic.linear_net_sample` the map of the
+one-sample model, :mod:`~catapult_sim.symbolic.linear_net_scaled` the same without units,
+:mod:`~catapult_sim.symbolic.linear_net_hessian` its Hessian's spectrum. Here stands where those
+maps go: the fixed points and their stability, the balanced manifold ``u = v`` that holds all
+lasting oscillation, and the first period doublings on it.
 
 References
 ----------
@@ -27,27 +28,29 @@ from catapult_sim.symbolic.linear_net_gram import (
     large_error_map,
     n,
 )
+from catapult_sim.symbolic.linear_net_hessian import hessian_eigenvalues
 from catapult_sim.symbolic.linear_net_sample import (
     LABELLED,
+    boundaries,
+    f,
+    infinite_width_map,
+    sample_map,
+    y,
+)
+from catapult_sim.symbolic.linear_net_scaled import (
     D,
     F,
     Lam,
     Y,
-    boundaries,
     edge_law,
     edge_map,
-    f,
-    hessian_eigenvalues,
-    infinite_width_map,
     invariant_law,
     p,
     q,
     residual_map,
     s,
-    sample_map,
     scaled_map,
     two_factor_map,
-    y,
 )
 from catapult_sim.symbolic.update import Update
 

@@ -81,6 +81,7 @@ def closure(inputs: int | sp.Symbol = d, outputs: int | sp.Symbol = k) -> Update
 
 @cache
 def _gram_blocks() -> Update:
+    """Differentiate the loss, take a step, and expand the inner products of the columns."""
     error = X * F - y
     loss = sp.Trace(error.T * error) / (2 * m)
     gradient = _expanded(loss.diff(F), {X.T * X: m * C, X.T * y: m * c})
@@ -156,6 +157,7 @@ def function_space(samples: int | sp.Symbol = m) -> Update:
 
 @cache
 def _residual_and_kernel() -> Update:
+    """Multiply the closure by the data from both sides."""
     blocks = closure(outputs=1)
     A_next, F_next, B_next = blocks.next
     _, F_now, B_now = blocks.state
@@ -233,7 +235,7 @@ def large_error_map() -> Update:
 
     residual, kernel = rule.next[0], rule.next[1] * e
     in_zeta = {stretch: (m * zeta / size) ** 2}
-    growth, moved = (sp.expand(along_e(x).subs(in_zeta)) for x in (residual / size, kernel))
+    growth, moved = (sp.expand(along_e(part).subs(in_zeta)) for part in (residual / size, kernel))
     return Update(
         "large-error-map",
         (zeta, lam),

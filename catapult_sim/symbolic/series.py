@@ -17,13 +17,14 @@ References
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from itertools import permutations, product
-from math import factorial, prod
+from math import prod
 
 import sympy as sp
 
+from catapult_sim.symbolic.partitions import Partition, partition_of, partitions, refinements
 from catapult_sim.symbolic.trees import Tree, trees
 
 __all__ = [
@@ -39,7 +40,6 @@ __all__ = [
 ]
 
 Coefficients = Callable[[Tree], sp.Expr]
-Partition = tuple[int, ...]
 
 _time = sp.Dummy("t")  # momentum may be called t
 
@@ -142,7 +142,7 @@ def replacement(batches: sp.Expr) -> Coefficients:
     """
 
     def kick(tree: Tree) -> sp.Expr:
-        drawn = (tree.painted(draws) for draws, _ in _refinements(_pattern(tree.batches)))
+        drawn = (tree.painted(draws) for draws, _ in refinements(partition_of(tree.batches)))
         return sum(_distinct(batches, tree) * shuffled(tree) for tree in drawn)
 
     return kick
@@ -206,8 +206,8 @@ def averaged_series(b: Coefficients, order: int, batches: sp.Expr) -> dict[Tree,
     """
     series: dict[Tree, sp.Expr] = defaultdict(lambda: sp.Integer(0))
     for vertices in range(1, order + 2):
-        for tree, pattern in product(trees(vertices), _partitions(vertices)):
-            free = sum(sign * b(tree.painted(finer)) for finer, sign in _refinements(pattern))
+        for tree, pattern in product(trees(vertices), partitions(vertices)):
+            free = sum(sign * b(tree.painted(finer)) for finer, sign in refinements(pattern))
             weight = batches ** max(pattern) / sp.Integer(tree.symmetry)
             series[_shared(tree, pattern)] += free * weight
     cancelled = {tree: sp.cancel(coefficient) for tree, coefficient in series.items()}
@@ -222,38 +222,3 @@ def _shared(tree: Tree, pattern: Partition) -> Tree:
         for numbers in permutations(range(1, len(shared) + 1))
     )
     return min(tree.painted([numbers.get(k, 0) for k in pattern]) for numbers in numberings)
-
-
-def _pattern(batches: tuple[int, ...]) -> Partition:
-    """Give the batches numbers in the order in which they appear."""
-    first = list(dict.fromkeys(batches))
-    return tuple(map(first.index, batches))
-
-
-@cache
-def _partitions(size: int) -> tuple[Partition, ...]:
-    """All set partitions of `size` vertices: each vertex names its block."""
-    if size == 0:
-        return ((),)
-    return tuple(
-        (*smaller, block)
-        for smaller in _partitions(size - 1)
-        for block in range(max(smaller, default=-1) + 2)
-    )
-
-
-@cache
-def _refinements(pattern: Partition) -> tuple[tuple[Partition, int], ...]:
-    """Every finer partition, with its Moebius number in the partition lattice."""
-
-    def moebius(finer: Partition) -> Iterator[int]:
-        for block in set(pattern):
-            parts = len({part for part, own in zip(finer, pattern, strict=True) if own == block})
-            yield (-1) ** (parts - 1) * factorial(parts - 1)
-
-    finer_ones = (p for p in _partitions(len(pattern)) if _refines(p, pattern))
-    return tuple((finer, prod(moebius(finer))) for finer in finer_ones)
-
-
-def _refines(finer: Partition, coarser: Partition) -> bool:
-    return len(set(zip(finer, coarser, strict=True))) == len(set(finer))

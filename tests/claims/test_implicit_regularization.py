@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from catapult_sim import claims
-from catapult_sim.claims import implicit_regularization as paper
+from catapult_sim.claims import implicit_coefficients as small
+from catapult_sim.claims import implicit_experiment as experiment
+from catapult_sim.claims import implicit_flow as flow
 from catapult_sim.claims.bench import EFFORTS, Bench, Effort
-from catapult_sim.claims.implicit_regularization import EXPLICIT, LARGE, SMALL, Recipe
+from catapult_sim.claims.implicit_experiment import EXPLICIT, LARGE, SMALL, Recipe
 from catapult_sim.claims.verdict import Verdict, judge
 from catapult_sim.numeric.epochs import draws
 from catapult_sim.numeric.requirements import InputError
@@ -23,25 +25,25 @@ EXACT = ("identity", "finite-batch", "coefficient", "series", "curl", "momentum"
 def low():
     """A bench on which fields are derived to first order only, or second where a curl needs it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paper, "ORDERS", {**dict.fromkeys(paper.ORDERS, 1), "full": 2, "shuffled": 2})
+        patch.setattr(flow, "ORDERS", {**dict.fromkeys(flow.ORDERS, 1), "full": 2, "shuffled": 2})
         yield Bench(11)
 
 
 @pytest.fixture
 def tiny(monkeypatch):
     monkeypatch.setitem(EFFORTS, "tiny", TINY)
-    monkeypatch.setattr(paper, "HIDDEN", 16)
-    monkeypatch.setattr(paper, "SAMPLES", 64)
+    monkeypatch.setattr(experiment, "HIDDEN", 16)
+    monkeypatch.setattr(experiment, "SAMPLES", 64)
     return lambda seed=0, data=None: Bench(seed, "tiny", data)
 
 
 def one(name):
-    (claim,) = claims.select([f"{paper.GROUP}.{name}"])
+    (claim,) = claims.select([f"{flow.GROUP}.{name}"])
     return claim
 
 
 @pytest.mark.parametrize(
-    "claim", claims.select([f"{paper.GROUP}.{name}" for name in EXACT]), ids=lambda c: c.id
+    "claim", claims.select([f"{flow.GROUP}.{name}" for name in EXACT]), ids=lambda c: c.id
 )
 def test_the_mathematical_claims_are_confirmed(claim, low):
     assert judge(claim, low).verdict is Verdict.CONFIRMED
@@ -49,7 +51,7 @@ def test_the_mathematical_claims_are_confirmed(claim, low):
 
 @pytest.mark.parametrize(
     "name",
-    [f"{sampling}-{order}" for sampling in paper.ORDERS for order in (0, 1)]
+    [f"{sampling}-{order}" for sampling in flow.ORDERS for order in (0, 1)]
     + ["full-2", "shuffled-1-not-full", "replacement-1-not-shuffled"],
 )
 def test_the_slopes_are_confirmed(name, low):
@@ -67,14 +69,15 @@ def test_a_wrong_coefficient_in_the_field_is_refuted(monkeypatch):
         return replace(field, terms=(field.terms[0], first, *field.terms[2:]))
 
     right = backward_error.modified_field
-    monkeypatch.setattr(paper, "ORDERS", dict.fromkeys(paper.ORDERS, 1))
+    monkeypatch.setattr(flow, "ORDERS", dict.fromkeys(flow.ORDERS, 1))
     monkeypatch.setattr(backward_error, "modified_field", wrong)
     found = verdicts(Bench(0), "order.full-0", "order.full-1", "order.reversed_pair-1")
     assert list(found.values()) == ["CONFIRMED", "REFUTED", "REFUTED"]
 
 
 def test_draws_with_replacement_taken_for_shuffling_are_refuted(monkeypatch):
-    monkeypatch.setattr(paper, "draws", lambda sampling, m: draws("replacement", m))
+    for module in (small, flow):
+        monkeypatch.setattr(module, "draws", lambda sampling, m: draws("replacement", m))
     found = verdicts(
         Bench(0),
         "identity.order-average",
@@ -86,14 +89,14 @@ def test_draws_with_replacement_taken_for_shuffling_are_refuted(monkeypatch):
 
 
 def test_samples_drawn_twice_into_a_batch_are_refuted(monkeypatch):
-    small = paper.small_network
-    monkeypatch.setattr(paper, "small_network", lambda bench, m, size: small(bench, 4, size))
-    monkeypatch.setattr(paper, "combinations", lambda rows, size: product(rows, repeat=size))
+    right = small.small_network
+    monkeypatch.setattr(small, "small_network", lambda bench, m, size: right(bench, 4, size))
+    monkeypatch.setattr(small, "combinations", lambda rows, size: product(rows, repeat=size))
     assert verdicts(Bench(0), "finite-batch") == {"finite-batch": "REFUTED"}
 
 
 def test_a_wrong_printed_coefficient_is_refuted(monkeypatch):
-    monkeypatch.setitem(paper.PRINTED, "f''(f, f'f)", -1 / 6)
+    monkeypatch.setitem(flow.PRINTED, "f''(f, f'f)", -1 / 6)
     assert verdicts(Bench(0), "series") == {"series": "REFUTED"}
 
 
@@ -115,21 +118,21 @@ def test_all_recipes_train_for_the_same_time_and_the_same_total_regulariser():
 
 def test_what_is_penalised_falls_by_the_penalty_made_explicit(tiny, monkeypatch):
     bench, doubled = tiny(), replace(EXPLICIT, regularizer=2 * EXPLICIT.regularizer)
-    large, explicit = (paper.excess(bench, "penalty", recipe) for recipe in (LARGE, EXPLICIT))
+    large, explicit = (experiment.excess(bench, "penalty", recipe) for recipe in (LARGE, EXPLICIT))
     assert large.value < -3 * large.error
     assert explicit.value < -3 * explicit.error
-    assert paper.effect_ratio(bench, "penalty", EXPLICIT).value == pytest.approx(1, abs=0.3)
-    assert paper.effect_ratio(bench, "penalty", doubled).value > 1.4
-    assert paper.effect_ratio(bench, "penalty", LARGE).value == 1
-    assert paper.excess(bench, "penalty", SMALL).value == 0
+    assert experiment.effect_ratio(bench, "penalty", EXPLICIT).value == pytest.approx(1, abs=0.3)
+    assert experiment.effect_ratio(bench, "penalty", doubled).value > 1.4
+    assert experiment.effect_ratio(bench, "penalty", LARGE).value == 1
+    assert experiment.excess(bench, "penalty", SMALL).value == 0
 
 
 def test_the_experiment_is_the_seed_s_and_no_company_s(tiny):
     one, again, other = tiny(1), tiny(1), tiny(2)
-    paper.ends(again, SMALL)
-    for name, values in paper.ends(one, LARGE).items():
-        np.testing.assert_array_equal(values, paper.ends(again, LARGE)[name])
-        assert not np.array_equal(values, paper.ends(other, LARGE)[name])
+    experiment.ends(again, SMALL)
+    for name, values in experiment.ends(one, LARGE).items():
+        np.testing.assert_array_equal(values, experiment.ends(again, LARGE)[name])
+        assert not np.array_equal(values, experiment.ends(other, LARGE)[name])
 
 
 def test_the_error_of_a_ratio_is_the_scatter_of_repeated_experiments(monkeypatch):
@@ -138,14 +141,14 @@ def test_the_error_of_a_ratio_is_the_scatter_of_repeated_experiments(monkeypatch
     def ends(bench, recipe):
         return bench[recipe]
 
-    monkeypatch.setattr(paper, "ends", ends)
+    monkeypatch.setattr(experiment, "ends", ends)
     found = []
     for _ in range(300):
         small, shared = rng.normal(size=(2, seeds))
         large = small - 4 - shared
         change = small - 2 - 0.5 * shared + 0.3 * rng.normal(size=seeds)
         bench = {SMALL: {"loss": small}, LARGE: {"loss": large}, EXPLICIT: {"loss": change}}
-        found.append(paper.effect_ratio(bench, "loss", EXPLICIT))
+        found.append(experiment.effect_ratio(bench, "loss", EXPLICIT))
     values = np.array([measured.value for measured in found])
     errors = np.array([measured.error for measured in found])
     assert values.mean() == pytest.approx(0.5, abs=4 * values.std() / np.sqrt(300))
@@ -177,7 +180,7 @@ def test_a_file_with_too_few_samples_leaves_the_experiment_unmeasured(
 
 def test_where_a_large_learning_rate_changes_nothing_no_fraction_is_claimed(monkeypatch):
     same = {"loss": np.ones(8)}
-    monkeypatch.setattr(paper, "ends", lambda bench, recipe: same)
+    monkeypatch.setattr(experiment, "ends", lambda bench, recipe: same)
     assert judge(one("experiment.loss.recovered"), Bench(0)).verdict is Verdict.INCONCLUSIVE
 
 

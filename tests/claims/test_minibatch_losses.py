@@ -9,6 +9,7 @@ from catapult_sim import claims
 from catapult_sim.claims import minibatch_digits as digits
 from catapult_sim.claims import minibatch_losses as paper
 from catapult_sim.claims import minibatch_model as model
+from catapult_sim.claims import minibatch_timescales as directions
 from catapult_sim.claims.bench import EFFORTS, Bench, Effort
 from catapult_sim.claims.verdict import Verdict, judge
 from catapult_sim.numeric import minibatch_quadratic
@@ -21,28 +22,28 @@ TINY = Effort("tiny", 0.1, 12, 3, 8, {1: (32, 64), 2: (16, 32)}, 60, 6, 5e-2, tr
 @pytest.fixture
 def tiny(monkeypatch):
     monkeypatch.setitem(EFFORTS, "tiny", TINY)
-    for name, value in {
-        "SAMPLES": 64,
-        "HIDDEN": 8,
-        "WARM_UP": 60,
-        "GAP": 20,
-        "SMALL_SAMPLES": 32,
-        "SMALL_HIDDEN": 3,
-        "DESCENT": 30,
-        "STEPS": 20,
-        "SMALL_GAP": 5,
-        "MEMBERS": 3,
+    for module, sizes in {
+        digits: {"SAMPLES": 64, "HIDDEN": 8, "WARM_UP": 60, "GAP": 20},
+        directions: {
+            "SAMPLES": 32,
+            "HIDDEN": 3,
+            "DESCENT": 30,
+            "STEPS": 20,
+            "GAP": 5,
+            "MEMBERS": 3,
+        },
     }.items():
-        monkeypatch.setattr(digits, name, value)
+        for name, size in sizes.items():
+            monkeypatch.setattr(module, name, size)
     return lambda seed=0, data=None: Bench(seed, "tiny", data)
 
 
 def one(name):
-    (claim,) = (claim for claim in paper.CLAIMS if claim.id == f"{paper.GROUP}.{name}")
+    (claim,) = (claim for claim in paper.CLAIMS if claim.id == f"{model.GROUP}.{name}")
     return claim
 
 
-@pytest.mark.parametrize("claim", claims.select([f"{paper.GROUP}.model"]), ids=lambda c: c.id)
+@pytest.mark.parametrize("claim", claims.select([f"{model.GROUP}.model"]), ids=lambda c: c.id)
 def test_the_mathematical_claims_are_confirmed_for_another_seed(claim):
     assert judge(claim, Bench(5)).verdict is Verdict.CONFIRMED
 
@@ -66,10 +67,10 @@ def test_samples_of_the_wrong_noise_are_refuted(monkeypatch):
 
 def test_every_claim_on_digits_is_measured(tiny):
     bench = tiny()
-    for claim in claims.select([f"{paper.GROUP}.digits"]):
+    for claim in claims.select([f"{model.GROUP}.digits"]):
         if "timescale" not in claim.id:
             assert np.isfinite(judge(claim, bench).measured.value), claim.id
-    found = digits.timescales(bench)
+    found = directions.timescales(bench)
     assert all(np.isfinite(part).all() for parts in found.measured.values() for part in parts)
 
 
@@ -99,8 +100,8 @@ def test_a_wrong_spectrum_is_refuted(monkeypatch):
     wrong["half"] = right["half"]
     names = [f"digits.timescale.{name}" for name in ("two-point", "ema-slow", "halving")]
     for predicted, verdict in ((right, Verdict.CONFIRMED), (wrong, Verdict.REFUTED)):
-        found = digits.Timescales(rates, right, predicted)
-        monkeypatch.setattr(digits, "timescales", lambda bench, found=found: found)
+        found = directions.Timescales(rates, right, predicted)
+        monkeypatch.setattr(directions, "timescales", lambda bench, found=found: found)
         assert [judge(one(name), Bench(0)).verdict for name in names] == [verdict] * 3
 
 
@@ -119,7 +120,7 @@ def test_too_few_samples_are_inconclusive(tiny, tmp_path):
     path = tmp_path / "few.npz"
     np.savez(path, X=np.arange(6.0).reshape(3, 2), y=np.arange(3.0))
     bench = tiny(data=path)
-    for claim in claims.select([f"{paper.GROUP}.digits"]):
+    for claim in claims.select([f"{model.GROUP}.digits"]):
         assert judge(claim, bench).verdict is Verdict.INCONCLUSIVE, claim.id
 
 

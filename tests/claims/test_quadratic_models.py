@@ -8,7 +8,8 @@ import pytest
 from catapult_sim.claims import linear_dynamics, quadratic_models, weight_norm
 from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.linear_dynamics import Pairs
-from catapult_sim.claims.quadratic_models import map_orbit, on_two_points, sampled_line
+from catapult_sim.claims.quadratic_line import on_two_points, sampled_line
+from catapult_sim.claims.quadratic_sample import map_orbit
 from catapult_sim.claims.verdict import Verdict, judge
 from catapult_sim.mlp import kernel
 

@@ -1,37 +1,11 @@
-"""The voices of a derived rule."""
+"""What a derived rule is: its quantities, its blocks, and what makes no rule."""
 
 import numpy as np
 import pytest
 import sympy as sp
 
-from catapult_sim.symbolic import Update, linear_net
-
-x, y, a = sp.symbols("x y a")
-ROTATION = Update("rotation", (x, y), (a,), (x - a * y, y + a * x), "none", {a: r"\alpha"})
-
-
-def test_numpy_voice_broadcasts_parameters_over_leading_axes():
-    state = np.random.default_rng(0).normal(size=(5, 2))
-    rates = np.linspace(0, 1, 3)[:, None]
-    stepped = ROTATION.numpy()(state, rates)
-    assert stepped.shape == (3, 5, 2)
-    for i, rate in enumerate(rates[:, 0]):
-        rotation = np.array([[1, -rate], [rate, 1]])
-        np.testing.assert_allclose(stepped[i], state @ rotation.T)
-
-
-def test_numpy_voice_broadcasts_a_constant_component():
-    constant = Update("constant", (x, y), (), (x, sp.Integer(1)), "none")
-    np.testing.assert_array_equal(constant.numpy()(np.zeros((4, 2)))[:, 1], np.ones(4))
-
-
-def test_latex_marks_the_steps_and_uses_the_notation():
-    lines = ROTATION.latex().splitlines()
-    assert lines == [r"x_{t+1} = - \alpha y_{t} + x_{t}", r"y_{t+1} = \alpha x_{t} + y_{t}"]
-
-
-def test_latex_of_the_sample_map_prints_lambda():
-    assert r"\lambda_{t+1} = " in linear_net.sample_map().latex()
+from catapult_sim.symbolic import Update
+from tests.symbolic.rules import RULES, a, x, y
 
 
 def test_a_rule_may_name_a_quantity_of_the_current_step():
@@ -61,14 +35,6 @@ def test_a_block_is_written_out_row_by_row():
     np.testing.assert_allclose(stepped, vectors @ matrix.T)
 
 
-def test_names_of_shared_subexpressions_avoid_the_rule_s_own():
-    x0 = sp.Symbol("x0")
-    cubic = (x + a) ** 2 + (x + a) ** 3
-    rule = Update("taken", (x0, x), (a,), (x0 + y, y), "none", where={y: cubic})
-    np.testing.assert_allclose(rule.numpy()(np.array([5.0, 1.0]), 1.0), [17, 12])
-    assert "    x1 = a + x" in rule.python().splitlines()
-
-
 def test_a_rule_with_an_undeclared_symbol_is_refused():
     with pytest.raises(ValueError, match=r"open: required symbols .* got a besides"):
         Update("open", (x,), (), (a * x,), "none")
@@ -77,3 +43,7 @@ def test_a_rule_with_an_undeclared_symbol_is_refused():
 def test_a_rule_without_an_equation_for_each_variable_is_refused():
     with pytest.raises(ValueError, match="short: required one right-hand side for each of 2"):
         Update("short", (x, y), (), (x,), "none")
+
+
+def test_the_registry_names_each_rule_as_the_rule_names_itself():
+    assert {name: rule.name for name, rule in RULES.items()} == {name: name for name in RULES}

@@ -5,23 +5,14 @@ import math
 import shutil
 import subprocess
 import types
-import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
 import sympy as sp
 
 from catapult_sim.symbolic import DERIVATIONS, Update
-from catapult_sim.symbolic.update import Step
-
-SIZES = {"closure": {"inputs": 2, "outputs": 2}, "function-space": {"samples": 2}}
-
-x, y, a = sp.symbols("x y a")
-QUOTIENT = Update("quotient", (x, y), (a,), (x + sp.sqrt(a) * y / 3, sp.Integer(1)), "none")
-
-RULES = {name: derive(**SIZES.get(name, {})) for name, derive in DERIVATIONS.items()} | {
-    "quotient": QUOTIENT
-}
+from catapult_sim.symbolic.codegen import Step
+from tests.symbolic.rules import QUOTIENT, ROTATION, RULES, a, x, y
 
 
 def python_step(rule: Update) -> Step:
@@ -138,34 +129,6 @@ def test_compiled_voice_without_numba_says_how_to_get_it(monkeypatch):
         QUOTIENT.compiled()
 
 
-@pytest.mark.parametrize("name", RULES)
-def test_mathml_is_well_formed_and_has_one_equation_per_line(name):
-    rule = RULES[name]
-    elements = [ElementTree.fromstring(line) for line in rule.mathml().splitlines()]
-    assert len(elements) == len(rule.where) + len(rule.state)
-    assert {element.tag for element in elements} == {"math"}
-
-
-def test_mathml_writes_the_letters_of_the_notation():
-    assert "<msub><mi>&#955;</mi><mi>t</mi></msub>" in RULES["sample-map"].mathml()
-    assert "lam" not in RULES["sample-map"].mathml()
-
-
-def test_mathml_writes_a_negative_term_as_a_difference():
-    line = RULES["closure"].mathml().splitlines()[1]
-    text = "".join(ElementTree.fromstring(line).itertext())
-    assert "-\N{GREEK SMALL LETTER ETA}" in text
-    assert "(-1)" not in text
-    assert "+-" not in text
-
-
-@pytest.mark.parametrize("name", RULES)
-def test_latex_has_no_double_signs_and_balanced_braces(name):
-    text = RULES[name].latex() + RULES[name].entrywise().latex()
-    assert "+ -" not in text
-    assert text.count("{") == text.count("}")
-
-
 def test_blocks_of_symbolic_size_have_formulas_but_no_code():
     rule = DERIVATIONS["closure"]()
     assert r"g_{t} B_{t} g_{t}^{T}" in rule.latex()
@@ -174,5 +137,24 @@ def test_blocks_of_symbolic_size_have_formulas_but_no_code():
             voice()
 
 
-def test_the_registry_names_each_rule_as_the_rule_names_itself():
-    assert {name: rule.name for name, rule in RULES.items()} == {name: name for name in RULES}
+def test_numpy_voice_broadcasts_parameters_over_leading_axes():
+    state = np.random.default_rng(0).normal(size=(5, 2))
+    rates = np.linspace(0, 1, 3)[:, None]
+    stepped = ROTATION.numpy()(state, rates)
+    assert stepped.shape == (3, 5, 2)
+    for i, rate in enumerate(rates[:, 0]):
+        rotation = np.array([[1, -rate], [rate, 1]])
+        np.testing.assert_allclose(stepped[i], state @ rotation.T)
+
+
+def test_numpy_voice_broadcasts_a_constant_component():
+    constant = Update("constant", (x, y), (), (x, sp.Integer(1)), "none")
+    np.testing.assert_array_equal(constant.numpy()(np.zeros((4, 2)))[:, 1], np.ones(4))
+
+
+def test_names_of_shared_subexpressions_avoid_the_rule_s_own():
+    x0 = sp.Symbol("x0")
+    cubic = (x + a) ** 2 + (x + a) ** 3
+    rule = Update("taken", (x0, x), (a,), (x0 + y, y), "none", where={y: cubic})
+    np.testing.assert_allclose(rule.numpy()(np.array([5.0, 1.0]), 1.0), [17, 12])
+    assert "    x1 = a + x" in rule.python().splitlines()

@@ -1,4 +1,4 @@
-"""What the papers say, judged: one file per paper."""
+"""What the papers say, judged: one file per question, one door per paper."""
 
 from collections.abc import Sequence
 

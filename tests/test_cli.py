@@ -207,7 +207,42 @@ def test_a_wrong_call_gets_one_sentence_and_leaves_nothing(tmp_path, arguments, 
 def test_an_output_folder_that_cannot_be_is_refused(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert cli.main([*QUICK, "--out", str(tmp_path / "file")]) == 2
-    assert "--out must be a folder that can be made" in capsys.readouterr().err
+    assert "--out must be a folder; " in capsys.readouterr().err
+    assert cli.main([*QUICK, "--out", str(tmp_path / "file" / "below")]) == 2
+    said = capsys.readouterr().err
+    assert re.search(r"--out must be a folder that can be made: .*below: Not a directory$", said)
+
+
+@pytest.mark.parametrize("arguments", [["derive", "--list"], ["derive", "sample-map"]])
+def test_what_nobody_reads_ends_in_silence(arguments):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_pipe_that_breaks_elsewhere_is_not_silent(capsys, monkeypatch):
+    def breaks(*_):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("catapult_sim.derive.listing", breaks)
+    assert cli.main(["derive", "--list"]) == 1
+    assert "Broken pipe; nothing was written" in capsys.readouterr().err
+
+
+def test_too_little_memory_gets_one_sentence(capsys, tmp_path):
+    wide = ["simulate", "--model", "mlp", "--width", "1e15", "--out", str(tmp_path / "out")]
+    assert cli.main(wide) == 1
+    assert re.fullmatch(
+        "catapult-sim simulate: memory does not suffice: .*PiB.*\n", capsys.readouterr().err
+    )
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

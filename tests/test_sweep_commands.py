@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from catapult_sim import cli
+from catapult_sim.commands import simulate
 from catapult_sim.commands.diagram import Diagram, axis
 from catapult_sim.mlp import runs
 from catapult_sim.numeric.record import read_record, settled
@@ -221,6 +222,35 @@ def test_a_full_disk_gets_one_sentence_and_leaves_whole_lines(finished, tmp_path
     kept = lines_of(tmp_path)
     assert kept
     assert set(kept) < set(lines_of(finished))
+
+
+def test_a_figure_that_does_not_fit_leaves_no_half_of_itself(made, tmp_path):
+    shutil.copytree(made["simulate"], tmp_path, dirs_exist_ok=True)
+    (tmp_path / "simulation.png").unlink()
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "figures", "--from", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)),
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "File too large" in done.stderr
+    assert files_of(tmp_path) == files_of(made["simulate"]) - {"simulation.png"}
+
+
+def test_undecided_runs_are_explained(tmp_path, capsys):
+    assert run([*SIMULATE, "--steps", "2"], tmp_path) == 0
+    said = "undecided: not divergent, and the loss has not come down to 0.1 of its start"
+    assert said in capsys.readouterr().out
+    assert run([*SIMULATE, "--steps", "60", "--overwrite"], tmp_path) == 0
+    assert said not in capsys.readouterr().out
+
+
+def test_losses_beyond_every_bound_are_drawn_nowhere():
+    lost = {"phase": "divergent", "loss": [None, None], "top_eigenvalue": [0.5, None]}
+    simulate._drawn({1.0: lost}).canvas.draw()
+    assert simulate._row(1.0, lost)["peak loss"] is None
 
 
 def test_a_failed_cell_gives_status_1_and_leaves_a_hole(tmp_path, capsys, monkeypatch):

@@ -38,8 +38,12 @@ def folder(path: Path) -> Path:
     """Make a folder that can be written to, or raise InputError."""
     try:
         path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise InputError(f"--out must be a folder; {path} is a file") from None
     except OSError as error:
-        raise InputError(f"--out must be a folder that can be made: {error}") from None
+        raise InputError(
+            f"--out must be a folder that can be made: {path}: {error.strerror}"
+        ) from None
     if not os.access(path, os.W_OK):
         raise InputError(f"--out must be a folder that can be written to; got {path}")
     return path

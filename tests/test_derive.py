@@ -10,6 +10,7 @@ import sympy as sp
 from catapult_sim import cli, derive
 from catapult_sim.numeric.requirements import InputError
 
+SHUFFLED = ["modified-equation", "--sampling", "shuffled"]
 SIZES = {"closure": {"inputs": 2, "outputs": 1}, "function-space": {"samples": 2}}
 u, v, x, y, eps = sp.symbols("u v x y eps")
 
@@ -81,6 +82,13 @@ def test_printed_python_runs_as_it_stands():
         (["modified-loss", "--loss", "2"], "a loss must name at least 1 weight; got 2"),
         (["modified-loss", "--loss", "eps*x"], "a weight must not be called eps"),
         (["modified-equation", "--sampling", "odd"], "sampling must be one of .* got 'odd'"),
+        (
+            ["modified-equation", "--momentum", "x+"],
+            "--momentum must be a number, a name or .*'x[+]'",
+        ),
+        (["modified-equation", "--batches", "2"], "--batches needs --sampling shuffled or .* full"),
+        ([*SHUFFLED, "--batches", "0"], "--batches must be an integer of at least 1, .* got 0"),
+        ([*SHUFFLED, "--batches", "5/2"], "--batches must be an integer of at least 1, .*got 5/2"),
     ],
 )
 def test_a_wrong_call_gets_one_sentence_and_status_2(arguments, sentence, capsys):

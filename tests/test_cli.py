@@ -59,6 +59,16 @@ def test_the_same_seed_gives_the_same_files_whatever_the_order(tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+def test_claims_are_listed_with_their_ids_and_not_judged(tmp_path, capsys):
+    out = tmp_path / "out"
+    assert cli.main(["verify", "--list", "--out", str(out)]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in listed] == [claim.id for claim in claims.CLAIMS]
+    assert cli.main(["verify", "--list", "--claims", "catapult.map", "--out", str(out)]) == 0
+    assert re.fullmatch(r"catapult\.map +the derived .*\n", capsys.readouterr().out)
+    assert not out.exists()
+
+
 def test_json_prints_the_report_itself(tmp_path, capsys):
     cli.main([*QUICK, "--json", "--out", str(tmp_path)])
     printed = capsys.readouterr().out

@@ -20,7 +20,7 @@ __all__ = ["as_json", "config", "draw", "folder", "write"]
 
 def config(options: argparse.Namespace) -> dict[str, Any]:
     """Return what this run was asked to do, by which version."""
-    inner = {"run", "print_completion"}
+    inner = {"list", "print_completion", "run"}
     asked = {name: value for name, value in vars(options).items() if name not in inner}
     here = Path(__file__).parent
     commit = subprocess.run(

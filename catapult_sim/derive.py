@@ -130,7 +130,9 @@ def _of_variance(make: Callable[[], sp.Expr]) -> Derivation:
 def _summary(make: Callable[..., Any]) -> str:
     source = make.func if isinstance(make, functools.partial) else make
     first_line = str(inspect.getdoc(source)).partition("\n")[0]
-    return re.sub(r":func:|`|\.$", "", first_line)
+    plain = re.sub(r":func:|`|\.$", "", first_line)
+    # Functions are derived by names with hyphens.
+    return re.sub(r"\w+_\w+", lambda name: name[0].replace("_", "-"), plain)
 
 
 def _modified_equation(form: str, order: int = 2, batches: str | None = None, **method: Any) -> str:

@@ -35,6 +35,12 @@ def test_the_listing_has_a_summary_for_every_name():
     assert all(summary and "`" not in summary for _, summary, _ in derive.listing())
 
 
+def test_the_listing_names_others_as_they_are_derived():
+    summaries = {name: summary for name, summary, _ in derive.listing()}
+    assert summaries["scaled-map"].startswith("Rewrite sample-map in s")
+    assert not any("_" in summary for summary in summaries.values())
+
+
 def test_the_modified_loss_of_shuffled_batches_is_the_paper_s_equation_1():
     losses = [x**4, x**2 * y]
     mean = sum(losses) / 2

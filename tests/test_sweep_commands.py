@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from catapult_sim import cli
-from catapult_sim.commands import simulate
+from catapult_sim.commands import phase_diagram, simulate
 from catapult_sim.commands.diagram import Diagram, axis
 from catapult_sim.mlp import runs
 from catapult_sim.numeric.record import read_record, settled
@@ -154,6 +154,12 @@ def test_figures_are_drawn_from_what_exists_when_it_is_half_done(command, made, 
     printed = capsys.readouterr().out.splitlines()[-1]
     assert (tmp_path / "half" / printed.rsplit("/", 1)[1]).exists()
     assert (tmp_path / "records.jsonl").read_bytes().endswith(b'{"key": "to')
+
+
+def test_the_title_names_what_the_cells_share_but_the_axes(finished):
+    cell = json.loads((finished / "config.json").read_text())["cell"]
+    diagram = Diagram(axis("rate=1:8:17"), axis("width=8:512:9"), cell, 3)
+    assert phase_diagram._title(diagram) == "linear network: scale 1.0, seed 0, samples 8"
 
 
 def test_what_is_not_computed_stays_blank(finished):

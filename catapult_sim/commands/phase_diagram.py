@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -115,20 +114,8 @@ def _drawn(diagram: Diagram, phases: npt.NDArray[Any]) -> Any:
 
 
 def _title(diagram: Diagram) -> str:
-    cell = diagram.cell
-    shared = {
-        name: cell[name]
-        for name in (
-            "activation",
-            "depth",
-            "width",
-            "rate",
-            "scale",
-            "momentum",
-            "batch_size",
-            "samples",
-            "seed",
-        )
-        if name in cell and name not in (diagram.x.name, diagram.y.name)
-    }
-    return f"{cell['model']}: " + json.dumps(shared).translate({ord(c): None for c in '{}"'})
+    """Name what all cells share, but for the data, the steps and the axes."""
+    apart = {"model", "data", "digest", "steps", diagram.x.name, diagram.y.name}
+    shared = {name: value for name, value in diagram.cell.items() if name not in apart}
+    words = [f"{name.replace('_', ' ')} {value}" for name, value in shared.items()]
+    return f"{diagram.cell['model']} network: {', '.join(words)}"

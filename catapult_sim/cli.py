@@ -21,6 +21,7 @@ __all__ = ["main"]
 
 FAILED = 1
 WRONG_CALL = 2
+UNREAD = 128 + 13  # SIGPIPE, which Windows does not have
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 
@@ -32,16 +33,23 @@ class Terminated(KeyboardInterrupt):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``catapult-sim`` and return its exit status.
 
-    0 if all went well, 1 if a claim was refuted, a cell failed or a disk or a worker did, 2 if
-    the call was wrong, 130 if it was interrupted, 143 if it was terminated.
+    0 if all went well, 1 if a claim was refuted, a cell failed or a disk, a worker or memory did,
+    2 if the call was wrong, 130 if it was interrupted, 141 if nobody reads what it prints, 143 if
+    it was terminated.
     """
     options = _parser().parse_args(arguments)
     try:
         with _answering_sigterm():
-            return int(options.run(options))
+            status = int(options.run(options))
+            sys.stdout.flush()
+            return status
     except InputError as refusal:
         return _say(options, str(refusal), WRONG_CALL)
+    except MemoryError as error:
+        return _say(options, f"memory does not suffice: {error}; {_kept(options)}", FAILED)
     except (OSError, BrokenExecutor) as error:
+        if isinstance(error, BrokenPipeError) and _unread():
+            return UNREAD
         return _say(options, f"{error}; {_kept(options)}", FAILED)
     except KeyboardInterrupt as stop:
         return _stopped(options, stop)
@@ -56,6 +64,16 @@ def _stopped(options: argparse.Namespace, stop: KeyboardInterrupt) -> int:
         # What other threads are at cannot be stopped, and would be waited for.
         os._exit(status)
     return status
+
+
+def _unread() -> bool:
+    """Tell whether nobody reads what is printed, as after ``| head``; then print no more."""
+    try:
+        print(flush=True)  # what failed before is no longer there to be flushed
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _say(options: argparse.Namespace, sentence: str, status: int) -> int:

@@ -130,14 +130,20 @@ def _of_variance(make: Callable[[], sp.Expr]) -> Derivation:
 def _summary(make: Callable[..., Any]) -> str:
     source = make.func if isinstance(make, functools.partial) else make
     first_line = str(inspect.getdoc(source)).partition("\n")[0]
-    return re.sub(r":func:|`|\.$", "", first_line)
+    plain = re.sub(r":func:|`|\.$", "", first_line)
+    # Functions are derived by names with hyphens.
+    return re.sub(r"\w+_\w+", lambda name: name[0].replace("_", "-"), plain)
 
 
 def _modified_equation(form: str, order: int = 2, batches: str | None = None, **method: Any) -> str:
     if form not in ("text", "latex"):
         raise InputError(f"modified-equation can be had as text or latex; got {form}")
-    number = sp.Symbol("m") if batches is None else parsing.parse_loss(batches)
     mean = method.get("sampling", "full") == "full"
+    if mean and batches is not None:
+        raise InputError(f"--batches needs --sampling shuffled or replacement; got {batches}, full")
+    number = sp.Symbol("m") if batches is None else _number("batches", batches)
+    if number.is_number and not (number.is_integer and number >= 1):
+        raise InputError(f"--batches must be an integer of at least 1, or a name; got {batches}")
     equation = backward_error.modified_equation(
         order, batches=None if mean else number, **_method(**method)
     )
@@ -168,7 +174,16 @@ def _modified_loss(
 
 
 def _method(momentum: str = "0", **others: Any) -> dict[str, Any]:
-    return {"momentum": parsing.parse_loss(momentum), **others}
+    return {"momentum": _number("momentum", momentum), **others}
+
+
+def _number(option: str, text: str) -> sp.Expr:
+    try:
+        return parsing.parse_loss(text)
+    except ValueError:
+        raise InputError(
+            f"--{option} must be a number, a name or a formula; got {text!r}"
+        ) from None
 
 
 def _problem(texts: list[str] | None) -> tuple[list[sp.Expr], list[sp.Symbol]]:

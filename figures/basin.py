@@ -29,7 +29,8 @@ def main() -> None:
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.2))
     draw_phases(left)
     image = draw_zoom(right)
-    figure.colorbar(image, ax=right, label=r"final curvature  $\eta\lambda_\infty$", pad=0.02)
+    label = r"final curvature  $\eta\lambda_\infty$"
+    figure.colorbar(image, ax=right, label=label, pad=0.02, extend="min")
     for letter, ax in zip("ab", (left, right), strict=True):
         ax.set_title(f"({letter})", loc="left", fontsize=10)
         ax.set_xlabel(r"initial output  $F_0=\eta f_0/\sqrt{n}$")

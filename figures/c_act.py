@@ -60,8 +60,9 @@ def main() -> None:
     for ax, letter in zip((left, right), ("(a) activations", "(b) training"), strict=True):
         ax.set_title(letter, loc="left", fontsize=10)
         finish(ax)
-    left.legend(frameon=False, loc="lower right", fontsize=9)
-    right.legend(frameon=False, loc="center right", bbox_to_anchor=(1, 0.7), fontsize=9)
+    # Framed, since its rings are those of the data.
+    left.legend(loc="upper right", fontsize=9)
+    right.legend(loc="lower left", fontsize=9)
     for suffix in (".png", ".svg"):
         figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
 

@@ -59,6 +59,16 @@ def test_the_same_seed_gives_the_same_files_whatever_the_order(tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+def test_claims_are_listed_with_their_ids_and_not_judged(tmp_path, capsys):
+    out = tmp_path / "out"
+    assert cli.main(["verify", "--list", "--out", str(out)]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in listed] == [claim.id for claim in claims.CLAIMS]
+    assert cli.main(["verify", "--list", "--claims", "catapult.map", "--out", str(out)]) == 0
+    assert re.fullmatch(r"catapult\.map +the derived .*\n", capsys.readouterr().out)
+    assert not out.exists()
+
+
 def test_json_prints_the_report_itself(tmp_path, capsys):
     cli.main([*QUICK, "--json", "--out", str(tmp_path)])
     printed = capsys.readouterr().out
@@ -207,7 +217,42 @@ def test_a_wrong_call_gets_one_sentence_and_leaves_nothing(tmp_path, arguments, 
 def test_an_output_folder_that_cannot_be_is_refused(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert cli.main([*QUICK, "--out", str(tmp_path / "file")]) == 2
-    assert "--out must be a folder that can be made" in capsys.readouterr().err
+    assert "--out must be a folder; " in capsys.readouterr().err
+    assert cli.main([*QUICK, "--out", str(tmp_path / "file" / "below")]) == 2
+    said = capsys.readouterr().err
+    assert re.search(r"--out must be a folder that can be made: .*below: Not a directory$", said)
+
+
+@pytest.mark.parametrize("arguments", [["derive", "--list"], ["derive", "sample-map"]])
+def test_what_nobody_reads_ends_in_silence(arguments):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_pipe_that_breaks_elsewhere_is_not_silent(capsys, monkeypatch):
+    def breaks(*_):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("catapult_sim.derive.listing", breaks)
+    assert cli.main(["derive", "--list"]) == 1
+    assert "Broken pipe; nothing was written" in capsys.readouterr().err
+
+
+def test_too_little_memory_gets_one_sentence(capsys, tmp_path):
+    wide = ["simulate", "--model", "mlp", "--width", "1e15", "--out", str(tmp_path / "out")]
+    assert cli.main(wide) == 1
+    assert re.fullmatch(
+        "catapult-sim simulate: memory does not suffice: .*PiB.*\n", capsys.readouterr().err
+    )
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

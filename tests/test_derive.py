@@ -10,6 +10,7 @@ import sympy as sp
 from catapult_sim import cli, derive
 from catapult_sim.numeric.requirements import InputError
 
+SHUFFLED = ["modified-equation", "--sampling", "shuffled"]
 SIZES = {"closure": {"inputs": 2, "outputs": 1}, "function-space": {"samples": 2}}
 u, v, x, y, eps = sp.symbols("u v x y eps")
 
@@ -32,6 +33,12 @@ def test_everything_can_be_had_in_every_format_that_it_has(name, form):
 def test_the_listing_has_a_summary_for_every_name():
     assert [name for name, _, _ in derive.listing()] == list(derive.derivations())
     assert all(summary and "`" not in summary for _, summary, _ in derive.listing())
+
+
+def test_the_listing_names_others_as_they_are_derived():
+    summaries = {name: summary for name, summary, _ in derive.listing()}
+    assert summaries["scaled-map"].startswith("Rewrite sample-map in s")
+    assert not any("_" in summary for summary in summaries.values())
 
 
 def test_the_modified_loss_of_shuffled_batches_is_the_paper_s_equation_1():
@@ -81,6 +88,13 @@ def test_printed_python_runs_as_it_stands():
         (["modified-loss", "--loss", "2"], "a loss must name at least 1 weight; got 2"),
         (["modified-loss", "--loss", "eps*x"], "a weight must not be called eps"),
         (["modified-equation", "--sampling", "odd"], "sampling must be one of .* got 'odd'"),
+        (
+            ["modified-equation", "--momentum", "x+"],
+            "--momentum must be a number, a name or .*'x[+]'",
+        ),
+        (["modified-equation", "--batches", "2"], "--batches needs --sampling shuffled or .* full"),
+        ([*SHUFFLED, "--batches", "0"], "--batches must be an integer of at least 1, .* got 0"),
+        ([*SHUFFLED, "--batches", "5/2"], "--batches must be an integer of at least 1, .*got 5/2"),
     ],
 )
 def test_a_wrong_call_gets_one_sentence_and_status_2(arguments, sentence, capsys):

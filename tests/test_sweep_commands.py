@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from catapult_sim import cli
+from catapult_sim.commands import phase_diagram, simulate
 from catapult_sim.commands.diagram import Diagram, axis
 from catapult_sim.mlp import runs
 from catapult_sim.numeric.record import read_record, settled
@@ -155,6 +156,12 @@ def test_figures_are_drawn_from_what_exists_when_it_is_half_done(command, made, 
     assert (tmp_path / "records.jsonl").read_bytes().endswith(b'{"key": "to')
 
 
+def test_the_title_names_what_the_cells_share_but_the_axes(finished):
+    cell = json.loads((finished / "config.json").read_text())["cell"]
+    diagram = Diagram(axis("rate=1:8:17"), axis("width=8:512:9"), cell, 3)
+    assert phase_diagram._title(diagram) == "linear network: scale 1.0, seed 0, samples 8"
+
+
 def test_what_is_not_computed_stays_blank(finished):
     config = json.loads((finished / "config.json").read_text())
     lines = settled(read_record(finished / "records.jsonl"))
@@ -223,6 +230,35 @@ def test_a_full_disk_gets_one_sentence_and_leaves_whole_lines(finished, tmp_path
     assert set(kept) < set(lines_of(finished))
 
 
+def test_a_figure_that_does_not_fit_leaves_no_half_of_itself(made, tmp_path):
+    shutil.copytree(made["simulate"], tmp_path, dirs_exist_ok=True)
+    (tmp_path / "simulation.png").unlink()
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "figures", "--from", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)),
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "File too large" in done.stderr
+    assert files_of(tmp_path) == files_of(made["simulate"]) - {"simulation.png"}
+
+
+def test_undecided_runs_are_explained(tmp_path, capsys):
+    assert run([*SIMULATE, "--steps", "2"], tmp_path) == 0
+    said = "undecided: not divergent, and the loss has not come down to 0.1 of its start"
+    assert said in capsys.readouterr().out
+    assert run([*SIMULATE, "--steps", "60", "--overwrite"], tmp_path) == 0
+    assert said not in capsys.readouterr().out
+
+
+def test_losses_beyond_every_bound_are_drawn_nowhere():
+    lost = {"phase": "divergent", "loss": [None, None], "top_eigenvalue": [0.5, None]}
+    simulate._drawn({1.0: lost}).canvas.draw()
+    assert simulate._row(1.0, lost)["peak loss"] is None
+
+
 def test_a_failed_cell_gives_status_1_and_leaves_a_hole(tmp_path, capsys, monkeypatch):
     def start(cell, scales, real=runs.start):
         if cell.get("rate") == 8.0:
@@ -254,6 +290,19 @@ def test_a_torn_line_is_said(made, tmp_path, capsys):
         ([*DIAGRAM, "--x", "rate=2:1:9"], "axis rate must end above its start"),
         ([*DIAGRAM, "--x", "rate=0:1:9"], "ends of axis rate must be positive; got 0"),
         ([*DIAGRAM, "--x", "rate=1:2:10"], "must be a multiple of 8 .* and one more"),
+        ([*DIAGRAM, "--x", "rate=1:2:2.5"], "points of axis rate must be an integer .* got 2.5"),
+        ([*DIAGRAM, "--x", "rate=1:2:nan"], "points of axis rate must be an integer .* got nan"),
+        ([*DIAGRAM, "--x", "rate=1:2:inf"], "points of axis rate must be an integer .* got inf"),
+        ([*DIAGRAM, "--y", "width=0.5:8:9"], "ends of axis width must be integers; got 0.5:8"),
+        ([*DIAGRAM, "--y", "batch_size=0.5:4"], "ends of axis batch_size must be integers; got 0"),
+        ([*DIAGRAM, "--y", "depth=1.5:4", "--model", "mlp"], "axis depth must be integers; got 1"),
+        ([*DIAGRAM, "--rate", "-3"], "--rate must be positive; got -3"),
+        ([*DIAGRAM, "--rate", "nan"], "--rate must be finite; got nan"),
+        ([*DIAGRAM, "--x", "rate=1:2:100001", "--y", "width=1:9:100001"], "at most 1e[+]08 cells"),
+        (
+            [*DIAGRAM, "--x", "rate=1:2:9001", "--y", "width=1:9:9001", "--levels", "0"],
+            "1e[+]07 on",
+        ),
         ([*DIAGRAM, "--x", "width=1:9:9"], "--x and --y must differ; got width twice"),
         ([*DIAGRAM, "--x", "depth=1:3"], "depth is an axis of --model mlp"),
         ([*DIAGRAM, "--x", "depth=1:3:3"], "or depth= or batch_size=LOW:HIGH; got 'depth=1:3:3'"),

@@ -16,13 +16,16 @@ from catapult_sim.numeric.linear_net_stability import require_momentum
 from catapult_sim.numeric.phases import Phase
 from catapult_sim.numeric.record import Line
 from catapult_sim.numeric.refinement import paint
-from catapult_sim.numeric.requirements import InputError, require_count, require_positive
+from catapult_sim.numeric.requirements import InputError, require_positive
 
 __all__ = ["FAILED", "Axis", "Diagram", "axis"]
 
 Cell = dict[str, Any]
 
 FAILED = len(Phase)  # a colour of its own, which is none
+LONGEST = 10**7  # points of an axis
+MOST, MOST_AT_ONCE = 10**8, 10**7  # cells of a diagram, and of its coarse grid
+WHOLE = ("width", "depth", "batch_size")
 
 
 @dataclass(frozen=True)
@@ -57,15 +60,23 @@ def axis(text: str) -> Axis:
             "an axis must be rate=, width=, scale= or momentum=LOW:HIGH:POINTS, or depth= or "
             f"batch_size=LOW:HIGH; got {text!r}"
         )
-    if name == "momentum":
-        require_momentum(numbers[:2])
-    else:
-        require_positive(f"the ends of axis {name}", numbers[:2])
-    if not numbers[0] < numbers[1]:
-        raise InputError(f"axis {name} must end above its start; got {text!r}")
-    if name in SPACED:
-        require_count(f"points of axis {name}", int(numbers[2]), 2)
+    _require_ends(name, *numbers[:2])
+    if name in SPACED and not (2 <= numbers[2] <= LONGEST and numbers[2].is_integer()):
+        raise InputError(
+            f"points of axis {name} must be an integer from 2 to {LONGEST}; got {numbers[2]:g}"
+        )
     return Axis(name, (SPACED | COUNTED)[name](*numbers))
+
+
+def _require_ends(name: str, low: float, high: float) -> None:
+    if name == "momentum":
+        require_momentum([low, high])
+    else:
+        require_positive(f"the ends of axis {name}", [low, high])
+    if not low < high:
+        raise InputError(f"axis {name} must end above its start; got {low:g}:{high:g}")
+    if name in WHOLE and not (low.is_integer() and high.is_integer()):
+        raise InputError(f"the ends of axis {name} must be integers; got {low:g}:{high:g}")
 
 
 def _geometric(low: float, high: float, points: float) -> list[float]:
@@ -110,6 +121,15 @@ class Diagram:
     def shape(self) -> tuple[int, int]:
         """Cells along both axes."""
         return len(self.x.values), len(self.y.values)
+
+    def require_size(self) -> None:
+        """Raise InputError where there are more cells than memory holds."""
+        coarse = [(n - 1) // 2**level + 1 for n, level in zip(self.shape, self.levels, strict=True)]
+        if math.prod(self.shape) > MOST or math.prod(coarse) > MOST_AT_ONCE:
+            raise InputError(
+                f"a diagram must have at most {MOST:.0e} cells, and {MOST_AT_ONCE:.0e} on its "
+                f"coarse grid; got {math.prod(self.shape):.3g} and {math.prod(coarse):.3g}"
+            )
 
     @property
     def levels(self) -> tuple[int, int]:

@@ -20,7 +20,7 @@ __all__ = ["as_json", "config", "draw", "folder", "write"]
 
 def config(options: argparse.Namespace) -> dict[str, Any]:
     """Return what this run was asked to do, by which version."""
-    inner = {"run", "print_completion"}
+    inner = {"list", "print_completion", "run"}
     asked = {name: value for name, value in vars(options).items() if name not in inner}
     here = Path(__file__).parent
     commit = subprocess.run(
@@ -38,8 +38,12 @@ def folder(path: Path) -> Path:
     """Make a folder that can be written to, or raise InputError."""
     try:
         path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise InputError(f"--out must be a folder; {path} is a file") from None
     except OSError as error:
-        raise InputError(f"--out must be a folder that can be made: {error}") from None
+        raise InputError(
+            f"--out must be a folder that can be made: {path}: {error.strerror}"
+        ) from None
     if not os.access(path, os.W_OK):
         raise InputError(f"--out must be a folder that can be written to; got {path}")
     return path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from catapult_sim.mlp.runs import phase_of, start
 from catapult_sim.numeric.phases import Phase
 from catapult_sim.numeric.record import read_record, settled
 from catapult_sim.numeric.refinement import refine
-from catapult_sim.numeric.requirements import InputError, require_count
+from catapult_sim.numeric.requirements import InputError, require_count, require_positive
 
 __all__ = ["add", "figure", "run"]
 
@@ -88,13 +87,14 @@ def _diagram(options: argparse.Namespace) -> Diagram:
         raise InputError(f"--x and --y must differ; got {x.name} twice")
     if "depth" in (x.name, y.name) and options.model != "mlp":
         raise InputError("depth is an axis of --model mlp; got model linear")
-    cell = network(options) | {"rate": options.rate}
+    rate = float(require_positive("--rate", options.rate))
     require_count("--levels", options.levels)
-    diagram = Diagram(x, y, cell, options.levels)
+    diagram = Diagram(x, y, network(options) | {"rate": rate}, options.levels)
+    diagram.require_size()
     for one in (x, y):
         if one.name == "batch_size":
             for size in one.values:
-                start(cell | {"batch_size": size}, [cell["scale"]])
+                start(diagram.cell | {"batch_size": size}, [diagram.cell["scale"]])
     # Whether the axes fit the levels is known before anything is computed.
     refine(lambda places: np.zeros(len(places)), diagram.shape, diagram.levels)
     return diagram
@@ -114,20 +114,8 @@ def _drawn(diagram: Diagram, phases: npt.NDArray[Any]) -> Any:
 
 
 def _title(diagram: Diagram) -> str:
-    cell = diagram.cell
-    shared = {
-        name: cell[name]
-        for name in (
-            "activation",
-            "depth",
-            "width",
-            "rate",
-            "scale",
-            "momentum",
-            "batch_size",
-            "samples",
-            "seed",
-        )
-        if name in cell and name not in (diagram.x.name, diagram.y.name)
-    }
-    return f"{cell['model']}: " + json.dumps(shared).translate({ord(c): None for c in '{}"'})
+    """Name what all cells share, but for the data, the steps and the axes."""
+    apart = {"model", "data", "digest", "steps", diagram.x.name, diagram.y.name}
+    shared = {name: value for name, value in diagram.cell.items() if name not in apart}
+    words = [f"{name.replace('_', ' ')} {value}" for name, value in shared.items()]
+    return f"{diagram.cell['model']} network: {', '.join(words)}"

@@ -10,13 +10,17 @@ from tabulate import tabulate
 
 from catapult_sim.commands.files import draw
 from catapult_sim.commands.sweeping import RECORD, add_command, network, opened, report
-from catapult_sim.mlp.runs import run_of
+from catapult_sim.mlp.runs import SETTLED, run_of
 from catapult_sim.numeric.record import Line, read_record, settled
 from catapult_sim.numeric.requirements import InputError, require_positive
 
 __all__ = ["add", "figure", "run"]
 
 FIGURE = "simulation.png"
+UNDECIDED = (
+    f"undecided: not divergent, and the loss has not come down to {SETTLED:g} of its start, for "
+    "want of steps or because the network cannot fit the labels"
+)
 
 
 def add(commands: Any) -> None:
@@ -44,7 +48,10 @@ def run(options: argparse.Namespace) -> int:
     if runs:
         draw(_drawn(runs), options.out / FIGURE)
     rows = [_row(rate, found) for rate, found in runs.items()]
-    return report(options, tally, {"runs": rows}, tabulate(rows, "keys", tablefmt="plain"))
+    words = tabulate(rows, "keys", tablefmt="plain")
+    if any(row["phase"] == "undecided" for row in rows):
+        words += f"\n{UNDECIDED}"
+    return report(options, tally, {"runs": rows}, words)
 
 
 def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
@@ -68,7 +75,7 @@ def _row(rate: float, found: dict[str, Any]) -> dict[str, Any]:
         "phase": found["phase"],
         "steps": len(loss) - 1,
         "first loss": loss[0],
-        "peak loss": max(value for value in loss if value is not None),
+        "peak loss": max((value for value in loss if value is not None), default=None),
         "last loss": loss[-1],
         "first eigenvalue": top[0],
         "last eigenvalue": top[-1],
@@ -98,5 +105,5 @@ def _range(runs: dict[float, dict[str, Any]], quantity: str) -> tuple[float, flo
     """Return where to draw: divergent runs, which leave every bound, leave the picture."""
     starts = [run[quantity][0] for run in runs.values()]
     inside = [run[quantity] for run in runs.values() if run["phase"] != "divergent"]
-    values = [value for column in [starts, *inside] for value in column if value]
+    values = [value for column in [starts, *inside] for value in column if value] or [1.0]
     return min(values) / 1.5, max(values) * 1.5

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tabulate import tabulate
+
 from catapult_sim.commands.files import as_json, draw, write
 from catapult_sim.commands.sweeping import RECORD, add_manner, opened
 from catapult_sim.numeric.cells import identify, physics_of
@@ -35,6 +37,7 @@ def add(commands: Any) -> None:
     )
     parser.set_defaults(run=run)
     add = parser.add_argument
+    add("--list", action="store_true", help="list the claims with their ids; judge none")
     add("--claims", nargs="+", default=["all"], metavar="ID", help="ids or beginnings of ids")
     add("--effort", default="quick", help="quick (about 4 minutes) or full (about an hour)")
     add("--seed", type=int, default=0, help="names every random draw")
@@ -52,6 +55,9 @@ def run(options: argparse.Namespace) -> int:
     from catapult_sim.mlp.runs import data_entries
 
     chosen = list(claims.CLAIMS) if options.claims == ["all"] else claims.select(options.claims)
+    if options.list:
+        print(tabulate([(claim.id, claim.text) for claim in chosen], tablefmt="plain"))
+        return 0
     entries = data_entries(options.data)
     judged.bench_of.cache_clear()  # every run measures anew
     # Made before there are threads: they all find this one.

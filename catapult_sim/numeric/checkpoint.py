@@ -72,9 +72,12 @@ def resumable(
     Raises
     ------
     InputError
-        Where the file is no checkpoint, that of another run, or beyond ``steps``.
+        Where the file is no checkpoint, that of another run, or beyond ``steps``, or where its
+        folder does not exist.
     """
     path, apart = Path(checkpoint.path), -(-checkpoint.every // every) * every
+    if not path.parent.is_dir():
+        raise InputError(f"checkpoint must be a file in a folder that exists; got {path}")
     run = _load(path, steps, asked) if path.exists() else None
     while run is None or _unfinished(run, steps):
         done = 0 if run is None else int(run.step[-1])
@@ -131,8 +134,12 @@ def fingerprint(values: npt.ArrayLike) -> str:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     half = path.with_name(path.name + ".part")
-    with half.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(half, path)
+    try:
+        with half.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(half, path)
+    except OSError:
+        half.unlink(missing_ok=True)
+        raise

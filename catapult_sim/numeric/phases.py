@@ -20,6 +20,7 @@ Array = npt.NDArray[Any]
 Side = npt.NDArray[np.int8]
 
 BELOW, UNKNOWN, BEYOND = -1, 0, 1
+FINEST = 1e-14  # a tolerance that brackets of floats can reach
 
 
 class Phase(IntEnum):
@@ -38,7 +39,7 @@ def classify(run: Trajectory, *, settled: float = 1e-3) -> npt.NDArray[np.int8]:
     ----------
     run : Trajectory
     settled : float
-        A run has come down when its last loss is at most this fraction of its first.
+        A run has come down when its last loss is at most this fraction of its first; positive.
 
     Returns
     -------
@@ -46,6 +47,11 @@ def classify(run: Trajectory, *, settled: float = 1e-3) -> npt.NDArray[np.int8]:
         :class:`Phase` codes. DIVERGENT where the loss left every bound, LAZY where it
         came down without ever exceeding its start, CATAPULT where it came down from a
         peak above its start, UNDECIDED where it has not come down yet.
+
+    Raises
+    ------
+    InputError
+        Where ``settled`` is not positive.
 
     Examples
     --------
@@ -56,7 +62,7 @@ def classify(run: Trajectory, *, settled: float = 1e-3) -> npt.NDArray[np.int8]:
     >>> [Phase(p).name for p in classify(net.train(rates, 200, state=state))]
     ['LAZY', 'CATAPULT', 'DIVERGENT']
     """
-    came_down = final(run) <= settled * run.values["loss"][0]
+    came_down = final(run) <= require_positive("settled", settled) * run.values["loss"][0]
     phase = np.where(rise(run) == BEYOND, Phase.CATAPULT, Phase.LAZY)
     phase = np.where(came_down, phase, Phase.UNDECIDED)
     return np.where(run.outcome == Outcome.DIVERGED, Phase.DIVERGENT, phase).astype(np.int8)
@@ -125,7 +131,7 @@ def boundary(
     grid : int
         How many values the first grid has.
     tolerance : float
-        Relative precision to which each edge is refined.
+        Relative precision to which each edge is refined, at least 1e-14.
 
     Returns
     -------
@@ -137,7 +143,8 @@ def boundary(
     Raises
     ------
     InputError
-        Where the interval, the grid or the tolerance is not as required above.
+        Where the interval, the grid or the tolerance is not as required above, or ``side_at``
+        returns another shape than that of its argument.
 
     Examples
     --------
@@ -151,10 +158,10 @@ def boundary(
     if not low < high:
         raise InputError(f"low must be less than high; got low = {low:g}, high = {high:g}")
     require_count("members", members, 1)
-    precision = float(np.log1p(require_positive("tolerance", tolerance)))
+    precision = float(np.log1p(_require_tolerance(tolerance)))
     first = np.geomspace(low, high, require_count("grid", grid, 2))
     points = np.repeat(first[:, None], members, axis=1)
-    sides = np.asarray(side_at(points))
+    sides = _require_sides(side_at(points), points)
     while (query := _refinement(_edges(points, sides), low, high, precision)) is not None:
         points = np.concatenate([points, query])
         sides = np.concatenate([sides, side_at(query)])
@@ -162,6 +169,21 @@ def boundary(
     again = (sides == BELOW) & (points > upper)
     windows = tuple((int(s), float(points[k, s])) for k, s in np.argwhere(again))
     return Boundary(centre(lower, upper), lower, upper, windows, points.size)
+
+
+def _require_tolerance(tolerance: float) -> float:
+    if require_positive("tolerance", tolerance) < FINEST:
+        raise InputError(f"tolerance must be at least {FINEST:g}; got {tolerance:g}")
+    return tolerance
+
+
+def _require_sides(sides: npt.ArrayLike, points: Array) -> npt.NDArray[Any]:
+    found = np.asarray(sides)
+    if found.shape != points.shape:
+        raise InputError(
+            f"side_at must return shape {points.shape} for values of that shape; got {found.shape}"
+        )
+    return found
 
 
 def _edges(points: Array, sides: npt.NDArray[Any]) -> tuple[Array, Array, Array, Array]:

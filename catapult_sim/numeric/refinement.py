@@ -51,7 +51,7 @@ def refine(
     Parameters
     ----------
     phases_at : callable
-        ``indices (K, 2) -> phases (K,)``, small integers of at least 0.
+        ``indices (K, 2) -> phases (K,)``, integers from 0 to 32767.
     shape : (int, int)
         Cells along both axes; each is a multiple of ``2**levels`` and one more.
     levels : int or (int, int)
@@ -64,7 +64,7 @@ def refine(
     Raises
     ------
     InputError
-        Where the shape does not fit the levels.
+        Where the shape does not fit the levels, or the phases are not as above.
 
     Examples
     --------
@@ -79,9 +79,24 @@ def refine(
     wanted = _lattice(shape, ladder[0])
     while wanted.any():
         places = np.argwhere(wanted)
-        phases[wanted] = np.asarray(phases_at(places))
+        phases[wanted] = _require_phases(phases_at(places), len(places))
         wanted = _wanted(phases, ladder)
     return Refined(_painted(phases, ladder), phases != UNKNOWN)
+
+
+def _require_phases(phases: npt.ArrayLike, count: int) -> npt.NDArray[Any]:
+    found = np.asarray(phases)
+    if found.shape != (count,):
+        raise InputError(
+            f"phases_at must return shape ({count},) for {count} cells; got {found.shape}"
+        )
+    most = np.iinfo(np.int16).max
+    if not ((found >= 0) & (found <= most) & (found % 1 == 0)).all():
+        raise InputError(
+            f"phases_at must return integers from 0 to {most}; got {found.min():g} to "
+            f"{found.max():g}"
+        )
+    return found
 
 
 def paint(phases: Phases, levels: int | tuple[int, int] = 3) -> Phases:
@@ -105,6 +120,8 @@ def paint(phases: Phases, levels: int | tuple[int, int] = 3) -> Phases:
 def _ladder(shape: tuple[int, ...], levels: int | tuple[int, int]) -> Iterator[Steps]:
     """Sizes of rectangles, from the coarse grid to single cells."""
     deepest = (levels, levels) if isinstance(levels, int) else levels
+    if len(shape) != 2 or len(deepest) != 2:
+        raise InputError(f"shape must name two axes; got shape {shape}, levels {levels}")
     for cells, level in zip(shape, deepest, strict=True):
         require_count("levels", level)
         if cells < 2 or (cells - 1) % 2**level:

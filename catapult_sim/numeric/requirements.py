@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["InputError", "require_count", "require_positive", "require_samples", "require_width"]
+__all__ = [
+    "InputError",
+    "require_count",
+    "require_inputs",
+    "require_positive",
+    "require_samples",
+    "require_width",
+]
 
 Array = npt.NDArray[Any]
 
@@ -22,11 +29,7 @@ def require_samples(X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
 
     One-dimensional labels ``(m,)`` become ``(m, 1)``.
     """
-    inputs, labels = _finite("X", X), _finite("y", y)
-    if inputs.ndim != 2 or inputs.size == 0:
-        raise InputError(
-            f"X must have shape (m, d) with m, d >= 1 (samples, inputs); got shape {inputs.shape}"
-        )
+    inputs, labels = require_inputs(X), _finite("y", y)
     if labels.ndim not in (1, 2) or labels.size == 0 or len(labels) != len(inputs):
         raise InputError(
             f"y must have shape ({len(inputs)},) or ({len(inputs)}, k), one row for each of the "
@@ -35,15 +38,34 @@ def require_samples(X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
     return inputs, labels.reshape(len(labels), -1)
 
 
+def require_inputs(X: npt.ArrayLike) -> Array:
+    """Return X as ``(m, d)`` floats, or raise InputError."""
+    inputs = _finite("X", X)
+    if inputs.ndim != 2 or inputs.size == 0:
+        raise InputError(
+            f"X must have shape (m, d) with m, d >= 1 (samples, inputs); got shape {inputs.shape}"
+        )
+    return inputs
+
+
 def _finite(name: str, values: npt.ArrayLike) -> Array:
-    try:
-        array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        raise InputError(f"{name} must be an array of numbers; got {_shown(values)}") from None
+    array = _numbers(name, values)
+    if array.ndim == 0 and not np.isfinite(array):
+        raise InputError(f"{name} must be finite; got {np.asarray(values)}")
     if not np.isfinite(array).all():
         where = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
         raise InputError(f"{name} must be finite; got {array[where]} at index {where}")
     return array
+
+
+def _numbers(name: str, values: npt.ArrayLike) -> Array:
+    try:
+        given = np.asarray(values)
+        if np.iscomplexobj(given):
+            raise TypeError
+        return given.astype(float, copy=False)
+    except (TypeError, ValueError, RuntimeError):  # the last from tensors that require gradients
+        raise InputError(f"{name} must be an array of numbers; got {_shown(values)}") from None
 
 
 def require_positive(name: str, values: npt.ArrayLike) -> Array:
@@ -64,9 +86,12 @@ def require_count(name: str, value: Any, least: int = 0) -> int:
 def require_width(value: Any) -> float:
     """Return a width as a float: a positive integer or infinity, or raise InputError."""
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not value >= 1 or (math.isfinite(value) and value != int(value)):
+    if not number or not value >= 1 or (value != math.inf and value != int(value)):
         raise InputError(f"width must be a positive integer or infinity; got {_shown(value)}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise InputError("width must be below 1e308, or infinity; got a larger integer") from None
 
 
 def _shown(value: Any) -> str:

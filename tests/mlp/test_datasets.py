@@ -48,6 +48,38 @@ def test_files_are_read(tmp_path):
         np.testing.assert_array_equal(labels[:, 0], y)
 
 
+def test_the_ending_of_a_file_may_be_in_capitals(tmp_path):
+    (tmp_path / "A.CSV").write_text("1,2\n# a comment\n3,4\n")
+    X, y = datasets.load(tmp_path / "A.CSV")
+    np.testing.assert_array_equal(np.hstack([X, y]), [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize(
+    ("X", "sentence"),
+    [
+        ([[1.0, np.nan]], r"X must be finite; got nan at index \(0, 1\)"),
+        ([], r"X must have shape \(m, d\)"),
+        ([1.0, 2.0], r"X must have shape \(m, d\)"),
+        ("text", "X must be an array of numbers; got 'text'"),
+        ([[1e200], [-1e200]], r"X must have a finite variance; got numbers up to 1e\+200"),
+    ],
+)
+def test_what_cannot_be_standardised_is_refused(X, sentence):
+    with pytest.raises(InputError, match=sentence):
+        datasets.standardise(X)
+
+
+def test_a_subset_takes_lists():
+    X, y = datasets.subset([[1, 2], [3, 4]], [5, 6], 1, rng=0)
+    assert (X[0, 0], y[0]) in {(1, 5), (3, 6)}
+
+
+@pytest.mark.parametrize(("X", "y"), [(np.ones((3, 2)), np.ones(2)), (1.0, 1.0)])
+def test_a_subset_wants_a_label_for_every_sample(X, y):
+    with pytest.raises(InputError, match="X and y must have one row for each sample; got shapes"):
+        datasets.subset(X, y, 1)
+
+
 def write(path, content):
     path.write_bytes(content)
     return path
@@ -56,23 +88,28 @@ def write(path, content):
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("a.txt", b"1,2", "data must be a file .npz or .csv; got a.txt"),
+        ("a.txt", b"1,2", "data must be a file .npz or .csv; got .*a.txt"),
+        ("data", b"1,2", r"data must be a file .npz or .csv; got .*data$"),
+        ("a.csv", b"x,y\n1,2", r"string 'x' .*\(no header, commas between numbers\)$"),
+        ("a.csv", b"1;2\n3;4", r"\(no header, commas between numbers\)$"),
+        ("a.csv", b"# only a comment\n", "must be a readable file of numbers: it has no lines"),
         ("a.csv", b"1,2\n3", "must be a readable file of numbers"),
         ("a.csv", b"a,b", "must be a readable file of numbers"),
         ("a.csv", b"1,nan", "y must be finite; got nan"),
-        ("a.csv", b"", r"must be a readable file|must have shape"),
-        ("a.npz", b"not a zip", "must be a readable file of numbers"),
+        ("a.csv", b"", "must be a readable file of numbers: it has no lines"),
+        ("a.npz", b"not a zip", "of numbers: it is not what numpy.savez writes"),
         ("a.npz", b"PK\x03\x04torn", "must be a readable file of numbers"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:loadtxt")
 def test_broken_files_are_refused_in_one_sentence(tmp_path, name, content, sentence):
     with pytest.raises(InputError, match=sentence):
         datasets.load(write(tmp_path / name, content))
 
 
 def test_missing_files_and_arrays_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r"absent\.csv must be a readable file of numbers"):
+    with pytest.raises(
+        InputError, match=r"absent\.csv must be a readable file of numbers: No such"
+    ):
         datasets.load(tmp_path / "absent.csv")
     np.savez(tmp_path / "a.npz", x=np.ones(3))
     with pytest.raises(InputError, match="must hold the arrays X and y"):

@@ -155,6 +155,11 @@ def test_a_file_that_is_no_checkpoint_is_refused_and_left_alone(tmp_path):
     assert (whole.outcome == Outcome.DIVERGED).any()
 
 
+def test_a_checkpoint_in_no_folder_is_refused_before_the_first_step(tmp_path):
+    with pytest.raises(InputError, match="checkpoint must be a file in a folder that exists; got"):
+        run(checkpoint=Checkpoint(tmp_path / "absent" / "run.npz"))
+
+
 def test_a_checkpoint_beyond_the_steps_is_refused(tmp_path):
     kept = {"checkpoint": Checkpoint(tmp_path / "run.npz"), "tolerance": 0.0}
     run(**kept)

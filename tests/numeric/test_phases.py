@@ -124,12 +124,31 @@ def test_refinement_costs_two_runs_per_member_and_third():
         ({"low": 9.0}, "low must be less than high; got low = 9, high = 8"),
         ({"grid": 1}, "grid must be an integer of at least 2; got 1"),
         ({"tolerance": 0.0}, "tolerance must be positive; got 0"),
+        ({"tolerance": 1e-20}, "tolerance must be at least 1e-14; got 1e-20"),
         ({"members": 0}, "members must be an integer of at least 1; got 0"),
     ],
 )
 def test_a_wrong_search_is_refused(wrong, sentence):
     with pytest.raises(InputError, match=sentence):
         boundary(step_at(3.0), **{"low": 1.0, "high": 8.0} | wrong)
+
+
+@pytest.mark.parametrize("sides", [1, np.ones(16), np.ones((16, 2))])
+def test_sides_have_the_shape_of_their_values(sides):
+    with pytest.raises(InputError, match=r"side_at must return shape \(16, 1\) for values of that"):
+        boundary(lambda c: sides, 1.0, 8.0)
+
+
+def test_the_finest_tolerance_is_reached():
+    found = boundary(step_at(3.0), 1.0, 8.0, tolerance=1e-14)
+    assert 0 < found.upper[0] - found.lower[0] < 4e-14
+
+
+@pytest.mark.parametrize("settled", [0.0, -1.0, np.nan])
+def test_what_counts_as_come_down_is_positive(settled):
+    run = LinearNet([[1.0]], [0.0], width=10).train(0.1, 2)
+    with pytest.raises(InputError, match=r"settled must be (positive|finite); got"):
+        classify(run, settled=settled)
 
 
 def test_the_centre_of_an_open_bracket_is_the_end_it_has():

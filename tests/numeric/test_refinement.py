@@ -96,8 +96,25 @@ def test_what_was_refined_is_painted_alike():
         ((10, 9), 3, "must be a multiple of 8 .* and one more, at least 2; got 10"),
         ((9, 1), 0, "at least 2; got 1"),
         ((9, 9), -1, "levels must be an integer of at least 0; got -1"),
+        ((9,), 3, r"shape must name two axes; got shape \(9,\)"),
+        ((9, 9), (1, 1, 1), "shape must name two axes; got shape .*levels"),
     ],
 )
 def test_a_grid_that_does_not_fit_is_refused(shape, levels, sentence):
     with pytest.raises(InputError, match=sentence):
         refine(on_grid(CURVES["line"], shape), shape, levels)
+
+
+@pytest.mark.parametrize(
+    ("phases", "sentence"),
+    [
+        (np.zeros(3), r"phases_at must return shape \(4,\) for 4 cells; got \(3,\)"),
+        (np.full(4, -1), "phases_at must return integers from 0 to 32767; got -1 to -1"),
+        (np.full(4, 40000), "phases_at must return integers from 0 to 32767; got 40000"),
+        (np.full(4, 0.5), "phases_at must return integers from 0 to 32767; got 0.5"),
+        (np.full(4, np.nan), "phases_at must return integers from 0 to 32767; got nan"),
+    ],
+)
+def test_what_are_no_phases_is_refused(phases, sentence):
+    with pytest.raises(InputError, match=sentence):
+        refine(lambda places: phases, (9, 9))

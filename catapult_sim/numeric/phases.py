@@ -125,7 +125,7 @@ def boundary(
     grid : int
         How many values the first grid has.
     tolerance : float
-        Relative precision to which each edge is refined.
+        Relative precision to which each edge is refined, but not beyond rounding.
 
     Returns
     -------
@@ -151,7 +151,9 @@ def boundary(
     if not low < high:
         raise InputError(f"low must be less than high; got low = {low:g}, high = {high:g}")
     require_count("members", members, 1)
-    precision = float(np.log1p(require_positive("tolerance", tolerance)))
+    # Logarithms are halved: nothing lies between two neighbouring ones.
+    finest = 8 * np.finfo(float).eps * max(1.0, abs(np.log(low)), abs(np.log(high)))
+    precision = max(float(np.log1p(require_positive("tolerance", tolerance))), finest)
     first = np.geomspace(low, high, require_count("grid", grid, 2))
     points = np.repeat(first[:, None], members, axis=1)
     sides = np.asarray(side_at(points))

@@ -45,3 +45,14 @@ def test_a_ratio_of_means_has_the_error_of_its_linearisation():
     assert found.value == pytest.approx(above.mean() / below.mean(), rel=1e-15)
     linear = (above - found.value * below) / below.mean()
     assert found.error == pytest.approx(linear.std() / np.sqrt(400), rel=0.02)
+
+
+def test_a_ratio_of_single_members_has_no_known_error():
+    found = ratio([1.0], [2.0])
+    assert found.value == 0.5
+    assert math.isnan(found.error)
+
+
+def test_members_that_are_not_finite_make_no_noise_and_have_no_known_error():
+    for members in ([1.0, math.inf], [math.inf, -math.inf], [1.0, math.nan]):
+        assert math.isnan(mean(members).error)

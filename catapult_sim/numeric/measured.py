@@ -42,6 +42,7 @@ def _with_error(value: float, error: float) -> str:
     return f"{value:.{digits}f}({float(f'{error:.0e}') * 10**digits:.0f})"
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def mean(values: npt.ArrayLike, systematic: float = 0.0) -> Measured:
     """Average members; the error joins their standard error and a systematic one.
 
@@ -69,7 +70,7 @@ def ratio(numerators: npt.ArrayLike, denominators: npt.ArrayLike) -> Measured:
     Parameters
     ----------
     numerators, denominators : array_like, shape (S,)
-        One value of each per member, S >= 1.
+        One value of each per member, S >= 1; the error of a single one is NaN.
 
     Examples
     --------
@@ -78,6 +79,6 @@ def ratio(numerators: npt.ArrayLike, denominators: npt.ArrayLike) -> Measured:
     """
     above, below = (np.asarray(values, dtype=float) for values in (numerators, denominators))
     everyone = np.arange(len(above))
-    without = [above[everyone != i].mean() / below[everyone != i].mean() for i in everyone]
+    without = [above[everyone != i].sum() / below[everyone != i].sum() for i in everyone]
     spread = math.sqrt((len(above) - 1) * np.var(without))
     return Measured(float(above.mean() / below.mean()), spread, len(above))

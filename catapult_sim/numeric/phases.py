@@ -20,7 +20,6 @@ Array = npt.NDArray[Any]
 Side = npt.NDArray[np.int8]
 
 BELOW, UNKNOWN, BEYOND = -1, 0, 1
-FINEST = 1e-14  # a tolerance that brackets of floats can reach
 
 
 class Phase(IntEnum):
@@ -131,7 +130,7 @@ def boundary(
     grid : int
         How many values the first grid has.
     tolerance : float
-        Relative precision to which each edge is refined, at least 1e-14.
+        Relative precision to which each edge is refined, but not beyond rounding.
 
     Returns
     -------
@@ -158,7 +157,9 @@ def boundary(
     if not low < high:
         raise InputError(f"low must be less than high; got low = {low:g}, high = {high:g}")
     require_count("members", members, 1)
-    precision = float(np.log1p(_require_tolerance(tolerance)))
+    # Logarithms are halved: nothing lies between two neighbouring ones.
+    finest = 8 * np.finfo(float).eps * max(1.0, abs(np.log(low)), abs(np.log(high)))
+    precision = max(float(np.log1p(require_positive("tolerance", tolerance))), finest)
     first = np.geomspace(low, high, require_count("grid", grid, 2))
     points = np.repeat(first[:, None], members, axis=1)
     sides = _require_sides(side_at(points), points)
@@ -169,12 +170,6 @@ def boundary(
     again = (sides == BELOW) & (points > upper)
     windows = tuple((int(s), float(points[k, s])) for k, s in np.argwhere(again))
     return Boundary(centre(lower, upper), lower, upper, windows, points.size)
-
-
-def _require_tolerance(tolerance: float) -> float:
-    if require_positive("tolerance", tolerance) < FINEST:
-        raise InputError(f"tolerance must be at least {FINEST:g}; got {tolerance:g}")
-    return tolerance
 
 
 def _require_sides(sides: npt.ArrayLike, points: Array) -> npt.NDArray[Any]:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from catapult_sim.mlp.losses import LOSSES, cross_entropy
+from catapult_sim.mlp.losses import LOSSES, cross_entropy, fraction_right, require_probabilities
+from catapult_sim.numeric.requirements import InputError
 
 RNG = np.random.default_rng(0)
 OUTPUTS, TARGETS = RNG.normal(size=(6, 3)), RNG.dirichlet(np.ones(3), size=6)
@@ -72,3 +73,12 @@ def test_a_loss_has_leading_axes_in_outputs_and_targets():
             alone = loss.value_and_gradient(outputs[i, j], targets[j])
             assert value[i, j] == alone[0]
             np.testing.assert_array_equal(gradient[i, j], alone[1])
+
+
+def test_an_output_of_zero_is_not_positive():
+    assert fraction_right(np.zeros((2, 1)), np.ones((2, 1))) == 0
+
+
+def test_labels_a_percent_away_from_probabilities_are_refused():
+    with pytest.raises(InputError, match="add up to 1; got a row with 1"):
+        require_probabilities(np.array([[0.5, 0.5], [0.5, 0.51]]))

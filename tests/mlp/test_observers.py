@@ -100,3 +100,9 @@ def test_watching_changes_nothing_of_a_run(options):
 def test_data_that_do_not_fit_are_refused():
     with pytest.raises(InputError, match="this network takes 4 inputs"):
         Observers(NET, X[:, :2], Y)
+
+
+def test_units_at_their_kink_are_not_active():
+    network = MLP([1, 3, 1])
+    see = Observers(network, [[0.0], [1.0]], [0.0, 0.0])
+    assert see.active_fraction(np.ones(network.size)) == 0.5

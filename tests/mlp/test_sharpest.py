@@ -172,6 +172,11 @@ def test_products_are_counted_and_few_after_the_first_time():
     assert found.products_per_pair == pytest.approx(found.products.sum() / 21 / 3)
 
 
+def test_where_nothing_moves_a_measurement_costs_one_product_a_pair():
+    found = run(learning_rate=1e-12, steps=3, k=3, tolerance=1e-3)
+    np.testing.assert_array_equal(found.products[1:], 3)
+
+
 def test_a_divergence_is_nan_and_no_exception():
     found = run(learning_rate=1e60, steps=12)
     assert np.isfinite(found.eigenvalues[0]).all()

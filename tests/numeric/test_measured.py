@@ -45,3 +45,19 @@ def test_a_ratio_of_means_has_the_error_of_its_linearisation():
     assert found.value == pytest.approx(above.mean() / below.mean(), rel=1e-15)
     linear = (above - found.value * below) / below.mean()
     assert found.error == pytest.approx(linear.std() / np.sqrt(400), rel=0.02)
+
+
+def test_a_ratio_of_single_members_has_no_known_error():
+    found = ratio([1.0], [2.0])
+    assert found.value == 0.5
+    assert math.isnan(found.error)
+
+
+def test_members_that_are_not_finite_make_no_noise_and_have_no_known_error():
+    for members in ([1.0, math.inf], [math.inf, -math.inf], [1.0, math.nan]):
+        assert math.isnan(mean(members).error)
+
+
+def test_the_jackknife_of_two_members_is_half_the_distance_of_their_ratios():
+    # Without one of them the ratio is 2 / 1, or 3 / 2.
+    assert ratio([3.0, 2.0], [2.0, 1.0]).error == pytest.approx(0.25, rel=1e-15)

@@ -7,7 +7,7 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,8 +30,10 @@ Cell = dict[str, Any]
 
 RECORD = "records.jsonl"
 
-# Options that say how to compute, where, how much at a time or what to print, but not what.
-MANNER = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json", "claims"}
+# Options that say how to compute, where, how much at a time or what to print, or which cells of
+# a folder are wanted, whose names tell them apart: but not what.
+MANNER = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json"}
+MANNER |= {"claims", "kinds", "curvature"}
 
 NORMALISATION = (
     "Loss (1/2m) sum |f - y|^2 over m samples; kernel (1/m) J J^T, lambda_0 its top eigenvalue at "
@@ -48,8 +50,12 @@ def add_command(
     help: str,
     does: str,
     out: str,
+    several: Collection[str] = (),
 ) -> argparse.ArgumentParser:
-    """Add a command that sweeps over networks, and what all of these share; return its parser."""
+    """Add a command that sweeps over networks, and what all of these share; return its parser.
+
+    Options named in ``several`` take one value or more.
+    """
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=help,
@@ -57,14 +63,20 @@ def add_command(
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.set_defaults(run=run)
-    _add_network(parser)
+    _add_network(parser, several)
     add_manner(parser, out)
     return parser
 
 
-def _add_network(parser: argparse.ArgumentParser) -> None:
+def _add_network(parser: argparse.ArgumentParser, several: Collection[str]) -> None:
     """Add the options that choose a network, its data and its seed, and how it is trained."""
-    add = parser.add_argument_group("network").add_argument
+    group = parser.add_argument_group("network")
+
+    def add(name: str, **options: Any) -> None:
+        if name.removeprefix("--") in several:
+            options["nargs"] = "+"
+        group.add_argument(name, **options)
+
     add("--model", choices=("linear", "mlp"), default="linear", help="exact linear network, or MLP")
     add("--width", type=_width, default=512, metavar="N", help="hidden units; inf if linear")
     add("--depth", type=int, metavar="K", help="hidden layers of an MLP (1)")

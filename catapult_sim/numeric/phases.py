@@ -111,6 +111,19 @@ class Boundary:
         upper = np.where(np.isfinite(self.upper), self.upper, np.nan)
         return (np.fmin(lower, upper) + np.fmax(lower, upper)) / 2
 
+    def scaled(self, unit: npt.ArrayLike) -> Boundary:
+        """Express brackets in other units, ``unit (S,)`` of which make one of the old.
+
+        Examples
+        --------
+        >>> print(boundary(lambda c: np.where(c > 2.5, 1, -1), 1.0, 8.0).scaled([2.0]).measured)
+        5.001(1)
+        """
+        units = np.asarray(unit, dtype=float)
+        lower, upper = self.lower * units, self.upper * units
+        windows = tuple((s, value * float(units[s])) for s, value in self.windows)
+        return Boundary(centre(lower, upper), lower, upper, windows, self.evaluations)
+
 
 def boundary(
     side_at: Callable[[Array], npt.NDArray[Any]],

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from catapult_sim.mlp import datasets
+from catapult_sim.mlp.boundaries import boundary_of
 from catapult_sim.mlp.kernel import top_eigenvalue
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.runs import BOUNDARIES, boundary_of, data_entries, phase_of, run_of, start
+from catapult_sim.mlp.runs import data_entries, phase_of, run_of, start
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.cells import identify, physics_of
 from catapult_sim.numeric.linear_net import LinearNet
@@ -122,19 +123,6 @@ def test_a_diverged_run_has_no_last_loss_and_is_json():
     found = phase_of(DATA | MODELS["linear"] | {"rate": 30.0})
     assert found["phase"] == "divergent"
     assert identify(found, "")
-
-
-def test_boundaries_of_a_wide_linear_network_are_two_and_four():
-    cell = DATA | {"model": "linear", "width": 10**9, "steps": 600, "tolerance": 0.01}
-    for kind, expected in zip(BOUNDARIES, (2, 4), strict=True):
-        found = boundary_of(cell | {"kind": kind})
-        assert found["lower"] == pytest.approx(expected, rel=0.03)
-        assert found["lower"] < found["upper"] < 1.03 * expected
-
-
-def test_a_boundary_that_is_not_met_has_no_upper_end():
-    cell = DATA | MODELS["linear"] | {"steps": 1, "kind": "end", "tolerance": 0.1}
-    assert boundary_of(cell)["upper"] is None
 
 
 def test_data_that_changed_since_the_sweep_began_are_refused(tmp_path):

@@ -318,6 +318,7 @@ def test_a_torn_line_is_said(made, tmp_path, capsys):
         ([*SIMULATE, "--rate", "-1"], "--rate must be positive; got -1"),
         ([*SIMULATE, "--width", "0"], "width must be a positive integer or infinity; got 0"),
         ([*SIMULATE, "--model", "mlp", "--width", "inf"], "--width must be an integer .* 'inf'"),
+        ([*SIMULATE, "--memory-limit", "0"], "--memory-limit must be positive; got 0"),
         ([*SIMULATE, "--scale", "0"], "scale must be positive; got 0"),
         ([*BOUNDARY, "--members", "0"], "--members must be an integer of at least 1; got 0"),
         ([*BOUNDARY, "--tolerance", "0"], "--tolerance must be positive; got 0"),
@@ -335,6 +336,48 @@ def test_a_wrong_call_gets_one_sentence_and_leaves_nothing(tmp_path, arguments, 
     assert len(printed.err.splitlines()) == 1
     assert re.search(sentence, printed.err)
     assert not out.exists()
+
+
+MLP = ["--model", "mlp", "--samples", "8"]
+SCALE = ["--y", "scale=0.5:2:9"]
+TOO_LARGE = {
+    "at its base": ["simulate", *MLP, "--width", "100000", "--depth", "3"],
+    "at the end of an axis": ["phase-diagram", *MLP, "--depth", "2", "--y", "width=16:20000:65"],
+    "in depth": ["phase-diagram", *MLP, "--width", "4000", "--x", "depth=1:8", *SCALE],
+    "in one of its widths": ["boundary", *MLP, "--depth", "3", "--width", "8", "30000"],
+    "with all states of a run": ["boundary", *MLP, "--kinds", "sharp", "--steps", "9000000"],
+}
+
+
+@pytest.mark.parametrize("command", TOO_LARGE.values(), ids=TOO_LARGE)
+def test_a_sweep_beyond_the_memory_limit_is_refused_before_anything_is_drawn(
+    command, tmp_path, capsys, monkeypatch
+):
+    """Networks of these shapes hold 10^9 weights and more, 8 bytes each."""
+
+    def start(cell, scales, real=runs.start):
+        assert cell["width"] <= 9000
+        return real(cell, scales)
+
+    monkeypatch.setattr(runs, "start", start)
+    out = tmp_path / "out"
+    assert run(command, out) == 2
+    printed = capsys.readouterr()
+    assert len(printed.err.splitlines()) == 1
+    sentence = r"this sweep, with 1 worker and networks of width \d+, depth \d, requires (\S+) "
+    found = re.search(sentence + r"bytes of memory; memory_limit allows 4.29e\+09", printed.err)
+    assert float(found[1]) > 2**32
+    assert not out.exists()
+
+
+def test_the_limit_is_that_of_all_workers_together(tmp_path, capsys):
+    command = ["simulate", *MLP, "--width", "300", "--depth", "2", "--rate", "1"]
+    weights = 64 * 300 + 300 * 300 + 300  # a run holds three states of 8 bytes each
+    limit = ["--memory-limit", str(1.5 * 3 * 8 * weights)]
+    assert run([*command, *limit, "--workers", "2"], tmp_path / "two") == 2
+    assert "with 2 workers and networks of width 300, depth 2," in capsys.readouterr().err
+    assert run([*command, *limit], tmp_path / "one") == 0
+    assert run([*command, "--workers", "2"], tmp_path / "one") == 0  # no part of what is asked
 
 
 def test_a_folder_of_another_sweep_is_refused_and_left_alone(finished, capsys):

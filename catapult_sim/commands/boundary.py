@@ -11,9 +11,10 @@ from typing import Any
 from tabulate import tabulate
 
 from catapult_sim.commands.files import draw
+from catapult_sim.commands.room import require_room
 from catapult_sim.commands.sweeping import RECORD, add_command, network, opened, report
 from catapult_sim.mlp import first_steps
-from catapult_sim.mlp.boundaries import CURVATURES, KINDS, WHOLE_RUNS, boundary_of
+from catapult_sim.mlp.boundaries import CURVATURES, KINDS, WHOLE_RUNS, boundary_of, bytes_of
 from catapult_sim.numeric.phases import centre
 from catapult_sim.numeric.record import Line, read_record, settled
 from catapult_sim.numeric.requirements import InputError, require_count, require_positive
@@ -87,7 +88,9 @@ def _cells(options: argparse.Namespace) -> list[Cell]:
         for kind in _kinds(options)
         for seed in seeds
     ]
-    return [network | one for network in networks for one in how]
+    cells = [network | one for network in networks for one in how]
+    require_room(options, cells, bytes_of)
+    return cells
 
 
 def _network(options: argparse.Namespace, **shape: Any) -> Cell:

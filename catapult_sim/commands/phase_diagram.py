@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import numpy.typing as npt
 
 from catapult_sim.commands.diagram import Diagram, axis, code, key
 from catapult_sim.commands.files import draw
+from catapult_sim.commands.room import require_room
 from catapult_sim.commands.sweeping import RECORD, add_command, network, opened, report
-from catapult_sim.mlp.runs import phase_of, start
+from catapult_sim.mlp.runs import bytes_of, phase_of, start
+from catapult_sim.numeric.cells import physics_of
 from catapult_sim.numeric.phases import Phase
 from catapult_sim.numeric.record import read_record, settled
 from catapult_sim.numeric.refinement import refine
@@ -91,6 +94,9 @@ def _diagram(options: argparse.Namespace) -> Diagram:
     cell = network(options) | {"rate": options.rate}
     require_count("--levels", options.levels)
     diagram = Diagram(x, y, cell, options.levels)
+    together = physics_of(phase_of).at_most
+    room = partial(bytes_of, networks=together, members=together)
+    require_room(options, diagram.at(np.argwhere(np.ones(diagram.shape))), room)
     for one in (x, y):
         if one.name == "batch_size":
             for size in one.values:

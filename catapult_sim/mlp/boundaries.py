@@ -23,17 +23,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.mlp import first_steps
+from catapult_sim.mlp import first_steps, runs
 from catapult_sim.mlp.runs import CONVERGED, SETTLED, Networks, finite, start
 from catapult_sim.numeric.cells import physics
 from catapult_sim.numeric.phases import Boundary, boundary, divergence, rise
 from catapult_sim.numeric.trajectory import Trajectory
 
-__all__ = ["CURVATURES", "KINDS", "WHOLE_RUNS", "Search", "boundary_of"]
+__all__ = ["CURVATURES", "KINDS", "WHOLE_RUNS", "Search", "boundary_of", "bytes_of"]
 
 Array = npt.NDArray[Any]
 Cell = dict[str, Any]
 
+GRID = 16
 CURVATURES = {"ntk": "kernel", "hessian": "hessian"}
 
 
@@ -79,13 +80,21 @@ def boundary_of(cell: Cell) -> Cell:
     }
 
 
+def bytes_of(cell: Cell) -> int:
+    """Return how many bytes a cell takes: its first rates side by side, or one run's states."""
+    side_by_side = runs.bytes_of(cell, members=GRID)
+    if cell["kind"] != "sharp":
+        return side_by_side
+    return max(side_by_side, runs.bytes_of(cell, observe={"theta": lambda theta: theta}))
+
+
 def _of_whole_runs(cell: Cell, networks: Networks) -> Boundary:
     search = WHOLE_RUNS[cell["kind"]]
 
     def side_at(c: Array) -> Array:
         return np.asarray(search.side(networks.run(c, observe={}, **search.stop)))
 
-    return boundary(side_at, search.low, search.high, tolerance=cell["tolerance"])
+    return boundary(side_at, search.low, search.high, grid=GRID, tolerance=cell["tolerance"])
 
 
 def _of_first_steps(cell: Cell, networks: Networks) -> Boundary:

@@ -8,6 +8,8 @@ most). Cells of one run have ``rate``, c = eta lambda_0, with lambda_0 of that n
 its start. They may have ``momentum`` (heavy ball; absent, 0) and ``batch_size`` (absent, all
 samples): each epoch deals the samples anew, and the loss stays that of all samples.
 
+A cell does not ask how much memory it takes; who begins a sweep asks :func:`bytes_of` its cells.
+
 Inputs are standardised, and scaled as in the NTK parametrisation. A run has converged when its
 loss is 1e-4 of its start; it has come down at 0.1, and is undecided where it has not.
 """
@@ -28,18 +30,21 @@ import numpy.typing as npt
 from catapult_sim.mlp import datasets, kernel
 from catapult_sim.mlp.first_steps import LinearStart, NetworkStart, Start
 from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.optimizers import Descent
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.batches import minibatches
 from catapult_sim.numeric.cells import physics
 from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.memory import run_bytes
 from catapult_sim.numeric.phases import Phase, classify
 from catapult_sim.numeric.requirements import InputError, require_positive, require_width
-from catapult_sim.numeric.trajectory import Trajectory, final, peak
+from catapult_sim.numeric.trajectory import Observe, Trajectory, final, peak
 
 __all__ = [
     "CONVERGED",
     "SETTLED",
     "Networks",
+    "bytes_of",
     "data_entries",
     "finite",
     "phase_of",
@@ -80,7 +85,7 @@ def start(cell: Cell, scales: npt.ArrayLike) -> Networks:
 
 def _method(cell: Cell, samples: int) -> dict[str, Any]:
     """Return what training takes besides learning rates."""
-    method = {"steps": cell["steps"]}
+    method: dict[str, Any] = {"steps": cell["steps"]}
     if cell.get("momentum"):
         method["momentum"] = cell["momentum"]
     if cell.get("batch_size"):
@@ -90,7 +95,12 @@ def _method(cell: Cell, samples: int) -> dict[str, Any]:
 
 
 def _linear(cell: Cell, X: Array, y: Array, rng: np.random.Generator, scale: Array) -> Networks:
-    net = LinearNet(X / math.sqrt(X.shape[1]), y, width=require_width(float(cell["width"])))
+    net = LinearNet(
+        X / math.sqrt(X.shape[1]),
+        y,
+        width=require_width(float(cell["width"])),
+        memory_limit=math.inf,
+    )
     # The Gram state is quadratic in the weights.
     state = net.init(rng=rng) * scale[:, None, None] ** 2
     descend = partial(net.train, state=state, **_method(cell, len(X)))
@@ -100,17 +110,46 @@ def _linear(cell: Cell, X: Array, y: Array, rng: np.random.Generator, scale: Arr
 
 
 def _mlp(cell: Cell, X: Array, y: Array, rng: np.random.Generator, scale: Array) -> Networks:
-    hidden = [cell["width"]] * cell["depth"]
-    net = MLP([X.shape[1], *hidden, y.shape[1]], activation=cell["activation"])
+    net = _network(cell, X, y)
     theta = net.init(rng=rng) * scale[:, None]
 
     def top_eigenvalue(theta: Array) -> Array:
         return kernel.top_eigenvalue(net, theta, X)
 
-    method = _method(cell, len(X))
+    method = _method(cell, len(X)) | {"memory_limit": math.inf}
     descend = partial(train, net, theta, X, y, **method)
     first = NetworkStart(partial(train, net, theta[0], X, y, **method), net, theta[0], X, y)
     return Networks(theta, top_eigenvalue(theta), top_eigenvalue, descend, first)
+
+
+def _network(cell: Cell, X: Array, y: Array) -> MLP:
+    hidden = [cell["width"]] * cell["depth"]
+    return MLP([X.shape[1], *hidden, y.shape[1]], activation=cell["activation"])
+
+
+def bytes_of(
+    cell: Cell, *, networks: int = 1, members: int = 1, observe: Observe | None = None
+) -> int:
+    """Return the bytes of some networks of a cell and of so many runs of them, drawing none.
+
+    Examples
+    --------
+    >>> cell = {"model": "mlp", "width": 10**6, "depth": 3, "activation": "relu", "seed": 0}
+    >>> bytes_of(cell | {"data": "digits", "samples": 16, "steps": 10}) > 3 * 8 * 2 * 10**12
+    True
+    """
+    X, y = _samples(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
+    if cell["model"] == "linear":
+        size = (min(X.shape) + 1 + y.shape[1]) ** 2
+        work = 8 * networks * y.size**2
+    else:
+        net = _network(cell, X, y)
+        size = net.size
+        work = Descent(net, X, y, cell["steps"]).work(len(X))
+        work += kernel.ntk_bytes(net, networks, len(X), X.itemsize)
+    moving = 2 if cell.get("momentum") else 1
+    state = np.broadcast_to(0.0, (members, moving * size))
+    return work + run_bytes(state, (), cell["steps"], observe or {})
 
 
 @lru_cache(maxsize=16)

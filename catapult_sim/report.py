@@ -86,6 +86,7 @@ def as_dict(
             "error": _number(judgement.measured.error),
             "n": judgement.measured.n,
             "at_least": judgement.measured.at_least,
+            "at_most": judgement.measured.at_most,
             "tolerance": judgement.claim.tolerance,
             "verdict": judgement.verdict.value,
             "seconds": round(judgement.seconds, 3),

@@ -18,7 +18,8 @@ from matplotlib.figure import Figure
 
 from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.early_training import ACTIVATIONS, by_width
-from catapult_sim.claims.first_steps import ORDER, VERSIONS, threshold
+from catapult_sim.claims.first_steps import VERSIONS, threshold
+from catapult_sim.mlp.first_steps import KINDS
 from catapult_sim.plots import AXES, PHASE_COLOURS
 
 STYLES = {
@@ -53,7 +54,7 @@ def draw(bench, ax, activation, version):
     shapes = by_width(bench, activation)
     widths = np.array([shape.width for shape in shapes])
     means = {}
-    for shift, name in zip((-0.015, -0.005, 0.005, 0.015), ORDER, strict=True):
+    for shift, name in zip((-0.015, -0.005, 0.005, 0.015), KINDS, strict=True):
         found = [threshold(bench, shape, name, version) for shape in shapes]
         values = np.array([one.centres for one in found])
         means[name] = values.mean(axis=1)

@@ -145,8 +145,8 @@ def test_a_claim_that_cannot_be_judged_gives_status_1_and_leaves_the_others(
 
 def test_what_is_not_finite_survives_the_record():
     claim = claims.CLAIMS[0]
-    found = {"predicted": "inf", "measured": "nan", "error": 0.5, "n": 3, "at_least": True}
-    judgement = judged.found_of(claim, found | {"seconds": 1.0})
+    found = {"predicted": "inf", "measured": "nan", "error": 0.5, "n": 3, "seconds": 1.0}
+    judgement = judged.found_of(claim, found | {"at_least": True, "at_most": False})
     assert judgement.predicted == float("inf")
     assert np.isnan(judgement.measured.value)
     assert judgement.verdict is Verdict.INCONCLUSIVE
@@ -247,8 +247,8 @@ def test_a_pipe_that_breaks_elsewhere_is_not_silent(capsys, monkeypatch):
 
 
 def test_too_little_memory_gets_one_sentence(capsys, tmp_path):
-    wide = ["simulate", "--model", "mlp", "--width", "1e15", "--out", str(tmp_path / "out")]
-    assert cli.main(wide) == 1
+    wide = ["simulate", "--model", "mlp", "--width", "1e15", "--memory-limit", "1e30"]
+    assert cli.main([*wide, "--out", str(tmp_path / "out")]) == 1
     assert re.fullmatch(
         "catapult-sim simulate: memory does not suffice: .*PiB.*\n", capsys.readouterr().err
     )

@@ -55,6 +55,60 @@ def test_nothing_is_called_divergent_where_no_divergence_was_met():
     assert plots.PHASE_COLOURS["divergent"] not in colours
 
 
+def boundary_rows(widths=(8, 16), kinds=("loss", "sharp", "max"), **entries):
+    base = {"model": "tanh, 1 hidden layer", "activation": "tanh", "depth": 1, "curvature": "ntk"}
+    found = {"loss": (2.1, 2.2), "sharp": (0.0, 1.0), "max": (30.0, None)}
+    return [
+        base
+        | {"width": width, "boundary": kind, "brackets": [found[kind], found[kind]]}
+        | {"at_least": kind == "max", "at_most": kind == "sharp"}
+        | entries
+        for width in widths
+        for kind in kinds
+    ]
+
+
+def test_boundaries_are_lines_against_the_width_with_an_arrow_to_each_open_side():
+    ax = plots.plot_boundaries(boundary_rows(), "width", ax=Figure().subplots())
+    means = {bar.get_label(): bar.lines[0].get_ydata().tolist() for bar in ax.containers}
+    assert list(means) == [rf"$c_\mathrm{{{kind}}}$" for kind in ("loss", "sharp", "max")]
+    assert np.allclose(list(means.values()), [[2.15] * 2, [1.0] * 2, [30.0] * 2])
+    arrows = {(text.xy, np.sign(text.xyann[1])) for text in ax.texts}
+    assert arrows == {((n, 1.0), -1) for n in (8, 16)} | {((n, 30.0), 1) for n in (8, 16)}
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["8", "16"]
+
+
+def test_an_infinite_width_is_drawn_beyond_the_others():
+    ax = plots.plot_boundaries(boundary_rows((8, "inf")), "width", ax=Figure().subplots())
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["8", "inf"]
+    assert ax.containers[0].lines[0].get_xdata().tolist() == [8, 32]
+
+
+def test_of_one_network_every_boundary_has_a_lane_and_every_seed_a_dot():
+    ax = plots.plot_lanes(boundary_rows((8,)), ax=Figure().subplots())
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels == [rf"$c_\mathrm{{{kind}}}$" for kind in ("loss", "sharp", "max")]
+    dots = {line.get_marker(): len(line.get_xdata()) for line in ax.lines if len(line.get_xdata())}
+    assert (dots["."], dots["<"], dots[">"]) == (2, 2, 2)
+
+
+@pytest.mark.parametrize("widths", [(8,), (8, 16)])
+def test_curvatures_are_rows_of_panels_and_networks_columns(widths):
+    rows = [
+        row
+        for curvature in ("ntk", "hessian")
+        for name in ("tanh", "relu")
+        for row in boundary_rows(widths, curvature=curvature, model=name, activation=name)
+    ]
+    figure = plots.boundaries(rows)
+    titles = [ax.get_title().split(",")[0] for ax in figure.axes]
+    assert titles == ["tanh", "relu", "", ""]
+    named = "".join(ax.get_xlabel() + ax.get_ylabel() for ax in figure.axes)
+    assert "of the NTK" in named
+    assert "of the Hessian" in named
+    assert len({(ax.get_xlim(), ax.get_ylim()) for ax in figure.axes}) == 1
+
+
 def test_phase_colours_can_be_told_apart_in_grey():
     grey = [
         np.dot(mpl.colors.to_rgb(c), [0.299, 0.587, 0.114]) for c in plots.PHASE_COLOURS.values()

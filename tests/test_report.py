@@ -42,6 +42,7 @@ def test_json_holds_every_column_and_no_nan():
         "error": 0.02,
         "n": 8,
         "at_least": False,
+        "at_most": False,
         "tolerance": 0.1,
         "verdict": "confirmed",
         "seconds": 1.235,

@@ -1,5 +1,6 @@
 """Commands that sweep, as a user meets them: begun, stopped, resumed, drawn half done."""
 
+import itertools
 import json
 import re
 import resource
@@ -21,6 +22,7 @@ from catapult_sim.numeric.record import read_record, settled
 SMALL = ["--samples", "8", "--steps", "60"]
 DIAGRAM = ["phase-diagram", *SMALL, "--x", "rate=1:8:17", "--y", "width=8:512:9"]
 BOUNDARY = ["boundary", *SMALL, "--members", "3", "--width", "1000", "--tolerance", "0.1"]
+BOUNDARY += ["--kinds", "rise", "end"]
 SIMULATE = ["simulate", *SMALL, "--rate", "1", "3"]
 
 COMMANDS = [DIAGRAM, BOUNDARY, SIMULATE]
@@ -121,12 +123,57 @@ def test_progress_is_drawn_where_it_is_asked_for(tmp_path, capsys):
 
 def test_a_boundary_is_that_of_theory(tmp_path, capsys):
     command = ["boundary", "--samples", "8", "--width", "1e9", "--members", "2", "--steps", "900"]
-    assert run(command, tmp_path) == 0
+    assert run([*command, "--kinds", "rise", "end"], tmp_path) == 0
     rise, end = json.loads((tmp_path / "summary.json").read_text())["boundaries"]
     assert (rise["boundary"], end["boundary"]) == ("rise", "end")
     assert rise["value"] == pytest.approx(2, rel=0.03)
     assert end["value"] == pytest.approx(4, rel=0.03)
-    assert re.search(r"the loss first rises +2\.\d+\(\d\) +2 ", capsys.readouterr().out)
+    row = r"rise: the loss exceeds its start .* ntk +900 +2\.\d+\(\d\) +2 "
+    assert re.search(row, capsys.readouterr().out)
+
+
+def test_thresholds_of_the_first_steps_are_kept_by_shape_curvature_and_kind(tmp_path, capsys):
+    command = ["boundary", "--model", "mlp", "--samples", "8", "--members", "2"]
+    command += ["--tolerance", "0.2", "--width", "8", "16", "--activation", "tanh", "relu"]
+    assert run([*command, "--curvature", "hessian", "ntk"], tmp_path) == 0
+    rows = json.loads((tmp_path / "summary.json").read_text())["boundaries"]
+    places = [(row["activation"], row["width"], row["curvature"], row["boundary"]) for row in rows]
+    kinds = ("loss", "sharp", "barrier", "max")
+    axes = ("relu", "tanh"), (8, 16), ("ntk", "hessian"), kinds
+    assert places == list(itertools.product(*axes))
+    assert {row["steps"] for row in rows} == {10}
+    for row in rows:
+        assert row["at_most"] == any(lower == 0 for lower, _ in row["brackets"])
+        assert row["text"].startswith("<= ") == (row["at_most"] and not row["at_least"])
+    # Other kinds of the same networks join the folder, where nothing is computed twice.
+    capsys.readouterr()
+    assert run([*command, "--kinds", "loss", "rise"], tmp_path) == 0
+    assert "8 cells computed, 8 found in the record" in capsys.readouterr().err
+    rows = json.loads((tmp_path / "summary.json").read_text())["boundaries"]
+    assert [row["steps"] for row in rows if row["boundary"] == "rise"] == [300] * 4
+    assert len(rows) == 36
+
+
+def test_a_record_from_before_there_were_thresholds_is_drawn(made, tmp_path):
+    """Its cells name neither curvature, and its options no kinds and one width."""
+    shutil.copytree(made["boundary"], tmp_path, dirs_exist_ok=True)
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert not any("curvature" in line.cell for line in read_record(tmp_path / "records.jsonl"))
+    options = {k: v for k, v in config["options"].items() if k not in ("kinds", "curvature")}
+    (tmp_path / "config.json").write_text(json.dumps(config | {"options": options | {"width": 9}}))
+    before = (tmp_path / "boundary.svg").read_bytes()
+    assert cli.main(["figures", "--from", str(tmp_path)]) == 0
+    assert (tmp_path / "boundary.svg").read_bytes() == before
+
+
+def test_the_linear_network_has_all_thresholds_but_the_barrier(tmp_path):
+    command = ["boundary", "--samples", "8", "--members", "2", "--width", "64", "inf"]
+    assert run([*command, "--tolerance", "0.1"], tmp_path) == 0
+    rows = json.loads((tmp_path / "summary.json").read_text())["boundaries"]
+    kinds = ["loss", "sharp", "max"]
+    assert [(row["width"], row["boundary"]) for row in rows] == [
+        (width, kind) for width in (64, "inf") for kind in kinds
+    ]
 
 
 def test_a_simulation_names_phases_and_keeps_every_step(tmp_path, capsys):
@@ -320,9 +367,12 @@ def test_a_torn_line_is_said(made, tmp_path, capsys):
         ([*SIMULATE, "--rate", "-1"], "--rate must be positive; got -1"),
         ([*SIMULATE, "--width", "0"], "width must be a positive integer or infinity; got 0"),
         ([*SIMULATE, "--model", "mlp", "--width", "inf"], "--width must be an integer .* 'inf'"),
+        ([*SIMULATE, "--memory-limit", "0"], "--memory-limit must be positive; got 0"),
         ([*SIMULATE, "--scale", "0"], "scale must be positive; got 0"),
         ([*BOUNDARY, "--members", "0"], "--members must be an integer of at least 1; got 0"),
         ([*BOUNDARY, "--tolerance", "0"], "--tolerance must be positive; got 0"),
+        ([*BOUNDARY, "--kinds", "barrier"], "--kinds barrier is for --model mlp; got model linear"),
+        ([*BOUNDARY, "--width", "9", "0"], "width must be a positive integer or infinity; got 0"),
         (["figures", "--from", "absent"], "--from must be the folder of a phase-diagram"),
     ],
 )
@@ -335,6 +385,48 @@ def test_a_wrong_call_gets_one_sentence_and_leaves_nothing(tmp_path, arguments, 
     assert len(printed.err.splitlines()) == 1
     assert re.search(sentence, printed.err)
     assert not out.exists()
+
+
+MLP = ["--model", "mlp", "--samples", "8"]
+SCALE = ["--y", "scale=0.5:2:9"]
+TOO_LARGE = {
+    "at its base": ["simulate", *MLP, "--width", "100000", "--depth", "3"],
+    "at the end of an axis": ["phase-diagram", *MLP, "--depth", "2", "--y", "width=16:20000:65"],
+    "in depth": ["phase-diagram", *MLP, "--width", "4000", "--x", "depth=1:8", *SCALE],
+    "in one of its widths": ["boundary", *MLP, "--depth", "3", "--width", "8", "30000"],
+    "with all states of a run": ["boundary", *MLP, "--kinds", "sharp", "--steps", "9000000"],
+}
+
+
+@pytest.mark.parametrize("command", TOO_LARGE.values(), ids=TOO_LARGE)
+def test_a_sweep_beyond_the_memory_limit_is_refused_before_anything_is_drawn(
+    command, tmp_path, capsys, monkeypatch
+):
+    """Networks of these shapes hold 10^9 weights and more, 8 bytes each."""
+
+    def start(cell, scales, real=runs.start):
+        assert cell["width"] <= 9000
+        return real(cell, scales)
+
+    monkeypatch.setattr(runs, "start", start)
+    out = tmp_path / "out"
+    assert run(command, out) == 2
+    printed = capsys.readouterr()
+    assert len(printed.err.splitlines()) == 1
+    sentence = r"this sweep, with 1 worker and networks of width \d+, depth \d, requires (\S+) "
+    found = re.search(sentence + r"bytes of memory; memory_limit allows 4.29e\+09", printed.err)
+    assert float(found[1]) > 2**32
+    assert not out.exists()
+
+
+def test_the_limit_is_that_of_all_workers_together(tmp_path, capsys):
+    command = ["simulate", *MLP, "--width", "300", "--depth", "2", "--rate", "1"]
+    weights = 64 * 300 + 300 * 300 + 300  # a run holds three states of 8 bytes each
+    limit = ["--memory-limit", str(1.5 * 3 * 8 * weights)]
+    assert run([*command, *limit, "--workers", "2"], tmp_path / "two") == 2
+    assert "with 2 workers and networks of width 300, depth 2," in capsys.readouterr().err
+    assert run([*command, *limit], tmp_path / "one") == 0
+    assert run([*command, "--workers", "2"], tmp_path / "one") == 0  # no part of what is asked
 
 
 def test_a_folder_of_another_sweep_is_refused_and_left_alone(finished, capsys):

@@ -1,7 +1,7 @@
 r"""Kalra and Barkeshli 2023: the phases of the first ten steps of training.
 
 The thresholds c_loss, c_sharp, c_barrier and c_max are those of
-:mod:`catapult_sim.claims.first_steps`, with the sharpness of the Hessian and of the kernel.
+:mod:`catapult_sim.mlp.first_steps`, with the sharpness of the Hessian and of the kernel.
 
 References
 ----------
@@ -20,17 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.first_steps import (
-    ORDER,
-    PRECISION,
-    STEPS,
-    VERSIONS,
-    Shape,
-    draw,
-    threshold,
-)
+from catapult_sim.claims.first_steps import PRECISION, VERSIONS, Shape, draw, threshold
 from catapult_sim.claims.verdict import Claim, constant, negated
 from catapult_sim.mlp import kernel
+from catapult_sim.mlp.first_steps import KINDS, STEPS
 from catapult_sim.numeric.measured import Measured, mean
 from catapult_sim.numeric.phases import boundary
 
@@ -75,7 +68,7 @@ def ordered(bench: Bench, activation: str, version: str) -> Measured:
     """Return the share of seeds of all widths whose thresholds are in order, within brackets."""
 
     def in_order(shape: Shape) -> Array:
-        ladder = [threshold(bench, shape, name, version) for name in ORDER]
+        ladder = [threshold(bench, shape, name, version) for name in KINDS]
         pairs = itertools.pairwise(ladder)
         return np.all([below.lower <= above.upper for below, above in pairs], axis=0)
 
@@ -105,7 +98,7 @@ def linear_limit(bench: Bench, activation: str) -> float:
     The modes of the residual then decay apart, ``L_t / L_0 = sum_i p_i (1 - c lam_i / lam_0)^2t``.
     """
     starts = draw(bench, Shape(activation, 1, EFFORTS[bench.effort.name].wide[-1]))
-    net, X, y = starts[0].net, starts[0].X, starts[0].y
+    net, X, y = starts[0].network, starts[0].X, starts[0].y
     theta = np.stack([start.theta for start in starts])
     values, modes = np.linalg.eigh(kernel.ntk(net, theta, X).astype(float))
     residual = (net.predict(theta, X) - y).reshape(len(values), -1, 1)

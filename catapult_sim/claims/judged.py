@@ -92,6 +92,7 @@ def _found(cell: Cell) -> Cell:
         "error": _as_json(measured.error),
         "n": int(measured.n),
         "at_least": bool(measured.at_least),
+        "at_most": bool(measured.at_most),
         "seconds": round(judged.seconds, 3),
         "boundaries": _boundaries(asked),
     }
@@ -99,9 +100,8 @@ def _found(cell: Cell) -> Cell:
 
 def found_of(claim: Claim, found: Cell) -> Judgement:
     """Return the judgement that :func:`judgement_of` recorded of a claim."""
-    measured = Measured(
-        float(found["measured"]), float(found["error"]), found["n"], at_least=found["at_least"]
-    )
+    bounds = {name: found[name] for name in ("at_least", "at_most")}
+    measured = Measured(float(found["measured"]), float(found["error"]), found["n"], **bounds)
     return Judgement.of(claim, float(found["predicted"]), measured, found["seconds"])
 
 

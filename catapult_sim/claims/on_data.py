@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,13 @@ import numpy.typing as npt
 
 from catapult_sim.claims.bench import Bench
 from catapult_sim.mlp import kernel
+from catapult_sim.mlp.boundaries import WHOLE_RUNS, Search
 from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.runs import SETTLED
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.measured import Measured, mean
-from catapult_sim.numeric.phases import Boundary, Phase, boundary, classify, divergence, rise
+from catapult_sim.numeric.phases import Boundary, Phase, boundary, classify
 from catapult_sim.numeric.requirements import require_positive
 from catapult_sim.numeric.trajectory import Trajectory
 
@@ -41,8 +42,6 @@ __all__ = [
 ]
 
 Array = npt.NDArray[Any]
-
-SETTLED = 0.1
 
 
 @dataclass(frozen=True)
@@ -66,23 +65,10 @@ ARCHITECTURES = (
 )
 
 
-@dataclass(frozen=True)
-class Search:
-    """How a boundary on data is looked for."""
-
-    low: float
-    high: float
-    side: Callable[[Trajectory], Any]
-    stop: dict[str, Any]  # when a member's run ends
-
-
 def search(bench: Bench, kind: str) -> Search:
     """Say how to look for where the loss first rises, or where convergence ends."""
-    settles = partial(divergence, settled=SETTLED)
-    return {
-        "rise": Search(1.5, 5.0, rise, {"steps": 60, "escape": 1.0}),
-        "end": Search(2.5, 40.0, settles, {"steps": bench.effort.steps, "tolerance": 1e-4}),
-    }[kind]
+    how, steps = WHOLE_RUNS[kind], {"rise": 60, "end": bench.effort.steps}[kind]
+    return replace(how, stop={"steps": steps} | how.stop)
 
 
 def bracket(bench: Bench, how: Search, run_at: Callable[..., Trajectory]) -> Boundary:

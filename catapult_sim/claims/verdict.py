@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal
 
@@ -61,13 +61,13 @@ def constant(value: float) -> Callable[[Bench], float]:
 def negated(measure: Callable[[Bench], Measured]) -> Callable[[Bench], Measured]:
     """Turn the sign of a measurement, so that ``"<="`` claims a lower bound.
 
-    What was a lower bound is of infinite error: it decides nothing.
+    What was a lower bound becomes an upper one, and the other way round.
     """
 
     def turned(bench: Bench) -> Measured:
         found = measure(bench)
-        error = math.inf if found.at_least else found.error
-        return Measured(-found.value, error, found.n)
+        bounds = {"at_least": found.at_most, "at_most": found.at_least}
+        return replace(found, value=-found.value, **bounds)
 
     return turned
 
@@ -101,9 +101,9 @@ def verdict(
 ) -> Verdict:
     """Weigh the gap between prediction and measurement against the noise.
 
-    With ``noise = 2 error``: gap + noise within the tolerance confirms, gap - noise beyond
-    it refutes, anything between, or not finite, is inconclusive. A lower bound that lies
-    above the prediction can refute; it never confirms.
+    With ``noise = 2 error`` the gap lies within noise of what was measured, but for a lower bound
+    any way above it, for an upper one any way below. Where all of that is within the tolerance the
+    claim is confirmed, where none of it is, refuted; else it is inconclusive.
 
     Examples
     --------
@@ -112,12 +112,12 @@ def verdict(
     >>> verdict(12.0, Measured(30.0, 0.5, 4, at_least=True), tolerance=3.0).name
     'REFUTED'
     """
-    gap = measured.value - predicted
-    if relation == "=" and not measured.at_least:
-        gap = abs(gap)
-    noise = 2 * measured.error
-    if gap - noise > tolerance:
+    gap, noise = measured.value - predicted, 2 * measured.error
+    least = -math.inf if measured.at_most else gap - noise
+    most = math.inf if measured.at_least else gap + noise
+    within = -math.inf if relation == "<=" else -tolerance
+    if least > tolerance or most < within:
         return Verdict.REFUTED
-    if gap + noise <= tolerance and not measured.at_least:
+    if within <= least and most <= tolerance:
         return Verdict.CONFIRMED
     return Verdict.INCONCLUSIVE

@@ -1,24 +1,39 @@
-"""``catapult-sim boundary``: where a network stops being lazy, and where it stops converging."""
+"""``catapult-sim boundary``: the learning rates at which training changes its nature."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
 from tabulate import tabulate
 
 from catapult_sim.commands.files import draw
+from catapult_sim.commands.room import require_room
 from catapult_sim.commands.sweeping import RECORD, add_command, network, opened, report
-from catapult_sim.mlp.runs import BOUNDARIES, boundary_of
+from catapult_sim.mlp import first_steps
+from catapult_sim.mlp.boundaries import CURVATURES, KINDS, WHOLE_RUNS, boundary_of, bytes_of
 from catapult_sim.numeric.phases import centre
 from catapult_sim.numeric.record import Line, read_record, settled
 from catapult_sim.numeric.requirements import InputError, require_count, require_positive
 
 __all__ = ["add", "figure", "run"]
 
+Cell = dict[str, Any]
+
 FIGURE = "boundary.png"
-MEANING = {"rise": "the loss first rises", "end": "convergence ends"}
+MEANING = {
+    "loss": "c_loss: the loss exceeds its start",
+    "sharp": "c_sharp: the sharpness exceeds its start",
+    "barrier": "c_barrier: the loss exceeds its start on the straight way",
+    "max": f"c_max: the loss exceeds {first_steps.ESCAPE:g} times its start",
+    "rise": "rise: the loss exceeds its start",
+    "end": "end: convergence ends",
+}
+LONG = 300  # steps of whole runs
+AXES = ("width", "depth", "activation")
 
 
 def add(commands: Any) -> None:
@@ -27,78 +42,137 @@ def add(commands: Any) -> None:
         commands,
         "boundary",
         run,
-        help="bracket where a network stops being lazy, and where it stops converging",
-        does="Bracket both boundaries for each of several seeds.",
+        help="bracket c_loss, c_sharp, c_barrier and c_max, over widths, depths and activations",
+        does="Bracket boundaries for each of several seeds: of the first steps c_loss, c_sharp, "
+        "c_barrier and c_max as Kalra and Barkeshli define them (arXiv:2302.12250); of whole runs "
+        "where the loss first rises, and where convergence ends.",
         out="boundary",
+        several=AXES,
     )
-    parser.add_argument("--members", type=int, default=8, metavar="S", help="seeds, from --seed on")
-    parser.add_argument("--tolerance", type=float, default=0.01, help="relative, of each bracket")
+    parser.set_defaults(width=[512], steps=None)
+    add = parser.add_argument
+    add("--members", type=int, default=8, metavar="S", help="seeds, from --seed on")
+    add("--tolerance", type=float, default=0.01, help="relative, of each bracket")
+    kinds = f"of {first_steps.STEPS} steps: {', '.join(first_steps.KINDS)} (these); "
+    kinds += f"of {LONG} steps: {', '.join(WHOLE_RUNS)}; or of --steps"
+    add("--kinds", nargs="+", choices=KINDS, metavar="KIND", help=kinds)
+    words = "whose top eigenvalue is lambda_0 and the sharpness: ntk, hessian (ntk)"
+    add("--curvature", nargs="+", choices=tuple(CURVATURES), metavar="MATRIX", help=words)
 
 
 def run(options: argparse.Namespace) -> int:
     """Sweep, draw, print; 1 if a cell failed."""
-    base = network(options) | {
-        "tolerance": float(require_positive("--tolerance", options.tolerance))
-    }
-    seeds = range(options.seed, options.seed + require_count("--members", options.members, 1))
-    cells = [base | {"kind": kind, "seed": seed} for kind in BOUNDARIES for seed in seeds]
-    with opened(options, base) as tally:
+    cells = _cells(options)
+    shared = {name: value for name, value in cells[0].items() if name not in VARIED}
+    with opened(options, shared) as tally:
         lines = tally.sweep(boundary_of, cells)
-    rows = _rows(base, lines)
+    rows = _rows(lines.values())
     if rows:
         draw(_drawn(rows), options.out / FIGURE)
-    table = [[MEANING[row["boundary"]], row["text"], row["n"], row["windows"]] for row in rows]
-    words = tabulate(table, ("boundary", "c", "seeds", "converging beyond"), tablefmt="plain")
-    return report(options, tally, {"boundaries": rows}, words)
+    return report(options, tally, {"boundaries": rows}, _words(rows))
+
+
+VARIED = {*AXES, "seed", "kind", "curvature", "steps"}
+
+
+def _cells(options: argparse.Namespace) -> list[Cell]:
+    """Return every cell asked for, once each of their networks could be drawn."""
+    tolerance = float(require_positive("--tolerance", options.tolerance))
+    seeds = range(options.seed, options.seed + require_count("--members", options.members, 1))
+    shapes = product(*(getattr(options, name) or [None] for name in AXES))
+    networks = [_network(options, **dict(zip(AXES, shape, strict=True))) for shape in shapes]
+    how = [
+        {"kind": kind, "tolerance": tolerance, "steps": _steps(options, kind), "seed": seed}
+        | ({} if curvature == "ntk" else {"curvature": curvature})
+        for curvature in options.curvature or ["ntk"]
+        for kind in _kinds(options)
+        for seed in seeds
+    ]
+    cells = [network | one for network in networks for one in how]
+    require_room(options, cells, bytes_of)
+    return cells
+
+
+def _network(options: argparse.Namespace, **shape: Any) -> Cell:
+    steps = LONG if options.steps is None else options.steps
+    return network(argparse.Namespace(**vars(options) | shape | {"steps": steps}))
+
+
+def _kinds(options: argparse.Namespace) -> list[str]:
+    linear = options.model == "linear"
+    if linear and "barrier" in (options.kinds or ()):
+        raise InputError("--kinds barrier is for --model mlp; got model linear")
+    usual = [kind for kind in first_steps.KINDS if not (linear and kind == "barrier")]
+    return list(dict.fromkeys(options.kinds or usual))
+
+
+def _steps(options: argparse.Namespace, kind: str) -> int:
+    usual = LONG if kind in WHOLE_RUNS else first_steps.STEPS
+    return usual if options.steps is None else int(options.steps)
 
 
 def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
     """Draw what a folder holds, and name the figure."""
-    rows = _rows(config["cell"], settled(read_record(folder / RECORD)))
+    rows = _rows(settled(read_record(folder / RECORD)).values())
     if not rows:
         raise InputError(f"{folder} must hold at least one finished cell; its record has none")
     return _drawn(rows), FIGURE
 
 
-def _rows(base: dict[str, Any], lines: dict[str, Line]) -> list[dict[str, Any]]:
-    """Average the seeds of each boundary, in the form of ``report.json``."""
-    found = [line for line in lines.values() if line.error is None]
-    ordered = sorted(found, key=lambda line: line.cell["seed"])
-    grouped = {kind: [one for one in ordered if one.cell["kind"] == kind] for kind in BOUNDARIES}
-    return [_row(base, kind, members) for kind, members in grouped.items() if members]
+def _rows(lines: Iterable[Line]) -> list[dict[str, Any]]:
+    """Average the seeds of each boundary, in the form of ``summary.json``."""
+    found = [line for line in lines if line.error is None]
+    ordered = sorted(found, key=lambda line: (*_place(line.cell), line.cell["seed"]))
+    grouped = groupby(ordered, key=lambda line: _place(line.cell))
+    return [_row(members[0].cell, members) for _, group in grouped if (members := list(group))]
 
 
-def _row(base: dict[str, Any], kind: str, members: list[Line]) -> dict[str, Any]:
+def _place(cell: Cell) -> tuple[Any, ...]:
+    """Say where a boundary comes among others."""
+    shape = (cell.get("activation", ""), cell.get("depth", 0), float(cell["width"]))
+    curvature = list(CURVATURES).index(cell.get("curvature", "ntk"))
+    return *shape, curvature, KINDS.index(cell["kind"]), cell["steps"]
+
+
+def _row(cell: Cell, members: list[Line]) -> dict[str, Any]:
     brackets = [(line.result["lower"], line.result["upper"]) for line in members]
     measured = centre(
         [lower for lower, _ in brackets],
         [float("inf") if upper is None else upper for _, upper in brackets],
     )
     return {
-        "model": _name(base),
-        "boundary": kind,
-        "width": base["width"],
+        "model": _name(cell),
+        "boundary": cell["kind"],
+        "width": cell["width"],
+        "depth": cell.get("depth", 1),
+        "activation": cell.get("activation", "linear"),
+        "curvature": cell.get("curvature", "ntk"),
+        "steps": cell["steps"],
         "text": str(measured),
         "value": measured.value,
         "error": measured.error,
         "at_least": measured.at_least,
+        "at_most": measured.at_most,
         "n": measured.n,
         "brackets": brackets,
         "windows": sum(len(line.result["windows"]) for line in members),
     }
 
 
-def _name(base: dict[str, Any]) -> str:
-    if base["model"] == "linear":
+def _name(cell: Cell) -> str:
+    if cell["model"] == "linear":
         return "exact linear network"
-    return f"{base['activation']}, {base['depth']} hidden layer{'s' * (base['depth'] > 1)}"
+    return f"{cell['activation']}, {cell['depth']} hidden layer{'s' * (cell['depth'] > 1)}"
+
+
+def _words(rows: list[dict[str, Any]]) -> str:
+    columns = {"model": "network", "width": "width", "curvature": "lambda_0", "steps": "steps"}
+    columns |= {"text": "c", "n": "seeds", "windows": "below again beyond"}
+    table = [[MEANING[row["boundary"]], *(row[name] for name in columns)] for row in rows]
+    return tabulate(table, ("boundary", *columns.values()), tablefmt="plain", disable_numparse=True)
 
 
 def _drawn(rows: list[dict[str, Any]]) -> Any:
-    from matplotlib.figure import Figure
-
     from catapult_sim import plots
 
-    figure = Figure(figsize=(6.4, 2.4), layout="constrained")
-    plots.plot_architectures(rows, ax=figure.subplots())
-    return figure
+    return plots.boundaries(rows)

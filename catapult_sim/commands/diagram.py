@@ -143,6 +143,12 @@ class Diagram:
             for i, j in places
         ]
 
+    @property
+    def corners(self) -> list[Cell]:
+        """The cells at the ends of both axes: no other is larger than the largest of them."""
+        first, last = np.zeros(2, dtype=np.int64), np.array(self.shape) - 1
+        return self.at(np.where(chosen, last, first) for chosen in np.ndindex(2, 2))
+
     def recorded(self, lines: dict[str, Line]) -> npt.NDArray[np.int16]:
         """Paint what there is, ``(nx, ny)``; -1 elsewhere."""
         everywhere = self.at(np.argwhere(np.ones(self.shape)))

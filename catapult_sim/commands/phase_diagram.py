@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import numpy.typing as npt
 
 from catapult_sim.commands.diagram import Diagram, axis, code, key
 from catapult_sim.commands.files import draw
+from catapult_sim.commands.room import require_room
 from catapult_sim.commands.sweeping import RECORD, add_command, network, opened, report
-from catapult_sim.mlp.runs import phase_of, start
+from catapult_sim.mlp.runs import bytes_of, phase_of, start
+from catapult_sim.numeric.cells import physics_of
 from catapult_sim.numeric.phases import Phase
 from catapult_sim.numeric.record import read_record, settled
 from catapult_sim.numeric.refinement import refine
@@ -91,6 +94,9 @@ def _diagram(options: argparse.Namespace) -> Diagram:
     require_count("--levels", options.levels)
     diagram = Diagram(x, y, network(options) | {"rate": rate}, options.levels)
     diagram.require_size()
+    together = physics_of(phase_of).at_most
+    room = partial(bytes_of, networks=together, members=together)
+    require_room(options, diagram.corners, room)
     for one in (x, y):
         if one.name == "batch_size":
             for size in one.values:

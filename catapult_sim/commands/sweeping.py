@@ -7,7 +7,7 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +16,11 @@ from typing import Any
 from tqdm import tqdm
 
 from catapult_sim.commands.files import as_json, config, folder, write
+from catapult_sim.commands.room import require_room
 from catapult_sim.mlp import runs
 from catapult_sim.mlp.activations import ACTIVATIONS
 from catapult_sim.numeric.linear_net_stability import require_momentum
+from catapult_sim.numeric.memory import MEMORY_LIMIT
 from catapult_sim.numeric.record import Line, erase, settled
 from catapult_sim.numeric.requirements import InputError, require_count
 from catapult_sim.numeric.sweep import Sweep, sweep
@@ -30,8 +32,10 @@ Cell = dict[str, Any]
 
 RECORD = "records.jsonl"
 
-# Options that say how to compute, where, how much at a time or what to print, but not what.
-MANNER = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json", "claims"}
+# Options that say how to compute, where, how much at a time or what to print, or which cells of
+# a folder are wanted, whose names tell them apart: but not what.
+MANNER = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json"}
+MANNER |= {"memory_limit", "claims", "kinds", "curvature"}
 
 NORMALISATION = (
     "Loss (1/2m) sum |f - y|^2 over m samples; kernel (1/m) J J^T, lambda_0 its top eigenvalue at "
@@ -48,8 +52,12 @@ def add_command(
     help: str,
     does: str,
     out: str,
+    several: Collection[str] = (),
 ) -> argparse.ArgumentParser:
-    """Add a command that sweeps over networks, and what all of these share; return its parser."""
+    """Add a command that sweeps over networks, and what all of these share; return its parser.
+
+    Options named in ``several`` take one value or more.
+    """
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=help,
@@ -57,14 +65,22 @@ def add_command(
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.set_defaults(run=run)
-    _add_network(parser)
-    add_manner(parser, out)
+    _add_network(parser, several)
+    manner = add_manner(parser, out)
+    words = "bytes that all workers of this machine may take"
+    manner.add_argument("--memory-limit", type=float, default=MEMORY_LIMIT, help=words)
     return parser
 
 
-def _add_network(parser: argparse.ArgumentParser) -> None:
+def _add_network(parser: argparse.ArgumentParser, several: Collection[str]) -> None:
     """Add the options that choose a network, its data and its seed, and how it is trained."""
-    add = parser.add_argument_group("network").add_argument
+    group = parser.add_argument_group("network")
+
+    def add(name: str, **options: Any) -> None:
+        if name.removeprefix("--") in several:
+            options["nargs"] = "+"
+        group.add_argument(name, **options)
+
     add("--model", choices=("linear", "mlp"), default="linear", help="exact linear network, or MLP")
     add("--width", type=_width, default=512, metavar="N", help="hidden units; inf if linear")
     add("--depth", type=int, metavar="K", help="hidden layers of an MLP (1)")
@@ -78,8 +94,8 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, help="names weights, samples and batches")
 
 
-def add_manner(parser: argparse.ArgumentParser, out: str, workers: int | None = 1) -> None:
-    """Add the options that say how to compute and where to put it.
+def add_manner(parser: argparse.ArgumentParser, out: str, workers: int | None = 1) -> Any:
+    """Add the options that say how to compute and where to put it; return their group.
 
     Without a number of ``workers`` all cores are used by threads of this process.
     """
@@ -98,6 +114,7 @@ def add_manner(parser: argparse.ArgumentParser, out: str, workers: int | None = 
         "--progress", action=argparse.BooleanOptionalAction, help="draw a bar (on a terminal)"
     )
     group.add_argument("--json", action="store_true", help="print it as JSON instead of words")
+    return group
 
 
 def _width(text: str) -> int | str:
@@ -117,6 +134,8 @@ def network(options: argparse.Namespace) -> Cell:
         **_architecture(options),
         **_method(options),
     }
+    require_count("--workers", options.workers, 1)
+    require_room(options, [cell], runs.bytes_of)
     runs.start(cell, [cell["scale"]])
     return cell
 

@@ -17,7 +17,7 @@ from catapult_sim.numeric import curvature
 from catapult_sim.numeric.curvature import Eigenpairs
 from catapult_sim.numeric.memory import MEMORY_LIMIT, require_memory
 
-__all__ = ["ntk", "top_eigenpairs", "top_eigenvalue"]
+__all__ = ["ntk", "ntk_bytes", "top_eigenpairs", "top_eigenvalue"]
 
 Array = npt.NDArray[Any]
 
@@ -62,7 +62,7 @@ def ntk(
     samples, outputs, leading = inputs.shape[-2], network.widths[-1], parameters.shape[:-1]
     members = math.prod(leading)
     require_memory(
-        _ntk_bytes(network, members, samples, parameters.itemsize),
+        ntk_bytes(network, members, samples, parameters.itemsize),
         memory_limit,
         f"the kernel of {members} networks, {samples} samples and {outputs} outputs",
     )
@@ -99,7 +99,8 @@ def _factors(network: MLP, theta: Array, X: Array) -> tuple[list[Array], list[Ar
     return grams, signals
 
 
-def _ntk_bytes(network: MLP, members: int, samples: int, itemsize: int) -> int:
+def ntk_bytes(network: MLP, members: int, samples: int, itemsize: int) -> int:
+    """Return the bytes of the kernels of some networks, and of what they are made from."""
     *hidden, outputs = network.widths[1:]
     signals = samples * outputs * (sum(hidden) + max(hidden))
     grams = samples**2 * (2 * outputs + len(hidden) + 1)

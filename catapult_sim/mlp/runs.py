@@ -1,4 +1,4 @@
-"""Cells of sweeps over networks on data: a run, its phase, its boundaries.
+"""Cells of sweeps over networks on data: a run and its phase.
 
 A cell names a network and what is done with it. Shared by all: ``model`` ("linear" for the
 exact linear network, "mlp"), ``width``, ``depth`` and ``activation`` (of an MLP), ``scale`` (the
@@ -7,6 +7,8 @@ batches), ``data`` ("digits", or a file with its ``digest``), ``samples``, ``ste
 most). Cells of one run have ``rate``, c = eta lambda_0, with lambda_0 of that network's kernel at
 its start. They may have ``momentum`` (heavy ball; absent, 0) and ``batch_size`` (absent, all
 samples): each epoch deals the samples anew, and the loss stays that of all samples.
+
+A cell does not ask how much memory it takes; who begins a sweep asks :func:`bytes_of` its cells.
 
 Inputs are standardised, and scaled as in the NTK parametrisation. A run has converged when its
 loss is 1e-4 of its start; it has come down at 0.1, and is undecided where it has not.
@@ -26,44 +28,52 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp import datasets, kernel
+from catapult_sim.mlp.first_steps import LinearStart, NetworkStart, Start
 from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.optimizers import Descent
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.batches import minibatches
 from catapult_sim.numeric.cells import physics
 from catapult_sim.numeric.linear_net import LinearNet
-from catapult_sim.numeric.phases import Phase, boundary, classify, divergence, rise
+from catapult_sim.numeric.memory import run_bytes
+from catapult_sim.numeric.phases import Phase, classify
 from catapult_sim.numeric.requirements import InputError, require_positive, require_width
-from catapult_sim.numeric.trajectory import Trajectory, final, peak
+from catapult_sim.numeric.trajectory import Observe, Trajectory, final, peak
 
-__all__ = ["BOUNDARIES", "boundary_of", "data_entries", "phase_of", "run_of"]
+__all__ = [
+    "CONVERGED",
+    "SETTLED",
+    "Networks",
+    "bytes_of",
+    "data_entries",
+    "finite",
+    "phase_of",
+    "run_of",
+    "start",
+]
 
 Array = npt.NDArray[Any]
 Cell = dict[str, Any]
 
 SETTLED, CONVERGED = 0.1, 1e-4
 
-# Where a boundary is looked for, what tells its sides, and when its runs end.
-BOUNDARIES: dict[str, tuple[float, float, Callable[[Trajectory], Any], dict[str, float]]] = {
-    "rise": (1.5, 5.0, rise, {"escape": 1.0}),
-    "end": (2.5, 40.0, partial(divergence, settled=SETTLED), {"tolerance": CONVERGED}),
-}
-
 
 @dataclass(frozen=True)
-class Start:
+class Networks:
     """Networks at their start, one for each initial scale ``(N,)``, and how to train them."""
 
     state: Array  # (N, ...)
     top: Array  # (N,) lambda_0
     top_eigenvalue: Callable[[Array], Array]
     train: Callable[..., Trajectory]  # learning rates, ... of the whole ensemble
+    first: Start  # the first of them
 
     def run(self, c: npt.ArrayLike, **options: Any) -> Trajectory:
         """Train at learning rates ``c (..., N)`` in units of ``1 / lambda_0``."""
         return self.train(learning_rate=np.asarray(c) / self.top, **options)
 
 
-def start(cell: Cell, scales: npt.ArrayLike) -> Start:
+def start(cell: Cell, scales: npt.ArrayLike) -> Networks:
     """Draw the network of a cell once, and give its weights the scales ``(N,)``."""
     X, y = _samples(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
     scale = require_positive("scale", scales)
@@ -75,7 +85,7 @@ def start(cell: Cell, scales: npt.ArrayLike) -> Start:
 
 def _method(cell: Cell, samples: int) -> dict[str, Any]:
     """Return what training takes besides learning rates."""
-    method = {"steps": cell["steps"]}
+    method: dict[str, Any] = {"steps": cell["steps"]}
     if cell.get("momentum"):
         method["momentum"] = cell["momentum"]
     if cell.get("batch_size"):
@@ -84,24 +94,62 @@ def _method(cell: Cell, samples: int) -> dict[str, Any]:
     return method
 
 
-def _linear(cell: Cell, X: Array, y: Array, rng: np.random.Generator, scale: Array) -> Start:
-    net = LinearNet(X / math.sqrt(X.shape[1]), y, width=require_width(float(cell["width"])))
+def _linear(cell: Cell, X: Array, y: Array, rng: np.random.Generator, scale: Array) -> Networks:
+    net = LinearNet(
+        X / math.sqrt(X.shape[1]),
+        y,
+        width=require_width(float(cell["width"])),
+        memory_limit=math.inf,
+    )
     # The Gram state is quadratic in the weights.
     state = net.init(rng=rng) * scale[:, None, None] ** 2
     descend = partial(net.train, state=state, **_method(cell, len(X)))
-    return Start(state, net.top_eigenvalue(state), net.top_eigenvalue, descend)
+    alone = partial(descend, state=state[0])
+    first = LinearStart(alone, net, state[0])
+    return Networks(state, net.top_eigenvalue(state), net.top_eigenvalue, descend, first)
 
 
-def _mlp(cell: Cell, X: Array, y: Array, rng: np.random.Generator, scale: Array) -> Start:
-    hidden = [cell["width"]] * cell["depth"]
-    net = MLP([X.shape[1], *hidden, y.shape[1]], activation=cell["activation"])
+def _mlp(cell: Cell, X: Array, y: Array, rng: np.random.Generator, scale: Array) -> Networks:
+    net = _network(cell, X, y)
     theta = net.init(rng=rng) * scale[:, None]
 
     def top_eigenvalue(theta: Array) -> Array:
         return kernel.top_eigenvalue(net, theta, X)
 
-    descend = partial(train, net, theta, X, y, **_method(cell, len(X)))
-    return Start(theta, top_eigenvalue(theta), top_eigenvalue, descend)
+    method = _method(cell, len(X)) | {"memory_limit": math.inf}
+    descend = partial(train, net, theta, X, y, **method)
+    first = NetworkStart(partial(train, net, theta[0], X, y, **method), net, theta[0], X, y)
+    return Networks(theta, top_eigenvalue(theta), top_eigenvalue, descend, first)
+
+
+def _network(cell: Cell, X: Array, y: Array) -> MLP:
+    hidden = [cell["width"]] * cell["depth"]
+    return MLP([X.shape[1], *hidden, y.shape[1]], activation=cell["activation"])
+
+
+def bytes_of(
+    cell: Cell, *, networks: int = 1, members: int = 1, observe: Observe | None = None
+) -> int:
+    """Return the bytes of some networks of a cell and of so many runs of them, drawing none.
+
+    Examples
+    --------
+    >>> cell = {"model": "mlp", "width": 10**6, "depth": 3, "activation": "relu", "seed": 0}
+    >>> bytes_of(cell | {"data": "digits", "samples": 16, "steps": 10}) > 3 * 8 * 2 * 10**12
+    True
+    """
+    X, y = _samples(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
+    if cell["model"] == "linear":
+        size = (min(X.shape) + 1 + y.shape[1]) ** 2
+        work = 8 * networks * y.size**2
+    else:
+        net = _network(cell, X, y)
+        size = net.size
+        work = Descent(net, X, y, cell["steps"]).work(len(X))
+        work += kernel.ntk_bytes(net, networks, len(X), X.itemsize)
+    moving = 2 if cell.get("momentum") else 1
+    state = np.broadcast_to(0.0, (members, moving * size))
+    return work + run_bytes(state, (), cell["steps"], observe or {})
 
 
 @lru_cache(maxsize=16)
@@ -160,7 +208,7 @@ def _phases_of(cells: list[Cell]) -> list[Cell]:
             "last_eigenvalue": networks.top_eigenvalue(run.state),
         }
     names = [Phase(code).name.lower() for code in classify(run, settled=SETTLED)]
-    rows = zip(*(_finite(column) for column in columns.values()), strict=True)
+    rows = zip(*(finite(column) for column in columns.values()), strict=True)
     return [
         {"phase": name, **dict(zip(columns, row, strict=True))}
         for name, row in zip(names, rows, strict=True)
@@ -198,36 +246,9 @@ def run_of(cell: Cell) -> Cell:
         observe={"top_eigenvalue": networks.top_eigenvalue},
     )
     phase = Phase(classify(run, settled=SETTLED)[0]).name.lower()
-    return {"phase": phase} | {name: _finite(column[:, 0]) for name, column in run.values.items()}
+    return {"phase": phase} | {name: finite(column[:, 0]) for name, column in run.values.items()}
 
 
-@physics(1)
-def boundary_of(cell: Cell) -> Cell:
-    """Bracket where a network's loss first rises (``kind`` "rise"), or where convergence ends.
-
-    Examples
-    --------
-    >>> cell = {"model": "linear", "width": 10**6, "scale": 1.0, "seed": 0, "data": "digits"}
-    >>> cell |= {"samples": 16, "steps": 100, "kind": "rise", "tolerance": 0.01}
-    >>> found = boundary_of(cell)
-    >>> 1.97 < found["lower"] < found["upper"] < 2.03
-    True
-    """
-    low, high, side, options = BOUNDARIES[cell["kind"]]
-    networks = start(cell, [cell["scale"]])
-
-    def side_at(c: Array) -> Any:
-        return side(networks.run(c, observe={}, **options))
-
-    found = boundary(side_at, low, high, tolerance=cell["tolerance"])
-    return {
-        "lower": float(found.lower[0]),
-        "upper": _finite(found.upper)[0],
-        "windows": [value for _, value in found.windows],
-        "evaluations": found.evaluations,
-    }
-
-
-def _finite(values: Array) -> list[float | int | None]:
+def finite(values: Array) -> list[float | int | None]:
     """Return values for JSON: None where not measured, or beyond every bound."""
     return [value if math.isfinite(value) else None for value in values.tolist()]

@@ -15,22 +15,29 @@ __all__ = ["Measured", "mean", "ratio"]
 class Measured:
     """A measured value, its standard error, and how many members it rests on.
 
-    ``at_least`` marks a lower bound: the search ended before the value was met.
+    ``at_least`` marks a lower bound: the search ended before the value was met. ``at_most`` marks
+    an upper one: the search began beyond it. Both together, of different members, bound nothing.
 
     Examples
     --------
     >>> print(Measured(3.9981, 0.0042, 8), Measured(2.0, 0.0, 1), Measured(30.0, 0.5, 4, True))
     3.998(4) 2 >= 30.0(5)
+    >>> print(Measured(1.0, 0.0, 4, at_most=True), Measured(9.0, 2.0, 4, True, True))
+    <= 1 ~ 9(2)
     """
 
     value: float
     error: float
     n: int
     at_least: bool = False
+    at_most: bool = False
 
     def __str__(self) -> str:
         """Print the error in units of the last digit shown."""
-        return (">= " if self.at_least else "") + _with_error(self.value, self.error)
+        return SIGNS[self.at_least, self.at_most] + _with_error(self.value, self.error)
+
+
+SIGNS = {(False, False): "", (True, False): ">= ", (False, True): "<= ", (True, True): "~ "}
 
 
 def _with_error(value: float, error: float) -> str:

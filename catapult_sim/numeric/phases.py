@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -14,7 +14,16 @@ from catapult_sim.numeric.measured import Measured, mean
 from catapult_sim.numeric.requirements import InputError, require_count, require_positive
 from catapult_sim.numeric.trajectory import Outcome, Trajectory, final, peak
 
-__all__ = ["Boundary", "Phase", "boundary", "centre", "classify", "divergence", "rise"]
+__all__ = [
+    "Boundary",
+    "Phase",
+    "boundary",
+    "centre",
+    "classify",
+    "divergence",
+    "escape",
+    "rise",
+]
 
 Array = npt.NDArray[Any]
 Side = npt.NDArray[np.int8]
@@ -67,13 +76,18 @@ def classify(run: Trajectory, *, settled: float = 1e-3) -> npt.NDArray[np.int8]:
     return np.where(run.outcome == Outcome.DIVERGED, Phase.DIVERGENT, phase).astype(np.int8)
 
 
-def rise(run: Trajectory) -> Side:
-    """Tell on which side of the first boundary each member is, ``(...)``.
+def rise(run: Trajectory, name: str = "loss") -> Side:
+    """Tell on which side of the boundary of a quantity's first rise each member is, ``(...)``.
 
-    +1 where the loss exceeded its start at any step, -1 where it never did.
+    +1 where it exceeded its start at any step, or the run diverged, -1 where it never did.
     """
-    rose = (peak(run) > run.values["loss"][0]) | (run.outcome == Outcome.DIVERGED)
+    rose = (peak(run, name) > run.values[name][0]) | (run.outcome == Outcome.DIVERGED)
     return np.where(rose, BEYOND, BELOW).astype(np.int8)
+
+
+def escape(run: Trajectory) -> Side:
+    """Tell where the loss left its bound, ``(...)``: +1 where it did, else -1."""
+    return np.where(run.outcome == Outcome.DIVERGED, BEYOND, BELOW).astype(np.int8)
 
 
 def divergence(run: Trajectory, *, settled: float = 1e-3) -> Side:
@@ -101,6 +115,19 @@ class Boundary:
         lower = np.where(self.lower > 0, self.lower, np.nan)
         upper = np.where(np.isfinite(self.upper), self.upper, np.nan)
         return (np.fmin(lower, upper) + np.fmax(lower, upper)) / 2
+
+    def scaled(self, unit: npt.ArrayLike) -> Boundary:
+        """Express brackets in other units, ``unit (S,)`` of which make one of the old.
+
+        Examples
+        --------
+        >>> print(boundary(lambda c: np.where(c > 2.5, 1, -1), 1.0, 8.0).scaled([2.0]).measured)
+        5.001(1)
+        """
+        units = np.asarray(unit, dtype=float)
+        lower, upper = self.lower * units, self.upper * units
+        windows = tuple((s, value * float(units[s])) for s, value in self.windows)
+        return Boundary(centre(lower, upper), lower, upper, windows, self.evaluations)
 
 
 def boundary(
@@ -137,7 +164,7 @@ def boundary(
     Boundary
         ``measured`` is the mean of the brackets' centres; its standard error joins the
         spread of the members and the half width of the brackets. It is a lower bound
-        where a member did not cross before ``high``.
+        where a member did not cross before ``high``, an upper one where it was beyond at ``low``.
 
     Raises
     ------
@@ -218,12 +245,12 @@ def _refinement(
 
 
 def centre(lower: npt.ArrayLike, upper: npt.ArrayLike) -> Measured:
-    """Average the centres of brackets, or what is known below where one is open.
+    """Average the centres of brackets, or what is known of one that is open.
 
     Parameters
     ----------
     lower, upper : array_like, shape (S,)
-        Each member's bracket; inf where it is open above.
+        Each member's bracket; inf where it is open above, 0 where it is open below alone.
 
     Examples
     --------
@@ -231,9 +258,12 @@ def centre(lower: npt.ArrayLike, upper: npt.ArrayLike) -> Measured:
     2.1(2)
     >>> print(centre([1.9, 9.0], [2.0, np.inf]))
     >= 5(4)
+    >>> print(centre([0.0, 0.0], [1.0, 1.0]))
+    <= 1
     """
     below, above = np.asarray(lower, dtype=float), np.asarray(upper, dtype=float)
-    closed = np.isfinite(above)
-    ceiling = np.where(closed, above, below)
-    found = mean((below + ceiling) / 2, systematic=float(np.mean(ceiling - below) / 2))
-    return Measured(found.value, found.error, found.n, at_least=not closed.all())
+    open_above = ~np.isfinite(above)
+    open_below = (below == 0) & ~open_above
+    floor, ceiling = np.where(open_below, above, below), np.where(open_above, below, above)
+    found = mean((floor + ceiling) / 2, systematic=float(np.mean(ceiling - floor) / 2))
+    return replace(found, at_least=bool(open_above.any()), at_most=bool(open_below.any()))

@@ -5,7 +5,8 @@ import pytest
 
 from catapult_sim.claims import first_steps
 from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.first_steps import ORDER, VERSIONS, Shape, threshold
+from catapult_sim.claims.first_steps import VERSIONS, Shape, threshold
+from catapult_sim.mlp.first_steps import KINDS
 from catapult_sim.mlp.network import MLP
 
 SHAPES = {"relu": Shape("relu", 2, 12), "tanh": Shape("tanh", 1, 14)}
@@ -16,7 +17,9 @@ class Explicit:
 
     def __init__(self, bench, shape, seed):
         start = first_steps.draw(bench, shape)[seed]
-        self.net = MLP(start.net.widths, activation=shape.activation, parametrization="standard")
+        self.net = MLP(
+            start.network.widths, activation=shape.activation, parametrization="standard"
+        )
         self.theta, self.X, self.y = start.theta.astype(float), start.X, start.y
 
     def sharpness(self, theta, version):
@@ -51,7 +54,7 @@ class Explicit:
 
 @pytest.mark.parametrize("activation", SHAPES)
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("name", ORDER)
+@pytest.mark.parametrize("name", KINDS)
 def test_nothing_happens_at_the_lower_end_and_it_does_at_the_upper(
     name, version, activation, monkeypatch
 ):

@@ -39,9 +39,29 @@ def test_a_lower_bound_refutes_what_lies_below_it_and_confirms_nothing():
     assert verdict(99.0, bound, 3.0) is Verdict.INCONCLUSIVE
 
 
-def test_a_bound_decides_nothing_once_its_sign_is_turned():
+def test_an_upper_bound_refutes_what_lies_above_it_and_confirms_what_need_not_exceed_it():
+    bound = Measured(1.0, 0.1, 4, at_most=True)
+    assert verdict(2.0, bound, 0.5) is Verdict.REFUTED
+    assert verdict(2.0, bound, 0.9) is Verdict.INCONCLUSIVE
+    assert verdict(1.0, bound, 0.5) is Verdict.INCONCLUSIVE
+    assert verdict(0.5, bound, 0.0) is Verdict.INCONCLUSIVE
+    assert verdict(1.3, bound, 0.0, "<=") is Verdict.CONFIRMED
+    assert verdict(1.1, bound, 0.0, "<=") is Verdict.INCONCLUSIVE
+    assert verdict(0.5, bound, 0.0, "<=") is Verdict.INCONCLUSIVE
+
+
+def test_what_is_a_bound_on_neither_side_decides_nothing():
+    unknown = Measured(1.0, 0.0, 4, at_least=True, at_most=True)
+    for predicted in (-9.0, 1.0, 9.0):
+        assert verdict(predicted, unknown, 0.5) is Verdict.INCONCLUSIVE
+        assert verdict(predicted, unknown, 0.5, "<=") is Verdict.INCONCLUSIVE
+
+
+def test_a_bound_changes_sides_with_its_sign():
     turned = negated(lambda bench: Measured(3.0, 0.1, 4, at_least=True))(None)
-    assert turned.value == -3
+    assert turned == Measured(-3.0, 0.1, 4, at_most=True)
     assert verdict(-9.0, turned, 0.0, "<=") is Verdict.INCONCLUSIVE
+    assert verdict(-2.0, turned, 0.0, "<=") is Verdict.CONFIRMED
+    assert negated(lambda bench: turned)(None) == Measured(3.0, 0.1, 4, at_least=True)
     exact = negated(lambda bench: Measured(3.0, 0.1, 4))(None)
     assert verdict(-2.0, exact, 0.0, "<=") is Verdict.CONFIRMED

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from catapult_sim.mlp import datasets
-from catapult_sim.mlp.kernel import top_eigenvalue
+from catapult_sim.mlp.boundaries import boundary_of
+from catapult_sim.mlp.kernel import ntk, top_eigenvalue
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.runs import BOUNDARIES, boundary_of, data_entries, phase_of, run_of, start
+from catapult_sim.mlp.runs import bytes_of, data_entries, phase_of, run_of, start
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.cells import identify, physics_of
 from catapult_sim.numeric.linear_net import LinearNet
@@ -124,19 +126,6 @@ def test_a_diverged_run_has_no_last_loss_and_is_json():
     assert identify(found, "")
 
 
-def test_boundaries_of_a_wide_linear_network_are_two_and_four():
-    cell = DATA | {"model": "linear", "width": 10**9, "steps": 600, "tolerance": 0.01}
-    for kind, expected in zip(BOUNDARIES, (2, 4), strict=True):
-        found = boundary_of(cell | {"kind": kind})
-        assert found["lower"] == pytest.approx(expected, rel=0.03)
-        assert found["lower"] < found["upper"] < 1.03 * expected
-
-
-def test_a_boundary_that_is_not_met_has_no_upper_end():
-    cell = DATA | MODELS["linear"] | {"steps": 1, "kind": "end", "tolerance": 0.1}
-    assert boundary_of(cell)["upper"] is None
-
-
 def test_data_that_changed_since_the_sweep_began_are_refused(tmp_path):
     file = tmp_path / "data.csv"
     file.write_text("1,2,1\n2,1,-1\n")
@@ -145,6 +134,26 @@ def test_data_that_changed_since_the_sweep_began_are_refused(tmp_path):
     file.write_text("1,2,1\n2,1,-2\n")
     with pytest.raises(InputError, match="data must be what they were when the sweep began"):
         phase_of(cell | {"seed": 1})
+
+
+@pytest.mark.parametrize("model", ["relu", "tanh"])
+@pytest.mark.parametrize("method", [{}, {"momentum": 0.6}], ids=["plain", "momentum"])
+def test_the_bytes_of_a_cell_are_those_that_training_and_its_kernel_ask_for(model, method):
+    cell = DATA | MODELS[model] | method
+    net = MLP([64, *[cell["width"]] * cell["depth"], 1], activation=cell["activation"])
+    X, y, theta = np.zeros((12, 64)), np.zeros((12, 1)), np.zeros((16, net.size))
+
+    def asked(call):
+        with pytest.raises(InputError, match=r"requires \S+ bytes") as refusal:
+            call()
+        return float(str(refusal.value).split("requires ")[1].split()[0])
+
+    options = {"learning_rate": 1.0, "steps": 40, "memory_limit": 1, **method}
+    with threadpool_limits(1):
+        of_training = asked(lambda: train(net, theta, X, y, **options))
+    of_kernels = asked(lambda: ntk(net, theta, X, memory_limit=1))
+    found = bytes_of(cell, networks=16, members=16)
+    assert found == pytest.approx(of_training + of_kernels, rel=0.01)
 
 
 # These numbers are the physics: where one of them changes, its version goes up.

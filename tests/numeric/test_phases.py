@@ -11,10 +11,11 @@ from catapult_sim.numeric.phases import (
     centre,
     classify,
     divergence,
+    escape,
     rise,
 )
 from catapult_sim.numeric.requirements import InputError
-from catapult_sim.numeric.trajectory import iterate
+from catapult_sim.numeric.trajectory import Outcome, Trajectory, iterate
 from tests.numeric.test_trajectory import scripted
 
 SCRIPTS = {
@@ -120,10 +121,29 @@ def test_a_boundary_beyond_the_search_is_a_lower_bound():
     assert str(found.measured).startswith(">= ")
 
 
-def test_a_boundary_below_the_search_leaves_the_bracket_open_below():
+def test_a_boundary_below_the_search_is_an_upper_bound():
     found = boundary(step_at(0.5), 1, 8)
-    assert found.lower[0] == 0
-    assert found.upper[0] == 1
+    assert (found.lower[0], found.upper[0]) == (0, 1)
+    assert (found.measured.at_least, found.measured.at_most) == (False, True)
+    assert str(found.measured) == "<= 1"
+
+
+def test_members_beyond_both_ends_of_the_search_bound_nothing():
+    found = boundary(step_at([0.5, 99.0]), 1, 8, members=2)
+    assert (found.measured.at_least, found.measured.at_most) == (True, True)
+    assert str(found.measured).startswith("~ ")
+
+
+def test_a_rise_is_of_any_quantity_and_an_escape_of_the_loss():
+    values = {
+        "loss": np.array([[1.0, 1.0, 1.0], [0.5, 2.0, np.nan]]),
+        "sharpness": np.array([[3.0, 3.0, 3.0], [3.1, np.nan, np.nan]]),
+    }
+    outcome = np.array([Outcome.RUNNING, Outcome.RUNNING, Outcome.DIVERGED], dtype=np.int8)
+    run = Trajectory(np.arange(2), values, np.zeros((3, 1)), outcome, np.ones(3, dtype=int))
+    assert rise(run).tolist() == [-1, 1, 1]
+    assert rise(run, "sharpness").tolist() == [1, -1, 1]
+    assert escape(run).tolist() == [-1, -1, 1]
 
 
 def test_everything_undecided_says_so():

@@ -4,10 +4,9 @@
 
 Networks of one or more hidden layers of 512 units on 512 digits with ten outputs, and small ones
 (64 units, 32 digits), by full-batch gradient descent at learning rates c / lambda_0, c from 0.5
-to 32. All contenders run in turn, in
-one process, on the same problem; the table shows the medians of their times in units of ours.
-JAX is left out where it is not installed: ``pip install jax``. It has a thread for each core:
-give all the same by ``OMP_NUM_THREADS`` and ``taskset``.
+to 32. All contenders run in turn, in one process, on the same problem; the table shows the
+medians of their times in units of ours. JAX is left out where it is not installed: ``pip install
+jax``. It has a thread for each core: give all the same by ``OMP_NUM_THREADS`` and ``taskset``.
 
 Two tables: all members run to the end (rates below the threshold), and rates beyond it among
 them, where ours drops what has diverged. A loop may stop a network that has; vmap cannot.
@@ -20,8 +19,9 @@ others measure. Not reached: twice as fast as the loop anywhere, and vmap with s
 
 What bounds it: with three hidden layers the bare products of a step take 4.6 / 11 ms a network,
 and a step of ours 5.8 / 14 to 16 ms in a run of 20 steps. They take a loop as long (4.8 / 11 ms),
-whose products use both threads: twice as fast is out of reach. Small networks are bound by calls;
-64 of them take 13 / 35 us a step each on two threads, 11 / 29 us on one.
+whose products use both threads: twice as fast is out of reach. Of 64 small networks a step takes
+13 / 35 us each on two threads and 11 / 29 us on one, however large the blocks of members from
+2 MB on: threads do not help there. Why float64 takes three times as long is not known.
 
 OpenBLAS's kernels matter more than all that: with ``OPENBLAS_CORETYPE=Haswell`` in the environment
 the same products take 8.1 / 17 ms, and vmap was the faster with three hidden layers in float32.

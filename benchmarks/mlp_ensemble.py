@@ -2,19 +2,29 @@
 
     python benchmarks/mlp_ensemble.py [--rates 64] [--seeds 4] [--steps 50] [--repeats 3]
 
-Networks of one or more hidden layers of 512 units on 512 digits with ten outputs, by full-batch
-gradient descent at learning rates c / lambda_0, c from 0.5 to 32. All contenders run in turn, in
-one process, on the same problem; the table shows the medians of their times in units of ours.
-JAX is left out where it is not installed: ``pip install jax``. It has a thread for each core:
-give all the same by ``OMP_NUM_THREADS`` and ``taskset``.
+Networks of one or more hidden layers of 512 units on 512 digits with ten outputs, and small ones
+(64 units, 32 digits), by full-batch gradient descent at learning rates c / lambda_0, c from 0.5
+to 32. All contenders run in turn, in one process, on the same problem; the table shows the
+medians of their times in units of ours. JAX is left out where it is not installed: ``pip install
+jax``. It has a thread for each core: give all the same by ``OMP_NUM_THREADS`` and ``taskset``.
 
 Two tables: all members run to the end (rates below the threshold), and rates beyond it among
 them, where ours drops what has diverged. A loop may stop a network that has; vmap cannot.
 
-What bounds it: at 512 samples and 512 units a step is matrix products and tanh, which a loop over
-networks does as well as an ensemble. On one thread of a busy machine (16 rates, 15 steps) the
-loop took 0.92 to 0.97 of our time, vmap 1.2 to 2.1 times our time: an ensemble is no faster
-than a loop here.
+Found on two threads with AVX-512 products (8 rates x 2 seeds, 8 steps, all to the end; float32 /
+float64, the other's time over ours): one hidden layer 1.4 / 1.1 of the loop and 3.5 / 2.1 of
+vmap; three 0.84 / 0.89 and 1.2 / 1.2; small networks 0.64 / 0.47 and 0.55 / 0.44. Ratios to the
+loop scatter by some 0.3. So few steps count the start of a run too, and one loss more than the
+others measure. Not reached: twice as fast as the loop anywhere, and vmap with small networks.
+
+What bounds it: with three hidden layers the bare products of a step take 4.6 / 11 ms a network,
+and a step of ours 5.8 / 14 to 16 ms in a run of 20 steps. They take a loop as long (4.8 / 11 ms),
+whose products use both threads: twice as fast is out of reach. Of 64 small networks a step takes
+13 / 35 us each on two threads and 11 / 29 us on one, however large the blocks of members from
+2 MB on: threads do not help there. Why float64 takes three times as long is not known.
+
+OpenBLAS's kernels matter more than all that: with ``OPENBLAS_CORETYPE=Haswell`` in the environment
+the same products take 8.1 / 17 ms, and vmap was the faster with three hidden layers in float32.
 """
 
 import argparse
@@ -28,7 +38,7 @@ from catapult_sim.mlp import datasets, kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
 
-SAMPLES, WIDTH = 512, 512
+LARGE, SMALL = (512, 512), (64, 32)  # width and samples
 
 
 def installed(name):
@@ -110,10 +120,11 @@ def vmapped(jax, net, theta, X, y, rates, steps):
     return lambda: jax.block_until_ready(both(weights, jnp.array(rates)))
 
 
-def compare(depth, dtype, options, jax):
+def compare(depth, size, dtype, options, jax):
+    width, samples = size
     X, y = datasets.digits("ten")
-    X, y = X[:SAMPLES].astype(dtype), y[:SAMPLES].astype(dtype)
-    net = MLP([X.shape[1], *[WIDTH] * depth, 10], activation="tanh", dtype=dtype)
+    X, y = X[:samples].astype(dtype), y[:samples].astype(dtype)
+    net = MLP([X.shape[1], *[width] * depth, 10], activation="tanh", dtype=dtype)
     theta = net.init(rng=0, ensemble=(options.seeds,))
     unit = 1 / kernel.top_eigenvalue(net, theta, X)
     for words, high in (("all to the end", 2.0), ("most beyond the threshold", 32.0)):
@@ -130,9 +141,8 @@ def compare(depth, dtype, options, jax):
         }
         if jax:
             contenders["jax.vmap"] = vmapped(jax, *arguments)
-        table(
-            f"{depth} hidden, {dtype}, c from 0.5 to {high:g}: {words}", contenders, options.repeats
-        )
+        networks = f"{depth} hidden of {width}, {samples} samples, {dtype}"
+        table(f"{networks}, c from 0.5 to {high:g}: {words}", contenders, options.repeats)
 
 
 def main():
@@ -147,9 +157,9 @@ def main():
     if jax:
         jax.config.update("jax_enable_x64", True)
     print(f"{options.rates} learning rates x {options.seeds} seeds, {options.steps} steps")
-    for depth in options.depth:
+    for depth, size in [(1, SMALL), *((depth, LARGE) for depth in options.depth)]:
         for dtype in ("float32", "float64"):
-            compare(depth, dtype, options, jax)
+            compare(depth, size, dtype, options, jax)
 
 
 if __name__ == "__main__":

@@ -9,15 +9,18 @@ compared with ours. Peers that are not installed are left out: ``pip install tor
 neural-tangents scikit-learn``.
 
 Nearly all the time is matrix products, so look at the architecture that NumPy's OpenBLAS says it
-takes the processor for. One that it does not know it takes for a Haswell, at half the speed of
-AVX-512 (Zen 5 and OpenBLAS 0.3.31): ``OPENBLAS_CORETYPE=SkylakeX python benchmarks/mlp.py``.
+takes the processor for. Where ``OPENBLAS_CORETYPE`` is set in the environment to Haswell, it runs
+at half the speed of AVX-512, and the peers, whose products are their own, do not: unset it.
 
-Found on that machine at width 512 (float32 / float64, Haswell kernels, two threads, nothing else
-running; the peer's time over ours): gradient step 2.4 / 3.2 of PyTorch and 1.8 / 1.2 of JAX;
-Hessian product 2.8 / 3.3 and 1.1 / 0.87; kernel product 4.0 / 5.9 and 2.1 / 1.5. On one thread of a
-busy machine JAX was at 0.58 to 0.75 in the first two, bound by the products, 95 % of the time. Not
-reached: the top kernel eigenvalue without the kernel, 1.5 / 1.4 of PyTorch and 0.62 / 0.64 of JAX
-with the same Lanczos (2 wanted), though each product by itself is faster; why is not known.
+neural-tangents 0.6.5 needs an older JAX (0.4.30 will do), and so a process of its own.
+
+Found at width 512 with AVX-512 (two threads, float32 / float64, the peer's time over ours, each
+repeated by itself): kernel product 2.6 / 2.5 of PyTorch and 1.2 / 1.3 of JAX; the top kernel
+eigenvalue without the kernel, 17 products for everyone, 2.4 / 2.5 and 1.25 / 1.4. With Haswell
+products the eigenvalue was at 1.2 / 1.4 of PyTorch and 0.75 / 0.76 of JAX. Not reached is 2 of
+JAX: 82 to 85 % of our product is BLAS, at the speed of the bare products, and it has 6
+large ones where JAX has 8. At width 2048 unit signals take half the time of passes; against the
+peers this is not measured, nor are the whole kernels there.
 """
 
 import argparse

@@ -14,13 +14,13 @@ at half the speed of AVX-512, and the peers, whose products are their own, do no
 
 neural-tangents 0.6.5 needs an older JAX (0.4.30 will do), and so a process of its own.
 
-Found at width 512 with AVX-512 (two threads, float32 / float64, the peer's time over ours, each
-repeated by itself): kernel product 2.6 / 2.5 of PyTorch and 1.2 / 1.3 of JAX; the top kernel
-eigenvalue without the kernel, 17 products for everyone, 2.4 / 2.5 and 1.25 / 1.4. With Haswell
-products the eigenvalue was at 1.2 / 1.4 of PyTorch and 0.75 / 0.76 of JAX. Not reached is 2 of
-JAX: 82 to 85 % of our product is BLAS, at the speed of the bare products, and it has 6
-large ones where JAX has 8. At width 2048 unit signals take half the time of passes; against the
-peers this is not measured, nor are the whole kernels there.
+Found at width 512 with AVX-512 (two threads, float32 / float64, 5 rounds, the peer's time over
+ours): gradient step 2.8 / 2.8 of PyTorch and 0.77 / 0.88 of JAX; Hessian product 1.9 / 1.9 and
+0.80 / 0.96; top kernel eigenvalue without the kernel, passes in the same Lanczos, 17 products for
+everyone, 2.6 / 2.3 and 1.3 / 1.2; as it is called, with all that theta needs, 2.2 / 2.0 and
+1.1 / 1.07. Not reached are 2 of JAX there and 1 in the Hessian product. What bounds them is matrix
+products, over 80 % of a kernel product, at the speed of the bare ones: 6 large ones where JAX has
+8. At width 2048 unit signals take half the time of passes; peers are not measured there.
 """
 
 import argparse

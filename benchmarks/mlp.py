@@ -9,15 +9,18 @@ compared with ours. Peers that are not installed are left out: ``pip install tor
 neural-tangents scikit-learn``.
 
 Nearly all the time is matrix products, so look at the architecture that NumPy's OpenBLAS says it
-takes the processor for. One that it does not know it takes for a Haswell, at half the speed of
-AVX-512 (Zen 5 and OpenBLAS 0.3.31): ``OPENBLAS_CORETYPE=SkylakeX python benchmarks/mlp.py``.
+takes the processor for. Where ``OPENBLAS_CORETYPE`` is set in the environment to Haswell, it runs
+at half the speed of AVX-512, and the peers, whose products are their own, do not: unset it.
 
-Found on that machine at width 512 (float32 / float64, Haswell kernels, two threads, nothing else
-running; the peer's time over ours): gradient step 2.4 / 3.2 of PyTorch and 1.8 / 1.2 of JAX;
-Hessian product 2.8 / 3.3 and 1.1 / 0.87; kernel product 4.0 / 5.9 and 2.1 / 1.5. On one thread of a
-busy machine JAX was at 0.58 to 0.75 in the first two, bound by the products, 95 % of the time. Not
-reached: the top kernel eigenvalue without the kernel, 1.5 / 1.4 of PyTorch and 0.62 / 0.64 of JAX
-with the same Lanczos (2 wanted), though each product by itself is faster; why is not known.
+neural-tangents 0.6.5 needs an older JAX (0.4.30 will do), and so a process of its own.
+
+Found at width 512 with AVX-512 (two threads, float32 / float64, 5 rounds, the peer's time over
+ours): gradient step 2.8 / 2.8 of PyTorch and 0.77 / 0.88 of JAX; Hessian product 1.9 / 1.9 and
+0.80 / 0.96; top kernel eigenvalue without the kernel, passes in the same Lanczos, 17 products for
+everyone, 2.6 / 2.3 and 1.3 / 1.2; as it is called, with all that theta needs, 2.2 / 2.0 and
+1.1 / 1.07. Not reached are 2 of JAX there and 1 in the Hessian product. What bounds them is matrix
+products, over 80 % of a kernel product, at the speed of the bare ones: 6 large ones where JAX has
+8. At width 2048 unit signals take half the time of passes; peers are not measured there.
 """
 
 import argparse
@@ -54,14 +57,14 @@ share_cores(OPTIONS.threads)
 
 import numpy as np  # noqa: E402
 import threadpoolctl  # noqa: E402
-from scipy.sparse.linalg import LinearOperator, eigsh  # noqa: E402
+from scipy.sparse.linalg import eigsh  # noqa: E402
 
 from catapult_sim.mlp import datasets, kernel  # noqa: E402
 from catapult_sim.mlp.network import MLP  # noqa: E402
 from catapult_sim.numeric.curvature import top_eigenpairs  # noqa: E402
 
 DEPTH, SAMPLES, OUTPUTS = 3, 512, 10
-FEW = 64  # samples, where Jacobians of P columns are to fit into memory
+SETTLING = 0.05  # seconds
 TOLERANCE = 1e-4  # of the residual of a top eigenvalue
 
 
@@ -81,27 +84,40 @@ if PEERS["torch"]:
 
 
 def race(title, contenders, repeats):
-    """Compare every contender's result with the first, and time it once per round."""
+    """Compare every contender's result with the first, and time it once per round.
+
+    Threads of the one before spin on for a while: what is timed is a run after runs of its own.
+    """
     print(f"\n{title}")
-    seconds, clock = {name: [] for name in contenders}, CLOCKS[OPTIONS.clock]
-    reference = None
-    for repeat in range(repeats + 1):
+    results = {name: np.array(run(), dtype=float) for name, run in contenders.items()}
+    reference = next(iter(results.values()))
+    for name, result in results.items():
+        error = np.abs(result - reference).max() / np.abs(reference).max()
+        if not (error < 1e-3 or np.isnan(error)):
+            print(f"  {name} DIFFERS by {error:.1e}")
+    seconds = {name: [] for name in contenders}
+    for _ in range(repeats):
         for name, run in contenders.items():
-            start = clock()
-            result = run()
-            if repeat:
-                seconds[name].append(clock() - start)
-            elif reference is None:
-                reference = np.array(result, dtype=float)
-            elif result is not None:
-                error = np.abs(np.asarray(result) - reference).max() / np.abs(reference).max()
-                if not error < 1e-3:
-                    print(f"  {name} DIFFERS by {error:.1e}")
+            settle(run)
+            seconds[name].append(timed(run))
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     unit = next(iter(medians.values()))
     for name, median in medians.items():
         best = min(seconds[name]) / min(next(iter(seconds.values())))
         print(f"  {name:<44} {median / unit:>7.3f}  (best {best:.3f}; {1e3 * median:.4g} ms)")
+
+
+def settle(run):
+    start = time.perf_counter()
+    while time.perf_counter() < start + SETTLING:
+        run()
+
+
+def timed(run):
+    clock = CLOCKS[OPTIONS.clock]
+    start = clock()
+    run()
+    return clock() - start
 
 
 class Problem:
@@ -342,10 +358,12 @@ def kernel_products(problem):
 
 
 def kernel_eigenvalue(problem):
-    """Without the kernel, to the same residual: everyone's product in our Lanczos iteration.
+    """Without the kernel, from the same start to the same residual.
 
-    And in SciPy's, which is what comes with the peers.
+    Ours begins with theta; the products, which peers have made beforehand, go through the
+    same Lanczos iteration, and ours also through SciPy's.
     """
+    net, theta, X, start = problem.net, problem.theta, problem.X, problem.u.ravel()
 
     def on_vectors(product):
         return lambda u: np.asarray(product(u.reshape(problem.u.shape))).ravel()
@@ -353,19 +371,25 @@ def kernel_eigenvalue(problem):
     def by_us(multiply):
         return lambda: top_eigenpairs(multiply, start=start, tolerance=TOLERANCE).values[0]
 
-    def by_scipy(multiply):
-        operator = LinearOperator((start.size, start.size), matvec=multiply, dtype=start.dtype)
-        return lambda: eigsh(operator, k=1, v0=start, tol=TOLERANCE)[0][0]
+    def by_scipy():
+        operator = net.at(theta, X).kernel
+        return eigsh(operator, k=1, v0=start, tol=TOLERANCE)[0][0]
 
-    start = problem.u.ravel()
+    def by_default():
+        return kernel.top_eigenpairs(net, theta, X, start=start, tolerance=TOLERANCE).values[0]
+
     products = {name: on_vectors(product) for name, product in kernel_products(problem).items()}
-    ours = {name: by_us(product) for name, product in products.items()}
-    return ours | {f"{name}, eigsh": by_scipy(product) for name, product in products.items()}
+    passes = by_us(products.pop("ours"))
+    others = {f"{name}, same Lanczos": by_us(product) for name, product in products.items()}
+    ours = {"ours": by_default, "ours, by passes": passes, "ours, by passes, eigsh": by_scipy}
+    return ours | others
 
 
 def whole_kernel(problem):
     """Its top eigenvalue, from the kernel itself, for few samples."""
-    few = Problem(problem.net.widths[1], problem.dtype, problem.peers, FEW)
+    width = problem.net.widths[1]
+    samples = max(8, 64 * 512**2 // width**2)  # Jacobians of P columns are to fit into memory
+    few = Problem(width, problem.dtype, problem.peers, samples)
     ours = {
         "ours, without the kernel": lambda: kernel.top_eigenpairs(
             few.net, few.theta, few.X, start=few.u.ravel(), tolerance=TOLERANCE

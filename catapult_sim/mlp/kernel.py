@@ -6,6 +6,7 @@ the layer's inputs and that of the signals carried back to it. The Jacobian is n
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -13,15 +14,19 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.passes import Passes
 from catapult_sim.numeric import curvature
 from catapult_sim.numeric.curvature import Eigenpairs
 from catapult_sim.numeric.memory import MEMORY_LIMIT, require_memory
+from catapult_sim.numeric.operators import Operator
 
 __all__ = ["ntk", "ntk_bytes", "top_eigenpairs", "top_eigenvalue"]
 
 Array = npt.NDArray[Any]
 
 DENSE = 512  # rows of the kernel up to which all its eigenvalues are quicker than products
+READ = 50.0  # multiplications of a matrix product in the time that reading a number takes
+PRODUCTS = 16  # that a top eigenvalue takes, about
 TOLERANCE = 1e-8  # of residuals; that of the eigenvalue is its square over the gap
 
 
@@ -66,7 +71,13 @@ def ntk(
         memory_limit,
         f"the kernel of {members} networks, {samples} samples and {outputs} outputs",
     )
-    grams, signals = _factors(network, parameters, inputs)
+    passes = network.passes(1)
+    passes.move(parameters, inputs)
+    grams = [passes.gram(number) for number in range(len(network.layers))]
+    signals = [
+        np.ascontiguousarray(signal.swapaxes(-2, -3))  # (..., k, m, n)
+        for signal in _unit_signals(network, parameters, passes)
+    ]
     total = np.empty((*leading, samples, outputs, samples, outputs), parameters.dtype)
     for i in range(outputs):
         # Entry [a, j, b] belongs to output i of sample a and output j <= i of sample b.
@@ -82,27 +93,55 @@ def ntk(
     return total.reshape(*leading, samples * outputs, samples * outputs)
 
 
-def _factors(network: MLP, theta: Array, X: Array) -> tuple[list[Array], list[Array]]:
-    """Return every layer's Gram matrix of inputs, and the hidden layers' unit signals.
+def _unit_signals(network: MLP, theta: Array, passes: Passes) -> list[Array]:
+    """Return the signals ``(..., m, k, n)`` that each output alone sends to each hidden layer.
 
-    Signals ``(..., k, m, n)`` are those of each output. At the last layer they are the unit
-    matrix, and at the last hidden one the weights above it times the slope.
+    At the last one they are the weights above it times the slope.
     """
-    passes = network.passes(1)
-    passes.move(theta, X)
-    grams = [passes.gram(number) for number in range(len(network.layers))]
-    above = [W[..., None, :, :].swapaxes(-1, -2) for W, _ in network.split(theta)]
-    signals = [above.pop()[..., 0, :, None, :] * passes.slope(len(above) - 1)[..., None, :, :]]
-    while len(above) > 1:
-        carried = signals[0] @ above.pop()
-        signals.insert(0, carried * passes.slope(len(above) - 1)[..., None, :, :])
-    return grams, signals
+    *hidden, last = (W for W, _ in network.split(theta)[1:])
+    signals = [passes.slope(len(hidden))[..., None, :] * last[..., None, :, :].swapaxes(-1, -2)]
+    for number in range(len(hidden))[::-1]:
+        above, W = signals[0], hidden[number].swapaxes(-1, -2)
+        carried = above.reshape(*above.shape[:-3], -1, above.shape[-1]) @ W
+        carried = carried.reshape(*above.shape[:-1], W.shape[-1])
+        carried *= passes.slope(number)[..., None, :]
+        signals.insert(0, carried)
+    return signals
+
+
+class _Factored:
+    """Products with the kernel of one network from the unit signals, without passes."""
+
+    def __init__(self, network: MLP, theta: Array, X: Array) -> None:
+        self._passes = network.passes(1)
+        outputs = self._passes.move(theta, X)
+        self._samples_and_outputs, self.dtype = outputs.shape, outputs.dtype
+        self.shape = (outputs.size, outputs.size)
+        self._signals = _unit_signals(network, theta, self._passes)
+
+    def matvec(self, vector: Array) -> Array:
+        given = vector.reshape(self._samples_and_outputs)
+        total = self._passes.spread(len(self._signals), given, np.empty_like(given))
+        for number, signals in enumerate(self._signals):
+            sent = np.einsum("ak,akn->an", given, signals)
+            moved = self._passes.spread(number, sent, np.empty_like(sent))
+            total += np.einsum("an,akn->ak", moved, signals)
+        total /= len(total)
+        return total.ravel()
+
+
+def _factors_pay(network: MLP, samples: int, itemsize: int) -> bool:
+    """Whether a product is less work from the unit signals than by passes, and there is room."""
+    *hidden, outputs = network.widths[1:]
+    passes = 2 * sum(n * above for n, above in itertools.pairwise(hidden))
+    signals = outputs * (passes / 2 / PRODUCTS + 2 * READ * sum(hidden))
+    return signals < passes and samples * outputs * sum(hidden) * itemsize <= MEMORY_LIMIT
 
 
 def ntk_bytes(network: MLP, members: int, samples: int, itemsize: int) -> int:
     """Return the bytes of the kernels of some networks, and of what they are made from."""
     *hidden, outputs = network.widths[1:]
-    signals = samples * outputs * (sum(hidden) + max(hidden))
+    signals = 2 * samples * outputs * sum(hidden)
     grams = samples**2 * (2 * outputs + len(hidden) + 1)
     return members * itemsize * ((samples * outputs) ** 2 + signals + grams)
 
@@ -133,7 +172,16 @@ def top_eigenpairs(
     array([18.33333333])
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        return curvature.top_eigenpairs(network.at(theta, X).kernel, k, **options)
+        return curvature.top_eigenpairs(_operator(network, theta, X), k, **options)
+
+
+def _operator(network: MLP, theta: npt.ArrayLike, X: npt.ArrayLike) -> Operator:
+    """Return what multiplies a vector by the kernel with the least work."""
+    parameters, inputs = network.require_parameters(theta), network.require_inputs(X)
+    alone = parameters.ndim == 1 and inputs.ndim == 2
+    if alone and _factors_pay(network, len(inputs), parameters.itemsize):
+        return _Factored(network, parameters, inputs)
+    return network.at(parameters, inputs).kernel
 
 
 @np.errstate(over="ignore", invalid="ignore")

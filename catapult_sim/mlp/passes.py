@@ -112,7 +112,8 @@ class Passes:
         """
         self.backward(0, signal, PULLED)
         for number in range(len(self.layers)):
-            z = self._moved(number, self.z(number, 1))
+            z = self.z(number, 1)
+            self.spread(number, self._s(PULLED, number, 0), z)
             if number:
                 self._activate(number - 1, 1)
                 (W, _), *_ = self._parameters[number]
@@ -139,6 +140,16 @@ class Passes:
             (a,) = self.inputs(number, 0)
             self._grams[number] = a @ a.swapaxes(-1, -2) + self.biases
         return self._grams[number]
+
+    def spread(self, number: int, signal: Array, out: Array) -> Array:
+        """Write the Gram matrix of a layer's inputs, biases among them, times a signal."""
+        (a, *_) = self.inputs(number, 0)
+        if self.samples <= 2 * a.shape[-1]:
+            return np.matmul(self.gram(number), signal, out=out)
+        np.matmul(a, a.swapaxes(-1, -2) @ signal, out=out)
+        if self.biases:
+            out += signal.sum(axis=-2, keepdims=True)
+        return out
 
     # Parts of them ------------------------------------------------------------------------------
 
@@ -182,16 +193,6 @@ class Passes:
             scale = self.layers[number + 1].scale
             reached.append(None if following is None else following * scale)
         return reached[order]
-
-    def _moved(self, number: int, out: Array) -> Array:
-        """Write the Gram matrix of a layer's inputs, biases among them, times a pulled signal."""
-        (a, *_), s = self.inputs(number, 0), self._s(PULLED, number, 0)
-        if self.samples > 2 * a.shape[-1]:
-            np.matmul(a, a.swapaxes(-1, -2) @ s, out=out)
-            if self.biases:
-                out += s.sum(axis=-2, keepdims=True)
-            return out
-        return np.matmul(self.gram(number), s, out=out)
 
     def _multiply(
         self, left: Sequence[Array], right: Sequence[Array], name: str, number: int, order: int

@@ -47,6 +47,41 @@ def test_a_large_kernel_has_the_eigenvalue_of_dense_algebra(depth):
     assert np.isnan(found[1])
 
 
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_products_from_unit_signals_are_those_of_the_jacobian(case):
+    net, theta = build(*case)
+    jacobian = jacobian_written_out(net, theta, X)
+    operator = kernel._Factored(net, theta, X)
+    found = np.stack([operator.matvec(unit) for unit in np.eye(10)], axis=1)
+    np.testing.assert_allclose(found, jacobian @ jacobian.T / 5, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("samples", [9, 70])  # more, and fewer, inputs than half the samples
+def test_unit_signals_and_passes_give_the_same_product(samples, outputs, dtype):
+    net = MLP([12, 20, 30, 25, outputs], activation="relu", biases=True, dtype=dtype)
+    rng = np.random.default_rng(1)
+    inputs, vector = rng.normal(size=(samples, 12)), rng.normal(size=samples * outputs)
+    theta = net.init(rng=0)
+    expected = net.at(theta, inputs).kernel @ vector.astype(dtype)
+    found = kernel._Factored(net, theta, net.require_inputs(inputs)).matvec(vector.astype(dtype))
+    assert found.dtype == dtype
+    tight = 20 * np.finfo(dtype).eps * np.linalg.norm(expected)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tight)
+
+
+@pytest.mark.parametrize(("width", "chosen"), [(30, False), (300, True)])
+def test_top_eigenvalues_of_wide_and_narrow_networks_are_those_of_dense_algebra(width, chosen):
+    net = MLP([4, width, width, 1], biases=True)
+    theta, inputs = net.init(rng=0), np.random.default_rng(1).normal(size=(520, 4))
+    assert kernel._factors_pay(net, 520, 8) == chosen  # each of the two ways is tested
+    values = np.linalg.eigvalsh(kernel.ntk(net, theta, inputs))
+    pairs = kernel.top_eigenpairs(net, theta, inputs, 2, tolerance=1e-9, rng=0)
+    np.testing.assert_allclose(pairs.values, values[:-3:-1], rtol=1e-12)
+    assert kernel.top_eigenvalue(net, theta, inputs) == pytest.approx(values[-1], rel=1e-12)
+
+
 def test_single_precision_stays_single():
     net = MLP([3, 6, 4, 2], activation="gelu", biases=True, dtype="float32")
     theta = net.init(rng=0)

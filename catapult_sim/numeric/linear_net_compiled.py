@@ -1,4 +1,8 @@
-"""The loop of :mod:`catapult_sim.numeric.linear_net_descent`, compiled by numba."""
+"""The loop of :mod:`catapult_sim.numeric.linear_net_descent`, compiled by numba.
+
+How many lanes lie side by side, and how many coordinates make a block, are constants of the
+compiled code. So the compiler makes vectors of the lanes and keeps a block in registers.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +18,14 @@ __all__ = ["kernel"]
 Array = npt.NDArray[Any]
 
 # Members side by side: enough to outweigh the start of a loop, few enough for a core's cache.
-LANES = 128
+# Fewer members leave lanes idle, so that all of them run through the same instructions.
+LANES = 64
+
+# A block's coordinates have a register each.
+LARGEST_BLOCK = 10
 
 
-@cache
-def kernel() -> Callable[..., None]:
+def kernel(r: int) -> Callable[..., None]:
     """Return a compiled ``_steps`` of the descent: same arguments, same results to rounding.
 
     Raises
@@ -26,80 +33,136 @@ def kernel() -> Callable[..., None]:
     ImportError
         If numba is not installed.
     """
+    blocks = max(1, -(-r // LARGEST_BLOCK))
+    return _compiled(max(1, -(-r // blocks)))
+
+
+@cache
+def _compiled(side: int) -> Callable[..., None]:
+    """Compile the steps for blocks of ``side`` coordinates; the last is filled with zeros."""
     try:
         import numba
     except ImportError as missing:
         raise ImportError(
             "compiled=True requires numba; install it with: pip install catapult_sim[fast]"
         ) from missing
-    compiled = numba.njit(error_model="numpy", fastmath={"contract"}, nogil=True)
-    move_unit, move_outputs = compiled(_move_unit), compiled(_move_outputs)
+    arithmetic = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
+    # Only as parts of one function do they share what is known of its arrays.
+    part_of_steps = numba.njit(inline="always", **arithmetic)
+    parts = _feel, _unit_mover(part_of_steps), _move_outputs
+    feel, move_unit, move_outputs = map(part_of_steps, parts)
+    # Arrays of any strides: members may lie along any axis in memory.
+    row, rows, cube = numba.float64[:], numba.float64[:, :], numba.float64[:, :, :]
 
-    @compiled  # type: ignore[untyped-decorator]
+    @numba.njit((cube, cube, cube, row, row, rows), **arithmetic)  # type: ignore[untyped-decorator]
     def steps(W: Any, F: Any, e: Any, rates: Any, scales: Any, losses: Any) -> None:
-        units, (r, k, members), count = len(W), F.shape, len(losses)
-        side = min(LANES, members)
-        U, V = np.zeros((units, r, side)), np.zeros((units, k, side))
-        f, error = np.zeros((r, k, side)), np.zeros((r, k, side))
-        delta, move = np.zeros_like(f), np.zeros_like(f)
-        dV, turn = np.zeros((k, side)), np.zeros((k, k, side))
-        rate, square = np.zeros(side), np.zeros(side)
-        for first in range(0, members, side):
-            lanes = min(side, members - first)
+        units, members, (r, k) = len(W), len(rates), F.shape[:2]
+        blocks = -(-r // side)
+        U, V = np.zeros((units, blocks, side, LANES)), np.zeros((units, k, LANES))
+        f, error = np.zeros((k, blocks, side, LANES)), np.zeros((k, blocks, side, LANES))
+        delta, move = np.zeros((k, blocks, side, LANES)), np.zeros((k, blocks, side, LANES))
+        dV, turn = np.zeros((k, LANES)), np.zeros((k, k, LANES))
+        scale, rate, square = np.zeros((blocks, side)), np.zeros(LANES), np.zeros(LANES)
+        scale.ravel()[:r] = scales
+        for first in range(0, members, LANES):
+            lanes = min(LANES, members - first)
             part = slice(first, first + lanes)
-            U[:, :, :lanes], V[:, :, :lanes] = W[:, :r, part], W[:, r:, part]
-            f[:, :, :lanes], error[:, :, :lanes] = F[:, :, part], e[:, :, part]
-            rate[:lanes] = rates[part]
-            for t in range(count):
-                square[:], turn[:], move[:] = 0.0, 0.0, 0.0
-                for j in range(r):
-                    for a in range(k):
-                        for x in range(side):
-                            square[x] += error[j, a, x] * error[j, a, x]
-                            delta[j, a, x] = rate[x] * scales[j] * error[j, a, x]
+            rate[:lanes], V[:, :, :lanes] = rates[part], W[:, r:, part]
+            for j in range(r):
+                U[:, j // side, j % side, :lanes] = W[:, j, part]
+                f[:, j // side, j % side, :lanes] = F[j, :, part]
+                error[:, j // side, j % side, :lanes] = e[j, :, part]
+            for t in range(len(losses)):
+                feel(error, rate, scale, delta, move, turn, square)
                 losses[t, part] = square[:lanes]
                 for i in range(units):
                     move_unit(U[i], V[i], delta, dV, move, turn)
-                move_outputs(f, error, delta, move, turn, scales)
-            W[:, :r, part], W[:, r:, part] = U[:, :, :lanes], V[:, :, :lanes]
-            F[:, :, part], e[:, :, part] = f[:, :, :lanes], error[:, :, :lanes]
+                move_outputs(f, error, delta, move, turn, scale)
+            W[:, r:, part] = V[:, :, :lanes]
+            for j in range(r):
+                W[:, j, part] = U[:, j // side, j % side, :lanes]
+                F[j, :, part] = f[:, j // side, j % side, :lanes]
+                e[j, :, part] = error[:, j // side, j % side, :lanes]
 
-    return steps
-
-
-def _move_unit(U: Any, V: Any, delta: Any, dV: Any, move: Any, turn: Any) -> None:
-    """Let one hidden unit take its step; add ``U^T dV`` to ``move``, ``V^T V'`` to ``turn``."""
-    r, k, lanes = delta.shape
-    for a in range(k):
-        for x in range(lanes):
-            dV[a, x] = 0.0
-        for j in range(r):
-            for x in range(lanes):
-                dV[a, x] += U[j, x] * delta[j, a, x]
-        for j in range(r):
-            for x in range(lanes):
-                move[j, a, x] += U[j, x] * dV[a, x]
-    for a in range(k):
-        for j in range(r):
-            for x in range(lanes):
-                U[j, x] -= V[a, x] * delta[j, a, x]
-    for a in range(k):
-        for b in range(k):
-            for x in range(lanes):
-                turn[a, b, x] += V[a, x] * (V[b, x] - dV[b, x])
-    for a in range(k):
-        for x in range(lanes):
-            V[a, x] -= dV[a, x]
+    compiled: Callable[..., None] = steps
+    return compiled
 
 
-def _move_outputs(F: Any, e: Any, delta: Any, move: Any, turn: Any, scales: Any) -> None:
+def _feel(e: Any, rate: Any, scale: Any, delta: Any, move: Any, turn: Any, square: Any) -> None:
+    """Set ``delta`` and ``square = |e|^2``; let the sums over units begin at zero."""
+    for x in range(LANES):
+        square[x] = 0.0
+    for a in range(len(e)):
+        for c in range(e.shape[1]):
+            for j in range(e.shape[2]):
+                for x in range(LANES):
+                    square[x] += e[a, c, j, x] * e[a, c, j, x]
+                    delta[a, c, j, x] = rate[x] * scale[c, j] * e[a, c, j, x]
+                    move[a, c, j, x] = 0.0
+        for b in range(len(e)):
+            for x in range(LANES):
+                turn[a, b, x] = 0.0
+
+
+def _unit_mover(part: Callable[..., Any]) -> Callable[..., None]:
+    """Return the step of one hidden unit, made of the operations on a block."""
+    project, spread, shrink = part(_project), part(_spread), part(_shrink)
+
+    def move_unit(U: Any, V: Any, delta: Any, dV: Any, move: Any, turn: Any) -> None:
+        for a in range(len(V)):
+            for x in range(LANES):
+                dV[a, x] = 0.0
+            for c in range(len(U)):
+                project(U[c], delta[a, c], dV[a])
+            for c in range(len(U)):
+                spread(U[c], dV[a], move[a, c])
+        for a in range(len(V)):
+            for c in range(len(U)):
+                shrink(U[c], delta[a, c], V[a])
+            for b in range(len(V)):
+                for x in range(LANES):
+                    turn[a, b, x] += V[a, x] * (V[b, x] - dV[b, x])
+        for a in range(len(V)):
+            for x in range(LANES):
+                V[a, x] -= dV[a, x]
+
+    return move_unit
+
+
+def _project(U: Any, delta: Any, dV: Any) -> None:
+    """Add ``U delta`` to dV."""
+    for x in range(LANES):
+        image = dV[x]
+        for j in range(len(U)):
+            image += U[j, x] * delta[j, x]
+        dV[x] = image
+
+
+def _spread(U: Any, dV: Any, move: Any) -> None:
+    """Add ``U^T dV`` to what moves F."""
+    for x in range(LANES):
+        change = dV[x]
+        for j in range(len(U)):
+            move[j, x] += U[j, x] * change
+
+
+def _shrink(U: Any, delta: Any, V: Any) -> None:
+    """Take ``V delta^T`` from U."""
+    for x in range(LANES):
+        output = V[x]
+        for j in range(len(U)):
+            U[j, x] -= output * delta[j, x]
+
+
+def _move_outputs(F: Any, e: Any, delta: Any, move: Any, turn: Any, scale: Any) -> None:
     """Let F and e take their step."""
-    r, k, lanes = delta.shape
-    for j in range(r):
-        for b in range(k):
-            for a in range(k):
-                for x in range(lanes):
-                    move[j, b, x] += delta[j, a, x] * turn[a, b, x]
-            for x in range(lanes):
-                F[j, b, x] -= move[j, b, x]
-                e[j, b, x] -= scales[j] * move[j, b, x]
+    outputs, blocks, side = e.shape[:3]
+    for b in range(outputs):
+        for c in range(blocks):
+            for j in range(side):
+                for a in range(outputs):
+                    for x in range(LANES):
+                        move[b, c, j, x] += delta[a, c, j, x] * turn[a, b, x]
+                for x in range(LANES):
+                    F[b, c, j, x] -= move[b, c, j, x]
+                    e[b, c, j, x] -= scale[c, j] * move[b, c, j, x]

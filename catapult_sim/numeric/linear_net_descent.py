@@ -140,15 +140,22 @@ class Descent:
 
     def _descend(self, state: Array, rate: Array, squares: Array) -> Array:
         """Return where a block of members comes to; write ``|e|^2`` before each step."""
+        if self.compiled is not None:
+            following = state.copy()
+            self._take(self.compiled, following.T, rate, squares)
+            return following
         # A single lane would be summed in another order than one of many.
         lanes = np.repeat(state.T, 2, axis=1) if len(state) == 1 else np.array(state.T, order="C")
-        W, F, e, _ = (np.moveaxis(part, 0, -1) for part in self._parts(lanes.T))
-        steps = self.compiled or (_steps_alone if self.alone else _steps)
-        scales = self.root * self.data.scales[: len(e)]
         found = np.empty((len(squares), lanes.shape[1]))
-        steps(W, F, e, np.resize(rate, lanes.shape[1]), scales, found)
+        steps = _steps_alone if self.alone else _steps
+        self._take(steps, lanes, np.resize(rate, lanes.shape[1]), found)
         squares[:] = found[:, : len(state)]
         return lanes.T[: len(state)]
+
+    def _take(self, steps: Steps, lanes: Array, rate: Array, squares: Array) -> None:
+        """Let states ``(S, N)`` take their steps in place."""
+        W, F, e, _ = (np.moveaxis(part, 0, -1) for part in self._parts(lanes.T))
+        steps(W, F, e, rate, self.root * self.data.scales[: len(e)], squares)
 
 
 def _steps(W: Array, F: Array, e: Array, rate: Array, scales: Array, losses: Array) -> None:

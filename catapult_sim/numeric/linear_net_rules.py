@@ -42,7 +42,7 @@ def chosen_rule(
     beta, decay = require_momentum(momentum), _require_decay(weight_decay)
     require_average(average)
     if all(_is_zero(x) for x in (beta, decay)) and batches is None and average is None:
-        return Descent(data, width, alone, _compiled_kernel() if compiled else None), ()
+        return Descent(data, width, alone, _compiled_kernel(data.rank) if compiled else None), ()
     if compiled:
         raise InputError(
             "compiled=True requires plain full-batch gradient descent; got other options"
@@ -64,10 +64,10 @@ def _require_decay(weight_decay: npt.ArrayLike) -> Array:
     return decay
 
 
-def _compiled_kernel() -> Callable[..., None]:
+def _compiled_kernel(rank: int) -> Callable[..., None]:
     from catapult_sim.numeric.linear_net_compiled import kernel
 
-    return kernel()
+    return kernel(rank)
 
 
 def observers(rule: Rule, observe: Observe) -> dict[str, Callable[[Array], Array]]:

@@ -16,6 +16,7 @@ from catapult_sim.numeric.linear_net_data import PrincipalData
 from catapult_sim.numeric.linear_net_descent import Descent
 from catapult_sim.numeric.linear_net_joint import Joint
 from catapult_sim.numeric.linear_net_stability import require_momentum
+from catapult_sim.numeric.linear_net_stepwise import Stepwise
 from catapult_sim.numeric.linear_net_thin import Thin
 from catapult_sim.numeric.requirements import InputError
 from catapult_sim.numeric.trajectory import Observe, Trajectory
@@ -23,7 +24,7 @@ from catapult_sim.numeric.trajectory import Observe, Trajectory
 __all__ = ["Rule", "chosen_rule", "observers", "of_gram"]
 
 Array = npt.NDArray[Any]
-Rule = Descent | Joint | Thin
+Rule = Descent | Stepwise
 
 
 def chosen_rule(
@@ -79,7 +80,7 @@ def observers(rule: Rule, observe: Observe) -> dict[str, Callable[[Array], Array
     found: dict[str, Callable[[Array], Array]] = {
         name: partial(seen, rule.gram, quantity) for name, quantity in observe.items()
     }
-    if not isinstance(rule, Descent) and rule.average is not None:
+    if isinstance(rule, Stepwise) and rule.average is not None:
         found["average_loss"] = rule.average_loss
         for name, quantity in observe.items():
             found[f"average_{name}"] = partial(seen, rule.average_gram, quantity)
@@ -90,6 +91,6 @@ def of_gram(rule: Rule, run: Trajectory) -> Trajectory:
     """Return a run of the rule's states as one of Gram matrices, with that of the average."""
     average = None
     with np.errstate(all="ignore"):  # of diverged members too
-        if not isinstance(rule, Descent) and rule.average is not None:
+        if isinstance(rule, Stepwise) and rule.average is not None:
             average = rule.average_gram(run.state)
         return replace(run, state=rule.gram(run.state), average=average)

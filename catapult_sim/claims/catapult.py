@@ -24,7 +24,7 @@ from catapult_sim.claims.verdict import Claim, constant
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.batches import minibatches
-from catapult_sim.numeric.linear_net_stability import largest_stable_rate
+from catapult_sim.numeric.linear_net.stability import largest_stable_rate
 from catapult_sim.numeric.measured import Measured, mean
 from catapult_sim.numeric.phases import Phase
 

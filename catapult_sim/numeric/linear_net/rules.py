@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.averages import Average, require_average
 from catapult_sim.numeric.batches import require_batches
-from catapult_sim.numeric.linear_net_data import PrincipalData
-from catapult_sim.numeric.linear_net_descent import Descent
-from catapult_sim.numeric.linear_net_joint import Joint
-from catapult_sim.numeric.linear_net_stability import require_momentum
-from catapult_sim.numeric.linear_net_stepwise import Stepwise
-from catapult_sim.numeric.linear_net_thin import Thin
+from catapult_sim.numeric.linear_net.data import PrincipalData
+from catapult_sim.numeric.linear_net.descent import Descent
+from catapult_sim.numeric.linear_net.joint import Joint
+from catapult_sim.numeric.linear_net.stability import require_momentum
+from catapult_sim.numeric.linear_net.stepwise import Stepwise
+from catapult_sim.numeric.linear_net.thin import Thin
 from catapult_sim.numeric.requirements import InputError
 from catapult_sim.numeric.trajectory import Observe, Trajectory
 
@@ -66,7 +66,7 @@ def _require_decay(weight_decay: npt.ArrayLike) -> Array:
 
 
 def _compiled_kernel(rank: int) -> Callable[..., None]:
-    from catapult_sim.numeric.linear_net_compiled import kernel
+    from catapult_sim.numeric.linear_net.compiled import kernel
 
     return kernel(rank)
 

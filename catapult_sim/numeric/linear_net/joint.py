@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.linear_net_batches import batch_gradient
-from catapult_sim.numeric.linear_net_stepwise import AVERAGE, LAST_STEP, WEIGHTS, Stepwise
+from catapult_sim.numeric.linear_net.batches import batch_gradient
+from catapult_sim.numeric.linear_net.stepwise import AVERAGE, LAST_STEP, WEIGHTS, Stepwise
 
 __all__ = ["Joint"]
 

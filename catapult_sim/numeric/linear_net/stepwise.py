@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.averages import Average
 from catapult_sim.numeric.batches import Batches
-from catapult_sim.numeric.linear_net_data import PrincipalData
+from catapult_sim.numeric.linear_net.data import PrincipalData
 
 __all__ = ["AVERAGE", "LAST_STEP", "WEIGHTS", "Stepwise"]
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.linear_net_batches import batch_gradient
-from catapult_sim.numeric.linear_net_root import gram_root
-from catapult_sim.numeric.linear_net_stepwise import AVERAGE, WEIGHTS, Stepwise
+from catapult_sim.numeric.linear_net.batches import batch_gradient
+from catapult_sim.numeric.linear_net.root import gram_root
+from catapult_sim.numeric.linear_net.stepwise import AVERAGE, WEIGHTS, Stepwise
 
 __all__ = ["Thin"]
 

@@ -1,4 +1,4 @@
-"""The loop of :mod:`catapult_sim.numeric.linear_net_descent`, compiled by numba.
+"""The loop of :mod:`catapult_sim.numeric.linear_net.descent`, compiled by numba.
 
 How many lanes lie side by side, and how many coordinates make a block, are constants of the
 compiled code. So the compiler makes vectors of the lanes and keeps a block in registers.

@@ -33,6 +33,12 @@ def kernel(r: int) -> Callable[..., None]:
     ImportError
         If numba is not installed.
     """
+    try:
+        import numba  # noqa: F401
+    except ImportError as missing:
+        raise ImportError(
+            "compiled=True requires numba; install it with: pip install catapult_sim[fast]"
+        ) from missing
     blocks = max(1, -(-r // LARGEST_BLOCK))
     return _compiled(max(1, -(-r // blocks)))
 
@@ -40,12 +46,8 @@ def kernel(r: int) -> Callable[..., None]:
 @cache
 def _compiled(side: int) -> Callable[..., None]:
     """Compile the steps for blocks of ``side`` coordinates; the last is filled with zeros."""
-    try:
-        import numba
-    except ImportError as missing:
-        raise ImportError(
-            "compiled=True requires numba; install it with: pip install catapult_sim[fast]"
-        ) from missing
+    import numba
+
     arithmetic = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
     # Only as parts of one function do they share what is known of its arrays.
     part_of_steps = numba.njit(inline="always", **arithmetic)

@@ -16,7 +16,7 @@ from typing import Any
 
 from catapult_sim.claims import one_sample
 from catapult_sim.claims.verdict import Claim, constant
-from catapult_sim.numeric.linear_net_stability import largest_stable_rate
+from catapult_sim.numeric.linear_net.stability import largest_stable_rate
 from catapult_sim.numeric.phases import Phase
 
 __all__ = [

@@ -26,7 +26,7 @@ from catapult_sim.claims.verdict import Claim, constant
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.observers import Observers
 from catapult_sim.mlp.training import train
-from catapult_sim.numeric.linear_net_stability import largest_stable_rate
+from catapult_sim.numeric.linear_net.stability import largest_stable_rate
 from catapult_sim.numeric.measured import Measured, mean
 
 __all__ = ["CLAIMS", "SETTINGS", "Edge", "Setting", "edge"]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from catapult_sim.mlp.runs import phase_of
 from catapult_sim.numeric.cells import identify, physics_of
-from catapult_sim.numeric.linear_net_stability import require_momentum
+from catapult_sim.numeric.linear_net.stability import require_momentum
 from catapult_sim.numeric.phases import Phase
 from catapult_sim.numeric.record import Line
 from catapult_sim.numeric.refinement import paint

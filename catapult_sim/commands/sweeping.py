@@ -19,7 +19,7 @@ from catapult_sim.commands.files import as_json, config, folder, write
 from catapult_sim.commands.room import require_room
 from catapult_sim.mlp import runs
 from catapult_sim.mlp.activations import ACTIVATIONS
-from catapult_sim.numeric.linear_net_stability import require_momentum
+from catapult_sim.numeric.linear_net.stability import require_momentum
 from catapult_sim.numeric.memory import MEMORY_LIMIT
 from catapult_sim.numeric.record import Line, erase, settled
 from catapult_sim.numeric.requirements import InputError, require_count

@@ -19,7 +19,7 @@ from catapult_sim.mlp.taylor import Model
 from catapult_sim.numeric.averages import Average, require_average
 from catapult_sim.numeric.batches import require_batches
 from catapult_sim.numeric.checkpoint import Checkpoint, fingerprint, resumable
-from catapult_sim.numeric.linear_net_stability import require_momentum
+from catapult_sim.numeric.linear_net.stability import require_momentum
 from catapult_sim.numeric.memory import MEMORY_LIMIT, require_memory, run_bytes
 from catapult_sim.numeric.requirements import InputError, require_count, require_positive
 from catapult_sim.numeric.trajectory import (

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.averages import EMA, SWA, IterateAverage, TwoPoint, Window
-from catapult_sim.numeric.linear_net_stability import largest_stable_rate
+from catapult_sim.numeric.linear_net.stability import largest_stable_rate
 from catapult_sim.numeric.requirements import InputError, require_count
 
 __all__ = ["MET", "NEWEST", "Process", "require_process", "require_rates"]

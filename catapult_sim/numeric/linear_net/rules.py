@@ -12,18 +12,19 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.averages import Average, require_average
 from catapult_sim.numeric.batches import require_batches
-from catapult_sim.numeric.linear_net_data import PrincipalData
-from catapult_sim.numeric.linear_net_descent import Descent
-from catapult_sim.numeric.linear_net_joint import Joint
-from catapult_sim.numeric.linear_net_stability import require_momentum
-from catapult_sim.numeric.linear_net_thin import Thin
+from catapult_sim.numeric.linear_net.data import PrincipalData
+from catapult_sim.numeric.linear_net.descent import Descent
+from catapult_sim.numeric.linear_net.joint import Joint
+from catapult_sim.numeric.linear_net.stability import require_momentum
+from catapult_sim.numeric.linear_net.stepwise import Stepwise
+from catapult_sim.numeric.linear_net.thin import Thin
 from catapult_sim.numeric.requirements import InputError
 from catapult_sim.numeric.trajectory import Observe, Trajectory
 
 __all__ = ["Rule", "chosen_rule", "observers", "of_gram"]
 
 Array = npt.NDArray[Any]
-Rule = Descent | Joint | Thin
+Rule = Descent | Stepwise
 
 
 def chosen_rule(
@@ -42,7 +43,7 @@ def chosen_rule(
     beta, decay = require_momentum(momentum), _require_decay(weight_decay)
     require_average(average)
     if all(_is_zero(x) for x in (beta, decay)) and batches is None and average is None:
-        return Descent(data, width, alone, _compiled_kernel() if compiled else None), ()
+        return Descent(data, width, alone, _compiled_kernel(data.rank) if compiled else None), ()
     if compiled:
         raise InputError(
             "compiled=True requires plain full-batch gradient descent; got other options"
@@ -64,10 +65,10 @@ def _require_decay(weight_decay: npt.ArrayLike) -> Array:
     return decay
 
 
-def _compiled_kernel() -> Callable[..., None]:
-    from catapult_sim.numeric.linear_net_compiled import kernel
+def _compiled_kernel(rank: int) -> Callable[..., None]:
+    from catapult_sim.numeric.linear_net.compiled import kernel
 
-    return kernel()
+    return kernel(rank)
 
 
 def observers(rule: Rule, observe: Observe) -> dict[str, Callable[[Array], Array]]:
@@ -79,7 +80,7 @@ def observers(rule: Rule, observe: Observe) -> dict[str, Callable[[Array], Array
     found: dict[str, Callable[[Array], Array]] = {
         name: partial(seen, rule.gram, quantity) for name, quantity in observe.items()
     }
-    if not isinstance(rule, Descent) and rule.average is not None:
+    if isinstance(rule, Stepwise) and rule.average is not None:
         found["average_loss"] = rule.average_loss
         for name, quantity in observe.items():
             found[f"average_{name}"] = partial(seen, rule.average_gram, quantity)
@@ -90,6 +91,6 @@ def of_gram(rule: Rule, run: Trajectory) -> Trajectory:
     """Return a run of the rule's states as one of Gram matrices, with that of the average."""
     average = None
     with np.errstate(all="ignore"):  # of diverged members too
-        if not isinstance(rule, Descent) and rule.average is not None:
+        if isinstance(rule, Stepwise) and rule.average is not None:
             average = rule.average_gram(run.state)
         return replace(run, state=rule.gram(run.state), average=average)

@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.linear_net_data import PrincipalData
-from catapult_sim.numeric.linear_net_root import gram_root
+from catapult_sim.numeric.linear_net.data import PrincipalData
+from catapult_sim.numeric.linear_net.root import gram_root
 
 __all__ = ["HessianSpectrum", "hessian_spectrum"]
 

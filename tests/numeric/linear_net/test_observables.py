@@ -11,7 +11,7 @@ from catapult_sim.numeric.batches import minibatches
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.requirements import InputError
 from catapult_sim.numeric.trajectory import Outcome
-from tests.numeric import explicit_linear_net as explicit
+from tests.numeric.linear_net import explicit
 
 SHAPES = [(6, 4, 1), (3, 5, 2), (4, 4, 3), (1, 1, 1), (2, 7, 1)]
 

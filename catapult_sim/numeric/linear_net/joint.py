@@ -19,43 +19,28 @@ small terms, where the difference of two outputs would cancel.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.averages import Average
-from catapult_sim.numeric.batches import Batches
-from catapult_sim.numeric.linear_net_batches import batch_gradient
-from catapult_sim.numeric.linear_net_data import PrincipalData
+from catapult_sim.numeric.linear_net.batches import batch_gradient
+from catapult_sim.numeric.linear_net.stepwise import AVERAGE, LAST_STEP, WEIGHTS, Stepwise
 
 __all__ = ["Joint"]
 
 Array = npt.NDArray[Any]
 
-WEIGHTS, LAST_STEP, AVERAGE = 0, 1, 2  # the sets of columns
 AVERAGED = slice(WEIGHTS, None, AVERAGE)  # the sets whose sum is the average
 
 
 @dataclass(frozen=True)
-class Joint:
+class Joint(Stepwise):
     """SGD with momentum, decay and averaging on the state ``[K, e]``, flat.
 
     ``K`` has shape ``(s, p, s, p)``: sets and columns twice; ``e`` is the residual of W.
     """
-
-    data: PrincipalData
-    width: float
-    nesterov: bool = False
-    batches: Batches | None = None
-    average: Average | None = None
-
-    @property
-    def longest(self) -> int:
-        """How many steps to take between two looks at the losses."""
-        return 8
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -88,14 +73,6 @@ class Joint:
         K, residual = self._parts(state)
         return self.data.loss(residual + self._moved(K, AVERAGE, 1.0))
 
-    def stride(self, state: Array, *rates: Array, first: int, count: int) -> tuple[Array, Array]:
-        """Take ``count`` steps; return the next state and the losses before each step."""
-        losses = np.empty((count, len(state)))
-        for t in range(count):
-            losses[t] = self.data.loss(self._parts(state)[1])
-            state = self._step(first + t, state, *rates)
-        return state, losses
-
     def _step(
         self, t: int, state: Array, learning_rate: Array, momentum: Array, weight_decay: Array
     ) -> Array:
@@ -126,7 +103,7 @@ class Joint:
         """How sets mix and how the gradient's columns join them, both ``(N, s, s)``."""
         sets = self.shape[0]
         zero, one = np.zeros_like(decay), np.ones_like(decay)
-        keep = 0.0 if self.average is None else self.average.keep(t)
+        keep = self._keep(t)
         step = np.stack([-decay, momentum - decay * ahead, zero][:sets], axis=-1)
         point = np.stack([one, ahead, zero][:sets], axis=-1)
         share = np.array([1.0, 1.0, -keep])[:sets]
@@ -145,16 +122,6 @@ class Joint:
         gram = K.copy()
         gram[..., q:, :q] = np.swapaxes(K[..., :q, q:], -1, -2)
         return 0.5 * (gram + np.swapaxes(gram, -1, -2))
-
-    def _parts(self, state: Array) -> tuple[Array, Array]:
-        size, leading = math.prod(self.shape), state.shape[:-1]
-        K = state[..., :size].reshape(*leading, *self.shape)
-        return K, state[..., size:].reshape(*leading, *self.data.target.shape)
-
-    def _flat(self, K: Array, residual: Array) -> Array:
-        leading, size = K.shape[:-4], math.prod(self.shape)
-        residual = residual.reshape(*leading, math.prod(self.data.target.shape))
-        return np.concatenate([K.reshape(*leading, size), residual], axis=-1)
 
 
 def _columns(mixing: Array, slope: Array, twist: Array) -> Array:

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.curvature import largest_eigenvalue
-from catapult_sim.numeric.linear_net_data import PrincipalData
-from catapult_sim.numeric.linear_net_hessian import HessianSpectrum, hessian_spectrum
+from catapult_sim.numeric.linear_net.data import PrincipalData
+from catapult_sim.numeric.linear_net.hessian import HessianSpectrum, hessian_spectrum
 from catapult_sim.numeric.requirements import require_samples, require_width
 
 __all__ = ["StateObservables"]

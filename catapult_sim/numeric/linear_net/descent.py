@@ -30,8 +30,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.linear_net_data import PrincipalData
-from catapult_sim.numeric.linear_net_root import gram_root
+from catapult_sim.numeric.linear_net.data import PrincipalData
+from catapult_sim.numeric.linear_net.root import gram_root
 
 __all__ = ["Descent"]
 
@@ -63,7 +63,9 @@ class Descent:
     @property
     def longest(self) -> int:
         """How many steps to take between two looks at the losses."""
-        return 32 if self.compiled is None and not self.alone else 128
+        if self.compiled is not None:
+            return 256
+        return 128 if self.alone else 32
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -115,13 +117,13 @@ class Descent:
         self, state: Array, learning_rate: Array, *, first: int, count: int
     ) -> tuple[Array, Array]:
         """Take ``count`` steps; return the next state and the losses before each step."""
-        following, squares = np.empty_like(state), np.empty((count, len(state)))
+        following, squares = state.copy(), np.empty((count, len(state)))
         rate = learning_rate / self.root**2
 
         def descend(part: slice) -> None:
             # What NumPy may be silent about is told to each thread by itself.
             with np.errstate(all="ignore"):
-                following[part] = self._descend(state[part], rate[part], squares[:, part])
+                self._descend(following[part], rate[part], squares[:, part])
 
         blocks = self._blocks(len(state), state.shape[-1])
         if len(blocks) == 1:
@@ -129,7 +131,9 @@ class Descent:
         else:
             with ThreadPoolExecutor(CORES) as pool:
                 list(pool.map(descend, blocks))
-        return following, self.data.floor + 0.5 * squares
+        losses = np.multiply(squares, 0.5, out=squares)
+        losses += self.data.floor
+        return following, losses
 
     def _blocks(self, members: int, numbers: int) -> list[slice]:
         """Split the members into blocks of about one size, as many for every core."""
@@ -138,17 +142,23 @@ class Descent:
         edges = np.linspace(0, members, shared + 1).astype(int)
         return [slice(*part) for part in pairwise(edges)]
 
-    def _descend(self, state: Array, rate: Array, squares: Array) -> Array:
-        """Return where a block of members comes to; write ``|e|^2`` before each step."""
+    def _descend(self, state: Array, rate: Array, squares: Array) -> None:
+        """Move a block of members to where it comes; write ``|e|^2`` before each step."""
+        if self.compiled is not None:
+            self._take(self.compiled, state.T, rate, squares)
+            return
         # A single lane would be summed in another order than one of many.
         lanes = np.repeat(state.T, 2, axis=1) if len(state) == 1 else np.array(state.T, order="C")
-        W, F, e, _ = (np.moveaxis(part, 0, -1) for part in self._parts(lanes.T))
-        steps = self.compiled or (_steps_alone if self.alone else _steps)
-        scales = self.root * self.data.scales[: len(e)]
         found = np.empty((len(squares), lanes.shape[1]))
-        steps(W, F, e, np.resize(rate, lanes.shape[1]), scales, found)
+        steps = _steps_alone if self.alone else _steps
+        self._take(steps, lanes, np.resize(rate, lanes.shape[1]), found)
         squares[:] = found[:, : len(state)]
-        return lanes.T[: len(state)]
+        state[:] = lanes.T[: len(state)]
+
+    def _take(self, steps: Steps, lanes: Array, rate: Array, squares: Array) -> None:
+        """Let states ``(S, N)`` take their steps in place."""
+        W, F, e, _ = (np.moveaxis(part, 0, -1) for part in self._parts(lanes.T))
+        steps(W, F, e, rate, self.root * self.data.scales[: len(e)], squares)
 
 
 def _steps(W: Array, F: Array, e: Array, rate: Array, scales: Array, losses: Array) -> None:

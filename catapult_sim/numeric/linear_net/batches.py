@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.batches import Batches
-from catapult_sim.numeric.linear_net_data import PrincipalData
+from catapult_sim.numeric.linear_net.data import PrincipalData
 
 __all__ = ["batch_gradient"]
 

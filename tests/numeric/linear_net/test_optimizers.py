@@ -7,9 +7,9 @@ import pytest
 from catapult_sim.numeric.averages import EMA, SWA
 from catapult_sim.numeric.batches import SAMPLINGS, minibatches
 from catapult_sim.numeric.linear_net import LinearNet
-from catapult_sim.numeric.linear_net_stability import largest_stable_rate
+from catapult_sim.numeric.linear_net.stability import largest_stable_rate
 from catapult_sim.numeric.requirements import InputError
-from tests.numeric import explicit_linear_net as explicit
+from tests.numeric.linear_net import explicit
 
 SHAPES = [(6, 4, 1), (6, 3, 2), (4, 7, 1), (3, 5, 3)]  # m, d, k
 

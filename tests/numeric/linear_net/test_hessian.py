@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from catapult_sim.numeric.linear_net import LinearNet
-from tests.numeric import explicit_linear_net as explicit
+from tests.numeric.linear_net import explicit
 
 
 def dense_hessian(X, y, U, V):

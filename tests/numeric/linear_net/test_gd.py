@@ -5,6 +5,7 @@ import pytest
 
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.requirements import InputError
+from catapult_sim.numeric.trajectory import Outcome
 from catapult_sim.symbolic import linear_net as derived
 
 
@@ -158,3 +159,54 @@ def test_weights_of_another_width_are_refused():
         InputError, match=r"weights must have shapes \(..., 5, 2\) and \(..., 5, 1\)"
     ):
         net.from_weights(np.ones((4, 2)), np.ones(4))
+
+
+# The compiled loop ------------------------------------------------------------------------------
+
+# samples, inputs, outputs: more inputs than samples, more coordinates than a block holds
+COMPILED = [(6, 3, 1), (3, 5, 2), (14, 11, 1), (6, 3, 3)]
+
+
+@pytest.mark.parametrize("shape", COMPILED)
+@pytest.mark.parametrize("spare", [-1, 0, None])  # units beyond columns; None: two thousand
+def test_the_compiled_loop_is_gradient_descent_on_the_weights_through_a_catapult(shape, spare):
+    pytest.importorskip("numba")
+    m, d, k = shape
+    width = 2000 if spare is None else min(m, d) + k + spare
+    rng = np.random.default_rng(8)
+    X, y = rng.normal(size=(m, d)), rng.normal(size=(m, k))
+    U, V = rng.normal(size=(width, d)), rng.normal(size=(width, k))
+    net = LinearNet(X, y, width=width)
+    rate = (0.7 if spare is not None else 2.6) / net.top_eigenvalue(net.from_weights(U, V))
+    run = net.train(rate, 60, weights=(U, V), compiled=True, observe={"f": net.predict})
+    outputs, _ = explicit(X, y, U, V, rate, 60)
+    scale = np.abs(outputs).max(axis=(1, 2), keepdims=True)
+    assert (np.abs(run.values["f"] - outputs) < 1e-10 * scale).all()
+    losses = 0.5 * np.sum((outputs - y) ** 2, axis=2).mean(axis=1)
+    assert spare is not None or losses.max() > 2 * losses[0]
+
+
+def test_the_compiled_loop_holds_where_inputs_span_less_than_they_could():
+    pytest.importorskip("numba")
+    rng = np.random.default_rng(3)
+    X, y = rng.normal(size=(6, 3)) @ rng.normal(size=(3, 4)), rng.normal(size=(6, 2))
+    U, V = rng.normal(size=(40, 4)), rng.normal(size=(40, 2))
+    net = LinearNet(X, y, width=40)
+    rate = 1.0 / net.top_eigenvalue(net.from_weights(U, V))
+    run = net.train(rate, 60, weights=(U, V), compiled=True, observe={"f": net.predict})
+    outputs, _ = explicit(X, y, U, V, rate, 60)
+    assert np.abs(run.values["f"] - outputs).max() < 1e-10 * np.abs(outputs).max()
+
+
+def test_a_compiled_member_is_the_same_in_any_company_beside_one_that_diverges():
+    pytest.importorskip("numba")
+    rng = np.random.default_rng(1)
+    net = LinearNet(rng.normal(size=(14, 11)), rng.normal(size=14), width=100)
+    rates = np.linspace(0.1, 9, 70) / net.top_eigenvalue(net.init(rng=3))
+    together = net.train(rates, 50, rng=3, compiled=True)
+    assert set(together.outcome.tolist()) == {Outcome.RUNNING, Outcome.DIVERGED}
+    for i in (0, 33, 69):
+        alone = net.train(rates[i : i + 1], 50, rng=3, compiled=True)
+        losses = alone.values["loss"][:, 0]
+        np.testing.assert_array_equal(together.values["loss"][: len(losses), i], losses)
+        np.testing.assert_array_equal(together.state[i], alone.state[0])

@@ -15,37 +15,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.averages import Average
-from catapult_sim.numeric.batches import Batches
-from catapult_sim.numeric.linear_net_batches import batch_gradient
-from catapult_sim.numeric.linear_net_data import PrincipalData
-from catapult_sim.numeric.linear_net_root import gram_root
+from catapult_sim.numeric.linear_net.batches import batch_gradient
+from catapult_sim.numeric.linear_net.root import gram_root
+from catapult_sim.numeric.linear_net.stepwise import AVERAGE, WEIGHTS, Stepwise
 
 __all__ = ["Thin"]
 
 Array = npt.NDArray[Any]
 
-WEIGHTS, LAST_STEP, AVERAGE = 0, 1, 2
-
 
 @dataclass(frozen=True)
-class Thin:
+class Thin(Stepwise):
     """Every optimiser on the state ``[W / sqrt(n), e]``, flat.
 
     ``W`` has shape ``(3, n + 1, p)``: the weights, their last step, and the distance of their
     average. The last row belongs to the coordinate outside the inputs' span alone.
     """
-
-    data: PrincipalData
-    width: float
-    nesterov: bool = False
-    batches: Batches | None = None
-    average: Average | None = None
-
-    @property
-    def longest(self) -> int:
-        """How many steps to take between two looks at the losses."""
-        return 8
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -77,25 +62,19 @@ class Thin:
         W, residual = self._parts(state)
         return self.data.loss(residual + self._moved(W[..., WEIGHTS, :, :], W[..., AVERAGE, :, :]))
 
-    def stride(self, state: Array, *rates: Array, first: int, count: int) -> tuple[Array, Array]:
-        """Take ``count`` steps; return the next state and the losses before each step."""
-        losses = np.empty((count, len(state)))
-        for t in range(count):
-            losses[t] = self.data.loss(self._parts(state)[1])
-            state = self._step(first + t, state, *(rate[:, None, None] for rate in rates))
-        return state, losses
-
     def _step(
         self, t: int, state: Array, learning_rate: Array, momentum: Array, weight_decay: Array
     ) -> Array:
+        learning_rate, momentum, weight_decay = (
+            rate[:, None, None] for rate in (learning_rate, momentum, weight_decay)
+        )
         sets, residual = self._parts(state)
         W, last, distance = np.moveaxis(sets, 1, 0)
         ahead = momentum * last if self.nesterov else np.zeros_like(last)
         seen = residual + self._moved(W, ahead)
         slope = self._mixed(W + ahead, batch_gradient(self.data, self.batches, seen, t))
         step = momentum * last - learning_rate * (slope + weight_decay * (W + ahead))
-        keep = 0.0 if self.average is None else self.average.keep(t)
-        following = np.stack([W + step, step, keep * (distance - step)], axis=1)
+        following = np.stack([W + step, step, self._keep(t) * (distance - step)], axis=1)
         return self._flat(following, residual + self._moved(W, step))
 
     def _mixed(self, W: Array, g: Array) -> Array:
@@ -117,13 +96,3 @@ class Thin:
         gram[..., :q, q:] *= math.sqrt(self.width)
         gram[..., q:, :q] *= math.sqrt(self.width)
         return gram
-
-    def _parts(self, state: Array) -> tuple[Array, Array]:
-        size, leading = math.prod(self.shape), state.shape[:-1]
-        W = state[..., :size].reshape(*leading, *self.shape)
-        return W, state[..., size:].reshape(*leading, *self.data.target.shape)
-
-    def _flat(self, W: Array, residual: Array) -> Array:
-        leading, size = W.shape[:-3], math.prod(self.shape)
-        residual = residual.reshape(*leading, math.prod(self.data.target.shape))
-        return np.concatenate([W.reshape(*leading, size), residual], axis=-1)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.linear_net_data import PrincipalData
+from catapult_sim.numeric.linear_net.data import PrincipalData
 
 __all__ = ["draw_gram", "joined"]
 

@@ -1,0 +1,170 @@
+"""The loop of :mod:`catapult_sim.numeric.linear_net.descent`, compiled by numba.
+
+How many lanes lie side by side, and how many coordinates make a block, are constants of the
+compiled code. So the compiler makes vectors of the lanes and keeps a block in registers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["kernel"]
+
+Array = npt.NDArray[Any]
+
+# Members side by side: enough to outweigh the start of a loop, few enough for a core's cache.
+# Fewer members leave lanes idle, so that all of them run through the same instructions.
+LANES = 64
+
+# A block's coordinates have a register each.
+LARGEST_BLOCK = 10
+
+
+def kernel(r: int) -> Callable[..., None]:
+    """Return a compiled ``_steps`` of the descent: same arguments, same results to rounding.
+
+    Raises
+    ------
+    ImportError
+        If numba is not installed.
+    """
+    try:
+        import numba  # noqa: F401
+    except ImportError as missing:
+        raise ImportError(
+            "compiled=True requires numba; install it with: pip install catapult_sim[fast]"
+        ) from missing
+    blocks = max(1, -(-r // LARGEST_BLOCK))
+    return _compiled(max(1, -(-r // blocks)))
+
+
+@cache
+def _compiled(side: int) -> Callable[..., None]:
+    """Compile the steps for blocks of ``side`` coordinates; the last is filled with zeros."""
+    import numba
+
+    arithmetic = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
+    # Only as parts of one function do they share what is known of its arrays.
+    part_of_steps = numba.njit(inline="always", **arithmetic)
+    parts = _feel, _unit_mover(part_of_steps), _move_outputs
+    feel, move_unit, move_outputs = map(part_of_steps, parts)
+    # Arrays of any strides: members may lie along any axis in memory.
+    row, rows, cube = numba.float64[:], numba.float64[:, :], numba.float64[:, :, :]
+
+    @numba.njit((cube, cube, cube, row, row, rows), **arithmetic)  # type: ignore[untyped-decorator]
+    def steps(W: Any, F: Any, e: Any, rates: Any, scales: Any, losses: Any) -> None:
+        units, members, (r, k) = len(W), len(rates), F.shape[:2]
+        blocks = -(-r // side)
+        U, V = np.zeros((units, blocks, side, LANES)), np.zeros((units, k, LANES))
+        f, error = np.zeros((k, blocks, side, LANES)), np.zeros((k, blocks, side, LANES))
+        delta, move = np.zeros((k, blocks, side, LANES)), np.zeros((k, blocks, side, LANES))
+        dV, turn = np.zeros((k, LANES)), np.zeros((k, k, LANES))
+        scale, rate, square = np.zeros((blocks, side)), np.zeros(LANES), np.zeros(LANES)
+        scale.ravel()[:r] = scales
+        for first in range(0, members, LANES):
+            lanes = min(LANES, members - first)
+            part = slice(first, first + lanes)
+            rate[:lanes], V[:, :, :lanes] = rates[part], W[:, r:, part]
+            for j in range(r):
+                U[:, j // side, j % side, :lanes] = W[:, j, part]
+                f[:, j // side, j % side, :lanes] = F[j, :, part]
+                error[:, j // side, j % side, :lanes] = e[j, :, part]
+            for t in range(len(losses)):
+                feel(error, rate, scale, delta, move, turn, square)
+                losses[t, part] = square[:lanes]
+                for i in range(units):
+                    move_unit(U[i], V[i], delta, dV, move, turn)
+                move_outputs(f, error, delta, move, turn, scale)
+            W[:, r:, part] = V[:, :, :lanes]
+            for j in range(r):
+                W[:, j, part] = U[:, j // side, j % side, :lanes]
+                F[j, :, part] = f[:, j // side, j % side, :lanes]
+                e[j, :, part] = error[:, j // side, j % side, :lanes]
+
+    compiled: Callable[..., None] = steps
+    return compiled
+
+
+def _feel(e: Any, rate: Any, scale: Any, delta: Any, move: Any, turn: Any, square: Any) -> None:
+    """Set ``delta`` and ``square = |e|^2``; let the sums over units begin at zero."""
+    for x in range(LANES):
+        square[x] = 0.0
+    for a in range(len(e)):
+        for c in range(e.shape[1]):
+            for j in range(e.shape[2]):
+                for x in range(LANES):
+                    square[x] += e[a, c, j, x] * e[a, c, j, x]
+                    delta[a, c, j, x] = rate[x] * scale[c, j] * e[a, c, j, x]
+                    move[a, c, j, x] = 0.0
+        for b in range(len(e)):
+            for x in range(LANES):
+                turn[a, b, x] = 0.0
+
+
+def _unit_mover(part: Callable[..., Any]) -> Callable[..., None]:
+    """Return the step of one hidden unit, made of the operations on a block."""
+    project, spread, shrink = part(_project), part(_spread), part(_shrink)
+
+    def move_unit(U: Any, V: Any, delta: Any, dV: Any, move: Any, turn: Any) -> None:
+        for a in range(len(V)):
+            for x in range(LANES):
+                dV[a, x] = 0.0
+            for c in range(len(U)):
+                project(U[c], delta[a, c], dV[a])
+            for c in range(len(U)):
+                spread(U[c], dV[a], move[a, c])
+        for a in range(len(V)):
+            for c in range(len(U)):
+                shrink(U[c], delta[a, c], V[a])
+            for b in range(len(V)):
+                for x in range(LANES):
+                    turn[a, b, x] += V[a, x] * (V[b, x] - dV[b, x])
+        for a in range(len(V)):
+            for x in range(LANES):
+                V[a, x] -= dV[a, x]
+
+    return move_unit
+
+
+def _project(U: Any, delta: Any, dV: Any) -> None:
+    """Add ``U delta`` to dV."""
+    for x in range(LANES):
+        image = dV[x]
+        for j in range(len(U)):
+            image += U[j, x] * delta[j, x]
+        dV[x] = image
+
+
+def _spread(U: Any, dV: Any, move: Any) -> None:
+    """Add ``U^T dV`` to what moves F."""
+    for x in range(LANES):
+        change = dV[x]
+        for j in range(len(U)):
+            move[j, x] += U[j, x] * change
+
+
+def _shrink(U: Any, delta: Any, V: Any) -> None:
+    """Take ``V delta^T`` from U."""
+    for x in range(LANES):
+        output = V[x]
+        for j in range(len(U)):
+            U[j, x] -= output * delta[j, x]
+
+
+def _move_outputs(F: Any, e: Any, delta: Any, move: Any, turn: Any, scale: Any) -> None:
+    """Let F and e take their step."""
+    outputs, blocks, side = e.shape[:3]
+    for b in range(outputs):
+        for c in range(blocks):
+            for j in range(side):
+                for a in range(outputs):
+                    for x in range(LANES):
+                        move[b, c, j, x] += delta[a, c, j, x] * turn[a, b, x]
+                for x in range(LANES):
+                    F[b, c, j, x] -= move[b, c, j, x]
+                    e[b, c, j, x] -= scale[c, j] * move[b, c, j, x]

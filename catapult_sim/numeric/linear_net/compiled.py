@@ -25,8 +25,13 @@ LANES = 64
 LARGEST_BLOCK = 10
 
 
-def kernel(r: int) -> Callable[..., None]:
+def kernel(r: int, k: int) -> Callable[..., None]:
     """Return a compiled ``_steps`` of the descent: same arguments, same results to rounding.
+
+    Parameters
+    ----------
+    r, k : int
+        Coordinates and outputs.
 
     Raises
     ------
@@ -40,18 +45,22 @@ def kernel(r: int) -> Callable[..., None]:
             "compiled=True requires numba; install it with: pip install catapult_sim[fast]"
         ) from missing
     blocks = max(1, -(-r // LARGEST_BLOCK))
-    return _compiled(max(1, -(-r // blocks)))
+    return _compiled(max(1, -(-r // blocks)), single=blocks == k == 1)
 
 
 @cache
-def _compiled(side: int) -> Callable[..., None]:
-    """Compile the steps for blocks of ``side`` coordinates; the last is filled with zeros."""
+def _compiled(side: int, single: bool) -> Callable[..., None]:
+    """Compile the steps for blocks of ``side`` coordinates; the last is filled with zeros.
+
+    A single block with a single output is the commonest network, and the quickest.
+    """
     import numba
 
     arithmetic = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
     # Only as parts of one function do they share what is known of its arrays.
     part_of_steps = numba.njit(inline="always", **arithmetic)
-    parts = _feel, _unit_mover(part_of_steps), _move_outputs
+    mover = _single_mover if single else _unit_mover
+    parts = _feel, mover(part_of_steps), _move_outputs
     feel, move_unit, move_outputs = map(part_of_steps, parts)
     # Arrays of any strides: members may lie along any axis in memory.
     row, rows, cube = numba.float64[:], numba.float64[:, :], numba.float64[:, :, :]
@@ -59,7 +68,7 @@ def _compiled(side: int) -> Callable[..., None]:
     @numba.njit((cube, cube, cube, row, row, rows), **arithmetic)  # type: ignore[untyped-decorator]
     def steps(W: Any, F: Any, e: Any, rates: Any, scales: Any, losses: Any) -> None:
         units, members, (r, k) = len(W), len(rates), F.shape[:2]
-        blocks = -(-r // side)
+        blocks = max(1, -(-r // side))
         U, V = np.zeros((units, blocks, side, LANES)), np.zeros((units, k, LANES))
         f, error = np.zeros((k, blocks, side, LANES)), np.zeros((k, blocks, side, LANES))
         delta, move = np.zeros((k, blocks, side, LANES)), np.zeros((k, blocks, side, LANES))
@@ -108,7 +117,7 @@ def _feel(e: Any, rate: Any, scale: Any, delta: Any, move: Any, turn: Any, squar
 
 def _unit_mover(part: Callable[..., Any]) -> Callable[..., None]:
     """Return the step of one hidden unit, made of the operations on a block."""
-    project, spread, shrink = part(_project), part(_spread), part(_shrink)
+    project, bend = part(_project), part(_bend)
 
     def move_unit(U: Any, V: Any, delta: Any, dV: Any, move: Any, turn: Any) -> None:
         for a in range(len(V)):
@@ -116,14 +125,13 @@ def _unit_mover(part: Callable[..., Any]) -> Callable[..., None]:
                 dV[a, x] = 0.0
             for c in range(len(U)):
                 project(U[c], delta[a, c], dV[a])
-            for c in range(len(U)):
-                spread(U[c], dV[a], move[a, c])
         for a in range(len(V)):
             for c in range(len(U)):
-                shrink(U[c], delta[a, c], V[a])
+                bend(U[c], V[a], dV[a], delta[a, c], move[a, c])
+            # Later outputs find U without what this one took of it: dV here makes up for that.
             for b in range(len(V)):
                 for x in range(LANES):
-                    turn[a, b, x] += V[a, x] * (V[b, x] - dV[b, x])
+                    turn[a, b, x] += V[a, x] * (V[b, x] if a < b else V[b, x] - dV[b, x])
         for a in range(len(V)):
             for x in range(LANES):
                 V[a, x] -= dV[a, x]
@@ -140,20 +148,38 @@ def _project(U: Any, delta: Any, dV: Any) -> None:
         dV[x] = image
 
 
-def _spread(U: Any, dV: Any, move: Any) -> None:
-    """Add ``U^T dV`` to what moves F."""
+def _bend(U: Any, V: Any, dV: Any, delta: Any, move: Any) -> None:
+    """Add ``U^T dV`` to what moves F, and take ``V delta^T`` from U."""
     for x in range(LANES):
-        change = dV[x]
+        output, change = V[x], dV[x]
         for j in range(len(U)):
-            move[j, x] += U[j, x] * change
+            unit = U[j, x]
+            move[j, x] += unit * change
+            U[j, x] = unit - output * delta[j, x]
 
 
-def _shrink(U: Any, delta: Any, V: Any) -> None:
-    """Take ``V delta^T`` from U."""
+def _single_mover(part: Callable[..., Any]) -> Callable[..., None]:
+    """Return the step of one hidden unit of a single block and output, in one loop."""
+    descend = part(_descend)
+
+    def move_unit(U: Any, V: Any, delta: Any, dV: Any, move: Any, turn: Any) -> None:
+        descend(U[0], V[0], delta[0, 0], move[0, 0], turn[0, 0])
+
+    return move_unit
+
+
+def _descend(U: Any, V: Any, delta: Any, move: Any, turn: Any) -> None:
+    """Do what ``_project`` and ``_bend`` do, and the rest of the step."""
     for x in range(LANES):
-        output = V[x]
+        output, change = V[x], 0.0
         for j in range(len(U)):
-            U[j, x] -= output * delta[j, x]
+            change += U[j, x] * delta[j, x]
+        for j in range(len(U)):
+            unit = U[j, x]
+            move[j, x] += unit * change
+            U[j, x] = unit - output * delta[j, x]
+        turn[x] += output * (output - change)
+        V[x] = output - change
 
 
 def _move_outputs(F: Any, e: Any, delta: Any, move: Any, turn: Any, scale: Any) -> None:

@@ -43,7 +43,8 @@ def chosen_rule(
     beta, decay = require_momentum(momentum), _require_decay(weight_decay)
     require_average(average)
     if all(_is_zero(x) for x in (beta, decay)) and batches is None and average is None:
-        return Descent(data, width, alone, _compiled_kernel(data.rank) if compiled else None), ()
+        steps = _compiled_kernel(data.rank, data.target.shape[1]) if compiled else None
+        return Descent(data, width, alone, steps), ()
     if compiled:
         raise InputError(
             "compiled=True requires plain full-batch gradient descent; got other options"
@@ -65,10 +66,10 @@ def _require_decay(weight_decay: npt.ArrayLike) -> Array:
     return decay
 
 
-def _compiled_kernel(rank: int) -> Callable[..., None]:
+def _compiled_kernel(rank: int, outputs: int) -> Callable[..., None]:
     from catapult_sim.numeric.linear_net.compiled import kernel
 
-    return kernel(rank)
+    return kernel(rank, outputs)
 
 
 def observers(rule: Rule, observe: Observe) -> dict[str, Callable[[Array], Array]]:

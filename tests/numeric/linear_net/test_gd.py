@@ -164,7 +164,7 @@ def test_weights_of_another_width_are_refused():
 # The compiled loop ------------------------------------------------------------------------------
 
 # samples, inputs, outputs: more inputs than samples, more coordinates than a block holds
-COMPILED = [(6, 3, 1), (3, 5, 2), (14, 11, 1), (6, 3, 3)]
+COMPILED = [(6, 3, 1), (3, 5, 2), (14, 11, 1), (14, 11, 2), (6, 3, 3)]
 
 
 @pytest.mark.parametrize("shape", COMPILED)
@@ -202,11 +202,21 @@ def test_a_compiled_member_is_the_same_in_any_company_beside_one_that_diverges()
     pytest.importorskip("numba")
     rng = np.random.default_rng(1)
     net = LinearNet(rng.normal(size=(14, 11)), rng.normal(size=14), width=100)
-    rates = np.linspace(0.1, 9, 70) / net.top_eigenvalue(net.init(rng=3))
+    rates = np.linspace(0.1, 9, 140) / net.top_eigenvalue(net.init(rng=3))
     together = net.train(rates, 50, rng=3, compiled=True)
     assert set(together.outcome.tolist()) == {Outcome.RUNNING, Outcome.DIVERGED}
-    for i in (0, 33, 69):
+    for i in (0, 63, 64, 139):  # in three loads of lanes
         alone = net.train(rates[i : i + 1], 50, rng=3, compiled=True)
         losses = alone.values["loss"][:, 0]
         np.testing.assert_array_equal(together.values["loss"][: len(losses), i], losses)
         np.testing.assert_array_equal(together.state[i], alone.state[0])
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_the_compiled_loop_leaves_a_network_alone_whose_inputs_are_zero(outputs):
+    pytest.importorskip("numba")
+    net = LinearNet(np.zeros((3, 2)), np.ones((3, outputs)), width=20)
+    start = net.init(rng=0, ensemble=(2,))
+    run = net.train(np.array([0.1, 0.2]), 9, state=start, compiled=True)
+    np.testing.assert_allclose(run.state, start, rtol=1e-12)
+    np.testing.assert_array_equal(run.values["loss"], outputs / 2)

@@ -164,8 +164,8 @@ def test_the_compiled_loop_agrees_to_rounding(shape, width, top):
     pytest.importorskip("numba")
     X, y, _, _ = explicit.problem(4, 1, *shape)
     net = LinearNet(X, y, width=width)
-    states = net.init(rng=0, ensemble=(70,))
-    rates = np.linspace(0.3, top, 70) / net.top_eigenvalue(states)
+    states = np.tile(net.init(rng=0, ensemble=(70,)), (2, 1, 1))  # more than one load of lanes
+    rates = np.tile(np.linspace(0.3, top, 70), 2) / net.top_eigenvalue(states)
     plain, fast = (
         net.train(rates, 60, state=states, compiled=compiled) for compiled in (False, True)
     )

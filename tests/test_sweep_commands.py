@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from catapult_sim import cli
-from catapult_sim.commands import phase_diagram, simulate
+from catapult_sim.commands import boundary, phase_diagram, simulate
 from catapult_sim.commands.diagram import Diagram, axis
 from catapult_sim.mlp import runs
-from catapult_sim.numeric.record import read_record, settled
+from catapult_sim.numeric.record import Line, read_record, settled
 
 SMALL = ["--samples", "8", "--steps", "60"]
 DIAGRAM = ["phase-diagram", *SMALL, "--x", "rate=1:8:17", "--y", "width=8:512:9"]
@@ -294,10 +294,46 @@ def test_a_figure_that_does_not_fit_leaves_no_half_of_itself(made, tmp_path):
 
 def test_undecided_runs_are_explained(tmp_path, capsys):
     assert run([*SIMULATE, "--steps", "2"], tmp_path) == 0
-    said = "undecided: not divergent, and the loss has not come down to 0.1 of its start"
+    said = "1 undecided: not divergent, but the loss has not come down to 0.1 of its start"
     assert said in capsys.readouterr().out
     assert run([*SIMULATE, "--steps", "60", "--overwrite"], tmp_path) == 0
     assert said not in capsys.readouterr().out
+
+
+def test_undecided_cells_of_a_diagram_are_explained(tmp_path, capsys):
+    command = ["phase-diagram", "--samples", "8", "--x", "rate=1:8:9", "--y", "width=8:64:9"]
+    assert run([*command, "--steps", "1"], tmp_path) == 0
+    assert "undecided: not divergent, but the loss" in capsys.readouterr().out
+
+
+@pytest.fixture
+def unfit(tmp_path):
+    """Labels that no function of the inputs has: two of each sample, of either sign."""
+    X = np.random.default_rng(0).normal(size=(8, 2)).repeat(2, axis=0)
+    np.savez(tmp_path / "unfit.npz", X=X, y=np.tile([-1.0, 1.0], 8))
+    return ["--data", str(tmp_path / "unfit.npz"), "--samples", "16", "--width", "64"]
+
+
+@pytest.mark.parametrize("model", ["linear", "mlp"])
+def test_where_no_rate_converges_convergence_has_no_end(model, unfit, tmp_path, capsys):
+    command = ["boundary", *unfit, "--model", model, "--members", "2", "--tolerance", "0.1"]
+    assert run([*command, "--steps", "40", "--kinds", "rise", "end"], tmp_path / "out") == 0
+    out = capsys.readouterr().out
+    assert "none converged: at no learning rate that was tried did the loss come down" in out
+    assert "fewer --samples" in out
+    rise, end = json.loads((tmp_path / "out" / "summary.json").read_text())["boundaries"]
+    assert rise["value"] > 1
+    assert (end["value"], end["error"], end["text"]) == (None, None, "none converged")
+
+
+def test_where_some_seeds_converge_the_others_are_not_averaged_as_zero():
+    cell = {"model": "linear", "width": 9, "kind": "end", "steps": 9}
+    brackets = [{"lower": 0.0, "upper": None, "windows": []}]
+    brackets += [{"lower": 3.9, "upper": 4.1, "windows": []}]
+    lines = [Line("k", "boundary_of/1", cell, result) for result in brackets]
+    row = boundary._row(cell, lines)
+    assert (row["value"], row["n"], row["at_least"]) == (4.0, 1, False)
+    assert re.search(r" 1 of 2 +0$", boundary._words([row]))
 
 
 def test_losses_beyond_every_bound_are_drawn_nowhere():

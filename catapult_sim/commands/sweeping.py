@@ -26,7 +26,17 @@ from catapult_sim.numeric.requirements import InputError, require_count
 from catapult_sim.numeric.sweep import Sweep, sweep
 from catapult_sim.numeric.workers import process_pool
 
-__all__ = ["RECORD", "Tally", "add_command", "add_manner", "network", "opened", "report"]
+__all__ = [
+    "REASONS",
+    "RECORD",
+    "Tally",
+    "add_command",
+    "add_manner",
+    "network",
+    "opened",
+    "report",
+    "undecided",
+]
 
 Cell = dict[str, Any]
 
@@ -36,6 +46,12 @@ RECORD = "records.jsonl"
 # a folder are wanted, whose names tell them apart: but not what.
 MANNER = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json"}
 MANNER |= {"memory_limit", "claims", "kinds", "curvature"}
+
+# Why a loss may not come down.
+REASONS = (
+    "the network may not be able to fit the data (take fewer --samples, or a wider network), or "
+    "want more --steps"
+)
 
 NORMALISATION = (
     "Loss (1/2m) sum |f - y|^2 over m samples; kernel (1/m) J J^T, lambda_0 its top eigenvalue at "
@@ -274,6 +290,12 @@ def _dask(address: str) -> Iterator[Executor]:
         ) from None
     with client:
         yield client.get_executor()
+
+
+def undecided(count: int) -> str:
+    """Explain, in a line of its own, so many undecided runs; of none there is nothing to say."""
+    what = "undecided: not divergent, but the loss has not come down to"
+    return f"\n{count} {what} {runs.SETTLED:g} of its start; {REASONS}" if count else ""
 
 
 def report(options: argparse.Namespace, tally: Tally, summary: dict[str, Any], words: str) -> int:

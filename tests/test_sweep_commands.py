@@ -400,6 +400,10 @@ def test_a_torn_line_is_said(made, tmp_path, capsys):
         ([*DIAGRAM, "--activation", "tanh"], "--activation is for --model mlp; got --activation"),
         ([*DIAGRAM, "--seed", "-1"], "--seed must be an integer of at least 0; got -1"),
         ([*DIAGRAM, "--data", "absent.csv"], "absent.csv must be a readable file of numbers"),
+        (
+            [*SIMULATE, "--samples", "9999"],
+            "samples must be at most 1797, the size of the data; got",
+        ),
         ([*SIMULATE, "--rate", "-1"], "--rate must be positive; got -1"),
         ([*SIMULATE, "--width", "0"], "width must be a positive integer or infinity; got 0"),
         ([*SIMULATE, "--model", "mlp", "--width", "inf"], "--width must be an integer .* 'inf'"),

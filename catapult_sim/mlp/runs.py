@@ -157,7 +157,7 @@ def _samples(data: str, digest: str | None, count: int, seed: int) -> tuple[Arra
     X, y = datasets.digits() if data == "digits" else _file(data, digest)
     inputs, targets = datasets.standardise(X), y.reshape(len(y), -1)
     rng = np.random.default_rng([seed, *b"samples"])
-    return datasets.subset(inputs, targets, min(count, len(X)), rng=rng)
+    return datasets.subset(inputs, targets, count, rng=rng)
 
 
 def _file(data: str, digest: str | None) -> tuple[Array, Array]:

@@ -314,6 +314,16 @@ def unfit(tmp_path):
     return ["--data", str(tmp_path / "unfit.npz"), "--samples", "16", "--width", "64"]
 
 
+def test_data_in_which_nothing_varies_are_refused(tmp_path, capsys):
+    for name, lines in (("one", "1,2,1\n"), ("constant", "1,2,1\n1,2,-1\n1,2,1\n")):
+        (tmp_path / f"{name}.csv").write_text(lines)
+        command = ["simulate", "--data", str(tmp_path / f"{name}.csv"), "--samples", "1"]
+        assert run(command, tmp_path / "out") == 2
+        said = capsys.readouterr().err
+        assert "X must have an input that varies between samples; got" in said
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("model", ["linear", "mlp"])
 def test_where_no_rate_converges_convergence_has_no_end(model, unfit, tmp_path, capsys):
     command = ["boundary", *unfit, "--model", model, "--members", "2", "--tolerance", "0.1"]

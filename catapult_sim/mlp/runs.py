@@ -156,6 +156,10 @@ def bytes_of(
 def _samples(data: str, digest: str | None, count: int, seed: int) -> tuple[Array, Array]:
     X, y = datasets.digits() if data == "digits" else _file(data, digest)
     inputs, targets = datasets.standardise(X), y.reshape(len(y), -1)
+    if not inputs.any():
+        raise InputError(
+            f"X must have an input that varies between samples; got {len(X)} alike of {data}"
+        )
     rng = np.random.default_rng([seed, *b"samples"])
     return datasets.subset(inputs, targets, count, rng=rng)
 

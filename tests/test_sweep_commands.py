@@ -418,6 +418,7 @@ def test_a_torn_line_is_said(made, tmp_path, capsys):
         ([*SIMULATE, "--width", "0"], "width must be a positive integer or infinity; got 0"),
         ([*SIMULATE, "--model", "mlp", "--width", "inf"], "--width must be an integer .* 'inf'"),
         ([*SIMULATE, "--memory-limit", "0"], "--memory-limit must be positive; got 0"),
+        ([*SIMULATE, "--scale", "1e200"], "top kernel eigenvalue of the data .* must be finite"),
         ([*SIMULATE, "--scale", "0"], "scale must be positive; got 0"),
         ([*BOUNDARY, "--members", "0"], "--members must be an integer of at least 1; got 0"),
         ([*BOUNDARY, "--tolerance", "0"], "--tolerance must be positive; got 0"),

@@ -78,7 +78,8 @@ def start(cell: Cell, scales: npt.ArrayLike) -> Networks:
     X, y = _samples(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
     scale = require_positive("scale", scales)
     rng = np.random.default_rng([cell["seed"], *b"network"])
-    drawn = {"linear": _linear, "mlp": _mlp}[cell["model"]](cell, X, y, rng, scale)
+    with np.errstate(over="ignore", invalid="ignore"):
+        drawn = {"linear": _linear, "mlp": _mlp}[cell["model"]](cell, X, y, rng, scale)
     require_positive("the top kernel eigenvalue of the data at the start", drawn.top)
     return drawn
 

@@ -361,7 +361,10 @@ def test_a_failed_cell_gives_status_1_and_leaves_a_hole(tmp_path, capsys, monkey
     monkeypatch.setattr(runs, "start", start)
     assert run([*SIMULATE, "--rate", "1", "8"], tmp_path) == 1
     captured = capsys.readouterr()
-    assert "1 cells computed, 0 found in the record; 1 failed" in captured.err
+    assert (
+        "1 cells computed, 0 found in the record; 1 failed, their tracebacks are in the record"
+        in captured.err
+    )
     assert re.search(r"1 +lazy", captured.out)
     monkeypatch.undo()
     assert run([*SIMULATE, "--rate", "1", "8"], tmp_path) == 0
@@ -487,6 +490,21 @@ def test_a_folder_of_another_sweep_is_refused_and_left_alone(finished, capsys):
     assert sentence in capsys.readouterr().err
     assert run([*DIAGRAM, "--levels", "2"], finished) == 2
     assert {path: path.read_bytes() for path in finished.iterdir()} == before
+
+
+@pytest.mark.parametrize("width", ["abc", "1e400", "2.5", "nan", "-inf"])
+def test_a_width_is_a_number_of_units_or_infinity(width, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run([*SIMULATE, f"--width={width}"], tmp_path / "out")
+    assert stop.value.code == 2
+    said = f"argument --width: must be a positive integer, or inf; got '{width}'"
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_another_command_is_refused_by_its_name(finished, capsys):
+    assert run(BOUNDARY, finished) == 2
+    assert f"{finished} has command phase-diagram, this one boundary" in capsys.readouterr().err
 
 
 def test_without_dask_a_scheduler_is_refused(tmp_path, capsys, monkeypatch):

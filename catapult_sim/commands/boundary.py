@@ -11,8 +11,9 @@ from typing import Any
 from tabulate import tabulate
 
 from catapult_sim.commands.files import draw
+from catapult_sim.commands.options import add_command
 from catapult_sim.commands.room import require_room
-from catapult_sim.commands.sweeping import REASONS, RECORD, add_command, network, opened, report
+from catapult_sim.commands.sweeping import REASONS, RECORD, network, opened, report
 from catapult_sim.mlp import first_steps
 from catapult_sim.mlp.boundaries import CURVATURES, KINDS, WHOLE_RUNS, boundary_of, bytes_of
 from catapult_sim.mlp.runs import SETTLED
@@ -59,10 +60,10 @@ def add(commands: Any) -> None:
     add = parser.add_argument
     add("--members", type=int, default=8, metavar="S", help="seeds, from --seed on")
     add("--tolerance", type=float, default=0.01, help="relative, of each bracket")
-    kinds = f"of {first_steps.STEPS} steps: {', '.join(first_steps.KINDS)} (these); "
+    kinds = f"of {first_steps.STEPS} steps: {', '.join(first_steps.KINDS)} (default: these); "
     kinds += f"of {LONG} steps: {', '.join(WHOLE_RUNS)}; or of --steps"
     add("--kinds", nargs="+", choices=KINDS, metavar="KIND", help=kinds)
-    words = "whose top eigenvalue is lambda_0 and the sharpness: ntk, hessian (ntk)"
+    words = "whose top eigenvalue is lambda_0 and the sharpness: ntk, hessian (default: ntk)"
     add("--curvature", nargs="+", choices=tuple(CURVATURES), metavar="MATRIX", help=words)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from tabulate import tabulate
 
 from catapult_sim.commands.files import draw
-from catapult_sim.commands.sweeping import RECORD, add_command, network, opened, report, undecided
+from catapult_sim.commands.options import add_command
+from catapult_sim.commands.sweeping import RECORD, network, opened, report, undecided
 from catapult_sim.mlp.runs import run_of
 from catapult_sim.numeric.record import Line, read_record, settled
 from catapult_sim.numeric.requirements import InputError, require_positive

@@ -107,7 +107,8 @@ class MLP:
         weight_decay: float = 0.0,
         dtype: npt.DTypeLike = "float64",
     ) -> None:
-        self.widths = [require_count("each width", width, 1) for width in widths]
+        given = widths if np.iterable(widths) else ()
+        self.widths = [require_count("each width", width, 1) for width in given]
         if len(self.widths) < 3:
             raise InputError(
                 f"widths must name inputs, hidden layers and outputs, at least 3; got {widths}"

@@ -35,6 +35,7 @@ from catapult_sim.numeric.memory import MEMORY_LIMIT, require_memory, run_bytes
 from catapult_sim.numeric.requirements import (
     InputError,
     require_count,
+    require_observers,
     require_positive,
 )
 from catapult_sim.numeric.trajectory import (
@@ -292,7 +293,7 @@ class LinearNet(StateObservables):
         )
         if observe is None:
             observe = {"top_eigenvalue": self.top_eigenvalue, "weight_norm": self.weight_norm}
-        measured = observers(rule, observe)
+        measured = observers(rule, require_observers(observe))
         start = rule.start(gram)
         require_memory(
             run_bytes(start, (rates, *others), require_count("steps", steps), measured),

@@ -78,6 +78,8 @@ class LinearNet(StateObservables):
     A catapult of a network with a million hidden units:
 
     >>> net = LinearNet([[1.0]], [0.0], width=10**6)
+    >>> net
+    LinearNet(X of shape (1, 1), y of shape (1, 1), width=1000000)
     >>> state = net.init(rng=0)
     >>> run = net.train(2.5 / net.top_eigenvalue(state), 60, state=state)
     >>> loss = run.values["loss"]
@@ -95,6 +97,11 @@ class LinearNet(StateObservables):
     ) -> None:
         super().__init__(X, y, width=width)
         self.memory_limit = memory_limit
+
+    def __repr__(self) -> str:
+        """Say what it is, but for the numbers in its data."""
+        shapes = f"X of shape {self.X.shape}, y of shape {self.y.shape}"
+        return f"LinearNet({shapes}, width={self.width:.15g})"
 
     def init(
         self, *, rng: Rng = None, ensemble: tuple[int, ...] = (), scale: npt.ArrayLike = 1.0

@@ -9,6 +9,7 @@ import sympy as sp
 
 from catapult_sim import cli, derive
 from catapult_sim.numeric.requirements import InputError
+from catapult_sim.symbolic.legends import legend
 
 SHUFFLED = ["modified-equation", "--sampling", "shuffled"]
 SIZES = {"closure": {"inputs": 2, "outputs": 1}, "function-space": {"samples": 2}}
@@ -110,3 +111,20 @@ def test_derive_prints(capsys):
     assert r"\lambda_{t+1} = " in capsys.readouterr().out
     assert cli.main(["derive", "--list"]) == 0
     assert "modified-loss" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", derive.derivations())
+def test_every_symbol_that_is_printed_has_a_legend(name):
+    printed = derive.derive(name, "text")
+    told = {one.split(" = ")[0] for one in legend(name, printed).split("; ")}
+    symbols = set(re.findall(r"[A-Za-z]\w*", printed)) - {"Trace", "T"}
+    weights = {"u", "v", "du", "dv", "dt"} if name in ("modified-field", "modified-loss") else set()
+    assert symbols - weights <= told
+
+
+def test_the_legend_is_of_the_text_alone(capsys):
+    assert cli.main(["derive", "two-factor-map"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("where Y = eta y / sqrt(n), the label; D = F - Y")
+    assert cli.main(["derive", "two-factor-map", "--format", "python"]) == 0
+    assert "where" not in capsys.readouterr().out

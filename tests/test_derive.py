@@ -84,6 +84,12 @@ def test_printed_python_runs_as_it_stands():
         (["closure", "--order", "2"], "closure takes --inputs, --outputs; got --order"),
         (["sample-map", "--format", "word"], "--format must be one of text, .* got 'word'"),
         (["closure", "--format", "python"], "code requires blocks of explicit size"),
+        (["modified-equation", "--order", "11"], "--order must be at most 10: .* got 11"),
+        (["modified-equation", "--order", "50"], "--order must be at most 10: .* got 50"),
+        (
+            ["modified-loss", "--loss", "sqrt(x)", "--order", "2"],
+            "of sqrt.x. must be had in closed",
+        ),
         (["modified-loss", "--order", "2"], "at order 2 of the step size"),
         (["modified-loss", "--loss", "open('f')"], 'a loss may hold names, .* got "open'),
         (["modified-loss", "--loss", "2"], "a loss must name at least 1 weight; got 2"),

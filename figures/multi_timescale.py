@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullLocator
 
 from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.minibatch_digits import (
@@ -24,6 +24,7 @@ from catapult_sim.claims.minibatch_digits import (
     STEPS,
     timescales,
 )
+from catapult_sim.commands import files
 from catapult_sim.numeric.minibatch_quadratic import propagate
 
 COLOURS = {"half": "#4f8a5b", "two-point": "#d98e1f", "ema": "#35618f"}
@@ -45,8 +46,7 @@ def main() -> None:
     left.set_title("(a) variance, relative to the last iterate's", loc="left", fontsize=10)
     right.set_title("(b) squared mean, relative to the last iterate's", loc="left", fontsize=10)
     left.legend(frameon=False, fontsize=8, loc="lower left")
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+    files.draw(figure, Path(__file__), dpi=160)
 
 
 def draw(found, part, ax):
@@ -63,9 +63,12 @@ def draw(found, part, ax):
         ax.plot(rates[shown] * SMALL_GAP, expected[shown], color=colour, lw=1.6, label=NAMES[name])
     ax.axhline(1, color="0.6", lw=0.8, ls=":")
     ax.set(xscale="log", xlabel=r"relaxation between the two points,  $100\,\eta h$")
-    ax.xaxis.set_minor_formatter(NullFormatter())
     if part:
         ax.set_yscale("log")
+    for axis in (ax.xaxis, ax.yaxis)[: 1 + part]:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_locator(NullLocator())
 
 
 def moments(rates, name):

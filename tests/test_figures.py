@@ -1,5 +1,6 @@
 """The figure scripts: drawn the same every time, and all in the gallery."""
 
+import runpy
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,8 @@ def test_every_script_draws_through_that_door_and_is_in_the_gallery(script):
     assert "files.draw(figure, " in source
     assert "savefig" not in source
     assert f"[{script.name}]({script.name}): " in (FIGURES / "README.md").read_text()
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_every_script_finds_what_it_imports(script):
+    assert callable(runpy.run_path(str(script))["main"])

@@ -16,6 +16,7 @@ from catapult_sim.symbolic import DERIVATIONS, Update, backward_error, minibatch
 
 __all__ = ["FORMATS", "derive", "listing"]
 
+HIGHEST_ORDER = 10  # of the modified equation: its trees more than double from order to order
 STEP_SIZE = sp.Symbol("eps", positive=True)
 
 PRINTERS: dict[str, Callable[[sp.Expr], str]] = {
@@ -144,6 +145,10 @@ def _modified_equation(form: str, order: int = 2, batches: str | None = None, **
     number = sp.Symbol("m") if batches is None else _number("batches", batches)
     if number.is_number and not (number.is_integer and number >= 1):
         raise InputError(f"--batches must be an integer of at least 1, or a name; got {batches}")
+    if order > HIGHEST_ORDER:
+        raise InputError(
+            f"--order must be at most {HIGHEST_ORDER}: more takes minutes; got {order}"
+        )
     equation = backward_error.modified_equation(
         order, batches=None if mean else number, **_method(**method)
     )
@@ -170,6 +175,11 @@ def _modified_loss(
     modified = backward_error.modified_loss(
         losses, state, STEP_SIZE, order=order, sampling=sampling
     )
+    if modified.has(sp.Integral):
+        raise InputError(
+            f"the modified loss of {', '.join(map(str, losses))} must be had in closed form at "
+            f"order {order}, and is not; modified-field has its gradient"
+        )
     return PRINTERS[form](sp.collect(sp.expand(modified), STEP_SIZE, sp.factor))
 
 

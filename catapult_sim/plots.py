@@ -160,13 +160,16 @@ RANGE = (1.0, 40.0)
 def _phase_bar(ax: Axes, place: int, found: dict[str, dict[str, Any]]) -> None:
     """Colour what was measured; leave blank where no boundary was met."""
     rise = _mean_and_spread(found["rise"])[0] if "rise" in found else None
-    end, open_ = (
-        _centres(found["end"]) if "end" in found else (np.array([np.nan]), np.array([True]))
-    )
+    end, converged, open_ = None, False, True
+    if "end" in found:
+        end = _mean_and_spread(found["end"])[0]
+        converged = any(lower > 0 for lower, _ in found["end"]["brackets"])
+        open_ = any(upper is None for _, upper in found["end"]["brackets"])
+    # Catapults are known where some seed converged beyond its rise.
     stretches = {
         "lazy": (RANGE[0], rise),
-        "catapult": (rise, end.mean() if "end" in found else None),
-        "divergent": (None if open_.any() else end.mean(), RANGE[1]),
+        "catapult": (rise, end if converged else None),
+        "divergent": (None if open_ else end, RANGE[1]),
     }
     for phase, (start, stop) in stretches.items():
         if start is not None and stop is not None:
@@ -319,7 +322,7 @@ def _limits(rows: Rows) -> tuple[float, float]:
     """Return where to draw all that was measured, with some room."""
     ends = np.array([bracket for row in rows for bracket in row["brackets"]], dtype=float)
     seen = ends[np.isfinite(ends) & (ends > 0)]
-    return min(1.5, seen.min() / 1.5), max(8.0, seen.max() * 1.5)
+    return min(1.5, seen.min(initial=8.0) / 1.5), max(8.0, seen.max(initial=1.5) * 1.5)
 
 
 def _name_powers(axis: Any) -> None:
@@ -461,17 +464,19 @@ def _label(ax: Axes, **options: Any) -> dict[str, Any]:
 def _centres(row: dict[str, Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Centre of each seed's bracket, or the end an open one has, and which are open above."""
     lower, upper = np.array(row["brackets"], dtype=float).T
-    open_ = np.isnan(upper)
-    floor = np.where(lower > 0, lower, upper)
-    return np.where(open_, lower, (floor + upper) / 2), open_
+    lower = np.where(lower > 0, lower, np.nan)
+    return (np.fmin(lower, upper) + np.fmax(lower, upper)) / 2, np.isnan(upper)
 
 
 def _mean_and_spread(row: dict[str, Any]) -> tuple[float, float]:
-    """Mean over seeds and their standard deviation, or half a bracket where that is wider."""
+    """Mean over seeds and their standard deviation, or half a bracket if wider; NaN of none."""
     lower, upper = np.array(row["brackets"], dtype=float).T
     centres, open_ = _centres(row)
+    told = centres[~np.isnan(centres)]
+    if not told.size:
+        return np.nan, np.nan
     half_width = np.where(open_ | (lower == 0), 0, upper - lower).mean() / 2
-    return float(centres.mean()), float(max(centres.std(), half_width))
+    return float(told.mean()), float(max(told.std(), half_width))
 
 
 def _widest(rows: Rows) -> dict[str, dict[str, dict[str, Any]]]:

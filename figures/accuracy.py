@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.generalization import ACTIVATIONS, scan
+from catapult_sim.commands import files
 from catapult_sim.plots import AXES, PHASE_COLOURS
 
 INK = {"relu": "#8a3f54", "tanh": "#35618f"}
@@ -32,8 +33,7 @@ def main() -> None:
     for (kind, title), ax in zip(TITLES.items(), figure.subplots(1, 2, sharey=True), strict=True):
         draw(bench, kind, ax)
         ax.set_title(title, loc="left", fontsize=10)
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+    files.draw(figure, Path(__file__), dpi=160)
 
 
 def draw(bench, kind, ax):

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from catapult_sim.claims import minibatch_digits as digits
 from catapult_sim.claims.bench import Bench
+from catapult_sim.commands import files
 from catapult_sim.numeric.averages import EMA, SWA, TwoPoint, schedule
 
 ENDS = (25, 50, 100, 200, 400, 800)
@@ -49,8 +50,7 @@ def main() -> None:
                 runs[name].append(follow(average=average))
                 runs[STYLES[name][2]].append(follow(schedule=schedule(average, end)))
         draw(found, runs, row, loss)
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+    files.draw(figure, Path(__file__), dpi=160)
 
 
 def draw(found, runs, row, loss):

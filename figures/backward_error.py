@@ -13,6 +13,7 @@ import numpy as np
 import sympy as sp
 from matplotlib.figure import Figure
 
+from catapult_sim.commands import files
 from catapult_sim.numeric.epochs import draws, mean_epoch
 from catapult_sim.numeric.fields import numeric_field
 from catapult_sim.numeric.flows import flow
@@ -40,8 +41,7 @@ def main() -> None:
     axes[0].set_title("(a) gradient descent", loc="left", fontsize=10)
     axes[1].set_title("(b) shuffled batches", loc="left", fontsize=10)
     axes[0].set_ylabel("error after one epoch")
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+    files.draw(figure, Path(__file__), dpi=160)
 
 
 def draw_orders(sampling, ax):

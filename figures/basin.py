@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from catapult_sim.commands import files
 from catapult_sim.numeric.phase_map import phase_map
 from catapult_sim.numeric.phases import Phase
 from catapult_sim.plots import plot_phases
@@ -34,8 +35,7 @@ def main() -> None:
     for letter, ax in zip("ab", (left, right), strict=True):
         ax.set_title(f"({letter})", loc="left", fontsize=10)
         ax.set_xlabel(r"initial output  $F_0=\eta f_0/\sqrt{n}$")
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=125)
+    files.draw(figure, Path(__file__), dpi=125)
 
 
 def edge(F):

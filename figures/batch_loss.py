@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from catapult_sim.claims import minibatch_digits as digits
 from catapult_sim.claims.bench import Bench
+from catapult_sim.commands import files
 from catapult_sim.mlp.batch_losses import loss_along
 
 SHOWN = 8
@@ -45,8 +46,7 @@ def main() -> None:
             title = f"({next(letters)}) {TITLES[line]}"
             ax.set_title(title, loc="left", fontsize=10)
         row[0].set_ylabel(f"{loss.replace('_', ' ')}, relative")
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+    files.draw(figure, Path(__file__), dpi=160)
 
 
 def draw(bench, loss, line, ax):

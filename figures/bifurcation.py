@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from catapult_sim.commands import files
 from catapult_sim.numeric.attractor import attractor
 from catapult_sim.symbolic.linear_net import balanced_map
 
@@ -36,8 +37,7 @@ def main() -> None:
         for doubling in DOUBLINGS:
             ax.axvline(doubling, color="#777777", lw=0.6, ls=":")
         ax.axvline(2, color="black", lw=0.8)
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=130)
+    files.draw(figure, Path(__file__), dpi=130)
 
 
 def draw_orbits(ax, labels):

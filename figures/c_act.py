@@ -25,6 +25,7 @@ from catapult_sim.claims.catapult_variants import (
     c_act,
 )
 from catapult_sim.claims.on_data import Architecture
+from catapult_sim.commands import files
 from catapult_sim.plots import AXES
 
 COLOURS = {1: "#35618f", 2: "#b0741a"}
@@ -63,8 +64,7 @@ def main() -> None:
     # Framed, since its rings are those of the data.
     left.legend(loc="upper right", fontsize=9)
     right.legend(loc="lower left", fontsize=9)
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+    files.draw(figure, Path(__file__), dpi=160)
 
 
 def draw(ax, place, found, colour, label):

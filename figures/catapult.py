@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import catapult_sim as cs
+from catapult_sim.commands import files
 from catapult_sim.mlp import datasets
 from catapult_sim.plots import PHASE_COLOURS
 
@@ -38,8 +39,7 @@ def main() -> None:
     draw_ends(net, figure.axes[2])
     for letter, ax in zip("abc", figure.axes, strict=True):
         ax.set_title(f"({letter})", loc="left", fontsize=10)
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+    files.draw(figure, Path(__file__), dpi=160)
 
 
 def draw_runs(net, losses, curvatures):

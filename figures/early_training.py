@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.early_training import ACTIVATIONS, by_width
 from catapult_sim.claims.first_steps import VERSIONS, threshold
+from catapult_sim.commands import files
 from catapult_sim.mlp.first_steps import KINDS
 from catapult_sim.plots import AXES, PHASE_COLOURS
 
@@ -45,8 +46,7 @@ def main() -> None:
         ax.set_title("")
     for ax in grid[1]:
         ax.set_xlabel(AXES["width"])
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+    files.draw(figure, Path(__file__), dpi=160)
 
 
 def draw(bench, ax, activation, version):

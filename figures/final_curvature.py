@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from catapult_sim.commands import files
 from catapult_sim.numeric.phase_map import phase_map
 from catapult_sim.numeric.phases import Phase
 
@@ -31,8 +32,7 @@ def main() -> None:
         ax.axhline(2, color="black", ls=":", lw=1)
         ax.set_ylim(0, 2.15)
     left.set_ylabel(r"final curvature  $\eta\lambda_\infty$")
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+    files.draw(figure, Path(__file__), dpi=160)
 
 
 def ends(F0, Lam0):

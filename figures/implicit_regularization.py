@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.implicit_experiment import LARGE, SMALL, Recipe, excess
+from catapult_sim.commands import files
 
 RATES = {8: (1 / 8, 1 / 4, 1 / 2), 16: (1 / 4, 1 / 2, 1), 32: (1 / 2, 1, 2)}
 COLOURS = {8: "#35618f", 16: "#d98e1f", 32: "#9c4a60"}
@@ -35,8 +36,7 @@ def main() -> None:
     for (quantity, (title, scale)), ax in zip(PANELS.items(), figure.subplots(1, 3), strict=True):
         draw(bench, quantity, scale, ax)
         ax.set_title(title, loc="left", fontsize=10)
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+    files.draw(figure, Path(__file__), dpi=160)
 
 
 def draw(bench, quantity, scale, ax):

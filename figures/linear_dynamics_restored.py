@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.linear_dynamics import RATES, SAMPLES, SIZES, pairs, through
 from catapult_sim.claims.on_data import unit_rate
+from catapult_sim.commands import files
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.taylor import TaylorModel
@@ -33,8 +34,7 @@ def main() -> None:
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     curves(Bench(), left)
     distances(Bench(), right)
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+    files.draw(figure, Path(__file__), dpi=160)
 
 
 def curves(bench, ax):

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from catapult_sim.commands import files
 from catapult_sim.numeric.averages import EMA, TwoPoint, Window
 from catapult_sim.numeric.minibatch_quadratic import propagate, sample
 from catapult_sim.numeric.minibatch_stationary import equivalent_rate, stationary_variance
@@ -35,8 +36,7 @@ def main() -> None:
     left, right = figure.subplots(1, 2)
     draw_variances(left)
     draw_rates(right)
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+    files.draw(figure, Path(__file__), dpi=160)
 
 
 def draw_variances(ax):

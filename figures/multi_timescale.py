@@ -14,16 +14,11 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullLocator
 
 from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.minibatch_digits import (
-    MEMBERS,
-    SMALL_AVERAGES,
-    SMALL_GAP,
-    STEPS,
-    timescales,
-)
+from catapult_sim.claims.minibatch_timescales import AVERAGES, GAP, MEMBERS, STEPS, timescales
+from catapult_sim.commands import files
 from catapult_sim.numeric.minibatch_quadratic import propagate
 
 COLOURS = {"half": "#4f8a5b", "two-point": "#d98e1f", "ema": "#35618f"}
@@ -45,8 +40,7 @@ def main() -> None:
     left.set_title("(a) variance, relative to the last iterate's", loc="left", fontsize=10)
     right.set_title("(b) squared mean, relative to the last iterate's", loc="left", fontsize=10)
     left.legend(frameon=False, fontsize=8, loc="lower left")
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+    files.draw(figure, Path(__file__), dpi=160)
 
 
 def draw(found, part, ax):
@@ -57,22 +51,25 @@ def draw(found, part, ax):
     for name, colour in COLOURS.items():
         ratio = found.measured[name][part] / found.measured["last"][part]
         style = {"ms": 3.2, "mfc": "none", "mew": 0.7, "alpha": 0.75}
-        ax.plot(found.rates[seen] * SMALL_GAP, ratio[seen], MARKS[name], color=colour, **style)
+        ax.plot(found.rates[seen] * GAP, ratio[seen], MARKS[name], color=colour, **style)
         expected = moments(rates, name)[part] / moments(rates, "last")[part]
         shown = rates <= found.rates[seen].max()
-        ax.plot(rates[shown] * SMALL_GAP, expected[shown], color=colour, lw=1.6, label=NAMES[name])
+        ax.plot(rates[shown] * GAP, expected[shown], color=colour, lw=1.6, label=NAMES[name])
     ax.axhline(1, color="0.6", lw=0.8, ls=":")
     ax.set(xscale="log", xlabel=r"relaxation between the two points,  $100\,\eta h$")
-    ax.xaxis.set_minor_formatter(NullFormatter())
     if part:
         ax.set_yscale("log")
+    for axis in (ax.xaxis, ax.yaxis)[: 1 + part]:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_locator(NullLocator())
 
 
 def moments(rates, name):
     """Return squared mean and variance that the model predicts."""
     half = 0.5 if name == "half" else 1.0
-    schedule = np.where(np.arange(STEPS) < STEPS - SMALL_GAP, 1.0, half)[:, None] * rates
-    run = propagate(schedule, start=1.0, average=SMALL_AVERAGES.get(name))
+    schedule = np.where(np.arange(STEPS) < STEPS - GAP, 1.0, half)[:, None] * rates
+    run = propagate(schedule, start=1.0, average=AVERAGES.get(name))
     return run.average_mean[-1] ** 2, run.average_variance[-1]
 
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.sharpest_runs import GAMMAS, nudged
+from catapult_sim.commands import files
 
 COLOURS = ("#9c4a60", "#d98e1f", "black", "#35618f")
 LOSSES = {"cross_entropy": "cross-entropy", "squared_error": "squared error"}
@@ -46,8 +47,7 @@ def main() -> None:
             ax.set_ylim(limits)
         row[2].set_ylim(0.3, 0.95)
         row[0].legend(frameon=False, fontsize=8, loc="lower left")
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+    files.draw(figure, Path(__file__), dpi=160)
 
 
 def draw(ax, epoch, values, back, style):

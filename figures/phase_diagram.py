@@ -11,6 +11,7 @@ eigenvalue of the kernel (1/m) J J^T at the start of each seed.
 import json
 from pathlib import Path
 
+from catapult_sim.commands import files
 from catapult_sim.plots import phase_diagram
 
 HERE = Path(__file__)
@@ -20,8 +21,7 @@ def main() -> None:
     """Draw the figure next to this file."""
     rows = json.loads(HERE.with_suffix(".json").read_text())["boundaries"]
     figure = phase_diagram(rows)
-    for suffix in (".png", ".svg"):
-        figure.savefig(HERE.with_suffix(suffix), dpi=160)
+    files.draw(figure, HERE, dpi=160)
 
 
 if __name__ == "__main__":

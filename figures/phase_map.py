@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from catapult_sim.commands import files
 from catapult_sim.numeric.phase_map import phase_map
 from catapult_sim.numeric.phases import Phase
 from catapult_sim.plots import plot_phases
@@ -39,8 +40,7 @@ def main() -> None:
         ax.set_xlabel(r"initial curvature  $\eta\lambda_0$")
         ax.axvline(4, color="black", lw=1.2)
     left.set_ylabel(r"initial output  $\eta f_0/\sqrt{n}$")
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+    files.draw(figure, Path(__file__), dpi=160)
 
 
 def draw_theory(ax, F):

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.progressive_sharpening import SETTINGS, edge
+from catapult_sim.commands import files
 
 COLOURS = ("#35618f", "#d98e1f", "#8a3f54")
 PANELS = {
@@ -39,8 +40,7 @@ def main() -> None:
         bottom.set(yscale="log", xlabel="step  $t$")
     grid[0, 0].set(ylabel=r"$\eta\,\times$ sharpness", ylim=(0, 4.6))
     grid[1, 0].set_ylabel("loss")
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+    files.draw(figure, Path(__file__), dpi=160)
 
 
 def draw(top, bottom, found, colour):

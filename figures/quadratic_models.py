@@ -18,6 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from catapult_sim.claims.quadratic_line import mode_losses, on_two_points, sampled_line
+from catapult_sim.commands import files
 from catapult_sim.mlp import kernel
 from catapult_sim.plots import PHASE_COLOURS
 
@@ -44,8 +45,7 @@ def main() -> None:
     axes[1].set_title("(b) up to where training diverges", loc="left", fontsize=10)
     handles, labels = axes[0].get_legend_handles_labels()
     axes[0].legend(handles[:2], labels[:2], frameon=False, loc="upper left")
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+    files.draw(figure, Path(__file__), dpi=160)
 
 
 def regions(ax, low, high, own):

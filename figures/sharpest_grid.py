@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.sharpest_runs import BATCHES, RECIPES, grid
+from catapult_sim.commands import files
 
 COLOURS = ("#35618f", "#d98e1f", "#9c4a60")
 LOSSES = {"cross_entropy": "cross-entropy", "squared_error": "squared error"}
@@ -47,8 +48,7 @@ def main() -> None:
             ax.minorticks_off()
             ax.set_xlabel(r"time  $\eta t$")
             ax.legend(frameon=False, fontsize=8, loc="lower right", ncols=3)
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+    files.draw(figure, Path(__file__), dpi=160)
 
 
 def draw(ax, run, rate, colour, label):

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.sharpest_runs import DIRECTIONS, looks
+from catapult_sim.commands import files
 
 COLOURS = ("#9c4a60", "#d98e1f", "#3f8f7a", "0.6", "black")
 LABELS = [f"$e_{i + 1}$" for i in range(DIRECTIONS)] + ["random direction", "whole step"]
@@ -35,8 +36,7 @@ def main() -> None:
         left.set_title(f"({letters[0]}) {name}: one step", loc="left", fontsize=10)
         right.set_title(f"({letters[1]}) {name}: cross-sections", loc="left", fontsize=10)
         left.legend(frameon=False, fontsize=8, loc="upper left")
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+    files.draw(figure, Path(__file__), dpi=160)
 
 
 def draw_changes(ax, found):

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
+from catapult_sim.commands import files
 from catapult_sim.numeric.breakdown import linear_net_breakdown
 from catapult_sim.plots import PHASE_COLOURS
 
@@ -24,8 +25,7 @@ def main() -> None:
     found = linear_net_breakdown(np.geomspace(0.05, 3.98, 60))
     figure = Figure(figsize=(6, 4), layout="constrained")
     draw(found, figure.subplots())
-    for suffix in (".png", ".svg"):
-        figure.savefig(Path(__file__).with_suffix(suffix), dpi=160)
+    files.draw(figure, Path(__file__), dpi=160)
 
 
 def draw(found, ax):

@@ -197,7 +197,10 @@ def test_a_refuted_claim_gives_exit_status_1(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--claims", "nonsense"], "claims must be ids from report.json .* got 'nonsense'"),
+        (
+            ["--claims", "nonsense"],
+            "claims must be ids from `catapult-sim verify --list` .* got 'nonsense'",
+        ),
         (["--effort", "heroic"], "effort must be one of quick, full; got 'heroic'"),
         (["--seed", "-1"], "seed must be an integer of at least 0; got -1"),
         (["--data", "absent.csv"], "absent.csv must be a readable file of numbers"),
@@ -291,6 +294,24 @@ def test_version_is_printed(capsys):
         cli.main(["--version"])
     assert stop.value.code == 0
     assert capsys.readouterr().out == f"catapult-sim {__version__}\n"
+
+
+COMMANDS = ["verify", "phase-diagram", "boundary", "simulate", "derive", "figures"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_defaults_as_a_user_would(command, capsys):
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    text = capsys.readouterr().out
+    options = text.partition("options:")[2]
+    assert not re.search(r"None|False|\['|\[\d|always so", options)
+    assert command in ("derive", "figures") or re.search(r"\(default: \w", options)
+
+
+def test_all_claims_may_be_asked_for_beside_others(tmp_path, capsys):
+    assert cli.main(["verify", "--list", "--claims", "all", "catapult.map"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(claims.CLAIMS)
 
 
 def test_help_shows_every_default(capsys):

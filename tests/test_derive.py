@@ -9,6 +9,7 @@ import sympy as sp
 
 from catapult_sim import cli, derive
 from catapult_sim.numeric.requirements import InputError
+from catapult_sim.symbolic.legends import legend
 
 SHUFFLED = ["modified-equation", "--sampling", "shuffled"]
 SIZES = {"closure": {"inputs": 2, "outputs": 1}, "function-space": {"samples": 2}}
@@ -83,6 +84,12 @@ def test_printed_python_runs_as_it_stands():
         (["closure", "--order", "2"], "closure takes --inputs, --outputs; got --order"),
         (["sample-map", "--format", "word"], "--format must be one of text, .* got 'word'"),
         (["closure", "--format", "python"], "code requires blocks of explicit size"),
+        (["modified-equation", "--order", "11"], "--order must be at most 10: .* got 11"),
+        (["modified-equation", "--order", "50"], "--order must be at most 10: .* got 50"),
+        (
+            ["modified-loss", "--loss", "sqrt(x)", "--order", "2"],
+            "of sqrt.x. must be had in closed",
+        ),
         (["modified-loss", "--order", "2"], "at order 2 of the step size"),
         (["modified-loss", "--loss", "open('f')"], 'a loss may hold names, .* got "open'),
         (["modified-loss", "--loss", "2"], "a loss must name at least 1 weight; got 2"),
@@ -110,3 +117,20 @@ def test_derive_prints(capsys):
     assert r"\lambda_{t+1} = " in capsys.readouterr().out
     assert cli.main(["derive", "--list"]) == 0
     assert "modified-loss" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", derive.derivations())
+def test_every_symbol_that_is_printed_has_a_legend(name):
+    printed = derive.derive(name, "text")
+    told = {one.split(" = ")[0] for one in legend(name, printed).split("; ")}
+    symbols = set(re.findall(r"[A-Za-z]\w*", printed)) - {"Trace", "T"}
+    weights = {"u", "v", "du", "dv", "dt"} if name in ("modified-field", "modified-loss") else set()
+    assert symbols - weights <= told
+
+
+def test_the_legend_is_of_the_text_alone(capsys):
+    assert cli.main(["derive", "two-factor-map"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("where Y = eta y / sqrt(n), the label; D = F - Y")
+    assert cli.main(["derive", "two-factor-map", "--format", "python"]) == 0
+    assert "where" not in capsys.readouterr().out

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from catapult_sim import claims, cli
+
 PAGE = Path(__file__).parent.parent / "docs" / "curvature.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
 
@@ -18,3 +20,30 @@ def test_a_model_plugs_in_by_its_hessian_product(number, needs, capsys):
     assert pairs.converged.all()
     assert pairs.residuals.max() <= 1e-4 * pairs.values[0]
     assert str(pairs.products) in capsys.readouterr().out
+
+
+PAPER = (PAGE.parent / "paper.md").read_text()
+COMMANDS = re.findall(r"`catapult-sim ((?:derive|simulate|boundary|phase-diagram) .*?)`", PAPER)
+CLAIMS = re.findall(r"`((?:catapult|[a-z]+_[a-z]+)(?:\.[\w.-]+)?)`", PAPER)
+SMALL = ["--samples", "8", "--steps", "20"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_of_the_page_on_papers_runs(command, tmp_path, capsys):
+    asked = command.split()
+    small = [] if asked[0] == "derive" else [*SMALL, "--out", str(tmp_path)]
+    assert cli.main([*asked, *small]) == 0
+    assert capsys.readouterr().out
+
+
+def test_every_claim_of_that_page_is_judged():
+    assert len(CLAIMS) > 15
+    assert all(claims.select([name]) for name in CLAIMS)
+    judged = re.findall(r"`catapult-sim verify --claims ([^`]+)`", PAPER)
+    assert all(claims.select([name]) for name in judged if name != "ID")
+
+
+def test_the_python_of_that_page_shows_the_three_phases(capsys):
+    (block,) = re.findall(r"```python\n(.*?)```", PAPER, flags=re.DOTALL)
+    exec(compile(block, "paper.md", "exec"), {})
+    assert capsys.readouterr().out == "['LAZY', 'CATAPULT', 'DIVERGENT']\n"

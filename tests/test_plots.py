@@ -139,3 +139,19 @@ def test_runs_are_lines_named_by_rate_and_phase():
     ax = plots.plot_runs(runs, ax=Figure().subplots())
     assert [line.get_label() for line in ax.lines] == ["c = 1, lazy", "c = 9, divergent"]
     np.testing.assert_array_equal(ax.lines[1].get_ydata(), [1, np.nan])
+
+
+@pytest.mark.parametrize("bracket", [[0.0, None], [0.0, 4.4]])
+def test_where_no_rate_converged_no_catapult_is_drawn(bracket):
+    rows = [
+        {"model": "relu, 1 hidden layer", "boundary": "rise", "width": 8, "brackets": [[2, 2.1]]},
+        {"model": "relu, 1 hidden layer", "boundary": "end", "width": 8, "brackets": [bracket]},
+    ]
+    ax = plots.plot_architectures(rows, ax=Figure().subplots())
+    colours = {mpl.colors.to_hex(bar.get_facecolor()) for bar in ax.patches}
+    assert plots.PHASE_COLOURS["lazy"] in colours
+    assert plots.PHASE_COLOURS["catapult"] not in colours
+    more = {"depth": 1, "curvature": "ntk", "at_least": False, "at_most": bracket[1] is not None}
+    boundaries = [row | more for row in rows]
+    plots.boundaries([boundaries[1]]).canvas.draw()
+    plots.boundaries(boundaries + [row | {"width": 16} for row in boundaries]).canvas.draw()

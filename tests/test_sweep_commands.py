@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from catapult_sim import cli
-from catapult_sim.commands import phase_diagram, simulate
+from catapult_sim.commands import boundary, phase_diagram, simulate
 from catapult_sim.commands.diagram import Diagram, axis
 from catapult_sim.mlp import runs
-from catapult_sim.numeric.record import read_record, settled
+from catapult_sim.numeric.record import Line, read_record, settled
 
 SMALL = ["--samples", "8", "--steps", "60"]
 DIAGRAM = ["phase-diagram", *SMALL, "--x", "rate=1:8:17", "--y", "width=8:512:9"]
@@ -294,10 +294,56 @@ def test_a_figure_that_does_not_fit_leaves_no_half_of_itself(made, tmp_path):
 
 def test_undecided_runs_are_explained(tmp_path, capsys):
     assert run([*SIMULATE, "--steps", "2"], tmp_path) == 0
-    said = "undecided: not divergent, and the loss has not come down to 0.1 of its start"
+    said = "1 undecided: not divergent, but the loss has not come down to 0.1 of its start"
     assert said in capsys.readouterr().out
     assert run([*SIMULATE, "--steps", "60", "--overwrite"], tmp_path) == 0
     assert said not in capsys.readouterr().out
+
+
+def test_undecided_cells_of_a_diagram_are_explained(tmp_path, capsys):
+    command = ["phase-diagram", "--samples", "8", "--x", "rate=1:8:9", "--y", "width=8:64:9"]
+    assert run([*command, "--steps", "1"], tmp_path) == 0
+    assert "undecided: not divergent, but the loss" in capsys.readouterr().out
+
+
+@pytest.fixture
+def unfit(tmp_path):
+    """Labels that no function of the inputs has: two of each sample, of either sign."""
+    X = np.random.default_rng(0).normal(size=(8, 2)).repeat(2, axis=0)
+    np.savez(tmp_path / "unfit.npz", X=X, y=np.tile([-1.0, 1.0], 8))
+    return ["--data", str(tmp_path / "unfit.npz"), "--samples", "16", "--width", "64"]
+
+
+def test_data_in_which_nothing_varies_are_refused(tmp_path, capsys):
+    for name, lines in (("one", "1,2,1\n"), ("constant", "1,2,1\n1,2,-1\n1,2,1\n")):
+        (tmp_path / f"{name}.csv").write_text(lines)
+        command = ["simulate", "--data", str(tmp_path / f"{name}.csv"), "--samples", "1"]
+        assert run(command, tmp_path / "out") == 2
+        said = capsys.readouterr().err
+        assert "X must have an input that varies between samples; got" in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("model", ["linear", "mlp"])
+def test_where_no_rate_converges_convergence_has_no_end(model, unfit, tmp_path, capsys):
+    command = ["boundary", *unfit, "--model", model, "--members", "2", "--tolerance", "0.1"]
+    assert run([*command, "--steps", "40", "--kinds", "rise", "end"], tmp_path / "out") == 0
+    out = capsys.readouterr().out
+    assert "none converged: at no learning rate that was tried did the loss come down" in out
+    assert "fewer --samples" in out
+    rise, end = json.loads((tmp_path / "out" / "summary.json").read_text())["boundaries"]
+    assert rise["value"] > 1
+    assert (end["value"], end["error"], end["text"]) == (None, None, "none converged")
+
+
+def test_where_some_seeds_converge_the_others_are_not_averaged_as_zero():
+    cell = {"model": "linear", "width": 9, "kind": "end", "steps": 9}
+    brackets = [{"lower": 0.0, "upper": None, "windows": []}]
+    brackets += [{"lower": 3.9, "upper": 4.1, "windows": []}]
+    lines = [Line("k", "boundary_of/1", cell, result) for result in brackets]
+    row = boundary._row(cell, lines)
+    assert (row["value"], row["n"], row["at_least"]) == (4.0, 1, False)
+    assert re.search(r" 1 of 2 +0$", boundary._words([row]))
 
 
 def test_losses_beyond_every_bound_are_drawn_nowhere():
@@ -315,7 +361,10 @@ def test_a_failed_cell_gives_status_1_and_leaves_a_hole(tmp_path, capsys, monkey
     monkeypatch.setattr(runs, "start", start)
     assert run([*SIMULATE, "--rate", "1", "8"], tmp_path) == 1
     captured = capsys.readouterr()
-    assert "1 cells computed, 0 found in the record; 1 failed" in captured.err
+    assert (
+        "1 cells computed, 0 found in the record; 1 failed, their tracebacks are in the record"
+        in captured.err
+    )
     assert re.search(r"1 +lazy", captured.out)
     monkeypatch.undo()
     assert run([*SIMULATE, "--rate", "1", "8"], tmp_path) == 0
@@ -364,10 +413,15 @@ def test_a_torn_line_is_said(made, tmp_path, capsys):
         ([*DIAGRAM, "--activation", "tanh"], "--activation is for --model mlp; got --activation"),
         ([*DIAGRAM, "--seed", "-1"], "--seed must be an integer of at least 0; got -1"),
         ([*DIAGRAM, "--data", "absent.csv"], "absent.csv must be a readable file of numbers"),
+        (
+            [*SIMULATE, "--samples", "9999"],
+            "samples must be at most 1797, the size of the data; got",
+        ),
         ([*SIMULATE, "--rate", "-1"], "--rate must be positive; got -1"),
         ([*SIMULATE, "--width", "0"], "width must be a positive integer or infinity; got 0"),
         ([*SIMULATE, "--model", "mlp", "--width", "inf"], "--width must be an integer .* 'inf'"),
         ([*SIMULATE, "--memory-limit", "0"], "--memory-limit must be positive; got 0"),
+        ([*SIMULATE, "--scale", "1e200"], "top kernel eigenvalue of the data .* must be finite"),
         ([*SIMULATE, "--scale", "0"], "scale must be positive; got 0"),
         ([*BOUNDARY, "--members", "0"], "--members must be an integer of at least 1; got 0"),
         ([*BOUNDARY, "--tolerance", "0"], "--tolerance must be positive; got 0"),
@@ -436,6 +490,21 @@ def test_a_folder_of_another_sweep_is_refused_and_left_alone(finished, capsys):
     assert sentence in capsys.readouterr().err
     assert run([*DIAGRAM, "--levels", "2"], finished) == 2
     assert {path: path.read_bytes() for path in finished.iterdir()} == before
+
+
+@pytest.mark.parametrize("width", ["abc", "1e400", "2.5", "nan", "-inf"])
+def test_a_width_is_a_number_of_units_or_infinity(width, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run([*SIMULATE, f"--width={width}"], tmp_path / "out")
+    assert stop.value.code == 2
+    said = f"argument --width: must be a positive integer, or inf; got '{width}'"
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_another_command_is_refused_by_its_name(finished, capsys):
+    assert run(BOUNDARY, finished) == 2
+    assert f"{finished} has command phase-diagram, this one boundary" in capsys.readouterr().err
 
 
 def test_without_dask_a_scheduler_is_refused(tmp_path, capsys, monkeypatch):

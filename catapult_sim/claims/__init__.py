@@ -54,8 +54,8 @@ def select(names: Sequence[str]) -> list[Claim]:
         if not any(f"{claim.id}.".startswith(f"{name}.") for claim in CLAIMS):
             groups = sorted({claim.id.split(".")[0] for claim in CLAIMS})
             raise InputError(
-                f"claims must be ids from report.json or beginnings of them, such as "
-                f"{', '.join(groups)}; got {name!r}"
+                "claims must be ids from `catapult-sim verify --list` or beginnings of them, such "
+                f"as {', '.join(groups)}; got {name!r}"
             )
     return [
         claim for claim in CLAIMS if any(f"{claim.id}.".startswith(f"{name}.") for name in names)

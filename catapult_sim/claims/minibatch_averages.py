@@ -18,6 +18,7 @@ from catapult_sim.claims.bench import Bench, once
 from catapult_sim.claims.minibatch_digits import experiment
 from catapult_sim.claims.minibatch_model import GROUP, PAPER
 from catapult_sim.claims.verdict import NOTHING, Claim, constant
+from catapult_sim.mlp.losses import IN_WORDS
 from catapult_sim.numeric.measured import Measured, mean, ratio
 
 __all__ = ["average_claims", "ends"]
@@ -77,7 +78,7 @@ def gain_ratio(bench: Bench, loss: str, average: str, quantity: str = "loss") ->
 def average_claims(loss: str) -> Iterator[Claim]:
     """State what averages do to networks on digits."""
     claim = partial(Claim, source=PAPER, cost=5)
-    where = f"digits, {loss.replace('_', ' ')}"
+    where = f"digits, {IN_WORDS[loss]}"
     names = {
         "two-point": ("the mean of two points far apart", "halving the learning rate"),
         "ema": ("an EMA", "its exponential schedule"),

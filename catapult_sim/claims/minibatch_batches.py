@@ -26,6 +26,7 @@ from catapult_sim.mlp.batch_losses import (
     one_step,
     quadratic_fit,
 )
+from catapult_sim.mlp.losses import IN_WORDS
 from catapult_sim.numeric.measured import Measured, mean
 
 __all__ = ["LINES", "batch_claims", "lines", "one_large_step"]
@@ -110,7 +111,7 @@ def fall_of_others(bench: Bench, loss: str) -> Measured:
 def batch_claims(loss: str) -> Iterator[Claim]:
     """State what the losses of fixed batches look like on digits."""
     claim = partial(Claim, source=PAPER, cost=5)
-    where = f"digits, {loss.replace('_', ' ')}, batches of {FIXED_BATCH}"
+    where = f"digits, {IN_WORDS[loss]}, batches of {FIXED_BATCH}"
     for line, what in LINES.items():
         yield claim(
             f"{GROUP}.digits.{loss}.quadratic.{line}",

@@ -20,6 +20,7 @@ from catapult_sim.claims import sharpest_exact as exact
 from catapult_sim.claims import sharpest_measures as measures
 from catapult_sim.claims import sharpest_runs as runs
 from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.mlp.losses import IN_WORDS
 
 __all__ = ["CLAIMS"]
 
@@ -46,7 +47,7 @@ def at_most(loss: str) -> Callable[..., Claim]:
         settings: dict[str, Any] = {"tolerance": 0.0, "cost": 20.0, "source": PAPER} | options
         return Claim(
             f"{GROUP}.{loss}.{name}",
-            f"digits, {loss.replace('_', ' ')}: {text}",
+            f"digits, {IN_WORDS[loss]}: {text}",
             predict=constant(value),
             measure=partial(measure, loss=loss),
             relation="<=",
@@ -111,7 +112,7 @@ def step_claims(loss: str) -> Iterator[Claim]:
         )
     yield Claim(
         f"{GROUP}.{loss}.step.quadratic",
-        f"digits, {loss.replace('_', ' ')}: a quarter of the step along e_1 changes the loss as "
+        f"digits, {IN_WORDS[loss]}: a quarter of the step along e_1 changes the loss as "
         "the Hessian predicts (difference, in units of the prediction's mean size)",
         "derived here",
         constant(0.0),
@@ -191,9 +192,10 @@ def escape_claims(loss: str) -> Iterator[Claim]:
         ("quarter-curvature", "e1 times 1/4", -1),
         ("double-curvature", "e1 times 2", 1),
     ):
+        how = "sharper" if sign < 0 else "flatter"
         yield claim(
             f"escape.{name}",
-            f"{epochs}, {row}: {'sharper' if sign < 0 else 'flatter'} than SGD (log ratio)",
+            f"{epochs}, {row.replace('e1', 'e_1')}: {how} than SGD (log ratio)",
             partial(measures.flatter, name=row, sign=sign),
         )
 

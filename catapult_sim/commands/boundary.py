@@ -11,10 +11,12 @@ from typing import Any
 from tabulate import tabulate
 
 from catapult_sim.commands.files import draw
+from catapult_sim.commands.options import add_command
 from catapult_sim.commands.room import require_room
-from catapult_sim.commands.sweeping import RECORD, add_command, network, opened, report
+from catapult_sim.commands.sweeping import REASONS, RECORD, network, opened, report
 from catapult_sim.mlp import first_steps
 from catapult_sim.mlp.boundaries import CURVATURES, KINDS, WHOLE_RUNS, boundary_of, bytes_of
+from catapult_sim.mlp.runs import SETTLED
 from catapult_sim.numeric.phases import centre
 from catapult_sim.numeric.record import Line, read_record, settled
 from catapult_sim.numeric.requirements import InputError, require_count, require_positive
@@ -32,6 +34,11 @@ MEANING = {
     "rise": "rise: the loss exceeds its start",
     "end": "end: convergence ends",
 }
+NOWHERE = "none converged"
+EXPLAINED = (
+    f"{NOWHERE}: at no learning rate that was tried did the loss come down to {SETTLED:g} of its "
+    f"start; {REASONS}"
+)
 LONG = 300  # steps of whole runs
 AXES = ("width", "depth", "activation")
 
@@ -53,10 +60,10 @@ def add(commands: Any) -> None:
     add = parser.add_argument
     add("--members", type=int, default=8, metavar="S", help="seeds, from --seed on")
     add("--tolerance", type=float, default=0.01, help="relative, of each bracket")
-    kinds = f"of {first_steps.STEPS} steps: {', '.join(first_steps.KINDS)} (these); "
+    kinds = f"of {first_steps.STEPS} steps: {', '.join(first_steps.KINDS)} (default: these); "
     kinds += f"of {LONG} steps: {', '.join(WHOLE_RUNS)}; or of --steps"
     add("--kinds", nargs="+", choices=KINDS, metavar="KIND", help=kinds)
-    words = "whose top eigenvalue is lambda_0 and the sharpness: ntk, hessian (ntk)"
+    words = "whose top eigenvalue is lambda_0 and the sharpness: ntk, hessian (default: ntk)"
     add("--curvature", nargs="+", choices=tuple(CURVATURES), metavar="MATRIX", help=words)
 
 
@@ -140,6 +147,7 @@ def _row(cell: Cell, members: list[Line]) -> dict[str, Any]:
         [lower for lower, _ in brackets],
         [float("inf") if upper is None else upper for _, upper in brackets],
     )
+    ends = cell["kind"] != "end" or any(lower > 0 for lower, _ in brackets)
     return {
         "model": _name(cell),
         "boundary": cell["kind"],
@@ -148,12 +156,12 @@ def _row(cell: Cell, members: list[Line]) -> dict[str, Any]:
         "activation": cell.get("activation", "linear"),
         "curvature": cell.get("curvature", "ntk"),
         "steps": cell["steps"],
-        "text": str(measured),
-        "value": measured.value,
-        "error": measured.error,
+        "text": str(measured) if ends else NOWHERE,
+        "value": measured.value if ends else None,
+        "error": measured.error if ends else None,
         "at_least": measured.at_least,
         "at_most": measured.at_most,
-        "n": measured.n,
+        "n": measured.n if ends else len(members),
         "brackets": brackets,
         "windows": sum(len(line.result["windows"]) for line in members),
     }
@@ -167,9 +175,18 @@ def _name(cell: Cell) -> str:
 
 def _words(rows: list[dict[str, Any]]) -> str:
     columns = {"model": "network", "width": "width", "curvature": "lambda_0", "steps": "steps"}
-    columns |= {"text": "c", "n": "seeds", "windows": "below again beyond"}
-    table = [[MEANING[row["boundary"]], *(row[name] for name in columns)] for row in rows]
-    return tabulate(table, ("boundary", *columns.values()), tablefmt="plain", disable_numparse=True)
+    columns |= {"text": "c", "seeds": "seeds", "windows": "below again beyond"}
+    told = [row | {"what": MEANING[row["boundary"]], "seeds": _seeds(row)} for row in rows]
+    table = [[row["what"], *(row[name] for name in columns)] for row in told]
+    headers = ("boundary", *columns.values())
+    words = tabulate(table, headers, tablefmt="plain", disable_numparse=True)
+    return f"{words}\n{EXPLAINED}" if any(row["text"] == NOWHERE for row in rows) else words
+
+
+def _seeds(row: dict[str, Any]) -> str:
+    """Say how many seeds were averaged, and of how many where some crossed nowhere."""
+    members = len(row["brackets"])
+    return f"{row['n']}" if row["n"] == members else f"{row['n']} of {members}"
 
 
 def _drawn(rows: list[dict[str, Any]]) -> Any:

@@ -43,6 +43,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Derive and print."""
     from catapult_sim import derive
+    from catapult_sim.symbolic.legends import legend
 
     if options.list:
         print(tabulate(derive.listing(), tablefmt="plain"))
@@ -54,5 +55,8 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"--format must be one of {known}; got {options.format!r}")
     asked = (*SIZES, "order", "sampling", "batches", "momentum", "nesterov", "loss")
     given = {name: getattr(options, name) for name in asked}
-    print(derive.derive(options.name, options.format, **given))
+    printed = derive.derive(options.name, options.format, **given)
+    print(printed)
+    if options.format == "text":
+        print(f"where {legend(options.name, printed)}")
     return 0

@@ -54,11 +54,11 @@ def as_json(content: Any) -> str:
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
-def draw(figure: Any, path: Path) -> None:
+def draw(figure: Any, path: Path, *, dpi: int = 200) -> None:
     """Write a figure as PNG and, the same bytes every time, as SVG."""
     from matplotlib import rc_context
 
-    for suffix, options in ((".png", {"dpi": 200}), (".svg", {"metadata": {"Date": None}})):
+    for suffix, metadata in ((".png", None), (".svg", {"Date": None})):
         with io.BytesIO() as picture, rc_context({"svg.hashsalt": path.stem}):
-            figure.savefig(picture, format=suffix[1:], **options)
+            figure.savefig(picture, format=suffix[1:], dpi=dpi, metadata=metadata)
             write(path.with_suffix(suffix), picture.getvalue())

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from catapult_sim.commands.diagram import Diagram, axis, code, key
 from catapult_sim.commands.files import draw
+from catapult_sim.commands.options import add_command
 from catapult_sim.commands.room import require_room
-from catapult_sim.commands.sweeping import RECORD, add_command, network, opened, report
+from catapult_sim.commands.sweeping import RECORD, network, opened, report, undecided
 from catapult_sim.mlp.runs import bytes_of, phase_of, start
 from catapult_sim.numeric.cells import physics_of
 from catapult_sim.numeric.phases import Phase
@@ -71,6 +72,7 @@ def run(options: argparse.Namespace) -> int:
     summary = {"cells": found.phases.size, "computed": found.fraction, "phases": shares}
     words = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
     spent = f"{found.fraction:.1%} of {found.phases.size} cells computed, the others painted"
+    spent += undecided(int((found.phases == Phase.UNDECIDED).sum()))
     return report(options, tally, summary, f"{words}\n{spent}")
 
 

@@ -9,18 +9,15 @@ from typing import Any
 from tabulate import tabulate
 
 from catapult_sim.commands.files import draw
-from catapult_sim.commands.sweeping import RECORD, add_command, network, opened, report
-from catapult_sim.mlp.runs import SETTLED, run_of
+from catapult_sim.commands.options import add_command
+from catapult_sim.commands.sweeping import RECORD, network, opened, report, undecided
+from catapult_sim.mlp.runs import run_of
 from catapult_sim.numeric.record import Line, read_record, settled
 from catapult_sim.numeric.requirements import InputError, require_positive
 
 __all__ = ["add", "figure", "run"]
 
 FIGURE = "simulation.png"
-UNDECIDED = (
-    f"undecided: not divergent, and the loss has not come down to {SETTLED:g} of its start, for "
-    "want of steps or because the network cannot fit the labels"
-)
 
 
 def add(commands: Any) -> None:
@@ -49,8 +46,7 @@ def run(options: argparse.Namespace) -> int:
         draw(_drawn(runs), options.out / FIGURE)
     rows = [_row(rate, found) for rate, found in runs.items()]
     words = tabulate(rows, "keys", tablefmt="plain")
-    if any(row["phase"] == "undecided" for row in rows):
-        words += f"\n{UNDECIDED}"
+    words += undecided(sum(row["phase"] == "undecided" for row in rows))
     return report(options, tally, {"runs": rows}, words)
 
 

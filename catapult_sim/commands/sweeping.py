@@ -1,4 +1,4 @@
-"""What the commands that sweep share: options, the network, the folder, the executor."""
+"""What the commands that sweep share: the network, the folder, the executor, the words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,15 +18,21 @@ from tqdm import tqdm
 from catapult_sim.commands.files import as_json, config, folder, write
 from catapult_sim.commands.room import require_room
 from catapult_sim.mlp import runs
-from catapult_sim.mlp.activations import ACTIVATIONS
 from catapult_sim.numeric.linear_net.stability import require_momentum
-from catapult_sim.numeric.memory import MEMORY_LIMIT
 from catapult_sim.numeric.record import Line, erase, settled
 from catapult_sim.numeric.requirements import InputError, require_count
 from catapult_sim.numeric.sweep import Sweep, sweep
 from catapult_sim.numeric.workers import process_pool
 
-__all__ = ["RECORD", "Tally", "add_command", "add_manner", "network", "opened", "report"]
+__all__ = [
+    "REASONS",
+    "RECORD",
+    "Tally",
+    "network",
+    "opened",
+    "report",
+    "undecided",
+]
 
 Cell = dict[str, Any]
 
@@ -37,88 +43,11 @@ RECORD = "records.jsonl"
 MANNER = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json"}
 MANNER |= {"memory_limit", "claims", "kinds", "curvature"}
 
-NORMALISATION = (
-    "Loss (1/2m) sum |f - y|^2 over m samples; kernel (1/m) J J^T, lambda_0 its top eigenvalue at "
-    "the start of each network; rate is c = eta lambda_0. NTK parametrisation; full batches, or "
-    "batches that each epoch deals anew."
+# Why a loss may not come down.
+REASONS = (
+    "the network may not be able to fit the data (take fewer --samples, or a wider network), or "
+    "want more --steps"
 )
-
-
-def add_command(
-    commands: Any,
-    name: str,
-    run: Callable[[argparse.Namespace], int],
-    *,
-    help: str,
-    does: str,
-    out: str,
-    several: Collection[str] = (),
-) -> argparse.ArgumentParser:
-    """Add a command that sweeps over networks, and what all of these share; return its parser.
-
-    Options named in ``several`` take one value or more.
-    """
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=help,
-        description=f"{does} {NORMALISATION}",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.set_defaults(run=run)
-    _add_network(parser, several)
-    manner = add_manner(parser, out)
-    words = "bytes that all workers of this machine may take"
-    manner.add_argument("--memory-limit", type=float, default=MEMORY_LIMIT, help=words)
-    return parser
-
-
-def _add_network(parser: argparse.ArgumentParser, several: Collection[str]) -> None:
-    """Add the options that choose a network, its data and its seed, and how it is trained."""
-    group = parser.add_argument_group("network")
-
-    def add(name: str, **options: Any) -> None:
-        if name.removeprefix("--") in several:
-            options["nargs"] = "+"
-        group.add_argument(name, **options)
-
-    add("--model", choices=("linear", "mlp"), default="linear", help="exact linear network, or MLP")
-    add("--width", type=_width, default=512, metavar="N", help="hidden units; inf if linear")
-    add("--depth", type=int, metavar="K", help="hidden layers of an MLP (1)")
-    add("--activation", choices=tuple(ACTIVATIONS), help="of an MLP (relu)")
-    add("--scale", type=float, default=1.0, help="standard deviation of the initial weights")
-    add("--data", metavar="FILE", help=".npz with X and y, or .csv with label last; else digits")
-    add("--samples", type=int, default=32, metavar="M", help="drawn from the data")
-    add("--steps", type=int, default=300, metavar="T", help="updates, at most")
-    add("--momentum", type=float, metavar="BETA", help="heavy ball (0)")
-    add("--batch-size", type=int, metavar="B", help="a divisor of the samples (all)")
-    add("--seed", type=int, default=0, help="names weights, samples and batches")
-
-
-def add_manner(parser: argparse.ArgumentParser, out: str, workers: int | None = 1) -> Any:
-    """Add the options that say how to compute and where to put it; return their group.
-
-    Without a number of ``workers`` all cores are used by threads of this process.
-    """
-    group = parser.add_argument_group("manner")
-    where = group.add_mutually_exclusive_group()
-    words = "processes" if workers else "processes, rather than threads on all cores"
-    where.add_argument("--workers", type=int, default=workers, metavar="N", help=words)
-    where.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask cluster")
-    group.add_argument("--out", type=Path, default=Path(out), metavar="DIR", help="where files go")
-    again = group.add_mutually_exclusive_group()
-    again.add_argument(
-        "--resume", action="store_true", help="compute only what DIR lacks (always so)"
-    )
-    again.add_argument("--overwrite", action="store_true", help="forget what DIR holds")
-    group.add_argument(
-        "--progress", action=argparse.BooleanOptionalAction, help="draw a bar (on a terminal)"
-    )
-    group.add_argument("--json", action="store_true", help="print it as JSON instead of words")
-    return group
-
-
-def _width(text: str) -> int | str:
-    return text if text == "inf" else int(float(text)) if float(text).is_integer() else text
 
 
 def network(options: argparse.Namespace) -> Cell:
@@ -194,7 +123,9 @@ class Tally:
     def __str__(self) -> str:
         """Say what was done, and what was not."""
         done = f"{self.computed} cells computed, {self.known} found in the record"
-        failed = f"; {self.failed} failed, their tracebacks are there" if self.failed else ""
+        failed = (
+            f"; {self.failed} failed, their tracebacks are in the record" if self.failed else ""
+        )
         torn = f"; {self.dropped} torn lines dropped" if self.dropped else ""
         return done + failed + torn
 
@@ -225,8 +156,9 @@ def _require_same(asked: dict[str, Any], out: Path) -> None:
     if not path.exists():
         return
     held = json.loads(path.read_text())
-    pairs = [(held.get("cell", {}), asked["cell"]), (held["options"], asked["options"])]
-    for old, new in pairs:
+    commands = [{"command": one["options"].get("command")} for one in (held, asked)]
+    cells, options = [[one.get(part, {}) for one in (held, asked)] for part in ("cell", "options")]
+    for old, new in (commands, cells, options):
         for name in sorted((old.keys() | new.keys()) - MANNER):
             if old.get(name) != new.get(name):
                 raise InputError(
@@ -274,6 +206,12 @@ def _dask(address: str) -> Iterator[Executor]:
         ) from None
     with client:
         yield client.get_executor()
+
+
+def undecided(count: int) -> str:
+    """Explain, in a line of its own, so many undecided runs; of none there is nothing to say."""
+    what = "undecided: not divergent, but the loss has not come down to"
+    return f"\n{count} {what} {runs.SETTLED:g} of its start; {REASONS}" if count else ""
 
 
 def report(options: argparse.Namespace, tally: Tally, summary: dict[str, Any], words: str) -> int:

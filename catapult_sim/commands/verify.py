@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from tabulate import tabulate
 
 from catapult_sim.commands.files import as_json, draw, write
-from catapult_sim.commands.sweeping import RECORD, add_manner, opened
+from catapult_sim.commands.options import Help, add_manner
+from catapult_sim.commands.sweeping import RECORD, opened
 from catapult_sim.numeric.cells import identify, physics_of
 from catapult_sim.numeric.record import Line, read_record, settled
 from catapult_sim.numeric.requirements import InputError
@@ -33,16 +34,24 @@ def add(commands: Any) -> None:
         help="judge the claims of the papers",
         description="Judge the claims of the papers: predicted, measured, error bar, verdict. "
         "The exit status is 1 if a claim is refuted, or could not be judged.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Help,
     )
     parser.set_defaults(run=run)
     add = parser.add_argument
     add("--list", action="store_true", help="list the claims with their ids; judge none")
-    add("--claims", nargs="+", default=["all"], metavar="ID", help="ids or beginnings of ids")
+    add(
+        "--claims",
+        nargs="+",
+        default=["all"],
+        metavar="ID",
+        help="ids or their beginnings, as --list shows",
+    )
     add("--effort", default="quick", help="quick (about 4 minutes) or full (about an hour)")
     add("--seed", type=int, default=0, help="names every random draw")
     add(
-        "--data", metavar="FILE", help=".npz with X and y, or .csv with the label last; else digits"
+        "--data",
+        metavar="FILE",
+        help=".npz with X and y, or .csv with the label last (default: digits)",
     )
     add_manner(parser, "verification", workers=None)
 
@@ -54,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     from catapult_sim.claims.verdict import Verdict
     from catapult_sim.mlp.runs import data_entries
 
-    chosen = list(claims.CLAIMS) if options.claims == ["all"] else claims.select(options.claims)
+    chosen = list(claims.CLAIMS) if "all" in options.claims else claims.select(options.claims)
     if options.list:
         print(tabulate([(claim.id, claim.text) for claim in chosen], tablefmt="plain"))
         return 0

@@ -9,7 +9,7 @@ from zipfile import BadZipFile, is_zipfile
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.ensemble import Rng
+from catapult_sim.numeric.ensemble import Rng, require_rng
 from catapult_sim.numeric.requirements import (
     InputError,
     require_count,
@@ -113,7 +113,7 @@ def subset(
         raise InputError(
             f"samples must be at most {len(inputs)}, the size of the data; got {samples}"
         )
-    chosen = np.random.default_rng(rng).choice(len(inputs), samples, replace=False)
+    chosen = require_rng(rng).choice(len(inputs), samples, replace=False)
     return inputs[chosen], labels[chosen]
 
 

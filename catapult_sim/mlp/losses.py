@@ -16,6 +16,7 @@ import numpy.typing as npt
 from catapult_sim.numeric.requirements import InputError
 
 __all__ = [
+    "IN_WORDS",
     "LOSSES",
     "Loss",
     "cross_entropy",
@@ -235,3 +236,4 @@ LOSSES = {
         ),
     )
 }
+IN_WORDS = {"squared_error": "squared error", "cross_entropy": "cross-entropy"}

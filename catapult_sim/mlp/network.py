@@ -89,6 +89,8 @@ class MLP:
     Examples
     --------
     >>> network = MLP([1, 100, 1], activation="linear")
+    >>> network
+    MLP([1, 100, 1], activation='linear')
     >>> theta = network.init(rng=0, ensemble=(5,))
     >>> theta.shape, network.gradient(theta, [[1.0]], [0.0]).shape
     ((5, 200), (5, 200))
@@ -107,7 +109,8 @@ class MLP:
         weight_decay: float = 0.0,
         dtype: npt.DTypeLike = "float64",
     ) -> None:
-        self.widths = [require_count("each width", width, 1) for width in widths]
+        given = widths if np.iterable(widths) else ()
+        self.widths = [require_count("each width", width, 1) for width in given]
         if len(self.widths) < 3:
             raise InputError(
                 f"widths must name inputs, hidden layers and outputs, at least 3; got {widths}"
@@ -125,6 +128,22 @@ class MLP:
         of_layers = gains(gain, self.activation.gain, len(self.widths) - 1)
         self.layers = lay_out(self.widths, of_layers, parametrization, biases)
         self.size = self.layers[-1].biases.stop
+        self._asked = {
+            "activation": self.activation.name,
+            "parametrization": parametrization,
+            "biases": biases,
+            "loss": loss,
+            "gain": gain if isinstance(gain, str) else np.asarray(gain).tolist(),
+            "zero_output": zero_output,
+            "weight_decay": self.weight_decay,
+            "dtype": self.dtype.name,
+        }
+
+    def __repr__(self) -> str:
+        """Say what differs from what is usual."""
+        usual = MLP.__init__.__kwdefaults__ or {}
+        asked = [f", {name}={one!r}" for name, one in self._asked.items() if one != usual[name]]
+        return f"MLP({self.widths}{''.join(asked)})"
 
     def init(self, *, rng: Rng = None, ensemble: tuple[int, ...] = ()) -> Array:
         """Draw parameters, ``(*ensemble, P)``; each member has a random stream of its own.

@@ -78,7 +78,8 @@ def start(cell: Cell, scales: npt.ArrayLike) -> Networks:
     X, y = _samples(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
     scale = require_positive("scale", scales)
     rng = np.random.default_rng([cell["seed"], *b"network"])
-    drawn = {"linear": _linear, "mlp": _mlp}[cell["model"]](cell, X, y, rng, scale)
+    with np.errstate(over="ignore", invalid="ignore"):
+        drawn = {"linear": _linear, "mlp": _mlp}[cell["model"]](cell, X, y, rng, scale)
     require_positive("the top kernel eigenvalue of the data at the start", drawn.top)
     return drawn
 
@@ -156,8 +157,12 @@ def bytes_of(
 def _samples(data: str, digest: str | None, count: int, seed: int) -> tuple[Array, Array]:
     X, y = datasets.digits() if data == "digits" else _file(data, digest)
     inputs, targets = datasets.standardise(X), y.reshape(len(y), -1)
+    if not inputs.any():
+        raise InputError(
+            f"X must have an input that varies between samples; got {len(X)} alike of {data}"
+        )
     rng = np.random.default_rng([seed, *b"samples"])
-    return datasets.subset(inputs, targets, min(count, len(X)), rng=rng)
+    return datasets.subset(inputs, targets, count, rng=rng)
 
 
 def _file(data: str, digest: str | None) -> tuple[Array, Array]:

@@ -20,7 +20,7 @@ from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.batches import minibatches
 from catapult_sim.numeric.curvature import Eigenpairs, top_eigenpairs
 from catapult_sim.numeric.directions import nudged_step
-from catapult_sim.numeric.ensemble import Rng
+from catapult_sim.numeric.ensemble import Rng, require_rng
 from catapult_sim.numeric.operators import Product
 from catapult_sim.numeric.requirements import InputError, require_count, require_positive
 from catapult_sim.numeric.trajectory import Observe
@@ -138,7 +138,7 @@ def track(
     require_count("steps", steps)
     require_count("every", every, 1)
     seen = slice(require_count("curvature_samples", curvature_samples or len(inputs), 1))
-    seeds = np.random.default_rng(rng).integers(2**63, size=start.shape[:-1])
+    seeds = require_rng(rng).integers(2**63, size=start.shape[:-1])
     quantities: dict[str, Any] = {"loss": lambda theta: network.loss(theta, inputs, targets)}
     measure = partial(
         _measure,

@@ -21,7 +21,12 @@ from catapult_sim.numeric.batches import require_batches
 from catapult_sim.numeric.checkpoint import Checkpoint, fingerprint, resumable
 from catapult_sim.numeric.linear_net.stability import require_momentum
 from catapult_sim.numeric.memory import MEMORY_LIMIT, require_memory, run_bytes
-from catapult_sim.numeric.requirements import InputError, require_count, require_positive
+from catapult_sim.numeric.requirements import (
+    InputError,
+    require_count,
+    require_observers,
+    require_positive,
+)
 from catapult_sim.numeric.trajectory import (
     ESCAPE,
     Observe,
@@ -164,7 +169,7 @@ def train(
     every = require_count("every", every, 1)
     options = {"every": every, "tolerance": tolerance, "escape": escape}
     asked = {"average": average, **options}
-    seen = rule.observers(observe or {})
+    seen = rule.observers(require_observers(observe))
     require_memory(run.bytes(steps, seen), memory_limit, "this run")
     if checkpoint is None:
         found = run.to(steps, None, observe=seen, **options)

@@ -14,6 +14,7 @@ leave them as they are.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,7 @@ class EMA(Recurrent):
     decay: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.decay < 1:
+        if not isinstance(self.decay, Real) or not 0 <= self.decay < 1:
             raise InputError(f"decay must satisfy 0 <= decay < 1; got {self.decay!r}")
 
     def take(self, t: int) -> float:

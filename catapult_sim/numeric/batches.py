@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.ensemble import Rng, draw
+from catapult_sim.numeric.ensemble import Rng, draw, require_rng
 from catapult_sim.numeric.requirements import InputError, require_count
 
 __all__ = ["SAMPLINGS", "Batches", "minibatches", "require_batches"]
@@ -74,7 +74,7 @@ def minibatches(
     size, steps = require_count("size", size, 1), require_count("steps", steps)
     if sampling not in SAMPLINGS:
         raise InputError(f"sampling must be one of {', '.join(SAMPLINGS)}; got {sampling!r}")
-    generator = np.random.default_rng(rng)
+    generator = require_rng(rng)
     if sampling == "replacement":
         shape = (steps, size)
         return draw(lambda one: np.sort(one.integers(samples, size=shape)), generator, ensemble)

@@ -72,9 +72,11 @@ def resumable(
     Raises
     ------
     InputError
-        Where the file is no checkpoint, that of another run, or beyond ``steps``, or where its
-        folder does not exist.
+        Where ``checkpoint`` is of another type, the file is no checkpoint, that of another run, or
+        beyond ``steps``, or where its folder does not exist.
     """
+    if not isinstance(checkpoint, Checkpoint):
+        raise InputError(f"checkpoint must be a Checkpoint of a file; got {checkpoint!r}")
     path, apart = Path(checkpoint.path), -(-checkpoint.every // every) * every
     if not path.parent.is_dir():
         raise InputError(f"checkpoint must be a file in a folder that exists; got {path}")

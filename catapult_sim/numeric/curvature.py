@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.ensemble import Rng
+from catapult_sim.numeric.ensemble import Rng, require_rng
 from catapult_sim.numeric.krylov import Krylov, orthonormal_rows
 from catapult_sim.numeric.operators import Operator, require_operator
 from catapult_sim.numeric.requirements import InputError, require_count, require_positive
@@ -129,7 +129,7 @@ def top_eigenpairs(
         raise InputError(f"k must be at most {length}, the size of the operator; got {k}")
     if which not in ("largest", "smallest"):
         raise InputError(f"which must be largest or smallest; got {which!r}")
-    block = _start_block(given, k, length, dtype, np.random.default_rng(rng))
+    block = _start_block(given, k, length, dtype, require_rng(rng))
     limit = _limit(basis, len(block), k)
     budget = require_count("max_products", max_products, len(block))
     floor = 10 * float(np.finfo(dtype).eps)

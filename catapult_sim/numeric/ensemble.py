@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Rng", "draw"]
+from catapult_sim.numeric.requirements import InputError
+
+__all__ = ["Rng", "draw", "require_rng"]
 
 Array = npt.NDArray[Any]
 Rng = np.random.Generator | int | None
@@ -21,8 +23,24 @@ def draw(one: Callable[[np.random.Generator], Array], rng: Rng, ensemble: tuple[
     Members draw from generators spawned one by one, so that a larger ensemble begins
     with the members of a smaller one.
     """
-    generator = np.random.default_rng(rng)
+    generator = require_rng(rng)
     if not ensemble:
         return one(generator)
     members = np.stack([one(child) for child in generator.spawn(math.prod(ensemble))])
     return members.reshape(*ensemble, *members.shape[1:])
+
+
+def require_rng(rng: Rng) -> np.random.Generator:
+    """Return a generator: the one given, that of a seed, or a fresh one; or raise InputError.
+
+    Examples
+    --------
+    >>> int(require_rng(0).integers(100)) == int(np.random.default_rng(0).integers(100))
+    True
+    """
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"rng must be a numpy.random.Generator, a seed of at least 0, or None; got {rng!r}"
+        ) from None

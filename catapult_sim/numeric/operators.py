@@ -47,7 +47,7 @@ def require_operator(
     (array([ 1., -1.]), 2, dtype('float64'))
     """
     if not hasattr(operator, "shape") and not callable(operator):
-        operator = np.asarray(operator)
+        operator = _array(operator)
     multiply = _multiplication(operator)
     length = _size(operator, size)
     given = dtype if dtype is not None else getattr(operator, "dtype", None)
@@ -55,7 +55,12 @@ def require_operator(
     precision = np.dtype(np.float32 if single else np.float64)
 
     def product(vector: Array) -> Array:
-        image = np.array(multiply(vector.copy()), dtype=precision)
+        found = multiply(vector.copy())
+        if np.iscomplexobj(found):
+            raise InputError(
+                f"operator must be real; got a product of type {np.asarray(found).dtype}"
+            )
+        image = np.array(found, dtype=precision)
         if image.shape != (length,):
             raise InputError(
                 f"operator must return shape ({length},) for a vector of that shape; "
@@ -64,6 +69,16 @@ def require_operator(
         return image
 
     return product, length, precision
+
+
+def _array(operator: Any) -> Array:
+    array = np.asarray(operator)
+    if array.dtype.kind not in "biufc":
+        raise InputError(
+            "operator must be a square array, have .shape and .matvec or @, or be a callable, as "
+            f"network.at(theta, X, y).hessian is; got {type(operator).__name__}"
+        )
+    return array
 
 
 def _multiplication(operator: Operator) -> Product:

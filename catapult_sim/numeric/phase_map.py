@@ -24,7 +24,12 @@ import numpy.typing as npt
 
 from catapult_sim.numeric import lanes, lanes_compiled
 from catapult_sim.numeric.phases import Phase
-from catapult_sim.numeric.requirements import InputError, require_count, require_positive
+from catapult_sim.numeric.requirements import (
+    InputError,
+    require_count,
+    require_finite,
+    require_positive,
+)
 
 __all__ = ["PhaseMap", "phase_map"]
 
@@ -131,10 +136,7 @@ def phase_map(
 
 def _cells(*values: npt.ArrayLike) -> tuple[Array, ...]:
     """Broadcast the initial values, without copies."""
-    arrays = [np.asarray(value, dtype=float) for value in values]
-    for name, array in zip(("F0", "Lam0", "Y"), arrays, strict=True):
-        if not np.isfinite(array).all():
-            raise InputError(f"{name} must be finite; got {array[~np.isfinite(array)][0]}")
+    arrays = [require_finite(*pair) for pair in zip(("F0", "Lam0", "Y"), values, strict=True)]
     try:
         return np.broadcast_arrays(*arrays)
     except ValueError:

@@ -247,10 +247,13 @@ def _refinement(
 def centre(lower: npt.ArrayLike, upper: npt.ArrayLike) -> Measured:
     """Average the centres of brackets, or what is known of one that is open.
 
+    A member of which neither end is known tells nothing and is left out; without any other the
+    average is NaN.
+
     Parameters
     ----------
     lower, upper : array_like, shape (S,)
-        Each member's bracket; inf where it is open above, 0 where it is open below alone.
+        Each member's bracket; inf where it is open above, 0 where it is open below.
 
     Examples
     --------
@@ -260,10 +263,15 @@ def centre(lower: npt.ArrayLike, upper: npt.ArrayLike) -> Measured:
     >= 5(4)
     >>> print(centre([0.0, 0.0], [1.0, 1.0]))
     <= 1
+    >>> print(centre([0.0, 1.9], [np.inf, 2.1]), centre([0.0], [np.inf]))
+    2.0(1) nan
     """
     below, above = np.asarray(lower, dtype=float), np.asarray(upper, dtype=float)
-    open_above = ~np.isfinite(above)
-    open_below = (below == 0) & ~open_above
+    told = (below > 0) | np.isfinite(above)
+    if not told.any():
+        return Measured(np.nan, np.nan, 0)
+    below, above = below[told], above[told]
+    open_above, open_below = ~np.isfinite(above), below == 0
     floor, ceiling = np.where(open_below, above, below), np.where(open_above, below, above)
     found = mean((floor + ceiling) / 2, systematic=float(np.mean(ceiling - floor) / 2))
     return replace(found, at_least=bool(open_above.any()), at_most=bool(open_below.any()))

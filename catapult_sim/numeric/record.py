@@ -125,15 +125,20 @@ def read_record(path: str | Path) -> Iterator[Line]:
     Raises
     ------
     InputError
-        Where the file cannot be opened.
+        Where the file cannot be opened, or has whole lines and none of a record.
     """
+    whole = readable = 0
     try:
         with Path(path).open("rb") as file:
             for text in file:
+                whole += text.endswith(b"\n")
                 if text.endswith(b"\n") and (line := Line.parse(text)):
+                    readable += 1
                     yield line
     except OSError as error:
         raise InputError(f"record must be a file that can be read: {error}") from None
+    if whole and not readable:
+        raise _no_record(path)
 
 
 def settled(lines: Iterable[Line]) -> dict[str, Line]:
@@ -199,7 +204,7 @@ def _survey(path: Path, physics: str) -> tuple[set[str], int, int]:
             if line.error is None:
                 known.add(line.key)
     if end and not readable:
-        raise InputError(f"record must be a record of a sweep; got {path}, and no line of it is")
+        raise _no_record(path)
     return known, dropped, end
 
 
@@ -242,6 +247,10 @@ def _forget_files() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_files)
+
+
+def _no_record(path: str | Path) -> InputError:
+    return InputError(f"record must be a record of a sweep; got {path}, and no line of it is")
 
 
 def _no_room(path: Path, error: OSError) -> OSError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ import numpy.typing as npt
 __all__ = [
     "InputError",
     "require_count",
+    "require_finite",
     "require_inputs",
+    "require_observers",
     "require_positive",
     "require_samples",
     "require_width",
@@ -29,7 +32,7 @@ def require_samples(X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
 
     One-dimensional labels ``(m,)`` become ``(m, 1)``.
     """
-    inputs, labels = require_inputs(X), _finite("y", y)
+    inputs, labels = require_inputs(X), require_finite("y", y)
     if labels.ndim not in (1, 2) or labels.size == 0 or len(labels) != len(inputs):
         raise InputError(
             f"y must have shape ({len(inputs)},) or ({len(inputs)}, k), one row for each of the "
@@ -40,7 +43,7 @@ def require_samples(X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
 
 def require_inputs(X: npt.ArrayLike) -> Array:
     """Return X as ``(m, d)`` floats, or raise InputError."""
-    inputs = _finite("X", X)
+    inputs = require_finite("X", X)
     if inputs.ndim != 2 or inputs.size == 0:
         raise InputError(
             f"X must have shape (m, d) with m, d >= 1 (samples, inputs); got shape {inputs.shape}"
@@ -48,7 +51,8 @@ def require_inputs(X: npt.ArrayLike) -> Array:
     return inputs
 
 
-def _finite(name: str, values: npt.ArrayLike) -> Array:
+def require_finite(name: str, values: npt.ArrayLike) -> Array:
+    """Return values as floats, all finite, or raise InputError."""
     array = _numbers(name, values)
     if array.ndim == 0 and not np.isfinite(array):
         raise InputError(f"{name} must be finite; got {np.asarray(values)}")
@@ -70,7 +74,7 @@ def _numbers(name: str, values: npt.ArrayLike) -> Array:
 
 def require_positive(name: str, values: npt.ArrayLike) -> Array:
     """Return values as floats, all finite and above zero, or raise InputError."""
-    array = _finite(name, values)
+    array = require_finite(name, values)
     if not (array > 0).all():
         raise InputError(f"{name} must be positive; got {array[~(array > 0)].flat[0]:g}")
     return array
@@ -81,6 +85,14 @@ def require_count(name: str, value: Any, least: int = 0) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise InputError(f"{name} must be an integer of at least {least}; got {_shown(value)}")
     return int(value)
+
+
+def require_observers(observe: Any) -> dict[str, Callable[[Any], Any]]:
+    """Return quantities to measure by name, none of None, or raise InputError."""
+    quantities = {} if observe is None else observe
+    if not isinstance(quantities, Mapping) or not all(map(callable, quantities.values())):
+        raise InputError(f"observe must map names to functions of states; got {_shown(observe)}")
+    return dict(quantities)
 
 
 def require_width(value: Any) -> float:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.ensemble import Rng
+from catapult_sim.numeric.ensemble import Rng, require_rng
 from catapult_sim.numeric.krylov import Krylov, orthonormal_rows, split
 from catapult_sim.numeric.measured import Measured, mean
 from catapult_sim.numeric.operators import Operator, Product, require_operator
@@ -69,7 +69,7 @@ def trace(
     1.643(2) of 1.6439
     """
     product, length, dtype = require_operator(operator, size)
-    count, rng = require_count("samples", samples, LEAST_SAMPLES), np.random.default_rng(rng)
+    count, rng = require_count("samples", samples, LEAST_SAMPLES), require_rng(rng)
     if length <= 3 * count:
         return Measured(_trace_within(product, np.eye(length, dtype=dtype)), 0.0, length)
     sketch = np.stack([product(probe) for probe in _signs(rng, count, length, dtype)])
@@ -167,7 +167,7 @@ def spectral_density(
     """
     product, length, dtype = require_operator(operator, size)
     count = min(require_count("nodes", nodes, 1), length)
-    rng = np.random.default_rng(rng)
+    rng = require_rng(rng)
     places = np.empty((require_count("samples", samples, 1), count))
     weights, products = np.empty_like(places), 0
     for row, probe in enumerate(_signs(rng, len(places), length, dtype)):

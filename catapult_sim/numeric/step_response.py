@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.ensemble import Rng
+from catapult_sim.numeric.ensemble import Rng, require_rng
 from catapult_sim.numeric.operators import Operator, Product, require_operator
 from catapult_sim.numeric.requirements import InputError
 
@@ -117,7 +117,7 @@ def step_response(
     origin, batch, frame = _require(theta, steps, vectors)
     alphas, slope = np.asarray(scales, dtype=float), np.asarray(gradient, dtype=float)
     product, _, _ = require_operator(hessian, len(origin))
-    random = np.random.default_rng(rng).normal(size=len(origin))
+    random = require_rng(rng).normal(size=len(origin))
     units = np.column_stack([frame, random / np.linalg.norm(random)])
     first, second = _derivatives(batch, units, slope, product)
     before = loss(origin[None])[0]

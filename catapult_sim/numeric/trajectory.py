@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.requirements import require_count
+from catapult_sim.numeric.requirements import require_count, require_observers
 
 __all__ = [
     "ESCAPE",
@@ -185,7 +185,7 @@ def iterate_in_strides(
         As that of :func:`iterate`.
     """
     steps, every = require_count("steps", steps), require_count("every", every, 1)
-    observe = dict(observe or {})
+    observe = require_observers(observe)
     members, rates, ensemble = _flatten(_floats(state), parameters, state_ndim)
     begun = 0 if resume is None else int(resume.step[-1])
     run = _begun(members, steps) if resume is None else _continued(resume, steps)

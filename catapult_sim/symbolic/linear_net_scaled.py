@@ -81,7 +81,7 @@ def edge_map() -> Update:
 
 
 def scaled_map() -> Update:
-    r"""Rewrite ``sample_map()`` in ``s = eta^2 f^2 / n`` and ``Lam = eta lam``.
+    r"""Rewrite ``sample_map`` in ``s = eta^2 f^2 / n`` and ``Lam = eta lam``.
 
     Returns
     -------

@@ -1,9 +1,11 @@
 """Judging: gap against noise against tolerance."""
 
 import math
+import re
 
 import pytest
 
+from catapult_sim.claims import CLAIMS
 from catapult_sim.claims.verdict import Verdict, negated, verdict
 from catapult_sim.numeric.measured import Measured
 
@@ -65,3 +67,10 @@ def test_a_bound_changes_sides_with_its_sign():
     assert negated(lambda bench: turned)(None) == Measured(3.0, 0.1, 4, at_least=True)
     exact = negated(lambda bench: Measured(3.0, 0.1, 4))(None)
     assert verdict(-2.0, exact, 0.0, "<=") is Verdict.CONFIRMED
+
+
+def test_texts_of_claims_have_one_spelling():
+    texts = " ".join(claim.text for claim in CLAIMS)
+    assert "cross-entropy" in texts
+    assert "cross entropy" not in texts
+    assert not re.search(r"\be1\b", texts)

@@ -366,3 +366,15 @@ def test_cross_entropy_takes_probabilities_only():
         net.loss(theta, X, [[-1.0, 2.0]] * 5)
     with pytest.raises(InputError, match=r"targets that add up to 1; got a row with 1\.5"):
         net.gradient(theta, X, [*P[:4], [1.0, 0.5]])
+
+
+def test_a_network_says_what_differs_from_what_is_usual():
+    assert repr(MLP([2, 3, 1])) == "MLP([2, 3, 1])"
+    asked = {"parametrization": "standard", "biases": True, "loss": "cross_entropy"}
+    asked |= {"gain": [1.0, 2.0], "zero_output": True, "weight_decay": 0.1, "dtype": "float32"}
+    net = MLP([2, 3, 2], activation="tanh", **asked)
+    again = eval(repr(net), {"MLP": MLP})
+    assert again.layers == net.layers
+    assert vars(again).keys() == vars(net).keys()
+    assert repr(again) == repr(net)
+    assert all(f"{name}={value!r}" in repr(net) for name, value in asked.items())

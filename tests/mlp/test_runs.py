@@ -129,7 +129,7 @@ def test_a_diverged_run_has_no_last_loss_and_is_json():
 def test_data_that_changed_since_the_sweep_began_are_refused(tmp_path):
     file = tmp_path / "data.csv"
     file.write_text("1,2,1\n2,1,-1\n")
-    cell = DATA | MODELS["linear"] | {"rate": 1.0} | data_entries(file)
+    cell = DATA | MODELS["linear"] | {"rate": 1.0, "samples": 2} | data_entries(file)
     assert phase_of(cell)["phase"] == "lazy"
     file.write_text("1,2,1\n2,1,-2\n")
     with pytest.raises(InputError, match="data must be what they were when the sweep began"):

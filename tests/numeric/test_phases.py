@@ -194,3 +194,15 @@ def test_the_centre_of_an_open_bracket_is_the_end_it_has():
     lower, upper = np.array([0.0, 4.0, 4.0, 0.0]), np.array([2.0, np.inf, 6.0, np.inf])
     found = Boundary(centre(lower, upper), lower, upper, (), 1)
     np.testing.assert_array_equal(found.centres, [2, 4, 5, np.nan])
+
+
+def test_a_member_that_crossed_nowhere_is_left_out():
+    """Where everything is undecided there is no number, and nothing to average with others."""
+    undecided = boundary(lambda c: np.zeros(c.shape), 1, 8)
+    assert undecided.measured.n == 0
+    assert np.isnan(undecided.measured.value)
+    sides = step_at([3.0, 3.0])
+    half = boundary(lambda c: sides(c) * [1, 0], 1, 8, members=2)
+    assert half.measured.n == 1
+    assert half.measured.value == pytest.approx(3, rel=1e-3)
+    assert not half.measured.at_least

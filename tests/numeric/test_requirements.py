@@ -3,8 +3,13 @@
 import numpy as np
 import pytest
 
-from catapult_sim import MLP, LinearNet, train
+from catapult_sim import MLP, LinearNet, Observers, read_record, top_eigenpairs, train
+from catapult_sim.mlp.datasets import subset
+from catapult_sim.numeric.averages import EMA
+from catapult_sim.numeric.batches import minibatches
+from catapult_sim.numeric.phase_map import phase_map
 from catapult_sim.numeric.requirements import InputError
+from catapult_sim.numeric.spectrum import spectral_density
 
 X, Y = [[1.0, 2.0], [0.0, 1.0]], [1.0, -1.0]
 
@@ -66,3 +71,50 @@ def test_a_single_number_has_no_index(rate):
 def test_long_values_are_shortened():
     with pytest.raises(InputError, match=r"got '[x]{36}\.\.\.$"):
         LinearNet(X, Y, width="x" * 1000)
+
+
+NET, CLOSURE = MLP([2, 3, 1]), LinearNet(X, Y, width=5)
+THETA = NET.init(rng=0)
+
+
+def trained(**options):
+    return train(NET, THETA, X, Y, learning_rate=0.1, steps=2, **options)
+
+
+SEED = "rng must be a numpy.random.Generator, a seed of at least 0, or None; got "
+OPERATOR = "operator must be a square array, .* as network.at.theta, X, y..hessian is; got "
+WRONG_TYPES = {
+    "names to observe": (lambda: trained(observe=["loss"]), "observe must map names to func.*loss"),
+    "no function": (lambda: trained(observe={"a": 3}), "observe must map names to functions"),
+    "of the closure": (lambda: CLOSURE.train(0.1, 2, observe="loss"), "observe must map.*'loss'"),
+    "a path": (lambda: trained(checkpoint="a.npz"), "must be a Checkpoint of a file; got 'a.npz'"),
+    "seed of weights": (lambda: NET.init(rng=-1), SEED + "-1"),
+    "word for a seed": (lambda: CLOSURE.init(rng="a"), SEED + "'a'"),
+    "seed of samples": (lambda: subset(X, Y, 1, rng=1.5), SEED + "1.5"),
+    "seed of batches": (lambda: minibatches(2, 1, 2, rng=-1), SEED + "-1"),
+    "seed of vectors": (lambda: top_eigenpairs(np.eye(3), rng=-1), SEED + "-1"),
+    "seed of a density": (lambda: spectral_density(np.eye(3), rng=-1), SEED + "-1"),
+    "decay": (lambda: EMA("a"), "decay must satisfy 0 <= decay < 1; got 'a'"),
+    "cells": (lambda: phase_map("a", 1), "F0 must be an array of numbers; got 'a'"),
+    "one width": (lambda: MLP(64), "widths must name inputs, hidden layers and outputs.*got 64"),
+    "a network": (lambda: top_eigenpairs(NET), OPERATOR + "MLP"),
+    "observers": (lambda: top_eigenpairs(Observers(NET, X, Y)), OPERATOR + "Observers"),
+    "complex": (lambda: top_eigenpairs([[2, 1j], [-1j, 3]]), "real; got a product of type complex"),
+}
+
+
+@pytest.mark.parametrize(("call", "sentence"), WRONG_TYPES.values(), ids=WRONG_TYPES)
+def test_what_is_of_a_wrong_type_gets_one_sentence(call, sentence):
+    with pytest.raises(InputError, match=sentence):
+        call()
+
+
+def test_complex_products_of_a_function_are_refused():
+    with pytest.raises(InputError, match="operator must be real; got a product of type complex128"):
+        top_eigenpairs(lambda v: (1 + 1j) * v, size=3)
+
+
+def test_a_file_that_is_no_record_is_refused(tmp_path):
+    (tmp_path / "text").write_text("hello\nworld\n")
+    with pytest.raises(InputError, match=r"record must be a record of a sweep; got .*text, and no"):
+        list(read_record(tmp_path / "text"))

@@ -18,6 +18,7 @@ from catapult_sim.numeric.memory import MEMORY_LIMIT, require_memory, run_bytes
 from catapult_sim.numeric.requirements import (
     InputError,
     require_count,
+    require_observers,
     require_positive,
 )
 from catapult_sim.numeric.trajectory import (
@@ -60,6 +61,8 @@ class LinearNet(StateObservables):
     A catapult of a network with a million hidden units:
 
     >>> net = LinearNet([[1.0]], [0.0], width=10**6)
+    >>> net
+    LinearNet(X of shape (1, 1), y of shape (1, 1), width=1000000)
     >>> state = net.init(rng=0)
     >>> run = net.train(2.5 / net.top_eigenvalue(state), 60, state=state)
     >>> loss = run.values["loss"]
@@ -77,6 +80,11 @@ class LinearNet(StateObservables):
     ) -> None:
         super().__init__(X, y, width=width)
         self.memory_limit = memory_limit
+
+    def __repr__(self) -> str:
+        """Say what it is, but for the numbers in its data."""
+        shapes = f"X of shape {self.X.shape}, y of shape {self.y.shape}"
+        return f"LinearNet({shapes}, width={self.width:.15g})"
 
     def init(
         self, *, rng: Rng = None, ensemble: tuple[int, ...] = (), scale: npt.ArrayLike = 1.0
@@ -275,7 +283,7 @@ class LinearNet(StateObservables):
         )
         if observe is None:
             observe = {"top_eigenvalue": self.top_eigenvalue, "weight_norm": self.weight_norm}
-        measured = observers(rule, observe)
+        measured = observers(rule, require_observers(observe))
         start = rule.start(gram)
         require_memory(
             run_bytes(start, (rates, *others), require_count("steps", steps), measured),

@@ -1,0 +1,38 @@
+"""The figure scripts: drawn the same every time, and all in the gallery."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+
+from catapult_sim.commands import files
+
+FIGURES = Path(__file__).parent.parent / "figures"
+SCRIPTS = sorted(FIGURES.glob("*.py"))
+
+
+def test_a_figure_drawn_twice_is_the_same_bytes(tmp_path):
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        figure = Figure()
+        figure.subplots().plot([1, 2], label="line", clip_on=True)
+        files.draw(figure, tmp_path / folder / "picture.py", dpi=50)
+    one, other = (
+        {p.name: p.read_bytes() for p in (tmp_path / d).iterdir()} for d in ("one", "other")
+    )
+    assert set(one) == {"picture.png", "picture.svg"}
+    assert one == other
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_every_script_draws_through_that_door_and_is_in_the_gallery(script):
+    source = script.read_text()
+    assert "files.draw(figure, " in source
+    assert "savefig" not in source
+    assert f"[{script.name}]({script.name}): " in (FIGURES / "README.md").read_text()
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_every_script_finds_what_it_imports(script):
+    assert callable(runpy.run_path(str(script))["main"])

@@ -103,7 +103,8 @@ def verdict(
 
     With ``noise = 2 error`` the gap lies within noise of what was measured, but for a lower bound
     any way above it, for an upper one any way below. Where all of that is within the tolerance the
-    claim is confirmed, where none of it is, refuted; else it is inconclusive.
+    claim is confirmed, where none of it is, refuted; else it is inconclusive, as it is where gap
+    or noise are not finite.
 
     Examples
     --------
@@ -113,6 +114,8 @@ def verdict(
     'REFUTED'
     """
     gap, noise = measured.value - predicted, 2 * measured.error
+    if not (math.isfinite(gap) and math.isfinite(noise)):
+        return Verdict.INCONCLUSIVE
     least = -math.inf if measured.at_most else gap - noise
     most = math.inf if measured.at_least else gap + noise
     within = -math.inf if relation == "<=" else -tolerance

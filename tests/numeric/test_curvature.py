@@ -51,6 +51,14 @@ def test_the_algebraically_largest_is_wanted_not_that_of_largest_magnitude():
     )
 
 
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_the_tolerance_is_relative_to_the_operator(unit):
+    matrix = symmetric(spread(100))
+    one, other = (top_eigenpairs(of, 2, tolerance=1e-4, rng=0) for of in (matrix, unit * matrix))
+    assert other.products == one.products
+    np.testing.assert_allclose(other.values, unit * one.values, rtol=1e-9)
+
+
 def test_a_restart_in_little_memory_loses_neither_pairs_nor_residuals():
     matrix = symmetric(np.linspace(-1, 1, 400))
     pairs = top_eigenpairs(matrix, 3, basis=9, tolerance=1e-9, max_products=5000, rng=0)

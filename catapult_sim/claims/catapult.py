@@ -41,6 +41,8 @@ LITERATURE = {  # c_act, and who says so
     "relu": (12.0, f"{PAPER}, section 3"),
 }
 
+EDGES = ("lower", "upper")
+
 
 def widest(bench: Bench, kind: str) -> Measured:
     """Find a boundary of the widest linear network on data."""
@@ -51,14 +53,21 @@ def rise_excess(bench: Bench) -> Measured:
     """Measure the exponent in the width of how far above 2 the linear network stays lazy."""
     widths = (1000, 3000, 10000)
     found = [on_data.linear_boundary(bench, "rise", width) for width in widths]
-    excess = np.array([(one.lower + one.upper) / 2 - 2 for one in found])
-    return mean(np.polyfit(np.log10(widths), np.log10(excess), 1)[0])
+    excess = np.array([one.centres - 2 for one in found])
+    half = np.array([one.upper - one.lower for one in found]) / 2
+    weights = np.linalg.pinv(np.vander(np.log10(widths), 2))[0]
+    # Brackets may all err to the side that turns the line.
+    turned = np.abs(weights) @ (half / excess / math.log(10))
+    return mean(weights @ np.log10(excess), float(turned.mean()))
 
 
 def earliest_end(bench: Bench) -> Measured:
     """Find by how much any seed of any width is known to diverge below c = 4."""
-    ends = [on_data.linear_boundary(bench, "end", width).upper for width in WIDTHS[1:]]
-    return Measured(float(4 - np.min(ends)), 0.0, np.size(ends))
+    found = [on_data.linear_boundary(bench, "end", width) for width in WIDTHS[1:]]
+    lower, upper = (np.concatenate([getattr(one, edge) for one in found]) for edge in EDGES)
+    first = np.argmin(upper)
+    middle, half = (upper + lower)[first] / 2, (upper - lower)[first] / 2
+    return Measured(float(4 - middle), float(half), upper.size)
 
 
 def network_end(bench: Bench, architecture: Architecture) -> Measured:

@@ -30,7 +30,7 @@ from catapult_sim.mlp import kernel
 from catapult_sim.mlp.losses import squared_error
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.batches import minibatches
-from catapult_sim.numeric.measured import Measured, mean
+from catapult_sim.numeric.measured import Measured, mean, share
 from catapult_sim.numeric.phases import Boundary, Phase, boundary, classify, divergence, rise
 from catapult_sim.numeric.trajectory import Trajectory
 
@@ -159,7 +159,7 @@ def classifier_catapults(bench: Bench, activation: str) -> Measured:
     networks = classifiers(bench, activation)
     c = np.repeat(np.geomspace(2, 2000, 16)[:, None], len(networks.theta), axis=1)
     run = networks.run_at(c, steps=STEPS)
-    return mean((classify(run, settled=0.5) == Phase.CATAPULT).any(axis=0))
+    return share((classify(run, settled=0.5) == Phase.CATAPULT).any(axis=0))
 
 
 # What is claimed ------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from catapult_sim.claims.first_steps import PRECISION, VERSIONS, Shape, draw, th
 from catapult_sim.claims.verdict import Claim, constant, negated
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.first_steps import KINDS, STEPS
-from catapult_sim.numeric.measured import Measured, mean
+from catapult_sim.numeric.measured import Measured, mean, share
 from catapult_sim.numeric.phases import boundary
 
 __all__ = ["ACTIVATIONS", "CLAIMS", "EFFORTS", "Effort", "by_depth", "by_width"]
@@ -72,7 +72,7 @@ def ordered(bench: Bench, activation: str, version: str) -> Measured:
         pairs = itertools.pairwise(ladder)
         return np.all([below.lower <= above.upper for below, above in pairs], axis=0)
 
-    return mean(np.concatenate([in_order(shape) for shape in by_width(bench, activation)]))
+    return share(np.transpose([in_order(shape) for shape in by_width(bench, activation)]))
 
 
 def exponent(

@@ -30,7 +30,7 @@ from catapult_sim.mlp.losses import fraction_right
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.taylor import Model, TaylorModel
 from catapult_sim.mlp.training import train
-from catapult_sim.numeric.measured import Measured, mean
+from catapult_sim.numeric.measured import Measured, mean, share
 
 __all__ = ["CLAIMS", "RATES", "SAMPLES", "SIZES", "Pairs", "pairs", "through"]
 
@@ -129,7 +129,7 @@ def widest(bench: Bench, activation: str) -> Pairs:
 
 def share_over(bench: Bench, activation: str) -> Measured:
     """Return the share of runs whose catapult is over."""
-    return mean(widest(bench, activation).over)
+    return share(widest(bench, activation).over)
 
 
 def worst(values: Array, over: Array) -> Measured:
@@ -153,18 +153,19 @@ def accuracy_gap(bench: Bench, activation: str) -> Measured:
 def early_matches(bench: Bench, activation: str) -> Measured:
     """Return the share of runs in which a network linearised at its start is of any use."""
     width = SIZES[bench.effort.name][1][0]
-    return mean(pairs(bench, activation, width, 0).distance < 1)
+    return share(pairs(bench, activation, width, 0).distance < 1)
 
 
 def width_exponent(bench: Bench, activation: str) -> Measured:
-    """Fit the power of the width with which the distance shrinks, for every seed and rate."""
+    """Fit the power of the width with which the distance shrinks, averaged over a seed's rates."""
     widths = SIZES[bench.effort.name][1]
     found = [pairs(bench, activation, width, through(width)) for width in widths]
     over = np.all([one.over for one in found], axis=0)
     if not over.any():
         return NOTHING
     logs = np.log([one.distance[over] for one in found])
-    return mean(np.polyfit(np.log(widths), logs, 1)[0])
+    powers, seeds = np.polyfit(np.log(widths), logs, 1)[0], np.nonzero(over)[0]
+    return mean([powers[seeds == seed].mean() for seed in np.unique(seeds)])
 
 
 # What is claimed ------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from catapult_sim.claims.bench import Bench
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.measured import Measured, mean
+from catapult_sim.numeric.measured import share as share_of
 from catapult_sim.numeric.phases import Boundary, Phase, boundary, classify, divergence, rise
 from catapult_sim.numeric.trajectory import ESCAPE, Trajectory, iterate, peak
 
@@ -135,11 +136,8 @@ def lazy_duration(bench: Bench) -> Measured:
 
 
 def share(bench: Bench, c: float, phase: Phase) -> Measured:
-    """Measure which share of the runs at c is in a phase, with its binomial error."""
-    hits = classify(run_map(bench, c, 3000)) == phase
-    # One more of each outcome: no share is certain to a finite number of runs.
-    rate = (hits.sum() + 1) / (hits.size + 2)
-    return Measured(float(hits.mean()), math.sqrt(rate * (1 - rate) / hits.size), hits.size)
+    """Measure which share of the runs at c is in a phase; widths share their draws."""
+    return share_of((classify(run_map(bench, c, 3000)) == phase).T)
 
 
 def final_curvature(bench: Bench, c: float) -> Measured:

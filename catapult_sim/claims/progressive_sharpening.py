@@ -27,7 +27,7 @@ from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.observers import Observers
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.linear_net.stability import largest_stable_rate
-from catapult_sim.numeric.measured import Measured, mean
+from catapult_sim.numeric.measured import Measured, mean, share
 
 __all__ = ["CLAIMS", "SETTINGS", "Edge", "Setting", "edge"]
 
@@ -141,13 +141,13 @@ def band(found: Edge) -> Measured:
 
 def rising_seeds(found: Edge) -> Measured:
     """Return the share of seeds whose loss rises in some step of the end."""
-    return mean((np.diff(found.loss[found.end], axis=0) > 0).any(axis=0))
+    return share((np.diff(found.loss[found.end], axis=0) > 0).any(axis=0))
 
 
 def falling_seeds(found: Edge) -> Measured:
     """Return the share of seeds whose loss is lower in the end's second half than in its first."""
     first, second = np.array_split(found.loss[found.end], 2)
-    return mean(second.mean(axis=0) < first.mean(axis=0))
+    return share(second.mean(axis=0) < first.mean(axis=0))
 
 
 # What is claimed ------------------------------------------------------------------------------

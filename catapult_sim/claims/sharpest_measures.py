@@ -18,7 +18,7 @@ from catapult_sim.claims import sharpest_runs as runs
 from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.verdict import NOTHING
 from catapult_sim.mlp.sharpest import Track
-from catapult_sim.numeric.measured import Measured, mean
+from catapult_sim.numeric.measured import Measured, mean, share
 
 __all__ = [
     "accuracy_lost",
@@ -124,7 +124,7 @@ def change(bench: Bench, loss: str, alpha: float, sign: int = 1) -> Measured:
 def lowered(bench: Bench, loss: str, alpha: float) -> Measured:
     """Measure the share of points at which :func:`change` is negative."""
     found = seen(bench, loss, lambda look: look.change(alpha))
-    return NOTHING if found is None else mean((found < 0).mean(axis=1))
+    return NOTHING if found is None else share(found < 0)
 
 
 def misprediction(bench: Bench, loss: str, alpha: float) -> Measured:

@@ -103,7 +103,8 @@ def verdict(
 
     With ``noise = 2 error`` the gap lies within noise of what was measured, but for a lower bound
     any way above it, for an upper one any way below. Where all of that is within the tolerance the
-    claim is confirmed, where none of it is, refuted; else it is inconclusive.
+    claim is confirmed, where none of it is, refuted; else it is inconclusive. What is infinite
+    confirms nothing, and an infinite prediction decides nothing.
 
     Examples
     --------
@@ -113,11 +114,13 @@ def verdict(
     'REFUTED'
     """
     gap, noise = measured.value - predicted, 2 * measured.error
+    if not math.isfinite(predicted):
+        return Verdict.INCONCLUSIVE
     least = -math.inf if measured.at_most else gap - noise
     most = math.inf if measured.at_least else gap + noise
     within = -math.inf if relation == "<=" else -tolerance
     if least > tolerance or most < within:
         return Verdict.REFUTED
-    if within <= least and most <= tolerance:
+    if within <= least and most <= tolerance and math.isfinite(gap):
         return Verdict.CONFIRMED
     return Verdict.INCONCLUSIVE

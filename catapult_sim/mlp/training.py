@@ -109,7 +109,9 @@ def train(
         A member has diverged when its loss exceeds this multiple of its start.
     checkpoint : Checkpoint, optional
         Keep the run in this file. The same call goes on from there after whatever interruption,
-        and returns the same numbers to the last bit; with more steps it prolongs the run.
+        and returns the same numbers to the last bit; with more steps it prolongs the run. Prolonged
+        from a step that is not a multiple of ``every``, a run with batches keeps what it had there
+        as its last step, a loss and perhaps an end, and is else as the run at once.
     memory_limit : float
         Bytes that the run may take.
 

@@ -67,7 +67,9 @@ class Krylov:
         self.image = np.zeros((0, 0))  # T
         self.pending = start.copy()  # R
         self.remainder = np.zeros((len(start), 0))  # S
+        self.probe = np.zeros(0)  # in V, of the last start vector, or of what a restart kept of it
         self.products = 0
+        self._last = len(start) - 1
         self._largest = 0.0  # |A v| of any v met: a lower bound of the norm of A
 
     @property
@@ -120,10 +122,20 @@ class Krylov:
             columns[:kept] = turn @ columns[:before]
         self.image = np.diag(np.einsum("ji,jk,ki->i", modes, self.image, modes))
         self.remainder = self.remainder @ modes
+        self.probe = self.probe @ modes
 
     def combine(self, modes: Array) -> Array:
         """Return ``modes^T V``, the vectors ``(k, P)`` with coordinates in columns."""
         return modes.T.astype(self.vectors.dtype) @ self.vectors[: self.count]
+
+    def unseen(self, modes: Array, distances: Array) -> Array:
+        """Return what of R is left of the probe by a resolvent, ``(len(R),)``.
+
+        Let p be what eigenvectors of T, the columns of modes, hold of the probe. An eigenvector
+        e of A that lies at these distances from their eigenvalues has ``p . e = unseen . R e``,
+        so that p meets it by at most ``|unseen|``.
+        """
+        return self.remainder @ (modes @ (self.probe @ modes / distances))
 
     def _turn(self, direction: Array) -> None:
         """Rotate R so that its first row is ``direction @ R``, up to its sign and norm."""
@@ -158,6 +170,7 @@ class Krylov:
         image[:n, :n], image[n], image[:, n] = self.image, inside, inside
         self.image = image
         self.remainder = np.column_stack([self.remainder[1:], outside])
+        self.probe = np.append(self.probe, float(n == self._last))
 
     def _await(self, rest: Array, norm: float) -> None:
         """Exchange the first row of R for a last one, unless the rest is rounding alone."""

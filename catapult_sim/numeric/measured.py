@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Measured", "mean", "ratio"]
+__all__ = ["Measured", "mean", "ratio", "share"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def mean(values: npt.ArrayLike, systematic: float = 0.0) -> Measured:
     Parameters
     ----------
     values : array_like, shape (S,)
-        One value per member, S >= 1.
+        One value per member, S >= 1; the error of a single one is NaN.
     systematic : float
         An uncertainty shared by all members, such as a bracket's half width.
 
@@ -66,8 +66,32 @@ def mean(values: npt.ArrayLike, systematic: float = 0.0) -> Measured:
     2.0(6)
     """
     members = np.asarray(values, dtype=float).ravel()
-    spread = members.std(ddof=1) / math.sqrt(members.size) if members.size > 1 else 0.0
+    spread = members.std(ddof=1) / math.sqrt(members.size) if members.size > 1 else math.nan
     return Measured(float(members.mean()), math.hypot(spread, systematic), members.size)
+
+
+def share(hits: npt.ArrayLike) -> Measured:
+    """Average how often members hit; the error counts one more of each outcome.
+
+    No share is certain to a finite number of members, not even where they are unanimous.
+
+    Parameters
+    ----------
+    hits : array_like of bool, shape (S,) or (S, ...)
+        One row per member, S >= 1. What is not independent, such as the learning rates of a
+        seed, lies along the trailing axes, and is averaged first.
+
+    Examples
+    --------
+    >>> print(share([True] * 8))
+    1.0(1)
+    >>> print(share([[True, True], [True, False], [False, False]]))
+    0.5(3)
+    """
+    rows = np.asarray(hits, dtype=float)
+    members = rows.reshape(len(rows), -1).mean(axis=1)
+    spread = np.append(members, [0.0, 1.0]).std()
+    return Measured(float(members.mean()), float(spread / math.sqrt(len(members))), len(members))
 
 
 @np.errstate(divide="ignore", invalid="ignore")

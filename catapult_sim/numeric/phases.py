@@ -273,5 +273,7 @@ def centre(lower: npt.ArrayLike, upper: npt.ArrayLike) -> Measured:
     below, above = below[told], above[told]
     open_above, open_below = ~np.isfinite(above), below == 0
     floor, ceiling = np.where(open_below, above, below), np.where(open_above, below, above)
-    found = mean((floor + ceiling) / 2, systematic=float(np.mean(ceiling - floor) / 2))
+    middle, half = (floor + ceiling) / 2, float(np.mean(ceiling - floor) / 2)
+    # A single member stands for itself: where it crosses is known to within its bracket.
+    found = mean(middle, half) if len(middle) > 1 else Measured(float(middle[0]), half, 1)
     return replace(found, at_least=bool(open_above.any()), at_most=bool(open_below.any()))

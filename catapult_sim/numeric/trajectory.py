@@ -263,6 +263,14 @@ class _Plan:
         """How many steps to take at once: no observation may fall within, the last is alone."""
         return max(1, min(self.longest, self.every - t % self.every, last_step - t))
 
+    def bounded(self, loss: Array, start: Array) -> npt.NDArray[np.bool_]:
+        """Tell which losses have not diverged; one that is infinite has, even at the start."""
+        return (loss <= self.escape * start) & (loss < np.inf)
+
+    def finished(self, loss: Array, start: Array) -> npt.NDArray[np.bool_]:
+        """Tell which losses have come down to the tolerance."""
+        return (loss <= self.tolerance * start) & (loss < np.inf)
+
 
 def _run(
     plan: _Plan, run: Trajectory, t: int, active: npt.NDArray[np.int64], rates: list[Array]
@@ -276,7 +284,7 @@ def _run(
         following, loss = plan.stride(current, *rates, first=t, count=count)
         run.values["loss"][t : t + len(loss), _places(active)] = loss
         start = run.values["loss"][0, active]
-        going = (loss <= plan.escape * start) & ~(loss <= plan.tolerance * start)
+        going = plan.bounded(loss, start) & ~plan.finished(loss, start)
         if t == last_step or not going.all():
             ended = ~going.all(axis=0) | (t == last_step)
             where = np.where(going.all(axis=0), 0, np.argmin(going, axis=0))[ended]
@@ -319,8 +327,8 @@ def _end(
     """Write how the ``members`` ended ``where`` steps after ``t``, from their state at t."""
     start = run.values["loss"][0, members]
     final = run.values["loss"][t + where, members]
-    run.outcome[members[~(final <= plan.escape * start)]] = Outcome.DIVERGED
-    run.outcome[members[final <= plan.tolerance * start]] = Outcome.CONVERGED
+    run.outcome[members[~plan.bounded(final, start)]] = Outcome.DIVERGED
+    run.outcome[members[plan.finished(final, start)]] = Outcome.CONVERGED
     run.stopped[members] = t + where
     for after in range(int(where.max(initial=0)) + 1):
         run.state[members[where == after]] = state[where == after]

@@ -1,6 +1,7 @@
 """The claims of the catapult: that they measure, and that a broken theory is refuted."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from catapult_sim.claims import catapult, on_data, one_sample
 from catapult_sim.claims.bench import EFFORTS, Bench, Effort
 from catapult_sim.claims.on_data import Architecture
 from catapult_sim.claims.verdict import Verdict, judge
-from catapult_sim.numeric.phases import boundary
+from catapult_sim.numeric.phases import Boundary, Phase, boundary
 from catapult_sim.numeric.requirements import InputError
 from catapult_sim.symbolic import linear_net
 from catapult_sim.symbolic.linear_net import f, lam
@@ -71,6 +72,46 @@ def test_a_broken_formula_is_refuted(broken, monkeypatch):
         claim.id: judge(claim, Bench(11)).verdict for claim in claims.select(["catapult.map"])
     }
     assert verdicts == {"catapult.map": Verdict.REFUTED}
+
+
+def made_up(monkeypatch, lower, upper):
+    """Every linear network's bracket, by its width."""
+    monkeypatch.setattr(
+        on_data,
+        "linear_boundary",
+        lambda bench, kind, width: Boundary(
+            None, np.atleast_1d(lower(width)), np.atleast_1d(upper(width)), (), 0
+        ),
+    )
+
+
+def test_the_earliest_end_is_as_uncertain_as_its_bracket(monkeypatch):
+    early = catapult.WIDTHS[-1]
+    made_up(
+        monkeypatch,
+        lambda width: np.array([3.7 if width == early else 3.99, 3.9]),
+        lambda width: np.array([3.8 if width == early else 4.01, 4.1]),
+    )
+    found = catapult.earliest_end(Bench(0))
+    assert (found.value, found.error) == (pytest.approx(0.25), pytest.approx(0.05))
+
+
+def test_the_exponent_of_the_rise_is_as_uncertain_as_its_brackets(monkeypatch):
+    def excess(width):
+        return 30.0 * np.array([width, 2.0 * width]) ** -0.5
+
+    made_up(monkeypatch, lambda w: 2 + 0.9 * excess(w), lambda w: 2 + 1.1 * excess(w))
+    found = catapult.rise_excess(Bench(0))
+    assert found.value == pytest.approx(-0.5, rel=1e-12)
+    # The line from one corner of the outer brackets to the other, in logarithms to first order;
+    # the middle width has little leverage on it.
+    assert found.error == pytest.approx(2 * 0.1 / math.log(10), rel=0.05)
+
+
+def test_a_share_of_one_sample_counts_draws_not_widths():
+    found = one_sample.share(Bench(3), 1.5, Phase.LAZY)
+    assert found.n == Bench(3).effort.starts
+    assert found.error > 1 / found.n**1.5
 
 
 def test_another_seed_measures_other_digits():

@@ -38,7 +38,9 @@ def test_the_limit_of_infinite_width_is_extrapolated(monkeypatch):
 def test_one_pair_out_of_order_is_seen(monkeypatch):
     ladder = {"loss": 2, "sharp": 3, "barrier": 5, "max": 10}
     made_up(monkeypatch, lambda shape, name: ladder[name])
-    assert early_training.ordered(Bench(0), "relu", "hessian").value == 1
+    found = early_training.ordered(Bench(0), "relu", "hessian")
+    assert found.value == 1
+    assert found.error > 0.1  # of a few seeds, though they are unanimous
     last = early_training.EFFORTS["quick"].widths[-1]
     made_up(
         monkeypatch,

@@ -1,6 +1,7 @@
 """Claims on quadratic models: what they rest on, against closed forms and explicit weights."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -120,3 +121,26 @@ def test_networks_and_linear_models_part_at_the_same_outputs():
     np.testing.assert_allclose(linear[0], network[0], rtol=1e-12)
     assert np.abs(linear[1] - network[1]).max() > 1e-3
     assert scaled.shape == (3,)
+
+
+class MadeUp(NamedTuple):
+    """What :class:`Pairs` tells, ``(seeds, rates)`` each."""
+
+    distance: np.ndarray
+    over: np.ndarray
+
+
+def test_shares_and_exponents_count_seeds_not_learning_rates(monkeypatch):
+    powers = np.array([[1.0, 2.0, 9.0], [3.0, 3.0, 3.0]])
+    over = np.array([[True, True, False], [True, True, True]])
+    monkeypatch.setattr(
+        linear_dynamics,
+        "pairs",
+        lambda bench, activation, width, before: MadeUp(width**-powers, over),
+    )
+    found = linear_dynamics.width_exponent(Bench(0), "relu")
+    assert found.value == pytest.approx(-2.25)  # the mean of 1.5 and 3
+    assert (found.error, found.n) == (pytest.approx(0.75), 2)
+    for measure in (linear_dynamics.share_over, linear_dynamics.early_matches):
+        assert measure(Bench(0), "relu").n == 2
+        assert measure(Bench(0), "relu").error > 0.2

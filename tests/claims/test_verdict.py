@@ -24,6 +24,12 @@ CASES = [
     (4.0, math.nan, 0.1, 1.0, "=", Verdict.INCONCLUSIVE),
     (4.0, 4.0, math.nan, 1.0, "=", Verdict.INCONCLUSIVE),
     (4.0, math.inf, 0.0, 1.0, "=", Verdict.REFUTED),
+    (1.0, math.inf, 0.0, 0.1, "<=", Verdict.REFUTED),
+    (4.0, 4.0, math.inf, 1.0, "=", Verdict.INCONCLUSIVE),
+    (1.0, -math.inf, 0.0, 0.1, "<=", Verdict.INCONCLUSIVE),
+    (math.inf, 1.0, 0.0, 0.1, "<=", Verdict.INCONCLUSIVE),
+    (math.inf, math.inf, 0.0, 0.1, "=", Verdict.INCONCLUSIVE),
+    (math.inf, 1.0, 0.0, 0.1, "=", Verdict.INCONCLUSIVE),
 ]
 
 

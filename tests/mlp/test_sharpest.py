@@ -172,9 +172,10 @@ def test_products_are_counted_and_few_after_the_first_time():
     assert found.products_per_pair == pytest.approx(found.products.sum() / 21 / 3)
 
 
-def test_where_nothing_moves_a_measurement_costs_one_product_a_pair():
-    found = run(learning_rate=1e-12, steps=3, k=3, tolerance=1e-3)
-    np.testing.assert_array_equal(found.products[1:], 3)
+def test_where_nothing_moves_a_measurement_is_one_product_a_pair_and_a_search_beyond_them():
+    one, three = (run(learning_rate=1e-12, steps=3, k=k, tolerance=1e-3) for k in (1, 3))
+    assert (one.products[1:] < 1 + 12).all()
+    assert (three.products[1:] < 3 + 12).all()
 
 
 def test_a_divergence_is_nan_and_no_exception():

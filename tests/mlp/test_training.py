@@ -6,6 +6,8 @@ import pytest
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
+from catapult_sim.numeric.batches import minibatches
+from catapult_sim.numeric.checkpoint import Checkpoint
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.phases import Phase, classify
 from catapult_sim.numeric.requirements import InputError
@@ -75,3 +77,22 @@ def test_negative_steps_are_refused():
     net = MLP([4, 8, 1])
     with pytest.raises(InputError, match="steps must be an integer of at least 0; got -1"):
         train(net, net.init(rng=0), X, Y, learning_rate=0.1, steps=-1)
+
+
+def test_a_prolonged_run_with_batches_is_the_run_at_once_but_for_the_loss_where_it_ended(tmp_path):
+    net = MLP([4, 8, 1], activation="tanh")
+    options = {"learning_rate": 0.1, "batches": minibatches(6, 2, steps=17, rng=0), "every": 5}
+
+    def to(steps, **kept):
+        observe = {"norm": lambda theta: np.linalg.norm(theta, axis=-1)}
+        return train(net, net.init(rng=0), X, Y, steps=steps, observe=observe, **options, **kept)
+
+    kept = {"checkpoint": Checkpoint(tmp_path / "run.npz")}
+    to(7, **kept)
+    prolonged, at_once = to(17, **kept), to(17)
+    assert prolonged.state.tobytes() == at_once.state.tobytes()
+    assert prolonged.values["loss"][7] == to(7).values["loss"][7]
+    assert np.isnan(at_once.values["loss"][7])
+    prolonged.values["loss"][7] = np.nan
+    for name in ("loss", "norm"):
+        np.testing.assert_array_equal(prolonged.values[name], at_once.values[name])

@@ -36,6 +36,11 @@ def test_in_the_lazy_regime_higher_orders_help_and_in_the_catapult_none_does():
     assert (found.error[4, 1:] > 0.9 * found.error[0, 1:]).all()
 
 
+def test_the_largest_error_of_a_run_is_never_less_than_that_of_its_beginning():
+    brief, long = (linear_net_breakdown([0.5, 1.0], steps=steps).error for steps in (3, 60))
+    assert (long >= brief).all()
+
+
 def test_an_impossible_output_is_refused():
     with pytest.raises(ValueError, match="between -1/2 and 1/2; got"):
         linear_net_breakdown([1.0], output=0.6)

@@ -51,6 +51,14 @@ def test_the_algebraically_largest_is_wanted_not_that_of_largest_magnitude():
     )
 
 
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_the_tolerance_is_relative_to_the_operator(unit):
+    matrix = symmetric(spread(100))
+    one, other = (top_eigenpairs(of, 2, tolerance=1e-4, rng=0) for of in (matrix, unit * matrix))
+    assert other.products == one.products
+    np.testing.assert_allclose(other.values, unit * one.values, rtol=1e-9)
+
+
 def test_a_restart_in_little_memory_loses_neither_pairs_nor_residuals():
     matrix = symmetric(np.linspace(-1, 1, 400))
     pairs = top_eigenpairs(matrix, 3, basis=9, tolerance=1e-9, max_products=5000, rng=0)
@@ -125,12 +133,60 @@ def test_a_seed_repeats_bit_for_bit_and_another_does_not():
     assert first.vectors.tobytes() != other.vectors.tobytes()
 
 
-def test_exact_vectors_as_start_cost_one_product_each():
-    matrix = symmetric(spread(200))
-    vectors = np.linalg.eigh(matrix)[1][:, :-6:-1]
-    pairs = top_eigenpairs(matrix, 5, start=vectors, tolerance=1e-8)
-    assert pairs.products == 5
+def outliers(size):
+    """Eigenvalues as of a network's Hessian: a few that stand out, and many about zero."""
+    return np.r_[1.0, 0.95, 0.9, 0.6, 0.5, 0.01 * np.abs(spread(size - 5)) ** 3]
+
+
+def test_exact_vectors_as_start_cost_one_product_each_and_the_search_beyond_them():
+    spectrum = outliers(200)
+    start = np.eye(200)[:, :5]
+    pairs = top_eigenpairs(lambda v: spectrum * v, 5, start=start, tolerance=1e-8, rng=0)
+    assert 5 < pairs.products < 5 + 8
     assert pairs.converged.all()
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-3, 1e-8])
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_eigenvectors_that_are_not_the_top_ones_are_left(k, tolerance):
+    spectrum = outliers(500)
+    for seed in range(5):
+        pairs = top_eigenpairs(
+            lambda v: spectrum * v,
+            k,
+            start=np.eye(500)[:, 1 : k + 1],
+            tolerance=tolerance,
+            rng=seed,
+        )
+        np.testing.assert_allclose(pairs.values, spectrum[:k], atol=tolerance)
+        assert pairs.converged.all()
+
+
+def test_a_start_that_misses_the_top_eigenvector_does_not_hide_it():
+    spectrum = outliers(500)
+    start = np.random.default_rng(0).normal(size=500)
+    start[0] = 0.0
+    pairs = top_eigenpairs(lambda v: spectrum * v, start=start, tolerance=1e-3, rng=0)
+    assert pairs.values[0] == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("tolerance", [0.04, 1e-2])
+def test_a_single_random_start_overlooks_the_top_one_time_in_a_hundred_at_most(tolerance):
+    spectrum = outliers(500)
+    found = [
+        top_eigenpairs(lambda v: spectrum * v, size=500, tolerance=tolerance, rng=seed)
+        for seed in range(300)
+    ]
+    assert sum(pairs.values[0] < 1 - tolerance for pairs in found) <= 3
+    assert all(pairs.converged for pairs in found)
+
+
+def test_a_budget_spent_before_the_search_beyond_is_over_shows_as_not_converged():
+    spectrum = outliers(500)
+    start = np.eye(500)[:, 1]
+    pairs = top_eigenpairs(lambda v: spectrum * v, start=start, max_products=3, rng=0)
+    assert pairs.residuals[0] < 1e-9
+    assert not pairs.converged[0]
 
 
 def test_a_start_without_use_is_replaced():
@@ -143,8 +199,10 @@ def test_a_start_without_use_is_replaced():
 def test_a_start_of_more_vectors_than_pairs_is_used_whole():
     matrix = symmetric(spread(200))
     vectors = np.linalg.eigh(matrix)[1][:, :-5:-1]
-    pairs = top_eigenpairs(matrix, 1, start=vectors @ rotation(4), tolerance=1e-8)
-    assert pairs.products == 4
+    pairs = top_eigenpairs(
+        matrix, 1, start=vectors @ rotation(4), tolerance=1e-8, max_products=5, rng=0
+    )
+    np.testing.assert_allclose(pairs.residuals, 0, atol=1e-13)
 
 
 def test_tracking_five_directions_of_a_network_takes_few_products():

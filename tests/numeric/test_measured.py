@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from catapult_sim.numeric.measured import Measured, mean, ratio
+from catapult_sim.numeric.measured import Measured, mean, ratio, share
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,27 @@ def test_the_mean_s_error_joins_spread_and_systematic():
     assert found.error == pytest.approx(math.sqrt(5 / 12 + 0.09))
 
 
-def test_one_member_has_no_spread():
-    assert mean([7.0]) == Measured(7.0, 0.0, 1)
+def test_one_member_tells_nothing_of_its_spread():
+    found = mean([7.0], systematic=0.1)
+    assert (found.value, found.n) == (7.0, 1)
+    assert math.isnan(found.error)
+
+
+@pytest.mark.parametrize("hits", [0, 3, 8])
+def test_a_share_has_the_binomial_error_of_one_more_of_each_outcome(hits):
+    found = share(np.arange(8) < hits)
+    rate = (hits + 1) / 10
+    assert (found.value, found.n) == (hits / 8, 8)
+    assert found.error == pytest.approx(math.sqrt(rate * (1 - rate) / 8), rel=1e-14)
+
+
+def test_a_share_counts_members_not_what_is_repeated_within_them():
+    once = [True, True, False, True]
+    assert share(np.repeat(np.transpose([once]), 6, axis=1)) == share(once)
+
+
+def test_members_that_agree_within_themselves_less_have_a_smaller_error():
+    assert share([[True, False]] * 4).error < share([True, False, True, False]).error
 
 
 def test_a_ratio_of_means_has_the_error_of_its_linearisation():

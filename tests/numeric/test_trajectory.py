@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from catapult_sim.numeric import trajectory
+from catapult_sim.numeric.phases import Phase, classify
 from catapult_sim.numeric.requirements import InputError
 from catapult_sim.numeric.trajectory import Outcome, final, iterate, iterate_in_strides, peak
 
@@ -32,6 +33,8 @@ def test_every_member_ends_as_its_losses_say():
         [1, 0.9, 0.8, 0.7],  # slow
         [0, 0, 0, 0],  # solved from the start: a true value of 0 is not "not measured"
         [np.nan, 1, 1, 1],  # not a number from the start
+        [np.inf, np.inf, np.inf, np.inf],  # infinite from the start
+        [1e300, np.inf, np.inf, np.inf],  # beyond a bound that is infinite itself
     ]
     advance, start = scripted(rows)
     run = iterate(advance, start, steps=3)
@@ -42,10 +45,20 @@ def test_every_member_ends_as_its_losses_say():
         "RUNNING",
         "CONVERGED",
         "DIVERGED",
+        "DIVERGED",
+        "DIVERGED",
     ]
-    np.testing.assert_array_equal(run.stopped, [1, 1, 3, 3, 0, 0])
+    np.testing.assert_array_equal(run.stopped, [1, 1, 3, 3, 0, 0, 0, 1])
     np.testing.assert_array_equal(peak(run)[:5], [1, np.inf, 1e4, 1, 0])
     np.testing.assert_array_equal(final(run)[1:5], [np.inf, 0, 0.7, 0])
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 1e-4])
+def test_a_loss_that_stays_infinite_has_diverged_whatever_the_tolerance(tolerance):
+    advance, start = scripted([[np.inf, np.inf, np.inf]])
+    run = iterate(advance, start, steps=2, tolerance=tolerance)
+    assert (run.outcome[0], run.stopped[0]) == (Outcome.DIVERGED, 0)
+    assert classify(run)[0] == Phase.DIVERGENT
 
 
 def test_what_comes_after_the_end_of_a_member_is_not_measured():

@@ -33,6 +33,12 @@ PROGRAM = (
     "from catapult_sim.cli import main; sys.exit(main())"
 )
 
+# A record that is slow to write to: there is always time to stop what writes it.
+SLOWLY = (
+    "import time; from catapult_sim.numeric.record import _File; append = _File.append; "
+    "_File.append = lambda *given: (append(*given), time.sleep(0.2)); "
+)
+
 
 def run(arguments, out):
     return cli.main([*arguments, "--out", str(out)])
@@ -237,7 +243,7 @@ def test_a_stopped_command_says_how_to_go_on_and_does(
 ):
     command = [*DIAGRAM, "--out", str(tmp_path), "--workers", workers]
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *command],
+        [sys.executable, "-c", SLOWLY + PROGRAM, *command],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -93,8 +93,8 @@ class Edge:
 
     @property
     def settled(self) -> Array:
-        """``eta * sharpness`` at the end, ``(T', S)``."""
-        return self.sharpness[self.end][np.isfinite(self.sharpness[self.end]).all(axis=1)]
+        """``eta * sharpness`` where measured at the end, ``(T', S)``; NaN in seeds that left."""
+        return self.sharpness[self.end][np.isfinite(self.sharpness[self.end]).any(axis=1)]
 
 
 @once("sharpening")

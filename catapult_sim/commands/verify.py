@@ -46,7 +46,7 @@ def add(commands: Any) -> None:
         metavar="ID",
         help="ids or their beginnings, as --list shows",
     )
-    add("--effort", default="quick", help="quick (about 4 minutes) or full (about an hour)")
+    add("--effort", default="quick", help="quick (about 6 minutes) or full (hours)")
     add("--seed", type=int, default=0, help="names every random draw")
     add(
         "--data",

@@ -6,7 +6,7 @@ import pytest
 from catapult_sim.claims import progressive_sharpening
 from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.progressive_sharpening import SETTINGS, Edge, Setting
-from catapult_sim.claims.verdict import Verdict, judge
+from catapult_sim.claims.verdict import Verdict, judge, verdict
 
 DESCENT = Setting("made up", "2", 5, 1000)
 
@@ -22,6 +22,15 @@ CALM = made_up([8, 7, 6, 5, 4, 3, 2, 1], [1, np.nan, 0.5, np.nan, 1.5, np.nan, 2
 def test_only_the_last_quarter_is_the_end():
     assert progressive_sharpening.level(CALM).value == pytest.approx(2.2)
     assert progressive_sharpening.band(CALM).value == pytest.approx(0.1)
+
+
+def test_a_seed_that_leaves_undecides_what_is_said_of_the_end():
+    sharpness = CALM.sharpness.copy()
+    sharpness[4:, 1] = np.nan
+    left = Edge(DESCENT, CALM.step, CALM.loss, sharpness)
+    for measure in (progressive_sharpening.band, progressive_sharpening.level):
+        found = measure(left)
+        assert verdict(0.0, found, 0.5, "<=") is Verdict.INCONCLUSIVE
 
 
 def test_the_rise_is_measured_from_the_lowest_point():

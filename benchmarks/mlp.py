@@ -14,13 +14,14 @@ at half the speed of AVX-512, and the peers, whose products are their own, do no
 
 neural-tangents 0.6.5 needs an older JAX (0.4.30 will do), and so a process of its own.
 
-Found at width 512 with AVX-512 (two threads, float32 / float64, 5 rounds, the peer's time over
-ours): gradient step 2.8 / 2.8 of PyTorch and 0.77 / 0.88 of JAX; Hessian product 1.9 / 1.9 and
-0.80 / 0.96; top kernel eigenvalue without the kernel, passes in the same Lanczos, 17 products for
-everyone, 2.6 / 2.3 and 1.3 / 1.2; as it is called, with all that theta needs, 2.2 / 2.0 and
-1.1 / 1.07. Not reached are 2 of JAX there and 1 in the Hessian product. What bounds them is matrix
-products, over 80 % of a kernel product, at the speed of the bare ones: 6 large ones where JAX has
-8. At width 2048 unit signals take half the time of passes; peers are not measured there.
+Found at width 512 with AVX-512 (two threads, float32 / float64, 9 to 15 rounds, the peer's time
+over ours): gradient step 3.5 / 2.1 of PyTorch, 0.91 / 0.97 of JAX; Hessian product 2.4 / 2.1 and
+0.97 / 1.06; kernel product 4.2 / 2.6 and 1.28 / 1.25; top kernel eigenvalue without the kernel, as
+it is called, with all that theta needs, 2.4 / 2.0 and 1.19 / 1.05, for 17 products each.
+
+Not reached is 2 of JAX there. What bounds it is matrix products, over 80 % of a kernel product, at
+the speed of the bare ones: 6 large ones where JAX has 8. At width 2048 unit signals take 0.5 to
+0.65 of the time of passes.
 """
 
 import argparse

@@ -193,7 +193,7 @@ def iterate_in_strides(
     going = np.flatnonzero(run.outcome == Outcome.RUNNING)
     block = max(1, BLOCK_BYTES // max(_bytes_of_one(members) + member_bytes, 1))
     # An empty ensemble is a block too: its observers say what they would have measured.
-    parts = np.array_split(going, max(1, -(-len(going) // block)))
+    parts = [going[first : first + block] for first in range(0, max(len(going), 1), block)]
 
     def run_part(part: npt.NDArray[np.int64]) -> None:
         # What NumPy may be silent about is told to each thread by itself.

@@ -7,11 +7,10 @@ All contenders of a table run in turn, in one process, on the same problem (d = 
 Peers that are not installed are left out: ``pip install torch jax``. Explicit weights are
 timed over 20 steps, and ten times that is reported: their steps cost the same.
 
-Found on two threads (25 rounds, twice): the compiled ensemble is 3.1 and 3.6 times as fast as the
-faster of JAX's closures, 27 ms against 86 and 95; in a run of 5 rounds, in which JAX took 69 ms,
-2.4 times. Its loop takes 12 ms on two cores, the rest is copying members and judging and recording
-losses. Not reached is 1.5 times JAX's time with NumPy alone: 1.5 to 1.8 times, 130 to 160 ms.
-Nine passes of ``einsum`` a step are what it takes; blocks half or a quarter as large are slower.
+Found on two threads (25 rounds, twice): the compiled ensemble is 3.1 times as fast as the faster
+of JAX's closures, 27 ms against 83. Its loop takes 12 ms on two cores, the rest is copying members
+and judging and recording losses. NumPy alone takes 1.47 and 1.55 times JAX's time (1.5 wanted):
+nine passes of ``einsum`` a step are what it takes; blocks half or a quarter as large are slower.
 """
 
 import argparse

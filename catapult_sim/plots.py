@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 from scipy.ndimage import distance_transform_edt
 
-from catapult_sim.numeric.phases import Phase
+from catapult_sim.numeric.phases import Phase, known_ends
 
 __all__ = [
     "AXES",
@@ -464,18 +464,18 @@ def _label(ax: Axes, **options: Any) -> dict[str, Any]:
 def _centres(row: dict[str, Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Centre of each seed's bracket, or the end an open one has, and which are open above."""
     lower, upper = np.array(row["brackets"], dtype=float).T
-    lower = np.where(lower > 0, lower, np.nan)
-    return (np.fmin(lower, upper) + np.fmax(lower, upper)) / 2, np.isnan(upper)
+    floor, ceiling = known_ends(lower, upper)
+    return (floor + ceiling) / 2, np.isnan(upper)
 
 
 def _mean_and_spread(row: dict[str, Any]) -> tuple[float, float]:
     """Mean over seeds and their standard deviation, or half a bracket if wider; NaN of none."""
-    lower, upper = np.array(row["brackets"], dtype=float).T
-    centres, open_ = _centres(row)
+    floor, ceiling = known_ends(*np.array(row["brackets"], dtype=float).T)
+    centres = (floor + ceiling) / 2
     told = centres[~np.isnan(centres)]
     if not told.size:
         return np.nan, np.nan
-    half_width = np.where(open_ | (lower == 0), 0, upper - lower).mean() / 2
+    half_width = np.nan_to_num(ceiling - floor).mean() / 2
     return float(told.mean()), float(max(told.std(), half_width))
 
 

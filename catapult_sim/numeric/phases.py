@@ -22,6 +22,7 @@ __all__ = [
     "classify",
     "divergence",
     "escape",
+    "known_ends",
     "rise",
 ]
 
@@ -112,9 +113,8 @@ class Boundary:
     @property
     def centres(self) -> Array:
         """The middle of each member's bracket, ``(S,)``; of an open one its end, NaN if none."""
-        lower = np.where(self.lower > 0, self.lower, np.nan)
-        upper = np.where(np.isfinite(self.upper), self.upper, np.nan)
-        return (np.fmin(lower, upper) + np.fmax(lower, upper)) / 2
+        floor, ceiling = known_ends(self.lower, self.upper)
+        return (floor + ceiling) / 2
 
     def scaled(self, unit: npt.ArrayLike) -> Boundary:
         """Express brackets in other units, ``unit (S,)`` of which make one of the old.
@@ -244,6 +244,24 @@ def _refinement(
     return np.exp(np.stack([after_left, before_right])) if blunt.any() else None
 
 
+def known_ends(lower: npt.ArrayLike, upper: npt.ArrayLike) -> tuple[Array, Array]:
+    """Return the ends of brackets, of open ones the end they have twice, NaN where none.
+
+    Parameters
+    ----------
+    lower, upper : array_like, shape (S,)
+        As :func:`centre` takes them; an upper end that is open may be NaN too.
+
+    Examples
+    --------
+    >>> known_ends([1.0, 2.0, 0.0, 0.0], [3.0, np.inf, 4.0, np.inf])
+    (array([ 1.,  2.,  4., nan]), array([ 3.,  2.,  4., nan]))
+    """
+    below, above = np.asarray(lower, dtype=float), np.asarray(upper, dtype=float)
+    below, above = np.where(below > 0, below, np.nan), np.where(np.isfinite(above), above, np.nan)
+    return np.fmin(below, above), np.fmax(below, above)
+
+
 def centre(lower: npt.ArrayLike, upper: npt.ArrayLike) -> Measured:
     """Average the centres of brackets, or what is known of one that is open.
 
@@ -272,7 +290,7 @@ def centre(lower: npt.ArrayLike, upper: npt.ArrayLike) -> Measured:
         return Measured(np.nan, np.nan, 0)
     below, above = below[told], above[told]
     open_above, open_below = ~np.isfinite(above), below == 0
-    floor, ceiling = np.where(open_below, above, below), np.where(open_above, below, above)
+    floor, ceiling = known_ends(below, above)
     middle, half = (floor + ceiling) / 2, float(np.mean(ceiling - floor) / 2)
     # A single member stands for itself: where it crosses is known to within its bracket.
     found = mean(middle, half) if len(middle) > 1 else Measured(float(middle[0]), half, 1)

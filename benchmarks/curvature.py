@@ -14,7 +14,6 @@ Then what tracking costs: five directions at every step of a network of width 25
 """
 
 import argparse
-import importlib
 import os
 import statistics
 import time
@@ -22,6 +21,7 @@ import warnings
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
+from side_by_side import installed
 
 from catapult_sim.mlp.datasets import digits, subset
 from catapult_sim.mlp.network import MLP
@@ -30,14 +30,6 @@ from catapult_sim.numeric.curvature import top_eigenpairs
 SAMPLES, OUTPUTS, TRACKED, STEPS = 512, 10, 5, 100
 warnings.filterwarnings("ignore", category=FutureWarning)  # of the peers
 warnings.filterwarnings("ignore", category=UserWarning)
-
-
-def installed(name):
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        print(f"  ({name} is not installed: left out)")
-        return None
 
 
 def problem(width, layers):

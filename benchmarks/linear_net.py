@@ -14,11 +14,9 @@ nine passes of ``einsum`` a step are what it takes; blocks half or a quarter as 
 """
 
 import argparse
-import importlib
-import statistics
-import time
 
 import numpy as np
+from side_by_side import installed, medians, table
 
 from catapult_sim.numeric.linear_net import LinearNet
 
@@ -26,34 +24,10 @@ INPUTS, SAMPLES, STEPS, TIMED_STEPS = 10, 50, 200, 20
 RATES, SEEDS = 256, 16
 
 
-def installed(name):
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        print(f"  ({name} is not installed: left out)")
-        return None
-
-
 def data():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(SAMPLES, INPUTS)) / np.sqrt(INPUTS)
     return X, rng.normal(size=SAMPLES)
-
-
-def table(title, contenders, repeats):
-    """Time every contender once per round, after one round that is not counted."""
-    print(f"\n{title}")
-    seconds = {name: [] for name in contenders}
-    for repeat in range(repeats + 1):
-        for name, (run, factor) in contenders.items():
-            start = time.perf_counter()
-            run()
-            if repeat:
-                seconds[name].append(factor * (time.perf_counter() - start))
-    medians = {name: statistics.median(times) for name, times in seconds.items()}
-    unit = next(iter(medians.values()))
-    for name, median in medians.items():
-        print(f"  {name:<44} {median / unit:>10.3g}   ({1e3 * median:.3g} ms)")
 
 
 # Explicit weights -------------------------------------------------------------------------------
@@ -120,16 +94,19 @@ def one_wide_network(width, repeats, jax, torch, numba):
     def ours(compiled=False):
         net.train(rate, STEPS, state=state, observe={}, compiled=compiled)
 
-    contenders = {"ours": (ours, 1)}
+    contenders = {"ours": ours}
     if numba:
-        contenders["ours, compiled"] = (lambda: ours(compiled=True), 1)
-    scale = STEPS // TIMED_STEPS
-    contenders["explicit, NumPy in cache blocks"] = (explicit_numpy(X, y, U, v, rate), scale)
+        contenders["ours, compiled"] = lambda: ours(compiled=True)
+    contenders["explicit, NumPy in cache blocks"] = explicit_numpy(X, y, U, v, rate)
     if torch:
-        contenders["explicit, PyTorch by hand"] = (explicit_torch(torch, X, y, U, v, rate), scale)
+        contenders["explicit, PyTorch by hand"] = explicit_torch(torch, X, y, U, v, rate)
     if jax:
-        contenders["explicit, JAX by hand, jit"] = (explicit_jax(jax, X, y, U, v, rate), scale)
-    table(f"{STEPS} steps of one network of width {width:g}", contenders, repeats)
+        contenders["explicit, JAX by hand, jit"] = explicit_jax(jax, X, y, U, v, rate)
+    seconds = medians(contenders, repeats)
+    for name in seconds:
+        if name.startswith("explicit"):
+            seconds[name] *= STEPS / TIMED_STEPS
+    table(f"{STEPS} steps of one network of width {width:g}", seconds)
 
 
 # The closure ------------------------------------------------------------------------------------
@@ -173,18 +150,17 @@ def many_networks(repeats, jax, numba):
     net = LinearNet(X, y, width=10**6)
     state = net.init(rng=0, ensemble=(SEEDS,))
     rates = np.linspace(0.2, 3.9, RATES)[:, None] / net.top_eigenvalue(state)
-    contenders = {"ours": (lambda: net.train(rates, STEPS, state=state, observe={}), 1)}
+    contenders = {"ours": lambda: net.train(rates, STEPS, state=state, observe={})}
     if numba:
-        contenders["ours, compiled"] = (
-            lambda: net.train(rates, STEPS, state=state, observe={}, compiled=True),
-            1,
+        contenders["ours, compiled"] = lambda: net.train(
+            rates, STEPS, state=state, observe={}, compiled=True
         )
     if jax:
         gram = np.broadcast_to(state, (*rates.shape, *state.shape[-2:])).reshape(-1, 11, 11)
         for members in ("first", "last"):
             run = closure_jax(jax, X, y, gram, rates.ravel(), 1e6, members)
-            contenders[f"closure, JAX jit, members {members}"] = (run, 1)
-    table(f"{RATES} rates x {SEEDS} seeds, {STEPS} steps", contenders, repeats)
+            contenders[f"closure, JAX jit, members {members}"] = run
+    table(f"{RATES} rates x {SEEDS} seeds, {STEPS} steps", medians(contenders, repeats))
 
 
 def every_width(repeats):
@@ -199,8 +175,8 @@ def every_width(repeats):
             net.train(rate, STEPS, state=state, observe={})
 
         thin = "  (fewer units than columns)" if width < 11 else ""
-        contenders[f"width {width:g}{thin}"] = (run, 1)
-    table(f"{STEPS} steps of one network, by width", contenders, repeats)
+        contenders[f"width {width:g}{thin}"] = run
+    table(f"{STEPS} steps of one network, by width", medians(contenders, repeats))
 
 
 def main():

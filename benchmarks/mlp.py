@@ -25,7 +25,6 @@ the speed of the bare ones: 6 large ones where JAX has 8. At width 2048 unit sig
 """
 
 import argparse
-import importlib
 import os
 import statistics
 import time
@@ -59,6 +58,7 @@ share_cores(OPTIONS.threads)
 import numpy as np  # noqa: E402
 import threadpoolctl  # noqa: E402
 from scipy.sparse.linalg import eigsh  # noqa: E402
+from side_by_side import installed  # noqa: E402
 
 from catapult_sim.mlp import datasets, kernel  # noqa: E402
 from catapult_sim.mlp.network import MLP  # noqa: E402
@@ -67,14 +67,6 @@ from catapult_sim.numeric.curvature import top_eigenpairs  # noqa: E402
 DEPTH, SAMPLES, OUTPUTS = 3, 512, 10
 SETTLING = 0.05  # seconds
 TOLERANCE = 1e-4  # of the residual of a top eigenvalue
-
-
-def installed(name):
-    try:
-        return importlib.import_module(name)
-    except (ImportError, AttributeError) as error:
-        print(f"  ({name} is left out: {error})")
-        return None
 
 
 PEERS = {name: installed(name) for name in ("torch", "jax", "neural_tangents")}

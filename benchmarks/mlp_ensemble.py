@@ -28,41 +28,15 @@ the same products take 8.1 / 17 ms, and vmap was the faster with three hidden la
 """
 
 import argparse
-import importlib
-import statistics
-import time
 
 import numpy as np
+from side_by_side import installed, medians, table
 
 from catapult_sim.mlp import datasets, kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
 
 LARGE, SMALL = (512, 512), (64, 32)  # width and samples
-
-
-def installed(name):
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        print(f"  ({name} is not installed: left out)")
-        return None
-
-
-def table(title, contenders, repeats):
-    """Time every contender once per round, after one round that is not counted."""
-    print(f"\n{title}", flush=True)
-    seconds = {name: [] for name in contenders}
-    for repeat in range(repeats + 1):
-        for name, run in contenders.items():
-            start = time.perf_counter()
-            run()
-            if repeat:
-                seconds[name].append(time.perf_counter() - start)
-    unit = statistics.median(next(iter(seconds.values())))
-    for name, times in seconds.items():
-        median = statistics.median(times)
-        print(f"  {name:<36} {median / unit:>8.3g}   ({1e3 * median:.4g} ms)", flush=True)
 
 
 def by_numpy(X, y, weights, scales, rate, steps, stop):
@@ -142,7 +116,7 @@ def compare(depth, size, dtype, options, jax):
         if jax:
             contenders["jax.vmap"] = vmapped(jax, *arguments)
         networks = f"{depth} hidden of {width}, {samples} samples, {dtype}"
-        table(f"{networks}, c from 0.5 to {high:g}: {words}", contenders, options.repeats)
+        table(f"{networks}, c from 0.5 to {high:g}: {words}", medians(contenders, options.repeats))
 
 
 def main():

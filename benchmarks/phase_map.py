@@ -11,14 +11,13 @@ Run with ``python benchmarks/phase_map.py``.
 """
 
 import ctypes
-import statistics
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+from side_by_side import medians
 
 from catapult_sim.numeric import lanes, lanes_compiled
 from catapult_sim.numeric import phase_map as ours
@@ -168,16 +167,10 @@ def main():
     runs = contestants()
     # The first call of each compiles, and shows that all do the same.
     phases = {name: run() for name, run in runs.items()}
-    seconds = {name: [] for name in runs}
-    for _ in range(ROUNDS):
-        for name, run in runs.items():
-            begin = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - begin)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    seconds = medians(runs, ROUNDS)
     print(f"{F0.size} cells, at most {STEPS} steps; medians of {ROUNDS} rounds in turn")
-    for name, median in medians.items():
-        ratios = ", ".join(f"{median / other:6.2f} x {peer}" for peer, other in medians.items())
+    for name, median in seconds.items():
+        ratios = ", ".join(f"{median / other:6.2f} x {peer}" for peer, other in seconds.items())
         differ = np.count_nonzero(phases[name] != phases["NumPy alone"])
         print(f"{name:>15}: {median:.3f} s = {ratios}; {differ} cells differ from NumPy's")
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import ThreadpoolController
 
 from catapult_sim.mlp.averaging import Averaged
 from catapult_sim.mlp.optimizers import Descent
@@ -33,6 +31,7 @@ from catapult_sim.numeric.trajectory import (
     Trajectory,
     iterate_in_strides,
 )
+from catapult_sim.numeric.workers import threads, threads_for
 
 __all__ = ["Schedule", "train"]
 
@@ -196,9 +195,7 @@ class _Run:
 
     def to(self, steps: int, before: Trajectory | None, **options: Any) -> Trajectory:
         """Continue a run, or start one, up to a step."""
-        alone, threads = math.prod(self.ensemble) == 1, _threads()
-        # Members side by side use cores better than their linear algebra does, one by one.
-        with nullcontext() if alone else _linear_algebra().limit(limits=1):
+        with threads_for(math.prod(self.ensemble)) as side_by_side:
             return iterate_in_strides(
                 self.rule.stride,
                 self.start,
@@ -207,13 +204,13 @@ class _Run:
                 longest=1 if self.rule.batches is None else options["every"],
                 resume=before,
                 member_bytes=self.rule.work(self.rule.batch_size),
-                threads=1 if alone else threads,
+                threads=side_by_side,
                 **options,
             )
 
     def bytes(self, steps: int, observe: Observe) -> int:
         """Return how much memory the run takes."""
-        work = _threads() * self.rule.work(len(self.rule.X))
+        work = threads() * self.rule.work(len(self.rule.X))
         return run_bytes(self.start, self.parameters, steps, observe) + work
 
     @property
@@ -238,16 +235,6 @@ class _Run:
             loss, gradient = rule.network.loss_and_gradient(one, rule.X, rule.y)
             network = f"loss {loss[0]:.4g}, gradient {np.linalg.norm(gradient):.4g} at the start"
         return told | {"network": network, "nesterov": str(rule.nesterov)}
-
-
-@cache
-def _linear_algebra() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
-def _threads() -> int:
-    """Return how many threads linear algebra may have; a sweep's worker has one."""
-    return max((library["num_threads"] for library in _linear_algebra().info()), default=1)
 
 
 def _factors(schedule: Schedule | None, steps: int) -> Array | None:

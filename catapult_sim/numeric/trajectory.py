@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import IntEnum
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,10 @@ Observe = Mapping[str, Callable[[Any], Array]]
 # start happens to be small; beyond this factor squares soon overflow.
 ESCAPE = 1e100
 
-# Members run in blocks whose states stay in a core's cache; results do not depend on it.
-BLOCK_BYTES = 2**21
+# Members run in blocks: large enough that calls of NumPy outweigh what they cost, also where
+# threads wait for one another between them; small enough for the cache that cores share.
+# Results do not depend on it.
+BLOCK_BYTES = 2**23
 
 
 class Outcome(IntEnum):
@@ -175,7 +178,8 @@ def iterate_in_strides(
     member_bytes : int
         What a stride works on for each member, besides its state.
     threads : int
-        How many blocks of members run side by side.
+        How many blocks of members run side by side. Strides and observers are called from
+        all of them.
     state, parameters, steps, observe, every, tolerance, escape, state_ndim
         As in :func:`iterate`.
 
@@ -191,22 +195,36 @@ def iterate_in_strides(
     run = _begun(members, steps) if resume is None else _continued(resume, steps)
     plan = _Plan(stride, observe, every if observe else steps + 1, longest, tolerance, escape)
     going = np.flatnonzero(run.outcome == Outcome.RUNNING)
-    block = max(1, BLOCK_BYTES // max(_bytes_of_one(members) + member_bytes, 1))
-    # An empty ensemble is a block too: its observers say what they would have measured.
-    parts = [going[first : first + block] for first in range(0, max(len(going), 1), block)]
+    parts = _parts(going, _bytes_of_one(members) + member_bytes, threads)
+    given_up = Event()
 
     def run_part(part: npt.NDArray[np.int64]) -> None:
         # What NumPy may be silent about is told to each thread by itself.
         with np.errstate(all="ignore"):
-            _run(plan, run, begun, part, [rate[part] for rate in rates])
+            _run(plan, run, begun, part, [rate[part] for rate in rates], given_up)
 
     if threads == 1 or len(parts) == 1:
         for part in parts:
             run_part(part)
     else:
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(run_part, parts))
+            try:
+                list(pool.map(run_part, parts))
+            except BaseException:
+                given_up.set()
+                raise
     return _shaped(run, ensemble)
+
+
+def _parts(
+    going: npt.NDArray[np.int64], member_bytes: int, threads: int
+) -> list[npt.NDArray[np.int64]]:
+    """Split members into blocks of about one size, as many for every thread."""
+    blocks = -(-len(going) * member_bytes // BLOCK_BYTES)
+    if blocks > 1:
+        blocks = -(-blocks // threads) * threads
+    # An empty ensemble is a block too: its observers say what they would have measured.
+    return np.array_split(going, max(1, min(blocks, len(going))))
 
 
 def _floats(state: npt.ArrayLike) -> Array:
@@ -273,11 +291,16 @@ class _Plan:
 
 
 def _run(
-    plan: _Plan, run: Trajectory, t: int, active: npt.NDArray[np.int64], rates: list[Array]
+    plan: _Plan,
+    run: Trajectory,
+    t: int,
+    active: npt.NDArray[np.int64],
+    rates: list[Array],
+    given_up: Event,
 ) -> None:
     """Run the ``active`` members from step t to their ends, and write what happens into ``run``."""
     current, last_step = run.state[active], len(run.step) - 1
-    while t <= last_step:
+    while t <= last_step and not given_up.is_set():
         if t % plan.every == 0:
             _measure(plan.observe, run, t, active, current)
         count = plan.length(t, last_step)

@@ -1,19 +1,21 @@
-"""Processes that compute cells: one thread of linear algebra each, gone when nobody waits."""
+"""Who computes: processes with one thread of linear algebra each, or threads of this one."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from multiprocessing import get_context, parent_process
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from catapult_sim.numeric.requirements import require_count
 
-__all__ = ["process_pool", "use_one_thread"]
+__all__ = ["process_pool", "threads", "threads_for", "use_one_thread"]
 
 
 def process_pool(workers: int) -> ProcessPoolExecutor:
@@ -61,3 +63,28 @@ def use_one_thread() -> None:
     Workers share a machine; and sums that are split among threads differ in their last bits.
     """
     threadpool_limits(1)
+
+
+def threads() -> int:
+    """Return how many threads linear algebra may have; a sweep's worker has one."""
+    return max((library["num_threads"] for library in _linear_algebra().info()), default=1)
+
+
+@contextmanager
+def threads_for(members: int) -> Iterator[int]:
+    """Say how many threads an ensemble may have, and take them from linear algebra meanwhile.
+
+    Members side by side use cores better than their linear algebra does, one by one. A single
+    member leaves them to it.
+    """
+    if members == 1:
+        yield 1
+        return
+    available = threads()
+    with _linear_algebra().limit(limits=1):
+        yield available
+
+
+@cache
+def _linear_algebra() -> ThreadpoolController:
+    return ThreadpoolController()

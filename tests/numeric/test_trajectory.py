@@ -1,5 +1,8 @@
 """Running an ensemble: endings, labels, observers."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -214,4 +217,37 @@ def test_what_a_stride_works_on_makes_blocks_smaller(monkeypatch):
 
     start = np.ones((10, 1))
     iterate_in_strides(stride, start, steps=0, longest=1, member_bytes=17)
-    assert seen == [4, 4, 2]
+    assert seen == [4, 3, 3]
+
+
+def test_threads_share_members_evenly(monkeypatch):
+    monkeypatch.setattr(trajectory, "BLOCK_BYTES", 4 * 8)
+    seen = []
+
+    def stride(x, *, first, count):
+        seen.append(len(x))
+        return x, x[:, 0][None]
+
+    for members, blocks in [(4, [4]), (5, [2, 3]), (9, [2, 2, 2, 3]), (1, [1])]:
+        seen.clear()
+        iterate_in_strides(stride, np.ones((members, 1)), steps=0, longest=1, threads=2)
+        assert sorted(seen) == blocks
+
+
+@pytest.mark.parametrize("reason", [KeyboardInterrupt, ValueError])
+def test_what_ends_one_thread_ends_the_others(monkeypatch, reason):
+    monkeypatch.setattr(trajectory, "BLOCK_BYTES", 8)
+    taken, begun = [], threading.Event()
+
+    def stride(x, *, first, count):
+        if x[0, 0] == 1:
+            begun.wait()
+            raise reason
+        begun.set()
+        time.sleep(1e-3)
+        taken.append(first)
+        return x, x[:, 0][None]
+
+    with pytest.raises(reason):
+        iterate_in_strides(stride, [[1.0], [2.0]], steps=5000, longest=1, threads=2)
+    assert len(taken) < 5000

@@ -12,19 +12,16 @@ where V' is the next V; ``e`` moves by S times what F moves. Unlike rounding in 
 rounding in W never adds a hidden unit to a network that has fewer than columns. F is
 carried along, for at infinite width U and V rest while F moves.
 
-An ensemble lies along the last axis, in blocks that stay in cache, and ``einsum`` adds
-in the same order whatever the number of members: each has the same bits in any company. A
-network that is no ensemble takes its steps by matrix products, in fewer calls.
+An ensemble lies along the last axis, and ``einsum`` adds in the same order whatever the
+number of members: each has the same bits in any company. A network that is no ensemble takes
+its steps by matrix products, in fewer calls.
 """
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -40,12 +37,6 @@ Array = npt.NDArray[Any]
 # (r,), |e|^2 before each step (T, N). W and F are those over sqrt(n), rate is eta / n, scales
 # are those times sqrt(n). All but rate and scales are written to.
 Steps = Callable[[Array, Array, Array, Array, Array, Array], None]
-
-# Members side by side: enough to outweigh the cost of a call, few enough for a core's cache.
-BLOCK_BYTES = 2**20
-
-# Blocks run side by side; a member's numbers do not depend on where it runs.
-CORES = os.cpu_count() or 1
 
 # Beyond this root of a width no step moves a weight: rounding hides it.
 INFINITE = 1e100
@@ -66,6 +57,12 @@ class Descent:
         if self.compiled is not None:
             return 256
         return 128 if self.alone else 32
+
+    @property
+    def work(self) -> int:
+        """The bytes that a step of one member takes besides its state: its weights move by dW."""
+        s, r, k = self.sizes
+        return 8 * s * (r + k)
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -118,29 +115,10 @@ class Descent:
     ) -> tuple[Array, Array]:
         """Take ``count`` steps; return the next state and the losses before each step."""
         following, squares = state.copy(), np.empty((count, len(state)))
-        rate = learning_rate / self.root**2
-
-        def descend(part: slice) -> None:
-            # What NumPy may be silent about is told to each thread by itself.
-            with np.errstate(all="ignore"):
-                self._descend(following[part], rate[part], squares[:, part])
-
-        blocks = self._blocks(len(state), state.shape[-1])
-        if len(blocks) == 1:
-            descend(blocks[0])
-        else:
-            with ThreadPoolExecutor(CORES) as pool:
-                list(pool.map(descend, blocks))
+        self._descend(following, learning_rate / self.root**2, squares)
         losses = np.multiply(squares, 0.5, out=squares)
         losses += self.data.floor
         return following, losses
-
-    def _blocks(self, members: int, numbers: int) -> list[slice]:
-        """Split the members into blocks of about one size, as many for every core."""
-        blocks = -(-members * numbers * 8 // BLOCK_BYTES)
-        shared = blocks if blocks == 1 else min(-(-blocks // CORES) * CORES, members)
-        edges = np.linspace(0, members, shared + 1).astype(int)
-        return [slice(*part) for part in pairwise(edges)]
 
     def _descend(self, state: Array, rate: Array, squares: Array) -> None:
         """Move a block of members to where it comes; write ``|e|^2`` before each step."""
@@ -170,12 +148,13 @@ def _steps(W: Array, F: Array, e: Array, rate: Array, scales: Array, losses: Arr
     rate_scale = rate * scale
     delta, move, by_V = np.empty((3, *F.shape))
     dU, dV, turn = np.empty(U.shape), np.empty(V.shape), np.empty((k, k, members))
+    spread = _spread_one if k == 1 else _spread
     for square in losses:
         np.einsum("jkn,jkn->n", e, e, out=square)
         np.multiply(rate_scale, e, delta)
         np.einsum("sjn,jkn->skn", U, delta, out=dV)
         np.einsum("sjn,skn->jkn", U, dV, out=move)
-        np.einsum("skn,jkn->sjn", V, delta, out=dU)
+        spread(V, delta, dU)
         np.subtract(U, dU, U)
         following = np.subtract(V, dV, dV)
         np.einsum("skn,sln->kln", V, following, out=turn)
@@ -185,6 +164,15 @@ def _steps(W: Array, F: Array, e: Array, rate: Array, scales: Array, losses: Arr
         np.subtract(F, move, F)
         np.multiply(move, scale, move)
         np.subtract(e, move, e)
+
+
+def _spread(V: Array, delta: Array, dU: Array) -> None:
+    np.einsum("skn,jkn->sjn", V, delta, out=dU)
+
+
+def _spread_one(V: Array, delta: Array, dU: Array) -> None:
+    # Nothing to sum: einsum would add each product to a zero, in twice the time.
+    np.multiply(V, np.swapaxes(delta, 0, 1), dU)
 
 
 def _steps_alone(W: Array, F: Array, e: Array, rate: Array, scales: Array, losses: Array) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from catapult_sim.numeric.trajectory import (
     Trajectory,
     iterate_in_strides,
 )
+from catapult_sim.numeric.workers import threads_for
 
 __all__ = ["LinearNet"]
 
@@ -290,18 +292,22 @@ class LinearNet(StateObservables):
             self.memory_limit,
             "this run",
         )
-        run = iterate_in_strides(
-            rule.stride if progress is None else _told(rule.stride, progress),
-            start,
-            rates,
-            *others,
-            steps=steps,
-            longest=rule.longest,
-            observe=measured,
-            every=every,
-            tolerance=tolerance,
-            escape=escape,
-        )
+        ensemble = np.broadcast_shapes(start.shape[:-1], *(one.shape for one in (rates, *others)))
+        with threads_for(math.prod(ensemble)) as side_by_side:
+            run = iterate_in_strides(
+                rule.stride if progress is None else _told(rule.stride, progress),
+                start,
+                rates,
+                *others,
+                steps=steps,
+                longest=rule.longest,
+                observe=measured,
+                every=every,
+                tolerance=tolerance,
+                escape=escape,
+                member_bytes=rule.work,
+                threads=side_by_side,
+            )
         return of_gram(rule, run)
 
     def _initial(
@@ -321,11 +327,13 @@ class LinearNet(StateObservables):
 
 
 def _told(stride: Stride, progress: Callable[[int], object]) -> Stride:
-    """Let a rule tell how many steps it has taken."""
+    """Let a rule tell how many steps it has taken, one thread after the other."""
+    turn = Lock()
 
     def told(state: Array, *rates: Array, first: int, count: int) -> tuple[Array, Array]:
         taken = stride(state, *rates, first=first, count=count)
-        progress(count * len(state))
+        with turn:
+            progress(count * len(state))
         return taken
 
     return told

@@ -38,6 +38,11 @@ class Stepwise(ABC):
         return 8
 
     @property
+    def work(self) -> int:
+        """The bytes that a step of one member takes besides its state: some copies of it."""
+        return 4 * 8 * math.prod(self.shape)
+
+    @property
     @abstractmethod
     def shape(self) -> tuple[int, ...]:
         """The shape of what stands for the columns."""

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from catapult_sim.numeric import trajectory
 from catapult_sim.numeric.averages import EMA, SWA
 from catapult_sim.numeric.batches import minibatches
 from catapult_sim.numeric.linear_net import LinearNet
@@ -115,7 +116,10 @@ CONFIGURATIONS = {
 @pytest.mark.parametrize("shape", [(12, 10, 1), (12, 1, 1), (12, 4, 3), (12, 20, 2)])
 @pytest.mark.parametrize("width", [2, 100.0, np.inf])
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_a_member_has_the_same_bits_in_an_ensemble_of_one_and_of_many(name, width, shape):
+def test_a_member_has_the_same_bits_alone_and_beside_others_on_threads(
+    name, width, shape, monkeypatch
+):
+    monkeypatch.setattr(trajectory, "BLOCK_BYTES", 10_000)
     X, y, _, _ = explicit.problem(1, 1, *shape)
     net = LinearNet(X, y, width=width)
     states = net.init(rng=0, ensemble=(5,))

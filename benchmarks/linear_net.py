@@ -187,7 +187,7 @@ def main():
     if jax:
         jax.config.update("jax_enable_x64", True)
     every_width(repeats * 5)
-    many_networks(repeats, jax, numba)
+    many_networks(repeats * 5, jax, numba)
     one_wide_network(10**6, repeats, jax, torch, numba)
 
 

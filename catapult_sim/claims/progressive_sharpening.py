@@ -139,15 +139,15 @@ def band(found: Edge) -> Measured:
     return mean(distance.max(axis=0))
 
 
-def rising_seeds(found: Edge) -> Measured:
-    """Return the share of seeds whose loss rises in some step of the end."""
-    return share((np.diff(found.loss[found.end], axis=0) > 0).any(axis=0))
+def monotone_seeds(found: Edge) -> Measured:
+    """Return the share of seeds whose loss rises in no step of the end."""
+    return share(~(np.diff(found.loss[found.end], axis=0) > 0).any(axis=0))
 
 
-def falling_seeds(found: Edge) -> Measured:
-    """Return the share of seeds whose loss is lower in the end's second half than in its first."""
+def stalled_seeds(found: Edge) -> Measured:
+    """Return the share of seeds whose loss is no lower in the end's second half than before."""
     first, second = np.array_split(found.loss[found.end], 2)
-    return share(second.mean(axis=0) < first.mean(axis=0))
+    return share(~(second.mean(axis=0) < first.mean(axis=0)))
 
 
 # What is claimed ------------------------------------------------------------------------------
@@ -191,18 +191,19 @@ def setting_claims(setting: Setting) -> Iterator[Claim]:
         predict=constant(0.0),
         tolerance=0.1,
     )
-    yield claim(
+    # "Most", for no share of finitely many seeds is known to be exactly 1.
+    yield at_most(
         "short-term",
-        "at the end the loss does not fall in every step (share of seeds)",
-        rising_seeds,
-        predict=constant(1.0),
+        "at the end the loss rises in some step of most seeds (share in which it does not)",
+        monotone_seeds,
+        predict=constant(0.5),
         tolerance=0.0,
     )
-    yield claim(
+    yield at_most(
         "long-term",
-        "at the end the loss goes on falling over many steps (share of seeds)",
-        falling_seeds,
-        predict=constant(1.0),
+        "at the end the loss of most seeds falls over many steps (share in which it does not)",
+        stalled_seeds,
+        predict=constant(0.5),
         tolerance=0.0,
     )
 

@@ -11,8 +11,8 @@ from catapult_sim.claims.verdict import Verdict, judge, verdict
 DESCENT = Setting("made up", "2", 5, 1000)
 
 
-def made_up(loss, sharpness):
-    loss, sharpness = (np.repeat(np.array(a, float)[:, None], 3, axis=1) for a in (loss, sharpness))
+def made_up(loss, sharpness, seeds=3):
+    loss, sharpness = (np.tile(np.array(a, float)[:, None], seeds) for a in (loss, sharpness))
     return Edge(DESCENT, np.arange(len(loss)), loss, sharpness)
 
 
@@ -40,9 +40,27 @@ def test_the_rise_is_measured_from_the_lowest_point():
 def test_the_loss_is_judged_step_by_step_and_over_many_steps():
     restless = made_up([8, 7, 6, 5, 4, 3, 2, 3, 1, 2, 1, 2], [1.0] * 12)
     stuck = made_up([8, 7, 6, 5, 4, 3, 1, 2, 1, 1, 2, 2], [1.0] * 12)
-    rises, falls = progressive_sharpening.rising_seeds, progressive_sharpening.falling_seeds
-    assert [rises(run).value for run in (CALM, restless)] == [0, 1]
-    assert [falls(run).value for run in (CALM, stuck)] == [1, 0]
+    monotone, stalled = (
+        progressive_sharpening.monotone_seeds,
+        progressive_sharpening.stalled_seeds,
+    )
+    assert [monotone(run).value for run in (CALM, restless)] == [1, 0]
+    assert [stalled(run).value for run in (CALM, stuck)] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    [
+        ([3, 2, 3, 1], Verdict.CONFIRMED),
+        ([2, 2, 2, 2], Verdict.REFUTED),
+    ],
+)
+def test_eight_seeds_that_agree_decide_what_most_seeds_do(monkeypatch, end, expected):
+    run = made_up([9] * 12 + end, [1.0] * 16, seeds=8)
+    monkeypatch.setattr(progressive_sharpening, "edge", lambda bench, setting: run)
+    claims = progressive_sharpening.setting_claims(DESCENT)
+    terms = [claim for claim in claims if claim.id.endswith("-term")]
+    assert [judge(claim, Bench(0)).verdict for claim in terms] == [expected] * 2
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)

@@ -15,11 +15,13 @@ import numpy.typing as npt
 from catapult_sim.numeric.curvature import largest_eigenvalue
 from catapult_sim.numeric.linear_net.data import PrincipalData
 from catapult_sim.numeric.linear_net.hessian import HessianSpectrum, hessian_spectrum
-from catapult_sim.numeric.requirements import require_samples, require_width
+from catapult_sim.numeric.requirements import InputError, require_samples, require_width
 
 __all__ = ["StateObservables"]
 
 Array = npt.NDArray[Any]
+
+LARGEST = 1e150  # squares of much larger data overflow
 
 
 class StateObservables:
@@ -37,11 +39,15 @@ class StateObservables:
     Raises
     ------
     InputError
-        Where data are empty, not finite or do not match, or the width is not positive.
+        Where data are empty, not finite, beyond 1e150 or do not match, or the width is not
+        positive.
     """
 
     def __init__(self, X: npt.ArrayLike, y: npt.ArrayLike, *, width: float) -> None:
         self.X, self.y = require_samples(X, y)
+        for name, values in (("X", self.X), ("y", self.y)):
+            if (largest := np.abs(values).max()) > LARGEST:
+                raise InputError(f"{name} must be at most {LARGEST:g} in size; got {largest:g}")
         self.width = require_width(width)
         self.samples, self.inputs = self.X.shape
         self.outputs = self.y.shape[1]

@@ -295,3 +295,9 @@ def test_a_diverging_run_is_labelled_and_warns_of_nothing():
     for options in ({}, {"momentum": 0.5, "average": EMA(0.9)}):
         run = net.train(50.0, 200, rng=0, observe=observe, **options)
         assert run.outcome == Outcome.DIVERGED
+
+
+@pytest.mark.parametrize(("X", "y", "name"), [([[1e160]], [1.0], "X"), ([[1.0]], [-1e160], "y")])
+def test_data_whose_squares_overflow_are_refused(X, y, name):
+    with pytest.raises(InputError, match=rf"{name} must be at most 1e\+150 in size; got 1e\+160"):
+        LinearNet(X, y, width=10)

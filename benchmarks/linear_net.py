@@ -7,10 +7,10 @@ All contenders of a table run in turn, in one process, on the same problem (d = 
 Peers that are not installed are left out: ``pip install torch jax``. Explicit weights are
 timed over 20 steps, and ten times that is reported: their steps cost the same.
 
-Found on two threads (25 rounds, twice): the compiled ensemble is 3.1 times as fast as the faster
-of JAX's closures, 27 ms against 83. Its loop takes 12 ms on two cores, the rest is copying members
-and judging and recording losses. NumPy alone takes 1.47 and 1.55 times JAX's time (1.5 wanted):
-nine passes of ``einsum`` a step are what it takes; blocks half or a quarter as large are slower.
+Found on two threads (25 rounds, three times): the compiled ensemble is 3.1 times as fast as the
+faster of JAX's closures, 25 ms against 78. NumPy alone takes 1.13 to 1.19 times JAX's time. It
+took 1.5 while blocks of members were small: threads that call NumPy every few microseconds wait
+for one another.
 """
 
 import argparse

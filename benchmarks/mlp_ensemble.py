@@ -11,23 +11,31 @@ jax``. It has a thread for each core: give all the same by ``OMP_NUM_THREADS`` a
 Two tables: all members run to the end (rates below the threshold), and rates beyond it among
 them, where ours drops what has diverged. A loop may stop a network that has; vmap cannot.
 
-Found on two threads with AVX-512 products (8 rates x 2 seeds, 8 steps, all to the end; float32 /
-float64, the other's time over ours): one hidden layer 1.4 / 1.1 of the loop and 3.5 / 2.1 of
-vmap; three 0.84 / 0.89 and 1.2 / 1.2; small networks 0.64 / 0.47 and 0.55 / 0.44. Ratios to the
-loop scatter by some 0.3. So few steps count the start of a run too, and one loss more than the
-others measure. Not reached: twice as fast as the loop anywhere, and vmap with small networks.
+Found on two threads with AVX-512 products (all to the end; float32 / float64, the other's time
+over ours, which scatters by some 0.2 between runs):
 
-What bounds it: with three hidden layers the bare products of a step take 4.6 / 11 ms a network,
-and a step of ours 5.8 / 14 to 16 ms in a run of 20 steps. They take a loop as long (4.8 / 11 ms),
-whose products use both threads: twice as fast is out of reach. Of 64 small networks a step takes
-13 / 35 us each on two threads and 11 / 29 us on one, however large the blocks of members from
-2 MB on: threads do not help there. Why float64 takes three times as long is not known.
+====================================  =========  =========  ===============
+networks, steps                       loop       vmap       products alone
+====================================  =========  =========  ===============
+256 small, 50                         3.2 / 2.7  1.3 / 1.3
+16 small, 50                          1.6 / 1.2  0.9 / 0.9
+256, 1 hidden layer of 512, 20        1.0 / 0.9  3.0 / 2.2  0.55 / 0.51
+64, 3 hidden layers of 512, 10        0.8 / 0.9  1.3 / 1.1  0.67 / 0.70
+====================================  =========  =========  ===============
+
+Not reached with 512 units: twice as fast as the loop. What bounds it is the last column, the
+matrix products of all steps and nothing else, on both threads. A loop, whose products use both
+threads too, takes as long as we do, or a tenth less; with three hidden layers no way of organising
+the rest can halve that. With one, half of our time is pointwise work on arrays of 1 to 2 MB each,
+at the speed of the cache that cores share; chunks of rows were tried and gained nothing. Runs of
+few steps count copying the members too.
 
 OpenBLAS's kernels matter more than all that: with ``OPENBLAS_CORETYPE=Haswell`` in the environment
 the same products take 8.1 / 17 ms, and vmap was the faster with three hidden layers in float32.
 """
 
 import argparse
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from side_by_side import installed, medians, table
@@ -35,6 +43,7 @@ from side_by_side import installed, medians, table
 from catapult_sim.mlp import datasets, kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
+from catapult_sim.numeric import workers
 
 LARGE, SMALL = (512, 512), (64, 32)  # width and samples
 
@@ -67,6 +76,34 @@ def loop(net, theta, X, y, rates, steps, stop):
             for i, s in np.ndindex(*rates.shape):
                 weights = [W for W, _ in net.split(theta[s])]
                 by_numpy(X, y, weights, scales, rates[i, s], steps, stop)
+
+    return run
+
+
+def products(net, theta, X, members, steps):
+    """The matrix products of so many gradient steps and nothing else: what bounds them all.
+
+    Members side by side, each on one thread, which is quicker than one by one on all.
+    """
+    weights = [W for W, _ in net.split(theta[0])]
+    threads = workers.threads()
+
+    def of_one_thread(_):
+        inputs = [X, *(np.ones((len(X), len(W)), theta.dtype) for W in weights[1:])]
+        layers = [
+            (a, W, a @ W, np.empty_like(a), np.empty_like(W))
+            for a, W in zip(inputs, weights, strict=True)
+        ]
+        for _ in range(members // threads * steps):
+            for number, (a, W, z, signal, gradient) in enumerate(layers):
+                np.matmul(a, W, out=z)
+                np.matmul(a.T, z, out=gradient)
+                if number:
+                    np.matmul(z, W.T, out=signal)
+
+    def run():
+        with workers.threads_for(members), ThreadPoolExecutor(threads) as pool:
+            list(pool.map(of_one_thread, range(threads)))
 
     return run
 
@@ -112,6 +149,7 @@ def compare(depth, size, dtype, options, jax):
             "ours": ours,
             "NumPy, network by network": loop(*arguments, stop=False),
             "the same, stopped when diverged": loop(*arguments, stop=True),
+            "matrix products alone": products(net, theta, X, rates.size, options.steps),
         }
         if jax:
             contenders["jax.vmap"] = vmapped(jax, *arguments)

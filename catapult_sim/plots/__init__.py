@@ -1,0 +1,26 @@
+"""Pictures of what was measured: theory is a line, measurement is points with bars."""
+
+from catapult_sim.plots.boundary_panels import (
+    BOUNDARIES,
+    boundaries,
+    plot_boundaries,
+    plot_lanes,
+)
+from catapult_sim.plots.phases import plot_phase_grid, plot_phases, plot_runs
+from catapult_sim.plots.style import AXES, PHASE_COLOURS
+from catapult_sim.plots.verification import phase_diagram, plot_architectures, plot_widths
+
+__all__ = [
+    "AXES",
+    "BOUNDARIES",
+    "PHASE_COLOURS",
+    "boundaries",
+    "phase_diagram",
+    "plot_architectures",
+    "plot_boundaries",
+    "plot_lanes",
+    "plot_phase_grid",
+    "plot_phases",
+    "plot_runs",
+    "plot_widths",
+]

@@ -1,0 +1,184 @@
+"""The boundaries of networks against width and depth, or of one network in lanes."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+
+from catapult_sim.plots.brackets import Row, Rows, centres, mean_and_spread
+from catapult_sim.plots.style import AXES, PHASE_COLOURS
+
+__all__ = ["BOUNDARIES", "boundaries", "plot_boundaries", "plot_lanes"]
+
+# A boundary's colour, marker and line: those of first steps are drawn through.
+BOUNDARIES = {
+    "loss": ("#35618f", "o", "-"),
+    "sharp": ("#5b8c5a", "s", "-"),
+    "barrier": ("#8a5208", "^", "-"),
+    "max": ("#8a3f54", "D", "-"),
+    "rise": ("#35618f", "o", ":"),
+    "end": ("#8a3f54", "D", ":"),
+}
+MATRICES = {"ntk": "NTK", "hessian": "Hessian"}
+
+
+def boundaries(rows: Rows) -> Figure:
+    """Draw boundaries: a row of panels for each curvature, a column for each network.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        As in :func:`plot_boundaries`.
+    """
+    x = next((name for name in ("width", "depth") if len({row[name] for row in rows}) > 1), None)
+    column = "activation" if x == "depth" else "model"
+    networks, matrices = (list({row[name]: None for row in rows}) for name in (column, "curvature"))
+    size = (
+        1.6 + 3.2 * len(networks),
+        len(matrices) * (2.9 if x else 1.2 + 0.32 * len(_kinds(rows))),
+    )
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(len(matrices), len(networks), squeeze=False, sharex=True, sharey=True)
+    for (i, matrix), (j, network) in product(enumerate(matrices), enumerate(networks)):
+        here = [row for row in rows if (row["curvature"], row[column]) == (matrix, network)]
+        name = rf"$c=\eta\lambda_0$, $\lambda_0$ of the {MATRICES[matrix]}"
+        if x is None:
+            plot_lanes(here, ax=grid[i, j]).set(xlabel=name, xlim=_limits(rows))
+        else:
+            plot_boundaries(here, x, ax=grid[i, j]).set(ylabel=name, ylim=_limits(rows))
+            grid[i, j].label_outer()
+    for ax, network in zip(grid[0], networks, strict=True):
+        ax.set_title(_title(rows, x, network), fontsize=10)
+    if x is not None:
+        handles = grid[0, 0].get_legend_handles_labels()
+        figure.legend(*handles, loc="outside right upper", frameon=False)
+    return figure
+
+
+def plot_boundaries(rows: Rows, x: str, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
+    """Draw boundaries against the width or the depth: mean and standard deviation over seeds.
+
+    An arrow stands where some seeds did not cross within the search, on that side.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        The entry ``"boundaries"`` of the ``summary.json`` of ``catapult-sim boundary``.
+    x : {"width", "depth"}
+    ax : matplotlib Axes, optional
+    **kwargs
+        Passed to ``Axes.errorbar``.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = ax or plt.subplots()[1]
+    values = sorted({float(row[x]) for row in rows})
+    places = dict(zip(values, _places(values), strict=True))
+    for kind in _kinds(rows):
+        chosen = sorted(
+            (row for row in rows if row["boundary"] == kind), key=lambda row: float(row[x])
+        )
+        where = np.array([places[float(row[x])] for row in chosen])
+        means, spreads = np.array([mean_and_spread(row) for row in chosen]).T
+        ax.errorbar(where, means, spreads, **_style(kind) | {"capsize": 2.5} | kwargs)
+        for place, row in zip(zip(where, means, strict=True), chosen, strict=True):
+            _point_beyond(ax, place, row)
+        if kind == "loss":
+            ax.fill_between(where, 1e-3, means, color=PHASE_COLOURS["lazy"], lw=0, alpha=0.7)
+        if kind == "max":
+            ax.fill_between(where, means, 1e3, color=PHASE_COLOURS["divergent"], lw=0, alpha=0.25)
+    ax.axhline(2, color="black", lw=1, ls="--")
+    ax.set(xscale="log" if x == "width" else "linear", yscale="log", xlabel=AXES[x])
+    ax.set_xticks(list(places.values()), [f"{value:g}" for value in values])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_ylim(_limits(rows))
+    _name_powers(ax.yaxis)
+    return ax
+
+
+def _point_beyond(ax: Axes, place: tuple[float, float], row: Row) -> None:
+    """Draw an arrow to either side on which some seeds did not cross within the search."""
+    for sign, points in (("at_least", 17), ("at_most", -17)):
+        if row[sign]:
+            arrow = {"arrowstyle": "<|-", "color": BOUNDARIES[row["boundary"]][0], "lw": 1.3}
+            ax.annotate("", place, (0, points), textcoords="offset points", arrowprops=arrow)
+
+
+def plot_lanes(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
+    """Draw the boundaries of one network, a lane each; a dot is one seed.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        As in :func:`plot_boundaries`, one of each kind.
+    ax : matplotlib Axes, optional
+    **kwargs
+        Passed to ``Axes.errorbar``.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = ax or plt.subplots()[1]
+    for lane, row in enumerate(rows):
+        colour = BOUNDARIES[row["boundary"]][0]
+        lower, upper = np.array(row["brackets"], dtype=float).T
+        centres, jitter = centres(row)[0], lane + np.linspace(-0.22, 0.22, len(lower))
+        sides = {".": (lower > 0) & np.isfinite(upper), ">": np.isnan(upper), "<": lower == 0}
+        for marker, chosen in sides.items():
+            ax.plot(centres[chosen], jitter[chosen], marker, ms=4, color=colour, alpha=0.55)
+        mean, spread = mean_and_spread(row)
+        ax.errorbar(mean, lane, xerr=spread, **_style(row["boundary"]) | {"capsize": 3} | kwargs)
+    ax.axvline(2, color="black", lw=1, ls="--")
+    ax.set(xscale="log", xlim=_limits(rows), ylim=(len(rows) - 0.5, -0.5))
+    ax.set_yticks(range(len(rows)), [_symbol(row["boundary"]) for row in rows])
+    _name_powers(ax.xaxis)
+    return ax
+
+
+def _title(rows: Rows, x: str | None, network: str) -> str:
+    """Name a column of panels by what is not an axis."""
+    widths = "" if x == "width" else f", width {rows[0]['width']}"
+    return f"{network}{widths}"
+
+
+def _kinds(rows: Rows) -> list[str]:
+    return [kind for kind in BOUNDARIES if any(row["boundary"] == kind for row in rows)]
+
+
+def _symbol(kind: str) -> str:
+    return rf"$c_\mathrm{{{kind}}}$"
+
+
+def _style(kind: str) -> dict[str, Any]:
+    colour, marker, line = BOUNDARIES[kind]
+    style = {"color": colour, "marker": marker, "ls": line, "label": _symbol(kind)}
+    return style | {"ms": 5, "mfc": "white", "mew": 1.3, "lw": 1.3}
+
+
+def _places(values: list[float]) -> list[float]:
+    """Place an infinite width beyond the others."""
+    largest = max((value for value in values if value < float("inf")), default=1.0)
+    return [value if value < float("inf") else 4 * largest for value in values]
+
+
+def _limits(rows: Rows) -> tuple[float, float]:
+    """Return where to draw all that was measured, with some room."""
+    ends = np.array([bracket for row in rows for bracket in row["brackets"]], dtype=float)
+    seen = ends[np.isfinite(ends) & (ends > 0)]
+    return min(1.5, seen.min(initial=8.0) / 1.5), max(8.0, seen.max(initial=1.5) * 1.5)
+
+
+def _name_powers(axis: Any) -> None:
+    """Name powers of two on a logarithmic axis."""
+    axis.set_major_locator(LogLocator(base=2))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(NullLocator())

@@ -1,0 +1,34 @@
+"""Brackets of a boundary, one of each seed, as points with bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.numeric.phases import known_ends
+
+__all__ = ["Row", "Rows", "centres", "mean_and_spread"]
+
+Row = dict[str, Any]
+Rows = Sequence[Row]
+
+
+def centres(row: Row) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Centre of each seed's bracket, or the end an open one has, and which are open above."""
+    lower, upper = np.array(row["brackets"], dtype=float).T
+    floor, ceiling = known_ends(lower, upper)
+    return (floor + ceiling) / 2, np.isnan(upper)
+
+
+def mean_and_spread(row: Row) -> tuple[float, float]:
+    """Mean over seeds and their standard deviation, or half a bracket if wider; NaN of none."""
+    floor, ceiling = known_ends(*np.array(row["brackets"], dtype=float).T)
+    centres = (floor + ceiling) / 2
+    told = centres[~np.isnan(centres)]
+    if not told.size:
+        return np.nan, np.nan
+    half_width = np.nan_to_num(ceiling - floor).mean() / 2
+    return float(told.mean()), float(max(told.std(), half_width))

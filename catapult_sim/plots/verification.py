@@ -1,0 +1,161 @@
+"""The picture of a verification: the linear network beside trained networks."""
+
+from __future__ import annotations
+
+from textwrap import fill
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from catapult_sim.plots.brackets import Row, Rows, centres, mean_and_spread
+from catapult_sim.plots.style import INK, NAMES, PHASE_COLOURS
+
+__all__ = ["phase_diagram", "plot_architectures", "plot_widths"]
+
+MARKS = {"one sample": ("o", "#222222"), "linear network on data": ("s", "#1f5fa8")}
+RANGE = (1.0, 40.0)
+
+
+def phase_diagram(rows: Rows) -> Figure:
+    """Draw the linear network beside trained networks.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        The entry ``"boundaries"`` of ``report.json``.
+    """
+    figure = Figure(figsize=(10.5, 4.8), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
+    plot_widths(rows, ax=left)
+    left.set_title("linear network, exact at any width", fontsize=10, pad=18)
+    plot_architectures(rows, ax=right)
+    right.set_title("trained networks on data", fontsize=10, pad=18)
+    return figure
+
+
+def plot_widths(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
+    """Draw the boundaries of the linear network against its width, over theory's regions.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        The entry ``"boundaries"`` of ``report.json``.
+    ax : matplotlib Axes, optional
+    **kwargs
+        Passed to ``Axes.errorbar``.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = ax or plt.subplots()[1]
+    edges = (1.0, 2.0, 4.0, 6.0)
+    for (phase, colour), left, right in zip(
+        PHASE_COLOURS.items(), edges[:-1], edges[1:], strict=True
+    ):
+        ax.axvspan(left, right, color=colour, lw=0)
+        ax.text((left + right) / 2, 0.02, phase, color=INK[phase], **_label(ax, va="bottom"))
+    for model, (marker, colour) in MARKS.items():
+        chosen = [row for row in rows if row["model"] == model]
+        points = [(row["width"], *mean_and_spread(row)) for row in chosen]
+        if points:
+            widths, means, spreads = np.array(points).T
+            style: dict[str, Any] = {
+                "ls": "",
+                "ms": 5,
+                "capsize": 2.5,
+                "mfc": "white",
+                "mew": 1.3,
+                "lw": 1.3,
+            }
+            options: dict[str, Any] = (
+                style | {"marker": marker, "color": colour, "label": model} | kwargs
+            )
+            ax.errorbar(means, widths, xerr=spreads, **options)
+    for predicted in edges[1:-1]:
+        ax.axvline(predicted, color="black", lw=1, ls="--")
+    ax.set(yscale="log", xlim=(edges[0], edges[-1]), ylim=(30, 1e14))
+    ax.set(xlabel=r"learning rate  $c=\eta\lambda_0$", ylabel="width  $n$")
+    ax.set_xticks(range(1, 7))
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(loc="upper right", frameon=True, framealpha=0.9, fontsize=8, edgecolor="none")
+    return ax
+
+
+def plot_architectures(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
+    """Draw the phases of trained networks, one bar each; a dot is one seed.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        The entry ``"boundaries"`` of ``report.json``.
+    ax : matplotlib Axes, optional
+    **kwargs
+        Passed to ``Axes.errorbar``.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = ax or plt.subplots()[1]
+    networks = _widest(rows)
+    for place, found in enumerate(networks.values()):
+        _phase_bar(ax, place, found)
+        for row in found.values():
+            centres, open_ = centres(row)
+            jitter = place + np.linspace(-0.24, 0.24, len(centres))
+            for marker, chosen in ((".", ~open_), (">", open_)):
+                ax.plot(centres[chosen], jitter[chosen], marker, ms=3, color="#333333", alpha=0.6)
+            mean, spread = mean_and_spread(row)
+            options: dict[str, Any] = {"fmt": "o", "ms": 5, "mfc": "white", "color": "black"}
+            ax.errorbar(mean, place, xerr=spread, **options | {"capsize": 3} | kwargs)
+    for value, style in ((2, "--"), (4, "--"), (12, ":")):
+        ax.axvline(value, color="black", lw=1, ls=style)
+    for phase, x in zip(PHASE_COLOURS, (1.42, 2.83, 27.0), strict=True):
+        ax.text(x, 1.0, phase, color=NAMES[phase], **_label(ax, va="bottom"))
+    ax.set(xscale="log", xlim=RANGE, ylim=(len(networks) - 0.4, -0.6))
+    widths = [max(row["width"] for row in found.values()) for found in networks.values()]
+    labels = [fill(f"{name}, width {n}", 24) for name, n in zip(networks, widths, strict=True)]
+    ax.set_yticks(range(len(networks)), labels, fontsize=7.5)
+    ticks = (1, 2, 4, 8, 12, 20, 40)
+    ax.set_xticks(ticks, [str(tick) for tick in ticks])
+    ax.minorticks_off()
+    ax.set_xlabel(r"learning rate  $c=\eta\lambda_0$")
+    return ax
+
+
+def _phase_bar(ax: Axes, place: int, found: dict[str, Row]) -> None:
+    """Colour what was measured; leave blank where no boundary was met."""
+    rise = mean_and_spread(found["rise"])[0] if "rise" in found else None
+    end, converged, open_ = None, False, True
+    if "end" in found:
+        end = mean_and_spread(found["end"])[0]
+        converged = any(lower > 0 for lower, _ in found["end"]["brackets"])
+        open_ = any(upper is None for _, upper in found["end"]["brackets"])
+    # Catapults are known where some seed converged beyond its rise.
+    stretches = {
+        "lazy": (RANGE[0], rise),
+        "catapult": (rise, end if converged else None),
+        "divergent": (None if open_ else end, RANGE[1]),
+    }
+    for phase, (start, stop) in stretches.items():
+        if start is not None and stop is not None:
+            ax.barh(place, stop - start, left=start, height=0.76, color=PHASE_COLOURS[phase], lw=0)
+
+
+def _label(ax: Axes, **options: Any) -> dict[str, Any]:
+    """Place a phase's name at a height in units of the axes."""
+    base = {"transform": ax.get_xaxis_transform(), "ha": "center"}
+    return base | {"fontweight": "bold", "fontsize": 9} | options
+
+
+def _widest(rows: Rows) -> dict[str, dict[str, Row]]:
+    """Pick for every trained network and boundary the row of the largest width."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in sorted(rows, key=lambda row: row["width"]):
+        if row["model"] not in MARKS:
+            found.setdefault(row["model"], {})[row["boundary"]] = row
+    return {row["model"]: found[row["model"]] for row in rows if row["model"] in found}

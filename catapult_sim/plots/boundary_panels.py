@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from catapult_sim.plots.brackets import Row, Rows, centres, mean_and_spread
+from catapult_sim.plots.brackets import Row, Rows, mean_and_spread, seed_centres
 from catapult_sim.plots.style import AXES, PHASE_COLOURS
 
 __all__ = ["BOUNDARIES", "boundaries", "plot_boundaries", "plot_lanes"]
@@ -131,7 +131,7 @@ def plot_lanes(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
     for lane, row in enumerate(rows):
         colour = BOUNDARIES[row["boundary"]][0]
         lower, upper = np.array(row["brackets"], dtype=float).T
-        centres, jitter = centres(row)[0], lane + np.linspace(-0.22, 0.22, len(lower))
+        centres, jitter = seed_centres(row)[0], lane + np.linspace(-0.22, 0.22, len(lower))
         sides = {".": (lower > 0) & np.isfinite(upper), ">": np.isnan(upper), "<": lower == 0}
         for marker, chosen in sides.items():
             ax.plot(centres[chosen], jitter[chosen], marker, ms=4, color=colour, alpha=0.55)

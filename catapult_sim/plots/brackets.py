@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.phases import known_ends
 
-__all__ = ["Row", "Rows", "centres", "mean_and_spread"]
+__all__ = ["Row", "Rows", "mean_and_spread", "seed_centres"]
 
 Row = dict[str, Any]
 Rows = Sequence[Row]
 
 
-def centres(row: Row) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def seed_centres(row: Row) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Centre of each seed's bracket, or the end an open one has, and which are open above."""
     lower, upper = np.array(row["brackets"], dtype=float).T
     floor, ceiling = known_ends(lower, upper)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["AXES", "INK", "NAMES", "PHASE_COLOURS"]
+__all__ = ["AXES", "INK", "INK_ON_WHITE", "PHASE_COLOURS"]
 
 # Light to dark, so that the phases can be told apart in grey.
 PHASE_COLOURS = {"lazy": "#dfeaf5", "catapult": "#eebb73", "divergent": "#b06a7c"}
 INK = {"lazy": "#35618f", "catapult": "#8a5208", "divergent": "#ffffff"}
-NAMES = INK | {"divergent": "#8a3f54"}  # on white  # on white
+INK_ON_WHITE = INK | {"divergent": "#8a3f54"}
 
 AXES = {
     "rate": r"learning rate  $c=\eta\lambda_0$",

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from catapult_sim.plots.brackets import Row, Rows, centres, mean_and_spread
-from catapult_sim.plots.style import INK, NAMES, PHASE_COLOURS
+from catapult_sim.plots.brackets import Row, Rows, mean_and_spread, seed_centres
+from catapult_sim.plots.style import INK, INK_ON_WHITE, PHASE_COLOURS
 
 __all__ = ["phase_diagram", "plot_architectures", "plot_widths"]
 
@@ -105,7 +105,7 @@ def plot_architectures(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
     for place, found in enumerate(networks.values()):
         _phase_bar(ax, place, found)
         for row in found.values():
-            centres, open_ = centres(row)
+            centres, open_ = seed_centres(row)
             jitter = place + np.linspace(-0.24, 0.24, len(centres))
             for marker, chosen in ((".", ~open_), (">", open_)):
                 ax.plot(centres[chosen], jitter[chosen], marker, ms=3, color="#333333", alpha=0.6)
@@ -115,7 +115,7 @@ def plot_architectures(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
     for value, style in ((2, "--"), (4, "--"), (12, ":")):
         ax.axvline(value, color="black", lw=1, ls=style)
     for phase, x in zip(PHASE_COLOURS, (1.42, 2.83, 27.0), strict=True):
-        ax.text(x, 1.0, phase, color=NAMES[phase], **_label(ax, va="bottom"))
+        ax.text(x, 1.0, phase, color=INK_ON_WHITE[phase], **_label(ax, va="bottom"))
     ax.set(xscale="log", xlim=RANGE, ylim=(len(networks) - 0.4, -0.6))
     widths = [max(row["width"] for row in found.values()) for found in networks.values()]
     labels = [fill(f"{name}, width {n}", 24) for name, n in zip(networks, widths, strict=True)]

@@ -87,4 +87,5 @@ def threads_for(members: int) -> Iterator[int]:
 
 @cache
 def _linear_algebra() -> ThreadpoolController:
-    return ThreadpoolController()
+    # Others, such as those of OpenMP, have a number of threads for each thread that asks.
+    return ThreadpoolController().select(user_api="blas")

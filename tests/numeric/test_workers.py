@@ -1,0 +1,29 @@
+"""Who computes: threads that ensembles take from linear algebra."""
+
+import pytest
+import threadpoolctl
+
+from catapult_sim.numeric.workers import threads, threads_for
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    with threadpoolctl.threadpool_limits(2):
+        yield
+
+
+def test_an_ensemble_takes_the_threads_of_linear_algebra_and_gives_them_back():
+    with threads_for(5) as available:
+        assert (available, threads()) == (2, 1)
+    assert threads() == 2
+
+
+def test_a_single_member_leaves_them():
+    with threads_for(1) as available:
+        assert (available, threads()) == (1, 2)
+
+
+def test_what_an_ensemble_took_comes_back_where_it_fails():
+    with pytest.raises(KeyboardInterrupt), threads_for(5):
+        raise KeyboardInterrupt
+    assert threads() == 2

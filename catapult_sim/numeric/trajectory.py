@@ -203,16 +203,7 @@ def iterate_in_strides(
         with np.errstate(all="ignore"):
             _run(plan, run, begun, part, [rate[part] for rate in rates], given_up)
 
-    if threads == 1 or len(parts) == 1:
-        for part in parts:
-            run_part(part)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            try:
-                list(pool.map(run_part, parts))
-            except BaseException:
-                given_up.set()
-                raise
+    _run_all(run_part, parts, threads, given_up)
     return _shaped(run, ensemble)
 
 
@@ -225,6 +216,25 @@ def _parts(
         blocks = -(-blocks // threads) * threads
     # An empty ensemble is a block too: its observers say what they would have measured.
     return np.array_split(going, max(1, min(blocks, len(going))))
+
+
+def _run_all(
+    run_part: Callable[[npt.NDArray[np.int64]], None],
+    parts: list[npt.NDArray[np.int64]],
+    threads: int,
+    given_up: Event,
+) -> None:
+    """Run the parts, some side by side; what ends one of them ends all."""
+    if min(threads, len(parts)) == 1:
+        for part in parts:
+            run_part(part)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            list(pool.map(run_part, parts))
+        except BaseException:
+            given_up.set()
+            raise
 
 
 def _floats(state: npt.ArrayLike) -> Array:

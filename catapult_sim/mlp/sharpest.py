@@ -30,6 +30,8 @@ __all__ = ["Track", "track"]
 Array = npt.NDArray[Any]
 Schedule = float | Callable[[int], float]
 
+LOOKS_AGAIN = 0.5  # probability of overlooking a direction that the next measurement may find
+
 
 @dataclass(frozen=True)
 class Track:
@@ -75,8 +77,9 @@ def track(
     """Train by SGD or Nudged-SGD, and follow the K sharpest directions of the loss.
 
     Eigenpairs are measured at multiples of ``every``, each time from the vectors of the time
-    before, and nudge the steps until the next measurement. They change nothing of a run whose
-    gamma and rest are 1, which is SGD, bit for bit.
+    before, and nudge the steps until the next measurement. A direction that has become sharper
+    than those may be overlooked with a probability of 1/2, and is looked for again the next time.
+    Measurements change nothing of a run whose gamma and rest are 1, which is SGD, bit for bit.
 
     Parameters
     ----------
@@ -191,7 +194,8 @@ def _measure(
     *,
     rng: Rng,
 ) -> _Measurement:
-    pairs = eigenpairs(hessian(theta), start=vectors, rng=rng)
+    look = {} if vectors is None else {"overlooked": LOOKS_AGAIN}
+    pairs = eigenpairs(hessian(theta), start=vectors, rng=rng, **look)
     return pairs, {name: of(theta[None])[0] for name, of in quantities.items()}
 
 

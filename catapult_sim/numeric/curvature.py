@@ -24,9 +24,6 @@ __all__ = ["Eigenpairs", "largest_eigenvalue", "top_eigenpairs"]
 
 Array = npt.NDArray[Any]
 
-# How probable it may be that a random vector hides a wanted eigenvector.
-OVERLOOKED = 1e-2
-
 
 @dataclass(frozen=True)
 class Eigenpairs:
@@ -48,6 +45,7 @@ def top_eigenpairs(
     which: Literal["largest", "smallest"] = "largest",
     start: npt.ArrayLike | None = None,
     tolerance: float = 1e-6,
+    overlooked: float = 0.01,
     max_products: int = 1000,
     basis: int | None = None,
     rng: Rng = None,
@@ -77,6 +75,9 @@ def top_eigenpairs(
         magnitude among the eigenvalues seen; values then are accurate to this
         fraction at least, and to its square over the relative gap. Not less than ten times
         the rounding error.
+    overlooked : float
+        In (0, 1]: how probable it may be that a wanted eigenvector is overlooked, where there is
+        one, see the notes. Along a trajectory the next step looks again: there 0.5 will do.
     max_products : int
         Where to stop, converged or not; at least the number of start vectors, the random one too.
     basis : int, optional
@@ -106,15 +107,16 @@ def top_eigenpairs(
     ``|r . e| <= |R^T S (x - T)^(-1) r|``, with x one tolerance beyond the k-th value,
 
     where T, S are as in :mod:`catapult_sim.numeric.krylov` without the k pairs: from one start,
-    the bound of [1]_. Products go on until r would hold so little with probability 1/100 at
-    most. So often an eigenvector may be overlooked, where there is one: in practice more
+    the bound of [1]_. Products go on until r would hold so little with probability ``overlooked``
+    at most. So often an eigenvector may be overlooked, where there is one: in practice more
     seldom, the more so at a small tolerance. The probability is that of found pairs which do not
     depend on r, of exact arithmetic, and without restarts. It holds for each call: overlooked at
     one step of training, a pair is looked for anew at the next. Eigenvalues of multiplicity up to
     k are found, since k random vectors meet every eigenspace in as many directions.
 
     From k good start vectors the random one takes about 8 to 12 products for the Hessian of a
-    network, whatever k; more where the eigenvalues beyond the k-th are close to it.
+    network, whatever k, and half of that where ``overlooked`` is 0.5; more where the eigenvalues
+    beyond the k-th are close to it.
 
     References
     ----------
@@ -155,11 +157,18 @@ def top_eigenpairs(
     budget = require_count("max_products", max_products, len(block))
     floor = 10 * float(np.finfo(dtype).eps)
     accuracy = max(float(require_positive("tolerance", tolerance)), floor)
+    if not 0 < overlooked <= 1:
+        raise InputError(f"overlooked must be above 0 and at most 1; got {overlooked}")
+    # What a random unit vector holds of a given one is less than this so often.
+    hidden = overlooked * math.sqrt(math.pi / (2 * length))
     order = slice(None, None, -1) if which == "largest" else slice(None)
-    return _solve(Krylov(product, block, min(limit, length)), k, order, accuracy, budget)
+    space = Krylov(product, block, min(limit, length))
+    return _solve(space, k, order, accuracy, hidden, budget)
 
 
-def _solve(space: Krylov, k: int, order: slice, accuracy: float, budget: int) -> Eigenpairs:
+def _solve(
+    space: Krylov, k: int, order: slice, accuracy: float, hidden: float, budget: int
+) -> Eigenpairs:
     """Expand until k pairs have converged and hide none, or the budget or the space is spent."""
     limit, length = space.vectors.shape
     finite = all(space.expand() for _ in space.pending)
@@ -170,7 +179,7 @@ def _solve(space: Krylov, k: int, order: slice, accuracy: float, budget: int) ->
         converged = residuals <= accuracy * scale
         distances = np.abs(values[k:] - values[k - 1]) + accuracy * scale
         unseen = space.unseen(modes[:, k:], distances)
-        sure = np.linalg.norm(unseen) <= OVERLOOKED * math.sqrt(math.pi / (2 * length))
+        sure = np.linalg.norm(unseen) <= hidden
         if (converged.all() and sure) or space.products >= budget or space.count == length:
             vectors, done = space.combine(modes[:, :k]).T, converged & sure
             return Eigenpairs(values[:k], vectors, residuals, done, space.products)

@@ -181,6 +181,30 @@ def test_a_single_random_start_overlooks_the_top_one_time_in_a_hundred_at_most(t
     assert all(pairs.converged for pairs in found)
 
 
+@pytest.mark.parametrize("overlooked", [0.02, 0.5, 1.0])
+def test_a_warm_start_overlooks_the_top_as_seldom_as_asked(overlooked):
+    spectrum, wrong = outliers(500), np.eye(500)[:, 1:2]
+    options = {"start": wrong, "tolerance": 1e-2, "overlooked": overlooked}
+    found = [top_eigenpairs(lambda v: spectrum * v, rng=seed, **options) for seed in range(200)]
+    assert np.mean([pairs.values[0] < 0.99 for pairs in found]) <= overlooked
+    assert all(pairs.converged for pairs in found)
+
+
+def test_looking_less_for_what_is_overlooked_takes_fewer_products():
+    spectrum, right = outliers(500), np.eye(500)[:, :1]
+    products = [
+        top_eigenpairs(lambda v: spectrum * v, start=right, rng=0, overlooked=probability).products
+        for probability in (0.01, 0.5, 1.0)
+    ]
+    assert products[0] > products[1] > products[2] > 1
+
+
+@pytest.mark.parametrize("overlooked", [0.0, -1.0, 1.5, np.nan])
+def test_what_is_no_probability_is_refused(overlooked):
+    with pytest.raises(InputError, match="overlooked must be above 0 and at most 1"):
+        top_eigenpairs(np.eye(3), overlooked=overlooked)
+
+
 def test_a_budget_spent_before_the_search_beyond_is_over_shows_as_not_converged():
     spectrum = outliers(500)
     start = np.eye(500)[:, 1]

@@ -75,9 +75,10 @@ def threads_for(members: int) -> Iterator[int]:
     """Say how many threads an ensemble may have, and take them from linear algebra meanwhile.
 
     Members side by side use cores better than their linear algebra does, one by one. A single
-    member leaves them to it.
+    member leaves them to it. So does an ensemble in any thread but the main one: how many threads
+    linear algebra has is a matter of the whole process, and others may be computing beside it.
     """
-    if members == 1:
+    if members == 1 or threading.current_thread() is not threading.main_thread():
         yield 1
         return
     available = threads()

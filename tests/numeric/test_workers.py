@@ -1,5 +1,7 @@
 """Who computes: threads that ensembles take from linear algebra."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import threadpoolctl
 
@@ -26,4 +28,14 @@ def test_a_single_member_leaves_them():
 def test_what_an_ensemble_took_comes_back_where_it_fails():
     with pytest.raises(KeyboardInterrupt), threads_for(5):
         raise KeyboardInterrupt
+    assert threads() == 2
+
+
+def test_ensembles_in_threads_of_the_caller_leave_linear_algebra_alone():
+    def seen(_):
+        with threads_for(5) as available:
+            return available, threads()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(seen, range(20))) == [(1, 2)] * 20
     assert threads() == 2

@@ -147,7 +147,12 @@ class StateObservables:
         return hessian_spectrum(self.data, state, self.width)
 
     def sharpness(self, state: Array) -> Array:
-        """Return the largest eigenvalue of the loss's Hessian, ``(...)``."""
+        """Return the largest eigenvalue of the loss's Hessian, ``(...)``.
+
+        At infinite width it is the kernel's, and like that does not move by a rounding error.
+        """
+        if self.width == math.inf:
+            return self.top_eigenvalue(state)
         return self.hessian_spectrum(state).values[..., 0]
 
 

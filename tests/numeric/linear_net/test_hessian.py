@@ -89,3 +89,14 @@ def test_an_ensemble_has_the_spectra_of_its_members_and_nan_where_one_has_left()
     values = net.hessian_spectrum(states).values
     np.testing.assert_array_equal(np.isnan(values).all(axis=1), [False, True, False])
     np.testing.assert_allclose(values[2], net.hessian_spectrum(states[2]).values, rtol=1e-13)
+
+
+def test_the_sharpness_of_an_infinitely_wide_network_stays_to_the_last_bit():
+    X, y, _, _ = explicit.problem(3, 1, 5, 3, 1)
+    net = LinearNet(X, y, width=np.inf)
+    state = net.init(rng=0)
+    rate = 1.5 / net.hessian_spectrum(state).values[0]
+    run = net.train(rate, 30, state=state, observe={"sharpness": net.sharpness})
+    start = run.values["sharpness"][0]
+    assert start == pytest.approx(net.hessian_spectrum(state).values[0], rel=1e-13)
+    assert (run.values["sharpness"] == start).all()

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 
 import numpy as np
@@ -199,9 +199,14 @@ def iterate_in_strides(
     given_up = Event()
 
     def run_part(part: npt.NDArray[np.int64]) -> None:
-        # What NumPy may be silent about is told to each thread by itself.
-        with np.errstate(all="ignore"):
-            _run(plan, run, begun, part, [rate[part] for rate in rates], given_up)
+        try:
+            # What NumPy may be silent about is told to each thread by itself.
+            with np.errstate(all="ignore"):
+                _run(plan, run, begun, part, [rate[part] for rate in rates], given_up)
+        except BaseException:
+            # Nobody asks for the result of a later part before earlier ones have come.
+            given_up.set()
+            raise
 
     _run_all(run_part, parts, threads, given_up)
     return _shaped(run, ensemble)
@@ -286,6 +291,7 @@ class _Plan:
     longest: int
     tolerance: float
     escape: float
+    room: Lock = field(default_factory=Lock)  # who makes some for a quantity
 
     def length(self, t: int, last_step: int) -> int:
         """How many steps to take at once: no observation may fall within, the last is alone."""
@@ -312,7 +318,7 @@ def _run(
     current, last_step = run.state[active], len(run.step) - 1
     while t <= last_step and not given_up.is_set():
         if t % plan.every == 0:
-            _measure(plan.observe, run, t, active, current)
+            _measure(plan, run, t, active, current)
         count = plan.length(t, last_step)
         following, loss = plan.stride(current, *rates, first=t, count=count)
         run.values["loss"][t : t + len(loss), _places(active)] = loss
@@ -337,14 +343,14 @@ def _places(active: npt.NDArray[np.int64]) -> slice | npt.NDArray[np.int64]:
 
 
 def _measure(
-    observe: Observe, run: Trajectory, t: int, active: npt.NDArray[np.int64], current: Array
+    plan: _Plan, run: Trajectory, t: int, active: npt.NDArray[np.int64], current: Array
 ) -> None:
     shape = run.values["loss"].shape
-    for name, quantity in observe.items():
+    for name, quantity in plan.observe.items():
         measured = np.asarray(quantity(current))
-        # Of several threads one finds no array yet, and all the same one.
-        if name not in run.values:
-            run.values.setdefault(name, np.full(shape + measured.shape[1:], np.nan))
+        with plan.room:
+            if name not in run.values:
+                run.values[name] = np.full(shape + measured.shape[1:], np.nan)
         run.values[name][t, active] = measured
 
 

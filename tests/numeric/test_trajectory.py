@@ -2,6 +2,7 @@
 
 import threading
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -251,3 +252,46 @@ def test_what_ends_one_thread_ends_the_others(monkeypatch, reason):
     with pytest.raises(reason):
         iterate_in_strides(stride, [[1.0], [2.0]], steps=5000, longest=1, threads=2)
     assert len(taken) < 5000
+
+
+def test_what_fails_in_a_later_part_ends_the_earlier_ones(monkeypatch):
+    monkeypatch.setattr(trajectory, "BLOCK_BYTES", 8)
+    taken, begun = [], threading.Event()
+
+    def stride(x, *, first, count):
+        begun.set()
+        time.sleep(1e-3)
+        taken.append(first)
+        return x, x[:, 0][None]
+
+    def fail_in_the_second(x):
+        if x[0, 0] == 2:
+            begun.wait()
+            raise ValueError
+        return x
+
+    options = {"observe": {"x": fail_in_the_second}, "every": 5001, "threads": 2}
+    with pytest.raises(ValueError):  # noqa: PT011
+        iterate_in_strides(stride, [[1.0], [2.0]], steps=5000, longest=1, **options)
+    assert len(taken) < 5000
+
+
+def test_threads_make_room_for_a_quantity_once(monkeypatch):
+    monkeypatch.setattr(trajectory, "BLOCK_BYTES", 8)
+    together = threading.Barrier(2)
+
+    def stride(x, *, first, count):
+        return x, x[:, 0][None]
+
+    def large(x):
+        together.wait()
+        return np.zeros((len(x), 2_000_000))
+
+    tracemalloc.start()
+    iterate_in_strides(
+        stride, [[1.0], [2.0]], steps=1, longest=1, observe={"x": large}, every=2, threads=2
+    )
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Two steps of two members, and what each of the two has just measured.
+    assert most < 8 * 2_000_000 * (4 + 2) + 1_000_000

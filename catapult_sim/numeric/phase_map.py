@@ -87,8 +87,8 @@ def phase_map(
     -------
     PhaseMap
         ``steps`` counts the losses above the settled level, ``L_0`` included: the step at
-        which the loss came down, or overflowed. Cells are examined every 20 steps or
-        so; ``curvature`` is read then.
+        which a loss that falls steadily came down. The last of a divergent cell, at most
+        two, are infinite. Cells are examined every 20 steps or so; ``curvature`` is read then.
 
     Raises
     ------

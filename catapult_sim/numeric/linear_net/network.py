@@ -233,7 +233,8 @@ class LinearNet(StateObservables):
             are recorded as ``average_loss``, ``average_top_eigenvalue`` and so on.
         observe : mapping of str to callable, optional
             What to measure besides the loss, of states ``(N, p, p)``; by default
-            ``top_eigenvalue`` and ``weight_norm``.
+            ``top_eigenvalue`` and ``weight_norm``. Called from several threads, each time
+            with some of the members.
         every : int
             Measure at multiples of this step.
         tolerance : float

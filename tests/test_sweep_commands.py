@@ -266,6 +266,28 @@ def test_a_stopped_command_says_how_to_go_on_and_does(
     assert lines_of(tmp_path) == lines_of(finished)
 
 
+INTERRUPTED_POOL = """
+import argparse, time
+from catapult_sim.commands.sweeping import _executor
+
+with _executor(argparse.Namespace(scheduler=None, workers=2)) as pool:
+    cells = [pool.submit(time.sleep, 60) for _ in range(20)]
+    while not any(cell.running() for cell in cells):
+        time.sleep(0.01)
+    for cell in cells:
+        cell.cancel()
+    raise KeyboardInterrupt("stop")
+"""
+
+
+def test_workers_that_are_stopped_with_cells_withdrawn_are_stopped_in_silence():
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_POOL], capture_output=True, text=True, timeout=30
+    )
+    assert done.stderr.endswith("KeyboardInterrupt: stop\n")
+    assert done.stderr.count("Traceback") == 1
+
+
 def test_a_full_disk_gets_one_sentence_and_leaves_whole_lines(finished, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *DIAGRAM, "--out", str(tmp_path)],

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -186,6 +187,8 @@ def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
             try:
                 yield pool
             except KeyboardInterrupt:
+                # The pool's own thread may fail over cells that have been withdrawn: no news.
+                threading.excepthook = lambda failure: None
                 # Nobody waits for what the workers are at.
                 for worker in multiprocessing.active_children():
                     worker.terminate()

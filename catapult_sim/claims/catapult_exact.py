@@ -7,6 +7,7 @@ References
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -14,13 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.claims import on_data
 from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.on_data import Architecture
 from catapult_sim.claims.verdict import Claim, constant
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
+from catapult_sim.numeric.averages import EMA, SWA
 from catapult_sim.numeric.batches import minibatches
+from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.measured import Measured
 
 __all__ = ["exact_claims", "optimiser_claims"]
@@ -81,23 +82,52 @@ def map_error(bench: Bench) -> Measured:
     return max(errors, key=lambda error: error.value)
 
 
-def closure_error(bench: Bench, c: float = 3.0, batched: bool = False, **method: Any) -> Measured:
-    """Compare the closure with a network on data through its catapult, in the functions."""
-    width, steps = 500, 60
-    if batched:
-        samples = bench.samples()[0].shape[0]
+def explicit_average(thetas: Array, average: EMA | SWA) -> Array:
+    """Return the average of the parameters ``(T, P)`` up to every step, as it is defined."""
+    if isinstance(average, SWA):
+        starts = np.minimum(np.arange(len(thetas)), average.start)
+        return np.stack([thetas[start : t + 1].mean(axis=0) for t, start in enumerate(starts)])
+    found = thetas[:1]
+    for theta in thetas[1:]:
+        following = average.decay * found[-1] + (1 - average.decay) * theta
+        found = np.concatenate([found, following[None]])
+    return found
+
+
+def closure_error(
+    bench: Bench,
+    c: float = 3.0,
+    *,
+    width: int = 500,
+    outputs: int = 1,
+    sampling: str | None = None,
+    average: EMA | SWA | None = None,
+    **method: Any,
+) -> Measured:
+    """Compare the closure with a network on data through its catapult, in the functions.
+
+    Where there are several outputs their labels are drawn. A sampling means minibatches.
+    """
+    steps, (X, y) = 60, bench.samples()
+    if outputs > 1:
+        y = bench.rng("labels").normal(size=(len(X), outputs))
+    if sampling is not None:
         method["batches"] = minibatches(
-            samples, samples // 4, steps=steps, rng=bench.rng("batches")
+            len(X), len(X) // 4, steps=steps, sampling=sampling, rng=bench.rng("batches")
         )
-    net = on_data.linear_net(bench, width)
-    explicit = on_data.draw_networks(bench, Architecture("linear", 1), width)
-    theta, rate = explicit.theta[0], c * float(explicit.unit[0])
-    thetas = explicit_run(explicit.net, theta, explicit.X, explicit.y, rate, steps, **method)
-    (weights, _), (readout, _) = explicit.net.split(theta)
-    state = net.from_weights(weights.T, readout)
-    observe = {"f": lambda s: net.predict(s)[:, 0, 0]}
-    run = net.train(rate, steps, state=state, observe=observe, **method)
-    return relative_error(run.values["f"], explicit.net.predict(thetas, explicit.X)[:, 0, 0])
+    explicit = MLP([X.shape[1], width, outputs], activation="linear")
+    theta = explicit.init(rng=bench.rng("network"))
+    rate = c / float(kernel.top_eigenvalue(explicit, theta, X))
+    thetas = explicit_run(explicit, theta, X, y, rate, steps, **method)
+    (weights, _), (readout, _) = explicit.split(theta)
+    net = LinearNet(X / math.sqrt(X.shape[1]), y, width=width)
+    method |= {"weights": (weights.T, readout), "average": average}
+    run = net.train(rate, steps, observe={"f": net.predict}, **method)
+    errors = [relative_error(run.values["f"], explicit.predict(thetas, X))]
+    if average is not None:
+        averaged = explicit.predict(explicit_average(thetas, average), X)
+        errors.append(relative_error(run.values["average_f"], averaged))
+    return max(errors, key=lambda error: error.value)
 
 
 # What is claimed ------------------------------------------------------------------------------
@@ -122,21 +152,33 @@ def exact_claims() -> Iterator[Claim]:
     )
 
 
-OPTIMISERS: dict[str, tuple[str, dict[str, Any]]] = {
+METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "heavy-ball": ("heavy ball, beta = 0.5", {"c": 3.5, "momentum": 0.5}),
     "nesterov": ("Nesterov, beta = 0.5", {"c": 2.2, "momentum": 0.5, "nesterov": True}),
     "weight-decay": ("weight decay", {"weight_decay": 0.01}),
-    "minibatches": ("reshuffled minibatches", {"c": 0.5, "batched": True}),
+    "minibatches": ("reshuffled minibatches", {"c": 0.5, "sampling": "repartitioned"}),
+    "fixed-batches": ("minibatches of a fixed partition", {"c": 0.5, "sampling": "shuffled"}),
+    "ema": ("its exponential average too", {"average": EMA(0.9)}),
+    "swa": ("its average from step 10 on too", {"average": SWA(10)}),
+    "outputs": ("three outputs", {"outputs": 3}),
+    "thin": ("of three units", {"c": 1.5, "width": 3}),
     "everything": (
-        "minibatches with heavy ball and weight decay",
-        {"c": 0.4, "batched": True, "momentum": 0.3, "weight_decay": 0.01},
+        "minibatches with heavy ball, weight decay and an average, three outputs",
+        {
+            "c": 0.4,
+            "outputs": 3,
+            "sampling": "repartitioned",
+            "momentum": 0.3,
+            "weight_decay": 0.01,
+            "average": EMA(0.9),
+        },
     ),
 }
 
 
 def optimiser_claims() -> Iterator[Claim]:
-    """State that the closure follows explicit networks under every optimiser."""
-    for name, (words, method) in OPTIMISERS.items():
+    """State that the closure follows explicit networks under every optimiser and option."""
+    for name, (words, method) in METHODS.items():
         yield Claim(
             f"catapult.closure.{name}",
             f"the closure follows an explicit network on data, {words} (relative error)",

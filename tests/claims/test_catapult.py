@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from catapult_sim import claims
-from catapult_sim.claims import catapult, on_data, one_sample
+from catapult_sim.claims import catapult, catapult_exact, on_data, one_sample
 from catapult_sim.claims.bench import EFFORTS, Bench, Effort
 from catapult_sim.claims.on_data import Architecture
 from catapult_sim.claims.verdict import Verdict, judge
@@ -72,6 +72,29 @@ def test_a_broken_formula_is_refuted(broken, monkeypatch):
         claim.id: judge(claim, Bench(11)).verdict for claim in claims.select(["catapult.map"])
     }
     assert verdicts == {"catapult.map": Verdict.REFUTED}
+
+
+def lagging(thetas, *_):
+    return np.concatenate([thetas[:1], thetas[:-1]])
+
+
+def biased(run):
+    """Let the explicit run carry a weight decay that the closure does not know of."""
+    return lambda *given, **method: run(*given, **method | {"weight_decay": 1e-6})
+
+
+@pytest.mark.parametrize("name", ["ema", "swa"])
+def test_another_average_is_refuted(name, monkeypatch):
+    monkeypatch.setattr(catapult_exact, "explicit_average", lagging)
+    (claim,) = claims.select([f"catapult.closure.{name}"])
+    assert judge(claim, Bench(11)).verdict is Verdict.REFUTED
+
+
+@pytest.mark.parametrize("name", ["outputs", "thin", "fixed-batches"])
+def test_a_slightly_different_training_is_refuted(name, monkeypatch):
+    monkeypatch.setattr(catapult_exact, "explicit_run", biased(catapult_exact.explicit_run))
+    (claim,) = claims.select([f"catapult.closure.{name}"])
+    assert judge(claim, Bench(11)).verdict is Verdict.REFUTED
 
 
 def made_up(monkeypatch, lower, upper):

@@ -503,8 +503,8 @@ def test_a_sweep_beyond_the_memory_limit_is_refused_before_anything_is_drawn(
 
 def test_the_limit_is_that_of_all_workers_together(tmp_path, capsys):
     command = ["simulate", *MLP, "--width", "300", "--depth", "2", "--rate", "1"]
-    weights = 64 * 300 + 300 * 300 + 300  # a run holds three states of 8 bytes each
-    limit = ["--memory-limit", str(1.5 * 3 * 8 * weights)]
+    weights = 64 * 300 + 300 * 300 + 300  # a run holds six of them, 8 bytes each
+    limit = ["--memory-limit", str(1.5 * 6 * 8 * weights)]
     assert run([*command, *limit, "--workers", "2"], tmp_path / "two") == 2
     assert "with 2 workers and networks of width 300, depth 2," in capsys.readouterr().err
     assert run([*command, *limit], tmp_path / "one") == 0

@@ -44,7 +44,7 @@ def add(commands: Any) -> None:
         nargs="+",
         default=["all"],
         metavar="ID",
-        help="ids or their beginnings, as --list shows",
+        help="ids as --list shows, or what comes before one of their dots",
     )
     add("--effort", default="quick", help="quick (about 6 minutes) or full (hours)")
     add("--seed", type=int, default=0, help="names every random draw")

@@ -99,8 +99,12 @@ class Descent:
         return len(self.X) if self.batches is None else self.batches.shape[-1]
 
     def work(self, samples: int) -> int:
-        """Return the bytes of a member's layers: their inputs, outputs, slopes and signals."""
-        return 4 * samples * sum(self.network.widths) * self.X.itemsize
+        """Return the bytes that a member is at work on, beside its states.
+
+        They are its layers' inputs, outputs, slopes and signals, and a gradient that is no step.
+        """
+        layers = 4 * samples * sum(self.network.widths)
+        return (layers + self.moving * self.network.size) * self.X.itemsize
 
     def _at(self, place: str, theta: Array, X: Array, y: Array) -> AnyPoint:
         """Move one of this thread's points, which keep their arrays, here."""

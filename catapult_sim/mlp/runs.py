@@ -140,17 +140,19 @@ def bytes_of(
     True
     """
     X, y = _samples(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
+    moving = bool(cell.get("momentum"))
     if cell["model"] == "linear":
-        size = (min(X.shape) + 1 + y.shape[1]) ** 2
-        work = 8 * networks * y.size**2
+        size, work = (min(X.shape) + 1 + y.shape[1]) ** 2, 0
+        kernels = 8 * networks * y.size**2
     else:
         net = _network(cell, X, y)
-        size = net.size
-        work = Descent(net, X, y, cell["steps"]).work(len(X))
-        work += kernel.ntk_bytes(net, networks, len(X), X.itemsize)
-    moving = 2 if cell.get("momentum") else 1
-    state = np.broadcast_to(0.0, (members, moving * size))
-    return work + run_bytes(state, (), cell["steps"], observe or {})
+        rule = Descent(net, X, y, cell["steps"], moving=moving)
+        size, work = net.size, rule.work(len(X))
+        kernels = kernel.ntk_bytes(net, networks, len(X), X.itemsize)
+    state = np.broadcast_to(0.0, (members, (1 + moving) * size))
+    # The worker of a sweep has one thread.
+    run = run_bytes(state, (), cell["steps"], observe or {}, work=work, threads=1)
+    return 8 * networks * size + kernels + run
 
 
 @lru_cache(maxsize=16)

@@ -69,7 +69,9 @@ def train(
     multiples of ``every`` only, which is also where ends are noticed then.
 
     Members run side by side on as many threads as linear algebra may have, which then has one
-    for each of them; those that ended are taken out of the work.
+    for each of them; those that ended are taken out of the work. A member has the same bits in
+    any ensemble. A single network leaves the threads to linear algebra, which may round a sum that
+    it shares out among them differently; so may a run outside the main thread.
 
     Parameters
     ----------
@@ -112,7 +114,7 @@ def train(
         from a step that is not a multiple of ``every``, a run with batches keeps what it had there
         as its last step, a loss and perhaps an end, and is else as the run at once.
     memory_limit : float
-        Bytes that the run may take.
+        Bytes that the run may take, but for what quantities form while they are measured.
 
     Returns
     -------
@@ -210,8 +212,9 @@ class _Run:
 
     def bytes(self, steps: int, observe: Observe) -> int:
         """Return how much memory the run takes."""
-        work = threads() * self.rule.work(len(self.rule.X))
-        return run_bytes(self.start, self.parameters, steps, observe) + work
+        work = self.rule.work(len(self.rule.X))
+        given = self.start, self.parameters, steps, observe
+        return run_bytes(*given, work=work, threads=threads())
 
     @property
     def ensemble(self) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.requirements import InputError
-from catapult_sim.numeric.trajectory import Observe
+from catapult_sim.numeric.trajectory import BLOCK_BYTES, Observe
 
 __all__ = ["MEMORY_LIMIT", "require_memory", "run_bytes"]
 
@@ -17,14 +17,27 @@ Array = npt.NDArray[np.floating]
 MEMORY_LIMIT = 2.0**32  # bytes, unless the user says otherwise
 
 
-def run_bytes(state: Array, rates: tuple[Array, ...], steps: int, observe: Observe) -> int:
-    """Return the bytes of a run: states at its start, at its end and at work, and its record."""
-    ensemble = np.broadcast_shapes(state.shape[:-1], *(rate.shape for rate in rates))
+def run_bytes(
+    state: Array,
+    rates: tuple[Array, ...],
+    steps: int,
+    observe: Observe,
+    *,
+    work: int,
+    threads: int,
+) -> int:
+    """Return the bytes of a run: its record, its states, and what its blocks are at work on.
+
+    Every member has a state at the start and one at the end; those at work also have one before
+    and one after a stride, a step, and ``work`` bytes. What observers form is their own.
+    """
+    members = math.prod(np.broadcast_shapes(state.shape[:-1], *(rate.shape for rate in rates)))
     one = state[(slice(0, 1),) * (state.ndim - 1)].reshape(-1, state.shape[-1])
     with np.errstate(all="ignore"):
         recorded = sum(np.asarray(quantity(one)).size for quantity in observe.values())
-    kept = 8 * (steps + 1) * (1 + recorded)
-    return math.prod(ensemble) * (kept + 3 * state.itemsize * state.shape[-1])
+    kept, held = 8 * (steps + 1) * (1 + recorded), state.itemsize * state.shape[-1]
+    at_once = min(members, threads * max(1, BLOCK_BYTES // (held + work)))
+    return members * (kept + 2 * held) + at_once * (3 * held + work)
 
 
 def require_memory(required: float, allowed: float, what: str) -> None:

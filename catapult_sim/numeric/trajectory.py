@@ -327,10 +327,10 @@ def _run(
         if t == last_step or not going.all():
             ended = ~going.all(axis=0) | (t == last_step)
             where = np.where(going.all(axis=0), 0, np.argmin(going, axis=0))[ended]
-            before, those = current[ended], [rate[ended] for rate in rates]
-            _end(plan, run, t, active[ended], where, before, those)
-            active, following = active[~ended], following[~ended]
-            rates = [rate[~ended] for rate in rates]
+            following = following[~ended]  # first, for states may be large
+            before = current if ended.all() else current[ended]
+            _end(plan, run, t, active[ended], where, before, [rate[ended] for rate in rates])
+            active, rates = active[~ended], [rate[~ended] for rate in rates]
         if not len(active):
             return
         current, t = following, t + count

@@ -4,8 +4,8 @@ The singular value decomposition ``X / sqrt(m) = P S Q^T`` splits the problem. A
 columns of Q the inputs have the scales S; what U does outside their span never reaches
 an output. What the labels have outside the span of P can never be fitted: it is a floor
 of the loss. In between the loss is ``|e|^2 / 2`` with ``e = S F - P^T y / sqrt(m)``, and
-its gradient with respect to F is ``S e``. An ``e`` that is carried along, instead of being
-computed from F, is as accurate when the loss has fallen by 1e-20 as it was at the start.
+its gradient with respect to F is ``S e``. An ``e`` that is carried along has rounding errors
+relative to itself; one computed from F has those of F, and is lost where the loss is small.
 """
 
 from __future__ import annotations

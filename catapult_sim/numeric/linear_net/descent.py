@@ -60,9 +60,9 @@ class Descent:
 
     @property
     def work(self) -> int:
-        """The bytes that a step of one member takes besides its state: its weights move by dW."""
+        """The bytes that a step of one member takes besides its state: W in lanes, and dW."""
         s, r, k = self.sizes
-        return 8 * s * (r + k)
+        return 2 * 8 * s * (r + k)
 
     @property
     def sizes(self) -> tuple[int, int, int]:

@@ -29,7 +29,7 @@ from catapult_sim.numeric.trajectory import (
     Trajectory,
     iterate_in_strides,
 )
-from catapult_sim.numeric.workers import threads_for
+from catapult_sim.numeric.workers import threads, threads_for
 
 __all__ = ["LinearNet"]
 
@@ -51,7 +51,8 @@ class LinearNet(StateObservables):
     width : int or inf
         n, the number of hidden units.
     memory_limit : float
-        Bytes that :meth:`init` and :meth:`train` may take.
+        Bytes that :meth:`init` and :meth:`train` may take, but for what quantities form while
+        they are measured.
 
     Raises
     ------
@@ -288,19 +289,17 @@ class LinearNet(StateObservables):
             observe = {"top_eigenvalue": self.top_eigenvalue, "weight_norm": self.weight_norm}
         measured = observers(rule, require_observers(observe))
         start = rule.start(gram)
-        require_memory(
-            run_bytes(start, (rates, *others), require_count("steps", steps), measured),
-            self.memory_limit,
-            "this run",
-        )
-        ensemble = np.broadcast_shapes(start.shape[:-1], *(one.shape for one in (rates, *others)))
-        with threads_for(math.prod(ensemble)) as side_by_side:
+        parameters = (rates, *others)
+        members = math.prod(np.broadcast_shapes(start.shape[:-1], *(p.shape for p in parameters)))
+        count = require_count("steps", steps)
+        required = run_bytes(start, parameters, count, measured, work=rule.work, threads=threads())
+        require_memory(required, self.memory_limit, "this run")
+        with threads_for(members) as side_by_side:
             run = iterate_in_strides(
                 rule.stride if progress is None else _told(rule.stride, progress),
                 start,
-                rates,
-                *others,
-                steps=steps,
+                *parameters,
+                steps=count,
                 longest=rule.longest,
                 observe=measured,
                 every=every,

@@ -215,9 +215,13 @@ def iterate_in_strides(
 def _parts(
     going: npt.NDArray[np.int64], member_bytes: int, threads: int
 ) -> list[npt.NDArray[np.int64]]:
-    """Split members into blocks of about one size, as many for every thread."""
-    blocks = -(-len(going) * member_bytes // BLOCK_BYTES)
-    if blocks > 1:
+    """Split members into blocks of about one size, as many for every thread.
+
+    What fits into half a block one thread does as soon as two.
+    """
+    total = len(going) * member_bytes
+    blocks = -(-total // BLOCK_BYTES)
+    if 2 * total > BLOCK_BYTES:
         blocks = -(-blocks // threads) * threads
     # An empty ensemble is a block too: its observers say what they would have measured.
     return np.array_split(going, max(1, min(blocks, len(going))))

@@ -8,6 +8,7 @@ orbit to return.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,7 @@ def attractor(
     steps: int = 2000,
     longest: int = 64,
     tolerance: float = 1e-8,
+    progress: Callable[[int], object] | None = None,
 ) -> Attractor:
     """Find the period of the orbits' attractors and their largest Lyapunov exponent.
 
@@ -67,6 +69,8 @@ def attractor(
         The longest period that is looked for.
     tolerance : float
         An orbit has returned when no variable differs by more than this.
+    progress : callable, optional
+        Called with the number of orbits just finished.
 
     Returns
     -------
@@ -117,6 +121,8 @@ def attractor(
             found.exponent[kept] = growth / steps
             found.state[kept] = end[: len(orbits)].T
             found.period[kept] = _period(bind, end, rates[:, kept], longest, tolerance)
+            if progress is not None:
+                progress(block.size)
     return Attractor(
         found.period.reshape(shape),
         found.exponent.reshape(shape),

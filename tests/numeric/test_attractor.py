@@ -103,3 +103,10 @@ def test_orbits_that_do_not_fit_the_rule_are_refused():
         attractor(BALANCED, np.ones((2, 1)), np.ones(3))
     with pytest.raises(InputError, match="steps must be an integer of at least 1"):
         attractor(BALANCED, [1.0], 1.0, steps=0)
+
+
+def test_progress_is_told_of_every_orbit(monkeypatch):
+    monkeypatch.setattr(module, "BLOCK", 7)
+    told = []
+    attractor(linear_net.balanced_map(), [0.3], np.linspace(0.5, 3, 20), progress=told.append)
+    assert told == [7, 7, 6]

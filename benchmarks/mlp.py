@@ -65,14 +65,13 @@ share_cores(OPTIONS.threads)
 import numpy as np  # noqa: E402
 import threadpoolctl  # noqa: E402
 from scipy.sparse.linalg import eigsh  # noqa: E402
-from side_by_side import installed  # noqa: E402
+from side_by_side import installed, settle, timed  # noqa: E402
 
 from catapult_sim.mlp import datasets, kernel  # noqa: E402
 from catapult_sim.mlp.network import MLP  # noqa: E402
 from catapult_sim.numeric.curvature import top_eigenpairs  # noqa: E402
 
 DEPTH, SAMPLES, OUTPUTS = 3, 512, 10
-SETTLING = 0.05  # seconds
 TOLERANCE = 1e-4  # of the residual of a top eigenvalue
 
 
@@ -99,25 +98,12 @@ def race(title, contenders, repeats):
     for _ in range(repeats):
         for name, run in contenders.items():
             settle(run)
-            seconds[name].append(timed(run))
+            seconds[name].append(timed(run, CLOCKS[OPTIONS.clock]))
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     unit = next(iter(medians.values()))
     for name, median in medians.items():
         best = min(seconds[name]) / min(next(iter(seconds.values())))
         print(f"  {name:<44} {median / unit:>7.3f}  (best {best:.3f}; {1e3 * median:.4g} ms)")
-
-
-def settle(run):
-    start = time.perf_counter()
-    while time.perf_counter() < start + SETTLING:
-        run()
-
-
-def timed(run):
-    clock = CLOCKS[OPTIONS.clock]
-    start = clock()
-    run()
-    return clock() - start
 
 
 class Problem:

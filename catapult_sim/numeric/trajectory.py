@@ -8,7 +8,7 @@ exception is raised and NumPy stays silent.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from enum import IntEnum
 from threading import Event, Lock
@@ -196,19 +196,17 @@ def iterate_in_strides(
     plan = _Plan(stride, observe, every if observe else steps + 1, longest, tolerance, escape)
     going = np.flatnonzero(run.outcome == Outcome.RUNNING)
     parts = _parts(going, _bytes_of_one(members) + member_bytes, threads)
-    given_up = Event()
 
     def run_part(part: npt.NDArray[np.int64]) -> None:
-        try:
-            # What NumPy may be silent about is told to each thread by itself.
-            with np.errstate(all="ignore"):
-                _run(plan, run, begun, part, [rate[part] for rate in rates], given_up)
-        except BaseException:
-            # Nobody asks for the result of a later part before earlier ones have come.
-            given_up.set()
-            raise
+        # What NumPy may be silent about is told to each thread by itself.
+        with np.errstate(all="ignore"):
+            _run(plan, run, begun, part, [rate[part] for rate in rates])
 
-    _run_all(run_part, parts, threads, given_up)
+    if min(threads, len(parts)) == 1:
+        for part in parts:
+            run_part(part)
+    else:
+        _side_by_side(run_part, parts, threads, plan.given_up)
     return _shaped(run, ensemble)
 
 
@@ -227,23 +225,21 @@ def _parts(
     return np.array_split(going, max(1, min(blocks, len(going))))
 
 
-def _run_all(
+def _side_by_side(
     run_part: Callable[[npt.NDArray[np.int64]], None],
     parts: list[npt.NDArray[np.int64]],
     threads: int,
     given_up: Event,
 ) -> None:
-    """Run the parts, some side by side; what ends one of them ends all."""
-    if min(threads, len(parts)) == 1:
-        for part in parts:
-            run_part(part)
-        return
+    """Run the parts on threads; what ends one of them, or the wait for them, ends all."""
     with ThreadPoolExecutor(threads) as pool:
+        futures = [pool.submit(run_part, part) for part in parts]
         try:
-            list(pool.map(run_part, parts))
-        except BaseException:
+            wait(futures, return_when=FIRST_EXCEPTION)
+        finally:
             given_up.set()
-            raise
+    for future in futures:
+        future.result()
 
 
 def _floats(state: npt.ArrayLike) -> Array:
@@ -296,6 +292,7 @@ class _Plan:
     tolerance: float
     escape: float
     room: Lock = field(default_factory=Lock)  # who makes some for a quantity
+    given_up: Event = field(default_factory=Event)  # whether no part shall go on
 
     def length(self, t: int, last_step: int) -> int:
         """How many steps to take at once: no observation may fall within, the last is alone."""
@@ -311,16 +308,11 @@ class _Plan:
 
 
 def _run(
-    plan: _Plan,
-    run: Trajectory,
-    t: int,
-    active: npt.NDArray[np.int64],
-    rates: list[Array],
-    given_up: Event,
+    plan: _Plan, run: Trajectory, t: int, active: npt.NDArray[np.int64], rates: list[Array]
 ) -> None:
     """Run the ``active`` members from step t to their ends, and write what happens into ``run``."""
     current, last_step = run.state[active], len(run.step) - 1
-    while t <= last_step and not given_up.is_set():
+    while t <= last_step and not plan.given_up.is_set():
         if t % plan.every == 0:
             _measure(plan, run, t, active, current)
         count = plan.length(t, last_step)

@@ -55,7 +55,7 @@ WHOLE_RUNS = {
 KINDS = (*first_steps.KINDS, *WHOLE_RUNS)
 
 
-@physics(1)
+@physics(2)
 def boundary_of(cell: Cell) -> Cell:
     """Bracket a boundary of one network; an end that is open is 0, or None.
 

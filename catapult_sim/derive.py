@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
+from sympy.printing.numpy import NumPyPrinter
 
 from catapult_sim.numeric.requirements import InputError
 from catapult_sim.symbolic import DERIVATIONS, Update, backward_error, minibatch_quadratic, parsing
@@ -23,6 +24,7 @@ PRINTERS: dict[str, Callable[[sp.Expr], str]] = {
     "text": str,
     "latex": lambda e: sp.latex(e, symbol_names={STEP_SIZE: r"\varepsilon"}),
     "mathml": functools.partial(sp.mathml, printer="presentation"),
+    "numpy": lambda e: NumPyPrinter().doprint(e),
     "python": sp.pycode,
     "javascript": sp.jscode,
 }
@@ -115,7 +117,8 @@ def _of_update(make: Callable[..., Update]) -> Derivation:
     takes = frozenset(inspect.signature(make).parameters) & {"inputs", "outputs", "samples"}
 
     def say(form: str, **sizes: int) -> str:
-        return str(getattr(make(**sizes), form)())
+        # The method of the form's own name returns a function, not its text.
+        return str(getattr(make(**sizes), "numpy_source" if form == "numpy" else form)())
 
     return Derivation(_summary(make), takes, say)
 

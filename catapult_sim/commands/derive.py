@@ -29,7 +29,11 @@ def add(commands: Any) -> None:
     add = parser.add_argument
     add("name", nargs="?", help="what to derive")
     add("--list", action="store_true", help="list what can be derived, and by which options")
-    add("--format", default="text", help="text (default), latex, mathml, python or javascript")
+    add(
+        "--format",
+        default="text",
+        help="text (default), latex, mathml, numpy, python or javascript",
+    )
     for size, meaning in SIZES.items():
         add(f"--{size}", type=int, metavar="N", help=meaning)
     add("--order", type=int, metavar="P", help="highest power of the step size")

@@ -12,12 +12,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import sympy as sp
+from sympy.printing.numpy import NumPyPrinter
 from sympy.printing.pycode import PythonCodePrinter
 
 if TYPE_CHECKING:
     from catapult_sim.symbolic.update import Update
 
-__all__ = ["Step", "compiled_step", "javascript_source", "numpy_step", "python_source"]
+__all__ = [
+    "Step",
+    "compiled_step",
+    "javascript_source",
+    "numpy_source",
+    "numpy_step",
+    "python_source",
+]
 
 Step = Callable[..., npt.NDArray[np.floating[Any]]]
 Lines = tuple[list[tuple[sp.Symbol, sp.Expr]], list[sp.Expr]]
@@ -134,18 +142,47 @@ def python_source(rule: Update) -> str:
             y**2,
         ]
     """
-    printer = PythonCodePrinter()
+    return _function(rule, PythonCodePrinter(), "state", "[", "]")
+
+
+def numpy_source(rule: Update) -> str:
+    """Return the source of the rule as a function on arrays, as :func:`numpy_step` takes them.
+
+    Examples
+    --------
+    >>> from catapult_sim.symbolic import Update
+    >>> x, a = sp.symbols("x a")
+    >>> print(Update("decay", (x,), (a,), (sp.sqrt(a) * x,), "none").numpy_source())
+    import numpy
+    <BLANKLINE>
+    <BLANKLINE>
+    def decay(state, a):
+        # Source: none.
+        [x] = numpy.moveaxis(state, -1, 0)
+        return numpy.stack(numpy.broadcast_arrays(
+            numpy.sqrt(a)*x,
+        ), axis=-1)
+    """
+    gathered = "numpy.stack(numpy.broadcast_arrays(", "), axis=-1)"
+    return _function(rule, NumPyPrinter(), "numpy.moveaxis(state, -1, 0)", *gathered)
+
+
+def _function(
+    rule: Update, printer: PythonCodePrinter | NumPyPrinter, rows: str, before: str, after: str
+) -> str:
+    """Write a function of Python, given how it takes its state apart and puts the next together."""
     state, parameters, lines, results = spoken(rule, printer.doprint)
+    modules = {"numpy"} if isinstance(printer, NumPyPrinter) else printer.module_imports
     return "\n".join(
         [
-            *(f"import {module}\n\n" for module in sorted(printer.module_imports)),
+            *(f"import {module}\n\n" for module in sorted(modules)),
             f"def {rule.name.replace('-', '_')}({', '.join(['state', *parameters])}):",
             f"    # Source: {rule.reference}.",
-            f"    [{', '.join(state)}] = state",
+            f"    [{', '.join(state)}] = {rows}",
             *(f"    {name} = {value}" for name, value in lines),
-            "    return [",
+            f"    return {before}",
             *(f"        {result}," for result in results),
-            "    ]",
+            f"    {after}",
         ]
     )
 

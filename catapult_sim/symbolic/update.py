@@ -73,6 +73,7 @@ class Update:
 
     numpy = codegen.numpy_step
     compiled = codegen.compiled_step
+    numpy_source = codegen.numpy_source
     python = codegen.python_source
     javascript = codegen.javascript_source
     text = printing.text

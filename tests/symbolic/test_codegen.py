@@ -22,6 +22,12 @@ def python_step(rule: Update) -> Step:
     return lambda state, *parameters: np.array([function(row, *parameters) for row in state])
 
 
+def numpy_source_step(rule: Update) -> Step:
+    module = types.ModuleType(rule.name)
+    exec(rule.numpy_source(), module.__dict__)
+    return module.__dict__[rule.name.replace("-", "_")]
+
+
 def javascript_step(rule: Update) -> Step:
     node = shutil.which("node")
     if node is None:
@@ -62,7 +68,7 @@ def size_of_the_terms(rule: Update, state, parameters):
     return np.stack(np.broadcast_arrays(*sizes), axis=-1)
 
 
-@pytest.mark.parametrize("voice", [python_step, javascript_step, compiled_step])
+@pytest.mark.parametrize("voice", [python_step, numpy_source_step, javascript_step, compiled_step])
 @pytest.mark.parametrize("name", RULES)
 def test_all_running_voices_agree_to_a_few_units_in_the_last_place(name, voice):
     rule = RULES[name]
@@ -87,7 +93,7 @@ def test_the_numpy_voice_is_the_equation(name):
     assert (error <= 16 * np.finfo(float).eps * size).all()
 
 
-@pytest.mark.parametrize("voice", [Update.numpy, python_step, compiled_step])
+@pytest.mark.parametrize("voice", [Update.numpy, numpy_source_step, python_step, compiled_step])
 @pytest.mark.parametrize("name", ["sample-map", "labelled-sample-map", "closure", "function-space"])
 def test_every_voice_reaches_infinite_width(name, voice):
     rule = RULES[name]
@@ -98,13 +104,14 @@ def test_every_voice_reaches_infinite_width(name, voice):
     np.testing.assert_allclose(step(state, rate, 1e15, *data), infinite, rtol=1e-10)
 
 
-def test_compiled_voice_broadcasts_as_the_numpy_voice_does():
-    pytest.importorskip("numba", reason="the extra 'fast' is not installed")
+def test_other_voices_of_arrays_broadcast_as_the_numpy_voice_does():
     rule = RULES["sample-map"]
     state = np.random.default_rng(0).normal(size=(5, 2))
     rates, widths = np.linspace(0.1, 1, 3)[:, None], np.arange(1, 6)
     expected = rule.numpy()(state, rates, widths)
     assert expected.shape == (3, 5, 2)
+    np.testing.assert_array_equal(numpy_source_step(rule)(state, rates, widths), expected)
+    pytest.importorskip("numba", reason="the extra 'fast' is not installed")
     np.testing.assert_allclose(rule.compiled()(state, rates, widths), expected, rtol=1e-14)
 
 

@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, InvalidStateError, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -183,16 +183,30 @@ def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
     elif require_count("--workers", options.workers, 1) == 1:
         yield None
     else:
-        with process_pool(options.workers) as pool:
+        with _silent_about_withdrawn_cells(), process_pool(options.workers) as pool:
             try:
                 yield pool
             except KeyboardInterrupt:
-                # The pool's own thread may fail over cells that have been withdrawn: no news.
-                threading.excepthook = lambda failure: None
                 # Nobody waits for what the workers are at.
                 for worker in multiprocessing.active_children():
                     worker.terminate()
                 raise
+
+
+@contextmanager
+def _silent_about_withdrawn_cells() -> Iterator[None]:
+    """Keep quiet a pool's own thread, which fails over cancelled cells when its workers end."""
+    tell = threading.excepthook
+
+    def told(failure: threading.ExceptHookArgs) -> None:
+        if failure.exc_type is not InvalidStateError:
+            tell(failure)
+
+    threading.excepthook = told
+    try:
+        yield
+    finally:
+        threading.excepthook = tell
 
 
 @contextmanager

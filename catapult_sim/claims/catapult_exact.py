@@ -7,7 +7,6 @@ References
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -15,13 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.claims import on_data
 from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.verdict import Claim, constant
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.averages import EMA, SWA
 from catapult_sim.numeric.batches import minibatches
-from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.measured import Measured
 
 __all__ = ["exact_claims", "optimiser_claims"]
@@ -87,11 +86,10 @@ def explicit_average(thetas: Array, average: EMA | SWA) -> Array:
     if isinstance(average, SWA):
         starts = np.minimum(np.arange(len(thetas)), average.start)
         return np.stack([thetas[start : t + 1].mean(axis=0) for t, start in enumerate(starts)])
-    found = thetas[:1]
+    found = [thetas[0]]
     for theta in thetas[1:]:
-        following = average.decay * found[-1] + (1 - average.decay) * theta
-        found = np.concatenate([found, following[None]])
-    return found
+        found.append(average.decay * found[-1] + (1 - average.decay) * theta)
+    return np.stack(found)
 
 
 def closure_error(
@@ -120,7 +118,7 @@ def closure_error(
     rate = c / float(kernel.top_eigenvalue(explicit, theta, X))
     thetas = explicit_run(explicit, theta, X, y, rate, steps, **method)
     (weights, _), (readout, _) = explicit.split(theta)
-    net = LinearNet(X / math.sqrt(X.shape[1]), y, width=width)
+    net = on_data.linear_net(bench, width, y)
     method |= {"weights": (weights.T, readout), "average": average}
     run = net.train(rate, steps, observe={"f": net.predict}, **method)
     errors = [relative_error(run.values["f"], explicit.predict(thetas, X))]

@@ -96,10 +96,10 @@ def unit_rate(top_eigenvalue: Array) -> Array:
 PATIENCE = 5
 
 
-def linear_net(bench: Bench, width: float) -> LinearNet:
+def linear_net(bench: Bench, width: float, labels: Array | None = None) -> LinearNet:
     """Build the linear network, its inputs scaled as in the NTK parametrisation."""
     X, y = bench.samples()
-    return LinearNet(X / math.sqrt(X.shape[1]), y, width=width)
+    return LinearNet(X / math.sqrt(X.shape[1]), y if labels is None else labels, width=width)
 
 
 def linear_boundary(bench: Bench, kind: str, width: int) -> Boundary:

@@ -163,8 +163,9 @@ def numpy_source(rule: Update) -> str:
             numpy.sqrt(a)*x,
         ), axis=-1)
     """
-    gathered = "numpy.stack(numpy.broadcast_arrays(", "), axis=-1)"
-    return _function(rule, NumPyPrinter(), "numpy.moveaxis(state, -1, 0)", *gathered)
+    printer, gathered = NumPyPrinter(), ("numpy.stack(numpy.broadcast_arrays(", "), axis=-1)")
+    printer.module_imports["numpy"].update(["broadcast_arrays", "moveaxis", "stack"])
+    return _function(rule, printer, "numpy.moveaxis(state, -1, 0)", *gathered)
 
 
 def _function(
@@ -172,10 +173,9 @@ def _function(
 ) -> str:
     """Write a function of Python, given how it takes its state apart and puts the next together."""
     state, parameters, lines, results = spoken(rule, printer.doprint)
-    modules = {"numpy"} if isinstance(printer, NumPyPrinter) else printer.module_imports
     return "\n".join(
         [
-            *(f"import {module}\n\n" for module in sorted(modules)),
+            *(f"import {module}\n\n" for module in sorted(printer.module_imports)),
             f"def {rule.name.replace('-', '_')}({', '.join(['state', *parameters])}):",
             f"    # Source: {rule.reference}.",
             f"    [{', '.join(state)}] = {rows}",

@@ -29,6 +29,7 @@ from catapult_sim.numeric.trajectory import (
     ESCAPE,
     Observe,
     Trajectory,
+    ensemble_shape,
     iterate_in_strides,
 )
 from catapult_sim.numeric.workers import threads, threads_for
@@ -219,7 +220,7 @@ class _Run:
     @property
     def ensemble(self) -> tuple[int, ...]:
         """The shape of the ensemble."""
-        return np.broadcast_shapes(self.start.shape[:-1], *(one.shape for one in self.parameters))
+        return ensemble_shape(self.start, self.parameters)
 
     def fingerprints(self, t: int) -> dict[str, str]:
         """Return what tells this run from others in its first t steps, by name."""

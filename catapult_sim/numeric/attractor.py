@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.requirements import InputError, require_count, require_positive
+from catapult_sim.numeric.trajectory import ensemble_shape
 
 if TYPE_CHECKING:
     from catapult_sim.symbolic import Update
@@ -141,7 +142,7 @@ def _orbits(
             f"{len(rule.parameters)} parameters; got shape {start.shape} and {len(rates)}"
         )
     try:
-        shape = np.broadcast_shapes(start.shape[:-1], *(rate.shape for rate in rates))
+        shape = ensemble_shape(start, rates)
     except ValueError:
         shapes = ", ".join(str(rate.shape) for rate in rates)
         raise InputError(

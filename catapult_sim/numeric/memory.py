@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.requirements import InputError
-from catapult_sim.numeric.trajectory import BLOCK_BYTES, Observe
+from catapult_sim.numeric.trajectory import BLOCK_BYTES, Observe, ensemble_shape
 
 __all__ = ["MEMORY_LIMIT", "require_memory", "run_bytes"]
 
@@ -31,7 +31,7 @@ def run_bytes(
     Every member has a state at the start and one at the end; those at work also have one before
     and one after a stride, a step, and ``work`` bytes. What observers form is their own.
     """
-    members = math.prod(np.broadcast_shapes(state.shape[:-1], *(rate.shape for rate in rates)))
+    members = math.prod(ensemble_shape(state, rates))
     one = state[(slice(0, 1),) * (state.ndim - 1)].reshape(-1, state.shape[-1])
     with np.errstate(all="ignore"):
         recorded = sum(np.asarray(quantity(one)).size for quantity in observe.values())

@@ -7,7 +7,7 @@ exception is raised and NumPy stays silent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -26,6 +26,7 @@ __all__ = [
     "Outcome",
     "Stride",
     "Trajectory",
+    "ensemble_shape",
     "final",
     "iterate",
     "iterate_in_strides",
@@ -393,12 +394,19 @@ def _flatten(
     state: Array, parameters: tuple[npt.ArrayLike, ...], state_ndim: int
 ) -> tuple[Array, list[Array], tuple[int, ...]]:
     """Broadcast state and parameters to one ensemble and lay its members in a row."""
-    split = state.ndim - state_ndim
-    leading, trailing = state.shape[:split], state.shape[split:]
+    trailing = state.shape[state.ndim - state_ndim :]
     rates = [np.asarray(parameter, dtype=float) for parameter in parameters]
-    ensemble = np.broadcast_shapes(leading, *(rate.shape for rate in rates))
+    ensemble = ensemble_shape(state, rates, state_ndim)
     members = np.broadcast_to(state, ensemble + trailing).reshape(-1, *trailing)
     return members, [np.broadcast_to(rate, ensemble).ravel() for rate in rates], ensemble
+
+
+def ensemble_shape(
+    state: Array, parameters: Sequence[Array], state_ndim: int = 1
+) -> tuple[int, ...]:
+    """Return what the leading axes of a state and the shapes of parameters broadcast to."""
+    leading = state.shape[: state.ndim - state_ndim]
+    return np.broadcast_shapes(leading, *(parameter.shape for parameter in parameters))
 
 
 def peak(run: Trajectory, name: str = "loss") -> Array:

@@ -27,6 +27,7 @@ from catapult_sim.numeric.trajectory import (
     Observe,
     Stride,
     Trajectory,
+    ensemble_shape,
     iterate_in_strides,
 )
 from catapult_sim.numeric.workers import threads, threads_for
@@ -290,11 +291,10 @@ class LinearNet(StateObservables):
         measured = observers(rule, require_observers(observe))
         start = rule.start(gram)
         parameters = (rates, *others)
-        members = math.prod(np.broadcast_shapes(start.shape[:-1], *(p.shape for p in parameters)))
         count = require_count("steps", steps)
         required = run_bytes(start, parameters, count, measured, work=rule.work, threads=threads())
         require_memory(required, self.memory_limit, "this run")
-        with threads_for(members) as side_by_side:
+        with threads_for(math.prod(ensemble_shape(start, parameters))) as side_by_side:
             run = iterate_in_strides(
                 rule.stride if progress is None else _told(rule.stride, progress),
                 start,

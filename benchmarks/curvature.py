@@ -28,10 +28,10 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 from side_by_side import installed
 
-from catapult_sim.mlp.datasets import digits, subset
+from catapult_sim.datasets import digits, subset
+from catapult_sim.experiments.sharpest_directions import track
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.sharpest import track
-from catapult_sim.numeric.curvature import top_eigenpairs
+from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs
 
 SAMPLES, OUTPUTS, TRACKED, STEPS = 512, 10, 5, 100
 warnings.filterwarnings("ignore", category=FutureWarning)  # of the peers

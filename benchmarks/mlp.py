@@ -67,9 +67,10 @@ import threadpoolctl  # noqa: E402
 from scipy.sparse.linalg import eigsh  # noqa: E402
 from side_by_side import installed, settle, timed  # noqa: E402
 
-from catapult_sim.mlp import datasets, kernel  # noqa: E402
+from catapult_sim import datasets  # noqa: E402
+from catapult_sim.mlp import kernel  # noqa: E402
 from catapult_sim.mlp.network import MLP  # noqa: E402
-from catapult_sim.numeric.curvature import top_eigenpairs  # noqa: E402
+from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs  # noqa: E402
 
 DEPTH, SAMPLES, OUTPUTS = 3, 512, 10
 TOLERANCE = 1e-4  # of the residual of a top eigenvalue

@@ -19,9 +19,9 @@ from unittest.mock import patch
 import numpy as np
 from side_by_side import medians
 
-from catapult_sim.numeric import lanes, lanes_compiled
-from catapult_sim.numeric import phase_map as ours
-from catapult_sim.numeric.phases import Phase
+from catapult_sim.numeric.maps import phase_map as ours
+from catapult_sim.numeric.maps import phase_map_numba, phase_map_numpy
+from catapult_sim.numeric.runs.phases import Phase
 
 STEPS, SETTLED, ROUNDS = 1000, 1e-3, 9
 F0, LAM0 = (
@@ -84,12 +84,12 @@ C_FLAGS = ["-O3", "-march=native", "-fno-trapping-math", "-fno-math-errno", "-sh
 
 
 def with_numpy():
-    with patch.object(ours, "_voice", lambda work: lanes.in_place()):
+    with patch.object(ours, "_voice", lambda work: phase_map_numpy.in_place()):
         return ours.phase_map(F0, LAM0, Y, steps=STEPS, settled=SETTLED).phase
 
 
 def with_numba():
-    with patch.object(ours, "_voice", lambda work: lanes_compiled.compiled()):
+    with patch.object(ours, "_voice", lambda work: phase_map_numba.compiled()):
         return ours.phase_map(F0, LAM0, Y, steps=STEPS, settled=SETTLED).phase
 
 
@@ -150,7 +150,7 @@ def contestants():
     """Return those who can run here; say who cannot, and why."""
     makers = {
         "NumPy alone": lambda: with_numpy,
-        "with numba": lambda: lanes_compiled.compiled() and with_numba,
+        "with numba": lambda: phase_map_numba.compiled() and with_numba,
         "C loop": c_loop,
         "JAX while_loop": jax_while_loop,
     }

@@ -19,12 +19,12 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import numpy as np
 from distributed import Client, LocalCluster
 
-from catapult_sim.mlp.runs import phase_of
-from catapult_sim.numeric.cells import physics
-from catapult_sim.numeric.phases import Phase, classify
-from catapult_sim.numeric.sweep import sweep
-from catapult_sim.numeric.trajectory import iterate, peak
-from catapult_sim.numeric.workers import process_pool
+from catapult_sim.experiments.phase_cells import phase_of
+from catapult_sim.numeric.runs.phases import Phase, classify
+from catapult_sim.numeric.runs.trajectory import iterate, peak
+from catapult_sim.sweeps.cell import physics
+from catapult_sim.sweeps.sweep import sweep
+from catapult_sim.sweeps.workers import process_pool
 
 CHEAP, GROUP, ROUNDS = 100_000, 1000, 5
 NAMES = [phase.name.lower() for phase in Phase]

@@ -27,60 +27,60 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from catapult_sim import claims, mlp, numeric, plots, symbolic
+    from catapult_sim import claims, experiments, mlp, numeric, plots, sweeps, symbolic
     from catapult_sim.mlp.network import MLP
     from catapult_sim.mlp.observers import Observers
     from catapult_sim.mlp.taylor import TaylorModel
     from catapult_sim.mlp.training import train
-    from catapult_sim.numeric.averages import EMA, SWA
-    from catapult_sim.numeric.batches import minibatches
-    from catapult_sim.numeric.cells import physics
-    from catapult_sim.numeric.checkpoint import Checkpoint
-    from catapult_sim.numeric.curvature import top_eigenpairs
+    from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs
+    from catapult_sim.numeric.curvature.spectrum import spectral_density, trace
     from catapult_sim.numeric.linear_net import LinearNet
-    from catapult_sim.numeric.measured import Measured
-    from catapult_sim.numeric.phases import Boundary, Phase, boundary, classify
-    from catapult_sim.numeric.record import read_record
-    from catapult_sim.numeric.refinement import refine
-    from catapult_sim.numeric.requirements import InputError
-    from catapult_sim.numeric.spectrum import spectral_density, trace
-    from catapult_sim.numeric.sweep import sweep
-    from catapult_sim.numeric.trajectory import Outcome, Trajectory, iterate
-    from catapult_sim.numeric.workers import process_pool
+    from catapult_sim.numeric.runs.averages import EMA, SWA
+    from catapult_sim.numeric.runs.batches import minibatches
+    from catapult_sim.numeric.runs.checkpoint import Checkpoint
+    from catapult_sim.numeric.runs.measured import Measured
+    from catapult_sim.numeric.runs.phases import Boundary, Phase, boundary, classify
+    from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory, iterate
+    from catapult_sim.sweeps.cell import physics
+    from catapult_sim.sweeps.record import read_record
+    from catapult_sim.sweeps.refinement import refine
+    from catapult_sim.sweeps.sweep import sweep
+    from catapult_sim.sweeps.workers import process_pool
+    from catapult_sim.validation import InputError
 
 __version__ = "0.1.0"
 
 # Where each public name lives; imported on first use, so that NumPy users wait for neither
 # SymPy nor Matplotlib.
 _HOMES = {
-    "Boundary": "numeric.phases",
-    "Checkpoint": "numeric.checkpoint",
-    "EMA": "numeric.averages",
-    "InputError": "numeric.requirements",
+    "Boundary": "numeric.runs.phases",
+    "Checkpoint": "numeric.runs.checkpoint",
+    "EMA": "numeric.runs.averages",
+    "InputError": "validation",
     "LinearNet": "numeric.linear_net",
     "MLP": "mlp.network",
-    "Measured": "numeric.measured",
+    "Measured": "numeric.runs.measured",
     "Observers": "mlp.observers",
-    "Outcome": "numeric.trajectory",
-    "Phase": "numeric.phases",
-    "SWA": "numeric.averages",
+    "Outcome": "numeric.runs.trajectory",
+    "Phase": "numeric.runs.phases",
+    "SWA": "numeric.runs.averages",
     "TaylorModel": "mlp.taylor",
-    "Trajectory": "numeric.trajectory",
-    "boundary": "numeric.phases",
-    "classify": "numeric.phases",
-    "iterate": "numeric.trajectory",
-    "minibatches": "numeric.batches",
-    "physics": "numeric.cells",
-    "process_pool": "numeric.workers",
-    "read_record": "numeric.record",
-    "refine": "numeric.refinement",
-    "spectral_density": "numeric.spectrum",
-    "sweep": "numeric.sweep",
-    "top_eigenpairs": "numeric.curvature",
-    "trace": "numeric.spectrum",
+    "Trajectory": "numeric.runs.trajectory",
+    "boundary": "numeric.runs.phases",
+    "classify": "numeric.runs.phases",
+    "iterate": "numeric.runs.trajectory",
+    "minibatches": "numeric.runs.batches",
+    "physics": "sweeps.cell",
+    "process_pool": "sweeps.workers",
+    "read_record": "sweeps.record",
+    "refine": "sweeps.refinement",
+    "spectral_density": "numeric.curvature.spectrum",
+    "sweep": "sweeps.sweep",
+    "top_eigenpairs": "numeric.curvature.eigenpairs",
+    "trace": "numeric.curvature.spectrum",
     "train": "mlp.training",
 }
-_FLOORS = ("claims", "mlp", "numeric", "plots", "symbolic")
+_FLOORS = ("claims", "experiments", "mlp", "numeric", "plots", "sweeps", "symbolic")
 
 __all__ = [
     "EMA",
@@ -99,6 +99,7 @@ __all__ = [
     "boundary",
     "claims",
     "classify",
+    "experiments",
     "iterate",
     "minibatches",
     "mlp",
@@ -110,6 +111,7 @@ __all__ = [
     "refine",
     "spectral_density",
     "sweep",
+    "sweeps",
     "symbolic",
     "top_eigenpairs",
     "trace",

@@ -15,9 +15,7 @@ import shtab
 
 from catapult_sim import __version__
 from catapult_sim.commands import boundary, derive, figures, phase_diagram, simulate, verify
-from catapult_sim.numeric.requirements import InputError
-
-__all__ = ["main"]
+from catapult_sim.validation import InputError
 
 FAILED = 1
 WRONG_CALL = 2

@@ -12,10 +12,8 @@ from typing import Any
 import sympy as sp
 from sympy.printing.numpy import NumPyPrinter
 
-from catapult_sim.numeric.requirements import InputError
-from catapult_sim.symbolic import DERIVATIONS, Update, backward_error, minibatch_quadratic, parsing
-
-__all__ = ["FORMATS", "derive", "listing"]
+from catapult_sim.symbolic import DERIVATIONS, Update, backward_error, loss_text, minibatch
+from catapult_sim.validation import InputError
 
 HIGHEST_ORDER = 10  # of the modified equation: its trees more than double from order to order
 STEP_SIZE = sp.Symbol("eps", positive=True)
@@ -91,10 +89,7 @@ def derivations() -> Mapping[str, Derivation]:
     method = {"order", "sampling", "momentum", "nesterov"}
     return {
         **{name: _of_update(make) for name, make in DERIVATIONS.items()},
-        **{
-            f"variance-{name}": _of_variance(make)
-            for name, make in minibatch_quadratic.FORMULAS.items()
-        },
+        **{f"variance-{name}": _of_variance(make) for name, make in minibatch.FORMULAS.items()},
         "modified-equation": Derivation(
             "the field that an optimiser follows, in elementary differentials",
             frozenset(method | {"batches"}),
@@ -125,7 +120,7 @@ def _of_update(make: Callable[..., Update]) -> Derivation:
 
 def _of_variance(make: Callable[[], sp.Expr]) -> Derivation:
     def say(form: str) -> str:
-        rate = minibatch_quadratic.equivalent_rate(make())
+        rate = minibatch.equivalent_rate(make())
         return f"V: {PRINTERS[form](make())}\na_eff: {PRINTERS[form](rate)}"
 
     return Derivation(_summary(make), frozenset(), say)
@@ -192,7 +187,7 @@ def _method(momentum: str = "0", **others: Any) -> dict[str, Any]:
 
 def _number(option: str, text: str) -> sp.Expr:
     try:
-        return parsing.parse_loss(text)
+        return loss_text.parse_loss(text)
     except ValueError:
         raise InputError(
             f"--{option} must be a number, a name or a formula; got {text!r}"
@@ -201,7 +196,7 @@ def _number(option: str, text: str) -> sp.Expr:
 
 def _problem(texts: list[str] | None) -> tuple[list[sp.Expr], list[sp.Symbol]]:
     """Read losses, or take the catapult's own: one sample of a network of width 1."""
-    losses = [parsing.parse_loss(text) for text in texts or ["(u*v)**2 / 2"]]
+    losses = [loss_text.parse_loss(text) for text in texts or ["(u*v)**2 / 2"]]
     state = sorted(set().union(*(loss.free_symbols for loss in losses)), key=str)
     if not state:
         raise InputError(f"a loss must name at least 1 weight; got {', '.join(map(str, losses))}")

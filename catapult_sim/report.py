@@ -9,11 +9,9 @@ from typing import Any
 
 from tabulate import tabulate
 
-from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.on_data import ARCHITECTURES
 from catapult_sim.claims.verdict import Judgement, Verdict
-
-__all__ = ["as_dict", "markdown", "summary", "table"]
+from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.networks import ARCHITECTURES
 
 HEADERS = ("claim", "predicted", "measured", "tolerance", "verdict")
 

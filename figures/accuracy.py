@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.generalization import ACTIVATIONS, scan
+from catapult_sim.claims.lewkowycz2020.accuracy import ACTIVATIONS, scan
 from catapult_sim.commands import files
+from catapult_sim.experiments.bench import Bench
 from catapult_sim.plots import AXES, PHASE_COLOURS
 
 INK = {"relu": "#8a3f54", "tanh": "#35618f"}

@@ -14,9 +14,9 @@ import sympy as sp
 from matplotlib.figure import Figure
 
 from catapult_sim.commands import files
-from catapult_sim.numeric.epochs import draws, mean_epoch
-from catapult_sim.numeric.fields import numeric_field
-from catapult_sim.numeric.flows import flow
+from catapult_sim.numeric.flows.epochs import draws, mean_epoch
+from catapult_sim.numeric.flows.fields import numeric_field
+from catapult_sim.numeric.flows.flow import flow
 from catapult_sim.symbolic.backward_error import modified_field
 
 STATE = a, b, c = sp.symbols("a b c")

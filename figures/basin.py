@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from catapult_sim.commands import files
-from catapult_sim.numeric.phase_map import phase_map
-from catapult_sim.numeric.phases import Phase
+from catapult_sim.numeric.maps.phase_map import phase_map
+from catapult_sim.numeric.runs.phases import Phase
 from catapult_sim.plots import plot_phases
 
 LABEL = 0.7

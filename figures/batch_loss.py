@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from catapult_sim.claims import minibatch_digits as digits
-from catapult_sim.claims.bench import Bench
+from catapult_sim.claims.sandler2023 import digits as digits
 from catapult_sim.commands import files
-from catapult_sim.mlp.batch_losses import loss_along
+from catapult_sim.experiments.batch_losses import loss_along
+from catapult_sim.experiments.bench import Bench
 
 SHOWN = 8
 COLOURS = {True: "#35618f", False: "#9c4a60"}

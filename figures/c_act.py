@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.catapult_variants import (
+from catapult_sim.claims.lewkowycz2020.variants import (
     ACTIVATIONS,
     CLASSIFIERS,
     DEPTHS,
@@ -24,8 +23,9 @@ from catapult_sim.claims.catapult_variants import (
     VARIANTS,
     c_act,
 )
-from catapult_sim.claims.on_data import Architecture
 from catapult_sim.commands import files
+from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.networks import Architecture
 from catapult_sim.plots import AXES
 
 COLOURS = {1: "#35618f", 2: "#b0741a"}

@@ -15,8 +15,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import catapult_sim as cs
+from catapult_sim import datasets
 from catapult_sim.commands import files
-from catapult_sim.mlp import datasets
 from catapult_sim.plots import PHASE_COLOURS
 
 COLOURS = {"lazy": "#35618f", "catapult": "#d98e1f", "divergent": "#9c4a60"}

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.early_training import ACTIVATIONS, by_width
-from catapult_sim.claims.first_steps import VERSIONS, threshold
+from catapult_sim.claims.kalra2023_early.networks import VERSIONS, threshold
+from catapult_sim.claims.kalra2023_early.thresholds import ACTIVATIONS, by_width
 from catapult_sim.commands import files
-from catapult_sim.mlp.first_steps import KINDS
+from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.first_steps import KINDS
 from catapult_sim.plots import AXES, PHASE_COLOURS
 
 STYLES = {

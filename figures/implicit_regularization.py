@@ -15,9 +15,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.implicit_experiment import LARGE, SMALL, Recipe, excess
+from catapult_sim.claims.smith2021.experiment import LARGE, SMALL, Recipe, excess
 from catapult_sim.commands import files
+from catapult_sim.experiments.bench import Bench
 
 RATES = {8: (1 / 8, 1 / 4, 1 / 2), 16: (1 / 4, 1 / 2, 1), 32: (1 / 2, 1, 2)}
 COLOURS = {8: "#35618f", 16: "#d98e1f", 32: "#9c4a60"}

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.linear_dynamics import RATES, SAMPLES, SIZES, pairs, through
-from catapult_sim.claims.on_data import unit_rate
+from catapult_sim.claims.lewkowycz2020.linear_again import RATES, SAMPLES, SIZES, pairs, through
 from catapult_sim.commands import files
+from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.networks import unit_rate
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.taylor import TaylorModel

@@ -15,9 +15,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from catapult_sim.commands import files
-from catapult_sim.numeric.averages import EMA, TwoPoint, Window
-from catapult_sim.numeric.minibatch_quadratic import propagate, sample
-from catapult_sim.numeric.minibatch_stationary import equivalent_rate, stationary_variance
+from catapult_sim.numeric.minibatch.moments import propagate, sample
+from catapult_sim.numeric.minibatch.stationary import equivalent_rate, stationary_variance
+from catapult_sim.numeric.runs.averages import EMA, TwoPoint, Window
 
 CASES = {
     "iterates": ({}, "black"),

@@ -16,10 +16,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.minibatch_timescales import AVERAGES, GAP, MEMBERS, STEPS, timescales
+from catapult_sim.claims.sandler2023.timescales import AVERAGES, GAP, MEMBERS, STEPS, timescales
 from catapult_sim.commands import files
-from catapult_sim.numeric.minibatch_quadratic import propagate
+from catapult_sim.experiments.bench import Bench
+from catapult_sim.numeric.minibatch.moments import propagate
 
 COLOURS = {"half": "#4f8a5b", "two-point": "#d98e1f", "ema": "#35618f"}
 NAMES = {

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.sharpest_runs import GAMMAS, nudged
+from catapult_sim.claims.jastrzebski2019.runs import GAMMAS, nudged
 from catapult_sim.commands import files
+from catapult_sim.experiments.bench import Bench
 
 COLOURS = ("#9c4a60", "#d98e1f", "black", "#35618f")
 LOSSES = {"cross_entropy": "cross-entropy", "squared_error": "squared error"}

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.progressive_sharpening import SETTINGS, edge
+from catapult_sim.claims.cohen2021 import SETTINGS, edge
 from catapult_sim.commands import files
+from catapult_sim.experiments.bench import Bench
 
 COLOURS = ("#35618f", "#d98e1f", "#8a3f54")
 PANELS = {

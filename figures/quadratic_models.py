@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from catapult_sim.claims.quadratic_line import mode_losses, on_two_points, sampled_line
+from catapult_sim.claims.zhu2022.line import mode_losses, on_two_points, sampled_line
 from catapult_sim.commands import files
 from catapult_sim.mlp import kernel
 from catapult_sim.plots import PHASE_COLOURS

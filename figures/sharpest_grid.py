@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.sharpest_runs import BATCHES, RECIPES, grid
+from catapult_sim.claims.jastrzebski2019.runs import BATCHES, RECIPES, grid
 from catapult_sim.commands import files
+from catapult_sim.experiments.bench import Bench
 
 COLOURS = ("#35618f", "#d98e1f", "#9c4a60")
 LOSSES = {"cross_entropy": "cross-entropy", "squared_error": "squared error"}

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from catapult_sim.claims.bench import Bench
-from catapult_sim.claims.sharpest_runs import DIRECTIONS, looks
+from catapult_sim.claims.jastrzebski2019.runs import DIRECTIONS, looks
 from catapult_sim.commands import files
+from catapult_sim.experiments.bench import Bench
 
 COLOURS = ("#9c4a60", "#d98e1f", "#3f8f7a", "0.6", "black")
 LABELS = [f"$e_{i + 1}$" for i in range(DIRECTIONS)] + ["random direction", "whole step"]

@@ -14,7 +14,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from catapult_sim.commands import files
-from catapult_sim.numeric.breakdown import linear_net_breakdown
+from catapult_sim.numeric.flows.breakdown import linear_net_breakdown
 from catapult_sim.plots import PHASE_COLOURS
 
 ORDERS = ("gradient flow", "order 1", "order 2", "order 3", "order 4")

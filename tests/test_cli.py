@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from catapult_sim import __version__, claims, cli
-from catapult_sim.claims import judged
+from catapult_sim.claims import cells
 from catapult_sim.claims.verdict import Verdict
 
 # A shell may have told its background jobs to ignore Ctrl-C.
@@ -118,7 +118,7 @@ def test_other_seeds_and_data_want_a_folder_of_their_own(tmp_path, capsys):
 
 def test_verdicts_of_other_code_are_not_read(tmp_path, capsys, monkeypatch):
     cli.main([*QUICK, "--out", str(tmp_path)])
-    monkeypatch.setattr(judged, "_code", lambda: "another")
+    monkeypatch.setattr(cells, "_code", lambda: "another")
     capsys.readouterr()
     cli.main([*QUICK, "--out", str(tmp_path)])
     assert "2 cells computed, 0 found in the record" in capsys.readouterr().err
@@ -132,7 +132,7 @@ def test_a_claim_that_cannot_be_judged_gives_status_1_and_leaves_the_others(
 
     rise = next(claim for claim in claims.CLAIMS if claim.id == QUICK[-1])
     broken = replace(rise, id="catapult.broken", measure=fails)
-    for module in (claims, judged):
+    for module in (claims, cells):
         monkeypatch.setattr(module, "CLAIMS", (*claims.CLAIMS, broken))
     asked = [*QUICK, "catapult.broken", "--out", str(tmp_path)]
     assert cli.main(asked) == 1
@@ -146,7 +146,7 @@ def test_a_claim_that_cannot_be_judged_gives_status_1_and_leaves_the_others(
 def test_what_is_not_finite_survives_the_record():
     claim = claims.CLAIMS[0]
     found = {"predicted": "inf", "measured": "nan", "error": 0.5, "n": 3, "seconds": 1.0}
-    judgement = judged.found_of(claim, found | {"at_least": True, "at_most": False})
+    judgement = cells.found_of(claim, found | {"at_least": True, "at_most": False})
     assert judgement.predicted == float("inf")
     assert np.isnan(judgement.measured.value)
     assert judgement.verdict is Verdict.INCONCLUSIVE

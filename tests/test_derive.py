@@ -8,8 +8,8 @@ import pytest
 import sympy as sp
 
 from catapult_sim import cli, derive
-from catapult_sim.numeric.requirements import InputError
 from catapult_sim.symbolic.legends import legend
+from catapult_sim.validation import InputError
 
 SHUFFLED = ["modified-equation", "--sampling", "shuffled"]
 SIZES = {"closure": {"inputs": 2, "outputs": 1}, "function-space": {"samples": 2}}

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from catapult_sim.numeric.phases import Phase
+from catapult_sim.numeric.runs.phases import Phase
 from catapult_sim.plots import PHASE_COLOURS, plot_phases
 
 

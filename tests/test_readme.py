@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from catapult_sim import cli
-from catapult_sim.numeric.measured import Measured
+from catapult_sim.numeric.runs.measured import Measured
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

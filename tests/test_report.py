@@ -4,9 +4,9 @@ import json
 import math
 
 from catapult_sim import report
-from catapult_sim.claims.bench import Bench
 from catapult_sim.claims.verdict import Claim, Judgement, Verdict
-from catapult_sim.numeric.measured import Measured
+from catapult_sim.experiments.bench import Bench
+from catapult_sim.numeric.runs.measured import Measured
 
 
 def judgement(value, verdict, relation="="):

@@ -16,8 +16,8 @@ import pytest
 from catapult_sim import cli
 from catapult_sim.commands import boundary, phase_diagram, simulate
 from catapult_sim.commands.diagram import Diagram, axis
-from catapult_sim.mlp import runs
-from catapult_sim.numeric.record import Line, read_record, settled
+from catapult_sim.experiments import phase_cells
+from catapult_sim.sweeps.record import Line, read_record, settled
 
 SMALL = ["--samples", "8", "--steps", "60"]
 DIAGRAM = ["phase-diagram", *SMALL, "--x", "rate=1:8:17", "--y", "width=8:512:9"]
@@ -35,7 +35,7 @@ PROGRAM = (
 
 # A record that is slow to write to: there is always time to stop what writes it.
 SLOWLY = (
-    "import time; from catapult_sim.numeric.record import _File; append = _File.append; "
+    "import time; from catapult_sim.sweeps.record import _File; append = _File.append; "
     "_File.append = lambda *given: (append(*given), time.sleep(0.2)); "
 )
 
@@ -381,12 +381,12 @@ def test_losses_beyond_every_bound_are_drawn_nowhere():
 
 
 def test_a_failed_cell_gives_status_1_and_leaves_a_hole(tmp_path, capsys, monkeypatch):
-    def start(cell, scales, real=runs.start):
+    def start(cell, scales, real=phase_cells.start):
         if cell.get("rate") == 8.0:
             raise RuntimeError("no such network")
         return real(cell, scales)
 
-    monkeypatch.setattr(runs, "start", start)
+    monkeypatch.setattr(phase_cells, "start", start)
     assert run([*SIMULATE, "--rate", "1", "8"], tmp_path) == 1
     captured = capsys.readouterr()
     assert (
@@ -486,11 +486,11 @@ def test_a_sweep_beyond_the_memory_limit_is_refused_before_anything_is_drawn(
 ):
     """Networks of these shapes hold 10^9 weights and more, 8 bytes each."""
 
-    def start(cell, scales, real=runs.start):
+    def start(cell, scales, real=phase_cells.start):
         assert cell["width"] <= 9000
         return real(cell, scales)
 
-    monkeypatch.setattr(runs, "start", start)
+    monkeypatch.setattr(phase_cells, "start", start)
     out = tmp_path / "out"
     assert run(command, out) == 2
     printed = capsys.readouterr()

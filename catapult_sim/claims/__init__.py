@@ -1,40 +1,37 @@
-"""What the papers say, judged: one file per question, one door per paper."""
+"""What the papers say, judged: a file or folder per paper, and no paper imports another."""
 
 from collections.abc import Sequence
 
 from catapult_sim.claims import (
-    catapult,
-    catapult_variants,
-    early_training,
-    edge_of_stability,
-    generalization,
-    implicit_regularization,
-    linear_dynamics,
-    minibatch_losses,
-    progressive_sharpening,
-    quadratic_models,
-    sharpest_directions,
-    weight_norm,
+    cohen2021,
+    jastrzebski2019,
+    kalra2023_early,
+    kalra2023_sharpness,
+    lewkowycz2020,
+    meltzer2023,
+    sandler2023,
+    smith2021,
+    zhu2022,
 )
 from catapult_sim.claims.verdict import Claim
-from catapult_sim.numeric.requirements import InputError
+from catapult_sim.validation import InputError
 
-__all__ = ["CLAIMS", "select"]
+__all__ = ["CLAIMS", "PAPERS", "select"]
 
-CLAIMS: tuple[Claim, ...] = (
-    *catapult.CLAIMS,
-    *catapult_variants.CLAIMS,
-    *generalization.CLAIMS,
-    *implicit_regularization.CLAIMS,
-    *edge_of_stability.CLAIMS,
-    *minibatch_losses.CLAIMS,
-    *early_training.CLAIMS,
-    *progressive_sharpening.CLAIMS,
-    *quadratic_models.CLAIMS,
-    *weight_norm.CLAIMS,
-    *linear_dynamics.CLAIMS,
-    *sharpest_directions.CLAIMS,
+PAPERS = (
+    lewkowycz2020,
+    smith2021,
+    jastrzebski2019,
+    sandler2023,
+    kalra2023_early,
+    kalra2023_sharpness,
+    cohen2021,
+    zhu2022,
+    meltzer2023,
 )
+"""Every paper whose statements are judged: a file or folder with its ``CLAIMS``."""
+
+CLAIMS: tuple[Claim, ...] = tuple(claim for paper in PAPERS for claim in paper.CLAIMS)
 
 
 def select(names: Sequence[str]) -> list[Claim]:

@@ -9,19 +9,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal
 
-from catapult_sim.claims.bench import Bench
-from catapult_sim.numeric.measured import Measured
-
-__all__ = [
-    "NOTHING",
-    "Claim",
-    "Judgement",
-    "Verdict",
-    "constant",
-    "judge",
-    "negated",
-    "verdict",
-]
+from catapult_sim.experiments.bench import Bench
+from catapult_sim.numeric.runs.measured import Measured
 
 NOTHING = Measured(math.nan, math.nan, 0)
 """What is measured where there is nothing to measure; its verdict is INCONCLUSIVE."""

@@ -14,14 +14,18 @@ from catapult_sim.commands.files import draw
 from catapult_sim.commands.options import add_command
 from catapult_sim.commands.room import require_room
 from catapult_sim.commands.sweeping import REASONS, RECORD, network, opened, report
-from catapult_sim.mlp import first_steps
-from catapult_sim.mlp.boundaries import CURVATURES, KINDS, WHOLE_RUNS, boundary_of, bytes_of
-from catapult_sim.mlp.runs import SETTLED
-from catapult_sim.numeric.phases import centre
-from catapult_sim.numeric.record import Line, read_record, settled
-from catapult_sim.numeric.requirements import InputError, require_count, require_positive
-
-__all__ = ["add", "figure", "run"]
+from catapult_sim.experiments import first_steps
+from catapult_sim.experiments.boundary_cells import (
+    CURVATURES,
+    KINDS,
+    WHOLE_RUNS,
+    boundary_of,
+    bytes_of,
+)
+from catapult_sim.experiments.phase_cells import SETTLED
+from catapult_sim.numeric.runs.phases import centre
+from catapult_sim.sweeps.record import Line, read_record, settled
+from catapult_sim.validation import InputError, require_count, require_positive
 
 Cell = dict[str, Any]
 

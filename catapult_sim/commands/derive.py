@@ -7,9 +7,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from catapult_sim.numeric.requirements import InputError
-
-__all__ = ["add", "run"]
+from catapult_sim.validation import InputError
 
 SIZES = {
     "samples": "number of samples",

@@ -10,15 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.mlp.runs import phase_of
-from catapult_sim.numeric.cells import identify, physics_of
-from catapult_sim.numeric.linear_net.stability import require_momentum
-from catapult_sim.numeric.phases import Phase
-from catapult_sim.numeric.record import Line
-from catapult_sim.numeric.refinement import paint
-from catapult_sim.numeric.requirements import InputError, require_positive
-
-__all__ = ["FAILED", "Axis", "Diagram", "axis"]
+from catapult_sim.experiments.phase_cells import phase_of
+from catapult_sim.numeric.runs.phases import Phase
+from catapult_sim.sweeps.cell import identify, physics_of
+from catapult_sim.sweeps.record import Line
+from catapult_sim.sweeps.refinement import paint
+from catapult_sim.validation import InputError, require_momentum, require_positive
 
 Cell = dict[str, Any]
 

@@ -9,9 +9,7 @@ from typing import Any
 
 from catapult_sim.commands import boundary, phase_diagram, simulate, verify
 from catapult_sim.commands.files import draw, folder
-from catapult_sim.numeric.requirements import InputError
-
-__all__ = ["add", "run"]
+from catapult_sim.validation import InputError
 
 SWEEPS = {
     "phase-diagram": phase_diagram.figure,

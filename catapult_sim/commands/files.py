@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from catapult_sim import __version__
-from catapult_sim.numeric.checkpoint import write_whole as write
-from catapult_sim.numeric.requirements import InputError
-
-__all__ = ["as_json", "config", "draw", "folder", "write"]
+from catapult_sim.numeric.runs.checkpoint import write_whole
+from catapult_sim.validation import InputError
 
 
 def config(options: argparse.Namespace) -> dict[str, Any]:
@@ -61,4 +59,4 @@ def draw(figure: Any, path: Path, *, dpi: int = 200) -> None:
     for suffix, metadata in ((".png", None), (".svg", {"Date": None})):
         with io.BytesIO() as picture, rc_context({"svg.hashsalt": path.stem}):
             figure.savefig(picture, format=suffix[1:], dpi=dpi, metadata=metadata)
-            write(path.with_suffix(suffix), picture.getvalue())
+            write_whole(path.with_suffix(suffix), picture.getvalue())

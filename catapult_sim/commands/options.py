@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from catapult_sim.mlp.activations import ACTIVATIONS
-from catapult_sim.numeric.memory import MEMORY_LIMIT
-
-__all__ = ["Help", "add_command", "add_manner"]
+from catapult_sim.numeric.runs.memory import MEMORY_LIMIT
 
 NORMALISATION = (
     "Loss (1/2m) sum |f - y|^2 over m samples; kernel (1/m) J J^T, lambda_0 its top eigenvalue at "

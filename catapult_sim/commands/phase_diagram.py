@@ -15,14 +15,12 @@ from catapult_sim.commands.files import draw
 from catapult_sim.commands.options import add_command
 from catapult_sim.commands.room import require_room
 from catapult_sim.commands.sweeping import RECORD, network, opened, report, undecided
-from catapult_sim.mlp.runs import bytes_of, phase_of, start
-from catapult_sim.numeric.cells import physics_of
-from catapult_sim.numeric.phases import Phase
-from catapult_sim.numeric.record import read_record, settled
-from catapult_sim.numeric.refinement import refine
-from catapult_sim.numeric.requirements import InputError, require_count, require_positive
-
-__all__ = ["add", "figure", "run"]
+from catapult_sim.experiments.phase_cells import bytes_of, phase_of, start
+from catapult_sim.numeric.runs.phases import Phase
+from catapult_sim.sweeps.cell import physics_of
+from catapult_sim.sweeps.record import read_record, settled
+from catapult_sim.sweeps.refinement import refine
+from catapult_sim.validation import InputError, require_count, require_positive
 
 FIGURE = "phase-diagram.png"
 

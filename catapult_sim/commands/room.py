@@ -6,10 +6,8 @@ import argparse
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from catapult_sim.numeric.memory import require_memory
-from catapult_sim.numeric.requirements import require_positive
-
-__all__ = ["require_room"]
+from catapult_sim.numeric.runs.memory import require_memory
+from catapult_sim.validation import require_positive
 
 Cell = dict[str, Any]
 

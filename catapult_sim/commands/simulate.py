@@ -11,11 +11,9 @@ from tabulate import tabulate
 from catapult_sim.commands.files import draw
 from catapult_sim.commands.options import add_command
 from catapult_sim.commands.sweeping import RECORD, network, opened, report, undecided
-from catapult_sim.mlp.runs import run_of
-from catapult_sim.numeric.record import Line, read_record, settled
-from catapult_sim.numeric.requirements import InputError, require_positive
-
-__all__ = ["add", "figure", "run"]
+from catapult_sim.experiments.phase_cells import run_of
+from catapult_sim.sweeps.record import Line, read_record, settled
+from catapult_sim.validation import InputError, require_positive
 
 FIGURE = "simulation.png"
 

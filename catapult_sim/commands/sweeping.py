@@ -16,24 +16,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from catapult_sim.commands.files import as_json, config, folder, write
+from catapult_sim.commands.files import as_json, config, folder
 from catapult_sim.commands.room import require_room
-from catapult_sim.mlp import runs
-from catapult_sim.numeric.linear_net.stability import require_momentum
-from catapult_sim.numeric.record import Line, erase, settled
-from catapult_sim.numeric.requirements import InputError, require_count
-from catapult_sim.numeric.sweep import Sweep, sweep
-from catapult_sim.numeric.workers import process_pool
-
-__all__ = [
-    "REASONS",
-    "RECORD",
-    "Tally",
-    "network",
-    "opened",
-    "report",
-    "undecided",
-]
+from catapult_sim.experiments import phase_cells
+from catapult_sim.numeric.runs.checkpoint import write_whole
+from catapult_sim.sweeps.record import Line, erase, settled
+from catapult_sim.sweeps.sweep import Sweep, sweep
+from catapult_sim.sweeps.workers import process_pool
+from catapult_sim.validation import InputError, require_count, require_momentum
 
 Cell = dict[str, Any]
 
@@ -60,13 +50,13 @@ def network(options: argparse.Namespace) -> Cell:
         "seed": require_count("--seed", options.seed),
         "samples": require_count("--samples", options.samples, 1),
         "steps": require_count("--steps", options.steps, 1),
-        **runs.data_entries(options.data),
+        **phase_cells.data_entries(options.data),
         **_architecture(options),
         **_method(options),
     }
     require_count("--workers", options.workers, 1)
-    require_room(options, [cell], runs.bytes_of)
-    runs.start(cell, [cell["scale"]])
+    require_room(options, [cell], phase_cells.bytes_of)
+    phase_cells.start(cell, [cell["scale"]])
     return cell
 
 
@@ -148,7 +138,7 @@ def opened(options: argparse.Namespace, cell: Cell) -> Iterator[Tally]:
         folder(options.out)
         if options.overwrite:
             erase(options.out / RECORD)
-        write(options.out / "config.json", as_json(asked).encode())
+        write_whole(options.out / "config.json", as_json(asked).encode())
         yield Tally(options, executor)
 
 
@@ -228,13 +218,13 @@ def _dask(address: str) -> Iterator[Executor]:
 def undecided(count: int) -> str:
     """Explain, in a line of its own, so many undecided runs; of none there is nothing to say."""
     what = "undecided: not divergent, but the loss has not come down to"
-    return f"\n{count} {what} {runs.SETTLED:g} of its start; {REASONS}" if count else ""
+    return f"\n{count} {what} {phase_cells.SETTLED:g} of its start; {REASONS}" if count else ""
 
 
 def report(options: argparse.Namespace, tally: Tally, summary: dict[str, Any], words: str) -> int:
     """Write the summary, print it or its words, and return the exit status."""
     text = as_json(summary)
-    write(options.out / "summary.json", text.encode())
+    write_whole(options.out / "summary.json", text.encode())
     print(tally, file=sys.stderr)
     print(text if options.json else f"{words}\nrecord and figure: {options.out}")
     return int(tally.failed > 0)

@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-from catapult_sim.commands.files import as_json, draw, write
+from catapult_sim.commands.files import as_json, draw
 from catapult_sim.commands.options import Help, add_manner
 from catapult_sim.commands.sweeping import RECORD, opened
-from catapult_sim.numeric.cells import identify, physics_of
-from catapult_sim.numeric.record import Line, read_record, settled
-from catapult_sim.numeric.requirements import InputError
+from catapult_sim.numeric.runs.checkpoint import write_whole
+from catapult_sim.sweeps.cell import identify, physics_of
+from catapult_sim.sweeps.record import Line, read_record, settled
+from catapult_sim.validation import InputError
 
 if TYPE_CHECKING:
-    from catapult_sim.claims.bench import Bench
     from catapult_sim.claims.verdict import Claim, Judgement
-
-__all__ = ["add", "figure", "run"]
+    from catapult_sim.experiments.bench import Bench
 
 FIGURE = "phase_diagram.png"
 
@@ -59,25 +58,27 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Judge, write, print; 1 if a claim is refuted or failed."""
     from catapult_sim import claims, report
-    from catapult_sim.claims import judged
+    from catapult_sim.claims import cells as claim_cells
     from catapult_sim.claims.verdict import Verdict
-    from catapult_sim.mlp.runs import data_entries
+    from catapult_sim.experiments.phase_cells import data_entries
 
     chosen = list(claims.CLAIMS) if "all" in options.claims else claims.select(options.claims)
     if options.list:
         print(tabulate([(claim.id, claim.text) for claim in chosen], tablefmt="plain"))
         return 0
     entries = data_entries(options.data)
-    judged.bench_of.cache_clear()  # every run measures anew
+    claim_cells.bench_of.cache_clear()  # every run measures anew
     # Made before there are threads: they all find this one.
-    bench = judged.bench_of(options.seed, options.effort, entries["data"], entries.get("digest"))
+    bench = claim_cells.bench_of(
+        options.seed, options.effort, entries["data"], entries.get("digest")
+    )
     base = {"effort": options.effort, "seed": options.seed, **entries}
     print(_plan(chosen, bench), file=sys.stderr)
-    cells = judged.cells_of(chosen, base)
+    cells = claim_cells.cells_of(chosen, base)
     with opened(options, base) as tally:
         # Threads share the bench: each claim is recorded when it is judged.
         alone = 1 if options.workers is None and options.scheduler is None else None
-        lines = tally.sweep(judged.judgement_of, cells, group=alone)
+        lines = tally.sweep(claim_cells.judgement_of, cells, group=alone)
     here = {cell["claim"]: lines[_key(cell)] for cell in cells}
     judgements = _judgements(chosen, here)
     text = _write(judgements, here, bench, options)
@@ -93,13 +94,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _key(cell: dict[str, Any]) -> str:
-    from catapult_sim.claims.judged import judgement_of
+    from catapult_sim.claims.cells import judgement_of
 
     return identify(cell, physics_of(judgement_of).name).key
 
 
 def _judgements(chosen: Sequence[Claim], lines: dict[str, Line]) -> list[Judgement]:
-    from catapult_sim.claims.judged import found_of
+    from catapult_sim.claims.cells import found_of
 
     return [
         found_of(claim, lines[claim.id].result) for claim in chosen if lines[claim.id].error is None
@@ -138,7 +139,7 @@ def _write(
         "report.json": as_json(found),
     }
     for name, text in files.items():
-        write(options.out / name, text.encode())
+        write_whole(options.out / name, text.encode())
     if found["boundaries"]:
         draw(plots.phase_diagram(found["boundaries"]), options.out / FIGURE)
     return files["report.json"]

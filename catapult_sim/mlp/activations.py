@@ -18,15 +18,11 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import erf, ndtr
 
-__all__ = ["ACTIVATIONS", "Activation", "leaky_relu"]
-
-Array = npt.NDArray[Any]
+from catapult_sim.types import Array
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from catapult_sim.mlp.optimizers import Descent, composed
-from catapult_sim.numeric.averages import Average, Memory
-from catapult_sim.numeric.trajectory import Observe, Trajectory
-
-__all__ = ["Averaged"]
-
-Array = npt.NDArray[Any]
+from catapult_sim.numeric.runs.averages import Average, Memory
+from catapult_sim.numeric.runs.trajectory import Trajectory
+from catapult_sim.types import Array, Observe
 
 
 @dataclass(frozen=True, kw_only=True)

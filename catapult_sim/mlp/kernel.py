@@ -15,14 +15,11 @@ import numpy.typing as npt
 
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.passes import Passes
-from catapult_sim.numeric import curvature
-from catapult_sim.numeric.curvature import Eigenpairs
-from catapult_sim.numeric.memory import MEMORY_LIMIT, require_memory
-from catapult_sim.numeric.operators import Operator
-
-__all__ = ["ntk", "ntk_bytes", "top_eigenpairs", "top_eigenvalue"]
-
-Array = npt.NDArray[Any]
+from catapult_sim.numeric.curvature import eigenpairs
+from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs
+from catapult_sim.numeric.curvature.operators import Operator
+from catapult_sim.numeric.runs.memory import MEMORY_LIMIT, require_memory
+from catapult_sim.types import Array
 
 DENSE = 512  # rows of the kernel up to which all its eigenvalues are quicker than products
 READ = 50.0  # multiplications of a matrix product in the time that reading a number takes
@@ -158,7 +155,7 @@ def top_eigenpairs(
     X : array_like, shape (m, d)
     k : int
     **options
-        Of :func:`catapult_sim.numeric.curvature.top_eigenpairs`.
+        Of :func:`catapult_sim.numeric.curvature.eigenpairs.top_eigenpairs`.
 
     Returns
     -------
@@ -172,7 +169,7 @@ def top_eigenpairs(
     array([18.33333333])
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        return curvature.top_eigenpairs(_operator(network, theta, X), k, **options)
+        return eigenpairs.top_eigenpairs(_operator(network, theta, X), k, **options)
 
 
 def _operator(network: MLP, theta: npt.ArrayLike, X: npt.ArrayLike) -> Operator:
@@ -198,7 +195,7 @@ def top_eigenvalue(network: MLP, theta: npt.ArrayLike, X: npt.ArrayLike) -> Arra
     """
     parameters, inputs = network.require_parameters(theta), network.require_inputs(X)
     if inputs.shape[-2] * network.widths[-1] <= DENSE:
-        return curvature.largest_eigenvalue(ntk(network, parameters, inputs))
+        return eigenpairs.largest_eigenvalue(ntk(network, parameters, inputs))
     found = [
         top_eigenpairs(network, member, inputs, tolerance=TOLERANCE, rng=0).values[0]
         for member in parameters.reshape(-1, network.size)

@@ -5,16 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.requirements import InputError, require_positive
-
-__all__ = ["PARAMETRIZATIONS", "Layer", "gains", "lay_out"]
-
-Array = npt.NDArray[Any]
+from catapult_sim.types import Array
+from catapult_sim.validation import InputError, require_positive
 
 PARAMETRIZATIONS = ("ntk", "standard", "mean-field")
 

@@ -8,29 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from catapult_sim.numeric.requirements import InputError
-
-__all__ = [
-    "IN_WORDS",
-    "LOSSES",
-    "Loss",
-    "cross_entropy",
-    "cross_entropy_product",
-    "cross_entropy_third",
-    "fraction_right",
-    "require_probabilities",
-    "softmax",
-    "squared_error",
-    "squared_error_product",
-    "squared_error_third",
-]
-
-Array = npt.NDArray[Any]
+from catapult_sim.types import Array
+from catapult_sim.validation import InputError
 
 
 @dataclass(frozen=True)

@@ -27,16 +27,13 @@ from catapult_sim.mlp.layers import PARAMETRIZATIONS, gains, lay_out
 from catapult_sim.mlp.losses import LOSSES, fraction_right
 from catapult_sim.mlp.passes import Passes
 from catapult_sim.mlp.point import Point
-from catapult_sim.numeric.ensemble import Rng, draw
-from catapult_sim.numeric.requirements import (
+from catapult_sim.randomness import draw
+from catapult_sim.types import Array, Rng
+from catapult_sim.validation import (
     InputError,
     require_count,
     require_samples,
 )
-
-__all__ = ["MLP"]
-
-Array = npt.NDArray[Any]
 
 DTYPES = ("float64", "float32")
 

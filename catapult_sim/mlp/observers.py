@@ -11,12 +11,10 @@ import numpy.typing as npt
 
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.taylor import AnyPoint, Model, TaylorModel
-from catapult_sim.numeric.curvature import Eigenpairs, top_eigenpairs
-from catapult_sim.numeric.requirements import InputError
+from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs, top_eigenpairs
+from catapult_sim.types import Array
+from catapult_sim.validation import InputError
 
-__all__ = ["Observers"]
-
-Array = npt.NDArray[Any]
 Quantity = Callable[["Observers", Array], Array]
 
 

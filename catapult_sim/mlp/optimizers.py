@@ -26,12 +26,9 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp.taylor import AnyPoint, Model, point_of
-from catapult_sim.numeric.batches import Batches
-from catapult_sim.numeric.trajectory import BLOCK_BYTES, Observe, Trajectory
-
-__all__ = ["Descent", "composed", "regularized_gradient"]
-
-Array = npt.NDArray[Any]
+from catapult_sim.numeric.runs.batches import Batches
+from catapult_sim.numeric.runs.trajectory import BLOCK_BYTES, Trajectory
+from catapult_sim.types import Array, Observe
 
 
 @dataclass(frozen=True)

@@ -26,14 +26,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from catapult_sim.mlp.activations import Activation
 from catapult_sim.mlp.layers import Layer
+from catapult_sim.types import Array
 
-__all__ = ["Passes"]
-
-Array = npt.NDArray[Any]
 LOSS, PULLED = "loss", "pulled"  # signals of the loss, and others that are carried back
 
 

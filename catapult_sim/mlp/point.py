@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse.linalg import LinearOperator
 
 from catapult_sim.mlp.passes import PULLED
-from catapult_sim.numeric.requirements import InputError
+from catapult_sim.types import Array
+from catapult_sim.validation import InputError
 
 if TYPE_CHECKING:
     from catapult_sim.mlp.network import MLP
-
-__all__ = ["Place", "Point"]
-
-Array = npt.NDArray[Any]
 
 
 class Place:

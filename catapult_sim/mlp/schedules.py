@@ -8,14 +8,10 @@ Each takes a step, or an array of them, and returns the factor. Pass one to
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["cosine", "step_decay", "warm_up"]
-
-Array = npt.NDArray[Any]
+from catapult_sim.types import Array
 
 
 def step_decay(t: npt.ArrayLike, *, factor: float, every: int) -> Array:

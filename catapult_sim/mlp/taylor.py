@@ -32,8 +32,6 @@ References
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse.linalg import LinearOperator
@@ -41,13 +39,10 @@ from scipy.sparse.linalg import LinearOperator
 from catapult_sim.mlp.losses import fraction_right
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.point import Place, Point
-from catapult_sim.mlp.rays import Rays, Rows, gram
-from catapult_sim.numeric.curvature import largest_eigenvalue
-from catapult_sim.numeric.requirements import InputError
-
-__all__ = ["AnyPoint", "Model", "TaylorModel", "TaylorPoint", "point_of"]
-
-Array = npt.NDArray[Any]
+from catapult_sim.mlp.taylor_series import Rays, Rows, gram
+from catapult_sim.numeric.curvature.eigenpairs import largest_eigenvalue
+from catapult_sim.types import Array
+from catapult_sim.validation import InputError
 
 
 class TaylorModel:

@@ -14,29 +14,26 @@ import numpy.typing as npt
 from catapult_sim.mlp.averaging import Averaged
 from catapult_sim.mlp.optimizers import Descent
 from catapult_sim.mlp.taylor import Model
-from catapult_sim.numeric.averages import Average, require_average
-from catapult_sim.numeric.batches import require_batches
-from catapult_sim.numeric.checkpoint import Checkpoint, fingerprint, resumable
-from catapult_sim.numeric.linear_net.stability import require_momentum
-from catapult_sim.numeric.memory import MEMORY_LIMIT, require_memory, run_bytes
-from catapult_sim.numeric.requirements import (
-    InputError,
-    require_count,
-    require_observers,
-    require_positive,
-)
-from catapult_sim.numeric.trajectory import (
+from catapult_sim.numeric.runs.averages import Average, require_average
+from catapult_sim.numeric.runs.batches import require_batches
+from catapult_sim.numeric.runs.blas_threads import threads, threads_for
+from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint, resumable
+from catapult_sim.numeric.runs.memory import MEMORY_LIMIT, require_memory, run_bytes
+from catapult_sim.numeric.runs.trajectory import (
     ESCAPE,
-    Observe,
     Trajectory,
     ensemble_shape,
     iterate_in_strides,
 )
-from catapult_sim.numeric.workers import threads, threads_for
+from catapult_sim.types import Array, Observe
+from catapult_sim.validation import (
+    InputError,
+    require_count,
+    require_momentum,
+    require_observers,
+    require_positive,
+)
 
-__all__ = ["Schedule", "train"]
-
-Array = npt.NDArray[Any]
 Schedule = Callable[[int], Any] | npt.ArrayLike
 
 
@@ -90,7 +87,7 @@ def train(
     nesterov : bool
     batches : array_like of int, shape (T, b) or (..., T, b), optional
         The samples that each step sees, the same for all members or their own for each of the
-        leading axes of theta, see :func:`~catapult_sim.numeric.batches.minibatches`; after T
+        leading axes of theta, see :func:`~catapult_sim.numeric.runs.batches.minibatches`; after T
         steps they come again. By default every step sees all samples.
     schedule : callable or array_like, shape (steps,), optional
         Factors of the learning rates, at least 0, or a function of the step that returns them,
@@ -140,14 +137,14 @@ def train(
 
     Two epochs of SGD, each of the three networks with batches of its own:
 
-    >>> from catapult_sim.numeric.batches import minibatches
+    >>> from catapult_sim.numeric.runs.batches import minibatches
     >>> batches = minibatches(2, 1, steps=4, rng=0, ensemble=(3,))
     >>> train(network, theta, X, y, learning_rate=0.1, steps=4, batches=batches).state.shape
     (3, 2000)
 
     What is learned at a constant learning rate, and its mean from step 2 on:
 
-    >>> from catapult_sim.numeric.averages import SWA
+    >>> from catapult_sim.numeric.runs.averages import SWA
     >>> method = {"learning_rate": 0.1, "batches": batches, "average": SWA(2)}
     >>> run = train(network, theta, X, y, steps=4, **method)
     >>> run.average.shape, list(run.values)

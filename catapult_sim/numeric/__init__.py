@@ -1,1 +1,1 @@
-"""What the equations do: ensembles of any shape, in NumPy and SciPy."""
+"""What the equations do: integrated exactly, in ensembles of any shape."""

@@ -14,8 +14,6 @@ from matplotlib.ticker import LogLocator, NullLocator
 from catapult_sim.plots.brackets import Row, Rows, mean_and_spread, seed_centres
 from catapult_sim.plots.style import AXES, PHASE_COLOURS
 
-__all__ = ["BOUNDARIES", "boundaries", "plot_boundaries", "plot_lanes"]
-
 # A boundary's colour, marker and line: those of first steps are drawn through.
 BOUNDARIES = {
     "loss": ("#35618f", "o", "-"),

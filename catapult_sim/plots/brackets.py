@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.phases import known_ends
-
-__all__ = ["Row", "Rows", "mean_and_spread", "seed_centres"]
+from catapult_sim.numeric.runs.phases import known_ends
 
 Row = dict[str, Any]
 Rows = Sequence[Row]

@@ -13,10 +13,8 @@ from matplotlib.colors import ListedColormap
 from matplotlib.ticker import ScalarFormatter
 from scipy.ndimage import distance_transform_edt
 
-from catapult_sim.numeric.phases import Phase
+from catapult_sim.numeric.runs.phases import Phase
 from catapult_sim.plots.style import INK, PHASE_COLOURS
-
-__all__ = ["plot_phase_grid", "plot_phases", "plot_runs"]
 
 UNDECIDED_COLOUR = "#8a8a8a"
 
@@ -38,7 +36,7 @@ def plot_phases(
     y : array_like, shape (m,)
         Centres of the cells along the vertical axis.
     phase : array_like, shape (m, n)
-        :class:`~catapult_sim.numeric.phases.Phase` codes, possibly masked.
+        :class:`~catapult_sim.numeric.runs.phases.Phase` codes, possibly masked.
     ax : matplotlib Axes, optional
     **kwargs
         Passed to ``Axes.pcolormesh``.

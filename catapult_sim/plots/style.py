@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["AXES", "INK", "INK_ON_WHITE", "PHASE_COLOURS"]
-
 # Light to dark, so that the phases can be told apart in grey.
 PHASE_COLOURS = {"lazy": "#dfeaf5", "catapult": "#eebb73", "divergent": "#b06a7c"}
 INK = {"lazy": "#35618f", "catapult": "#8a5208", "divergent": "#ffffff"}

@@ -13,8 +13,6 @@ from matplotlib.figure import Figure
 from catapult_sim.plots.brackets import Row, Rows, mean_and_spread, seed_centres
 from catapult_sim.plots.style import INK, INK_ON_WHITE, PHASE_COLOURS
 
-__all__ = ["phase_diagram", "plot_architectures", "plot_widths"]
-
 MARKS = {"one sample": ("o", "#222222"), "linear network on data": ("s", "#1f5fa8")}
 RANGE = (1.0, 40.0)
 

@@ -4,24 +4,18 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
-from catapult_sim.symbolic import (
-    backward_error,
-    implicit_regularizer,
-    linear_net,
-    minibatch_quadratic,
-    parsing,
-    trees,
-)
+from catapult_sim.symbolic import backward_error, linear_net, loss_text, minibatch
+from catapult_sim.symbolic.backward_error import regularizer, trees
 from catapult_sim.symbolic.update import Update
 
 __all__ = [
     "DERIVATIONS",
     "Update",
     "backward_error",
-    "implicit_regularizer",
     "linear_net",
-    "minibatch_quadratic",
-    "parsing",
+    "loss_text",
+    "minibatch",
+    "regularizer",
     "trees",
 ]
 
@@ -36,10 +30,10 @@ DERIVATIONS: Mapping[str, Callable[..., Update]] = MappingProxyType(
         "invariant-law": linear_net.invariant_law,
         "labelled-sample-map": partial(linear_net.sample_map, label=linear_net.y),
         "large-error-map": linear_net.large_error_map,
-        "minibatch-averaged": minibatch_quadratic.averaged_moments,
-        "minibatch-heavy-ball": minibatch_quadratic.heavy_ball_moments,
-        "minibatch-nesterov": minibatch_quadratic.nesterov_moments,
-        "minibatch-sgd": minibatch_quadratic.sgd_moments,
+        "minibatch-averaged": minibatch.averaged_moments,
+        "minibatch-heavy-ball": minibatch.heavy_ball_moments,
+        "minibatch-nesterov": minibatch.nesterov_moments,
+        "minibatch-sgd": minibatch.sgd_moments,
         "residual-map": linear_net.residual_map,
         "sample-map": linear_net.sample_map,
         "scaled-map": linear_net.scaled_map,

@@ -10,8 +10,6 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["LEGENDS", "legend"]
-
 STEP = {"eta": "learning rate", "n": "width"}
 SAMPLE = STEP | {
     "f": "u.v / sqrt(n), the output on the sample",

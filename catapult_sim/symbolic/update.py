@@ -1,8 +1,9 @@
 """One derived rule: a map ``state -> next state`` with exact symbolic right-hand sides.
 
 An :class:`Update` is typed nowhere: a derivation produces it, and code, formulas and figures
-are generated from it. How it is written as code is in :mod:`~catapult_sim.symbolic.codegen`,
-how as formulas in :mod:`~catapult_sim.symbolic.printing`; each of these voices is a method too.
+are generated from it. How it is written as code is in :mod:`~catapult_sim.symbolic.voices.source`,
+how as formulas in :mod:`~catapult_sim.symbolic.voices.printing`; each of these voices is a method
+too.
 """
 
 from __future__ import annotations
@@ -13,10 +14,7 @@ from typing import Any
 
 import sympy as sp
 
-from catapult_sim.symbolic import codegen, printing
-from catapult_sim.symbolic.codegen import Step
-
-__all__ = ["Step", "Update"]
+from catapult_sim.symbolic.voices import printing, source
 
 
 @dataclass(frozen=True)
@@ -71,11 +69,11 @@ class Update:
     notation: Mapping[sp.Symbol, str] = field(default_factory=dict)
     where: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
 
-    numpy = codegen.numpy_step
-    compiled = codegen.compiled_step
-    numpy_source = codegen.numpy_source
-    python = codegen.python_source
-    javascript = codegen.javascript_source
+    numpy = source.numpy_step
+    compiled = source.compiled_step
+    numpy_source = source.numpy_source
+    python = source.python_source
+    javascript = source.javascript_source
     text = printing.text
     latex = printing.latex
     mathml = printing.mathml

@@ -7,7 +7,7 @@ import pytest
 
 from catapult_sim.claims import CLAIMS
 from catapult_sim.claims.verdict import Verdict, negated, verdict
-from catapult_sim.numeric.measured import Measured
+from catapult_sim.numeric.runs.measured import Measured
 
 CASES = [
     # predicted, value, error, tolerance, relation, expected: on either side of each edge

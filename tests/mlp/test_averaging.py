@@ -7,11 +7,11 @@ from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.passes import Passes
 from catapult_sim.mlp.taylor import TaylorModel
 from catapult_sim.mlp.training import train
-from catapult_sim.numeric import averages, trajectory
-from catapult_sim.numeric.averages import EMA, SWA, TwoPoint, Window
 from catapult_sim.numeric.linear_net import LinearNet
-from catapult_sim.numeric.requirements import InputError
-from catapult_sim.numeric.trajectory import Outcome
+from catapult_sim.numeric.runs import averages, trajectory
+from catapult_sim.numeric.runs.averages import EMA, SWA, TwoPoint, Window
+from catapult_sim.numeric.runs.trajectory import Outcome
+from catapult_sim.validation import InputError
 from tests.mlp.test_optimizers import OPTIMIZERS, X, Y, batches_of, build, by_hand
 
 AVERAGES = {"ema": EMA(0.7), "swa": SWA(), "late swa": SWA(4)}

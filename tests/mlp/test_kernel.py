@@ -5,7 +5,7 @@ import pytest
 
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
-from catapult_sim.numeric.requirements import InputError
+from catapult_sim.validation import InputError
 from tests.mlp.test_network import CASES, X, build, jacobian_written_out
 
 

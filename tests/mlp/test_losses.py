@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from catapult_sim.mlp.losses import LOSSES, cross_entropy, fraction_right, require_probabilities
-from catapult_sim.numeric.requirements import InputError
+from catapult_sim.validation import InputError
 
 RNG = np.random.default_rng(0)
 OUTPUTS, TARGETS = RNG.normal(size=(6, 3)), RNG.dirichlet(np.ones(3), size=6)

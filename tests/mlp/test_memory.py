@@ -8,7 +8,7 @@ import pytest
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.linear_net import LinearNet
-from catapult_sim.numeric.requirements import InputError
+from catapult_sim.validation import InputError
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(5, 64)), RNG.normal(size=5)

@@ -9,7 +9,7 @@ from scipy.special import erf
 from catapult_sim.mlp.activations import ACTIVATIONS, leaky_relu
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.linear_net import LinearNet
-from catapult_sim.numeric.requirements import InputError
+from catapult_sim.validation import InputError
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(5, 3)), RNG.normal(size=(5, 2))

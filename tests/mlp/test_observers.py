@@ -6,8 +6,8 @@ import pytest
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.observers import Observers
 from catapult_sim.mlp.training import train
-from catapult_sim.numeric.batches import minibatches
-from catapult_sim.numeric.requirements import InputError
+from catapult_sim.numeric.runs.batches import minibatches
+from catapult_sim.validation import InputError
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(12, 4)), RNG.normal(size=(12, 2))

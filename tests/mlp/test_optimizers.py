@@ -9,10 +9,10 @@ from catapult_sim.mlp.optimizers import regularized_gradient
 from catapult_sim.mlp.passes import Passes
 from catapult_sim.mlp.point import Point
 from catapult_sim.mlp.training import train
-from catapult_sim.numeric import trajectory
-from catapult_sim.numeric.batches import SAMPLINGS, minibatches
-from catapult_sim.numeric.requirements import InputError
-from catapult_sim.numeric.trajectory import Outcome
+from catapult_sim.numeric.runs import trajectory
+from catapult_sim.numeric.runs.batches import SAMPLINGS, minibatches
+from catapult_sim.numeric.runs.trajectory import Outcome
+from catapult_sim.validation import InputError
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(12, 4)), RNG.normal(size=(12, 2))

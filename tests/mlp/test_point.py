@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse.linalg import eigsh
 
 from catapult_sim.mlp.network import MLP
-from catapult_sim.numeric.requirements import InputError
+from catapult_sim.validation import InputError
 from tests.mlp.test_network import LABELS, X
 
 RNG = np.random.default_rng(0)

@@ -11,10 +11,10 @@ from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.observers import Observers
 from catapult_sim.mlp.taylor import TaylorModel
 from catapult_sim.mlp.training import train
-from catapult_sim.numeric.batches import minibatches
-from catapult_sim.numeric.convergence import convergence_order
-from catapult_sim.numeric.requirements import InputError
-from catapult_sim.numeric.trajectory import Outcome
+from catapult_sim.numeric.flows.convergence import convergence_order
+from catapult_sim.numeric.runs.batches import minibatches
+from catapult_sim.numeric.runs.trajectory import Outcome
+from catapult_sim.validation import InputError
 from tests.mlp.test_network import LABELS, X, Y, jacobian_written_out
 
 RNG = np.random.default_rng(3)

@@ -6,11 +6,11 @@ import pytest
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
-from catapult_sim.numeric.batches import minibatches
-from catapult_sim.numeric.checkpoint import Checkpoint
 from catapult_sim.numeric.linear_net import LinearNet
-from catapult_sim.numeric.phases import Phase, classify
-from catapult_sim.numeric.requirements import InputError
+from catapult_sim.numeric.runs.batches import minibatches
+from catapult_sim.numeric.runs.checkpoint import Checkpoint
+from catapult_sim.numeric.runs.phases import Phase, classify
+from catapult_sim.validation import InputError
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(6, 4)), RNG.normal(size=(6, 1))

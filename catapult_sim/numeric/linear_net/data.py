@@ -11,14 +11,10 @@ relative to itself; one computed from F has those of F, and is lost where the lo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-__all__ = ["PrincipalData"]
-
-Array = npt.NDArray[Any]
+from catapult_sim.types import Array
 
 
 @dataclass(frozen=True)

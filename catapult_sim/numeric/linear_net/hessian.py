@@ -20,17 +20,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.linear_net.data import PrincipalData
-from catapult_sim.numeric.linear_net.root import gram_root
-
-__all__ = ["HessianSpectrum", "hessian_spectrum"]
-
-Array = npt.NDArray[Any]
+from catapult_sim.numeric.linear_net.factor import gram_root
+from catapult_sim.types import Array
 
 
 @dataclass(frozen=True)

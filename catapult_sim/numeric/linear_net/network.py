@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.averages import Average
-from catapult_sim.numeric.ensemble import Rng, draw
-from catapult_sim.numeric.linear_net.draws import draw_gram, joined
 from catapult_sim.numeric.linear_net.observables import StateObservables
-from catapult_sim.numeric.linear_net.rules import chosen_rule, observers, of_gram
-from catapult_sim.numeric.memory import MEMORY_LIMIT, require_memory, run_bytes
-from catapult_sim.numeric.requirements import (
-    InputError,
-    require_count,
-    require_observers,
-    require_positive,
-)
-from catapult_sim.numeric.trajectory import (
+from catapult_sim.numeric.linear_net.optimizer_choice import chosen_rule, observers, of_gram
+from catapult_sim.numeric.linear_net.wishart import draw_gram, joined
+from catapult_sim.numeric.runs.averages import Average
+from catapult_sim.numeric.runs.blas_threads import threads, threads_for
+from catapult_sim.numeric.runs.memory import MEMORY_LIMIT, require_memory, run_bytes
+from catapult_sim.numeric.runs.trajectory import (
     ESCAPE,
-    Observe,
     Stride,
     Trajectory,
     ensemble_shape,
     iterate_in_strides,
 )
-from catapult_sim.numeric.workers import threads, threads_for
-
-__all__ = ["LinearNet"]
-
-Array = npt.NDArray[Any]
+from catapult_sim.randomness import draw
+from catapult_sim.types import Array, Observe, Progress, Rng
+from catapult_sim.validation import (
+    InputError,
+    require_count,
+    require_observers,
+    require_positive,
+)
 
 
 class LinearNet(StateObservables):
@@ -199,7 +193,7 @@ class LinearNet(StateObservables):
         tolerance: float = 0.0,
         escape: float = ESCAPE,
         compiled: bool = False,
-        progress: Callable[[int], object] | None = None,
+        progress: Progress | None = None,
     ) -> Trajectory:
         """Train by gradient descent, with momentum, decay, batches and averages at will.
 
@@ -228,7 +222,7 @@ class LinearNet(StateObservables):
             At least 0.
         batches : array_like of int, shape (T, b), optional
             The samples that each step sees, see
-            :func:`~catapult_sim.numeric.batches.minibatches`; after T steps
+            :func:`~catapult_sim.numeric.runs.batches.minibatches`; after T steps
             they come again. By default every step sees all samples.
         average : EMA or SWA, optional
             Average the weights along the run. The average's loss and observed quantities
@@ -266,8 +260,8 @@ class LinearNet(StateObservables):
         >>> run = net.train([0.5, 1.0], steps=20, rng=0)
         >>> run.values["loss"].shape
         (21, 2)
-        >>> from catapult_sim.numeric.averages import SWA
-        >>> from catapult_sim.numeric.batches import minibatches
+        >>> from catapult_sim.numeric.runs.averages import SWA
+        >>> from catapult_sim.numeric.runs.batches import minibatches
         >>> one_by_one = minibatches(2, 1, steps=20, rng=0)
         >>> run = net.train(0.5, 20, rng=0, momentum=0.5, batches=one_by_one, average=SWA(5))
         >>> print(*run.values)
@@ -326,7 +320,7 @@ class LinearNet(StateObservables):
         return given
 
 
-def _told(stride: Stride, progress: Callable[[int], object]) -> Stride:
+def _told(stride: Stride, progress: Progress) -> Stride:
     """Let a rule tell how many steps it has taken, one thread after the other."""
     turn = Lock()
 

@@ -7,19 +7,15 @@ States ``[[A, F], [F^T, B]]`` of shape ``(..., p, p)`` are explained in
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.curvature import largest_eigenvalue
+from catapult_sim.numeric.curvature.eigenpairs import largest_eigenvalue
 from catapult_sim.numeric.linear_net.data import PrincipalData
 from catapult_sim.numeric.linear_net.hessian import HessianSpectrum, hessian_spectrum
-from catapult_sim.numeric.requirements import InputError, require_samples, require_width
-
-__all__ = ["StateObservables"]
-
-Array = npt.NDArray[Any]
+from catapult_sim.types import Array
+from catapult_sim.validation import InputError, require_samples, require_width
 
 LARGEST = 1e150  # squares of much larger data overflow
 

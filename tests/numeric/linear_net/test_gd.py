@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from catapult_sim.numeric.linear_net import LinearNet
-from catapult_sim.numeric.requirements import InputError
-from catapult_sim.numeric.trajectory import Outcome
+from catapult_sim.numeric.runs.trajectory import Outcome
 from catapult_sim.symbolic import linear_net as derived
+from catapult_sim.validation import InputError
 
 
 def explicit(X, y, U, V, rate, steps):

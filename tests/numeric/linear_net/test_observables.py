@@ -6,12 +6,12 @@ import sys
 import numpy as np
 import pytest
 
-from catapult_sim.numeric import trajectory
-from catapult_sim.numeric.averages import EMA, SWA
-from catapult_sim.numeric.batches import minibatches
 from catapult_sim.numeric.linear_net import LinearNet
-from catapult_sim.numeric.requirements import InputError
-from catapult_sim.numeric.trajectory import Outcome
+from catapult_sim.numeric.runs import trajectory
+from catapult_sim.numeric.runs.averages import EMA, SWA
+from catapult_sim.numeric.runs.batches import minibatches
+from catapult_sim.numeric.runs.trajectory import Outcome
+from catapult_sim.validation import InputError
 from tests.numeric.linear_net import explicit
 
 SHAPES = [(6, 4, 1), (3, 5, 2), (4, 4, 3), (1, 1, 1), (2, 7, 1)]

@@ -4,11 +4,11 @@ import mpmath
 import numpy as np
 import pytest
 
-from catapult_sim.numeric.averages import EMA, SWA
-from catapult_sim.numeric.batches import SAMPLINGS, minibatches
+from catapult_sim.numeric.curvature.stability import largest_stable_rate
 from catapult_sim.numeric.linear_net import LinearNet
-from catapult_sim.numeric.linear_net.stability import largest_stable_rate
-from catapult_sim.numeric.requirements import InputError
+from catapult_sim.numeric.runs.averages import EMA, SWA
+from catapult_sim.numeric.runs.batches import SAMPLINGS, minibatches
+from catapult_sim.validation import InputError
 from tests.numeric.linear_net import explicit
 
 SHAPES = [(6, 4, 1), (6, 3, 2), (4, 7, 1), (3, 5, 3)]  # m, d, k

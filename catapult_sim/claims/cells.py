@@ -1,0 +1,132 @@
+"""Claims as the cells of a sweep: judged by any worker, recorded, read back.
+
+A cell names a claim, the bench it is judged on, and the code that judges it, so that nothing
+recorded outlives the code it came from. Claims with the first two words of their ids in common
+share measurements; together they are judged on one bench, one after another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import catapult_sim
+from catapult_sim.claims import CLAIMS
+from catapult_sim.claims.verdict import Claim, Judgement, judge
+from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.one_sample import WIDTHS
+from catapult_sim.experiments.phase_cells import data_entries
+from catapult_sim.numeric.runs.measured import Measured
+from catapult_sim.sweeps.cell import physics
+from catapult_sim.validation import InputError
+
+Cell = dict[str, Any]
+
+
+def cells_of(chosen: Sequence[Claim], base: Cell) -> list[Cell]:
+    """Return the cells of claims, the costly ones first; ``base`` names the bench."""
+    by_cost = sorted(chosen, key=lambda claim: -claim.cost)
+    return [base | {"code": _code(), "claim": claim.id} for claim in by_cost]
+
+
+@cache
+def _code() -> str:
+    """Return a hash of this package's source code."""
+    root = Path(catapult_sim.__file__).parent
+    hashed = hashlib.blake2b(digest_size=16)
+    for path in sorted(root.rglob("*.py")):
+        hashed.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    return hashed.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def bench_of(seed: int, effort: str, data: str, digest: str | None = None) -> Bench:
+    """Return the bench that cells name: the same one to all cells of this process."""
+    path = None if data == "digits" else data
+    if data_entries(path).get("digest") != digest:
+        raise InputError(f"data must be what they were when judging began; {data} has changed")
+    return Bench(seed, effort, path)
+
+
+def _bench_entries(cell: Cell) -> tuple[Any, ...]:
+    return tuple(cell.get(name) for name in ("seed", "effort", "data", "digest"))
+
+
+def _topic(cell: Cell) -> Hashable:
+    return *cell["claim"].split(".")[:2], *_bench_entries(cell)
+
+
+def _judged_together(cells: list[Cell]) -> list[Cell]:
+    return [_found(cell) for cell in cells]
+
+
+@physics(1, alike=_topic, together=_judged_together, at_most=len(CLAIMS))
+def judgement_of(cell: Cell) -> Cell:
+    """Judge a claim; return its numbers, and the boundaries that it asked for.
+
+    Examples
+    --------
+    >>> bench = {"seed": 0, "effort": "quick", "data": "digits"}
+    >>> found = judgement_of(bench | {"claim": "catapult.theorem.lazy-1.5"})
+    >>> found["predicted"], found["boundaries"]
+    (1.0, [])
+    """
+    return _found(cell)
+
+
+def _found(cell: Cell) -> Cell:
+    claim = next(claim for claim in CLAIMS if claim.id == cell["claim"])
+    bench = bench_of(*_bench_entries(cell))
+    with bench.asking() as asked:
+        judged = judge(claim, bench)
+    measured = judged.measured
+    return {
+        "predicted": _as_json(judged.predicted),
+        "measured": _as_json(measured.value),
+        "error": _as_json(measured.error),
+        "n": int(measured.n),
+        "at_least": bool(measured.at_least),
+        "at_most": bool(measured.at_most),
+        "seconds": round(judged.seconds, 3),
+        "boundaries": _boundaries(asked),
+    }
+
+
+def found_of(claim: Claim, found: Cell) -> Judgement:
+    """Return the judgement that :func:`judgement_of` recorded of a claim."""
+    bounds = {name: found[name] for name in ("at_least", "at_most")}
+    measured = Measured(float(found["measured"]), float(found["error"]), found["n"], **bounds)
+    return Judgement.of(claim, float(found["predicted"]), measured, found["seconds"])
+
+
+def _as_json(value: float) -> float | str:
+    """Return a number for JSON, which has none that are not finite: those as text."""
+    return float(value) if math.isfinite(value) else str(float(value))
+
+
+def _boundaries(asked: Mapping[Any, Any]) -> list[dict[str, Any]]:
+    """Return every boundary among measurements, a bracket ``[lower, upper]`` per seed."""
+    rows = []
+    for key, found in asked.items():
+        match key:
+            case ("one sample", kind):
+                edges = (edge.reshape(len(WIDTHS), -1) for edge in (found.lower, found.upper))
+                for width, lower, upper in zip(WIDTHS, *edges, strict=True):
+                    rows.append(_row("one sample", kind, width, lower, upper))
+            case ("closure", kind, width):
+                rows.append(_row("linear network on data", kind, width, found.lower, found.upper))
+            case ("network", architecture, kind, width):
+                rows.append(_row(architecture.name, kind, width, found.lower, found.upper))
+    return rows
+
+
+def _row(model: str, kind: str, width: int, lower: Any, upper: Any) -> dict[str, Any]:
+    brackets = [
+        [float(a), float(b) if math.isfinite(b) else None]
+        for a, b in zip(lower, upper, strict=True)
+    ]
+    return {"model": model, "boundary": kind, "width": int(width), "brackets": brackets}

@@ -1,0 +1,207 @@
+r"""Cohen et al. 2021: sharpness rises to where training is barely stable, and stays there.
+
+Networks of tanh with two hidden layers learn ten digits by full-batch gradient descent on
+squared error, with and without momentum. They start as in the paper, in the standard
+parametrisation with weights of variance 1 / (3 fan in), at a low sharpness: that of the Hessian.
+The learning rate is the linear threshold over a sharpness that training passes if nothing stops
+it. The last quarter of a run is its end.
+
+References
+----------
+.. [1] J. Cohen, S. Kaur, Y. Li, J. Z. Kolter and A. Talwalkar, arXiv:2103.00065.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.experiments.bench import Bench, once
+from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.observers import Observers
+from catapult_sim.mlp.training import train
+from catapult_sim.numeric.curvature.stability import largest_stable_rate
+from catapult_sim.numeric.runs.measured import Measured, mean, share
+from catapult_sim.types import Array
+
+WIDTH, GAIN = 32, 3**-0.5
+SIZES = {"quick": (8, 256, 1), "full": (24, 512, 3)}  # seeds, samples, times the steps
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a network is trained."""
+
+    name: str
+    formula: str  # of the threshold of eta * sharpness
+    stop: float  # the sharpness at the threshold
+    steps: int
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    @property
+    def threshold(self) -> float:
+        """The largest ``eta * sharpness`` at which descent on a quadratic is stable."""
+        method: dict[str, Any] = {"momentum": self.momentum, "nesterov": self.nesterov}
+        return float(largest_stable_rate(1.0, **method))
+
+    @property
+    def rate(self) -> float:
+        """The learning rate eta."""
+        return self.threshold / self.stop
+
+    @property
+    def words(self) -> str:
+        """The setting in words."""
+        method = "Nesterov" if self.nesterov else "heavy ball" if self.momentum else "descent"
+        beta = f", beta = {self.momentum:g}" if self.momentum else ""
+        return f"{method}{beta}, eta = {self.rate:.3g}"
+
+
+SETTINGS = (
+    Setting("descent-slow", "2", 7, 1000),
+    Setting("descent", "2", 5, 1000),
+    Setting("descent-fast", "2", 3.5, 1000),
+    Setting("heavy-ball-0.5", "2 (1 + beta)", 5, 1000, 0.5),
+    Setting("heavy-ball-0.9", "2 (1 + beta)", 5, 500, 0.9),
+    Setting("nesterov-0.9", "2 (1 + beta) / (1 + 2 beta)", 5, 500, 0.9, nesterov=True),
+)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """What was seen along runs."""
+
+    setting: Setting
+    step: Array  # (T,)
+    loss: Array  # (T, S)
+    sharpness: Array  # (T, S) times eta; NaN where not measured
+
+    @property
+    def end(self) -> slice:
+        """The last quarter of the steps."""
+        return slice(len(self.step) * 3 // 4, None)
+
+    @property
+    def settled(self) -> Array:
+        """``eta * sharpness`` where measured at the end, ``(T', S)``; NaN in seeds that left."""
+        return self.sharpness[self.end][np.isfinite(self.sharpness[self.end]).any(axis=1)]
+
+
+@once("sharpening")
+def edge(bench: Bench, setting: Setting) -> Edge:
+    """Train every seed, and watch loss and sharpness."""
+    seeds, samples, longer = SIZES[bench.effort.name]
+    (X, y), _ = bench.split(samples, draw="sharpening")
+    widths = [X.shape[1], WIDTH, WIDTH, y.shape[1]]
+    net = MLP(widths, activation="tanh", parametrization="standard", gain=GAIN, dtype="float32")
+    run = train(
+        net,
+        net.init(rng=bench.rng("sharpening network"), ensemble=(seeds,)),
+        X,
+        y,
+        learning_rate=setting.rate,
+        steps=longer * setting.steps,
+        momentum=setting.momentum,
+        nesterov=setting.nesterov,
+        observe={"sharpness": Observers(net, X, y).sharpness},
+        every=setting.steps // 25,
+    )
+    scaled = setting.rate * run.values["sharpness"]
+    return Edge(setting, run.step, run.values["loss"], scaled)
+
+
+# What is measured -----------------------------------------------------------------------------
+
+
+def level(found: Edge) -> Measured:
+    """Average ``eta * sharpness`` over the end."""
+    return mean(found.settled.mean(axis=0))
+
+
+def lowest(found: Edge) -> Measured:
+    """Measure how far below its end the sharpness was at its lowest, as a ratio."""
+    return mean(np.nanmin(found.sharpness, axis=0) / found.settled.mean(axis=0))
+
+
+def band(found: Edge) -> Measured:
+    """Measure how far from the threshold the sharpness gets at the end, relative to it."""
+    distance = np.abs(found.settled / found.setting.threshold - 1)
+    return mean(distance.max(axis=0))
+
+
+def monotone_seeds(found: Edge) -> Measured:
+    """Return the share of seeds whose loss rises in no step of the end."""
+    return share(~(np.diff(found.loss[found.end], axis=0) > 0).any(axis=0))
+
+
+def stalled_seeds(found: Edge) -> Measured:
+    """Return the share of seeds whose loss is no lower in the end's second half than before."""
+    first, second = np.array_split(found.loss[found.end], 2)
+    return share(~(second.mean(axis=0) < first.mean(axis=0)))
+
+
+# What is claimed ------------------------------------------------------------------------------
+
+PAPER = "Cohen et al. 2021, arXiv:2103.00065"
+
+
+def setting_claims(setting: Setting) -> Iterator[Claim]:
+    """State what the sharpness does under one method and learning rate."""
+    group = f"progressive_sharpening.{setting.name}"
+
+    def claim(name: str, text: str, measure: Any, **how: Any) -> Claim:
+        return Claim(
+            f"{group}.{name}",
+            f"tanh, 2 hidden layers, {setting.words}: {text}",
+            PAPER,
+            measure=lambda bench: measure(edge(bench, setting)),
+            cost=setting.steps / 250,
+            **how,
+        )
+
+    yield claim(
+        "level",
+        f"eta * sharpness ends at {setting.formula}",
+        level,
+        predict=constant(setting.threshold),
+        tolerance=0.05 * setting.threshold,
+    )
+    at_most = partial(claim, relation="<=")
+    yield at_most(
+        "rise",
+        "the sharpness rises (its lowest over its end)",
+        lowest,
+        predict=constant(1.0),
+        tolerance=0.0,
+    )
+    yield at_most(
+        "band",
+        "at the end the sharpness stays within a tenth of its threshold (largest distance)",
+        band,
+        predict=constant(0.0),
+        tolerance=0.1,
+    )
+    # "Most", for no share of finitely many seeds is known to be exactly 1.
+    yield at_most(
+        "short-term",
+        "at the end the loss rises in some step of most seeds (share in which it does not)",
+        monotone_seeds,
+        predict=constant(0.5),
+        tolerance=0.0,
+    )
+    yield at_most(
+        "long-term",
+        "at the end the loss of most seeds falls over many steps (share in which it does not)",
+        stalled_seeds,
+        predict=constant(0.5),
+        tolerance=0.0,
+    )
+
+
+CLAIMS = tuple(claim for setting in SETTINGS for claim in setting_claims(setting))

@@ -1,0 +1,259 @@
+r"""Kalra, He and Barkeshli 2023: one sample with a label, from minima to the edge of chaos.
+
+In the units ``F = eta f / sqrt(n)``, ``Y = eta y / sqrt(n)``, ``Lam = eta lambda`` a two-layer
+linear network on the sample (1, y) is one map with the parameter Y. Explicit networks, trained
+step by step, measure where it settles; the derived map measures what needs millions of steps.
+
+References
+----------
+.. [1] D. Kalra, T. He and M. Barkeshli, arXiv:2311.02076.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.one_sample import paired
+from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.training import train
+from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.numeric.runs.phases import boundary, divergence
+from catapult_sim.types import Array
+
+PAPER = "Kalra et al. 2023, arXiv:2311.02076"
+X, WIDTH, RATE = np.ones((1, 1)), 100, 0.5
+ORBIT_LABEL = 1.1  # between the doublings at 1 and sqrt(5) - 1
+
+
+# Explicit networks ----------------------------------------------------------------------------
+
+
+def settle(bench: Bench, label: float, steps: int = 2000) -> tuple[Array, Array]:
+    """Train networks at the label Y; return ``F`` and ``Lam`` of their last two steps, (2, S)."""
+    net = MLP([1, WIDTH, 1], activation="linear")
+    theta = net.init(rng=bench.rng("labelled"), ensemble=(bench.effort.members,))
+    y = np.array([[label * math.sqrt(WIDTH) / RATE]])
+    last = train(net, theta, X, y, learning_rate=RATE, steps=steps).state
+    pair = np.stack([last, train(net, last, X, y, learning_rate=RATE, steps=1).state])
+    F = RATE * net.predict(pair, X)[..., 0, 0] / math.sqrt(WIDTH)
+    return F, RATE * np.sum(pair**2, axis=-1) / WIDTH
+
+
+def orbit_prediction(bench: Bench, combine: Callable[[Any, Any], Any], variable: int) -> float:
+    """Combine the two derived points of the period-2 orbit, in F (0) or Lam (1)."""
+    from catapult_sim.symbolic import linear_net
+
+    points = linear_net.period_two_orbit().points
+    values = [point[variable] + (0 if variable else linear_net.Y) for point in points]
+    return float(combine(*values).subs(linear_net.Y, ORBIT_LABEL))
+
+
+def orbit_measurement(bench: Bench, combine: Callable[[Any, Any], Any], variable: int) -> Measured:
+    """Combine the last two steps of the networks, in F (0) or Lam (1)."""
+    return mean(combine(*settle(bench, ORBIT_LABEL)[variable]))
+
+
+def first_doubling(bench: Bench) -> Measured:
+    """Find the label at which explicit networks begin to alternate."""
+
+    def side_at(labels: Array) -> Array:
+        moved = [np.abs(np.diff(settle(bench, label)[0], axis=0)).max() for label in labels.flat]
+        return np.where(np.array(moved) > 1e-3, 1, -1).reshape(labels.shape)
+
+    return boundary(side_at, 0.8, 1.2, grid=8, tolerance=1e-3).measured
+
+
+BASIN = {"y": 3.0, "width": 50}  # Y is near 0.7 where the basin ends
+
+
+def basin_starts(bench: Bench) -> tuple[LinearNet, Array]:
+    """Draw networks with a label that is not small beside their width."""
+    net = LinearNet(X, [BASIN["y"]], width=BASIN["width"])
+    return net, net.init(rng=bench.rng("basin"), ensemble=(bench.effort.starts,))
+
+
+def predicted_basin_end(bench: Bench) -> float:
+    """Solve eta lam_0 = 4 + eta^2 y (f_0 - y) / n for every start, and average."""
+    net, state = basin_starts(bench)
+    f, lam, y = net.predict(state)[:, 0, 0], net.top_eigenvalue(state), BASIN["y"]
+    q = y * (f - y) / (BASIN["width"] * lam**2)
+    return float(np.mean(8 / (1 + np.sqrt(1 - 16 * q))))
+
+
+def basin_end(bench: Bench) -> Measured:
+    """Find where networks with a label stop converging."""
+    net, state = basin_starts(bench)
+    unit = 1 / net.top_eigenvalue(state)
+
+    def side_at(c: Array) -> Array:
+        return divergence(net.train(c * unit, 2000, state=state, observe={}, tolerance=1e-9))
+
+    members = bench.effort.starts
+    return paired(boundary(side_at, 2.5, 5.0, members=members, tolerance=1e-4))
+
+
+def sharpness_error(bench: Bench) -> Measured:
+    """Compare the derived Hessian spectrum with dense Hessians of explicit networks."""
+    from catapult_sim.symbolic import linear_net
+
+    width, label = 12, 1.7
+    net, y = MLP([1, width, 1], activation="linear"), np.array([[label]])
+    theta = net.init(rng=bench.rng("hessian"))
+    nudged = theta + 1e-30j * np.eye(net.size)
+    dense = np.linalg.eigvalsh(net.gradient(nudged, X, y).imag / 1e-30)
+    values = {
+        linear_net.n: width,
+        linear_net.y: label,
+        linear_net.f: net.predict(theta, X).item(),
+        linear_net.lam: theta @ theta / width,
+    }
+    spectrum = linear_net.hessian_eigenvalues(linear_net.y)
+    derived = [
+        float(eigenvalue.subs(values))
+        for eigenvalue, multiplicity in spectrum.items()
+        for _ in range(int(multiplicity.subs(values)))
+    ]
+    error = np.max(np.abs(np.sort(derived) - dense)) / np.max(np.abs(dense))
+    return Measured(float(error), 0.0, net.size)
+
+
+# The derived map ------------------------------------------------------------------------------
+
+
+def doubling(bench: Bench, period: int) -> Measured:
+    """Find the label at which the attractor's period reaches ``period``."""
+    from catapult_sim.numeric.maps.attractor import attractor
+    from catapult_sim.symbolic.linear_net import balanced_map
+
+    start = bench.rng("balanced").uniform(0.2, 0.4, size=(bench.effort.members, 1))
+
+    def side_at(labels: Array) -> Array:
+        found = attractor(
+            balanced_map(), start[:, :1], labels, transient=20_000, steps=1, longest=64
+        )
+        return np.where((found.period >= period) | (found.period == 0), 1, -1)
+
+    low, high = (0.9, 1.1) if period == 2 else (1.15, 1.303)
+    members = bench.effort.members
+    return boundary(side_at, low, high, members=members, grid=12, tolerance=2e-4).measured
+
+
+def derived_doubling(bench: Bench, period: int) -> float:
+    """Return the derived label of a doubling."""
+    from catapult_sim.symbolic.linear_net import period_doublings
+
+    return float(period_doublings()[period])
+
+
+def chaos(bench: Bench, rule: str) -> Measured:
+    """Measure the Lyapunov exponent where the map triples an angle."""
+    from catapult_sim.numeric.maps.attractor import attractor
+    from catapult_sim.symbolic import linear_net
+
+    rng, seeds = bench.rng("chaos"), bench.effort.starts
+    angle = rng.uniform(0.1, 1.4, size=seeds)
+    if rule == "balanced-map":
+        found = attractor(linear_net.balanced_map(), 2 * np.sin(angle)[:, None] ** 2, 2.0)
+    else:
+        start = np.stack([2 * np.sin(angle), np.full(seeds, 4.0)], axis=-1)
+        found = attractor(linear_net.residual_map(), start, 0.0)
+    return mean(found.exponent[np.isfinite(found.exponent)])
+
+
+# What is claimed ------------------------------------------------------------------------------
+
+
+def orbit_claims() -> Iterator[Claim]:
+    """State where explicit networks settle between the first two doublings."""
+    for name, text, combine, variable in (
+        ("sum", "F_1 + F_2 = 1 + Y", lambda a, b: a + b, 0),
+        ("product", "F_1 F_2 = 1", lambda a, b: a * b, 0),
+        ("curvature", "the mean of eta lambda is 1 + Y", lambda a, b: (a + b) / 2, 1),
+    ):
+        yield Claim(
+            f"edge_of_stability.orbit.{name}",
+            f"one sample, Y = {ORBIT_LABEL:g}: explicit networks alternate, {text}",
+            PAPER,
+            partial(orbit_prediction, combine=combine, variable=variable),
+            partial(orbit_measurement, combine=combine, variable=variable),
+            tolerance=1e-6,
+        )
+
+
+def threshold_claims() -> Iterator[Claim]:
+    """State where periods double."""
+    yield Claim(
+        "edge_of_stability.doubling-2.explicit",
+        "one sample: explicit networks begin to alternate at Y = 1",
+        PAPER,
+        lambda bench: derived_doubling(bench, 2),
+        first_doubling,
+        tolerance=0.01,
+        cost=5,
+    )
+    for period, place in ((2, "1"), (4, "sqrt 5 - 1")):
+        yield Claim(
+            f"edge_of_stability.doubling-{period}",
+            f"balanced network: the attractor's period becomes {period} at Y = {place}",
+            PAPER,
+            partial(derived_doubling, period=period),
+            partial(doubling, period=period),
+            tolerance=0.005,
+            cost=3,
+        )
+    for period, label in ((8, 1.2880), (16, 1.2992)):
+        yield Claim(
+            f"edge_of_stability.doubling-{period}",
+            f"balanced network: the attractor's period becomes {period} at Y = {label:.4f}",
+            "found here, by iterating the map",
+            constant(label),
+            partial(doubling, period=period),
+            tolerance=0.001,
+            cost=3,
+        )
+
+
+def chaos_claims() -> Iterator[Claim]:
+    """State how fast orbits part where the map is a tripled angle."""
+    for rule, place in (("residual-map", "y = 0, c = 4"), ("balanced-map", "Y = 2, u = v")):
+        yield Claim(
+            f"edge_of_stability.lyapunov.{rule}",
+            f"one sample, {place}: the Lyapunov exponent is ln 3",
+            "derived here",
+            constant(math.log(3)),
+            partial(chaos, rule=rule),
+            tolerance=0.02,
+        )
+
+
+CLAIMS = (
+    Claim(
+        "edge_of_stability.hessian",
+        "one sample with label: the derived Hessian spectrum is that of an explicit network "
+        "(relative error)",
+        "derived here",
+        constant(0.0),
+        sharpness_error,
+        tolerance=1e-10,
+    ),
+    Claim(
+        "edge_of_stability.basin",
+        "one sample with label: convergence ends at c = 4 + eta^2 y (f_0 - y) / n",
+        "derived here",
+        predicted_basin_end,
+        basin_end,
+        tolerance=1e-3,
+        cost=3,
+    ),
+    *orbit_claims(),
+    *threshold_claims(),
+    *chaos_claims(),
+)

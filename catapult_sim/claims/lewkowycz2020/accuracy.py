@@ -1,0 +1,179 @@
+r"""Lewkowycz et al. 2020: the learning rate at which networks generalise best.
+
+A network learns some of the samples by full-batch gradient descent on squared error, at many
+learning rates ``c = eta lambda_0``: for a fixed number of steps, or to a fixed time ``c steps``.
+Every seed draws its own samples and its own network, the same at every learning rate. The
+samples left over are halved: one half chooses a learning rate, the other judges it, so that the
+best of many does not look better than it is.
+
+References
+----------
+.. [1] A. Lewkowycz et al., arXiv:2003.02218, section 3.3: the best learning rate lies above
+   ``2 / lambda_0``, near the largest that converges; at fixed time the catapult matches or beats
+   the lazy phase.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from catapult_sim.claims.verdict import NOTHING, Claim, constant
+from catapult_sim.experiments.bench import Bench, once
+from catapult_sim.experiments.networks import unit_rate
+from catapult_sim.mlp import kernel
+from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.training import train
+from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
+from catapult_sim.types import Array
+
+RATES = np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 8.0])
+STEPS, TIME = 100, 300.0
+SAMPLES = 256
+ACTIVATIONS = ("relu", "tanh")
+SIZES = {"quick": (8, 128), "full": (16, 512)}  # seeds, width
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Test accuracy at every learning rate; a network that diverged is worth a guess."""
+
+    c: Array  # (K,)
+    choosing: Array  # (K, S) accuracy on the half that chooses
+    judging: Array  # (K, S) accuracy on the other half
+    diverged: Array  # (K, S)
+    chance: float
+
+    @property
+    def end(self) -> float:
+        """Between the last learning rate at which half of the seeds survive, and the next."""
+        survives = self.diverged.mean(axis=1) <= 0.5
+        beyond = int(np.argmin(survives)) if not survives.all() else len(self.c)
+        known = 0 < beyond < len(self.c)
+        return math.sqrt(self.c[beyond - 1] * self.c[beyond]) if known else math.nan
+
+
+@once("accuracy")
+def scan(bench: Bench, activation: str, kind: str) -> Scan:
+    """Train at every learning rate: ``kind`` is "steps" or "time", whichever is fixed."""
+    seeds, _ = SIZES[bench.effort.name]
+    columns = [_one_seed(bench, activation, seed, kind == "time") for seed in range(seeds)]
+    choosing, judging, diverged = (np.stack(part, axis=1) for part in zip(*columns, strict=True))
+    return Scan(RATES, choosing, judging, diverged, chance(bench))
+
+
+def _one_seed(
+    bench: Bench, activation: str, seed: int, fixed_time: bool
+) -> tuple[Array, Array, Array]:
+    """Return the accuracy on either half, and which learning rates diverged, each ``(K,)``."""
+    (X, y), (X_test, y_test) = bench.split(SAMPLES, draw=f"accuracy {seed}")
+    width = SIZES[bench.effort.name][1]
+    net = MLP([X.shape[1], width, y.shape[1]], activation=activation)
+    theta = net.init(rng=bench.rng(f"accuracy network {seed}"))
+    unit = unit_rate(kernel.top_eigenvalue(net, theta, X))
+
+    def run_at(c: Array, steps: int) -> Trajectory:
+        return train(net, theta, X, y, learning_rate=c * unit, steps=steps)
+
+    if fixed_time:
+        runs = [run_at(RATES[[i]], round(TIME / c)) for i, c in enumerate(RATES)]
+    else:
+        runs = [run_at(RATES, STEPS)]
+    last = np.concatenate([run.state for run in runs])
+    diverged = np.concatenate([run.outcome for run in runs]) == Outcome.DIVERGED
+    half = len(X_test) // 2
+    accuracies = [
+        np.where(diverged, chance(bench), net.accuracy(last, X_test[rows], y_test[rows]))
+        for rows in (slice(half), slice(half, None))
+    ]
+    return accuracies[0], accuracies[1], diverged
+
+
+def chance(bench: Bench) -> float:
+    """Return the accuracy of a guess."""
+    return 1 / max(2, bench.split(SAMPLES)[0][1].shape[1])
+
+
+# What is measured -----------------------------------------------------------------------------
+
+
+def best(found: Scan, among: Array) -> Array:
+    """Judge the learning rate that the other half chose ``among`` some, ``(S,)``."""
+    chosen = np.argmax(np.where(among, found.choosing.mean(axis=1), -np.inf))
+    return found.judging[chosen]
+
+
+def lazy_advantage(bench: Bench, activation: str, kind: str) -> Measured:
+    """Compare the best learning rate up to ``2 / lambda_0`` with the best above, in accuracy."""
+    found = scan(bench, activation, kind)
+    return mean(best(found, found.c <= 2) - best(found, found.c > 2))
+
+
+def optimum(found: Scan) -> Measured:
+    """Find log2 of the best learning rate over where convergence ends, by the jackknife."""
+    accuracy = (found.choosing + found.judging) / 2
+    seeds = accuracy.shape[1]
+
+    def place(kept: Array) -> float:
+        return float(np.log2(found.c[np.argmax(accuracy[:, kept].mean(axis=1))] / found.end))
+
+    without = np.array([place(np.arange(seeds) != seed) for seed in range(seeds)])
+    spread = math.sqrt((seeds - 1) * without.var())
+    spacing = float(np.max(np.diff(np.log2(found.c[found.c > 2])))) / 2
+    return Measured(place(np.full(seeds, True)), math.hypot(spread, spacing / math.sqrt(3)), seeds)
+
+
+def beyond_the_end(bench: Bench, activation: str) -> Measured:
+    """Average the accuracy of learning rates a quarter or more beyond the end."""
+    found = scan(bench, activation, "steps")
+    beyond = found.judging[found.c > 1.25 * found.end]
+    return mean(beyond.mean(axis=0)) if len(beyond) else NOTHING
+
+
+# What is claimed ------------------------------------------------------------------------------
+
+
+def accuracy_claims(activation: str) -> Iterator[Claim]:
+    """State where the accuracy of a network with one hidden layer is best."""
+    group, name = f"catapult.accuracy.{activation}", f"{activation}, 1 hidden layer"
+    claim = partial(Claim, source="Lewkowycz et al. 2020, section 3", cost=15)
+    measure = partial(partial, activation=activation)
+    yield claim(
+        f"{group}.steps",
+        f"{name}, fixed steps: the best learning rate lies above 2 / lambda_0 (accuracy lost)",
+        predict=constant(0.0),
+        measure=measure(lazy_advantage, kind="steps"),
+        tolerance=0.0,
+        relation="<=",
+    )
+    yield claim(
+        f"{group}.where",
+        f"{name}, fixed steps: the best learning rate is near the largest that converges "
+        "(log2 of their ratio)",
+        predict=constant(0.0),
+        measure=lambda bench: optimum(scan(bench, activation, "steps")),
+        tolerance=0.5,
+    )
+    yield claim(
+        f"{group}.time",
+        f"{name}, fixed time: the catapult matches or beats the lazy phase (accuracy lost)",
+        predict=constant(0.0),
+        measure=measure(lazy_advantage, kind="time"),
+        tolerance=0.005,
+        relation="<=",
+    )
+    yield claim(
+        f"{group}.beyond",
+        f"{name}, fixed steps: a quarter beyond the largest that converges accuracy is a guess's",
+        predict=chance,
+        measure=measure(beyond_the_end),
+        tolerance=0.1,
+    )
+
+
+CLAIMS = tuple(claim for activation in ACTIVATIONS for claim in accuracy_claims(activation))

@@ -1,0 +1,183 @@
+r"""Lewkowycz et al. 2020: the theory of the linear network against networks trained explicitly.
+
+References
+----------
+.. [1] A. Lewkowycz et al., arXiv:2003.02218.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.experiments import networks
+from catapult_sim.experiments.bench import Bench
+from catapult_sim.mlp import kernel
+from catapult_sim.mlp.network import MLP
+from catapult_sim.numeric.runs.averages import EMA, SWA
+from catapult_sim.numeric.runs.batches import minibatches
+from catapult_sim.numeric.runs.measured import Measured
+from catapult_sim.types import Array
+
+
+def relative_error(found: Array, explicit: Array) -> Measured:
+    """Largest difference over steps ``(T, ...)``, in units of the explicit values of that step.
+
+    Infinite where a theory leaves the numbers that the explicit network has.
+    """
+    error = np.nan_to_num(np.abs(found - explicit), nan=np.inf).reshape(len(found), -1).max(axis=1)
+    scale = np.abs(explicit).reshape(len(found), -1).max(axis=1)
+    return Measured(float(np.max(error / scale)), 0.0, found.size)
+
+
+def explicit_run(
+    net: MLP,
+    theta: Array,
+    X: Array,
+    y: Array,
+    rate: float,
+    steps: int,
+    *,
+    momentum: float = 0.0,
+    nesterov: bool = False,
+    weight_decay: float = 0.0,
+    batches: Array | None = None,
+) -> Array:
+    """Return the parameters of a network at every step, ``(steps + 1, P)``."""
+    rows = np.arange(len(X))[None] if batches is None else batches
+    thetas = [theta, theta]  # at rest
+    for t in range(steps):
+        now, velocity = thetas[-1], momentum * (thetas[-1] - thetas[-2])
+        seen, at = rows[t % len(rows)], now + nesterov * velocity
+        gradient = net.gradient(at, X[seen], y[seen]) + weight_decay * at
+        thetas.append(now + velocity - rate * gradient)
+    return np.stack(thetas[1:])
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def map_error(bench: Bench) -> Measured:
+    """Compare the derived map with a network of width 500 through its catapult, in f and lam."""
+    from catapult_sim.symbolic.linear_net import sample_map
+
+    width, steps, X, y = 500, 60, np.ones((1, 1)), np.zeros((1, 1))
+    net = MLP([1, width, 1], activation="linear")
+    theta = net.init(rng=bench.rng("explicit map"))
+    rate = 3.0 / float(kernel.top_eigenvalue(net, theta, X))
+    thetas = explicit_run(net, theta, X, y, rate, steps)
+    f, lam = net.predict(thetas, X)[:, 0, 0], kernel.top_eigenvalue(net, thetas, X)
+    step, states = sample_map().numpy(), [np.array([f[0], lam[0]])]
+    for _ in range(steps):
+        states.append(step(states[-1], rate, width))
+    derived = np.array(states)
+    errors = relative_error(derived[:, 0], f), relative_error(derived[:, 1], lam)
+    return max(errors, key=lambda error: error.value)
+
+
+def explicit_average(thetas: Array, average: EMA | SWA) -> Array:
+    """Return the average of the parameters ``(T, P)`` up to every step, as it is defined."""
+    if isinstance(average, SWA):
+        starts = np.minimum(np.arange(len(thetas)), average.start)
+        return np.stack([thetas[start : t + 1].mean(axis=0) for t, start in enumerate(starts)])
+    found = [thetas[0]]
+    for theta in thetas[1:]:
+        found.append(average.decay * found[-1] + (1 - average.decay) * theta)
+    return np.stack(found)
+
+
+def closure_error(
+    bench: Bench,
+    c: float = 3.0,
+    *,
+    width: int = 500,
+    outputs: int = 1,
+    sampling: str | None = None,
+    average: EMA | SWA | None = None,
+    **method: Any,
+) -> Measured:
+    """Compare the closure with a network on data through its catapult, in the functions.
+
+    Where there are several outputs their labels are drawn. A sampling means minibatches.
+    """
+    steps, (X, y) = 60, bench.samples()
+    if outputs > 1:
+        y = bench.rng("labels").normal(size=(len(X), outputs))
+    if sampling is not None:
+        method["batches"] = minibatches(
+            len(X), len(X) // 4, steps=steps, sampling=sampling, rng=bench.rng("batches")
+        )
+    explicit = MLP([X.shape[1], width, outputs], activation="linear")
+    theta = explicit.init(rng=bench.rng("network"))
+    rate = c / float(kernel.top_eigenvalue(explicit, theta, X))
+    thetas = explicit_run(explicit, theta, X, y, rate, steps, **method)
+    (weights, _), (readout, _) = explicit.split(theta)
+    net = networks.linear_net(bench, width, y)
+    method |= {"weights": (weights.T, readout), "average": average}
+    run = net.train(rate, steps, observe={"f": net.predict}, **method)
+    errors = [relative_error(run.values["f"], explicit.predict(thetas, X))]
+    if average is not None:
+        averaged = explicit.predict(explicit_average(thetas, average), X)
+        errors.append(relative_error(run.values["average_f"], averaged))
+    return max(errors, key=lambda error: error.value)
+
+
+# What is claimed ------------------------------------------------------------------------------
+
+
+def exact_claims() -> Iterator[Claim]:
+    """State that the theory follows explicit networks."""
+    exact = partial(Claim, predict=constant(0.0), tolerance=1e-10)
+    yield exact(
+        "catapult.map",
+        "the derived (f, lambda) map follows an explicit network through a catapult "
+        "(relative error)",
+        "Lewkowycz et al. 2020, eq. 2",
+        measure=map_error,
+    )
+    yield exact(
+        "catapult.closure",
+        "the width-independent closure follows an explicit network on data through a "
+        "catapult (relative error)",
+        "derived here",
+        measure=closure_error,
+    )
+
+
+METHODS: dict[str, tuple[str, dict[str, Any]]] = {
+    "heavy-ball": ("heavy ball, beta = 0.5", {"c": 3.5, "momentum": 0.5}),
+    "nesterov": ("Nesterov, beta = 0.5", {"c": 2.2, "momentum": 0.5, "nesterov": True}),
+    "weight-decay": ("weight decay", {"weight_decay": 0.01}),
+    "minibatches": ("reshuffled minibatches", {"c": 0.5, "sampling": "repartitioned"}),
+    "fixed-batches": ("minibatches of a fixed partition", {"c": 0.5, "sampling": "shuffled"}),
+    "ema": ("its exponential average too", {"average": EMA(0.9)}),
+    "swa": ("its average from step 10 on too", {"average": SWA(10)}),
+    "outputs": ("three outputs", {"outputs": 3}),
+    "thin": ("of three units", {"c": 1.5, "width": 3}),
+    "everything": (
+        "minibatches with heavy ball, weight decay and an average, three outputs",
+        {
+            "c": 0.4,
+            "outputs": 3,
+            "sampling": "repartitioned",
+            "momentum": 0.3,
+            "weight_decay": 0.01,
+            "average": EMA(0.9),
+        },
+    ),
+}
+
+
+def optimiser_claims() -> Iterator[Claim]:
+    """State that the closure follows explicit networks under every optimiser and option."""
+    for name, (words, method) in METHODS.items():
+        yield Claim(
+            f"catapult.closure.{name}",
+            f"the closure follows an explicit network on data, {words} (relative error)",
+            "derived here",
+            constant(0.0),
+            partial(closure_error, **method),
+            tolerance=1e-10,
+        )

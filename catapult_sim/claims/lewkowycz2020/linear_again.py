@@ -1,0 +1,209 @@
+r"""Lewkowycz et al. 2020: after the catapult training is linear again.
+
+A network trains for ``5 log2(width)`` steps, through its catapult. It is linearised there, or, for
+comparison, at its start, and both go on at the same learning rate. How far they come apart is
+measured on test samples, where the catapult is over: where ``eta lambda < 2``.
+
+References
+----------
+.. [1] A. Lewkowycz et al., arXiv:2003.02218, section 4.1: for learning rates up to
+   ``4 / lambda_0`` the linear model matches the network from ``O(log n)`` steps on, the better the
+   wider the network.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from catapult_sim.claims.verdict import NOTHING, Claim, constant
+from catapult_sim.experiments.bench import Bench, once
+from catapult_sim.experiments.networks import unit_rate
+from catapult_sim.mlp import kernel
+from catapult_sim.mlp.losses import fraction_right
+from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.taylor import Model, TaylorModel
+from catapult_sim.mlp.training import train
+from catapult_sim.numeric.runs.measured import Measured, mean, share
+from catapult_sim.types import Array
+
+RATES = np.array([2.5, 3.0, 3.5])  # c of the catapults
+SAMPLES, TESTS = 32, 256
+STEPS, EVERY = 100, 5  # after the linearisation, and how often outputs are compared
+SIZES = {"quick": (6, (256, 512, 1024)), "full": (12, (256, 512, 1024, 2048))}  # seeds, widths
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Networks and their linear models on test samples, from the linearisation on."""
+
+    network: Array  # (S, T, K, tests, k) outputs
+    linear: Array
+    labels: Array  # (S, 1, tests, k)
+    scaled: Array  # (S, K) eta lambda where they part
+
+    @property
+    def over(self) -> Array:
+        """Whether the catapult is over, ``(S, K)``."""
+        return self.scaled < 2
+
+    @property
+    def distance(self) -> Array:
+        """How far outputs are apart in the mean over time, relative to their size, ``(S, K)``."""
+        return np.mean(_size(self.linear - self.network) / _size(self.network), axis=1)
+
+    @property
+    def accuracy_gap(self) -> Array:
+        """How far accuracies are apart at the end, ``(S, K)``."""
+        network, linear = (
+            fraction_right(outputs[:, -1], self.labels) for outputs in (self.network, self.linear)
+        )
+        return np.abs(network - linear)
+
+
+def _size(outputs: Array) -> Array:
+    return np.sqrt(np.mean(outputs**2, axis=(-2, -1)))
+
+
+def through(width: int) -> int:
+    """Return after how many steps a catapult is over."""
+    return round(5 * math.log2(width))
+
+
+@once("linear dynamics")
+def pairs(bench: Bench, activation: str, width: int, before: int) -> Pairs:
+    """Run every seed at every learning rate, linearised after some steps."""
+    seeds = range(SIZES[bench.effort.name][0])
+    runs = [one_seed(bench, activation, width, seed, before) for seed in seeds]
+    return Pairs(*(np.stack(part) for part in zip(*runs, strict=True)))
+
+
+def one_seed(
+    bench: Bench, activation: str, width: int, seed: int, before: int
+) -> tuple[Array, ...]:
+    """Return what the network and its linear models put out, the labels, and eta lambda."""
+    samples, (X_test, y_test) = bench.split(SAMPLES, draw=f"linear dynamics {seed}")
+    X, y = samples
+    net = MLP([X.shape[1], width, y.shape[1]], activation=activation)
+    theta = net.init(rng=bench.rng(f"linear dynamics network {seed}"))
+    rates = RATES * unit_rate(kernel.top_eigenvalue(net, theta, X))
+    origins = train(net, theta, X, y, learning_rate=rates, steps=before).state
+    tests = X_test[:TESTS]
+    linear = [
+        follow(TaylorModel(net, origin, order=1), origin[None], samples, rate, tests)
+        for origin, rate in zip(origins, rates, strict=True)
+    ]
+    network = follow(net, origins, samples, rates, tests)
+    scaled = rates * kernel.top_eigenvalue(net, origins, X)
+    return network, np.concatenate(linear, axis=1), y_test[None, :TESTS], scaled
+
+
+def follow(
+    model: Model, theta: Array, samples: tuple[Array, Array], rates: Array, tests: Array
+) -> Array:
+    """Train on, and return the outputs on tests every few steps, ``(T, K, tests, k)``."""
+    observe = {"outputs": lambda point: model.predict(point, tests)}
+    run = train(
+        model, theta, *samples, learning_rate=rates, steps=STEPS, observe=observe, every=EVERY
+    )
+    return run.values["outputs"][::EVERY]
+
+
+# What is measured -----------------------------------------------------------------------------
+
+
+def widest(bench: Bench, activation: str) -> Pairs:
+    """Return the widest networks and what they are like after the catapult."""
+    width = SIZES[bench.effort.name][1][-1]
+    return pairs(bench, activation, width, through(width))
+
+
+def share_over(bench: Bench, activation: str) -> Measured:
+    """Return the share of runs whose catapult is over."""
+    return share(widest(bench, activation).over)
+
+
+def worst(values: Array, over: Array) -> Measured:
+    """Average over seeds whose catapult is over, three or more, where that is largest."""
+    columns = [mean(c[ended]) for c, ended in zip(values.T, over.T, strict=True) if sum(ended) > 2]
+    return max(columns, key=lambda found: found.value, default=NOTHING)
+
+
+def distance(bench: Bench, activation: str) -> Measured:
+    """Measure how far outputs come apart at the worst learning rate."""
+    found = widest(bench, activation)
+    return worst(found.distance, found.over)
+
+
+def accuracy_gap(bench: Bench, activation: str) -> Measured:
+    """Measure how far accuracies come apart at the worst learning rate."""
+    found = widest(bench, activation)
+    return worst(found.accuracy_gap, found.over)
+
+
+def early_matches(bench: Bench, activation: str) -> Measured:
+    """Return the share of runs in which a network linearised at its start is of any use."""
+    width = SIZES[bench.effort.name][1][0]
+    return share(pairs(bench, activation, width, 0).distance < 1)
+
+
+def width_exponent(bench: Bench, activation: str) -> Measured:
+    """Fit the power of the width with which the distance shrinks, averaged over a seed's rates."""
+    widths = SIZES[bench.effort.name][1]
+    found = [pairs(bench, activation, width, through(width)) for width in widths]
+    over = np.all([one.over for one in found], axis=0)
+    if not over.any():
+        return NOTHING
+    logs = np.log([one.distance[over] for one in found])
+    powers, seeds = np.polyfit(np.log(widths), logs, 1)[0], np.nonzero(over)[0]
+    return mean([powers[seeds == seed].mean() for seed in np.unique(seeds)])
+
+
+# What is claimed ------------------------------------------------------------------------------
+
+
+def restoration_claims(activation: str) -> Iterator[Claim]:
+    """State how linear a network with one hidden layer is after its catapult."""
+    group, name = f"quadratic_models.restored.{activation}", f"{activation}, 1 hidden layer"
+    source = "Lewkowycz et al. 2020, section 4.1"
+    claim = partial(Claim, source=source, relation="<=", predict=constant(0.0), cost=8)
+    yield Claim(
+        f"{group}.over",
+        f"{name}: after 5 log2(width) steps catapults are over, eta lambda < 2 (share of runs)",
+        source,
+        constant(1.0),
+        partial(share_over, activation=activation),
+        tolerance=0.1,
+        cost=8,
+    )
+    yield claim(
+        f"{group}.distance",
+        f"{name}, linearised after the catapult: its test outputs stay (relative distance)",
+        measure=partial(distance, activation=activation),
+        tolerance=0.1,
+    )
+    yield claim(
+        f"{group}.accuracy",
+        f"{name}, linearised after the catapult: its test accuracy stays (difference)",
+        measure=partial(accuracy_gap, activation=activation),
+        tolerance=0.02,
+    )
+    yield claim(
+        f"{group}.start",
+        f"{name}, linearised at the start: no match above c = 2 (share of runs within 100 %)",
+        measure=partial(early_matches, activation=activation),
+        tolerance=0.0,
+    )
+    yield claim(
+        f"{group}.width",
+        f"{name}, linearised after the catapult: the match improves with width (exponent)",
+        measure=partial(width_exponent, activation=activation),
+        tolerance=0.0,
+    )
+
+
+CLAIMS = tuple(claim for name in ("relu", "tanh") for claim in restoration_claims(name))

@@ -1,0 +1,158 @@
+r"""Meltzer, Chen and Liu 2023: why networks with one hidden layer survive a catapult.
+
+The outputs of a ReLU network with one hidden layer and no bias are homogeneous in its parameters
+of degree 2, so that ``J theta = 2 f``. A step of gradient descent on the squared residuals ``r =
+f - y`` then changes the weight norm exactly by
+
+    ``|theta'|^2 - |theta|^2 = -(4 eta / m) r . f + (eta^2 / m) r^T Theta r``,
+
+with ``Theta = (1/m) J J^T`` of top eigenvalue lambda; without labels, r = f, that is at most
+``-(eta / m) |f|^2 (4 - eta lambda)``: while ``eta lambda < 4`` the norm falls.
+
+References
+----------
+.. [1] D. Meltzer, M. Chen and J. Liu, arXiv:2301.07737: the norm falls while the loss is
+   large; activation maps become sparser as the learning rate grows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from catapult_sim.claims.verdict import NOTHING, Claim, constant
+from catapult_sim.experiments.bench import Bench, once
+from catapult_sim.experiments.networks import Architecture, Networks, draw_networks
+from catapult_sim.experiments.phase_cells import SETTLED
+from catapult_sim.mlp import kernel
+from catapult_sim.mlp.observers import Observers
+from catapult_sim.numeric.curvature.eigenpairs import largest_eigenvalue
+from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.numeric.runs.phases import Phase, classify
+from catapult_sim.types import Array
+
+PAPER = "Meltzer et al. 2023"
+RATES = np.array([[1.0], [2.5], [3.5], [6.0], [10.0]])  # for the norm
+SPARSE_RATES = np.array([[0.5], [1.0], [2.0], [2.5], [3.0], [3.5], [4.0], [6.0], [8.0], [12.0]])
+STEPS = 30
+MEMBERS = {"quick": 4, "full": 12}  # whose norms are followed
+ARCHITECTURES = (
+    Architecture("relu", 1),
+    Architecture("relu", 1, centred=False),
+    Architecture("relu", 2),
+)
+FOLLOWED = ARCHITECTURES[1]  # it survives the largest learning rates
+
+
+def narrow(bench: Bench, architecture: Architecture, members: int, labels: bool = True) -> Networks:
+    """Draw the narrowest networks on data, some of the seeds; without labels all y are 0."""
+    drawn = draw_networks(bench, architecture, bench.effort.hidden[architecture.depth][0])
+    y = drawn.y if labels else np.zeros_like(drawn.y)
+    return Networks(drawn.net, drawn.theta[:members], drawn.X, y, drawn.unit[:members])
+
+
+@once("weight norms")
+def norms(bench: Bench, labels: bool) -> dict[str, Array]:
+    """Follow squared weight norms, what a step should change them by, and ``eta lambda``."""
+    networks = narrow(bench, FOLLOWED, MEMBERS[bench.effort.name], labels)
+    net, X, y = networks.net, networks.X, networks.y
+    observe = {
+        "norm": Observers(net, X, y).weight_norm,
+        "kernel": partial(kernel.ntk, net, X=X),
+        "output": lambda theta: net.predict(theta, X)[..., 0],
+    }
+    seen = networks.run_at(RATES, steps=STEPS, observe=observe, escape=1e8).values
+    eta, f = (RATES * networks.unit)[None], seen["output"]
+    r = f - y[:, 0]
+    turned = np.einsum("tksab,tksb->tksa", seen["kernel"], r)
+    drift = -4 * np.sum(r * f, axis=-1) + eta * np.sum(r * turned, axis=-1)
+    top = largest_eigenvalue(seen["kernel"])
+    return {"norm": seen["norm"], "change": eta * drift / len(X), "scaled": eta * top}
+
+
+def identity_error(bench: Bench) -> Measured:
+    """Compare the change of the norm at every step with its formula, relative to the norm."""
+    seen = norms(bench, labels=True)
+    errors = np.abs(np.diff(seen["norm"], axis=0) - seen["change"][:-1]) / seen["norm"][:-1]
+    return Measured(float(np.nanmax(errors)), 0.0, int(np.isfinite(errors).sum()))
+
+
+def largest_gain(bench: Bench) -> Measured:
+    """Return the largest relative gain of the norm in a step with ``eta lambda < 4``."""
+    seen = norms(bench, labels=False)
+    gains = np.diff(seen["norm"], axis=0) / seen["norm"][:-1]
+    covered = (seen["scaled"][:-1] < 4) & np.isfinite(gains)
+    return Measured(float(gains[covered].max()), 0.0, int(covered.sum()))
+
+
+@once("active share")
+def active_share(bench: Bench, architecture: Architecture) -> Array:
+    """Return the share of active pairs of a unit and a sample after training, ``(K, S)``.
+
+    NaN where the loss has not come down.
+    """
+    networks = narrow(bench, architecture, 2 * MEMBERS[bench.effort.name])
+    run = networks.run_at(SPARSE_RATES, steps=bench.effort.steps, tolerance=1e-3)
+    share = Observers(networks.net, networks.X, networks.y).active_fraction(run.state)
+    down = np.isin(classify(run, settled=SETTLED), (Phase.LAZY, Phase.CATAPULT))
+    return np.where(down, share, np.nan)
+
+
+def sparsening(bench: Bench, architecture: Architecture) -> Measured:
+    """Fit how the share of active pairs changes as c doubles above 2."""
+    share, c = active_share(bench, architecture), np.log2(SPARSE_RATES[:, 0])
+    slopes = []
+    for column in share.T:
+        usable = np.isfinite(column) & (c >= 1)
+        if usable.sum() > 2:
+            slopes.append(np.polyfit(c[usable], column[usable], 1)[0])
+    return mean(slopes) if slopes else NOTHING
+
+
+def norm_claims() -> Iterator[Claim]:
+    """State how weight norms change."""
+    setting = f"{FOLLOWED.name}, c up to {RATES[-1, 0]:g}"
+    yield Claim(
+        "quadratic_models.norm.identity",
+        f"{setting}: |theta'|^2 = |theta|^2 - (4 eta/m) r.f + (eta^2/m) r.Theta r (relative error)",
+        "derived here",
+        constant(0.0),
+        identity_error,
+        tolerance=1e-10,
+        cost=2,
+    )
+    yield Claim(
+        "quadratic_models.norm.falls",
+        f"{setting}, labels 0: the weight norm falls while eta lambda < 4 (largest gain)",
+        PAPER,
+        constant(0.0),
+        largest_gain,
+        tolerance=1e-12,
+        relation="<=",
+        cost=2,
+    )
+
+
+def sparsity_claims(architecture: Architecture) -> Iterator[Claim]:
+    """State how activations become sparse."""
+    group = f"{architecture.activation}-{architecture.depth}"
+    group += "" if architecture.centred else "-uncentred"
+    yield Claim(
+        f"quadratic_models.sparsity.{group}",
+        f"{architecture.name}: activations become sparser as the learning rate grows above c = 2 "
+        "(change of the active share as c doubles)",
+        PAPER,
+        constant(0.0),
+        partial(sparsening, architecture=architecture),
+        tolerance=0.0,
+        relation="<=",
+        cost=6 * architecture.depth,
+    )
+
+
+CLAIMS = (
+    *norm_claims(),
+    *(claim for architecture in ARCHITECTURES for claim in sparsity_claims(architecture)),
+)

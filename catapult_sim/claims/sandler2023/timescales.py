@@ -1,0 +1,177 @@
+"""Sandler et al. 2023: what averages do eigenvector by eigenvector of a small network's Hessian.
+
+References
+----------
+.. [1] M. Sandler, A. Zhmoginov, M. Vladymyrov and N. Miller, *Training trajectories,
+   mini-batch losses and the curious role of the learning rate*, arXiv:2301.02312 (2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from catapult_sim.claims.sandler2023.digits import descend, drawn_anew
+from catapult_sim.claims.sandler2023.model import GROUP, PAPER
+from catapult_sim.claims.verdict import NOTHING, Claim, constant
+from catapult_sim.experiments.bench import Bench, once
+from catapult_sim.experiments.networks import unit_rate
+from catapult_sim.mlp import kernel
+from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.training import train
+from catapult_sim.numeric.minibatch.moments import propagate
+from catapult_sim.numeric.runs.averages import EMA, IterateAverage, TwoPoint
+from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.types import Array
+
+HIDDEN, SAMPLES, BATCH_SIZE = 8, 256, 16
+DESCENT, STEPS, GAP, MEMBERS = 4000, 300, 100, 128
+STEEPEST = 0.2  # a of the sharpest direction
+AVERAGES: dict[str, IterateAverage] = {"two-point": TwoPoint(GAP), "ema": EMA(0.98)}
+
+
+@dataclass(frozen=True)
+class Timescales:
+    """Squared means and variances of iterates and averages, along a Hessian's eigenvectors.
+
+    Measured over an ensemble of networks, and predicted from eigenvalues and gradient noise. The
+    keys are "last" (the last iterate), "half" (the same, the learning rate halved for the gap
+    of the two points) and the averages.
+    """
+
+    rates: Array  # (D,), a = eta h of every eigenvector
+    measured: dict[str, tuple[Array, Array]]  # twice (D,)
+    predicted: dict[str, tuple[Array, Array]]  # twice (D,)
+
+
+@once("timescales")
+def timescales(bench: Bench) -> Timescales | None:
+    """Let a small network fluctuate about its minimum; None where data are too few."""
+    data, _ = bench.split(SAMPLES, multiple_of=BATCH_SIZE)
+    if not len(data[0]):
+        return None
+    net, bottom = _descended(bench, *data)
+    h, vectors, minimum, spread = _directions(net, bottom, *data)
+    eta = STEEPEST / h[-1]
+    # Far enough that slow directions are still on their way when noise rules the fast ones.
+    displacement = np.sqrt(spread * eta * h) * 4
+    start = bottom + vectors @ (minimum + displacement)
+    measured, predicted = {}, {}
+    for name, end in _ends(bench, net, start, data, eta).items():
+        distance = (end - bottom) @ vectors - minimum
+        measured[name] = distance.mean(axis=0) ** 2, distance.var(axis=0, ddof=1)
+        rates = np.full(STEPS, eta)
+        rates[-GAP:] /= 2 if name == "half" else 1
+        average = AVERAGES.get(name)
+        exact = propagate(rates[:, None] * h, start=displacement, average=average)
+        predicted[name] = exact.average_mean[-1] ** 2, spread * exact.average_variance[-1]
+    return Timescales(eta * h, measured, predicted)
+
+
+def _descended(bench: Bench, X: Array, y: Array) -> tuple[MLP, Array]:
+    """Train a small network by gradient descent, close to a minimum."""
+    net = MLP([X.shape[1], HIDDEN, y.shape[1]], activation="tanh")
+    theta = net.init(rng=bench.rng("small averaged network"))
+    rate = unit_rate(kernel.top_eigenvalue(net, theta, X[:64]))
+    return net, train(net, theta, X, y, learning_rate=rate, steps=DESCENT).state
+
+
+def _ends(
+    bench: Bench, net: MLP, start: Array, data: tuple[Array, Array], eta: float
+) -> dict[str, Array]:
+    """Return where an ensemble that starts at one place goes, ``(S, P)`` by :class:`Timescales`."""
+    theta = np.broadcast_to(start, (MEMBERS, net.size))
+    rng = bench.rng("small averaged batches")
+    batches = drawn_anew(data, BATCH_SIZE, STEPS, rng, (MEMBERS,))
+    before = descend(net, theta, data, eta, batches[:, :-GAP])
+    late = batches[:, -GAP:]
+    last = descend(net, before, data, eta, late)
+    return {
+        "last": last,
+        "half": descend(net, before, data, eta / 2, late),
+        "two-point": AVERAGES["two-point"].value((before, last)),
+        "ema": descend(net, theta, data, eta, batches, average=AVERAGES["ema"]),
+    }
+
+
+def _directions(net: MLP, bottom: Array, X: Array, y: Array) -> tuple[Array, Array, Array, Array]:
+    """Return curvatures, eigenvectors, where the minimum is along them, and batches' variance."""
+    curvatures, vectors = np.linalg.eigh(net.loss_hessian_product(bottom, X, y, np.eye(net.size)))
+    chosen = curvatures > 1e-3 * curvatures[-1]
+    h, vectors = curvatures[chosen], vectors[:, chosen]
+    single = net.loss_and_gradient(bottom, X[:, None], y[:, None])[1] @ vectors
+    return h, vectors, -single.mean(axis=0) / h, single.var(axis=0) / BATCH_SIZE / h**2
+
+
+BANDS: dict[str, Callable[[Array], Any]] = {
+    "fast": lambda steps: steps > 1,
+    "slow": lambda steps: steps < 0.3,
+}
+
+
+def relative(bench: Bench, band: str, part: int, name: str, to: str = "last") -> Measured:
+    """Divide the measured effect of an average by the predicted one, over the directions of a band.
+
+    The effect is on the squared mean (part 0) or on the variance (part 1).
+    """
+    found = timescales(bench)
+    if found is None:
+        return NOTHING
+    chosen = BANDS[band](found.rates * GAP)
+    measured = found.measured[name][part] / found.measured[to][part]
+    predicted = found.predicted[name][part] / found.predicted[to][part]
+    return mean((measured / predicted)[chosen])
+
+
+def slow_harm(bench: Bench) -> Measured:
+    """Measure the mean square of the last iterate over that of two points, in slow directions."""
+    found = timescales(bench)
+    if found is None:
+        return NOTHING
+    chosen = BANDS["slow"](found.rates * GAP)
+    last, averaged = (np.add(*found.measured[name]) for name in ("last", "two-point"))
+    return mean((last / averaged)[chosen])
+
+
+# What is claimed ------------------------------------------------------------------------------
+
+
+def timescale_claims() -> Iterator[Claim]:
+    """State what averages do along the eigenvectors of a network's Hessian."""
+    claim = partial(Claim, predict=constant(1.0), tolerance=0.1, cost=10)
+    steps = f"{GAP} steps"
+    for name, what in {"two-point": "the mean of two points", "ema": "an EMA"}.items():
+        yield claim(
+            f"{GROUP}.digits.timescale.{name}",
+            f"digits, along the Hessian's eigenvectors that relax within {steps}: {what} lowers "
+            "the variance as predicted from the spectrum (measured / predicted)",
+            PAPER,
+            measure=partial(relative, band="fast", part=1, name=name),
+        )
+        yield claim(
+            f"{GROUP}.digits.timescale.{name}-slow",
+            f"digits, along those that do not: {what} lags behind in the mean as predicted "
+            "(measured / predicted, squares)",
+            PAPER,
+            measure=partial(relative, band="slow", part=0, name=name),
+        )
+    yield claim(
+        f"{GROUP}.digits.timescale.halving",
+        "digits, along the fast ones: two points against halving the learning rate, as predicted "
+        "(measured / predicted)",
+        PAPER,
+        measure=partial(relative, band="fast", part=1, name="two-point", to="half"),
+    )
+    yield claim(
+        f"{GROUP}.digits.timescale.harm",
+        "digits, along the slow ones: the mean of two points is no nearer to the minimum than the "
+        "last iterate (mean square of the latter over the former)",
+        PAPER,
+        measure=slow_harm,
+        tolerance=0.0,
+        relation="<=",
+    )

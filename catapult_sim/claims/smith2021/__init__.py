@@ -1,0 +1,29 @@
+"""Smith et al. 2021: the implicit regularisation of stochastic gradient descent.
+
+The modified flow is in :mod:`~catapult_sim.claims.smith2021.flow`, the regulariser's coefficients
+in :mod:`~catapult_sim.claims.smith2021.coefficients`, the experiment of the paper in
+:mod:`~catapult_sim.claims.smith2021.experiment`.
+
+References
+----------
+.. [1] S. L. Smith, B. Dherin, D. Barrett and S. De, arXiv:2101.12176.
+"""
+
+from catapult_sim.claims.smith2021.coefficients import (
+    coefficient_claims,
+    identity_claims,
+    momentum_claims,
+)
+from catapult_sim.claims.smith2021.experiment import QUANTITIES, experiment_claims
+from catapult_sim.claims.smith2021.flow import field_claims, order_claims
+
+__all__ = ["CLAIMS"]
+
+CLAIMS = (
+    *order_claims(),
+    *identity_claims(),
+    *coefficient_claims(),
+    *field_claims(),
+    *momentum_claims(),
+    *(claim for quantity in QUANTITIES for claim in experiment_claims(quantity)),
+)

@@ -1,0 +1,166 @@
+"""Smith et al. 2021, the experiment: what a large learning rate penalises, and what that gains.
+
+References
+----------
+.. [1] S. L. Smith, B. Dherin, D. Barrett and S. De, arXiv:2101.12176.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from scipy.sparse.linalg import eigsh
+
+from catapult_sim.claims.smith2021.flow import GROUP, PAPER
+from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.experiments.bench import Bench, once
+from catapult_sim.experiments.networks import unit_rate
+from catapult_sim.mlp import kernel
+from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.training import train
+from catapult_sim.numeric.runs.batches import minibatches
+from catapult_sim.numeric.runs.measured import Measured, mean, ratio
+from catapult_sim.types import Array
+
+HIDDEN, SAMPLES, LARGEST_BATCH = 64, 256, 32
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained: to a fixed time, learning rate times steps.
+
+    Learning rate and regulariser are in units of ``1 / (curvature lambda_0)``: at 2 full-batch
+    gradient descent would begin to be unstable, had the outputs the largest curvature that their
+    loss can have.
+    """
+
+    batch_size: int
+    learning_rate: float
+    regularizer: float = 0.0
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs make up the time, 32 at batch size 16 and learning rate 1."""
+        return round(2 * self.batch_size / self.learning_rate)
+
+
+LARGE, SMALL = Recipe(16, 1.0), Recipe(16, 1 / 8)
+EXPLICIT = Recipe(16, 1 / 8, regularizer=7 / 8)  # with what is implicit, as much as LARGE has
+QUANTITIES = {
+    "error": "test error",
+    "loss": "test loss",
+    "penalty": "mean squared batch gradient",
+}
+
+
+@once("sgd")
+@np.errstate(all="ignore")  # a network that diverges has no quantities
+def ends(bench: Bench, recipe: Recipe) -> dict[str, Array]:
+    """Train an ensemble, the same members by every recipe; return :data:`QUANTITIES`, ``(S,)``.
+
+    NaN where there are too few samples to deal into batches.
+    """
+    (X, y), test = bench.split(SAMPLES, multiple_of=LARGEST_BATCH)
+    if not len(X):
+        return {name: np.full(bench.effort.trained, np.nan) for name in QUANTITIES}
+    net, theta = trained(bench, recipe, X, y)
+    batches = (a.reshape(-1, LARGE.batch_size, a.shape[-1]) for a in (X, y))
+    gradients = net.loss_and_gradient(theta[:, None], *batches)[1]
+    found = {
+        "error": 1 - net.accuracy(theta, *test),
+        "loss": net.loss(theta, *test),
+        "penalty": np.mean(np.sum(gradients**2, axis=-1), axis=-1),
+    }
+    return {name: np.where(np.isfinite(array), array, np.nan) for name, array in found.items()}
+
+
+def trained(bench: Bench, recipe: Recipe, X: Array, y: Array) -> tuple[MLP, Array]:
+    """Return the network, and the parameters of its ensemble after training, ``(S, P)``."""
+    members = (bench.effort.trained,)
+    labels = "cross_entropy" if _one_hot(y) else "squared_error"
+    net = MLP([X.shape[1], HIDDEN, y.shape[1]], activation="relu", loss=labels)
+    theta = net.init(rng=bench.rng("sgd network"), ensemble=members)
+    unit = sgd_unit(bench, net, theta[0], X)
+    epoch = len(X) // recipe.batch_size
+    steps = recipe.epochs * epoch
+    rng = bench.rng("sgd batches")
+    run = train(
+        net,
+        theta,
+        X,
+        y,
+        learning_rate=recipe.learning_rate * unit,
+        regularizer=recipe.regularizer * unit,
+        steps=steps,
+        batches=minibatches(
+            len(X), recipe.batch_size, steps, sampling="shuffled", rng=rng, ensemble=members
+        ),
+        every=epoch,
+    )
+    return net, run.state
+
+
+def _one_hot(y: Array) -> bool:
+    return y.shape[1] > 1 and bool(np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all())
+
+
+def sgd_unit(bench: Bench, net: MLP, theta: Array, X: Array) -> float:
+    """Return the learning rate ``1 / (curvature lambda_0)`` of the first member."""
+
+    def measure() -> float:
+        matrix = kernel.ntk(net, theta, X)
+        unit_rate(matrix.trace())  # of constant data there is none, and Lanczos would not say so
+        top = eigsh(matrix, 1, v0=np.ones(len(matrix)), return_eigenvectors=False)
+        return float(unit_rate(top)[0] / net.loss_function.curvature)
+
+    return bench.once("sgd unit", measure)
+
+
+def excess(bench: Bench, quantity: str, recipe: Recipe) -> Measured:
+    """Measure by how much a recipe ends above plain SGD at a small learning rate, in pairs."""
+    return mean(ends(bench, recipe)[quantity] - ends(bench, SMALL)[quantity])
+
+
+def effect_ratio(bench: Bench, quantity: str, recipe: Recipe) -> Measured:
+    """Measure what a recipe changes, in units of what a large learning rate changes."""
+    small = ends(bench, SMALL)[quantity]
+    return ratio(*(ends(bench, one)[quantity] - small for one in (recipe, LARGE)))
+
+
+# What is claimed ------------------------------------------------------------------------------
+
+
+def experiment_claims(quantity: str) -> Iterator[Claim]:
+    """State what the regulariser does to networks on data, at equal time of training."""
+    what = QUANTITIES[quantity]
+    claim = partial(Claim, source=PAPER, cost=20)
+    below = partial(claim, predict=constant(0.0), tolerance=0.0, relation="<=")
+    yield below(
+        f"{GROUP}.experiment.{quantity}.large",
+        f"{what}: SGD at a large learning rate ends below SGD at an eighth of it (difference)",
+        measure=partial(excess, quantity=quantity, recipe=LARGE),
+    )
+    yield below(
+        f"{GROUP}.experiment.{quantity}.explicit",
+        f"{what}: so does SGD at the small one with the regulariser made explicit (difference)",
+        measure=partial(excess, quantity=quantity, recipe=EXPLICIT),
+    )
+    yield claim(
+        f"{GROUP}.experiment.{quantity}.recovered",
+        f"{what}: the explicit regulariser recovers what the large learning rate gains (fraction)",
+        predict=constant(1.0),
+        measure=partial(effect_ratio, quantity=quantity, recipe=EXPLICIT),
+        tolerance=0.5,
+    )
+    for name, factor in (("half", 1 / 2), ("double", 2)):
+        recipe = Recipe(round(16 * factor), factor)
+        yield claim(
+            f"{GROUP}.experiment.{quantity}.{name}-batch",
+            f"{what}: {name} the learning rate with {name} the batch gains as much (fraction)",
+            predict=constant(1.0),
+            measure=partial(effect_ratio, quantity=quantity, recipe=recipe),
+            tolerance=0.25,
+        )

@@ -1,0 +1,239 @@
+r"""Smith et al. 2021: how closely a modified flow follows training, and what its field is.
+
+References
+----------
+.. [1] S. L. Smith, B. Dherin, D. Barrett and S. De, arXiv:2101.12176.
+.. [2] D. Barrett and B. Dherin, arXiv:2009.11162: the modified loss of gradient descent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.experiments.bench import Bench, once
+from catapult_sim.numeric.flows.convergence import convergence_order
+from catapult_sim.numeric.flows.epochs import Gradients, draws, mean_epoch
+from catapult_sim.numeric.flows.fields import numeric_field
+from catapult_sim.numeric.flows.flow import flow
+from catapult_sim.numeric.runs.measured import Measured
+from catapult_sim.types import Array
+
+if TYPE_CHECKING:
+    import sympy as sp
+
+    from catapult_sim.symbolic.backward_error.field import ModifiedField
+
+
+PAPER = "Smith et al. 2021"
+GROUP = "implicit_regularization"
+METHODS = {
+    "full": "gradient descent",
+    "shuffled": "shuffled batches",
+    "reversed_pair": "an order and its reverse",
+    "replacement": "draws with replacement",
+}
+
+# How fast the error of a modified flow vanishes -----------------------------------------------
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Losses of a few weights, one for each batch, and where epochs start."""
+
+    losses: tuple[sp.Expr, ...]
+    state: tuple[sp.Symbol, ...]
+    start: Array  # (P,)
+
+    def gradients(self) -> Gradients:
+        """Compile the batch gradients, ``(..., P) -> (..., m, P)``."""
+        import sympy as sp
+
+        slopes = [loss.diff(w) for loss in self.losses for w in self.state]
+        components = sp.lambdify(self.state, slopes, "numpy", cse=True)
+
+        def gradients(weights: Array) -> Array:
+            rows = components(*np.moveaxis(weights, -1, 0))
+            stacked = np.stack([row + 0 * weights[..., 0] for row in rows], axis=-1)
+            return stacked.reshape(*weights.shape[:-1], len(self.losses), len(self.state))
+
+        return gradients
+
+
+def problems() -> tuple[Problem, ...]:
+    """Return three problems of 2, 3 and 4 weights, none of them quadratic."""
+    import sympy as sp
+
+    a, b, c, d = state = sp.symbols("a b c d")
+    samples = [(1, 1), (-2, 0), (sp.Rational(1, 2), -1)]
+    squares = [(a * sp.tanh(b * x + c) + d - y) ** 2 / 2 for x, y in samples]
+    plane = ((sp.tanh(a * b) - 1) ** 2 / 2, sp.sin(a + 2 * b), (a * b - 1) ** 2 / 2)
+    space = (a * b * c, (a - b**2) ** 2 / 2, (a * c - 1) ** 2 / 2 + b**3 / 3, sp.exp(a - c))
+    return (
+        Problem(plane, (a, b), np.array([-0.5, 0.8])),
+        Problem(space, (a, b, c), np.array([0.6, -0.4, 0.7])),
+        Problem(tuple(squares), state, np.array([0.9, 0.6, -0.3, 0.2])),
+    )
+
+
+ORDERS = {"full": 4, "shuffled": 3, "reversed_pair": 2, "replacement": 2}  # the highest measured
+
+
+@once("modified fields")
+def modified_fields(bench: Bench, sampling: str) -> list[tuple[Problem, ModifiedField]]:
+    """Derive the field of each problem to the highest order measured."""
+    import sympy as sp
+
+    from catapult_sim.symbolic.backward_error import modified_field
+
+    def derive(problem: Problem) -> ModifiedField:
+        losses, state, order = problem.losses, problem.state, ORDERS[sampling]
+        return modified_field(losses, state, sp.Symbol("eps"), order=order, sampling=sampling)
+
+    return [(problem, derive(problem)) for problem in problems()]
+
+
+def epoch_of(
+    gradients: Gradients, batches: int, sampling: str
+) -> tuple[Callable[[Array, float], Array], int]:
+    """Return the mean epoch of a sampling, and how many steps it takes."""
+    if sampling == "full":
+        return lambda weights, step_size: weights - step_size * gradients(weights).mean(axis=-2), 1
+    return mean_epoch(gradients, draws(sampling, batches)), batches
+
+
+def local_order(problem: Problem, field: ModifiedField, sampling: str) -> Measured:
+    """Measure the power of the step size with which the flow misses a mean epoch."""
+    epoch, steps = epoch_of(problem.gradients(), len(problem.losses), sampling)
+    step_sizes = (0.1 if steps == 1 else 0.05) * 2.0 ** -np.arange(0, 3, 0.5)
+    errors = [
+        flow(numeric_field(field, h), problem.start, [0, steps * h])[-1] - epoch(problem.start, h)
+        for h in step_sizes
+    ]
+    return convergence_order(step_sizes, np.linalg.norm(errors, axis=-1))
+
+
+def worst_order(bench: Bench, order: int, sampling: str, followed: str, expected: int) -> Measured:
+    """Return the slope farthest from the expected one of any problem.
+
+    ``sampling`` and ``order`` name the field, ``followed`` the sampling whose epochs it follows.
+    """
+    found = [
+        local_order(problem, field.truncate(order), followed)
+        for problem, field in modified_fields(bench, sampling)
+    ]
+    return max(found, key=lambda slope: abs(slope.value - expected))
+
+
+def order_claims() -> Iterator[Claim]:
+    """State how fast the error of the modified flow vanishes, order by order."""
+    for sampling, highest in ORDERS.items():
+        for order in range(highest + 1):
+            yield order_claim(
+                f"{sampling}-{order}",
+                f"{METHODS[sampling]}: the field to order {order} misses a mean epoch by the power "
+                f"{order + 2} of the step size",
+                order + 2,
+                partial(worst_order, order=order, sampling=sampling, followed=sampling),
+            )
+    for field, followed in (("full", "shuffled"), ("shuffled", "replacement")):
+        yield order_claim(
+            f"{followed}-1-not-{field}",
+            f"{METHODS[followed]}: the first-order field of {METHODS[field]} misses a mean epoch "
+            "by the power 2",
+            2,
+            partial(worst_order, order=1, sampling=field, followed=followed),
+        )
+
+
+def order_claim(name: str, text: str, slope: int, measure: Callable[..., Measured]) -> Claim:
+    """State a slope, which the measurement is told to find the farthest from it."""
+    return Claim(
+        f"{GROUP}.order.{name}",
+        f"{text} (slope, worst of 3 problems)",
+        PAPER if "-1" in name else "derived here",
+        constant(slope),
+        partial(measure, expected=slope),
+        tolerance=0.1,
+        cost=2,
+    )
+
+
+# What the field is ----------------------------------------------------------------------------
+
+
+def series_error(bench: Bench) -> Measured:
+    """Compare gradient descent's field in elementary differentials with the printed series."""
+    from catapult_sim.symbolic.backward_error import modified_equation
+
+    found = {str(tree): c for tree, c in modified_equation(3).coefficients.items()}
+    every = found.keys() | PRINTED.keys()
+    gaps = [abs(float(found.get(tree, 0)) - PRINTED.get(tree, 0.0)) for tree in every]
+    return Measured(max(gaps), 0.0, len(gaps))
+
+
+PRINTED = {
+    "f": 1.0,
+    "f'f": -1 / 2,
+    "f'f'f": 1 / 3,
+    "f''(f, f)": 1 / 12,
+    "f'f'f'f": -1 / 4,
+    "f'f''(f, f)": -1 / 12,
+    "f''(f, f'f)": -1 / 12,
+    "f'''(f, f, f)": 0.0,
+}
+
+
+def curl_order(bench: Bench, sampling: str) -> Measured:
+    """Find the lowest order at which the field is no gradient; infinite if that is beyond 2."""
+    from catapult_sim.symbolic.backward_error import NotAGradient
+
+    # The curl is expanded to be printed, which takes minutes for the other problems.
+    _, field = modified_fields(bench, sampling)[1]
+    try:
+        field.truncate(2).loss()
+    except NotAGradient as refusal:
+        return Measured(refusal.order, 0.0, 1)
+    return Measured(math.inf, 0.0, 1)
+
+
+def first_order_curl(bench: Bench, sampling: str) -> Measured:
+    """Count the pairs of weights between which the first-order field has a curl."""
+    from catapult_sim.symbolic.backward_error.potentials import curl_of
+
+    fields = modified_fields(bench, sampling)
+    curls = [len(curl_of(field.terms[1], field.state)) for _, field in fields]
+    return Measured(sum(curls), 0.0, len(curls))
+
+
+def field_claims() -> Iterator[Claim]:
+    """State what the modified field is, and where it stops being a gradient."""
+    yield Claim(
+        f"{GROUP}.series",
+        "gradient descent's field to third order: coefficients 1/2; 1/3, 1/12; 1/4, 1/12, 1/12, 0 "
+        "(largest difference)",
+        "Barrett & Dherin 2021; derived here",
+        constant(0.0),
+        series_error,
+        tolerance=1e-15,
+    )
+    for sampling in ("full", "shuffled"):
+        claim = partial(Claim, source="derived here", tolerance=0.0, cost=2)
+        yield claim(
+            f"{GROUP}.curl.{sampling}-1",
+            f"{METHODS[sampling]}: to first order a modified loss exists (curls found, 3 problems)",
+            predict=constant(0.0),
+            measure=partial(first_order_curl, sampling=sampling),
+        )
+        yield claim(
+            f"{GROUP}.curl.{sampling}-2",
+            f"{METHODS[sampling]}: at second order none does (order of the first curl, 3 weights)",
+            predict=constant(2.0),
+            measure=partial(curl_order, sampling=sampling),
+        )

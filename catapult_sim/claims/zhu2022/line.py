@@ -1,0 +1,148 @@
+r"""Zhu et al. 2022: on one input, the quadratic model catapults along two eigenvectors in turn.
+
+On one input without bias a ReLU network is a straight line on either side of zero, and its
+kernel has rank two: p_1 and p_2 are the samples of one sign each. So the mean loss of all
+samples is, but for a constant, that of two points, on which the boundaries are found.
+
+References
+----------
+.. [1] L. Zhu, C. Liu, A. Radhakrishnan and M. Belkin, arXiv:2205.11787. Its loss is a sum over
+   samples; the rates in its figure on one input are those of a mean of squares without 1/2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.claims.zhu2022.runs import PAPER, SEEDS, Problem, bracket, end
+from catapult_sim.experiments.bench import Bench, once
+from catapult_sim.mlp import kernel
+from catapult_sim.mlp.network import MLP
+from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.types import Array
+
+WIDTH, SAMPLES, PRINTED = 5000, 128, 0.37  # of the setting on one input, and its 2 / lambda_1
+
+
+def sampled_line(rng: np.random.Generator) -> Problem:
+    """Draw the samples and the network of the paper; c is in units of ``1 / lambda_1``."""
+    y = np.repeat([-1.0, 1.0], SAMPLES // 2)
+    X = rng.normal(2 * y)[:, None]
+    net = MLP([1, WIDTH, 1], gain="lecun")
+    theta = np.concatenate([rng.normal(size=WIDTH), rng.choice([-1.0, 1.0], WIDTH)])
+    line = Problem(net, theta, X, y, unit=1.0)
+    return replace(line, unit=1 / kernel.top_eigenvalue(net, theta, on_two_points(line).X))
+
+
+def on_two_points(problem: Problem) -> Problem:
+    """Return the two points on which the same network learns the same, that of p_1 first.
+
+    The mean of ``(a x_i - y_i)^2`` over a side's share of all samples is ``(a x - y)^2 / 2`` and
+    a constant, with ``x^2 / 2 = mean x_i^2`` and ``x y / 2 = mean x_i y_i``.
+    """
+    x, y = problem.X[:, 0], problem.y
+    sides = np.stack([np.where(x < 0, x, 0), np.where(x > 0, x, 0)])
+    length = np.sqrt(2 * np.mean(sides**2, axis=1)) * [-1, 1]
+    targets = 2 * np.mean(sides * y, axis=1) / length
+    own = np.diag(kernel.ntk(problem.net, problem.theta, length[:, None]))
+    first = np.argsort(-own)
+    return replace(problem, X=length[first, None], y=targets[first])
+
+
+@once("lines")
+def lines(bench: Bench) -> list[Problem]:
+    """Draw the setting on one input for every seed."""
+    seeds = range(SEEDS[bench.effort.name])
+    return [sampled_line(bench.rng(f"one input {seed}")) for seed in seeds]
+
+
+def points(bench: Bench, quadratic: bool) -> list[Problem]:
+    """Return the two points of every seed."""
+    return [replace(on_two_points(line), quadratic=quadratic) for line in lines(bench)]
+
+
+def mode_losses(problem: Problem, c: npt.ArrayLike, steps: int) -> Array:
+    """Return the squared residual of each of two points at every step, ``(T, K, 2)``."""
+    model, X, y = problem.model, problem.X, problem.y
+    observe = {"residual": lambda theta: model.predict(theta, X)[..., 0] - y}
+    return problem.run_at(c, steps=steps, observe=observe).values["residual"] ** 2
+
+
+def rises(problem: Problem, c: Array, mode: int) -> Array:
+    """Tell whether a mode's share of the loss exceeds its start, at ``c = eta lambda_mode``."""
+    own = np.diag(kernel.ntk(problem.net, problem.theta, problem.X))
+    share = mode_losses(problem, c * own[0] / own[mode], steps=20)[..., mode]
+    return np.where((share > share[0]).any(axis=0), 1, -1)
+
+
+def mode_rise(bench: Bench, mode: int, quadratic: bool) -> Measured:
+    """Find the ``eta lambda_mode`` at which a mode first catapults."""
+    return bracket(points(bench, quadratic), partial(rises, mode=mode), 1.5, 3.0).measured
+
+
+def line_end(bench: Bench) -> Measured:
+    """Find the ``eta lambda_1`` at which the quadratic model stops converging."""
+    return bracket(points(bench, True), partial(end, steps=200), 2.5, 8.0).measured
+
+
+def rest_of_kernel(bench: Bench) -> Measured:
+    """Return the largest share of the kernel that is not in its two top eigenvalues."""
+
+    def share(line: Problem) -> float:
+        values = np.linalg.eigvalsh(kernel.ntk(line.net, line.theta, line.X))
+        return float(np.abs(values[:-2]).sum() / values.sum())
+
+    return Measured(max(map(share, lines(bench))), 0.0, len(lines(bench)))
+
+
+def scale_of_rates(bench: Bench) -> Measured:
+    """Compare our ``2 / lambda_1`` with the printed one, in many draws: it varies by a tenth."""
+    rng = bench.rng("rates on one input")
+    return mean([2 * sampled_line(rng).unit / PRINTED for _ in range(16 * SEEDS["quick"])])
+
+
+# What is claimed ------------------------------------------------------------------------------
+
+
+def line_claims() -> Iterator[Claim]:
+    """State what happens on one input."""
+    setting = f"ReLU, width {WIDTH}, {SAMPLES} samples of one input"
+    claim = partial(Claim, source=f"{PAPER}, section 3.2", cost=3)
+    yield claim(
+        "quadratic_models.line.rank",
+        f"{setting}: the kernel has rank 2 (share of all but two eigenvalues)",
+        predict=constant(0.0),
+        measure=rest_of_kernel,
+        tolerance=1e-10,
+    )
+    yield claim(
+        "quadratic_models.line.rates",
+        f"{setting}: 2 / lambda_1 is twice the printed {PRINTED}, whose loss has no 1/2 (ratio)",
+        predict=constant(2.0),
+        measure=scale_of_rates,
+        tolerance=0.2,
+    )
+    for quadratic, name in ((True, "model"), (False, "network")):
+        for mode, which in enumerate(("first", "second")):
+            number = mode + 1
+            yield claim(
+                f"quadratic_models.line.{name}.{which}",
+                f"{setting}, {'quadratic model' if quadratic else 'the network itself'}: the loss "
+                f"along p_{number} catapults from eta lambda_{number} = 2",
+                predict=constant(2.0),
+                measure=partial(mode_rise, mode=mode, quadratic=quadratic),
+                tolerance=0.02 if quadratic else 0.05,
+            )
+    yield claim(
+        "quadratic_models.line.end",
+        f"{setting}: the quadratic model converges up to eta lambda_1 = 4",
+        predict=constant(4.0),
+        measure=line_end,
+        tolerance=0.1,
+    )

@@ -1,0 +1,214 @@
+r"""The loss on fixed minibatches, seen along lines through a training trajectory.
+
+Sandler et al. 2023 [1]_ follow the loss of one batch while a network trains on others: along
+the step that the batch itself would take, along the line to a later iterate, from one iterate
+to the next. Batches have a leading axis here if every network has its own; the networks and the
+points on the lines are an ensemble.
+
+References
+----------
+.. [1] M. Sandler, A. Zhmoginov, M. Vladymyrov and N. Miller, *Training trajectories,
+   mini-batch losses and the curious role of the learning rate*, arXiv:2301.02312 (2023).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.mlp.network import MLP
+from catapult_sim.types import Array
+from catapult_sim.validation import InputError
+
+
+def loss_along(
+    network: MLP, theta: Array, direction: Array, positions: npt.ArrayLike, X: Array, y: Array
+) -> Array:
+    """Return the loss at ``theta + s direction`` for every position s.
+
+    Parameters
+    ----------
+    network : MLP
+    theta, direction : numpy.ndarray, shape (..., P)
+        The direction is a negative gradient, where positions are learning rates, or leads to
+        another iterate.
+    positions : array_like, shape (n,) or (n, ...)
+    X : numpy.ndarray, shape (B, d) or (..., B, d)
+    y : numpy.ndarray, shape (B, k) or (..., B, k)
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, ...)
+        Infinite or NaN where outputs overflow.
+
+    Examples
+    --------
+    >>> network, theta = MLP([1, 1, 1], activation="linear"), np.array([1.0, 1.0])
+    >>> loss_along(network, theta, -theta, [0, 1], np.array([[1.0]]), np.array([[0.0]]))
+    array([0.5, 0. ])
+    """
+    with np.errstate(all="ignore"):
+        points = theta + np.asarray(positions, dtype=float)[..., None] * direction
+        outputs = network.forward(points, X)[0]
+        return network.loss_function.value_and_gradient(outputs, y)[0]
+
+
+@dataclass(frozen=True)
+class QuadraticFit:
+    """Parabolas through losses along lines, of an ensemble of shape ``(...)``."""
+
+    curvature: Array  # (...), the second derivative
+    minimum: Array  # (...), the position of the vertex; NaN where the parabola opens downwards
+    lowest: Array  # (...), the loss at the vertex
+    goodness: Array  # (...), R^2: the share of the losses' variance that the parabola explains
+
+
+def quadratic_fit(positions: npt.ArrayLike, losses: npt.ArrayLike) -> QuadraticFit:
+    """Fit parabolas by least squares.
+
+    Parameters
+    ----------
+    positions : array_like, shape (n,) or (n, ...)
+        At least three different ones in each line.
+    losses : array_like, shape (n, ...)
+
+    Returns
+    -------
+    QuadraticFit
+
+    Raises
+    ------
+    InputError
+        Where there are fewer than three positions.
+
+    Examples
+    --------
+    >>> s = np.linspace(0, 1, 5)
+    >>> fit = quadratic_fit(s, 2 + (s - 0.25) ** 2)
+    >>> print(fit.curvature.round(9), fit.minimum.round(9), fit.goodness.round(9))
+    2.0 0.25 1.0
+    """
+    heights = np.asarray(losses, dtype=float)
+    places = np.asarray(positions, dtype=float)
+    if len(places) < 3:
+        raise InputError(f"a quadratic fit needs at least 3 positions; got {len(places)}")
+    places = places.reshape(places.shape + (1,) * (heights.ndim - places.ndim))
+    scale = np.abs(places).max(axis=0)
+    finite = np.isfinite(heights).all(axis=0)
+    # Lines first, their points last.
+    powers = np.moveaxis(np.stack([(places / scale) ** n for n in range(3)]), (0, 1), (-1, -2))
+    values = np.moveaxis(np.where(finite, heights, np.nan), 0, -1)
+    coefficients = (np.linalg.pinv(powers) @ values[..., None])[..., 0]
+    residual = values - (powers @ coefficients[..., None])[..., 0]
+    level, slope, bend = np.moveaxis(coefficients, -1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        vertex = np.where(bend > 0, -slope / (2 * bend), np.nan)
+        goodness = 1 - np.sum(residual**2, axis=-1) / (values.var(axis=-1) * len(heights))
+    return QuadraticFit(2 * bend / scale**2, vertex * scale, level + slope * vertex / 2, goodness)
+
+
+def concave_share(losses: npt.ArrayLike) -> Array:
+    """Return the share of negative second differences along lines of evenly spaced points.
+
+    Parameters
+    ----------
+    losses : array_like, shape (n, ...), n >= 3
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+        Zero where the loss is convex along the line; NaN where it is not finite.
+
+    Examples
+    --------
+    >>> print(concave_share([0.0, 1.0, 4.0, 9.0]), concave_share([0.0, 2.0, 1.0, 2.0]))
+    0.0 0.5
+    """
+    heights = np.asarray(losses, dtype=float)
+    with np.errstate(invalid="ignore"):
+        bends = np.diff(heights, 2, axis=0)
+    return np.where(np.isfinite(heights).all(axis=0), (bends < 0).mean(axis=0), np.nan)
+
+
+@dataclass(frozen=True)
+class OneStep:
+    """What one gradient step on a batch does to it and to other data, shape ``(...)`` each."""
+
+    rate: Array  # the learning rate, of those tried, that is best for the batch
+    batch_before: Array
+    batch_after: Array
+    others_before: Array
+    others_after: Array
+
+
+def one_step(
+    network: MLP,
+    theta: Array,
+    batch: tuple[Array, Array],
+    others: tuple[Array, Array],
+    rates: npt.ArrayLike,
+) -> OneStep:
+    """Take the one gradient step that lowers the loss of a batch most.
+
+    Parameters
+    ----------
+    network : MLP
+    theta : numpy.ndarray, shape (..., P)
+    batch, others : tuple of numpy.ndarray
+        X and y of the batch, and of the data to look at besides.
+    rates : array_like, shape (n,)
+        The learning rates to try.
+
+    Returns
+    -------
+    OneStep
+
+    Examples
+    --------
+    >>> network, theta = MLP([1, 1, 1], activation="linear"), np.array([1.0, 1.0])
+    >>> batch, others = ((np.ones((1, 1)), np.array([[y]])) for y in (0.0, 1.0))
+    >>> step = one_step(network, theta, batch, others, [0.5, 1.0])
+    >>> print(step.rate, step.batch_before, step.batch_after, step.others_after)
+    1.0 0.5 0.0 0.5
+    """
+    before, gradient = network.loss_and_gradient(theta, *batch)
+    tried = np.asarray(rates, dtype=float)
+    losses = loss_along(network, theta, -gradient, _lines(tried, theta), *batch)
+    best = np.argmin(np.where(np.isfinite(losses), losses, np.inf), axis=0)
+    after = np.take_along_axis(losses, best[None], axis=0)[0]
+    at = np.stack([np.zeros_like(tried[best]), tried[best]])
+    others_before, others_after = loss_along(network, theta, -gradient, at, *others)
+    return OneStep(tried[best], before, after, others_before, others_after)
+
+
+def _lines(positions: Array, theta: Array) -> Array:
+    """Put the same positions on the line of every network."""
+    return positions.reshape(-1, *[1] * (theta.ndim - 1))
+
+
+def alignment(
+    network: MLP, theta: Array, batch: tuple[Array, Array], everything: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    """Compare the gradient of a batch with that of all data.
+
+    Returns
+    -------
+    tuple of numpy.ndarray, shape (...)
+        The cosine of the angle between them, and the norm of the batch gradient in units of
+        the full one.
+
+    Examples
+    --------
+    >>> network, theta = MLP([1, 1, 1], activation="linear"), np.array([1.0, 1.0])
+    >>> batch = np.ones((1, 1)), np.zeros((1, 1))
+    >>> everything = np.ones((2, 1)), np.array([[0.0], [0.5]])
+    >>> cosine, ratio = alignment(network, theta, batch, everything)
+    >>> print(cosine.round(9), ratio.round(9))
+    1.0 1.333333333
+    """
+    of_batch, of_all = (network.loss_and_gradient(theta, *data)[1] for data in (batch, everything))
+    norms = np.linalg.norm(of_batch, axis=-1), np.linalg.norm(of_all, axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.sum(of_batch * of_all, axis=-1) / (norms[0] * norms[1]), norms[0] / norms[1]

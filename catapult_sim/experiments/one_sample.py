@@ -1,0 +1,173 @@
+r"""The two-layer linear network on the sample (1, 0): the derived map, iterated.
+
+Every experiment runs the same seeds at every width, so that widths are compared in pairs.
+The learning rate is given as ``c = eta lambda_0``; arrays are ``(..., widths, seeds)``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.experiments.bench import Bench
+from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.numeric.runs.measured import share as share_of
+from catapult_sim.numeric.runs.phases import Boundary, Phase, boundary, classify, divergence, rise
+from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory, iterate, peak
+from catapult_sim.types import Array
+
+DELTA = 1e-6  # the loss that theorem 1 of Lewkowycz et al. asks training to reach
+WIDTHS = tuple(10**power for power in (2, 4, 6, 8, 10, 12))
+
+
+def starts(bench: Bench) -> Array:
+    """Draw ``(f, lam)`` of every width and seed, ``(widths, seeds, 2)``."""
+
+    def at(width: int) -> Array:
+        net = LinearNet([[1.0]], [0.0], width=width)
+        state = net.init(rng=bench.rng("one sample"), ensemble=(bench.effort.starts,))
+        return np.stack([state[:, 0, 1], np.trace(state, axis1=1, axis2=2)], axis=-1)
+
+    return np.stack([at(width) for width in WIDTHS])
+
+
+def run_map(bench: Bench, c: npt.ArrayLike, steps: int) -> Trajectory:
+    """Iterate the derived map at learning rates ``c / lam_0``."""
+    from catapult_sim.symbolic.linear_net import sample_map
+
+    step, state = sample_map().numpy(), starts(bench)
+
+    def advance(state: Array, eta: Array, n: Array) -> tuple[Array, Array]:
+        return step(state, eta, n), state[..., 0] ** 2 / 2
+
+    widths = np.array(WIDTHS, dtype=float)[:, None]
+    return iterate(advance, state, c / state[..., 1], widths, steps=steps, tolerance=1e-20)
+
+
+def _bracket(bench: Bench, side: Callable[[Trajectory], Any], steps: int) -> Boundary:
+    shape = (len(WIDTHS), bench.effort.starts)
+
+    def side_at(c: Array) -> Array:
+        return side(run_map(bench, c.reshape(-1, *shape), steps)).reshape(c.shape)
+
+    return boundary(side_at, 1.5, 6.0, members=math.prod(shape), tolerance=1e-4)
+
+
+def rise_boundary(bench: Bench) -> Boundary:
+    """Bracket where the loss first exceeds its start."""
+    return bench.once(("one sample", "rise"), lambda: _bracket(bench, rise, 20))
+
+
+def end_boundary(bench: Bench) -> Boundary:
+    """Bracket where convergence ends."""
+    return bench.once(("one sample", "end"), lambda: _bracket(bench, divergence, 2000))
+
+
+def predicted_rise(bench: Bench) -> float:
+    """Solve c = 2 + c^2 q with q = f_0^2 / (n lam_0^2) for every start, and average."""
+    f, lam = np.moveaxis(starts(bench), -1, 0)
+    q = f**2 / (np.array(WIDTHS)[:, None] * lam**2)
+    return float(np.mean(4 / (1 + np.sqrt(1 - 8 * q))))
+
+
+def paired(found: Boundary) -> Measured:
+    """Average brackets whose prediction is made for the same seeds: their spread is no error."""
+    centre, half = (found.lower + found.upper) / 2, (found.upper - found.lower) / 2
+    return Measured(float(centre.mean()), float(half.mean()), centre.size)
+
+
+def _slope(values: Array) -> Measured:
+    """Fit ``values (widths, seeds)`` against log10 of the width, seed by seed."""
+    return mean(np.polyfit(np.log10(WIDTHS), values, 1)[0])
+
+
+def peak_growth(bench: Bench) -> Measured:
+    """Measure the exponent of the peak loss in the width, at c = 3."""
+    return _slope(np.log10(peak(run_map(bench, 3.0, 300))))
+
+
+def time_to_peak(bench: Bench, c: float) -> Measured:
+    """Count the steps by which the peak comes later per decade of width."""
+    return _slope(np.nanargmax(run_map(bench, c, 300).values["loss"], axis=0).astype(float))
+
+
+def lazy_movement(bench: Bench) -> Measured:
+    """Measure the exponent in the width of how far the curvature moves at c = 1."""
+    moved = run_map(bench, 1.0, 100).state[..., 1] - starts(bench)[..., 1]
+    return _slope(np.log10(np.abs(moved)))
+
+
+def largest_final_curvature(bench: Bench) -> Measured:
+    """Find the largest final ``eta lambda`` of any catapult."""
+    c = np.linspace(2.1, 3.9, 10)[:, None, None]
+    run = run_map(bench, c, 3000)
+    scaled = (c * run.state[..., 1] / starts(bench)[..., 1])[classify(run) == Phase.CATAPULT]
+    return Measured(float(scaled.max()), 0.0, scaled.size)
+
+
+def lazy_duration(bench: Bench) -> Measured:
+    """Count by how many steps per decade of width lazy training, c = 1.5, takes longer."""
+    losses = run_map(bench, 1.5, 100).values["loss"]
+    return _slope(np.argmax(losses < DELTA, axis=0).astype(float))
+
+
+def share(bench: Bench, c: float, phase: Phase) -> Measured:
+    """Measure which share of the runs at c is in a phase; widths share their draws."""
+    return share_of((classify(run_map(bench, c, 3000)) == phase).T)
+
+
+def final_curvature(bench: Bench, c: float) -> Measured:
+    """Average the final ``eta lambda`` over the starts of the widest networks."""
+    run, lam = run_map(bench, c, 3000), starts(bench)[-1, :, 1]
+    return mean(c * run.state[-1, :, 1] / lam)
+
+
+def invariant_error(bench: Bench) -> Measured:
+    """Compare ``(eta lam)^2 - 4 s`` at the end with the law's product over the run, at c = 2.5."""
+    c, start = 2.5, starts(bench)
+    run = run_map(bench, c, 300)
+    scale = (c / start[..., 1]) ** 2 / np.array(WIDTHS)[:, None]
+    s = 2 * scale * run.values["loss"]
+    begun = c**2 - 4 * s[0]
+    # The product leaves out the last loss, whose step was not taken.
+    last = np.arange(len(s))[:, None, None] >= run.stopped
+    predicted = begun * np.prod(np.where(last, 1, (1 - s) ** 2), axis=0)
+    ended = (c * run.state[..., 1] / start[..., 1]) ** 2 - 4 * scale * run.state[..., 0] ** 2
+    return Measured(float(np.max(np.abs(ended / predicted - 1))), 0.0, ended.size)
+
+
+def momentum_boundary(bench: Bench, kind: str, momentum: float, nesterov: bool) -> Measured:
+    """Find where convergence ends with momentum: linearly (infinite width), or after catapults."""
+    seeds, width = {"linear": (1, math.inf), "end": (bench.effort.starts, 10**8)}[kind]
+    net = LinearNet([[1.0]], [0.0], width=width)
+    state = net.init(rng=bench.rng("momentum"), ensemble=(seeds,))
+    unit = 1 / net.top_eigenvalue(state)
+    # The infinite network is linear: once it has grown, it does not come back.
+    escape = 1e6 if kind == "linear" else ESCAPE
+    method: dict[str, Any] = {"momentum": momentum, "nesterov": nesterov, "escape": escape}
+
+    def side_at(c: Array) -> Array:
+        return divergence(
+            net.train(c * unit, 2000, state=state, observe={}, tolerance=1e-9, **method)
+        )
+
+    return boundary(side_at, 0.5, 16.0, members=seeds, grid=24, tolerance=2e-3).measured
+
+
+def near_threshold(bench: Bench, above: float) -> tuple[Measured, Measured]:
+    """Measure catapults of the widest networks at ``c = 2 + above``.
+
+    Returns
+    -------
+    tuple of Measured
+        Peak loss in units of ``n above^2 / (4 eta^2)``, and final ``eta lambda``.
+    """
+    run, lam = run_map(bench, 2 + above, 3000), starts(bench)[-1, :, 1]
+    eta = (2 + above) / lam
+    scale = WIDTHS[-1] * above**2 / (4 * eta**2)
+    return mean(peak(run)[-1] / scale), mean(eta * run.state[-1, :, 1])

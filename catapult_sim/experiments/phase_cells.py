@@ -1,0 +1,250 @@
+"""Cells of sweeps over networks on data: a run and its phase.
+
+A cell names a network and what is done with it. Shared by all: ``model`` ("linear" for the
+exact linear network, "mlp"), ``width``, ``depth`` and ``activation`` (of an MLP), ``scale`` (the
+standard deviation of the initial weights), ``seed`` (of weights, of the samples drawn and of
+batches), ``data`` ("digits", or a file with its ``digest``), ``samples``, ``steps`` (updates, at
+most). Cells of one run have ``rate``, c = eta lambda_0, with lambda_0 of that network's kernel at
+its start. They may have ``momentum`` (heavy ball; absent, 0) and ``batch_size`` (absent, all
+samples): each epoch deals the samples anew, and the loss stays that of all samples.
+
+A cell does not ask how much memory it takes; who begins a sweep asks :func:`bytes_of` its cells.
+
+Inputs are standardised, and scaled as in the NTK parametrisation. A run has converged when its
+loss is 1e-4 of its start; it has come down at 0.1, and is undecided where it has not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim import datasets
+from catapult_sim.experiments.first_steps import LinearStart, NetworkStart, Start
+from catapult_sim.mlp import kernel
+from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.optimizers import Descent
+from catapult_sim.mlp.training import train
+from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.runs.batches import minibatches
+from catapult_sim.numeric.runs.memory import run_bytes
+from catapult_sim.numeric.runs.phases import Phase, classify
+from catapult_sim.numeric.runs.trajectory import Trajectory, final, peak
+from catapult_sim.sweeps.cell import physics
+from catapult_sim.types import Array, Observe
+from catapult_sim.validation import InputError, require_positive, require_width
+
+Cell = dict[str, Any]
+
+SETTLED, CONVERGED = 0.1, 1e-4
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Networks at their start, one for each initial scale ``(N,)``, and how to train them."""
+
+    state: Array  # (N, ...)
+    top: Array  # (N,) lambda_0
+    top_eigenvalue: Callable[[Array], Array]
+    train: Callable[..., Trajectory]  # learning rates, ... of the whole ensemble
+    first: Start  # the first of them
+
+    def run(self, c: npt.ArrayLike, **options: Any) -> Trajectory:
+        """Train at learning rates ``c (..., N)`` in units of ``1 / lambda_0``."""
+        return self.train(learning_rate=np.asarray(c) / self.top, **options)
+
+
+def start(cell: Cell, scales: npt.ArrayLike) -> Networks:
+    """Draw the network of a cell once, and give its weights the scales ``(N,)``."""
+    X, y = _samples(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
+    scale = require_positive("scale", scales)
+    rng = np.random.default_rng([cell["seed"], *b"network"])
+    with np.errstate(over="ignore", invalid="ignore"):
+        drawn = {"linear": _linear, "mlp": _mlp}[cell["model"]](cell, X, y, rng, scale)
+    require_positive("the top kernel eigenvalue of the data at the start", drawn.top)
+    return drawn
+
+
+def _method(cell: Cell, samples: int) -> dict[str, Any]:
+    """Return what training takes besides learning rates."""
+    method: dict[str, Any] = {"steps": cell["steps"]}
+    if cell.get("momentum"):
+        method["momentum"] = cell["momentum"]
+    if cell.get("batch_size"):
+        rng = np.random.default_rng([cell["seed"], *b"batches"])
+        method["batches"] = minibatches(samples, cell["batch_size"], cell["steps"], rng=rng)
+    return method
+
+
+def _linear(cell: Cell, X: Array, y: Array, rng: np.random.Generator, scale: Array) -> Networks:
+    net = LinearNet(
+        X / math.sqrt(X.shape[1]),
+        y,
+        width=require_width(float(cell["width"])),
+        memory_limit=math.inf,
+    )
+    # The Gram state is quadratic in the weights.
+    state = net.init(rng=rng) * scale[:, None, None] ** 2
+    descend = partial(net.train, state=state, **_method(cell, len(X)))
+    alone = partial(descend, state=state[0])
+    first = LinearStart(alone, net, state[0])
+    return Networks(state, net.top_eigenvalue(state), net.top_eigenvalue, descend, first)
+
+
+def _mlp(cell: Cell, X: Array, y: Array, rng: np.random.Generator, scale: Array) -> Networks:
+    net = _network(cell, X, y)
+    theta = net.init(rng=rng) * scale[:, None]
+
+    def top_eigenvalue(theta: Array) -> Array:
+        return kernel.top_eigenvalue(net, theta, X)
+
+    method = _method(cell, len(X)) | {"memory_limit": math.inf}
+    descend = partial(train, net, theta, X, y, **method)
+    first = NetworkStart(partial(train, net, theta[0], X, y, **method), net, theta[0], X, y)
+    return Networks(theta, top_eigenvalue(theta), top_eigenvalue, descend, first)
+
+
+def _network(cell: Cell, X: Array, y: Array) -> MLP:
+    hidden = [cell["width"]] * cell["depth"]
+    return MLP([X.shape[1], *hidden, y.shape[1]], activation=cell["activation"])
+
+
+def bytes_of(
+    cell: Cell, *, networks: int = 1, members: int = 1, observe: Observe | None = None
+) -> int:
+    """Return the bytes of some networks of a cell and of so many runs of them, drawing none.
+
+    Examples
+    --------
+    >>> cell = {"model": "mlp", "width": 10**6, "depth": 3, "activation": "relu", "seed": 0}
+    >>> bytes_of(cell | {"data": "digits", "samples": 16, "steps": 10}) > 3 * 8 * 2 * 10**12
+    True
+    """
+    X, y = _samples(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
+    moving = bool(cell.get("momentum"))
+    if cell["model"] == "linear":
+        size, work = (min(X.shape) + 1 + y.shape[1]) ** 2, 0
+        kernels = 8 * networks * y.size**2
+    else:
+        net = _network(cell, X, y)
+        rule = Descent(net, X, y, cell["steps"], moving=moving)
+        size, work = net.size, rule.work(len(X))
+        kernels = kernel.ntk_bytes(net, networks, len(X), X.itemsize)
+    state = np.broadcast_to(0.0, (members, (1 + moving) * size))
+    # The worker of a sweep has one thread.
+    run = run_bytes(state, (), cell["steps"], observe or {}, work=work, threads=1)
+    return 8 * networks * size + kernels + run
+
+
+@lru_cache(maxsize=16)
+def _samples(data: str, digest: str | None, count: int, seed: int) -> tuple[Array, Array]:
+    X, y = datasets.digits() if data == "digits" else _file(data, digest)
+    inputs, targets = datasets.standardise(X), y.reshape(len(y), -1)
+    if not inputs.any():
+        raise InputError(
+            f"X must have an input that varies between samples; got {len(X)} alike of {data}"
+        )
+    rng = np.random.default_rng([seed, *b"samples"])
+    return datasets.subset(inputs, targets, count, rng=rng)
+
+
+def _file(data: str, digest: str | None) -> tuple[Array, Array]:
+    if data_entries(data)["digest"] != digest:
+        raise InputError(f"data must be what they were when the sweep began; {data} has changed")
+    return datasets.load(data)
+
+
+def data_entries(path: str | Path | None) -> Cell:
+    """Return the entries of a cell that name its data: digits, or a file that can be used.
+
+    Raises
+    ------
+    InputError
+        Where the file cannot be used.
+
+    Examples
+    --------
+    >>> data_entries(None)
+    {'data': 'digits'}
+    """
+    if path is None:
+        return {"data": "digits"}
+    datasets.load(path)
+    content = hashlib.blake2b(Path(path).read_bytes(), digest_size=16)
+    return {"data": str(path), "digest": content.hexdigest()}
+
+
+def _same_network(cell: Cell) -> tuple[Any, ...]:
+    """All entries but those in which cells of one batch may differ."""
+    return tuple(sorted((k, v) for k, v in cell.items() if k not in ("rate", "scale")))
+
+
+def _phases_of(cells: list[Cell]) -> list[Cell]:
+    networks = start(cells[0], [cell["scale"] for cell in cells])
+    run = networks.run(
+        [cell["rate"] for cell in cells],
+        tolerance=CONVERGED,
+        observe={},
+    )
+    with np.errstate(all="ignore"):
+        columns = {
+            "steps": run.stopped,
+            "first_loss": run.values["loss"][0],
+            "peak_loss": peak(run),
+            "last_loss": final(run),
+            "first_eigenvalue": networks.top,
+            "last_eigenvalue": networks.top_eigenvalue(run.state),
+        }
+    names = [Phase(code).name.lower() for code in classify(run, settled=SETTLED)]
+    rows = zip(*(finite(column) for column in columns.values()), strict=True)
+    return [
+        {"phase": name, **dict(zip(columns, row, strict=True))}
+        for name, row in zip(names, rows, strict=True)
+    ]
+
+
+@physics(1, alike=_same_network, together=_phases_of, at_most=16)
+def phase_of(cell: Cell) -> Cell:
+    """Return the phase of a run, its losses and its curvature.
+
+    Examples
+    --------
+    >>> cell = {"model": "linear", "width": 1000, "scale": 1.0, "rate": 3.0, "seed": 0}
+    >>> phase_of(cell | {"data": "digits", "samples": 16, "steps": 200})["phase"]
+    'catapult'
+    """
+    return _phases_of([cell])[0]
+
+
+@physics(1)
+def run_of(cell: Cell) -> Cell:
+    """Return a run: its phase, and at every step its loss and top kernel eigenvalue.
+
+    Examples
+    --------
+    >>> cell = {"model": "linear", "width": "inf", "scale": 1.0, "rate": 1.0, "seed": 0}
+    >>> found = run_of(cell | {"data": "digits", "samples": 16, "steps": 3})
+    >>> len(found["loss"]), len(found["top_eigenvalue"])
+    (4, 4)
+    """
+    networks = start(cell, [cell["scale"]])
+    run = networks.run(
+        [cell["rate"]],
+        tolerance=CONVERGED,
+        observe={"top_eigenvalue": networks.top_eigenvalue},
+    )
+    phase = Phase(classify(run, settled=SETTLED)[0]).name.lower()
+    return {"phase": phase} | {name: finite(column[:, 0]) for name, column in run.values.items()}
+
+
+def finite(values: Array) -> list[float | int | None]:
+    """Return values for JSON: None where not measured, or beyond every bound."""
+    return [value if math.isfinite(value) else None for value in values.tolist()]

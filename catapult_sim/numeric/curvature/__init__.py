@@ -1,0 +1,1 @@
+"""Curvature of anything that multiplies a vector: eigenpairs, spectral density, steps."""

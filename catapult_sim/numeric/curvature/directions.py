@@ -1,0 +1,194 @@
+r"""Steps and gradients beside a few directions: components, nudging, alignment.
+
+Nudged-SGD (Jastrzebski et al. 2019 [1]_) multiplies what a step has in the span of the sharpest
+directions by gamma, and leaves the rest as it is. Vectors are columns ``(P, K)``, as
+:func:`~catapult_sim.numeric.curvature.eigenpairs.top_eigenpairs` returns them.
+
+References
+----------
+.. [1] S. Jastrzebski, Z. Kenton, N. Ballas, A. Fischer, Y. Bengio and A. Storkey, *On the relation
+   between the sharpest directions of DNN loss and the SGD step length*, arXiv:1807.05031 (2019).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.types import Array
+from catapult_sim.validation import InputError
+
+
+def projection(steps: npt.ArrayLike, vectors: npt.ArrayLike) -> Array:
+    r"""Project steps onto the span of vectors, ``V (V^T V)^-1 V^T step``.
+
+    Parameters
+    ----------
+    steps : array_like, shape (..., P)
+    vectors : array_like, shape (P, K)
+        Linearly independent, but neither orthogonal nor of unit length to any precision; the
+        error is the rounding error times the condition number of ``V^T V``.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., P)
+
+    Raises
+    ------
+    InputError
+        Where the shapes do not fit.
+
+    Examples
+    --------
+    >>> projection([1.0, 2.0, 3.0], [[1.0, 1.0], [0.0, 1.0], [0.0, 0.0]])
+    array([1., 2., 0.])
+    """
+    array, frame = _require_fit(steps, vectors)
+    components = np.linalg.solve(frame.T @ frame, frame.T @ array.reshape(-1, len(frame)).T)
+    return (frame @ components).T.reshape(array.shape)
+
+
+def nudge(
+    steps: npt.ArrayLike, vectors: npt.ArrayLike, gamma: float, *, rest: float = 1.0
+) -> Array:
+    """Multiply what steps have in the span of vectors by gamma, the rest by ``rest``.
+
+    Parameters
+    ----------
+    steps : array_like, shape (..., P)
+    vectors : array_like, shape (P, K)
+        As in :func:`projection`.
+    gamma : float
+        1 leaves the step as it is, bit for bit; 0 removes the span.
+    rest : float
+        1 in Nudged-SGD; 0 with gamma = 1 keeps the span alone.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., P)
+
+    Examples
+    --------
+    >>> nudge([3.0, 4.0], [[1.0], [0.0]], 0.1)
+    array([0.3, 4. ])
+    """
+    array, frame = _require_fit(steps, vectors)
+    if gamma == rest:
+        return array if rest == 1 else rest * array
+    return rest * array + (gamma - rest) * projection(array, frame)
+
+
+def nudged_step(
+    velocity: Array,
+    gradient: Array,
+    vectors: Array,
+    *,
+    learning_rate: float,
+    momentum: float = 0.0,
+    gamma: float = 1.0,
+    rest: float = 1.0,
+    nudged: Literal["velocity", "gradient"] = "velocity",
+) -> tuple[Array, Array]:
+    """Return the step of Nudged-SGD and the velocity that momentum remembers.
+
+    ``v' = momentum v - learning_rate g``; the step is v', nudged. The authors remember v' itself,
+    so that momentum is not nudged again and again; with ``nudged="gradient"`` it is g that is
+    nudged, and step and velocity are the same.
+
+    Parameters
+    ----------
+    velocity, gradient : numpy.ndarray, shape (P,)
+    vectors : numpy.ndarray, shape (P, K)
+    learning_rate, momentum : float
+    gamma, rest : float
+        As in :func:`nudge`. Both 1 is SGD, bit for bit.
+    nudged : {"velocity", "gradient"}
+
+    Returns
+    -------
+    step, velocity : numpy.ndarray, shape (P,)
+
+    Examples
+    --------
+    >>> velocity, gradient, e1 = np.zeros(2), np.array([1.0, 1.0]), np.array([[1.0], [0.0]])
+    >>> nudged_step(velocity, gradient, e1, learning_rate=0.5, gamma=0.1)
+    (array([-0.05, -0.5 ]), array([-0.5, -0.5]))
+    """
+    if nudged not in ("velocity", "gradient"):
+        raise InputError(f"nudged must be velocity or gradient; got {nudged!r}")
+    if nudged == "gradient":
+        gradient = nudge(gradient, vectors, gamma, rest=rest)
+    velocity = momentum * velocity - learning_rate * gradient
+    step = velocity if nudged == "gradient" else nudge(velocity, vectors, gamma, rest=rest)
+    return step, velocity
+
+
+class Escape(NamedTuple):
+    """A row of the ablation of the escape from sharp regions: options of a run."""
+
+    gamma: float  # what multiplies the component along e_1
+    rest: float  # what multiplies everything else
+    frozen: bool = False  # whether e_1 stays that of the start
+
+
+ESCAPES = MappingProxyType(
+    {
+        "normal": Escape(1.0, 1.0),
+        "only e1": Escape(1.0, 0.0),
+        "only the initial e1": Escape(1.0, 0.0, frozen=True),
+        "all but e1": Escape(0.0, 1.0),
+        "e1 times 4": Escape(4.0, 1.0),
+        "e1 times 2": Escape(2.0, 1.0),
+        "e1 times 1/2": Escape(0.5, 1.0),
+        "e1 times 1/4": Escape(0.25, 1.0),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Cosines of gradients with directions: their statistics over the gradients."""
+
+    mean: Array  # (K,)
+    magnitude: Array  # (K,), of |cos|
+    deviation: Array  # (K,), standard deviation of cos; 0 for a single gradient
+
+
+def alignment(gradients: npt.ArrayLike, vectors: npt.ArrayLike) -> Alignment:
+    """Measure how gradients, ``(B, P)`` or a single ``(P,)``, lie to directions ``(P, K)``.
+
+    A random direction has a cosine of the order ``P ** -0.5``.
+
+    Examples
+    --------
+    >>> found = alignment([[3.0, 4.0], [3.0, -4.0]], np.eye(2))
+    >>> found.mean, found.magnitude, found.deviation
+    (array([0.6, 0. ]), array([0.6, 0.8]), array([0. , 0.8]))
+    """
+    found = cosines(gradients, vectors).reshape(-1, np.shape(vectors)[1])
+    return Alignment(found.mean(axis=0), np.abs(found).mean(axis=0), found.std(axis=0))
+
+
+@np.errstate(invalid="ignore")
+def cosines(gradients: npt.ArrayLike, vectors: npt.ArrayLike) -> Array:
+    """Return the cosine of each gradient ``(..., P)`` with each vector ``(P, K)``, ``(..., K)``.
+
+    NaN where either is zero.
+    """
+    array, frame = _require_fit(gradients, vectors)
+    lengths = np.linalg.norm(array, axis=-1, keepdims=True) * np.linalg.norm(frame, axis=0)
+    return (array @ frame) / lengths
+
+
+def _require_fit(steps: npt.ArrayLike, vectors: npt.ArrayLike) -> tuple[Array, Array]:
+    array, frame = np.asarray(steps), np.asarray(vectors)
+    if frame.ndim != 2 or array.shape[-1:] != frame.shape[:1]:
+        raise InputError(
+            "steps and vectors must have shapes (..., P) and (P, K); "
+            f"got {array.shape} and {frame.shape}"
+        )
+    return array, frame

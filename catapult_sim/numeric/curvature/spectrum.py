@@ -1,0 +1,184 @@
+r"""The whole spectrum of a symmetric operator, seen through random vectors: trace and density.
+
+References
+----------
+.. [1] R. Meyer, C. Musco, C. Musco and D. Woodruff, *Hutch++: optimal stochastic trace
+   estimation*, SIAM Symposium on Simplicity in Algorithms (2021), algorithm 1.
+.. [2] S. Ubaru, J. Chen and Y. Saad, *Fast estimation of tr(f(A)) via stochastic Lanczos
+   quadrature*, SIAM J. Matrix Anal. Appl. 38, 1075 (2017).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.numeric.curvature.krylov import Krylov, orthonormal_rows, split
+from catapult_sim.numeric.curvature.operators import Operator, Product, require_operator
+from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.randomness import require_rng
+from catapult_sim.types import Array, Rng
+from catapult_sim.validation import require_count, require_positive
+
+# A standard error from fewer probes could be small by luck.
+LEAST_SAMPLES = 8
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def trace(
+    operator: Operator, *, samples: int = 20, size: int | None = None, rng: Rng = None
+) -> Measured:
+    """Estimate the trace of a symmetric operator, with a standard error.
+
+    Hutch++ [1]_: ``samples`` products find the range of the large eigenvalues, where the trace is
+    then computed exactly with as many; what is orthogonal to it is estimated
+    from independent random signs, as many again, whose spread is the error.
+
+    Parameters
+    ----------
+    operator : array_like, LinearOperator, sparse array or callable
+        As in :func:`~catapult_sim.numeric.curvature.eigenpairs.top_eigenpairs`.
+    samples : int
+        At least 8; three products each. Where P products are not more, the trace is exact.
+    size : int, optional
+        P, for a callable.
+    rng : numpy.random.Generator, int or None
+
+    Returns
+    -------
+    Measured
+        Unbiased; error 0 where exact. NaN where a product was not finite.
+
+    Raises
+    ------
+    InputError
+        Where the operator or ``samples`` is not as required.
+
+    Examples
+    --------
+    >>> D = 1 / np.arange(1.0, 1001.0) ** 2
+    >>> found = trace(lambda v: D * v, size=1000, rng=0)
+    >>> print(found, "of", D.sum().round(4))
+    1.643(2) of 1.6439
+    """
+    product, length, dtype = require_operator(operator, size)
+    count, rng = require_count("samples", samples, LEAST_SAMPLES), require_rng(rng)
+    if length <= 3 * count:
+        return Measured(_trace_within(product, np.eye(length, dtype=dtype)), 0.0, length)
+    sketch = np.stack([product(probe) for probe in _signs(rng, count, length, dtype)])
+    frame = orthonormal_rows(sketch, rng)
+    probes = _signs(rng, count, length, dtype)
+    for probe in probes:
+        split(probe, frame)
+    beyond = mean([probe @ product(probe) for probe in probes])
+    return Measured(_trace_within(product, frame) + beyond.value, beyond.error, count)
+
+
+def _trace_within(product: Product, frame: Array) -> float:
+    return float(sum(row @ product(row) for row in frame))
+
+
+def _signs(rng: np.random.Generator, count: int, size: int, dtype: np.dtype[Any]) -> Array:
+    return (2 * rng.integers(0, 2, (count, size), dtype=np.int8) - 1).astype(dtype)
+
+
+@dataclass(frozen=True)
+class SpectralDensity:
+    """A quadrature of the distribution of eigenvalues, for each of S random vectors.
+
+    Normalised as a probability: the weights of each vector add up to 1, and P times a mean
+    is a sum over eigenvalues.
+    """
+
+    nodes: Array  # (S, n), ascending; NaN after a divergence
+    weights: Array  # (S, n); 0 beside nodes that were not needed
+    size: int  # P
+    products: int
+
+    def moment(self, power: int) -> Measured:
+        """Return the mean of ``eigenvalue ** power`` over the spectrum.
+
+        Unbiased for powers up to 2 n - 1, where the quadrature of each vector is exact.
+        """
+        return mean(np.sum(self.weights * self.nodes**power, axis=-1))
+
+    def density(self, x: npt.ArrayLike, width: float) -> Array:
+        """Return the density at x ``(...)``, smoothed by a Gaussian of standard deviation width."""
+        deviation = float(require_positive("width", width))
+        distance = (np.asarray(x, dtype=float)[..., None, None] - self.nodes) / deviation
+        bumps = np.exp(-(distance**2) / 2) / (deviation * math.sqrt(2 * math.pi))
+        return np.sum(self.weights * bumps, axis=(-2, -1)) / len(self.nodes)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def spectral_density(
+    operator: Operator,
+    *,
+    nodes: int = 50,
+    samples: int = 8,
+    size: int | None = None,
+    rng: Rng = None,
+) -> SpectralDensity:
+    """Estimate how the eigenvalues of a symmetric operator are distributed.
+
+    Stochastic Lanczos quadrature [2]_: for a random unit vector v the eigenvalues of n Lanczos
+    steps, weighted by the squared first entries of their vectors, integrate
+    polynomials of degree 2 n - 1 exactly against the spectral measure of v, which is on average
+    that of the operator.
+
+    Parameters
+    ----------
+    operator : array_like, LinearOperator, sparse array or callable
+        As in :func:`~catapult_sim.numeric.curvature.eigenpairs.top_eigenpairs`.
+    nodes : int
+        n products and nodes for each vector, held to at most P.
+    samples : int
+        S, the number of random vectors.
+    size : int, optional
+        P, for a callable.
+    rng : numpy.random.Generator, int or None
+
+    Returns
+    -------
+    SpectralDensity
+
+    Raises
+    ------
+    InputError
+        Where the operator, ``nodes`` or ``samples`` is not as required.
+
+    Examples
+    --------
+    Half of the eigenvalues are 1, half are 3.
+
+    >>> D = np.repeat([1.0, 3.0], 500)
+    >>> found = spectral_density(lambda v: D * v, nodes=10, samples=4, size=1000, rng=0)
+    >>> found.nodes[0, :2].round(9), found.products
+    (array([1., 3.]), 8)
+    >>> print(found.moment(1))  # signs make it exact where the operator is diagonal
+    2
+    """
+    product, length, dtype = require_operator(operator, size)
+    count = min(require_count("nodes", nodes, 1), length)
+    rng = require_rng(rng)
+    places = np.empty((require_count("samples", samples, 1), count))
+    weights, products = np.empty_like(places), 0
+    for row, probe in enumerate(_signs(rng, len(places), length, dtype)):
+        space = Krylov(product, probe[None] / math.sqrt(length), count)
+        places[row], weights[row] = _quadrature(space, count)
+        products += space.products
+    return SpectralDensity(places, weights, length, products)
+
+
+def _quadrature(space: Krylov, count: int) -> tuple[Array, Array]:
+    """Return nodes and weights ``(count,)``; where fewer suffice, the last with weight 0."""
+    while space.count < count and len(space.pending):
+        if not space.expand():
+            return np.full(count, np.nan), np.full(count, np.nan)
+    values, modes = space.ritz()
+    rest = count - space.count
+    return np.pad(values, (0, rest), mode="edge"), np.pad(modes[0] ** 2, (0, rest))

@@ -1,0 +1,53 @@
+"""The largest learning rate at which a quadratic loss still goes down, with momentum."""
+
+from __future__ import annotations
+
+import numpy.typing as npt
+
+from catapult_sim.types import Array
+from catapult_sim.validation import require_momentum, require_positive
+
+
+def largest_stable_rate(
+    curvature: npt.ArrayLike, *, momentum: npt.ArrayLike = 0.0, nesterov: bool = False
+) -> Array:
+    """Return the learning rate beyond which a quadratic loss diverges.
+
+    Along an eigenvector of curvature ``h`` an error obeys ``e'' = (1 + beta) e' - beta e -
+    eta h (...)``; it stays bounded until a root of the characteristic polynomial passes
+    through -1. That happens at ``2 (1 + beta) / h`` for heavy ball, where the gradient is
+    taken at ``e'``, and at ``2 (1 + beta) / ((1 + 2 beta) h)`` for Nesterov's method, where
+    it is taken at ``e' + beta (e' - e)``. Without momentum both are ``2 / h``.
+
+    Parameters
+    ----------
+    curvature : array_like
+        The largest curvature, such as the top eigenvalue of the neural tangent kernel.
+    momentum : array_like
+        beta, in [0, 1); broadcasts against the curvature.
+    nesterov : bool
+
+    Returns
+    -------
+    numpy.ndarray
+
+    Raises
+    ------
+    InputError
+        Where a curvature is not positive or a momentum not in [0, 1).
+
+    References
+    ----------
+    .. [1] B. T. Polyak, *Introduction to Optimization*, 1987, section 3.2 (heavy ball).
+    .. [2] J. M. Cohen et al., *Gradient descent on neural networks typically occurs at the
+       edge of stability*, ICLR 2021, arXiv:2103.00065, appendix on quadratic functions.
+
+    Examples
+    --------
+    >>> print(largest_stable_rate(4.0), largest_stable_rate(4.0, momentum=0.5))
+    0.5 0.75
+    >>> print(largest_stable_rate(4.0, momentum=0.5, nesterov=True))
+    0.375
+    """
+    h, beta = require_positive("curvature", curvature), require_momentum(momentum)
+    return 2 * (1 + beta) / ((1 + 2 * beta if nesterov else 1) * h)

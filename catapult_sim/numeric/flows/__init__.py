@@ -1,0 +1,1 @@
+"""Gradient flow and modified flow, beside the discrete iterates."""

@@ -1,0 +1,196 @@
+r"""Full-batch gradient descent of the linear network, on few weights instead of n.
+
+One step mixes columns, ``W <- W M``. So any W with the given Gram matrix will do, and
+min(n, p) rows are enough: all of them are one network whose hidden units are turned among
+themselves. For such ``[U V] = W / sqrt(n)``, with ``delta = eta S e / sqrt(n)``, one step is ::
+
+    U <- U - dU            dU = V delta^T
+    V <- V - dV            dV = U delta
+    F <- F - sqrt(n) (U^T dV + dU^T V')
+
+where V' is the next V; ``e`` moves by S times what F moves. Unlike rounding in the Gram matrix,
+rounding in W never adds a hidden unit to a network that has fewer than columns. F is
+carried along, for at infinite width U and V rest while F moves.
+
+An ensemble lies along the last axis, and ``einsum`` adds in the same order whatever the
+number of members: each has the same bits in any company. A network that is no ensemble takes
+its steps by matrix products, in fewer calls.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from catapult_sim.numeric.linear_net.data import PrincipalData
+from catapult_sim.numeric.linear_net.factor import gram_root
+from catapult_sim.types import Array
+
+# steps(W, F, e, rate, scales, losses): W (s, r + k, N), F and e (r, k, N), rate (N,), scales
+# (r,), |e|^2 before each step (T, N). W and F are those over sqrt(n), rate is eta / n, scales
+# are those times sqrt(n). All but rate and scales are written to.
+Steps = Callable[[Array, Array, Array, Array, Array, Array], None]
+
+# Beyond this root of a width no step moves a weight: rounding hides it.
+INFINITE = 1e100
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Gradient descent on the state ``[W / sqrt(n), F / sqrt(n), e, A outside]``, flat."""
+
+    data: PrincipalData
+    width: float
+    alone: bool = False  # no ensemble
+    compiled: Steps | None = None  # what replaces the loop over the steps
+
+    @property
+    def longest(self) -> int:
+        """How many steps to take between two looks at the losses."""
+        if self.compiled is not None:
+            return 256
+        return 128 if self.alone else 32
+
+    @property
+    def work(self) -> int:
+        """The bytes that a step of one member takes besides its state: W in lanes, and dW."""
+        s, r, k = self.sizes
+        return 2 * 8 * s * (r + k)
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """The numbers of rows s, of coordinates r, and of outputs k."""
+        r, k = self.data.rank, self.data.target.shape[1]
+        return int(min(self.width, r + k)), r, k
+
+    @property
+    def root(self) -> float:
+        """The square root of the width."""
+        return min(math.sqrt(self.width), INFINITE)
+
+    def start(self, gram: Array) -> Array:
+        """Return the state of Gram matrices ``(..., p, p)``, shape ``(..., S)``."""
+        _, r, _ = self.sizes
+        q = len(self.data.scales)
+        F = gram[..., :q, q:]
+        parts = (
+            gram_root(gram, q, r, self.width),
+            F[..., :r, :] / self.root,
+            self.data.residual(F)[..., :r, :],
+            gram[..., r:q, r:q],
+        )
+        return np.concatenate([part.reshape(*gram.shape[:-2], -1) for part in parts], axis=-1)
+
+    def gram(self, state: Array) -> Array:
+        """Return the Gram matrices of a state, ``(..., p, p)``."""
+        _, r, k = self.sizes
+        q = len(self.data.scales)
+        W, F, _, outside = self._parts(state)
+        gram = np.zeros((*state.shape[:-1], q + k, q + k))
+        inner = np.swapaxes(W, -1, -2) @ W
+        gram[..., :r, :r], gram[..., q:, q:] = inner[..., :r, :r], inner[..., r:, r:]
+        gram[..., :r, q:] = self.root * F
+        gram[..., q:, :r] = self.root * np.swapaxes(F, -1, -2)
+        gram[..., r:q, r:q] = outside
+        return gram
+
+    def _parts(self, state: Array) -> list[Array]:
+        """Return the four parts of a state ``(..., S)``."""
+        s, r, k = self.sizes
+        rest = len(self.data.scales) - r
+        shapes = (s, r + k), (r, k), (r, k), (rest, rest)
+        edges = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
+        parts = zip(np.split(state, edges, axis=-1), shapes, strict=True)
+        return [part.reshape(*state.shape[:-1], *shape) for part, shape in parts]
+
+    def stride(
+        self, state: Array, learning_rate: Array, *, first: int, count: int
+    ) -> tuple[Array, Array]:
+        """Take ``count`` steps; return the next state and the losses before each step."""
+        following, squares = state.copy(), np.empty((count, len(state)))
+        self._descend(following, learning_rate / self.root**2, squares)
+        losses = np.multiply(squares, 0.5, out=squares)
+        losses += self.data.floor
+        return following, losses
+
+    def _descend(self, state: Array, rate: Array, squares: Array) -> None:
+        """Move a block of members to where it comes; write ``|e|^2`` before each step."""
+        if self.compiled is not None:
+            self._take(self.compiled, state.T, rate, squares)
+            return
+        # A single lane would be summed in another order than one of many.
+        lanes = np.repeat(state.T, 2, axis=1) if len(state) == 1 else np.array(state.T, order="C")
+        found = np.empty((len(squares), lanes.shape[1]))
+        steps = _steps_alone if self.alone else _steps
+        self._take(steps, lanes, np.resize(rate, lanes.shape[1]), found)
+        squares[:] = found[:, : len(state)]
+        state[:] = lanes.T[: len(state)]
+
+    def _take(self, steps: Steps, lanes: Array, rate: Array, squares: Array) -> None:
+        """Let states ``(S, N)`` take their steps in place."""
+        W, F, e, _ = (np.moveaxis(part, 0, -1) for part in self._parts(lanes.T))
+        steps(W, F, e, rate, self.root * self.data.scales[: len(e)], squares)
+
+
+def _steps(W: Array, F: Array, e: Array, rate: Array, scales: Array, losses: Array) -> None:
+    """Take the steps of an ensemble."""
+    r, k, members = F.shape
+    U, V = W[:, :r], W[:, r:]
+    # NumPy is three times faster where it need not broadcast: what is fixed is spread out.
+    scale = np.repeat(scales, k * members).reshape(F.shape)
+    rate_scale = rate * scale
+    delta, move, by_V = np.empty((3, *F.shape))
+    dU, dV, turn = np.empty(U.shape), np.empty(V.shape), np.empty((k, k, members))
+    spread = _spread_one if k == 1 else _spread
+    for square in losses:
+        np.einsum("jkn,jkn->n", e, e, out=square)
+        np.multiply(rate_scale, e, delta)
+        np.einsum("sjn,jkn->skn", U, delta, out=dV)
+        np.einsum("sjn,skn->jkn", U, dV, out=move)
+        spread(V, delta, dU)
+        np.subtract(U, dU, U)
+        following = np.subtract(V, dV, dV)
+        np.einsum("skn,sln->kln", V, following, out=turn)
+        np.einsum("jkn,kln->jln", delta, turn, out=by_V)
+        V[:] = following
+        np.add(move, by_V, move)
+        np.subtract(F, move, F)
+        np.multiply(move, scale, move)
+        np.subtract(e, move, e)
+
+
+def _spread(V: Array, delta: Array, dU: Array) -> None:
+    np.einsum("skn,jkn->sjn", V, delta, out=dU)
+
+
+def _spread_one(V: Array, delta: Array, dU: Array) -> None:
+    # Nothing to sum: einsum would add each product to a zero, in twice the time.
+    np.multiply(V, np.swapaxes(delta, 0, 1), dU)
+
+
+def _steps_alone(W: Array, F: Array, e: Array, rate: Array, scales: Array, losses: Array) -> None:
+    """Take the steps of one network, which is the first lane."""
+    (s, _), (r, k) = W.shape[:2], F.shape[:2]
+    # U above dU, dV above V: one product moves F.
+    left, right = np.empty((2 * s, r)), np.empty((2 * s, k))
+    U, dU, dV, V = left[:s], left[s:], right[:s], right[s:]
+    U[:], V[:] = W[:, :r, 0], W[:, r:, 0]
+    scale = np.repeat(scales[:, None], k, axis=1)
+    rate_scale, delta, moved = rate[0] * scale, np.empty((r, k)), np.empty((r, k))
+    errors, moves = np.empty((len(losses) + 1, r, k)), np.empty((len(losses), r, k))
+    errors[0] = e[..., 0]
+    for now, later, move in zip(errors, errors[1:], moves, strict=False):
+        np.multiply(rate_scale, now, delta)
+        np.dot(U, delta, dV)
+        np.dot(V, delta.T, dU)
+        np.subtract(V, dV, V)
+        np.dot(left.T, right, move)
+        np.subtract(U, dU, U)
+        np.multiply(scale, move, moved)
+        np.subtract(now, moved, later)
+    W[:, :r, 0], W[:, r:, 0], e[..., 0] = U, V, errors[-1]
+    F[..., 0] -= moves.sum(axis=0)
+    losses[:, 0] = np.sum(errors[:-1] ** 2, axis=(1, 2))

@@ -1,0 +1,191 @@
+"""The loop of :mod:`catapult_sim.numeric.linear_net.gradient_descent`, compiled by numba.
+
+How many lanes lie side by side, and how many coordinates make a block, are constants of the
+compiled code. So the compiler makes vectors of the lanes and keeps a block in registers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+# Members side by side: enough to outweigh the start of a loop, few enough for a core's cache.
+# Fewer members leave lanes idle, so that all of them run through the same instructions.
+LANES = 64
+
+# A block's coordinates have a register each.
+LARGEST_BLOCK = 10
+
+
+def kernel(r: int, k: int) -> Callable[..., None]:
+    """Return a compiled ``_steps`` of the descent: same arguments, same results to rounding.
+
+    Parameters
+    ----------
+    r, k : int
+        Coordinates and outputs.
+
+    Raises
+    ------
+    ImportError
+        If numba is not installed.
+    """
+    try:
+        import numba  # noqa: F401
+    except ImportError as missing:
+        raise ImportError(
+            "compiled=True requires numba; install it with: pip install catapult_sim[fast]"
+        ) from missing
+    blocks = max(1, -(-r // LARGEST_BLOCK))
+    return _compiled(max(1, -(-r // blocks)), single=blocks == k == 1)
+
+
+@cache
+def _compiled(side: int, single: bool) -> Callable[..., None]:
+    """Compile the steps for blocks of ``side`` coordinates; the last is filled with zeros.
+
+    A single block with a single output is the commonest network, and the quickest.
+    """
+    import numba
+
+    arithmetic = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
+    # Only as parts of one function do they share what is known of its arrays.
+    part_of_steps = numba.njit(inline="always", **arithmetic)
+    mover = _single_mover if single else _unit_mover
+    parts = _feel, mover(part_of_steps), _move_outputs
+    feel, move_unit, move_outputs = map(part_of_steps, parts)
+    # Arrays of any strides: members may lie along any axis in memory.
+    row, rows, cube = numba.float64[:], numba.float64[:, :], numba.float64[:, :, :]
+
+    @numba.njit((cube, cube, cube, row, row, rows), **arithmetic)  # type: ignore[untyped-decorator]
+    def steps(W: Any, F: Any, e: Any, rates: Any, scales: Any, losses: Any) -> None:
+        units, members, (r, k) = len(W), len(rates), F.shape[:2]
+        blocks = max(1, -(-r // side))
+        U, V = np.zeros((units, blocks, side, LANES)), np.zeros((units, k, LANES))
+        f, error = np.zeros((k, blocks, side, LANES)), np.zeros((k, blocks, side, LANES))
+        delta, move = np.zeros((k, blocks, side, LANES)), np.zeros((k, blocks, side, LANES))
+        dV, turn = np.zeros((k, LANES)), np.zeros((k, k, LANES))
+        scale, rate, square = np.zeros((blocks, side)), np.zeros(LANES), np.zeros(LANES)
+        scale.ravel()[:r] = scales
+        for first in range(0, members, LANES):
+            lanes = min(LANES, members - first)
+            part = slice(first, first + lanes)
+            rate[:lanes], V[:, :, :lanes] = rates[part], W[:, r:, part]
+            for j in range(r):
+                U[:, j // side, j % side, :lanes] = W[:, j, part]
+                f[:, j // side, j % side, :lanes] = F[j, :, part]
+                error[:, j // side, j % side, :lanes] = e[j, :, part]
+            for t in range(len(losses)):
+                feel(error, rate, scale, delta, move, turn, square)
+                losses[t, part] = square[:lanes]
+                for i in range(units):
+                    move_unit(U[i], V[i], delta, dV, move, turn)
+                move_outputs(f, error, delta, move, turn, scale)
+            W[:, r:, part] = V[:, :, :lanes]
+            for j in range(r):
+                W[:, j, part] = U[:, j // side, j % side, :lanes]
+                F[j, :, part] = f[:, j // side, j % side, :lanes]
+                e[j, :, part] = error[:, j // side, j % side, :lanes]
+
+    compiled: Callable[..., None] = steps
+    return compiled
+
+
+def _feel(e: Any, rate: Any, scale: Any, delta: Any, move: Any, turn: Any, square: Any) -> None:
+    """Set ``delta`` and ``square = |e|^2``; let the sums over units begin at zero."""
+    for x in range(LANES):
+        square[x] = 0.0
+    for a in range(len(e)):
+        for c in range(e.shape[1]):
+            for j in range(e.shape[2]):
+                for x in range(LANES):
+                    square[x] += e[a, c, j, x] * e[a, c, j, x]
+                    delta[a, c, j, x] = rate[x] * scale[c, j] * e[a, c, j, x]
+                    move[a, c, j, x] = 0.0
+        for b in range(len(e)):
+            for x in range(LANES):
+                turn[a, b, x] = 0.0
+
+
+def _unit_mover(part: Callable[..., Any]) -> Callable[..., None]:
+    """Return the step of one hidden unit, made of the operations on a block."""
+    project, bend = part(_project), part(_bend)
+
+    def move_unit(U: Any, V: Any, delta: Any, dV: Any, move: Any, turn: Any) -> None:
+        for a in range(len(V)):
+            for x in range(LANES):
+                dV[a, x] = 0.0
+            for c in range(len(U)):
+                project(U[c], delta[a, c], dV[a])
+        for a in range(len(V)):
+            for c in range(len(U)):
+                bend(U[c], V[a], dV[a], delta[a, c], move[a, c])
+            # Later outputs find U without what this one took of it: dV here makes up for that.
+            for b in range(len(V)):
+                for x in range(LANES):
+                    turn[a, b, x] += V[a, x] * (V[b, x] if a < b else V[b, x] - dV[b, x])
+        for a in range(len(V)):
+            for x in range(LANES):
+                V[a, x] -= dV[a, x]
+
+    return move_unit
+
+
+def _project(U: Any, delta: Any, dV: Any) -> None:
+    """Add ``U delta`` to dV."""
+    for x in range(LANES):
+        image = dV[x]
+        for j in range(len(U)):
+            image += U[j, x] * delta[j, x]
+        dV[x] = image
+
+
+def _bend(U: Any, V: Any, dV: Any, delta: Any, move: Any) -> None:
+    """Add ``U^T dV`` to what moves F, and take ``V delta^T`` from U."""
+    for x in range(LANES):
+        output, change = V[x], dV[x]
+        for j in range(len(U)):
+            unit = U[j, x]
+            move[j, x] += unit * change
+            U[j, x] = unit - output * delta[j, x]
+
+
+def _single_mover(part: Callable[..., Any]) -> Callable[..., None]:
+    """Return the step of one hidden unit of a single block and output, in one loop."""
+    descend = part(_descend)
+
+    def move_unit(U: Any, V: Any, delta: Any, dV: Any, move: Any, turn: Any) -> None:
+        descend(U[0], V[0], delta[0, 0], move[0, 0], turn[0, 0])
+
+    return move_unit
+
+
+def _descend(U: Any, V: Any, delta: Any, move: Any, turn: Any) -> None:
+    """Do what ``_project`` and ``_bend`` do, and the rest of the step."""
+    for x in range(LANES):
+        output, change = V[x], 0.0
+        for j in range(len(U)):
+            change += U[j, x] * delta[j, x]
+        for j in range(len(U)):
+            unit = U[j, x]
+            move[j, x] += unit * change
+            U[j, x] = unit - output * delta[j, x]
+        turn[x] += output * (output - change)
+        V[x] = output - change
+
+
+def _move_outputs(F: Any, e: Any, delta: Any, move: Any, turn: Any, scale: Any) -> None:
+    """Let F and e take their step."""
+    outputs, blocks, side = e.shape[:3]
+    for b in range(outputs):
+        for c in range(blocks):
+            for j in range(side):
+                for a in range(outputs):
+                    for x in range(LANES):
+                        move[b, c, j, x] += delta[a, c, j, x] * turn[a, b, x]
+                for x in range(LANES):
+                    F[b, c, j, x] -= move[b, c, j, x]
+                    e[b, c, j, x] -= scale[c, j] * move[b, c, j, x]

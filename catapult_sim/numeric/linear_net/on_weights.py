@@ -1,0 +1,93 @@
+r"""Networks with fewer hidden units than columns: the weights are smaller than their Gram matrix.
+
+The Gram matrix of n < p columns has rank n, and training can rest at a point that only a
+wider network would leave. Rounding makes a Gram matrix such a wider network. So here the
+columns themselves are mixed, ``W <- W M``, for any W that has the given Gram matrix: all of
+them are one network whose hidden units are turned among themselves.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from catapult_sim.numeric.linear_net.batch_gradient import batch_gradient
+from catapult_sim.numeric.linear_net.factor import gram_root
+from catapult_sim.numeric.linear_net.optimizer import AVERAGE, WEIGHTS, Stepwise
+from catapult_sim.types import Array
+
+
+@dataclass(frozen=True)
+class Thin(Stepwise):
+    """Every optimiser on the state ``[W / sqrt(n), e]``, flat.
+
+    ``W`` has shape ``(3, n + 1, p)``: the weights, their last step, and the distance of their
+    average. The last row belongs to the coordinate outside the inputs' span alone.
+    """
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape of W."""
+        return 3, int(self.width) + 1, sum(self.data.target.shape)
+
+    def start(self, gram: Array) -> Array:
+        """Return the state of weights at rest, their average themselves, ``(..., S)``."""
+        q, r = len(self.data.scales), self.data.rank
+        W = np.zeros(gram.shape[:-2] + self.shape)
+        columns = np.r_[:r, q : gram.shape[-1]]
+        W[..., WEIGHTS, :-1, columns] = np.moveaxis(gram_root(gram, q, r, self.width), -1, 0)
+        if q > r:
+            W[..., WEIGHTS, -1, r] = np.sqrt(gram[..., r, r])
+        return self._flat(W, self.data.residual(gram[..., :q, q:]))
+
+    def gram(self, state: Array) -> Array:
+        """Return the Gram matrices of the weights, ``(..., p, p)``."""
+        W, _ = self._parts(state)
+        return self._gram(W[..., WEIGHTS, :, :])
+
+    def average_gram(self, state: Array) -> Array:
+        """Return the Gram matrices of the averaged weights, ``(..., p, p)``."""
+        W, _ = self._parts(state)
+        return self._gram(W[..., WEIGHTS, :, :] + W[..., AVERAGE, :, :])
+
+    def average_loss(self, state: Array) -> Array:
+        """Return the loss of the averaged weights, ``(...)``."""
+        W, residual = self._parts(state)
+        return self.data.loss(residual + self._moved(W[..., WEIGHTS, :, :], W[..., AVERAGE, :, :]))
+
+    def _step(
+        self, t: int, state: Array, learning_rate: Array, momentum: Array, weight_decay: Array
+    ) -> Array:
+        learning_rate, momentum, weight_decay = (
+            rate[:, None, None] for rate in (learning_rate, momentum, weight_decay)
+        )
+        sets, residual = self._parts(state)
+        W, last, distance = np.moveaxis(sets, 1, 0)
+        ahead = momentum * last if self.nesterov else np.zeros_like(last)
+        seen = residual + self._moved(W, ahead)
+        slope = self._mixed(W + ahead, batch_gradient(self.data, self.batches, seen, t))
+        step = momentum * last - learning_rate * (slope + weight_decay * (W + ahead))
+        following = np.stack([W + step, step, self._keep(t) * (distance - step)], axis=1)
+        return self._flat(following, residual + self._moved(W, step))
+
+    def _mixed(self, W: Array, g: Array) -> Array:
+        """Return the gradient with respect to the weights, ``W [[0, g], [g^T, 0]] / sqrt(n)``."""
+        q = len(self.data.scales)
+        by_U, by_V = W[..., q:] @ np.swapaxes(g, -1, -2), W[..., :q] @ g
+        return np.concatenate([by_U, by_V], axis=-1) / math.sqrt(self.width)
+
+    def _moved(self, W: Array, step: Array) -> Array:
+        """How far the residual moves when the weights move by ``step``, ``(..., q, k)``."""
+        q = len(self.data.scales)
+        U, dU = np.swapaxes(W[..., :q], -1, -2), np.swapaxes(step[..., :q], -1, -2)
+        change = U @ step[..., q:] + dU @ (W[..., q:] + step[..., q:])
+        return math.sqrt(self.width) * self.data.scales[:, None] * change
+
+    def _gram(self, W: Array) -> Array:
+        q = len(self.data.scales)
+        gram = np.swapaxes(W, -1, -2) @ W
+        gram[..., :q, q:] *= math.sqrt(self.width)
+        gram[..., q:, :q] *= math.sqrt(self.width)
+        return gram

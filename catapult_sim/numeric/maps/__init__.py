@@ -1,0 +1,1 @@
+"""Phase maps and attractors of rules with few state variables."""

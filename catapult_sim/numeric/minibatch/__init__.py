@@ -1,0 +1,1 @@
+"""Quadratic mini-batch losses: mean and covariance of iterates and averages, exactly."""

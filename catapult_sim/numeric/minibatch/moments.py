@@ -1,0 +1,196 @@
+r"""SGD on quadratic minibatch losses: mean and covariance exactly, without sampling, and sampled.
+
+The model of :mod:`catapult_sim.symbolic.minibatch`: along one eigenvector of the
+Hessian every step pulls an iterate towards the minimum c of a batch,
+``x <- x - a (x - c)``, with ``a = eta h``, and c of mean zero and variance one. Iterates, the
+iterate before, and averages are one linear system, driven by c. Its mean and covariance are
+propagated step by step, through any schedule, with momentum, with batches drawn anew or
+without replacement. Eigenvectors, learning rates and starts are an ensemble.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.numeric.minibatch.process import (
+    MET,
+    NEWEST,
+    require_process,
+    require_rates,
+)
+from catapult_sim.numeric.runs.averages import IterateAverage
+from catapult_sim.randomness import draw
+from catapult_sim.types import Array, Rng
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and variance at steps 0 to T of an ensemble of shape ``(...)``."""
+
+    mean: Array  # (T + 1, ...)
+    variance: Array  # (T + 1, ...), in units of that of c
+    average_mean: Array  # (T + 1, ...), of the average; of the iterates where there is none
+    average_variance: Array  # (T + 1, ...)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Sampled runs: iterates and their averages at steps 0 to T."""
+
+    iterates: Array  # (T + 1, *S, ...)
+    averages: Array  # (T + 1, *S, ...)
+
+
+def propagate(
+    rates: npt.ArrayLike,
+    *,
+    start: npt.ArrayLike = 0.0,
+    variance: npt.ArrayLike = 0.0,
+    momentum: float = 0.0,
+    nesterov: bool = False,
+    batches: int | None = None,
+    average: IterateAverage | None = None,
+) -> Moments:
+    r"""Return mean and variance of iterates and averages at every step, exactly.
+
+    Parameters
+    ----------
+    rates : array_like, shape (T, ...)
+        ``a = eta h`` of every step: a schedule, times the curvatures of an ensemble.
+    start, variance : array_like
+        Mean and variance of the first iterate; they broadcast against ``(...)``.
+    momentum : float
+    nesterov : bool
+        The gradient is taken ahead.
+    batches : int, optional
+        How many batches an epoch visits, each once, in an order of its own; the variance of
+        their minima, a fixed set, is one. By default every c is drawn anew.
+    average : EMA, SWA, Window or TwoPoint, optional
+
+    Returns
+    -------
+    Moments
+
+    Raises
+    ------
+    InputError
+        Where a rate is negative or at the threshold of stability or beyond, there are fewer
+        than two batches, or something else is not what it must be.
+
+    Notes
+    -----
+    A step costs O(K^2) per member, K = 4 for EMA and SWA, and two more than the number of
+    iterates that a window or a pair of points spans.
+
+    Examples
+    --------
+    From far away, iterates and their mean approach the minimum; then noise keeps them.
+
+    >>> from catapult_sim.numeric.runs.averages import Window
+    >>> run = propagate(np.full(200, 0.5), start=10.0, average=Window(50))
+    >>> print(run.variance[-1].round(9), run.average_variance[-1].round(9))  # V = a / (2 - a)
+    0.333333333 0.019466667
+    """
+    process = require_process(momentum, nesterov, batches, average)
+    schedule = require_rates(rates, process)
+    members = np.broadcast_shapes(schedule.shape[1:], np.shape(start), np.shape(variance))
+    mean = np.empty((*members, process.size))
+    covariance = np.empty((*members, process.size, process.size))
+    mean[...] = np.asarray(start, dtype=float)[..., None]
+    covariance[...] = np.asarray(variance, dtype=float)[..., None, None]
+    mean[..., MET] = covariance[..., MET, :] = covariance[..., MET] = 0
+    found = np.empty((4, len(schedule) + 1, *members))
+    found[:, 0] = _observed(mean, covariance, process.readout(0))
+    for t, rate in enumerate(schedule):
+        mean = process.advance(mean, rate, t)
+        for _ in range(2):  # from the left and from the right
+            covariance = np.swapaxes(process.advance(covariance, rate[..., None], t), -1, -2)
+        kick = process.kick(rate, t)
+        covariance += kick[..., :, None] * kick[..., None, :]
+        found[:, t + 1] = _observed(mean, covariance, process.readout(t + 1))
+    return Moments(*found)
+
+
+def _observed(mean: Array, covariance: Array, readout: Array) -> tuple[Array, ...]:
+    return (
+        mean[..., NEWEST],
+        covariance[..., NEWEST, NEWEST],
+        mean @ readout,
+        covariance @ readout @ readout,
+    )
+
+
+def sample(
+    rates: npt.ArrayLike,
+    *,
+    start: npt.ArrayLike = 0.0,
+    momentum: float = 0.0,
+    nesterov: bool = False,
+    batches: int | None = None,
+    average: IterateAverage | None = None,
+    rng: Rng = None,
+    ensemble: tuple[int, ...] = (),
+) -> Samples:
+    """Return sampled runs of what :func:`propagate` computes exactly.
+
+    Parameters
+    ----------
+    rates, start, momentum, nesterov, batches, average
+        As in :func:`propagate`. The minima are Gaussian; those of a fixed set of batches are
+        drawn once for every run, and scaled to mean zero and variance one.
+    rng : numpy.random.Generator, int or None
+    ensemble : tuple of int
+        How many runs; a larger ensemble begins with the runs of a smaller one.
+
+    Returns
+    -------
+    Samples
+
+    Raises
+    ------
+    InputError
+        As :func:`propagate`.
+
+    Examples
+    --------
+    >>> runs = sample(np.full(100, 0.5), rng=0, ensemble=(2000,))
+    >>> bool(abs(runs.iterates[-1].var() - 1 / 3) < 0.03)
+    True
+    """
+    process = require_process(momentum, nesterov, batches, average)
+    schedule = require_rates(rates, process)
+    shape = (len(schedule), *np.broadcast_shapes(schedule.shape[1:], np.shape(start)))
+    minima = draw(_minima(shape, batches), rng, ensemble)
+    minima = np.moveaxis(minima, len(ensemble), 0)
+    x = before = np.broadcast_to(np.asarray(start, float), minima.shape[1:])
+    iterates = [x]
+    averages = [x]
+    memory = () if average is None else average.begin(x)
+    for t, (rate, c) in enumerate(zip(schedule, minima, strict=True)):
+        x, before = process.pull(x, before, c, rate), x
+        iterates.append(x)
+        if average is not None:
+            memory = average.advance(memory, x, t)
+            averages.append(average.value(memory))
+    every = np.stack(iterates)
+    return Samples(every, every if average is None else np.stack(averages))
+
+
+def _minima(shape: tuple[int, ...], batches: int | None) -> Callable[..., Array]:
+    """Return what draws the minimum that each step meets, ``(T, ...)``."""
+    if batches is None:
+        return lambda rng: rng.normal(size=shape)
+    epochs = -(-shape[0] // batches)
+
+    def shuffled(rng: np.random.Generator) -> Array:
+        centres = rng.normal(size=(batches, *shape[1:]))
+        centres -= centres.mean(axis=0)
+        centres /= centres.std(axis=0)
+        orders = rng.permuted(np.broadcast_to(centres, (epochs, *centres.shape)), axis=1)
+        return orders.reshape(-1, *shape[1:])[: shape[0]]
+
+    return shuffled

@@ -1,0 +1,1 @@
+"""Runs of ensembles: trajectories, phases, boundaries, averages, batches, checkpoints, memory."""

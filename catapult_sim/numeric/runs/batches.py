@@ -1,0 +1,130 @@
+"""Which samples each step of mini-batch SGD sees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.randomness import draw, require_rng
+from catapult_sim.types import Array, Rng
+from catapult_sim.validation import InputError, require_count
+
+Batches = npt.NDArray[np.int64]  # (..., T, b): the samples of each step; after T steps, again
+
+SAMPLINGS = ("shuffled", "repartitioned", "replacement")
+
+
+def minibatches(
+    samples: int,
+    size: int,
+    steps: int,
+    *,
+    sampling: str = "repartitioned",
+    rng: Rng = None,
+    ensemble: tuple[int, ...] = (),
+) -> Batches:
+    """Draw the batches of a run.
+
+    Parameters
+    ----------
+    samples : int
+        N, the number of samples.
+    size : int
+        Samples in a batch; a divisor of N, unless they are drawn with replacement.
+    steps : int
+        How many batches to draw.
+    sampling : {"repartitioned", "shuffled", "replacement"}
+        "repartitioned": each epoch deals the samples anew. "shuffled": they are dealt once,
+        and each epoch visits the same batches in a new order [1]_. In both every epoch visits
+        every sample once. "replacement": every sample of every batch is drawn from all.
+    rng : numpy.random.Generator, int or None
+        One seed means the same batches at every learning rate and width. A longer run begins
+        with the batches of a shorter one, a larger ensemble with those of a smaller one.
+    ensemble : tuple of int
+        Shape of an ensemble whose members each have batches of their own.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (*ensemble, steps, size)
+        Numbers of samples, ascending in each batch.
+
+    Raises
+    ------
+    InputError
+        Where a number is not a positive integer, ``size`` does not divide ``samples``, or the
+        sampling is not known.
+
+    References
+    ----------
+    .. [1] S. L. Smith et al., *On the origin of implicit regularization in stochastic
+       gradient descent*, ICLR 2021, arXiv:2101.12176, section 2: the fixed partition.
+
+    Examples
+    --------
+    >>> minibatches(4, 2, steps=6, sampling="shuffled", rng=0, ensemble=(3,)).shape
+    (3, 6, 2)
+    >>> sorted(int(i) for i in minibatches(4, 2, steps=2, rng=1).ravel())
+    [0, 1, 2, 3]
+    """
+    samples = require_count("samples", samples, 1)
+    size, steps = require_count("size", size, 1), require_count("steps", steps)
+    if sampling not in SAMPLINGS:
+        raise InputError(f"sampling must be one of {', '.join(SAMPLINGS)}; got {sampling!r}")
+    generator = require_rng(rng)
+    if sampling == "replacement":
+        shape = (steps, size)
+        return draw(lambda one: np.sort(one.integers(samples, size=shape)), generator, ensemble)
+    if samples % size:
+        raise InputError(f"batch size must divide the number of samples, {samples}; got {size}")
+    parts = samples // size
+    epochs = -(-steps // parts)
+    if sampling == "repartitioned":
+        visits = draw(lambda one: _orders(one, samples, epochs), generator, ensemble)
+        rows = np.sort(visits.reshape(*ensemble, epochs * parts, size))
+    else:
+        deal, order = generator.spawn(2)
+        partition = np.sort(_partitions(deal, samples, size, ensemble))
+        orders = draw(lambda one: _orders(one, parts, epochs), order, ensemble)
+        numbers = orders.reshape(*ensemble, epochs * parts)
+        rows = np.take_along_axis(partition, numbers[..., None], axis=-2)
+    return rows[..., :steps, :]
+
+
+def _partitions(
+    rng: np.random.Generator, samples: int, size: int, ensemble: tuple[int, ...]
+) -> Array:
+    """Deal the samples into batches once for each member, ``(*ensemble, N / B, B)``."""
+    dealt = draw(lambda one: one.permutation(samples), rng, ensemble)
+    return dealt.reshape(*ensemble, samples // size, size)
+
+
+def _orders(rng: np.random.Generator, count: int, epochs: int) -> Array:
+    """Return an order of ``count`` things for every epoch, ``(epochs, count)``."""
+    return rng.permuted(np.tile(np.arange(count), (epochs, 1)), axis=-1)
+
+
+def require_batches(batches: Any, samples: int, ensemble: tuple[int, ...] = ()) -> Batches:
+    """Return batches as an integer array ``(T, b)`` or ``(*ensemble, T, b)``, or raise InputError.
+
+    Examples
+    --------
+    >>> require_batches([[0, 1], [2, 3]], samples=4).shape
+    (2, 2)
+    """
+    array = np.asarray(batches)
+    fits = array.ndim >= 2 and array.shape[:-2] in ((), ensemble)
+    if not fits or array.size == 0 or array.dtype.kind not in "iu":
+        shapes = dict.fromkeys(((), ensemble))
+        named = " or ".join(f"({', '.join([*map(str, one), 'steps', 'size'])})" for one in shapes)
+        raise InputError(
+            f"batches must be a non-empty array of integers of shape {named}; "
+            f"got {array.dtype} of shape {array.shape}"
+        )
+    if array.min() < 0 or array.max() >= samples:
+        raise InputError(
+            f"batches must number samples from 0 to {samples - 1}; "
+            f"got {array.min()} to {array.max()}"
+        )
+    return array.astype(np.int64)

@@ -1,0 +1,145 @@
+"""A long run on disk: stopped by whatever, it goes on where it was, bit for bit.
+
+The file holds all members with everything that their next step depends on, what was observed
+so far, and fingerprints of what was asked for. It is replaced as a whole, so that it is always
+that of some step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
+from catapult_sim.validation import InputError, require_count
+
+VALUES = "values/"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The file that a long run is kept in, and the number of steps between two writings.
+
+    Raises
+    ------
+    InputError
+        Where the number is not a positive integer.
+    """
+
+    path: str | Path
+    every: int = 1000
+
+    def __post_init__(self) -> None:
+        require_count("every", self.every, 1)
+
+
+def resumable(
+    run_to: Callable[[int, Trajectory | None], Trajectory],
+    steps: int,
+    checkpoint: Checkpoint,
+    *,
+    every: int,
+    asked: Callable[[int], Mapping[str, str]],
+) -> Trajectory:
+    """Run to ``steps``, from where the checkpoint is if there is one, and keep the run there.
+
+    Parameters
+    ----------
+    run_to : callable
+        ``run_to(t, run)`` continues a run, or starts one where that is None, up to step t.
+    steps : int
+    checkpoint : Checkpoint
+    every : int
+        Only at multiples of this step may a run be cut.
+    asked : callable
+        ``asked(t)`` returns the fingerprints of what the first t steps depend on, by name.
+
+    Returns
+    -------
+    Trajectory
+
+    Raises
+    ------
+    InputError
+        Where ``checkpoint`` is of another type, the file is no checkpoint, that of another run, or
+        beyond ``steps``, or where its folder does not exist.
+    """
+    if not isinstance(checkpoint, Checkpoint):
+        raise InputError(f"checkpoint must be a Checkpoint of a file; got {checkpoint!r}")
+    path, apart = Path(checkpoint.path), -(-checkpoint.every // every) * every
+    if not path.parent.is_dir():
+        raise InputError(f"checkpoint must be a file in a folder that exists; got {path}")
+    run = _load(path, steps, asked) if path.exists() else None
+    while run is None or _unfinished(run, steps):
+        done = 0 if run is None else int(run.step[-1])
+        run = run_to(min(done - done % apart + apart, steps), run)
+        _save(path, run, asked(int(run.step[-1])))
+    return run
+
+
+def _unfinished(run: Trajectory, steps: int) -> bool:
+    return bool(run.step[-1] < steps and (run.outcome == Outcome.RUNNING).any())
+
+
+def _save(path: Path, run: Trajectory, asked: Mapping[str, str]) -> None:
+    values = {VALUES + name: array for name, array in run.values.items()}
+    others = {"state": run.state, "outcome": run.outcome, "stopped": run.stopped}
+    with io.BytesIO() as file:
+        np.savez(file, allow_pickle=False, asked=np.array(json.dumps(asked)), **others, **values)
+        write_whole(path, file.getvalue())
+
+
+def _load(path: Path, steps: int, asked: Callable[[int], Mapping[str, str]]) -> Trajectory:
+    try:
+        with np.load(io.BytesIO(path.read_bytes())) as file:
+            held = dict(file)
+        before = json.loads(str(held["asked"]))
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+        raise InputError(f"checkpoint must be the file of a run; got {path}") from None
+    values = {name[len(VALUES) :]: held[name] for name in held if name.startswith(VALUES)}
+    step = np.arange(len(values["loss"]))
+    if step[-1] > steps:
+        raise InputError(
+            f"checkpoint must not be beyond the {steps} steps; {path} is at step {step[-1]}"
+        )
+    for name, value in asked(int(step[-1])).items():
+        if before.get(name) != value:
+            raise InputError(f"checkpoint must be of this run; {path} is of another {name}")
+    return Trajectory(step, values, held["state"], held["outcome"], held["stopped"])
+
+
+def fingerprint(values: npt.ArrayLike) -> str:
+    """Return a hash of an array: of its type, shape and bits.
+
+    Examples
+    --------
+    >>> fingerprint([1.0, 2.0]) == fingerprint(np.array([1.0, 2.0])) != fingerprint([2.0, 1.0])
+    True
+    """
+    array = np.asarray(values)
+    hashed = hashlib.blake2b(f"{array.dtype} {array.shape}".encode(), digest_size=16)
+    hashed.update(np.ascontiguousarray(array).tobytes())
+    return hashed.hexdigest()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    half = path.with_name(path.name + ".part")
+    try:
+        with half.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(half, path)
+    except OSError:
+        half.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,113 @@
+"""A number with its standard error."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measured value, its standard error, and how many members it rests on.
+
+    ``at_least`` marks a lower bound: the search ended before the value was met. ``at_most`` marks
+    an upper one: the search began beyond it. Both together, of different members, bound nothing.
+
+    Examples
+    --------
+    >>> print(Measured(3.9981, 0.0042, 8), Measured(2.0, 0.0, 1), Measured(30.0, 0.5, 4, True))
+    3.998(4) 2 >= 30.0(5)
+    >>> print(Measured(1.0, 0.0, 4, at_most=True), Measured(9.0, 2.0, 4, True, True))
+    <= 1 ~ 9(2)
+    """
+
+    value: float
+    error: float
+    n: int
+    at_least: bool = False
+    at_most: bool = False
+
+    def __str__(self) -> str:
+        """Print the error in units of the last digit shown."""
+        return SIGNS[self.at_least, self.at_most] + _with_error(self.value, self.error)
+
+
+SIGNS = {(False, False): "", (True, False): ">= ", (False, True): "<= ", (True, True): "~ "}
+
+
+def _with_error(value: float, error: float) -> str:
+    if not (math.isfinite(value) and math.isfinite(error)) or error == 0:
+        return f"{value:.6g}"
+    if error < 1e-4 * abs(value) or not 1e-3 <= max(abs(value), error) < 1e6:
+        return f"{value:.6g} +- {error:.1g}"
+    digits = max(0, -math.floor(math.log10(float(f"{error:.0e}"))))
+    return f"{value:.{digits}f}({float(f'{error:.0e}') * 10**digits:.0f})"
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def mean(values: npt.ArrayLike, systematic: float = 0.0) -> Measured:
+    """Average members; the error joins their standard error and a systematic one.
+
+    Parameters
+    ----------
+    values : array_like, shape (S,)
+        One value per member, S >= 1; the error of a single one is NaN.
+    systematic : float
+        An uncertainty shared by all members, such as a bracket's half width.
+
+    Examples
+    --------
+    >>> print(mean([1.0, 2.0, 3.0]))
+    2.0(6)
+    """
+    members = np.asarray(values, dtype=float).ravel()
+    spread = members.std(ddof=1) / math.sqrt(members.size) if members.size > 1 else math.nan
+    return Measured(float(members.mean()), math.hypot(spread, systematic), members.size)
+
+
+def share(hits: npt.ArrayLike) -> Measured:
+    """Average how often members hit; the error counts one more of each outcome.
+
+    No share is certain to a finite number of members, not even where they are unanimous.
+
+    Parameters
+    ----------
+    hits : array_like of bool, shape (S,) or (S, ...)
+        One row per member, S >= 1. What is not independent, such as the learning rates of a
+        seed, lies along the trailing axes, and is averaged first.
+
+    Examples
+    --------
+    >>> print(share([True] * 8))
+    1.0(1)
+    >>> print(share([[True, True], [True, False], [False, False]]))
+    0.5(3)
+    """
+    rows = np.asarray(hits, dtype=float)
+    members = rows.reshape(len(rows), -1).mean(axis=1)
+    spread = np.append(members, [0.0, 1.0]).std()
+    return Measured(float(members.mean()), float(spread / math.sqrt(len(members))), len(members))
+
+
+@np.errstate(divide="ignore", invalid="ignore")
+def ratio(numerators: npt.ArrayLike, denominators: npt.ArrayLike) -> Measured:
+    """Divide one mean by another over the same members; the error is the jackknife's.
+
+    Parameters
+    ----------
+    numerators, denominators : array_like, shape (S,)
+        One value of each per member, S >= 1; the error of a single one is NaN.
+
+    Examples
+    --------
+    >>> print(ratio([1.0, 2.0, 3.0], [2.0, 4.0, 6.0]))
+    0.5
+    """
+    above, below = (np.asarray(values, dtype=float) for values in (numerators, denominators))
+    everyone = np.arange(len(above))
+    without = [above[everyone != i].sum() / below[everyone != i].sum() for i in everyone]
+    spread = math.sqrt((len(above) - 1) * np.var(without))
+    return Measured(float(above.mean() / below.mean()), spread, len(above))

@@ -1,0 +1,47 @@
+"""How much memory a run takes, asked before it begins."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.numeric.runs.trajectory import BLOCK_BYTES, ensemble_shape
+from catapult_sim.types import Observe
+from catapult_sim.validation import InputError
+
+Array = npt.NDArray[np.floating]
+
+MEMORY_LIMIT = 2.0**32  # bytes, unless the user says otherwise
+
+
+def run_bytes(
+    state: Array,
+    rates: tuple[Array, ...],
+    steps: int,
+    observe: Observe,
+    *,
+    work: int,
+    threads: int,
+) -> int:
+    """Return the bytes of a run: its record, its states, and what its blocks are at work on.
+
+    Every member has a state at the start and one at the end; those at work also have one before
+    and one after a stride, a step, and ``work`` bytes. What observers form is their own.
+    """
+    members = math.prod(ensemble_shape(state, rates))
+    one = state[(slice(0, 1),) * (state.ndim - 1)].reshape(-1, state.shape[-1])
+    with np.errstate(all="ignore"):
+        recorded = sum(np.asarray(quantity(one)).size for quantity in observe.values())
+    kept, held = 8 * (steps + 1) * (1 + recorded), state.itemsize * state.shape[-1]
+    at_once = min(members, threads * max(1, BLOCK_BYTES // (held + work)))
+    return members * (kept + 2 * held) + at_once * (3 * held + work)
+
+
+def require_memory(required: float, allowed: float, what: str) -> None:
+    """Raise InputError where ``what`` takes more bytes than are allowed."""
+    if required > allowed:
+        raise InputError(
+            f"{what} requires {required:.3g} bytes of memory; memory_limit allows {allowed:.3g}"
+        )

@@ -1,0 +1,40 @@
+"""Random draws for ensembles: what a member gets depends on the seed and its number alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from catapult_sim.types import Array, Rng
+from catapult_sim.validation import InputError
+
+
+def draw(one: Callable[[np.random.Generator], Array], rng: Rng, ensemble: tuple[int, ...]) -> Array:
+    """Stack ``one(generator)`` of shape ``(S,)`` into ``(*ensemble, S)``.
+
+    Members draw from generators spawned one by one, so that a larger ensemble begins
+    with the members of a smaller one.
+    """
+    generator = require_rng(rng)
+    if not ensemble:
+        return one(generator)
+    members = np.stack([one(child) for child in generator.spawn(math.prod(ensemble))])
+    return members.reshape(*ensemble, *members.shape[1:])
+
+
+def require_rng(rng: Rng) -> np.random.Generator:
+    """Return a generator: the one given, that of a seed, or a fresh one; or raise InputError.
+
+    Examples
+    --------
+    >>> int(require_rng(0).integers(100)) == int(np.random.default_rng(0).integers(100))
+    True
+    """
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"rng must be a numpy.random.Generator, a seed of at least 0, or None; got {rng!r}"
+        ) from None

@@ -1,0 +1,209 @@
+"""What a sweep computes: a function of a plain dict, and the version of its physics.
+
+A cell is a dict that JSON can hold, its function one of a module. Its key is a hash of its
+canonical JSON and of the *physics*, the name of the function with the version of what it
+computes. The version lives on the function, for the function alone decides what a recorded
+number means: a package's version changes with its words and pictures too. It goes up by
+one in the commit after which any cell's result could differ: a criterion, a draw, an
+integrator, a unit. It stays where only speed changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import traceback
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
+
+from catapult_sim.numeric.runs.blas_threads import use_one_thread
+from catapult_sim.validation import InputError, require_count
+
+Cell = dict[str, Any]
+Function = Callable[[Cell], Any]
+F = TypeVar("F", bound=Function)
+
+# Neither NaN nor infinity is JSON: what was not measured is None.
+_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+
+
+@dataclass(frozen=True)
+class Physics:
+    """What stands behind a cell's result, and which cells may be computed together."""
+
+    name: str  # as records have it: "function/version"
+    alike: Callable[[Cell], Hashable] | None = None
+    together: Callable[[list[Cell]], Sequence[Any]] | None = None
+    at_most: int = 1
+
+
+class Named(NamedTuple):
+    """A cell, what its record calls it, and its canonical JSON."""
+
+    cell: Cell
+    key: str
+    text: str
+
+
+def physics(
+    version: int,
+    *,
+    alike: Callable[[Cell], Hashable] | None = None,
+    together: Callable[[list[Cell]], Sequence[Any]] | None = None,
+    at_most: int = 1,
+) -> Callable[[F], F]:
+    """Mark a function of cells with the version of its physics, and its batched twin.
+
+    Parameters
+    ----------
+    version : int
+        Goes up whenever a result could change; records of another version are refused.
+    alike : callable, optional
+        ``cell -> hashable``, equal for cells that may be computed together.
+    together : callable, optional
+        The twin: ``cells -> results``, bit for bit those of the function.
+    at_most : int
+        How many cells the twin is given at a time.
+
+    Examples
+    --------
+    >>> @physics(2, alike=len, together=lambda cells: [cell["x"] ** 2 for cell in cells])
+    ... def square(cell):
+    ...     return cell["x"] ** 2
+    >>> physics_of(square).name
+    'square/2'
+    """
+    require_count("version", version, 1)
+
+    def mark(function: F) -> F:
+        name = f"{function.__qualname__}/{version}"
+        setattr(function, "physics", Physics(name, alike, together, at_most))  # noqa: B010
+        return function
+
+    return mark
+
+
+def physics_of(function: Function) -> Physics:
+    """Return the physics of a function; of one not marked it is version 0, without a twin.
+
+    Raises
+    ------
+    InputError
+        Where workers could not find the function by its name.
+    """
+    name = getattr(function, "__qualname__", None)
+    if name is None or "<" in name:
+        raise InputError(f"cell must be a function of a module; got {name or repr(function)}")
+    return getattr(function, "physics", Physics(f"{name}/0"))
+
+
+def identify(cell: Cell, physics: str) -> Named:
+    """Name a cell.
+
+    Raises
+    ------
+    InputError
+        Where the cell is not a dict that JSON can hold.
+
+    Examples
+    --------
+    >>> identify({"x": 1.0, "a": None}, "square/2")[1:]
+    ('0056a5be1d596bbd346f85ef45440340', '{"a":null,"x":1.0}')
+    """
+    return _named(cell, _text(cell), _hash_of(physics))
+
+
+def identify_all(cells: Iterable[Cell], physics: Physics) -> Iterator[Named]:
+    """Name cells, as many at a time as :func:`groups` reads ahead."""
+    source, begun = iter(cells), _hash_of(physics.name)
+    while ahead := list(islice(source, READ_AHEAD * physics.at_most)):
+        try:
+            texts = _each_json(ahead) if all(isinstance(cell, dict) for cell in ahead) else None
+        except (TypeError, ValueError):
+            texts = None
+        for cell, text in zip(ahead, texts or map(_text, ahead), strict=True):
+            yield _named(cell, text, begun)
+
+
+def _hash_of(physics: str) -> hashlib.blake2b:
+    return hashlib.blake2b(f"{physics}\n".encode(), digest_size=16)
+
+
+def _named(cell: Cell, text: str, begun: hashlib.blake2b) -> Named:
+    hashed = begun.copy()
+    hashed.update(text.encode())
+    return Named(cell, hashed.hexdigest(), text)
+
+
+def _text(cell: Cell) -> str:
+    try:
+        if isinstance(cell, dict):
+            return _json(cell)
+    except (TypeError, ValueError):
+        pass
+    raise InputError(f"a cell must be a dict that JSON can hold, without NaN; got {cell!r}")
+
+
+def _each_json(values: Sequence[Any]) -> list[str]:
+    """Encode many values in one call, at half the cost: as one list, which is taken apart."""
+    marked: list[Any] = [MARK] * (2 * len(values) - 1)
+    marked[::2] = values
+    texts = _json(marked)[1:-1].split(f",{_json(MARK)},")
+    return texts if len(texts) == len(values) else [_json(value) for value in values]
+
+
+MARK = "\0"  # stands between values; should one of them hold it, they are encoded one by one
+
+
+def groups(cells: Iterable[Named], physics: Physics) -> Iterator[list[Named]]:
+    """Put together what may be computed together; no more is read ahead than that takes."""
+    if physics.together is None or physics.alike is None:
+        yield from ([one] for one in cells)
+        return
+    source = iter(cells)
+    while ahead := list(islice(source, READ_AHEAD * physics.at_most)):
+        shapes: defaultdict[Hashable, list[Named]] = defaultdict(list)
+        for one in ahead:
+            shapes[physics.alike(one.cell)].append(one)
+        for same in shapes.values():
+            yield from (same[k : k + physics.at_most] for k in range(0, len(same), physics.at_most))
+
+
+READ_AHEAD = 8  # groups: so many shapes may take turns before groups get smaller
+
+
+def compute(function: Function, cells: list[Cell]) -> list[str]:
+    """Return what became of each cell, as the last entry of its line. Runs on a worker."""
+    use_one_thread()
+    together = physics_of(function).together
+    if together is not None:
+        # Should one of them fail, all are computed alone, and only that one has failed.
+        with suppress(Exception):
+            return _results(together(cells), len(cells))
+    return [_alone(function, cell) for cell in cells]
+
+
+def _alone(function: Function, cell: Cell) -> str:
+    try:
+        return _result(function(cell))
+    except Exception as error:
+        return failure(error)
+
+
+def _result(found: Any) -> str:
+    return '"result":' + _json(found)
+
+
+def _results(found: Sequence[Any], count: int) -> list[str]:
+    if len(found) != count:
+        raise InputError(f"together must return {count} results, one a cell; got {len(found)}")
+    return ['"result":' + text for text in _each_json(found)]
+
+
+def failure(error: BaseException) -> str:
+    """Return the last entry of a line whose cell has failed."""
+    return '"error":' + _json("".join(traceback.format_exception(error)))

@@ -1,0 +1,260 @@
+"""The record of a sweep: a file to which whole lines are appended, one for each cell.
+
+A line is JSON and holds all that it needs: ``key``, ``physics``, ``cell``, and ``result`` or,
+where the cell has failed, ``error`` with its traceback. So records of the same physics merge
+by concatenation, in any order, duplicates included. A line counts once its newline is there.
+
+The file is never rewritten. Whoever appends holds its lock, which the system releases when
+the process ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from catapult_sim.validation import InputError
+
+
+@dataclass(frozen=True)
+class Line:
+    """What became of one cell."""
+
+    key: str
+    physics: str
+    cell: dict[str, Any]
+    result: Any = None
+    error: str | None = None  # the traceback, where there is no result
+
+    @classmethod
+    def parse(cls, text: bytes | str) -> Line | None:
+        """Read a line; None where it is not a whole one."""
+        try:
+            entries = json.loads(text)
+            return cls(**entries) if "result" in entries or "error" in entries else None
+        except (ValueError, TypeError):
+            return None
+
+
+class Record(Protocol):
+    """Where a sweep puts its lines."""
+
+    known: set[str]  # keys of the cells that have a result
+    dropped: int  # lines that could not be read
+
+    def append(self, lines: list[str]) -> None:
+        """Add whole lines."""
+
+    def lines(self) -> Iterable[Line]:
+        """Return all lines, as often as they are asked for."""
+
+
+class Memory:
+    """A record that lives as long as its process."""
+
+    def __init__(self) -> None:
+        self.known: set[str] = set()
+        self.dropped = 0
+        self._lines: list[Line] = []
+
+    def append(self, lines: list[str]) -> None:
+        """Add whole lines."""
+        self._lines += [line for text in lines if (line := Line.parse(text))]
+
+    def lines(self) -> Iterable[Line]:
+        """Return all lines."""
+        return self._lines
+
+
+class _File:
+    """A record on disk, locked by this process."""
+
+    def __init__(self, path: Path, file: int, physics: str) -> None:
+        self._path, self._file = path, file
+        self.known, self.dropped, self._end = _survey(path, physics)
+        os.ftruncate(file, self._end)
+
+    def append(self, lines: list[str]) -> None:
+        """Add whole lines, or as many of them as there is room for, and raise OSError."""
+        text = "".join(line + "\n" for line in lines).encode()
+        written = 0
+        try:
+            while written < len(text):
+                written += os.write(self._file, text[written:])
+        except OSError as error:
+            raise _no_room(self._path, error) from error
+        finally:
+            # The file knows: an interrupt may come between writing and counting.
+            written = os.fstat(self._file).st_size - self._end
+            self._end += text.rfind(b"\n", 0, written) + 1
+            if written < len(text):
+                os.ftruncate(self._file, self._end)
+
+    def lines(self) -> Iterable[Line]:
+        """Return all lines, read from disk whenever they are asked for."""
+        return _Lines(self._path)
+
+
+@dataclass(frozen=True)
+class _Lines:
+    path: Path
+
+    def __iter__(self) -> Iterator[Line]:
+        return read_record(self.path)
+
+
+def read_record(path: str | Path) -> Iterator[Line]:
+    """Read the whole lines of a record, which may be growing meanwhile.
+
+    Parameters
+    ----------
+    path : path
+
+    Yields
+    ------
+    Line
+        In the order of the file; what cannot be read is passed over.
+
+    Raises
+    ------
+    InputError
+        Where the file cannot be opened, or has whole lines and none of a record.
+    """
+    whole = readable = 0
+    try:
+        with Path(path).open("rb") as file:
+            for text in file:
+                whole += text.endswith(b"\n")
+                if text.endswith(b"\n") and (line := Line.parse(text)):
+                    readable += 1
+                    yield line
+    except OSError as error:
+        raise InputError(f"record must be a file that can be read: {error}") from None
+    if whole and not readable:
+        raise _no_record(path)
+
+
+def settled(lines: Iterable[Line]) -> dict[str, Line]:
+    """Return one line for each key: the last, but a result rather than a failure.
+
+    Examples
+    --------
+    >>> failed, done = Line("a", "f/1", {}, error="..."), Line("a", "f/1", {}, result=1)
+    >>> settled([done, failed])["a"].result
+    1
+    """
+    found: dict[str, Line] = {}
+    for line in lines:
+        if line.error is None or line.key not in found or found[line.key].error is not None:
+            found[line.key] = line
+    return found
+
+
+@contextmanager
+def open_record(path: str | Path, physics: str) -> Iterator[Record]:
+    """Lock a record, make it if need be, and cut off a torn last line.
+
+    Parameters
+    ----------
+    path : path
+    physics : str
+        What its lines must have been computed with.
+
+    Raises
+    ------
+    InputError
+        Where the file cannot be written to, is in use by another process, is no record,
+        or one of other physics.
+    """
+    with _locked(Path(path)) as file:
+        yield _File(Path(path), file, physics)
+        os.fsync(file)
+
+
+def erase(path: str | Path) -> None:
+    """Empty a record that no other process is using."""
+    with _locked(Path(path)) as file:
+        os.ftruncate(file, 0)
+
+
+def _survey(path: Path, physics: str) -> tuple[set[str], int, int]:
+    """Return the keys with a result, how many lines cannot be read, where the last one ends."""
+    known, readable, dropped, end = set(), 0, 0, 0
+    with path.open("rb") as file:
+        for number, text in enumerate(file, 1):
+            whole = text.endswith(b"\n")
+            line = Line.parse(text) if whole else None
+            end += len(text) * whole
+            dropped += line is None
+            if line is None:
+                continue
+            readable += 1
+            if line.physics != physics:
+                raise InputError(
+                    f"record must hold physics {physics}, for others do not compare; got "
+                    f"{line.physics} in line {number} of {path}"
+                )
+            if line.error is None:
+                known.add(line.key)
+    if end and not readable:
+        raise _no_record(path)
+    return known, dropped, end
+
+
+_open_files: set[int] = set()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+    except OSError as error:
+        raise InputError(f"record must be a file that can be written to: {error}") from None
+    _open_files.add(file)
+    try:
+        _lock(file, path)
+        yield file
+    finally:
+        _open_files.discard(file)
+        os.close(file)
+
+
+def _lock(file: int, path: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:
+        raise InputError("a record needs a system with POSIX locks; this one has none") from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InputError(
+            f"record must not be in use by another process; got {path}, which is"
+        ) from None
+
+
+def _forget_files() -> None:
+    # A forked worker would share the lock, and keep it after its parent was killed.
+    while _open_files:
+        os.close(_open_files.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_files)
+
+
+def _no_record(path: str | Path) -> InputError:
+    return InputError(f"record must be a record of a sweep; got {path}, and no line of it is")
+
+
+def _no_room(path: Path, error: OSError) -> OSError:
+    return OSError(
+        error.errno,
+        f"record must be on a disk with room ({error.strerror}); its lines are whole, and the "
+        "same call goes on with them",
+        str(path),
+    )

@@ -1,0 +1,181 @@
+"""A phase diagram in two dimensions, computed where phases meet.
+
+A coarse grid comes first. Then every rectangle of it that shows two phases is halved in
+both directions, and so are its parts, down to single cells; a rectangle is the business
+of its neighbours too, who share its edges. Rectangles of one phase are painted.
+
+What lies whole within a rectangle of the coarse grid, an island smaller than it, is not
+seen: the coarse grid sets which features are found, the levels set how sharply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.validation import InputError, require_count
+
+Phases = npt.NDArray[np.int16]  # (nx, ny), UNKNOWN where not computed
+Steps = tuple[int, int]  # how many cells a rectangle is long along each axis
+
+UNKNOWN = -1
+
+
+@dataclass(frozen=True)
+class Refined:
+    """A diagram, and which of its cells were computed."""
+
+    phases: Phases  # (nx, ny)
+    computed: npt.NDArray[np.bool_]  # (nx, ny); the others are painted
+
+    @property
+    def fraction(self) -> float:
+        """The part of the cells that was computed."""
+        return float(self.computed.mean())
+
+
+def refine(
+    phases_at: Callable[[npt.NDArray[np.int64]], npt.ArrayLike],
+    shape: tuple[int, int],
+    levels: int | tuple[int, int] = 3,
+) -> Refined:
+    """Compute the phases of a grid of cells, most of them only near boundaries.
+
+    Parameters
+    ----------
+    phases_at : callable
+        ``indices (K, 2) -> phases (K,)``, integers from 0 to 32767.
+    shape : (int, int)
+        Cells along both axes; each is a multiple of ``2**levels`` and one more.
+    levels : int or (int, int)
+        How often the coarse grid is halved, along each axis; 0 computes every cell.
+
+    Returns
+    -------
+    Refined
+
+    Raises
+    ------
+    InputError
+        Where the shape does not fit the levels, or the phases are not as above.
+
+    Examples
+    --------
+    >>> inside = lambda k: (k[:, 0] ** 2 + k[:, 1] ** 2 < 60**2).astype(int)
+    >>> found = refine(inside, (129, 129), levels=4)
+    >>> full = refine(inside, (129, 129), levels=0)
+    >>> bool((found.phases == full.phases).all()), found.fraction < 0.1, full.fraction
+    (True, True, 1.0)
+    """
+    ladder = list(_ladder(shape, levels))
+    phases = np.full(shape, UNKNOWN, dtype=np.int16)
+    wanted = _lattice(shape, ladder[0])
+    while wanted.any():
+        places = np.argwhere(wanted)
+        phases[wanted] = _require_phases(phases_at(places), len(places))
+        wanted = _wanted(phases, ladder)
+    return Refined(_painted(phases, ladder), phases != UNKNOWN)
+
+
+def _require_phases(phases: npt.ArrayLike, count: int) -> npt.NDArray[Any]:
+    found = np.asarray(phases)
+    if found.shape != (count,):
+        raise InputError(
+            f"phases_at must return shape ({count},) for {count} cells; got {found.shape}"
+        )
+    most = np.iinfo(np.int16).max
+    if not ((found >= 0) & (found <= most) & (found % 1 == 0)).all():
+        raise InputError(
+            f"phases_at must return integers from 0 to {most}; got {found.min():g} to "
+            f"{found.max():g}"
+        )
+    return found
+
+
+def paint(phases: Phases, levels: int | tuple[int, int] = 3) -> Phases:
+    """Fill what is not computed, also in a diagram that is half done.
+
+    Parameters
+    ----------
+    phases : numpy.ndarray, shape (nx, ny)
+        -1 where not computed.
+    levels : int or (int, int)
+        Those of :func:`refine`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (nx, ny)
+        Still -1 where corners are missing, or phases meet.
+    """
+    return _painted(phases, list(_ladder(phases.shape, levels)))
+
+
+def _ladder(shape: tuple[int, ...], levels: int | tuple[int, int]) -> Iterator[Steps]:
+    """Sizes of rectangles, from the coarse grid to single cells."""
+    deepest = (levels, levels) if isinstance(levels, int) else levels
+    if len(shape) != 2 or len(deepest) != 2:
+        raise InputError(f"shape must name two axes; got shape {shape}, levels {levels}")
+    for cells, level in zip(shape, deepest, strict=True):
+        require_count("levels", level)
+        if cells < 2 or (cells - 1) % 2**level:
+            raise InputError(
+                f"cells along an axis must be a multiple of {2**level} (2 to the power of "
+                f"levels) and one more, at least 2; got {cells}"
+            )
+    for level in range(max(deepest), -1, -1):
+        yield 2 ** min(level, deepest[0]), 2 ** min(level, deepest[1])
+
+
+def _lattice(shape: tuple[int, int], steps: Steps) -> npt.NDArray[np.bool_]:
+    points = np.zeros(shape, dtype=bool)
+    points[:: steps[0], :: steps[1]] = True
+    return points
+
+
+def _wanted(phases: Phases, ladder: list[Steps]) -> npt.NDArray[np.bool_]:
+    """Cells that halve a rectangle in which phases meet, and are not computed yet."""
+    wanted = np.zeros(phases.shape, dtype=bool)
+    for steps, half in pairwise(ladder):
+        mixed = _complete(phases, steps) & ~_uniform(phases, steps)
+        for across in range(0, steps[0] + 1, half[0]):
+            for along in range(0, steps[1] + 1, half[1]):
+                _corner(wanted, steps, across, along)[...] |= mixed
+    return wanted & (phases == UNKNOWN)
+
+
+def _corner(grid: npt.NDArray[Any], steps: Steps, across: int, along: int) -> npt.NDArray[Any]:
+    """View the cell at an offset from the first corner of every rectangle."""
+    rows, columns = (n - 1 for n in grid.shape)
+    return grid[across : across + rows : steps[0], along : along + columns : steps[1]]
+
+
+def _complete(phases: Phases, steps: Steps) -> npt.NDArray[np.bool_]:
+    """Tell for each rectangle whether its four corners are computed."""
+    known = (phases != UNKNOWN)[:: steps[0], :: steps[1]]
+    return known[:-1, :-1] & known[1:, :-1] & known[:-1, 1:] & known[1:, 1:]
+
+
+def _uniform(phases: Phases, steps: Steps) -> npt.NDArray[np.bool_]:
+    """Tell for each rectangle, edges included, whether all that is known of it is one phase."""
+    windows = np.lib.stride_tricks.sliding_window_view(phases, (steps[0] + 1, steps[1] + 1))
+    inside = windows[:: steps[0], :: steps[1]]
+    highest = inside.max(axis=(2, 3))
+    lowest = np.where(inside == UNKNOWN, np.iinfo(np.int16).max, inside).min(axis=(2, 3))
+    return highest <= lowest
+
+
+def _painted(phases: Phases, ladder: list[Steps]) -> Phases:
+    painted = phases.copy()
+    for steps in ladder[:-1]:
+        plain = _complete(phases, steps) & _uniform(phases, steps)
+        colours = phases[: -steps[0] : steps[0], : -steps[1] : steps[1]]
+        for across in range(steps[0] + 1):
+            for along in range(steps[1] + 1):
+                view = _corner(painted, steps, across, along)
+                np.copyto(view, colours, where=plain)
+    return painted

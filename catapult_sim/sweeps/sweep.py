@@ -1,0 +1,182 @@
+"""Many cells, any executor, one append-only record; stop and resume.
+
+What is found depends on the cells alone: not on their order, nor on who computes them, nor
+on what they are computed with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from catapult_sim.sweeps.cell import (
+    Named,
+    Physics,
+    compute,
+    failure,
+    groups,
+    identify_all,
+    physics_of,
+)
+from catapult_sim.sweeps.record import Line, Memory, Record, open_record
+from catapult_sim.types import Progress
+from catapult_sim.validation import require_count
+
+Function = Callable[[dict[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a call of :func:`sweep` did, and all lines of its record."""
+
+    computed: int  # cells with a new result
+    known: int  # cells whose results were in the record
+    failed: int  # cells with a new failure; the same call tries them again
+    dropped: int  # lines of the record that could not be read
+    lines: Iterable[Line]  # read from disk, where there is a record, whenever iterated over
+
+
+def sweep(
+    cell: Function,
+    cells: Iterable[dict[str, Any]],
+    *,
+    executor: Executor | None = None,
+    record: str | Path | None = None,
+    progress: Progress | None = None,
+    group: int | None = None,
+    window: int = 256,
+) -> Sweep:
+    """Compute every cell that the record does not hold yet.
+
+    Parameters
+    ----------
+    cell : callable
+        A function of a module, ``dict -> result`` that JSON can hold; see
+        :func:`~catapult_sim.sweeps.cell.physics` for its version and its batched twin.
+    cells : iterable of dict
+        Read as they are needed. A cell given twice may be computed twice.
+    executor : concurrent.futures.Executor, optional
+        Where to compute: :func:`~catapult_sim.sweeps.workers.process_pool`, a dask
+        ``Client.get_executor()``, an ``mpi4py.futures`` pool; by default this process.
+    record : path, optional
+        The file that results are appended to as they come. The same call after whatever
+        interruption computes only what is missing. By default results stay in memory.
+    progress : callable, optional
+        Called with the number of cells just found in the record or finished.
+    group : int, optional
+        How many cells to compute together; by default what the function's physics says.
+    window : int
+        How many groups are with the executor at a time, a few for each of its workers.
+
+    Returns
+    -------
+    Sweep
+
+    Raises
+    ------
+    InputError
+        Where the function, a cell or the record is not as required.
+    OSError
+        Where the disk is full; the record is whole.
+    concurrent.futures.BrokenExecutor
+        Where the executor has lost its workers; the record is whole.
+
+    Examples
+    --------
+    >>> def halve(cell):
+    ...     return cell["x"] / 2
+    >>> found = sweep(halve, ({"x": x} for x in range(3)))
+    >>> [line.result for line in found.lines]
+    [0.0, 0.5, 1.0]
+    """
+    physics = physics_of(cell)
+    if group is not None:
+        physics = replace(physics, at_most=require_count("group", group, 1))
+    require_count("window", window, 1)
+    tell = progress or (lambda count: None)
+    with threadpool_limits(1), _opened(record, physics.name) as book:
+        missing = _Missing(identify_all(cells, physics), book.known, tell)
+        failed = computed = 0
+        for group_of, outcomes in _finished(cell, groups(missing, physics), executor, window):
+            book.append(_lines(group_of, physics, outcomes))
+            failures = sum(outcome.startswith('"error"') for outcome in outcomes)
+            failed, computed = failed + failures, computed + len(outcomes) - failures
+            tell(len(outcomes))
+        return Sweep(computed, missing.known, failed, book.dropped, book.lines())
+
+
+def _opened(record: str | Path | None, physics: str) -> AbstractContextManager[Record]:
+    return nullcontext(Memory()) if record is None else open_record(record, physics)
+
+
+class _Missing:
+    """The cells that are not known; counts those that are."""
+
+    def __init__(
+        self,
+        named: Iterable[Named],
+        keys: set[str],
+        tell: Progress,
+    ) -> None:
+        self._named, self._keys, self._tell, self.known = named, keys, tell, 0
+
+    def __iter__(self) -> Iterator[Named]:
+        for one in self._named:
+            if one.key in self._keys:
+                self.known += 1
+                self._tell(1)
+            else:
+                yield one
+
+
+def _lines(cells: list[Named], physics: Physics, outcomes: list[str]) -> list[str]:
+    return [
+        f'{{"key":"{one.key}","physics":"{physics.name}","cell":{one.text},{outcome}}}'
+        for one, outcome in zip(cells, outcomes, strict=True)
+    ]
+
+
+def _finished(
+    function: Function, tasks: Iterable[list[Named]], executor: Executor | None, window: int
+) -> Iterator[tuple[list[Named], list[str]]]:
+    """Yield groups with their outcomes as they come; at most ``window`` groups are under way."""
+    if executor is None:
+        yield from ((task, compute(function, [one.cell for one in task])) for task in tasks)
+        return
+    under_way: dict[Future[list[str]], list[Named]] = {}
+    finished: SimpleQueue[Future[list[str]]] = SimpleQueue()
+
+    def next_finished() -> tuple[list[Named], list[str]]:
+        future = finished.get()
+        task = under_way.pop(future)
+        return task, _outcomes(future, len(task))
+
+    try:
+        for task in tasks:
+            future = executor.submit(compute, function, [one.cell for one in task])
+            under_way[future] = task
+            future.add_done_callback(finished.put)
+            if len(under_way) >= window:
+                yield next_finished()
+        while under_way:
+            yield next_finished()
+    finally:
+        for future in under_way:
+            future.cancel()
+
+
+def _outcomes(future: Future[list[str]], count: int) -> list[str]:
+    """Return what a worker sent, or why it could not."""
+    try:
+        return future.result()
+    except (BrokenExecutor, CancelledError):
+        raise
+    except Exception as error:  # such as dask's, that these cells have killed their workers
+        return [failure(error)] * count

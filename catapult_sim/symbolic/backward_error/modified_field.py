@@ -1,0 +1,202 @@
+r"""Backward error analysis: what gradient descent and its minibatch kin really follow.
+
+A step of size ``step_size`` along ``-grad C`` does not follow gradient flow on C, but,
+to any order and exactly in the sense of formal series, the flow of a *modified field*.
+Its first correction is minus the gradient of a *modified loss*, the implicit
+regulariser of [1]_ and [2]_; beyond it there is in general no loss, only the field.
+
+Throughout, C is the mean of the m losses, an epoch visits m minibatches, one of them
+per step, and time is ``step_size`` times the number of steps, so that an epoch lasts
+``m step_size``.
+
+References
+----------
+.. [1] D. Barrett and B. Dherin, *Implicit gradient regularization*,
+   arXiv:2009.11162 (2021).
+.. [2] S. L. Smith, B. Dherin, D. Barrett and S. De, *On the origin of implicit
+   regularization in stochastic gradient descent*, arXiv:2101.12176 (2021).
+.. [3] A. Ghosh, H. Lyu, X. Zhang and R. Wang, *Implicit regularization in heavy-ball
+   momentum accelerated stochastic gradient descent*, arXiv:2302.00849 (2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import sympy as sp
+
+from catapult_sim.symbolic.backward_error import series
+from catapult_sim.symbolic.backward_error.field import Components, ModifiedField
+from catapult_sim.symbolic.backward_error.modified_equation import check_method, modified_equation
+from catapult_sim.symbolic.backward_error.trees import Differential, Tree, elementary_differentials
+
+SAMPLINGS = ("full", "shuffled", "reversed_pair", "replacement")
+
+
+def modified_field(
+    losses: Sequence[sp.Expr],
+    state: Sequence[sp.Symbol],
+    step_size: sp.Expr,
+    *,
+    order: int,
+    sampling: str = "full",
+    momentum: sp.Expr = 0,
+    nesterov: bool = False,
+) -> ModifiedField:
+    r"""Return the field whose flow the optimiser follows, up to ``step_size**order``.
+
+    After truncation at order p the flow misses one epoch by ``O(step_size**(p + 2))``
+    and a fixed time by ``O(step_size**(p + 1))``.
+
+    Parameters
+    ----------
+    losses : sequence of m sympy.Expr
+        The losses of the minibatches; C is their mean.
+    state : sequence of P sympy.Symbol
+        The weights.
+    step_size : sympy.Expr
+        The learning rate of each step.
+    order : int
+        The highest power of `step_size` that is kept.
+    sampling : {"full", "shuffled", "reversed_pair", "replacement"}
+        What is followed: gradient descent on C; or the mean, over the draws, of the
+        weights after an epoch of m steps, whose batches come in a uniformly random order,
+        in the given order or its reverse, or independently with replacement.
+    momentum : sympy.Expr
+        ``beta`` in ``w' = w - step_size grad C + beta (w - w_before)``, with full
+        sampling only. It says how a step is taken, not what is sampled, hence a keyword of its
+        own: at 0 it is plain gradient descent, and any order is open to it.
+        The field is what remains when the transients ``beta**t`` have died.
+    nesterov : bool
+        Take the gradient at ``w + beta (w - w_before)`` instead of at w.
+
+    Returns
+    -------
+    ModifiedField
+        ``terms[0]`` is ``-grad C / (1 - beta)``: no factor of the step size is hidden in it.
+        Coefficients are exact rational numbers, expressions are left unexpanded.
+
+    Raises
+    ------
+    ValueError
+        If a sampling is unknown, or momentum is combined with minibatches.
+
+    Notes
+    -----
+    First order: refs. [1]_, [2]_ and, with momentum, [3]_. The others are sums over rooted trees,
+    see :mod:`catapult_sim.symbolic.backward_error.series`. The cost is the number of trees (2, 4,
+    9, 20 with 3, 4, 5, 6 vertices, one more than the order) times ``P**(order + 1)``; shuffling
+    adds the set partitions of their vertices, a reversed pair ``m**(order + 1)``. Two weights to
+    order 5 take half a second, five to order 4 three seconds; three batches and five weights,
+    shuffled, to order 3 one and a half.
+
+    Examples
+    --------
+    >>> x, eps = sp.symbols("x eps")
+    >>> modified_field([x**2 / 2], [x], eps, order=3).terms
+    ((-x,), (-x/2,), (-x/3,), (-x/4,))
+    >>> modified_field([x**2, 0], [x], eps, order=1, sampling="shuffled").terms
+    ((-x,), (-x,))
+    """
+    losses, state = _checked(losses, state)
+    check_method(order, sampling, SAMPLINGS, momentum, nesterov)
+    coefficients = _coefficients(order, sampling, len(losses), momentum, nesterov)
+    every_loss = [sp.Add(*losses) / len(losses), *losses]
+    fields = [[-loss.diff(w) for w in state] for loss in every_loss]
+    differential = elementary_differentials(fields, state)
+    terms = tuple(
+        _combination(_of_order(coefficients, vertices), differential, len(state))
+        for vertices in range(1, order + 2)
+    )
+    known = (_leaf_loss(coefficients, every_loss), _chain_loss(coefficients, fields))
+    return ModifiedField(terms, state, sp.sympify(step_size, strict=True), known[: order + 1])
+
+
+def modified_loss(
+    losses: Sequence[sp.Expr],
+    state: Sequence[sp.Symbol],
+    step_size: sp.Expr,
+    *,
+    order: int = 1,
+    sampling: str = "shuffled",
+) -> sp.Expr:
+    """Return the loss on which gradient flow follows an epoch, where there is one.
+
+    At first order ``C + step_size / (4 m) * sum of |grad C_k|^2`` for shuffled batches (ref.
+    [2]_), ``C + step_size / 4 * |grad C|^2`` for full ones and for draws with replacement.
+
+    Parameters
+    ----------
+    losses, state, step_size, order, sampling
+        As in :func:`modified_field`.
+
+    Raises
+    ------
+    NotAGradient
+        As :meth:`ModifiedField.loss`.
+
+    Examples
+    --------
+    The loss of the two-layer linear network on one sample, ``L = f^2 / 2``: gradient
+    descent multiplies it by ``1 + eps lam / 2``, where ``lam`` is the curvature that the
+    catapult lowers.
+
+    >>> u, v, eps = sp.symbols("u v eps")
+    >>> sp.factor(modified_loss([(u * v) ** 2 / 2], [u, v], eps))
+    u**2*v**2*(eps*u**2 + eps*v**2 + 2)/4
+    """
+    return modified_field(losses, state, step_size, order=order, sampling=sampling).loss()
+
+
+def _checked(
+    losses: Sequence[sp.Expr], state: Sequence[sp.Symbol]
+) -> tuple[Components, tuple[sp.Symbol, ...]]:
+    if isinstance(losses, sp.Basic) or not losses:
+        raise ValueError(f"losses must be a sequence of at least 1 expression; got {losses!r}")
+    if isinstance(state, sp.Basic) or not state:
+        raise ValueError(f"state must be a sequence of at least 1 symbol; got {state!r}")
+    if texts := [given for given in (*losses, *state) if isinstance(given, str)]:
+        raise ValueError(f"losses and state must be SymPy expressions; got the text {texts[0]!r}")
+    return tuple(map(sp.sympify, losses)), tuple(state)
+
+
+def _coefficients(
+    order: int, sampling: str, batches: int, momentum: sp.Expr, nesterov: bool
+) -> Mapping[Tree, sp.Expr]:
+    """Coefficients of trees whose vertices carry batches 1, ..., m, or 0 for their mean."""
+    if sampling == "reversed_pair":
+        b = series.field_coefficients(series.reversed_pair)
+        return series.numbered_series(b, order, batches)
+    equation = modified_equation(
+        order, sampling=sampling, batches=batches, momentum=momentum, nesterov=nesterov
+    )
+    return series.numbered(equation.coefficients, batches)
+
+
+def _of_order(coefficients: Mapping[Tree, sp.Expr], vertices: int) -> Mapping[Tree, sp.Expr]:
+    return {tree: number for tree, number in coefficients.items() if tree.order == vertices}
+
+
+def _combination(
+    coefficients: Mapping[Tree, sp.Expr], differential: Differential, size: int
+) -> Components:
+    weighted = [[c * entry for entry in differential(tree)] for tree, c in coefficients.items()]
+    return tuple(sp.Add(*(entries[i] for entries in weighted)) for i in range(size))
+
+
+def _leaf_loss(coefficients: Mapping[Tree, sp.Expr], losses: Sequence[sp.Expr]) -> sp.Expr:
+    leaves = _of_order(coefficients, 1).items()
+    return sp.Add(*(number * losses[tree.batch] for tree, number in leaves))
+
+
+def _chain_loss(
+    coefficients: Mapping[Tree, sp.Expr], fields: Sequence[Sequence[sp.Expr]]
+) -> sp.Expr:
+    """Of ``f_j' f_k + f_k' f_j``, with gradients f, minus ``f_j . f_k`` is the loss."""
+    chains = _of_order(coefficients, 2).items()
+    pairs = ((number, *map(fields.__getitem__, tree.batches)) for tree, number in chains)
+    return sp.Add(*(-number * _dot(one, other) / 2 for number, one, other in pairs))
+
+
+def _dot(one: Sequence[sp.Expr], other: Sequence[sp.Expr]) -> sp.Expr:
+    return sp.Add(*(a * b for a, b in zip(one, other, strict=True)))

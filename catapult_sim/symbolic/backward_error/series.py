@@ -1,0 +1,217 @@
+r"""Coefficients of modified equations: the field whose flow a method follows.
+
+A method is known by its *kick*: for every tree, the coefficient with which its
+elementary differential enters the change of the weights over one epoch. The flow
+of the field with coefficients `b` has coefficients that are polynomials in the
+time, and `b` follows tree by tree from one demand: at time 1 the flow repeats the
+method [1]_. With minibatches the vertices carry batches, and the kick is the
+probability that the epoch meets them in an order that suits the tree: children
+before their parents.
+
+References
+----------
+.. [1] P. Chartier, E. Hairer and G. Vilmart, *Algebraic structures of B-series*,
+   Found. Comput. Math. 10 (2010), section 3.2.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from functools import cache
+from itertools import permutations, product
+from math import prod
+
+import sympy as sp
+
+from catapult_sim.symbolic.backward_error.partitions import (
+    Partition,
+    partition_of,
+    partitions,
+    refinements,
+)
+from catapult_sim.symbolic.backward_error.trees import Tree, trees
+
+Coefficients = Callable[[Tree], sp.Expr]
+
+_time = sp.Dummy("t")  # momentum may be called t
+
+
+@cache
+def field_coefficients(
+    kick: Coefficients, momentum: sp.Expr = 0, lookahead: sp.Expr = 0
+) -> Coefficients:
+    r"""Return the coefficients `b` of the field whose flow takes the steps of a method.
+
+    The method is ``x_{t+1} = x_t + kick(x_t + lookahead v_t) + momentum v_t`` with
+    ``v_t = x_t - x_{t-1}``: no momentum, heavy ball (``lookahead = 0``) or Nesterov
+    (``lookahead = momentum``).
+
+    Parameters
+    ----------
+    kick : callable
+        The coefficient of a tree, without ``1 / symmetry``.
+    momentum, lookahead : sympy.Expr
+        Numbers or symbols.
+
+    Returns
+    -------
+    callable
+        ``b(tree)``, exact, without ``1 / symmetry``. Time is counted in kicks.
+
+    Examples
+    --------
+    >>> b = field_coefficients(gradient_descent)
+    >>> {str(tree): b(tree) for tree in (*trees(1), *trees(2), *trees(3))}
+    {'f': 1, "f'f": -1/2, "f'f'f": 1/3, "f''(f, f)": 1/6}
+    """
+
+    # A flow x(t) obeys x' = field(x): inside a trunk of the field sit branches of x.
+    # Of a tree's coefficient in x(t), a polynomial in t, only t b(tree) involves b(tree).
+    @cache
+    def flow(tree: Tree) -> sp.Poly:
+        return rest(tree) + sp.Poly(b(tree) * _time, _time)
+
+    @cache
+    def rest(tree: Tree) -> sp.Poly:
+        slope = sp.Poly(0, _time)
+        for trunk, branches in tree.prunings():
+            if branches and b(trunk) != 0:
+                slope += prod(map(flow, branches), start=sp.Poly(b(trunk), _time))
+        return slope.integrate()
+
+    def pushed(tree: Tree) -> sp.Expr:
+        if lookahead == 0:
+            return kick(tree)
+        return sum(
+            kick(trunk) * prod(-lookahead * flow(branch).eval(-1) for branch in branches)
+            for trunk, branches in tree.prunings()
+        )
+
+    # The demand: x(1) - x(0) = kick + momentum (x(0) - x(-1)).
+    @cache
+    def b(tree: Tree) -> sp.Expr:
+        remainder = rest(tree)
+        known = remainder.eval(1) + momentum * remainder.eval(-1)
+        return sp.cancel((pushed(tree) - known) / (1 - momentum))
+
+    return b
+
+
+def gradient_descent(tree: Tree) -> sp.Expr:
+    """Return the kick of one Euler step: the field itself, and nothing more."""
+    return sp.Integer(tree.order == 1)
+
+
+def shuffled(tree: Tree) -> sp.Expr:
+    """Return the probability that a random order puts every child before its parent.
+
+    Equal batches at two vertices are one batch, visited once; a batch that is its own
+    ancestor is therefore impossible. All distinct: ``1 / tree.factorial``.
+
+    Examples
+    --------
+    >>> cherry = trees(3)[1]
+    >>> shuffled(cherry.painted((1, 2, 3))), shuffled(cherry.painted((1, 2, 2)))
+    (1/3, 1/2)
+    """
+    earlier = {(child.batch, parent.batch) for child, parent in tree.edges()}
+
+    # Any batch is the last with equal probability; it must not be needed by those left.
+    def probability(batches: frozenset[int]) -> sp.Expr:
+        if not batches:
+            return sp.Integer(1)
+        last = [k for k in batches if all((k, other) not in earlier for other in batches)]
+        return sp.Rational(1, len(batches)) * sum(probability(batches - {k}) for k in last)
+
+    return probability(frozenset(tree.batches))
+
+
+def replacement(batches: sp.Expr) -> Coefficients:
+    """Return the kick of an epoch of `batches` independent draws, each uniform.
+
+    Vertices with equal batches may or may not stem from the same draw: the sum is
+    over all ways to tell the draws apart, each a set of distinct places in the epoch.
+    """
+
+    def kick(tree: Tree) -> sp.Expr:
+        drawn = (tree.painted(draws) for draws, _ in refinements(partition_of(tree.batches)))
+        return sum(_distinct(batches, tree) * shuffled(tree) for tree in drawn)
+
+    return kick
+
+
+def _distinct(batches: sp.Expr, tree: Tree) -> sp.Expr:
+    """Probability-weighted number of distinct places, m (m - 1) ... / m**r, for r draws."""
+    draws = len(set(tree.batches))
+    return prod((batches - place for place in range(draws)), start=sp.Integer(1)) / batches**draws
+
+
+def reversed_pair(tree: Tree) -> sp.Expr:
+    """Return the mean kick of the order 1, 2, ..., m and of its reverse."""
+    edges = [(child.batch, parent.batch) for child, parent in tree.edges()]
+    forward = all(child < parent for child, parent in edges)
+    backward = all(child > parent for child, parent in edges)
+    return sp.Rational(forward + backward, 2)
+
+
+def plain_series(b: Coefficients, order: int) -> dict[Tree, sp.Expr]:
+    """Collect ``b(tree) / symmetry`` for all trees up to `order` edges, without zeros."""
+    every = (tree for vertices in range(1, order + 2) for tree in trees(vertices))
+    return {tree: b(tree) / tree.symmetry for tree in every if b(tree) != 0}
+
+
+def numbered_series(b: Coefficients, order: int, batches: int) -> dict[Tree, sp.Expr]:
+    """Collect the series over all ways to place the batches 1, ..., m on the vertices."""
+    series: dict[Tree, sp.Expr] = defaultdict(lambda: sp.Integer(0))
+    for vertices in range(1, order + 2):
+        numberings = list(product(range(1, batches + 1), repeat=vertices))
+        for painted in (t.painted(numbers) for t in trees(vertices) for numbers in numberings):
+            series[painted] += b(painted) / batches / painted.painted(vertices * [0]).symmetry
+    return {tree: coefficient for tree, coefficient in series.items() if coefficient != 0}
+
+
+def numbered(averaged: Mapping[Tree, sp.Expr], batches: int) -> dict[Tree, sp.Expr]:
+    """Write the means of :func:`averaged_series` out as sums over the batches 1, ..., m."""
+    series: dict[Tree, sp.Expr] = defaultdict(lambda: sp.Integer(0))
+    for tree, coefficient in averaged.items():
+        shared = max(tree.batches)
+        for numbers in product(range(1, batches + 1), repeat=shared):
+            painted = tree.painted([(0, *numbers)[batch] for batch in tree.batches])
+            series[painted] += coefficient / sp.Integer(batches) ** shared
+    return dict(series)
+
+
+def averaged_series(b: Coefficients, order: int, batches: sp.Expr) -> dict[Tree, sp.Expr]:
+    r"""Collect a series whose coefficients depend only on which batches coincide.
+
+    The sum over distinct batches is rewritten, by Moebius inversion on set
+    partitions, as a sum of means over independent ones: few terms, for any number m of
+    batches. A vertex without partner carries the mean field, 0; the numbers 1, 2, ...
+    mark batches that several vertices share, each to be averaged over.
+
+    Examples
+    --------
+    >>> m = sp.Symbol("m")
+    >>> series = averaged_series(field_coefficients(shuffled), 1, m)
+    >>> {str(tree): coefficient for tree, coefficient in series.items()}
+    {'f': 1, "f_1'f_1": -1/2}
+    """
+    series: dict[Tree, sp.Expr] = defaultdict(lambda: sp.Integer(0))
+    for vertices in range(1, order + 2):
+        for tree, pattern in product(trees(vertices), partitions(vertices)):
+            free = sum(sign * b(tree.painted(finer)) for finer, sign in refinements(pattern))
+            weight = batches ** max(pattern) / sp.Integer(tree.symmetry)
+            series[_shared(tree, pattern)] += free * weight
+    cancelled = {tree: sp.cancel(coefficient) for tree, coefficient in series.items()}
+    return {tree: coefficient for tree, coefficient in cancelled.items() if coefficient != 0}
+
+
+def _shared(tree: Tree, pattern: Partition) -> Tree:
+    """Mark lonely vertices by 0 and shared batches by 1, 2, ... in the smallest way."""
+    shared = sorted({block for block in pattern if pattern.count(block) > 1})
+    numberings = (
+        dict(zip(shared, numbers, strict=True))
+        for numbers in permutations(range(1, len(shared) + 1))
+    )
+    return min(tree.painted([numbers.get(k, 0) for k in pattern]) for numbers in numberings)

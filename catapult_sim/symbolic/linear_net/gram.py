@@ -1,0 +1,261 @@
+r"""The two-layer linear network on any data: its exact updates, derived.
+
+The network is ``f(x) = V^T U x / sqrt(n)`` with ``U`` (n, d) and ``V`` (n, k), the loss
+``L = |X U^T V / sqrt(n) - y|^2 / (2 m)`` on data ``X`` (m, d), ``y`` (m, k). The loss
+sees the weights through ``F = U^T V / sqrt(n)`` alone, and gradient descent adds to
+each layer a combination of the columns of the other. So the inner products of the
+columns close on themselves, and the width n survives as a parameter.
+
+SymPy differentiates with respect to the matrices, takes one step of gradient
+descent and expands the inner products, all at symbolic n, m, d and k.
+
+References
+----------
+.. [1] A. Lewkowycz, Y. Bahri, E. Dyer, J. Sohl-Dickstein and G. Gur-Ari,
+   *The large learning rate phase of deep learning: the catapult mechanism*,
+   arXiv:2003.02218 (2020).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import sympy as sp
+
+from catapult_sim.symbolic.update import Update
+
+REFERENCE = "Lewkowycz et al. 2020, arXiv:2003.02218"
+
+eta, lam, n, zeta, b = sp.symbols("eta lam n zeta b", positive=True)
+delta = sp.Symbol("delta", real=True)
+d, k, m = sp.symbols("d k m", integer=True, positive=True)
+
+NOTATION = {lam: r"\lambda"}
+
+X, y = sp.MatrixSymbol("X", m, d), sp.MatrixSymbol("y", m, k)
+A, B, C = sp.MatrixSymbol("A", d, d), sp.MatrixSymbol("B", k, k), sp.MatrixSymbol("C", d, d)
+F, c, g = (sp.MatrixSymbol(name, d, k) for name in "Fcg")
+
+K, Theta = (sp.MatrixSymbol(name, m, m) for name in ("K", "Theta"))
+f, h, r = (sp.MatrixSymbol(name, m, 1) for name in "fhr")
+
+
+def closure(inputs: int | sp.Symbol = d, outputs: int | sp.Symbol = k) -> Update:
+    r"""Derive the update of the Gram blocks: the exact dynamics, whatever the width.
+
+    With ``W = [U V]`` this is ``G <- M G M`` for the Gram matrix ``G = W^T W`` and
+    ``M = 1 - eta / sqrt(n) [[0, g], [g^T, 0]]``.
+
+    Parameters
+    ----------
+    inputs, outputs : int or sympy.Symbol
+        d and k. With symbols the rule has formulas only; with numbers it runs.
+
+    Returns
+    -------
+    Update
+        State ``A = U^T U / n`` (d, d), ``F = U^T V / sqrt(n)`` (d, k) and
+        ``B = V^T V / n`` (k, k); parameters ``eta``, ``n`` (``inf`` is the linear
+        limit), ``C = X^T X / m`` (d, d), ``c = X^T y / m`` (d, k). The outputs are
+        ``X F``; ``g`` is the gradient of the loss with respect to ``F``.
+
+    Raises
+    ------
+    ValueError
+        If a size is a number other than 1, 2, 3, ...
+
+    Examples
+    --------
+    >>> rule = closure()
+    >>> print(*(f"{block}: {new}" for block, new in zip(rule.state, rule.next)), sep="\n")
+    A: (-eta/n)*F*g.T + (-eta/n)*g*F.T + (eta**2/n)*g*B*g.T + A
+    F: (-eta)*A*g + (-eta)*g*B + (eta**2/n)*g*F.T*g + F
+    B: (-eta/n)*F.T*g + (-eta/n)*g.T*F + (eta**2/n)*g.T*A*g + B
+    >>> rule.where
+    {g: C*F - c}
+    """
+    return _sized(_gram_blocks(), {d: inputs, k: outputs})
+
+
+@cache
+def _gram_blocks() -> Update:
+    """Differentiate the loss, take a step, and expand the inner products of the columns."""
+    error = X * F - y
+    loss = sp.Trace(error.T * error) / (2 * m)
+    gradient = _expanded(loss.diff(F), {X.T * X: m * C, X.T * y: m * c})
+
+    # The chain rule: the weights see the loss through <g, U^T V / sqrt(n)> at fixed g.
+    U, V = sp.MatrixSymbol("U", n, d), sp.MatrixSymbol("V", n, k)
+    felt = sp.Trace(g.T * U.T * V) / sp.sqrt(n)
+    stepped_U, stepped_V = (weights - eta * felt.diff(weights) for weights in (U, V))
+
+    root = sp.sqrt(n)
+    blocks = {U.T * U: n * A, U.T * V: root * F, V.T * U: root * F.T, V.T * V: n * B}
+    following = (
+        _expanded(stepped_U.T * stepped_U, blocks) / n,
+        _expanded(stepped_U.T * stepped_V, blocks) / root,
+        _expanded(stepped_V.T * stepped_V, blocks) / n,
+    )
+    return Update(
+        "closure",
+        (A, F, B),
+        (eta, n, C, c),
+        tuple(_expanded(block) for block in following),
+        REFERENCE,
+        where={g: gradient},
+    )
+
+
+def function_space(samples: int | sp.Symbol = m) -> Update:
+    r"""Derive the update of residual and kernel: the same dynamics without the weights.
+
+    The kernel's next value needs one number of the weights besides the kernel itself,
+    ``b = |V|^2 / n``; with it the residual, the kernel and ``b`` are closed.
+
+    Parameters
+    ----------
+    samples : int or sympy.Symbol
+        m. With a symbol the rule has formulas only; with a number it runs.
+
+    Returns
+    -------
+    Update
+        State: residual ``r = f - y`` (m,), neural tangent kernel ``Theta`` (m, m) with
+        its 1/m inside, and ``b``. Parameters ``eta``, ``n``, inner products of the
+        inputs ``K = X X^T`` (m, m), labels ``y`` (m,). One output, k = 1. The paper's
+        ``x_a . zeta`` is ``h``.
+
+    Raises
+    ------
+    ValueError
+        If ``samples`` is a number other than 1, 2, 3, ...
+
+    See Also
+    --------
+    large_error_map : What the paper approximates it by.
+
+    References
+    ----------
+    .. [1] Lewkowycz et al. 2020, arXiv:2003.02218, section 2, the full model.
+
+    Examples
+    --------
+    >>> function_space().next[0]
+    (-eta)*Theta*r + (eta**2/(m*n))*h*f.T*r + r
+    >>> function_space().next[1]
+    (delta/m)*K + (-eta/(m*n))*f*h.T + (-eta/(m*n))*h*f.T + (b*eta**2/(m*n))*h*h.T + Theta
+    >>> for name, quantity in function_space().where.items():
+    ...     print(f"{name}: {quantity}")
+    f: r + y
+    h: 1/m*K*r
+    delta: -eta*(b*eta*Trace(h.T*r) - eta*Trace(r.T*Theta*r) + 2*Trace(f.T*r))/(m*n)
+    """
+    return _sized(_residual_and_kernel(), {m: samples})
+
+
+@cache
+def _residual_and_kernel() -> Update:
+    """Multiply the closure by the data from both sides."""
+    blocks = closure(outputs=1)
+    A_next, F_next, B_next = blocks.next
+    _, F_now, B_now = blocks.state
+    (gradient,) = blocks.where
+    labels = y.subs(k, 1)
+    in_function_space = {
+        X * A * X.T: m * Theta - b * K,
+        X * F_now: f,
+        F_now.T * X.T: f.T,
+        X * X.T: K,
+    }
+
+    def seen(block: sp.Expr) -> sp.Expr:
+        """Put data in place of the gradient, and write f, Theta, K and h for what they are."""
+        on_data = block.subs({B_now: b * sp.Identity(1), gradient: X.T * r / m})
+        in_terms_of_K = _expanded(_expanded(on_data), in_function_space)
+        return _expanded(in_terms_of_K, {K * r: m * h, r.T * K: m * h.T, r.T * f: f.T * r})
+
+    growth_of_b = sp.factor(sp.expand(seen(sp.Trace(B_next))) - b)
+    return Update(
+        "function-space",
+        (r, Theta, b),
+        (eta, n, K, labels),
+        (
+            _expanded(seen(X * F_next) - f + r),
+            _expanded((seen(X * A_next * X.T) + (b + delta) * K) / m),
+            b + delta,
+        ),
+        REFERENCE,
+        NOTATION,
+        where={f: r + labels, h: K * r / m, delta: growth_of_b},
+    )
+
+
+@cache
+def large_error_map() -> Update:
+    r"""Derive the paper's approximation of :func:`function_space` for a large error.
+
+    Where the error lies along one eigenvector ``e`` of the kernel, ``f ~ r ~ |r| e``, and
+    dwarfs the labels, ``zeta = |X^T r| / m`` and the eigenvalue ``lam``, moved by
+    ``e^T (Theta_{t+1} - Theta_t) e``, close on themselves. They do what output and
+    curvature of a single sample do.
+
+    Returns
+    -------
+    Update
+        State ``(zeta, lam)``, parameters ``(eta, n)``.
+
+    References
+    ----------
+    .. [1] Lewkowycz et al. 2020, arXiv:2003.02218, section 2, the full model.
+
+    Examples
+    --------
+    >>> for component in large_error_map().next:
+    ...     print(component)
+    zeta*(eta**2*zeta**2/n - eta*lam + 1)
+    eta*zeta**2*(eta*lam - 4)/n + lam
+    """
+    rule = function_space().inline()
+    labels = rule.parameters[-1]
+    e = sp.MatrixSymbol("e", m, 1)
+    size, stretch = sp.symbols("size stretch", positive=True)
+    one = sp.Identity(1)
+    eigenvector = {
+        e.T * Theta * e: lam * one,
+        e.T * K * e: stretch * one,
+        e.T * K.T * e: stretch * one,
+        e.T * e: one,
+    }
+
+    def along_e(component: sp.MatrixExpr) -> sp.Expr:
+        large_error = component.subs({r: size * e, labels: sp.ZeroMatrix(m, 1)})
+        return sp.Trace(_expanded(_expanded(e.T * large_error), eigenvector)).doit()
+
+    residual, kernel = rule.next[0], rule.next[1] * e
+    in_zeta = {stretch: (m * zeta / size) ** 2}
+    growth, moved = (sp.expand(along_e(part).subs(in_zeta)) for part in (residual / size, kernel))
+    return Update(
+        "large-error-map",
+        (zeta, lam),
+        (eta, n),
+        (zeta * growth, lam + sp.factor(moved - lam)),
+        REFERENCE,
+        NOTATION,
+    )
+
+
+def _expanded(
+    expression: sp.MatrixExpr, products: dict[sp.MatrixExpr, sp.MatrixExpr] | None = None
+) -> sp.MatrixExpr:
+    """Multiply out, and replace every product that stands in ``products``."""
+    multiplied_out = expression.doit().expand().doit()
+    if products is None:
+        return multiplied_out
+    return _expanded(multiplied_out.subs(products))
+
+
+def _sized(rule: Update, sizes: dict[sp.Symbol, int | sp.Symbol]) -> Update:
+    for size in sizes.values():
+        if not (isinstance(size, sp.Symbol) or (isinstance(size, int) and size >= 1)):
+            raise ValueError(f"{rule.name}: required a size of 1, 2, 3, ...; got {size!r}")
+    return rule.substituted(sizes)

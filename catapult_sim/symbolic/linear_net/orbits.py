@@ -1,0 +1,159 @@
+r"""Where the maps of the two-layer linear network go: fixed points, orbits, period doublings.
+
+The fixed points and their stability, the balanced manifold ``u = v`` that holds all lasting
+oscillation, and the first period doublings on it.
+
+References
+----------
+.. [1] D. S. Kalra, T. He and M. Barkeshli, *Universal sharpness dynamics in neural
+   network training: fixed point analysis, edge of stability, and route to chaos*,
+   arXiv:2311.02076 (2023).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from catapult_sim.symbolic.linear_net.sample import LABELLED
+from catapult_sim.symbolic.linear_net.scaled import D, F, Lam, Y, p, q, residual_map, two_factor_map
+from catapult_sim.symbolic.update import Update
+
+
+@dataclass(frozen=True)
+class Orbit:
+    """Points that :func:`residual_map` visits in turn.
+
+    Attributes
+    ----------
+    points : tuple of (residual D, curvature Lam)
+        In order; one point is a fixed point.
+    multipliers : tuple of sympy.Expr, length 2
+        What the orbit does to a small deviation: the eigenvalues of the linearised
+        map, taken once round.
+    stable : sympy condition
+        Where all deviations shrink, except along a line of such orbits.
+    """
+
+    points: tuple[tuple[sp.Expr, sp.Expr], ...]
+    multipliers: tuple[sp.Expr, ...]
+    stable: sp.Basic
+
+
+def fixed_points() -> tuple[Orbit, ...]:
+    r"""Derive the fixed points of :func:`residual_map`, and which of them attract.
+
+    The minima ``D = 0`` are a line with ``Lam`` free. They are physical where
+    ``Lam >= 2 |Y|``, and therefore stable ones exist only for ``|Y| < 1``.
+
+    Returns
+    -------
+    tuple of Orbit
+        The line of minima first; then ``u = v = 0``, and two points with ``u = +-v``.
+
+    References
+    ----------
+    .. [1] Kalra et al. 2023, arXiv:2311.02076.
+
+    Examples
+    --------
+    >>> for point in fixed_points():
+    ...     print(*point.points, point.multipliers, point.stable)
+    (0, Lam) (1, 1 - Lam) Lam < 2
+    (-Y, 0) ((Y - 1)**2, (Y + 1)**2) False
+    (-2, 4 - 2*Y) (9, 5 - 2*Y) False
+    (2, 2*Y + 4) (9, 2*Y + 5) False
+    """
+    # A symbol that may vanish: the untrainable network u = v = 0 has no curvature.
+    curvature = sp.Dummy(real=True)
+    D_next, Lam_next = (x.subs(Lam, curvature) for x in residual_map().inline().next)
+    solutions = sp.solve([D_next - D, Lam_next - curvature], [D, curvature], dict=True)
+    line = [point for point in solutions if curvature not in point]
+    others = [point for point in solutions if point[D] != 0]
+    return tuple(_orbit((point[D], point.get(curvature, Lam))) for point in [*line, *others])
+
+
+def balanced_map() -> Update:
+    r"""Restrict :func:`residual_map` to ``u = v``, where ``Lam = 2 F``.
+
+    Returns
+    -------
+    Update
+        State ``F``, parameter ``Y``. Conjugate to the tripling of an angle at ``Y = 2``.
+
+    Examples
+    --------
+    >>> balanced_map().next
+    (F*(F - Y - 1)**2,)
+    """
+    rule = two_factor_map().inline()
+    balanced = sp.factor(rule.next[0].subs({p: 2 * F, q: 0}) / 2)
+    return Update("balanced-map", (F,), (Y,), (balanced,), LABELLED)
+
+
+def period_two_orbit() -> Orbit:
+    r"""Derive the orbit of period two that the minimum ``F = Y`` gives birth to.
+
+    Returns
+    -------
+    Orbit
+        On the balanced manifold: ``F_1 + F_2 = 1 + Y``, ``F_1 F_2 = 1``, so that the mean
+        of ``Lam`` is ``1 + Y``. The multiplier along the manifold is ``9 - 2 (1 + Y)^2``,
+        the one across it ``(3 - 2 Y)^2``.
+
+    References
+    ----------
+    .. [1] Kalra et al. 2023, arXiv:2311.02076.
+
+    Examples
+    --------
+    >>> period_two_orbit().multipliers
+    (-2*Y**2 - 4*Y + 7, (2*Y - 3)**2)
+    >>> period_two_orbit().stable
+    (1 < Y) & (Y < -1 + sqrt(5))
+    """
+    (once,) = balanced_map().next
+    _, factors = sp.factor_list(sp.cancel((once.subs(F, once) - F) / (once - F)))
+    birth = _doubled(sp.diff(once, F).subs(F, Y))
+    (born,) = [factor for factor, _ in factors if factor.subs({F: birth, Y: birth}) == 0]
+    return _orbit(*((output - Y, 2 * output) for output in sp.solve(born, F)))
+
+
+def period_doublings() -> dict[int, sp.Expr]:
+    r"""Derive the labels ``Y > 0`` at which an orbit on the balanced manifold doubles.
+
+    Returns
+    -------
+    dict
+        The period that is born, 2 and 4, to its ``Y``: there the old orbit's multiplier
+        along the manifold is -1.
+
+    Examples
+    --------
+    >>> period_doublings()
+    {2: 1, 4: -1 + sqrt(5)}
+    """
+    slope = sp.diff(balanced_map().next[0], F)
+    of_period_two = sp.prod(slope.subs(F, Lam / 2) for _, Lam in period_two_orbit().points)
+    return {2: _doubled(slope.subs(F, Y)), 4: _doubled(of_period_two)}
+
+
+def _doubled(multiplier: sp.Expr) -> sp.Expr:
+    (label,) = [Y_0 for Y_0 in sp.solve(sp.expand(multiplier) + 1, Y) if Y_0 > 0]
+    return label
+
+
+def _orbit(*points: tuple[sp.Expr, sp.Expr]) -> Orbit:
+    """Complete the points with what the linearised map does once round."""
+    map_ = sp.Matrix(residual_map().inline().next)
+    jacobian = map_.jacobian([D, Lam])
+    around = sp.eye(2)
+    for residual, curvature in points:
+        around = jacobian.subs({D: residual, Lam: curvature}, simultaneous=True) * around
+    x = sp.Symbol("x")
+    # Once round, the square roots in the points cancel from trace and determinant.
+    characteristic = x**2 - sp.expand(around.trace()) * x + sp.expand(around.det())
+    multipliers = tuple(sp.factor(value) for value in sp.solve(characteristic, x))
+    shrinking = [value**2 < 1 for value in multipliers if value != 1]
+    return Orbit(points, multipliers, sp.reduce_inequalities(shrinking))

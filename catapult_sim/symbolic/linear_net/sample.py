@@ -1,0 +1,149 @@
+r"""The two-layer linear network on one sample: its exact map at any width, derived.
+
+On the sample ``(x, y) = (1, y)`` the network is ``f = u.v / sqrt(n)`` with ``u, v`` in
+R^n, the loss ``L = (f - y)^2 / 2``. The Gram blocks are then three numbers, and two of
+them, ``|u|^2 / n`` and ``|v|^2 / n``, enter only through their sum: the curvature
+``lam``, the one eigenvalue of the neural tangent kernel.
+
+References
+----------
+.. [1] A. Lewkowycz, Y. Bahri, E. Dyer, J. Sohl-Dickstein and G. Gur-Ari,
+   *The large learning rate phase of deep learning: the catapult mechanism*,
+   arXiv:2003.02218 (2020).
+.. [2] D. S. Kalra, T. He and M. Barkeshli, *Universal sharpness dynamics in neural
+   network training: fixed point analysis, edge of stability, and route to chaos*,
+   arXiv:2311.02076 (2023).
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from catapult_sim.symbolic.linear_net.gram import NOTATION, REFERENCE, closure, eta, lam, n
+from catapult_sim.symbolic.update import Update
+
+f, y, r = sp.symbols("f y r", real=True)
+
+LABELLED = "Kalra et al. 2023, arXiv:2311.02076"
+
+
+def sample_map(label: sp.Expr | float = 0) -> Update:
+    r"""Derive the exact gradient-descent update of ``(f, lam)`` at width n.
+
+    Parameters
+    ----------
+    label : number or sympy.Expr
+        The label y. Its symbols become parameters after ``eta`` and ``n``.
+
+    Returns
+    -------
+    Update
+        State ``(f, lam)``, parameters ``(eta, n)``; eqs. 2 of [1]_. Normalisation:
+        loss ``(f - y)^2 / 2`` on the sample ``(x, y) = (1, label)``, ``lam`` the squared
+        norm of the gradient of ``f``, equal to ``(|u|^2 + |v|^2) / n``.
+
+    Raises
+    ------
+    ValueError
+        If the label is neither a number nor an expression free of the map's symbols.
+
+    References
+    ----------
+    .. [1] Lewkowycz et al. 2020, arXiv:2003.02218, section 2.
+
+    Examples
+    --------
+    >>> rule = sample_map()
+    >>> for component in rule.next:
+    ...     print(component)
+    f*(eta**2*f**2/n - eta*lam + 1)
+    eta*f**2*(eta*lam - 4)/n + lam
+
+    With a label the residual ``r`` drives the map:
+
+    >>> y = sp.Symbol("y", real=True)
+    >>> print(*sample_map(label=y).next, sep="\n")
+    r*(eta**2*f*r/n - eta*lam + 1) + y
+    eta*r*(eta*lam*r - 4*f)/n + lam
+    """
+    label = read_label(label)
+    residual = r if label else f
+    f_next, lam_next = _one_sample(residual)
+    following = (
+        label + residual * sp.expand((f_next - f) / residual + 1),
+        lam + sp.factor(lam_next - lam),
+    )
+    labels = sorted(label.free_symbols, key=str)
+    return Update(
+        "labelled-sample-map" if label else "sample-map",
+        (f, lam),
+        (eta, n, *labels),
+        following,
+        LABELLED if label else REFERENCE,
+        NOTATION,
+        {r: f - label} if label else {},
+    )
+
+
+def read_label(label: sp.Expr | float) -> sp.Expr:
+    """Read the label; text is refused, for SymPy would run it as code."""
+    try:
+        expression = sp.sympify(label, strict=True)
+        taken = expression.free_symbols & {f, lam, eta, n, r}
+    except (sp.SympifyError, AttributeError):
+        taken = {label}
+    if taken:
+        raise ValueError(
+            f"label: required a number or an expression without f, lam, eta, n and r; got {label!r}"
+        )
+    return expression
+
+
+def _one_sample(residual: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
+    """Output and curvature one step later: the closure with d = k = 1 and C = 1."""
+    rule = closure(inputs=1, outputs=1).entrywise()
+    A, output, B = rule.state
+    (gradient,) = rule.where
+    A_next, f_next, B_next = (
+        component.subs({output: f, gradient: residual, A: lam - B}) for component in rule.next
+    )
+    return sp.expand(f_next), sp.expand(A_next + B_next)
+
+
+def infinite_width_map() -> Update:
+    r"""Take the width of :func:`sample_map` to infinity: the linear (lazy) dynamics.
+
+    Returns
+    -------
+    Update
+        State ``(f, lam)``, parameter ``eta``; eq. 3 of Lewkowycz et al. 2020.
+
+    Examples
+    --------
+    >>> infinite_width_map().next
+    (-f*(eta*lam - 1), lam)
+    """
+    limits = tuple(sp.factor(sp.limit(component, n, sp.oo)) for component in sample_map().next)
+    return Update("infinite-width-map", (f, lam), (eta,), limits, REFERENCE, NOTATION)
+
+
+def boundaries() -> dict[str, sp.Expr]:
+    r"""Derive the learning rates at which the phases of the one-sample model meet.
+
+    Returns
+    -------
+    dict
+        ``"critical"``, where the output of the infinitely wide network stops shrinking,
+        ``|f_{t+1} / f_t| = 1``; ``"maximal"``, where the curvature of the finite
+        network stops falling, ``lam_{t+1} = lam_t``. Lewkowycz et al. 2020, section 2.
+
+    Examples
+    --------
+    >>> boundaries()
+    {'critical': 2/lam, 'maximal': 4/lam}
+    """
+    multiplier = sp.cancel(infinite_width_map().next[0] / f)
+    curvature_change = sample_map().next[1] - lam
+    (critical,) = sp.solve(multiplier**2 - 1, eta)
+    (maximal,) = sp.solve(curvature_change, eta)
+    return {"critical": critical, "maximal": maximal}

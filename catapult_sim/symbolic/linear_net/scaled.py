@@ -1,0 +1,163 @@
+r"""The two-layer linear network on one sample, in units without width and learning rate.
+
+In ``F = eta f / sqrt(n)``, ``Y = eta y / sqrt(n)``, ``Lam = eta lam`` width and learning rate
+disappear from :func:`~catapult_sim.symbolic.linear_net.sample.sample_map`, and one map with one
+parameter is left. Here it is written in the coordinates that show what it conserves, and what it
+cannot cross.
+
+References
+----------
+.. [1] D. S. Kalra, T. He and M. Barkeshli, *Universal sharpness dynamics in neural
+   network training: fixed point analysis, edge of stability, and route to chaos*,
+   arXiv:2311.02076 (2023).
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from catapult_sim.symbolic.linear_net.gram import REFERENCE, eta, lam, n
+from catapult_sim.symbolic.linear_net.sample import LABELLED, f, r, sample_map, y
+from catapult_sim.symbolic.update import Update
+
+F, Y, D, E = sp.symbols("F Y D E", real=True)
+Lam = sp.Symbol("Lam", positive=True)
+s, p, q = sp.symbols("s p q", nonnegative=True)
+SCALED = {Lam: r"\Lambda"}
+
+
+def residual_map() -> Update:
+    r"""Rewrite ``sample_map(label=y)`` in units without width and learning rate.
+
+    Returns
+    -------
+    Update
+        State ``D = F - Y`` and ``Lam``, parameter ``Y``; physical where
+        ``Lam >= 2 |F|``. Kalra et al. 2023, with ``D = eta (f - y) / sqrt(n)``.
+
+    Examples
+    --------
+    >>> residual_map().next
+    (D*(D*F - Lam + 1), D*(D*Lam - 4*F) + Lam)
+    >>> residual_map().where
+    {F: D + Y}
+    """
+    unit = sp.sqrt(n) / eta
+    to_scaled = {r: D * unit, f: F * unit, y: Y * unit, lam: Lam / eta}
+    f_next, lam_next = (component.subs(to_scaled) for component in sample_map(label=y).next)
+    scaled = (sp.factor(sp.expand(f_next / unit) - Y), Lam + sp.factor(eta * lam_next - Lam))
+    return Update("residual-map", (D, Lam), (Y,), scaled, LABELLED, SCALED, {F: D + Y})
+
+
+def edge_map() -> Update:
+    r"""Rewrite :func:`residual_map` in the distance from the edge of divergence.
+
+    Returns
+    -------
+    Update
+        State ``D`` and ``E = Lam - 4 - Y D``, parameter ``Y``. Where ``|Y| < 2`` no factor of E
+        is negative: no orbit crosses the edge ``E = 0``, whatever the rounding.
+
+    Examples
+    --------
+    >>> edge_map().next
+    (D*(D**2 - E - 3), E*(D*F + 1))
+    """
+    D_next, Lam_next = residual_map().inline().next
+    from_edge = {Lam: E + 4 + Y * D}
+    D_next, Lam_next = D_next.subs(from_edge), Lam_next.subs(from_edge)
+    growth = sp.cancel((Lam_next - 4 - Y * D_next) / E)
+    following = (sp.factor(D_next), E * sp.expand(growth.subs(Y, F - D)))
+    return Update("edge-map", (D, E), (Y,), following, LABELLED, SCALED, {F: D + Y})
+
+
+def scaled_map() -> Update:
+    r"""Rewrite ``sample_map`` in ``s = eta^2 f^2 / n`` and ``Lam = eta lam``.
+
+    Returns
+    -------
+    Update
+        State ``(s, Lam)``, no parameters: one map for every width and learning rate.
+
+    Examples
+    --------
+    >>> scaled_map().next
+    (s*(-Lam + s + 1)**2, Lam*s + Lam - 4*s)
+    """
+    unlabelled = {D: sp.sqrt(s), Y: 0}
+    D_next, Lam_next = (component.subs(unlabelled) for component in residual_map().inline().next)
+    scaled = (sp.factor(D_next**2), sp.expand(Lam_next))
+    return Update("scaled-map", (s, Lam), (), scaled, REFERENCE, SCALED)
+
+
+def two_factor_map() -> Update:
+    r"""Rewrite :func:`residual_map` in two factors that never mix.
+
+    In ``p = Lam / 2 + F`` and ``q = Lam / 2 - F``, that is ``eta |u +- v|^2 / (2 n)``, each
+    step multiplies ``p`` and ``q`` by a square. Both stay non-negative in floating point
+    too, and a factor that is zero remains zero.
+
+    Returns
+    -------
+    Update
+        State ``(p, q)``, parameter ``Y``.
+
+    Examples
+    --------
+    >>> two_factor_map().next
+    (p*(D - 1)**2, q*(D + 1)**2)
+    >>> two_factor_map().where
+    {D: -Y + p/2 - q/2}
+    """
+    D_next, Lam_next = residual_map().next
+    factors = {Lam: p + q, F: (p - q) / 2}
+    # F_next = D_next + Y, where Y is F - D.
+    halves = (Lam_next / 2, D_next + F - D)
+    p_next, q_next = (sp.factor((halves[0] + sign * halves[1]).subs(factors)) for sign in (1, -1))
+    where = {D: sp.expand(factors[F] - Y)}
+    return Update("two-factor-map", (p, q), (Y,), (p_next, q_next), LABELLED, {}, where)
+
+
+def invariant_law() -> Update:
+    r"""Derive the multiplicative law of ``I = Lam^2 - 4 F^2``, for any label.
+
+    Gradient flow conserves ``I``; a step of gradient descent contracts it by
+    ``(1 - s)^2``. With y = 0 and ``s -> 0`` the final curvature is ``sqrt(I_0)`` times the
+    product of all ``|1 - s_t|``.
+
+    Returns
+    -------
+    Update
+        State ``I``, parameter ``s = D^2``, the current value of ``eta^2 (f - y)^2 / n``.
+
+    Examples
+    --------
+    >>> invariant_law().next
+    (I*(s - 1)**2,)
+    """
+    p_next, q_next = two_factor_map().next
+    # I = 4 p q.
+    contraction = sp.factor(sp.expand((p_next * q_next / (p * q)).subs(D, sp.sqrt(s))))
+    invariant = sp.Symbol("I", nonnegative=True)
+    return Update("invariant-law", (invariant,), (s,), (invariant * contraction,), REFERENCE)
+
+
+def edge_law() -> Update:
+    r"""Derive the law of ``E = Lam - 4 - Y D``: the straight edge of the basin, at any label.
+
+    A step multiplies E by ``1 + F D``, which is at least ``1 - Y^2 / 4``. For ``|Y| < 2`` no
+    orbit crosses the line ``Lam = 4 + Y D``: convergence ends there, which for ``y = 0`` is
+    ``eta lambda_0 = 4``. On the line D obeys ``D' = D^3 - 3 D``, a tripled angle.
+
+    Returns
+    -------
+    Update
+        State ``E``, parameters ``(D, Y)``, current values of the scaled residual and label.
+
+    Examples
+    --------
+    >>> edge_law().next
+    (E*(D*F + 1),)
+    """
+    rule = edge_map()
+    return Update("edge-law", (E,), (D, Y), rule.next[1:], "derived here", where=rule.where)

@@ -1,0 +1,75 @@
+r"""Quadratic minibatch losses: where noise keeps the iterates, and what averaging them is worth.
+
+:mod:`~catapult_sim.symbolic.minibatch.moments` derives the linear equations that the mean and the
+covariance of iterates and averages obey, :mod:`~catapult_sim.symbolic.minibatch.variances` solves
+them, :mod:`~catapult_sim.symbolic.minibatch.rates` gives the rates that averages are worth.
+"""
+
+from catapult_sim.symbolic.minibatch.moments import (
+    a,
+    averaged_moments,
+    averaged_step,
+    beta,
+    c,
+    gamma,
+    heavy_ball_moments,
+    moments,
+    nesterov_moments,
+    sgd_moments,
+    stationary,
+    step,
+)
+from catapult_sim.symbolic.minibatch.rates import FORMULAS, best_schedule, equivalent_rate, limits
+from catapult_sim.symbolic.minibatch.variances import (
+    V,
+    ema_variance,
+    g,
+    growing_mean,
+    growing_variance,
+    heavy_ball_variance,
+    k,
+    m,
+    mean_after,
+    nesterov_variance,
+    sgd_variance,
+    shuffled_variance,
+    swa_variance,
+    t,
+    two_point_variance,
+    variance_after,
+)
+
+__all__ = [
+    "FORMULAS",
+    "V",
+    "a",
+    "averaged_moments",
+    "averaged_step",
+    "best_schedule",
+    "beta",
+    "c",
+    "ema_variance",
+    "equivalent_rate",
+    "g",
+    "gamma",
+    "growing_mean",
+    "growing_variance",
+    "heavy_ball_moments",
+    "heavy_ball_variance",
+    "k",
+    "limits",
+    "m",
+    "mean_after",
+    "moments",
+    "nesterov_moments",
+    "nesterov_variance",
+    "sgd_moments",
+    "sgd_variance",
+    "shuffled_variance",
+    "stationary",
+    "step",
+    "swa_variance",
+    "t",
+    "two_point_variance",
+    "variance_after",
+]

@@ -1,0 +1,172 @@
+r"""Steps on quadratic minibatch losses, and what they do to the mean and covariance of iterates.
+
+Along an eigenvector of the Hessian a minibatch has the loss ``h (x - c)^2 / 2``; its minimum c is
+drawn anew at every step, with mean zero and variance one. A step is linear in the iterates and
+in c, so that mean and covariance obey linear equations too.
+
+References
+----------
+.. [1] M. Sandler, A. Zhmoginov, M. Vladymyrov and N. Miller, *Training trajectories,
+   mini-batch losses and the curious role of the learning rate*, arXiv:2301.02312 (2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import combinations_with_replacement
+
+import sympy as sp
+
+from catapult_sim.symbolic.update import Update
+
+a, h, eta = sp.symbols("a h eta", positive=True)
+beta, gamma = sp.symbols("beta gamma", nonnegative=True)
+x, z, y, c = sp.symbols("x z y c", real=True)
+
+REFERENCE = "Sandler et al. 2023, arXiv:2301.02312"
+NOTATION = {beta: r"\beta", gamma: r"\gamma"}
+
+
+def step(momentum: sp.Expr | float = 0, *, nesterov: bool = False) -> Update:
+    r"""Derive a step of stochastic gradient descent on quadratic minibatch losses.
+
+    Parameters
+    ----------
+    momentum : number or sympy.Expr
+        Its symbols become parameters.
+    nesterov : bool
+        The gradient is taken ahead, at ``x + momentum (x - z)``.
+
+    Returns
+    -------
+    Update
+        State ``(x, z)``, an iterate and the one before, or ``(x,)`` without momentum;
+        parameters ``(a, c)`` and those of the momentum; ref. [1]_.
+
+    References
+    ----------
+    .. [1] Sandler et al. 2023, arXiv:2301.02312.
+
+    Examples
+    --------
+    >>> print(step().latex())
+    x_{t+1} = - a \left(- c + x_{t}\right) + x_{t}
+    """
+    momentum = sp.sympify(momentum)
+    ahead = x + momentum * (x - z)
+    place = ahead if nesterov else x
+    gradient = sp.factor(sp.diff(h * (x - c) ** 2 / 2, x)).subs(x, place)
+    following = ahead - (eta * gradient).subs(eta, a / h)
+    symbols = sorted(momentum.free_symbols, key=str)
+    state, images = ((x, z), (following, x)) if momentum != 0 else ((x,), (following,))
+    return Update("minibatch-step", state, (a, c, *symbols), images, REFERENCE, NOTATION)
+
+
+def averaged_step(rule: Update) -> Update:
+    """Join to a step the exponential moving average ``y <- gamma y + (1 - gamma) x``.
+
+    Examples
+    --------
+    >>> averaged_step(step()).state
+    (x, y)
+    """
+    average = gamma * y + (1 - gamma) * rule.next[0]
+    return Update(
+        f"averaged-{rule.name}",
+        (*rule.state, y),
+        (*rule.parameters, gamma),
+        (*rule.next, average),
+        rule.reference,
+        NOTATION,
+    )
+
+
+def moments(rule: Update) -> Update:
+    """Derive what a step with random c does to the mean and the covariance of its state.
+
+    Parameters
+    ----------
+    rule : Update
+        Linear in its state and in ``c``.
+
+    Returns
+    -------
+    Update
+        Its state is the means ``mu_x, ...``, then the variances and covariances
+        ``V_xx, V_xy, ...``; its parameters are those of the rule but for ``c``.
+
+    Examples
+    --------
+    >>> print(*moments(step()).next)
+    mu_x*(1 - a) V_xx*(a - 1)**2 + a**2
+    """
+    places = range(len(rule.state))
+    matrix = sp.Matrix(rule.next).jacobian(sp.Matrix(rule.state))
+    noise = sp.Matrix(rule.next).diff(c)
+    mean = sp.Matrix([sp.Symbol(f"mu_{one}", real=True) for one in rule.state])
+    pairs = list(combinations_with_replacement(places, 2))
+    names = {pair: sp.Symbol("V_" + "".join(str(rule.state[i]) for i in pair)) for pair in pairs}
+    covariance = sp.Matrix(len(places), len(places), lambda i, j: names[min(i, j), max(i, j)])
+    spread = matrix * covariance * matrix.T + noise * noise.T
+    return Update(
+        rule.name.replace("step", "moments"),
+        (*mean, *names.values()),
+        tuple(symbol for symbol in rule.parameters if symbol != c),
+        tuple(map(_tidy, (*(matrix * mean), *(spread[pair] for pair in pairs)))),
+        rule.reference,
+        {**rule.notation, **{symbol: _indexed(symbol) for symbol in (*mean, *names.values())}},
+    )
+
+
+def _tidy(expression: sp.Expr) -> sp.Expr:
+    """Collect an expression that is linear in means and covariances."""
+    moment = [s for s in expression.free_symbols if s.name.startswith(("mu_", "V_"))]
+    return sp.collect(sp.expand(expression), sorted(moment, key=str), sp.factor)
+
+
+def _indexed(symbol: sp.Symbol) -> str:
+    letter, _, index = symbol.name.partition("_")
+    return f"{{{letter.replace('mu', chr(92) + 'mu')}^{{{index}}}}}"
+
+
+def sgd_moments() -> Update:
+    """Derive mean and variance of SGD's iterates on quadratic minibatch losses."""
+    return replace(moments(step()), name="minibatch-sgd")
+
+
+def heavy_ball_moments() -> Update:
+    """Derive mean and covariance of heavy ball's iterates on quadratic minibatch losses."""
+    return replace(moments(step(beta)), name="minibatch-heavy-ball")
+
+
+def nesterov_moments() -> Update:
+    """Derive mean and covariance of Nesterov's iterates on quadratic minibatch losses."""
+    return replace(moments(step(beta, nesterov=True)), name="minibatch-nesterov")
+
+
+def averaged_moments() -> Update:
+    """Derive mean and covariance of SGD's iterates and their exponential moving average."""
+    return replace(moments(averaged_step(step())), name="minibatch-averaged")
+
+
+def stationary(rule: Update) -> Mapping[sp.Symbol, sp.Expr]:
+    """Solve for the mean and the covariance that a rule for moments leaves as they are.
+
+    Parameters
+    ----------
+    rule : Update
+        As :func:`moments` returns it.
+
+    Returns
+    -------
+    mapping of symbol to sympy.Expr
+
+    Examples
+    --------
+    >>> print(*stationary(sgd_moments()).values())
+    0 -a/(a - 2)
+    """
+    equations = [new - old for new, old in zip(rule.next, rule.state, strict=True)]
+    (solution,) = sp.linsolve(equations, rule.state)
+    return dict(zip(rule.state, map(sp.factor, solution), strict=True))

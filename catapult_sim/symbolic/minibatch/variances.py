@@ -1,0 +1,174 @@
+r"""Quadratic minibatch losses: the variance at which noise keeps the iterates and their averages.
+
+The equations of :mod:`~catapult_sim.symbolic.minibatch.moments`, solved: variances that settle,
+and transients. Variances are in units of that of the minima c; ``a = eta h``.
+
+References
+----------
+.. [1] M. Sandler, A. Zhmoginov, M. Vladymyrov and N. Miller, *Training trajectories,
+   mini-batch losses and the curious role of the learning rate*, arXiv:2301.02312 (2023).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import sympy as sp
+
+from catapult_sim.symbolic.minibatch.moments import (
+    a,
+    averaged_moments,
+    c,
+    heavy_ball_moments,
+    nesterov_moments,
+    sgd_moments,
+    stationary,
+    step,
+    x,
+    y,
+)
+from catapult_sim.symbolic.update import Update
+
+g, j, t = sp.symbols("g j t", integer=True, nonnegative=True)
+k, m = sp.symbols("k m", integer=True, positive=True)
+V = sp.Symbol("V", positive=True)
+r = sp.Symbol("r", positive=True)  # 1 - a
+
+
+def _stationary_variance(rule: Update, variable: sp.Symbol) -> sp.Expr:
+    return stationary(rule)[sp.Symbol(f"V_{variable}{variable}")]
+
+
+@cache
+def sgd_variance() -> sp.Expr:
+    """Derive the stationary variance of the iterates, for ``0 < a < 2``.
+
+    Examples
+    --------
+    >>> print(sgd_variance())
+    -a/(a - 2)
+    """
+    return _stationary_variance(sgd_moments(), x)
+
+
+@cache
+def heavy_ball_variance() -> sp.Expr:
+    """Derive the stationary variance under heavy ball, for ``0 < a < 2 (1 + beta)``.
+
+    Examples
+    --------
+    >>> print(heavy_ball_variance())
+    a*(beta + 1)/((beta - 1)*(a - 2*beta - 2))
+    """
+    return _stationary_variance(heavy_ball_moments(), x)
+
+
+@cache
+def nesterov_variance() -> sp.Expr:
+    """Derive the stationary variance with Nesterov's step, the gradient taken ahead.
+
+    It holds for ``0 < a (1 + 2 beta) < 2 (1 + beta)``.
+    """
+    return _stationary_variance(nesterov_moments(), x)
+
+
+@cache
+def ema_variance() -> sp.Expr:
+    """Derive the stationary variance of an exponential moving average, decay gamma."""
+    return _stationary_variance(averaged_moments(), y)
+
+
+@cache
+def mean_after() -> sp.Expr:
+    """Derive the mean after t steps, in units of the start: also a covariance at lag t.
+
+    Examples
+    --------
+    >>> print(mean_after())
+    (1 - a)**t
+    """
+    mu = sp.Function("mu")
+    rule = sgd_moments()
+    image = rule.next[0].subs(rule.state[0], mu(t))
+    return sp.rsolve(mu(t + 1) - image, mu(t), {mu(0): 1})
+
+
+@cache
+def variance_after() -> sp.Expr:
+    """Derive the variance after t steps from variance V, at a constant learning rate."""
+    spread, rule = sp.Function("v"), sgd_moments()
+    image = rule.next[1].subs(rule.state[1], spread(t))
+    solution = sp.rsolve(spread(t + 1) - image, spread(t), {spread(0): V})
+    return sgd_variance() + (1 - a) ** (2 * t) * sp.factor(solution.subs(t, 0) - sgd_variance())
+
+
+@cache
+def two_point_variance() -> sp.Expr:
+    """Derive the stationary variance of the mean of two iterates, g steps apart.
+
+    Examples
+    --------
+    >>> print(two_point_variance())
+    -a*((1 - a)**g + 1)/(2*(a - 2))
+    """
+    return sp.factor(sgd_variance() * (1 + mean_after().subs(t, g)) / 2)
+
+
+@cache
+def swa_variance() -> sp.Expr:
+    """Derive the stationary variance of the mean of k successive iterates."""
+    lagged = _summed((k - j) * r**j, 1, k - 1)
+    return _in_a(sgd_variance().subs(a, 1 - r) * (k + 2 * lagged) / k**2)
+
+
+@cache
+def growing_mean() -> sp.Expr:
+    """Derive the mean of the mean of iterates 0 to t, in units of the start."""
+    return _in_a(_summed(r**j, 0, t) / (t + 1))
+
+
+@cache
+def growing_variance() -> sp.Expr:
+    """Derive the variance of the mean of iterates 0 to t, of which the first is known.
+
+    A minimum c that was met s steps ago is held in the last ``s + 1`` iterates.
+    """
+    held = _summed(_response(t).subs(a, 1 - r), 0, j - 1)
+    return _in_a(_summed(sp.expand(held**2), 1, t) / (t + 1) ** 2)
+
+
+@cache
+def shuffled_variance() -> sp.Expr:
+    """Derive the stationary variance at the ends of epochs that visit m batches once each.
+
+    The minima of the batches are a fixed set. Any two that an epoch visits are
+    anticorrelated, by ``-1 / (m - 1)``: together they add up to nothing.
+
+    Examples
+    --------
+    Some powers smaller than with batches drawn anew, ``a / 2`` at small a:
+
+    >>> V = shuffled_variance()
+    >>> print(sp.factor(sp.series(V.subs(m, 4), a, 0, 4).removeO()))
+    5*a**3/6
+    """
+    kept = _response(t).subs(a, 1 - r)
+    squares, total = _summed(sp.expand(kept**2), 0, m - 1), _summed(kept, 0, m - 1)
+    noise = (m * squares - total**2) / (m - 1)
+    return _in_a(noise / (1 - r ** (2 * m)))
+
+
+def _response(age: sp.Expr) -> sp.Expr:
+    """Return what an iterate holds of the c that was met ``age`` steps before its last."""
+    return sp.diff(step().next[0], c) * mean_after().subs(t, age)
+
+
+def _summed(term: sp.Expr, first: sp.Expr, last: sp.Expr) -> sp.Expr:
+    """Add up terms of which some are powers of r, which is not one."""
+    index = j if j in term.free_symbols else t
+    total = sp.summation(term, (index, first, last))
+    return total.replace(sp.Piecewise, lambda *branches: branches[-1][0])
+
+
+def _in_a(expression: sp.Expr) -> sp.Expr:
+    return sp.factor(expression).subs(r, 1 - a)

@@ -1,0 +1,1 @@
+"""How a derived rule is written: NumPy, Python, JavaScript, text, LaTeX, MathML."""

@@ -1,0 +1,266 @@
+"""The claims on sharpest directions: judged on made-up runs, and that they measure real ones."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from catapult_sim import claims
+from catapult_sim.claims.jastrzebski2019 import exact, measures, runs
+from catapult_sim.claims.jastrzebski2019 import statements as paper
+from catapult_sim.claims.verdict import Verdict, judge
+from catapult_sim.experiments.bench import EFFORTS, Bench, Effort
+from catapult_sim.experiments.sharpest_directions import Track
+
+TINY = Effort("tiny", 0.1, 12, 3, 8, {1: (32, 64), 2: (16, 32)}, 60, 6, 5e-2, trained=8)
+CONFIRMED, REFUTED, INCONCLUSIVE = Verdict.CONFIRMED, Verdict.REFUTED, Verdict.INCONCLUSIVE
+
+
+def one(name):
+    (claim,) = (claim for claim in paper.CLAIMS if claim.id == f"{paper.GROUP}.{name}")
+    return claim
+
+
+def made_up(curvature, loss=None, accuracy=0.9, seeds=4):
+    """A run of seeds that differ by a few parts in a hundred."""
+    spread = 1 + 0.02 * np.linspace(-1, 1, seeds)
+    curvature = np.asarray(curvature, dtype=float)[:, None] * spread
+    loss = np.ones(len(curvature)) if loss is None else np.asarray(loss, dtype=float)
+    values = {"loss": loss[:, None] * spread, "accuracy": accuracy * spread[None] ** 0.01}
+    nothing = np.zeros(0)
+    step = 10 * np.arange(len(curvature))
+    parts = nothing, nothing, nothing, nothing, nothing
+    return Track(step, values, curvature[..., None], *parts)
+
+
+def verdict_of(monkeypatch, name, instrument, found):
+    """Judge a claim on what an instrument is told to find, by its options."""
+    monkeypatch.setattr(runs, instrument, lambda bench, loss, *key, **more: found(*key, *more))
+    return judge(one(name), None).verdict
+
+
+# Judgements -----------------------------------------------------------------------------------
+
+
+def test_a_peak_lasts_a_tenth_of_a_run_and_a_spike_does_not():
+    values = np.ones((40, 2))
+    values[7, 0] = 9.0
+    values[20:24, 1] = 5.0
+    np.testing.assert_allclose(measures.peak(values), [3.0, 5.0])
+    np.testing.assert_allclose(measures.spike(values), [9.0, 5.0])
+
+
+def test_the_loss_is_halved_between_measurements():
+    run = made_up(np.ones(4), [2.0, 1.5, 0.9, 0.1])
+    np.testing.assert_allclose(measures.halving_time(run), 10 + 10 * 0.25 / 0.3)
+    assert np.isnan(measures.halving_time(made_up(np.ones(3), [2.0, 1.5, 1.1]))).all()
+
+
+def test_a_loss_that_diverges_is_never_halved():
+    assert np.isnan(measures.halving_time(made_up(np.ones(3), [2.0, np.nan, np.nan]))).all()
+
+
+RISE_AND_FALL = np.r_[np.linspace(1, 10, 20), np.linspace(10, 3, 21)]
+
+
+@pytest.mark.parametrize(
+    ("name", "curvature", "expected"),
+    [
+        ("growth", RISE_AND_FALL, CONFIRMED),
+        ("growth", RISE_AND_FALL[::-1], CONFIRMED),
+        ("growth", np.linspace(10, 1, 41), REFUTED),
+        ("peak", RISE_AND_FALL, CONFIRMED),
+        ("peak", np.linspace(1, 10, 41), REFUTED),
+        ("peak", np.full(41, np.nan), INCONCLUSIVE),
+    ],
+)
+def test_growth_and_peak(monkeypatch, name, curvature, expected):
+    name = f"cross_entropy.{name}"
+    assert verdict_of(monkeypatch, name, "grid", lambda *key: made_up(curvature)) is expected
+
+
+@pytest.mark.parametrize("larger_is_lower", [True, False])
+def test_peaks_are_compared_by_learning_rate_and_batch_size(monkeypatch, larger_is_lower):
+    def by_rate(rate, size):
+        return made_up(RISE_AND_FALL * 2.0 ** (-rate if larger_is_lower else rate))
+
+    def by_size(rate, size):
+        return made_up(RISE_AND_FALL * (size if larger_is_lower else 1 / size))
+
+    expected = CONFIRMED if larger_is_lower else REFUTED
+    for name in ("rate.0.06", "rate.0.2", "rate.0.2-spike"):
+        found = verdict_of(monkeypatch, f"cross_entropy.{name}", "grid", by_rate)
+        assert found is expected
+    for name in ("batch.8", "batch.32"):
+        assert verdict_of(monkeypatch, f"squared_error.{name}", "grid", by_size) is expected
+
+
+def test_a_spike_alone_is_no_peak(monkeypatch):
+    def found(rate, size):
+        if rate < 2:
+            return made_up(RISE_AND_FALL)
+        return made_up(np.r_[RISE_AND_FALL[:35] / 2, 15.0, RISE_AND_FALL[36:] / 2])
+
+    assert verdict_of(monkeypatch, "cross_entropy.rate.0.2-spike", "grid", found) is REFUTED
+    assert verdict_of(monkeypatch, "cross_entropy.rate.0.2", "grid", found) is CONFIRMED
+
+
+def nudged_run(faster, sharper, accuracy=0.9):
+    loss = np.exp(-np.arange(26) * (0.2 if faster else 0.1))
+    return made_up(np.full(26, 8.0 if sharper else 4.0), loss, accuracy)
+
+
+@pytest.mark.parametrize(
+    ("name", "nudged", "sgd", "expected"),
+    [
+        ("0.1.faster", (True, False), (False, False), CONFIRMED),
+        ("0.1.faster", (False, False), (True, False), REFUTED),
+        ("0.01.sharper", (False, True), (False, False), CONFIRMED),
+        ("0.01.sharper", (False, False), (False, True), REFUTED),
+        ("0.01.tenfold", (False, True), (False, False), REFUTED),
+        ("5.flatter", (False, False), (False, True), CONFIRMED),
+        ("0.1.accuracy", (True, True, 0.9), (True, True, 0.905), CONFIRMED),
+        ("0.1.accuracy", (True, True, 0.8), (True, True, 0.9), REFUTED),
+    ],
+)
+def test_nudged_sgd_is_compared_with_sgd(monkeypatch, name, nudged, sgd, expected):
+    def found(gamma):
+        return nudged_run(*(sgd if gamma == 1 else nudged))
+
+    assert verdict_of(monkeypatch, f"squared_error.nudged.{name}", "nudged", found) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "expected"),
+    [
+        ("only", (4.0, 0.95), CONFIRMED),
+        ("only", (4.0, 0.55), REFUTED),
+        ("without", (4.0, 0.5), CONFIRMED),
+        ("without", (4.0, 0.9), REFUTED),
+        ("without-curvature", (8.0, 0.5), CONFIRMED),
+        ("without-curvature", (2.0, 0.5), REFUTED),
+        ("double-curvature", (2.0, 0.5), CONFIRMED),
+    ],
+)
+def test_parts_of_the_step_are_compared_with_the_whole(monkeypatch, name, row, expected):
+    def found(kind):
+        curvature, end = (4.0, 0.5) if kind == "normal" else row
+        return made_up(np.full(5, curvature), np.linspace(1, end, 5))
+
+    assert verdict_of(monkeypatch, f"cross_entropy.escape.{name}", "escape", found) is expected
+
+
+def looked(whole, quarter, cosine=0.3, seeds=4, points=5):
+    """What a step and parts of it do, the quadratic agreeing."""
+    spread = 1 + 0.02 * np.linspace(-1, 1, seeds)
+
+    def response(factor):
+        change = factor * np.array([[quarter, quarter, whole]])
+        return SimpleNamespace(scales=np.array([0.25, 0.5, 1.0]), change=change, predicted=change)
+
+    def look(factor):
+        cosines = np.full(3, cosine * factor)
+        return runs.Look(response(factor), None, cosines, cosines, 0.01)
+
+    return [[look(factor)] * points for factor in spread]
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "expected"),
+    [
+        ("step.whole", looked(0.1, -0.02), CONFIRMED),
+        ("step.whole", looked(-0.1, -0.02), REFUTED),
+        ("step.commonly", looked(0.1, -0.02), CONFIRMED),
+        ("step.commonly", looked(-0.1, -0.02), REFUTED),
+        ("step.quarter", looked(0.1, -0.02), CONFIRMED),
+        ("step.quarter", looked(0.1, 0.02), REFUTED),
+        ("step.quadratic", looked(0.1, -0.02), CONFIRMED),
+        ("alignment.batch", looked(0.1, -0.02), CONFIRMED),
+        ("alignment.full", looked(0.1, -0.02, cosine=0.05), REFUTED),
+    ],
+)
+def test_steps_along_the_sharpest_direction(monkeypatch, name, found, expected):
+    assert verdict_of(monkeypatch, f"cross_entropy.{name}", "looks", lambda: found) is expected
+
+
+# Closed forms ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("claim", claims.select([f"{paper.GROUP}.exact"]), ids=lambda c: c.id)
+def test_the_closed_forms_are_confirmed_for_another_seed(claim):
+    assert judge(claim, Bench(5)).verdict is CONFIRMED
+
+
+def test_a_wrong_nudge_is_refuted(monkeypatch):
+    nudge = exact.nudge
+    monkeypatch.setattr(exact, "nudge", lambda step, vectors, gamma: nudge(step, vectors, -gamma))
+    assert judge(one("exact.nudge"), Bench(0)).verdict is REFUTED
+
+
+@pytest.mark.parametrize("name", ["quadratic", "linear-network"])
+def test_a_response_to_a_step_of_another_length_is_refuted(monkeypatch, name):
+    respond = exact.step_response
+
+    def longer(loss, theta, steps, *rest, **options):
+        return respond(loss, theta, 1.0001 * steps, *rest, **options)
+
+    monkeypatch.setattr(exact, "step_response", longer)
+    assert judge(one(f"exact.{name}"), Bench(0)).verdict is REFUTED
+
+
+# Real runs ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    monkeypatch.setitem(EFFORTS, "tiny", TINY)
+    short = {loss: runs.Recipe(0.8, (0.02, 0.06, 0.2), 0.96) for loss in runs.RECIPES}
+    for name, value in {
+        "SAMPLES": 128,
+        "HIDDEN": (4, 4),
+        "POINTS": 4,
+        "RECIPES": short,
+        "ESCAPE_EPOCHS": 2,
+    }.items():
+        monkeypatch.setattr(runs, name, value)
+    return lambda seed=0, data=None: Bench(seed, "tiny", data)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
+def test_every_claim_measures_networks_on_digits(tiny, loss):
+    bench = tiny()
+    for claim in claims.select([f"{paper.GROUP}.{loss}"]):
+        found = judge(claim, bench).measured
+        halves = claim.id.endswith("faster")  # so short a run does not halve its loss
+        assert (found.n, np.isfinite(found.value) or halves) == (2, True), claim.id
+
+
+def test_gamma_one_is_the_run_of_sgd_bit_for_bit(tiny, monkeypatch):
+    monkeypatch.setitem(runs.RECIPES, "squared_error", runs.Recipe(0.96, (0.02, 0.06, 0.2), 0.96))
+    bench = tiny()
+    sgd, nudged = runs.grid(bench, "squared_error"), runs.nudged(bench, "squared_error", 1.0)
+    assert sgd.state.tobytes() == nudged.state.tobytes()
+    assert not np.array_equal(sgd.state, runs.nudged(bench, "squared_error", 0.1).state)
+
+
+def test_an_escape_starts_from_about_the_peak(tiny):
+    bench = tiny()
+    start = runs.grid(bench, "cross_entropy").values["loss"]
+    rows = [runs.escape(bench, "cross_entropy", name) for name in ("normal", "all but e1")]
+    for row in rows:
+        np.testing.assert_array_equal(row.values["loss"][0], start[2])
+    assert not np.array_equal(rows[0].state, rows[1].state)
+
+
+def test_runs_of_a_grid_have_equal_time(tiny):
+    bench = tiny()
+    for i, rate in enumerate((0.02, 0.06, 0.2)):
+        step = runs.grid(bench, "cross_entropy", i).step
+        assert rate * step[-1] == pytest.approx(0.8, abs=rate * 4)
+
+
+def test_data_that_do_not_allow_it_are_inconclusive(tiny, tmp_path):
+    path = tmp_path / "few.csv"
+    path.write_text("\n".join(f"{i},{i % 3},{i % 2}" for i in range(40)))
+    for claim in claims.select([f"{paper.GROUP}.cross_entropy", f"{paper.GROUP}.squared_error"]):
+        assert judge(claim, tiny(data=path)).verdict is INCONCLUSIVE, claim.id

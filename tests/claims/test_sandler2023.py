@@ -1,0 +1,130 @@
+"""The claims on minibatch losses: that they measure, and that what is broken is refuted."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from catapult_sim import claims
+from catapult_sim.claims import sandler2023 as paper
+from catapult_sim.claims.sandler2023 import digits, model
+from catapult_sim.claims.sandler2023 import timescales as directions
+from catapult_sim.claims.verdict import Verdict, judge
+from catapult_sim.experiments.bench import EFFORTS, Bench, Effort
+from catapult_sim.numeric.minibatch import moments
+from catapult_sim.numeric.runs.averages import TwoPoint
+from catapult_sim.validation import InputError
+
+TINY = Effort("tiny", 0.1, 12, 3, 8, {1: (32, 64), 2: (16, 32)}, 60, 6, 5e-2, trained=2)
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    monkeypatch.setitem(EFFORTS, "tiny", TINY)
+    for module, sizes in {
+        digits: {"SAMPLES": 64, "HIDDEN": 8, "WARM_UP": 60, "GAP": 20},
+        directions: {
+            "SAMPLES": 32,
+            "HIDDEN": 3,
+            "DESCENT": 30,
+            "STEPS": 20,
+            "GAP": 5,
+            "MEMBERS": 3,
+        },
+    }.items():
+        for name, size in sizes.items():
+            monkeypatch.setattr(module, name, size)
+    return lambda seed=0, data=None: Bench(seed, "tiny", data)
+
+
+def one(name):
+    (claim,) = (claim for claim in paper.CLAIMS if claim.id == f"{model.GROUP}.{name}")
+    return claim
+
+
+@pytest.mark.parametrize("claim", claims.select([f"{model.GROUP}.model"]), ids=lambda c: c.id)
+def test_the_mathematical_claims_are_confirmed_for_another_seed(claim):
+    assert judge(claim, Bench(5)).verdict is Verdict.CONFIRMED
+
+
+def test_forgotten_anticorrelation_is_refuted(monkeypatch):
+    def anew(rates, *, batches=None, **options):
+        return moments.propagate(rates, **options)
+
+    monkeypatch.setattr(model, "propagate", anew)
+    assert judge(one("model.closed.shuffled"), Bench(0)).verdict is Verdict.REFUTED
+
+
+def test_samples_of_the_wrong_noise_are_refuted(monkeypatch):
+    def loud(*arguments, **options):
+        found = moments.sample(*arguments, **options)
+        return replace(found, averages=1.05 * found.averages)
+
+    monkeypatch.setattr(model, "sample", loud)
+    assert judge(one("model.sampled.ema"), Bench(0)).verdict is Verdict.REFUTED
+
+
+def test_every_claim_on_digits_is_measured(tiny):
+    bench = tiny()
+    for claim in claims.select([f"{model.GROUP}.digits"]):
+        if "timescale" not in claim.id:
+            assert np.isfinite(judge(claim, bench).measured.value), claim.id
+    found = directions.timescales(bench)
+    assert all(np.isfinite(part).all() for parts in found.measured.values() for part in parts)
+
+
+def test_averages_and_schedules_start_from_the_same_networks_and_see_the_same_batches(tiny):
+    found = digits.experiment(tiny(), "squared_error")
+    np.testing.assert_allclose(found.averages["two-point"], (found.start + found.last) / 2)
+    moved = {name: np.linalg.norm(end - found.start) for name, end in found.scheduled.items()}
+    assert max(moved.values()) < np.linalg.norm(found.last - found.start)
+
+
+def test_at_a_small_learning_rate_averages_are_their_schedules(tiny, monkeypatch):
+    monkeypatch.setitem(digits.RATES, "squared_error", 1e-4)
+    monkeypatch.setitem(digits.AVERAGES, "two-point", TwoPoint(digits.GAP))
+    found = digits.experiment(tiny(), "squared_error")
+    way = np.linalg.norm(found.last - found.start)
+    for name in digits.AVERAGES:
+        assert np.linalg.norm(found.averages[name] - found.scheduled[name]) < 1e-3 * way
+
+
+def test_a_wrong_spectrum_is_refuted(monkeypatch):
+    rates = np.geomspace(1e-4, 0.2, 40)
+    parts = {
+        name: (rates + rate, rates * rate) for name, rate in zip("abcd", (1, 2, 3, 4), strict=True)
+    }
+    right = dict(zip(("last", "half", "two-point", "ema"), parts.values(), strict=True))
+    wrong = right | {name: (0.8 * m, 0.8 * v) for name, (m, v) in right.items() if name != "last"}
+    wrong["half"] = right["half"]
+    names = [f"digits.timescale.{name}" for name in ("two-point", "ema-slow", "halving")]
+    for predicted, verdict in ((right, Verdict.CONFIRMED), (wrong, Verdict.REFUTED)):
+        found = directions.Timescales(rates, right, predicted)
+        monkeypatch.setattr(directions, "timescales", lambda bench, found=found: found)
+        assert [judge(one(name), Bench(0)).verdict for name in names] == [verdict] * 3
+
+
+def test_labels_that_are_no_probabilities_leave_cross_entropy_unmeasured(tiny, tmp_path):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "regression.npz"
+    np.savez(path, X=rng.normal(size=(200, 4)), y=rng.normal(size=200))
+    bench = tiny(data=path)
+    for name in ("one-step", "quadratic.later", "ema.loss", "ema.schedule", "two-point.error"):
+        judged = judge(one(f"digits.cross_entropy.{name}"), bench)
+        assert judged.verdict is Verdict.INCONCLUSIVE
+    assert np.isfinite(judge(one("digits.squared_error.ema.loss"), bench).measured.value)
+
+
+def test_too_few_samples_are_inconclusive(tiny, tmp_path):
+    path = tmp_path / "few.npz"
+    np.savez(path, X=np.arange(6.0).reshape(3, 2), y=np.arange(3.0))
+    bench = tiny(data=path)
+    for claim in claims.select([f"{model.GROUP}.digits"]):
+        assert judge(claim, bench).verdict is Verdict.INCONCLUSIVE, claim.id
+
+
+def test_data_without_variation_are_refused(tiny, tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.ones((80, 3)), y=np.arange(80.0))
+    for name in ("squared_error.ema.loss", "timescale.ema"):
+        with pytest.raises(InputError, match=r"top kernel eigenvalue .* must be positive; got 0"):
+            judge(one(f"digits.{name}"), tiny(data=tmp_path / "a.npz"))

@@ -1,0 +1,103 @@
+"""Projections and nudges against dense algebra."""
+
+import numpy as np
+import pytest
+
+from catapult_sim.numeric.curvature.directions import (
+    alignment,
+    cosines,
+    nudge,
+    nudged_step,
+    projection,
+)
+from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs
+from catapult_sim.validation import InputError
+from tests.numeric.curvature.dense import rotation, symmetric
+
+RNG = np.random.default_rng(0)
+STEPS = RNG.normal(size=(4, 3, 30))
+
+
+def test_a_nudge_is_the_step_in_the_eigenbasis_with_its_first_entries_multiplied():
+    spectrum, turn = np.linspace(1, 2, 30), rotation(30)
+    pairs = top_eigenpairs(turn * spectrum @ turn.T, 5, tolerance=1e-13, rng=0)
+    entries = STEPS @ turn
+    entries[..., 25:] *= 0.1
+    np.testing.assert_allclose(nudge(STEPS, pairs.vectors, 0.1), entries @ turn.T, atol=1e-10)
+    kept = STEPS @ turn
+    kept[..., :25] = 0
+    only = nudge(STEPS, pairs.vectors, 1.0, rest=0.0)
+    np.testing.assert_allclose(only, kept @ turn.T, atol=1e-10)
+    np.testing.assert_allclose(projection(STEPS, pairs.vectors), only, atol=1e-14)
+
+
+def test_a_degenerate_space_is_nudged_the_same_in_any_basis():
+    spectrum, turn = np.r_[np.linspace(0, 1, 27), 3.0, 3.0, 3.0], rotation(30)
+    matrix = turn * spectrum @ turn.T
+    one, other = (top_eigenpairs(matrix, 3, tolerance=1e-13, rng=seed).vectors for seed in (0, 1))
+    assert np.abs(one - other).max() > 0.1
+    np.testing.assert_allclose(nudge(STEPS, one, 0.2), nudge(STEPS, other, 0.2), atol=1e-10)
+    np.testing.assert_allclose(nudge(STEPS, one, 0.2), nudge(STEPS, -one, 0.2), atol=1e-13)
+
+
+@pytest.mark.parametrize("skew", [1e-6, 1e-2, 0.5])
+def test_vectors_need_not_be_orthonormal(skew):
+    frame = rotation(30)[:, :4]
+    skewed = frame @ (np.eye(4) + skew * np.triu(np.ones((4, 4)))) * np.array([1, 2, 3, 1e3])
+    np.testing.assert_allclose(nudge(STEPS, skewed, 0.3), nudge(STEPS, frame, 0.3), atol=1e-10)
+
+
+def test_gamma_one_leaves_every_bit():
+    step = np.array([-0.0, 5e-324, 1.1, np.nan, np.inf, -np.inf])
+    assert nudge(step, np.full((6, 1), 0.4), 1.0).tobytes() == step.tobytes()
+
+
+def test_velocity_nudged_keeps_the_buffer_and_gradient_nudged_does_not():
+    """Three steps written out in the eigenbasis, where entries do not mix."""
+    gamma, beta, rate = np.array([0.1, 1.0]), 0.9, 0.5
+    gradients = RNG.normal(size=(3, 2))
+    for nudged in ("velocity", "gradient"):
+        velocity, expected = np.zeros(2), np.zeros(2)
+        for g in gradients:
+            step, velocity = nudged_step(
+                velocity,
+                g,
+                np.eye(2)[:, :1],
+                learning_rate=rate,
+                momentum=beta,
+                gamma=0.1,
+                nudged=nudged,
+            )
+            expected = beta * expected - rate * g * (1 if nudged == "velocity" else gamma)
+            moved = gamma * expected if nudged == "velocity" else expected
+            np.testing.assert_allclose(velocity, expected, atol=1e-15)
+            np.testing.assert_allclose(step, moved, atol=1e-15)
+
+
+def test_alignment_is_that_of_the_cosines_written_out():
+    gradients, vectors = RNG.normal(size=(50, 8)), RNG.normal(size=(8, 3))
+    table = np.array([[g @ v / np.sqrt((g @ g) * (v @ v)) for v in vectors.T] for g in gradients])
+    found = alignment(gradients, vectors)
+    np.testing.assert_allclose(cosines(gradients, vectors), table, atol=1e-15)
+    np.testing.assert_allclose(found.mean, np.sum(table, axis=0) / 50, atol=1e-15)
+    np.testing.assert_allclose(found.magnitude, np.sum(np.abs(table), axis=0) / 50, atol=1e-15)
+    variance = np.sum(table**2, axis=0) / 50 - found.mean**2
+    np.testing.assert_allclose(found.deviation, np.sqrt(variance), atol=1e-14)
+
+
+def test_the_gradient_of_a_quadratic_along_an_eigenvector_is_aligned_with_it():
+    matrix = symmetric(np.linspace(1, 5, 12))
+    pairs = top_eigenpairs(matrix, 2, tolerance=1e-13, rng=0)
+    gradient = matrix @ pairs.vectors[:, 0]
+    np.testing.assert_allclose(alignment(gradient, pairs.vectors).mean, [1, 0], atol=1e-10)
+
+
+def test_a_zero_gradient_has_no_direction():
+    assert np.isnan(alignment(np.zeros(3), np.eye(3)).mean).all()
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(InputError, match=r"shapes \(\.\.\., P\) and \(P, K\); got \(3,\) and"):
+        nudge(np.ones(3), np.ones(3), 0.1)
+    with pytest.raises(InputError, match="nudged must be velocity or gradient; got 'theta'"):
+        nudged_step(np.ones(1), np.ones(1), np.eye(1), learning_rate=1.0, nudged="theta")

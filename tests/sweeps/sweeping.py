@@ -1,0 +1,106 @@
+"""Cells for the tests of sweeps, where workers and other processes can find them.
+
+As a program: ``python -m tests.sweeps.sweeping RECORD CELLS WORKERS`` sweeps ``draw``.
+"""
+
+import os
+import signal
+import sys
+import time
+
+import numpy as np
+
+from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.runs.phases import classify
+from catapult_sim.sweeps.cell import physics
+from catapult_sim.sweeps.sweep import sweep
+from catapult_sim.sweeps.workers import process_pool
+
+
+def square(cell):
+    return cell["x"] ** 2
+
+
+@physics(1)
+def fragile(cell):
+    if cell["x"] == 3:
+        raise ValueError("three is too many")
+    return cell["x"]
+
+
+@physics(1)
+def not_json(cell):
+    return float("nan") if cell["x"] == 1 else cell["x"]
+
+
+def cells(count):
+    return ({"x": x, "width": 10 + x % 3} for x in range(count))
+
+
+def draw_together(cells):
+    return [draw(cell) for cell in cells]
+
+
+@physics(3, alike=lambda cell: cell["width"], together=draw_together, at_most=4)
+def draw(cell):
+    time.sleep(2e-3)
+    return np.random.default_rng(cell["x"]).normal(size=cell["width"]).tolist()
+
+
+def phases(cells):
+    net = LinearNet(np.eye(2), [1.0, -1.0], width=cells[0]["width"])
+    state = net.init(rng=0)
+    rates = np.array([cell["c"] for cell in cells]) / net.top_eigenvalue(state)
+    run = net.train(rates, 60, state=state)
+    return [
+        {"phase": int(phase), "loss": loss}
+        for phase, loss in zip(classify(run), run.values["loss"][10].tolist(), strict=True)
+    ]
+
+
+@physics(1, alike=lambda cell: cell["width"], together=phases, at_most=16)
+def phase(cell):
+    return phases([cell])[0]
+
+
+def phase_cells():
+    return [{"c": float(c), "width": n} for c in np.linspace(0.5, 3.9, 23) for n in (5, 50, 10**9)]
+
+
+@physics(1)
+def threads(cell):
+    import threadpoolctl
+
+    return [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
+
+
+@physics(1)
+def kill_first_worker(cell):
+    # The first worker to get here makes the file, and dies of it.
+    time.sleep(5e-3)
+    if cell["x"] == 20:
+        try:
+            os.close(os.open(cell["fatal"], os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            pass
+        else:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return cell["x"]
+
+
+@physics(1)
+def process(cell):
+    time.sleep(0.01)
+    return os.getpid()
+
+
+def main(record, count, workers):
+    if workers == 0:
+        return sweep(draw, cells(count), record=record)
+    with process_pool(workers) as pool:
+        return sweep(draw, cells(count), record=record, executor=pool)
+
+
+if __name__ == "__main__":
+    print("started", flush=True)
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,78 @@
+"""The kernels of long runs say what the other voices say."""
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from catapult_sim.symbolic import Update, linear_net
+from catapult_sim.symbolic.voices.in_place import in_place, scalar
+
+x, y, a = sp.symbols("x y a")
+EVERYTHING = Update(
+    "everything", (x, y), (a,), (-(x**2) / a - 3 * y, sp.Rational(1, 3)), "none", where={}
+)
+SHARED = Update("shared", (x, y), (a,), ((x + a) ** 2 * y, y * (x + a) ** 2 - x), "none")
+SWAP = Update("swap", (x, y), (), (y, x), "none")
+
+RULES = [
+    linear_net.residual_map(),
+    linear_net.two_factor_map(),
+    linear_net.balanced_map(),
+    linear_net.scaled_map(),
+    linear_net.residual_map().linearised(),
+    linear_net.sample_map(),
+    EVERYTHING,
+    SHARED,
+    SWAP,
+]
+
+
+def random_input(rule):
+    rng, sizes = np.random.default_rng(0), (len(rule.state), len(rule.parameters))
+    return [rng.uniform(0.5, 2, (size, 100)) for size in sizes]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_operations_in_place_are_the_numpy_voice_bit_for_bit(rule):
+    state, parameters = random_input(rule)
+    given, following = state.copy(), np.empty_like(state)
+    for operation in in_place(rule)(state, parameters, following):
+        operation()
+    np.testing.assert_array_equal(following.T, rule.numpy()(state.T, *parameters))
+    np.testing.assert_array_equal(state, given)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_the_scalar_kernel_is_the_numpy_voice_bit_for_bit(rule):
+    numba = pytest.importorskip("numba", reason="the extra 'fast' is not installed")
+    assert isinstance(scalar(rule), numba.core.registry.CPUDispatcher)
+    state, parameters = random_input(rule)
+    spoken = list(map(scalar(rule), *state, *parameters))
+    np.testing.assert_array_equal(spoken, rule.numpy()(state.T, *parameters))
+
+
+def test_a_program_reads_its_arrays_whenever_it_is_run():
+    rule = linear_net.balanced_map()
+    now, label, after = np.array([0.3]), np.array([1.0]), np.empty(1)
+    there, back = in_place(rule)([now], [label], [after]), in_place(rule)([after], [label], [now])
+    for operation in there + back:
+        operation()
+    assert now == rule.numpy()(rule.numpy()(np.array([0.3]), 1.0), 1.0)
+
+
+def test_other_operations_are_refused_by_name():
+    rule = Update("cubic", (x,), (), (x**3,), "none")
+    with pytest.raises(ValueError, match=r"requires sums, products, quotients and squares; got x"):
+        in_place(rule)
+
+
+@pytest.mark.parametrize("rule", RULES[:4], ids=lambda rule: rule.name)
+def test_deviations_are_multiplied_by_the_slope_of_the_rule(rule):
+    (state, parameters), small = random_input(rule), 1e-6
+    deviation = np.random.default_rng(1).normal(size=state.shape)
+    step = rule.numpy()
+    ahead, behind = (step((state + s * deviation).T, *parameters) for s in (small, -small))
+    together = rule.linearised().numpy()(np.concatenate([state, deviation]).T, *parameters)
+    orbit, image = np.split(together, 2, axis=-1)
+    np.testing.assert_allclose(orbit, step(state.T, *parameters), rtol=1e-13)
+    np.testing.assert_allclose(image, (ahead - behind) / (2 * small), rtol=1e-6, atol=1e-7)

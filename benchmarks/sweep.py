@@ -22,7 +22,7 @@ from distributed import Client, LocalCluster
 from catapult_sim.experiments.phase_cells import phase_of
 from catapult_sim.numeric.runs.phases import Phase, classify
 from catapult_sim.numeric.runs.trajectory import iterate, peak
-from catapult_sim.sweeps.cell import physics
+from catapult_sim.sweeps.cell import cell
 from catapult_sim.sweeps.sweep import sweep
 from catapult_sim.sweeps.workers import process_pool
 
@@ -48,7 +48,7 @@ def map_together(cells):
     ]
 
 
-@physics(1, alike=lambda cell: None, together=map_together, at_most=GROUP)
+@cell(version=1, batch_key=lambda cell: None, batched=map_together, batch_size=GROUP)
 def phase_map(cell):
     return map_together([cell])[0]
 
@@ -116,7 +116,7 @@ def memory(folder):
     print(f"peak memory of {CHEAP} cells / of {CHEAP // 4}: {peaks[1] / peaks[0]:.2f} (flat is 1)")
 
 
-@physics(1)
+@cell(version=1)
 def burn(cell):
     return sum(k * k for k in range(700_000)) % 7
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from catapult_sim.numeric.runs.measured import Measured
     from catapult_sim.numeric.runs.phases import Boundary, Phase, boundary, classify
     from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory, iterate
-    from catapult_sim.sweeps.cell import physics
+    from catapult_sim.sweeps.cell import cell
     from catapult_sim.sweeps.record import read_record
     from catapult_sim.sweeps.refinement import refine
     from catapult_sim.sweeps.sweep import sweep
@@ -67,10 +67,10 @@ _HOMES = {
     "TaylorModel": "mlp.taylor",
     "Trajectory": "numeric.runs.trajectory",
     "boundary": "numeric.runs.phases",
+    "cell": "sweeps.cell",
     "classify": "numeric.runs.phases",
     "iterate": "numeric.runs.trajectory",
     "minibatches": "numeric.runs.batches",
-    "physics": "sweeps.cell",
     "process_pool": "sweeps.workers",
     "read_record": "sweeps.record",
     "refine": "sweeps.refinement",
@@ -97,6 +97,7 @@ __all__ = [
     "TaylorModel",
     "Trajectory",
     "boundary",
+    "cell",
     "claims",
     "classify",
     "experiments",
@@ -104,7 +105,6 @@ __all__ = [
     "minibatches",
     "mlp",
     "numeric",
-    "physics",
     "plots",
     "process_pool",
     "read_record",

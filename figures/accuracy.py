@@ -48,7 +48,7 @@ def draw(bench, kind, ax):
         style = {"color": INK[activation], "label": LABELS[activation]}
         ax.errorbar(found.c, accuracy.mean(axis=1), error, fmt="o-", ms=4, lw=1.2, **style)
         ax.plot([found.end] * 2, [FLOOR, FLOOR + 0.015], color=INK[activation], lw=2)
-    ax.set(xscale="log", xlim=(0.45, 6), ylim=(FLOOR, 0.93), xlabel=AXES["rate"])
+    ax.set(xscale="log", xlim=(0.45, 6), ylim=(FLOOR, 0.93), xlabel=AXES["c"])
     ax.set_xticks([0.5, 1, 2, 4], ["0.5", "1", "2", "4"])
     ax.minorticks_off()
     if kind == "steps":

@@ -83,7 +83,7 @@ def finish(ax):
     """Set the scales, and mark what theory and the literature say."""
     for value, style in ((4, "--"), (12, ":")):
         ax.axvline(value, color="black", lw=1, ls=style, zorder=0)
-    ax.set(xscale="log", xlim=(0.6, 48), xlabel=f"{AXES['rate']} where convergence ends")
+    ax.set(xscale="log", xlim=(0.6, 48), xlabel=f"{AXES['c']} where convergence ends")
     ax.set_xticks([1, 2, 4, 8, 12, 20, 40], ["1", "2", "4", "8", "12", "20", "40"])
     ax.minorticks_off()
     ax.invert_yaxis()

@@ -20,10 +20,10 @@ from catapult_sim.experiments import phase_cells
 from catapult_sim.sweeps.record import Line, read_record, settled
 
 SMALL = ["--samples", "8", "--steps", "60"]
-DIAGRAM = ["phase-diagram", *SMALL, "--x", "rate=1:8:17", "--y", "width=8:512:9"]
+DIAGRAM = ["phase-diagram", *SMALL, "--x", "c=1:8:17", "--y", "width=8:512:9"]
 BOUNDARY = ["boundary", *SMALL, "--members", "3", "--width", "1000", "--tolerance", "0.1"]
 BOUNDARY += ["--kinds", "rise", "end"]
-SIMULATE = ["simulate", *SMALL, "--rate", "1", "3"]
+SIMULATE = ["simulate", *SMALL, "--c", "1", "3"]
 
 COMMANDS = [DIAGRAM, BOUNDARY, SIMULATE]
 
@@ -76,7 +76,7 @@ def test_a_diagram_is_a_folder_with_its_options_record_summary_and_figure(finish
         "phase-diagram.svg",
     }
     config = json.loads((finished / "config.json").read_text())
-    assert config["options"]["x"] == "rate=1:8:17"
+    assert config["options"]["x"] == "c=1:8:17"
     assert config["cell"]["samples"] == 8
     summary = json.loads((finished / "summary.json").read_text())
     assert summary["cells"] == 17 * 9
@@ -183,9 +183,9 @@ def test_the_linear_network_has_all_thresholds_but_the_barrier(tmp_path):
 
 
 def test_a_simulation_names_phases_and_keeps_every_step(tmp_path, capsys):
-    assert run([*SIMULATE, "--rate", "1", "9"], tmp_path) == 0
+    assert run([*SIMULATE, "--c", "1", "9"], tmp_path) == 0
     assert re.search(r"9 +divergent", capsys.readouterr().out)
-    by_rate = {line.cell["rate"]: line.result for line in read_record(tmp_path / "records.jsonl")}
+    by_rate = {line.cell["c"]: line.result for line in read_record(tmp_path / "records.jsonl")}
     loss = np.array(by_rate[1.0]["loss"])
     assert loss[-1] <= 1e-4 * loss[0] < loss[-2]
     assert len(by_rate[1.0]["top_eigenvalue"]) == len(loss)
@@ -211,16 +211,16 @@ def test_figures_are_drawn_from_what_exists_when_it_is_half_done(command, made, 
 
 def test_the_title_names_what_the_cells_share_but_the_axes(finished):
     cell = json.loads((finished / "config.json").read_text())["cell"]
-    diagram = Diagram(axis("rate=1:8:17"), axis("width=8:512:9"), cell, 3)
+    diagram = Diagram(axis("c=1:8:17"), axis("width=8:512:9"), cell, 3)
     assert phase_diagram._title(diagram) == "linear network: scale 1.0, seed 0, samples 8"
 
 
 def test_what_is_not_computed_stays_blank(finished):
     config = json.loads((finished / "config.json").read_text())
     lines = settled(read_record(finished / "records.jsonl"))
-    diagram = Diagram(axis("rate=1:8:17"), axis("width=8:512:9"), config["cell"], 3)
+    diagram = Diagram(axis("c=1:8:17"), axis("width=8:512:9"), config["cell"], 3)
     assert (diagram.recorded(lines) >= 0).all()
-    half = {key: line for key, line in lines.items() if line.cell["rate"] < 2}
+    half = {key: line for key, line in lines.items() if line.cell["c"] < 2}
     codes = diagram.recorded(half)
     assert (codes[0] >= 0).all()
     assert (codes[8:] == -1).all()
@@ -329,7 +329,7 @@ def test_undecided_runs_are_explained(tmp_path, capsys):
 
 
 def test_undecided_cells_of_a_diagram_are_explained(tmp_path, capsys):
-    command = ["phase-diagram", "--samples", "8", "--x", "rate=1:8:9", "--y", "width=8:64:9"]
+    command = ["phase-diagram", "--samples", "8", "--x", "c=1:8:9", "--y", "width=8:64:9"]
     assert run([*command, "--steps", "1"], tmp_path) == 0
     assert "undecided: not divergent, but the loss" in capsys.readouterr().out
 
@@ -382,12 +382,12 @@ def test_losses_beyond_every_bound_are_drawn_nowhere():
 
 def test_a_failed_cell_gives_status_1_and_leaves_a_hole(tmp_path, capsys, monkeypatch):
     def start(cell, scales, real=phase_cells.start):
-        if cell.get("rate") == 8.0:
+        if cell.get("c") == 8.0:
             raise RuntimeError("no such network")
         return real(cell, scales)
 
     monkeypatch.setattr(phase_cells, "start", start)
-    assert run([*SIMULATE, "--rate", "1", "8"], tmp_path) == 1
+    assert run([*SIMULATE, "--c", "1", "8"], tmp_path) == 1
     captured = capsys.readouterr()
     assert (
         "1 cells computed, 0 found in the record; 1 failed, their tracebacks are in the record"
@@ -395,7 +395,7 @@ def test_a_failed_cell_gives_status_1_and_leaves_a_hole(tmp_path, capsys, monkey
     )
     assert re.search(r"1 +lazy", captured.out)
     monkeypatch.undo()
-    assert run([*SIMULATE, "--rate", "1", "8"], tmp_path) == 0
+    assert run([*SIMULATE, "--c", "1", "8"], tmp_path) == 0
 
 
 def test_a_torn_line_is_said(made, tmp_path, capsys):
@@ -409,22 +409,22 @@ def test_a_torn_line_is_said(made, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([*DIAGRAM, "--x", "rate"], "an axis must be rate=, width=, scale= or momentum=LOW:HI"),
+        ([*DIAGRAM, "--x", "c"], "an axis must be c=, width=, scale= or momentum=LOW:HI"),
         ([*DIAGRAM, "--x", "colour=1:2:3"], "an axis must be .* got 'colour=1:2:3'"),
-        ([*DIAGRAM, "--x", "rate=2:1:9"], "axis rate must end above its start"),
-        ([*DIAGRAM, "--x", "rate=0:1:9"], "ends of axis rate must be positive; got 0"),
-        ([*DIAGRAM, "--x", "rate=1:2:10"], "must be a multiple of 8 .* and one more"),
-        ([*DIAGRAM, "--x", "rate=1:2:2.5"], "points of axis rate must be an integer .* got 2.5"),
-        ([*DIAGRAM, "--x", "rate=1:2:nan"], "points of axis rate must be an integer .* got nan"),
-        ([*DIAGRAM, "--x", "rate=1:2:inf"], "points of axis rate must be an integer .* got inf"),
+        ([*DIAGRAM, "--x", "c=2:1:9"], "axis c must end above its start"),
+        ([*DIAGRAM, "--x", "c=0:1:9"], "ends of axis c must be positive; got 0"),
+        ([*DIAGRAM, "--x", "c=1:2:10"], "must be a multiple of 8 .* and one more"),
+        ([*DIAGRAM, "--x", "c=1:2:2.5"], "points of axis c must be an integer .* got 2.5"),
+        ([*DIAGRAM, "--x", "c=1:2:nan"], "points of axis c must be an integer .* got nan"),
+        ([*DIAGRAM, "--x", "c=1:2:inf"], "points of axis c must be an integer .* got inf"),
         ([*DIAGRAM, "--y", "width=0.5:8:9"], "ends of axis width must be integers; got 0.5:8"),
         ([*DIAGRAM, "--y", "batch_size=0.5:4"], "ends of axis batch_size must be integers; got 0"),
         ([*DIAGRAM, "--y", "depth=1.5:4", "--model", "mlp"], "axis depth must be integers; got 1"),
-        ([*DIAGRAM, "--rate", "-3"], "--rate must be positive; got -3"),
-        ([*DIAGRAM, "--rate", "nan"], "--rate must be finite; got nan"),
-        ([*DIAGRAM, "--x", "rate=1:2:100001", "--y", "width=1:9:100001"], "at most 1e[+]08 cells"),
+        ([*DIAGRAM, "--c", "-3"], "--c must be positive; got -3"),
+        ([*DIAGRAM, "--c", "nan"], "--c must be finite; got nan"),
+        ([*DIAGRAM, "--x", "c=1:2:100001", "--y", "width=1:9:100001"], "at most 1e[+]08 cells"),
         (
-            [*DIAGRAM, "--x", "rate=1:2:9001", "--y", "width=1:9:9001", "--levels", "0"],
+            [*DIAGRAM, "--x", "c=1:2:9001", "--y", "width=1:9:9001", "--levels", "0"],
             "1e[+]07 on",
         ),
         ([*DIAGRAM, "--x", "width=1:9:9"], "--x and --y must differ; got width twice"),
@@ -445,7 +445,7 @@ def test_a_torn_line_is_said(made, tmp_path, capsys):
             [*SIMULATE, "--samples", "9999"],
             "samples must be at most 1797, the size of the data; got",
         ),
-        ([*SIMULATE, "--rate", "-1"], "--rate must be positive; got -1"),
+        ([*SIMULATE, "--c", "-1"], "--c must be positive; got -1"),
         ([*SIMULATE, "--width", "0"], "width must be a positive integer or infinity; got 0"),
         ([*SIMULATE, "--model", "mlp", "--width", "inf"], "--width must be an integer .* 'inf'"),
         ([*SIMULATE, "--memory-limit", "0"], "--memory-limit must be positive; got 0"),
@@ -502,7 +502,7 @@ def test_a_sweep_beyond_the_memory_limit_is_refused_before_anything_is_drawn(
 
 
 def test_the_limit_is_that_of_all_workers_together(tmp_path, capsys):
-    command = ["simulate", *MLP, "--width", "300", "--depth", "2", "--rate", "1"]
+    command = ["simulate", *MLP, "--width", "300", "--depth", "2", "--c", "1"]
     weights = 64 * 300 + 300 * 300 + 300  # a run holds six of them, 8 bytes each
     limit = ["--memory-limit", str(1.5 * 6 * 8 * weights)]
     assert run([*command, *limit, "--workers", "2"], tmp_path / "two") == 2
@@ -543,13 +543,13 @@ def test_without_dask_a_scheduler_is_refused(tmp_path, capsys, monkeypatch):
 
 def test_depth_is_an_axis_of_every_number_of_layers(tmp_path):
     command = ["phase-diagram", "--model", "mlp", "--activation", "tanh", "--width", "8", *SMALL]
-    assert run([*command, "--x", "rate=1:8:9", "--y", "depth=1:3"], tmp_path) == 0
+    assert run([*command, "--x", "c=1:8:9", "--y", "depth=1:3"], tmp_path) == 0
     depths = {line.cell["depth"] for line in read_record(tmp_path / "records.jsonl")}
     assert depths == {1, 2, 3}
 
 
 def test_batch_size_is_an_axis_of_doublings_and_momentum_one_of_even_steps(tmp_path):
-    command = ["phase-diagram", *SMALL, "--rate", "0.5", "--x", "momentum=0:0.8:9", "--levels", "1"]
+    command = ["phase-diagram", *SMALL, "--c", "0.5", "--x", "momentum=0:0.8:9", "--levels", "1"]
     for model in (["--model", "mlp", "--width", "8"], ["--model", "linear"]):
         out = tmp_path / model[1]
         assert run([*command, *model, "--y", "batch_size=1:8"], out) == 0
@@ -561,7 +561,7 @@ def test_batch_size_is_an_axis_of_doublings_and_momentum_one_of_even_steps(tmp_p
 
 def test_momentum_and_batches_are_of_every_command(tmp_path):
     for command in (
-        [*DIAGRAM[:-4], "--x", "rate=1:8:9", "--y", "width=8:64:9"],
+        [*DIAGRAM[:-4], "--x", "c=1:8:9", "--y", "width=8:64:9"],
         BOUNDARY,
         SIMULATE,
     ):

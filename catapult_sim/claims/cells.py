@@ -21,7 +21,7 @@ from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.one_sample import WIDTHS
 from catapult_sim.experiments.phase_cells import data_entries
 from catapult_sim.numeric.runs.measured import Measured
-from catapult_sim.sweeps.cell import physics
+from catapult_sim.sweeps.cell import cell
 from catapult_sim.validation import InputError
 
 Cell = dict[str, Any]
@@ -64,7 +64,7 @@ def _judged_together(cells: list[Cell]) -> list[Cell]:
     return [_found(cell) for cell in cells]
 
 
-@physics(1, alike=_topic, together=_judged_together, at_most=len(CLAIMS))
+@cell(version=1, batch_key=_topic, batched=_judged_together, batch_size=len(CLAIMS))
 def judgement_of(cell: Cell) -> Cell:
     """Judge a claim; return its numbers, and the boundaries that it asked for.
 

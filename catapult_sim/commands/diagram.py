@@ -54,7 +54,7 @@ def axis(text: str) -> Axis:
         numbers = []
     if len(numbers) != (3 if name in SPACED else 2 if name in COUNTED else -1):
         raise InputError(
-            "an axis must be rate=, width=, scale= or momentum=LOW:HIGH:POINTS, or depth= or "
+            "an axis must be c=, width=, scale= or momentum=LOW:HIGH:POINTS, or depth= or "
             f"batch_size=LOW:HIGH; got {text!r}"
         )
     _require_ends(name, *numbers[:2])
@@ -97,7 +97,7 @@ def _doubled(low: float, high: float) -> list[float]:
 
 
 SPACED: dict[str, Callable[..., list[float]]] = {
-    "rate": _geometric,
+    "c": _geometric,
     "width": _whole,
     "scale": _geometric,
     "momentum": _even,

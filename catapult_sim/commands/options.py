@@ -13,8 +13,8 @@ from catapult_sim.numeric.runs.memory import MEMORY_LIMIT
 
 NORMALISATION = (
     "Loss (1/2m) sum |f - y|^2 over m samples; kernel (1/m) J J^T, lambda_0 its top eigenvalue at "
-    "the start of each network; rate is c = eta lambda_0. NTK parametrisation; full batches, or "
-    "batches that each epoch deals anew."
+    "the start of each network; c = eta lambda_0 is the learning rate times it. NTK "
+    "parametrisation; full batches, or batches that each epoch deals anew."
 )
 
 

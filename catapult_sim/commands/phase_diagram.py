@@ -37,16 +37,16 @@ def add(commands: Any) -> None:
     )
     group = parser.add_argument_group(
         "axes",
-        "rate, width and scale in geometric steps, momentum in even ones; depth=LOW:HIGH takes "
+        "c, width and scale in geometric steps, momentum in even ones; depth=LOW:HIGH takes "
         "every number, batch_size=LOW:HIGH doubles",
     )
-    spans = {"--x": "rate=0.5:8:65", "--y": "width=16:1024:65"}
+    spans = {"--x": "c=0.5:8:65", "--y": "width=16:1024:65"}
     for name, span in spans.items():
         group.add_argument(name, default=span, metavar="NAME=LOW:HIGH:POINTS", help="an axis")
     group.add_argument(
         "--levels", type=int, default=3, help="halvings of the coarse grid; 0 computes every cell"
     )
-    group.add_argument("--rate", type=float, default=3.0, help="where it is not an axis")
+    group.add_argument("--c", type=float, default=3.0, help="where it is not an axis")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -90,11 +90,11 @@ def _diagram(options: argparse.Namespace) -> Diagram:
         raise InputError(f"--x and --y must differ; got {x.name} twice")
     if "depth" in (x.name, y.name) and options.model != "mlp":
         raise InputError("depth is an axis of --model mlp; got model linear")
-    rate = float(require_positive("--rate", options.rate))
+    c = float(require_positive("--c", options.c))
     require_count("--levels", options.levels)
-    diagram = Diagram(x, y, network(options) | {"rate": rate}, options.levels)
+    diagram = Diagram(x, y, network(options) | {"c": c}, options.levels)
     diagram.require_size()
-    together = physics_of(phase_of).at_most
+    together = physics_of(phase_of).batch_size
     room = partial(bytes_of, networks=together, members=together)
     require_room(options, diagram.corners, room)
     for one in (x, y):

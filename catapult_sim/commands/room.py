@@ -12,7 +12,7 @@ from catapult_sim.validation import require_positive
 Cell = dict[str, Any]
 
 # What may differ between cells that take the same memory.
-ALIKE = {"activation", "curvature", "rate", "scale", "seed", "tolerance"}
+ALIKE = {"activation", "c", "curvature", "scale", "seed", "tolerance"}
 
 
 def require_room(

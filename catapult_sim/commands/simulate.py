@@ -29,20 +29,20 @@ def add(commands: Any) -> None:
         out="simulation",
     )
     parser.add_argument(
-        "--rate", type=float, nargs="+", default=[1.0, 2.5, 3.5], metavar="C", help="eta lambda_0"
+        "--c", type=float, nargs="+", default=[1.0, 2.5, 3.5], metavar="C", help="eta lambda_0"
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Sweep, draw, print; 1 if a cell failed."""
     base = network(options)
-    rates = require_positive("--rate", options.rate).tolist()
+    wanted = require_positive("--c", options.c).tolist()
     with opened(options, base) as tally:
-        lines = tally.sweep(run_of, [base | {"rate": rate} for rate in dict.fromkeys(rates)])
+        lines = tally.sweep(run_of, [base | {"c": c} for c in dict.fromkeys(wanted)])
     runs = _runs(lines)
     if runs:
         draw(_drawn(runs), options.out / FIGURE)
-    rows = [_row(rate, found) for rate, found in runs.items()]
+    rows = [_row(c, found) for c, found in runs.items()]
     words = tabulate(rows, "keys", tablefmt="plain")
     words += undecided(sum(row["phase"] == "undecided" for row in rows))
     return report(options, tally, {"runs": rows}, words)
@@ -57,15 +57,15 @@ def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
 
 
 def _runs(lines: dict[str, Line]) -> dict[float, dict[str, Any]]:
-    """Return results by rate."""
-    found = {line.cell["rate"]: line.result for line in lines.values() if line.error is None}
+    """Return results by c."""
+    found = {line.cell["c"]: line.result for line in lines.values() if line.error is None}
     return dict(sorted(found.items()))
 
 
-def _row(rate: float, found: dict[str, Any]) -> dict[str, Any]:
+def _row(c: float, found: dict[str, Any]) -> dict[str, Any]:
     loss, top = found["loss"], found["top_eigenvalue"]
     return {
-        "rate": rate,
+        "c": c,
         "phase": found["phase"],
         "steps": len(loss) - 1,
         "first loss": loss[0],

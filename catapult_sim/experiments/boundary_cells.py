@@ -27,7 +27,7 @@ from catapult_sim.experiments import first_steps, phase_cells
 from catapult_sim.experiments.phase_cells import CONVERGED, SETTLED, Networks, finite, start
 from catapult_sim.numeric.runs.phases import Boundary, boundary, divergence, rise
 from catapult_sim.numeric.runs.trajectory import Trajectory
-from catapult_sim.sweeps.cell import physics
+from catapult_sim.sweeps.cell import cell
 from catapult_sim.types import Array
 
 Cell = dict[str, Any]
@@ -53,7 +53,7 @@ WHOLE_RUNS = {
 KINDS = (*first_steps.KINDS, *WHOLE_RUNS)
 
 
-@physics(2)
+@cell(version=2)
 def boundary_of(cell: Cell) -> Cell:
     """Bracket a boundary of one network; an end that is open is 0, or None.
 

@@ -4,7 +4,7 @@ A cell names a network and what is done with it. Shared by all: ``model`` ("line
 exact linear network, "mlp"), ``width``, ``depth`` and ``activation`` (of an MLP), ``scale`` (the
 standard deviation of the initial weights), ``seed`` (of weights, of the samples drawn and of
 batches), ``data`` ("digits", or a file with its ``digest``), ``samples``, ``steps`` (updates, at
-most). Cells of one run have ``rate``, c = eta lambda_0, with lambda_0 of that network's kernel at
+most). Cells of one run have ``c``, eta lambda_0, with lambda_0 of that network's kernel at
 its start. They may have ``momentum`` (heavy ball; absent, 0) and ``batch_size`` (absent, all
 samples): each epoch deals the samples anew, and the loss stays that of all samples.
 
@@ -38,7 +38,7 @@ from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.memory import run_bytes
 from catapult_sim.numeric.runs.phases import Phase, classify
 from catapult_sim.numeric.runs.trajectory import Trajectory, final, peak
-from catapult_sim.sweeps.cell import physics
+from catapult_sim.sweeps.cell import cell
 from catapult_sim.types import Array, Observe
 from catapult_sim.validation import InputError, require_positive, require_width
 
@@ -184,13 +184,13 @@ def data_entries(path: str | Path | None) -> Cell:
 
 def _same_network(cell: Cell) -> tuple[Any, ...]:
     """All entries but those in which cells of one batch may differ."""
-    return tuple(sorted((k, v) for k, v in cell.items() if k not in ("rate", "scale")))
+    return tuple(sorted((k, v) for k, v in cell.items() if k not in ("c", "scale")))
 
 
 def _phases_of(cells: list[Cell]) -> list[Cell]:
     networks = start(cells[0], [cell["scale"] for cell in cells])
     run = networks.run(
-        [cell["rate"] for cell in cells],
+        [cell["c"] for cell in cells],
         tolerance=CONVERGED,
         observe={},
     )
@@ -211,33 +211,33 @@ def _phases_of(cells: list[Cell]) -> list[Cell]:
     ]
 
 
-@physics(1, alike=_same_network, together=_phases_of, at_most=16)
+@cell(version=2, batch_key=_same_network, batched=_phases_of, batch_size=16)
 def phase_of(cell: Cell) -> Cell:
     """Return the phase of a run, its losses and its curvature.
 
     Examples
     --------
-    >>> cell = {"model": "linear", "width": 1000, "scale": 1.0, "rate": 3.0, "seed": 0}
+    >>> cell = {"model": "linear", "width": 1000, "scale": 1.0, "c": 3.0, "seed": 0}
     >>> phase_of(cell | {"data": "digits", "samples": 16, "steps": 200})["phase"]
     'catapult'
     """
     return _phases_of([cell])[0]
 
 
-@physics(1)
+@cell(version=2)
 def run_of(cell: Cell) -> Cell:
     """Return a run: its phase, and at every step its loss and top kernel eigenvalue.
 
     Examples
     --------
-    >>> cell = {"model": "linear", "width": "inf", "scale": 1.0, "rate": 1.0, "seed": 0}
+    >>> cell = {"model": "linear", "width": "inf", "scale": 1.0, "c": 1.0, "seed": 0}
     >>> found = run_of(cell | {"data": "digits", "samples": 16, "steps": 3})
     >>> len(found["loss"]), len(found["top_eigenvalue"])
     (4, 4)
     """
     networks = start(cell, [cell["scale"]])
     run = networks.run(
-        [cell["rate"]],
+        [cell["c"]],
         tolerance=CONVERGED,
         observe={"top_eigenvalue": networks.top_eigenvalue},
     )

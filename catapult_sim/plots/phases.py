@@ -107,7 +107,7 @@ def plot_runs(
     Parameters
     ----------
     runs : mapping
-        By rate, each with its ``phase`` and the values of ``quantity``, None where not measured.
+        By c, each with its ``phase`` and the values of ``quantity``, None where not measured.
     quantity : str
     ax : matplotlib Axes, optional
     **kwargs
@@ -118,8 +118,8 @@ def plot_runs(
     matplotlib Axes
     """
     ax = ax or plt.subplots()[1]
-    for rate, run in runs.items():
+    for c, run in runs.items():
         values = np.array(run[quantity], dtype=float)
-        options: dict[str, Any] = {"lw": 1.3, "label": f"c = {rate:g}, {run['phase']}"} | kwargs
+        options: dict[str, Any] = {"lw": 1.3, "label": f"c = {c:g}, {run['phase']}"} | kwargs
         ax.plot(values, **options)
     return ax

@@ -8,7 +8,7 @@ INK = {"lazy": "#35618f", "catapult": "#8a5208", "divergent": "#ffffff"}
 INK_ON_WHITE = INK | {"divergent": "#8a3f54"}
 
 AXES = {
-    "rate": r"learning rate  $c=\eta\lambda_0$",
+    "c": r"learning rate  $c=\eta\lambda_0$",
     "width": "width  $n$",
     "depth": "hidden layers",
     "scale": "standard deviation of the initial weights",

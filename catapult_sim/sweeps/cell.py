@@ -36,9 +36,9 @@ class Physics:
     """What stands behind a cell's result, and which cells may be computed together."""
 
     name: str  # as records have it: "function/version"
-    alike: Callable[[Cell], Hashable] | None = None
-    together: Callable[[list[Cell]], Sequence[Any]] | None = None
-    at_most: int = 1
+    batch_key: Callable[[Cell], Hashable] | None = None
+    batched: Callable[[list[Cell]], Sequence[Any]] | None = None
+    batch_size: int = 1
 
 
 class Named(NamedTuple):
@@ -49,12 +49,12 @@ class Named(NamedTuple):
     text: str
 
 
-def physics(
-    version: int,
+def cell(
     *,
-    alike: Callable[[Cell], Hashable] | None = None,
-    together: Callable[[list[Cell]], Sequence[Any]] | None = None,
-    at_most: int = 1,
+    version: int,
+    batch_key: Callable[[Cell], Hashable] | None = None,
+    batched: Callable[[list[Cell]], Sequence[Any]] | None = None,
+    batch_size: int = 1,
 ) -> Callable[[F], F]:
     """Mark a function of cells with the version of its physics, and its batched twin.
 
@@ -62,16 +62,16 @@ def physics(
     ----------
     version : int
         Goes up whenever a result could change; records of another version are refused.
-    alike : callable, optional
+    batch_key : callable, optional
         ``cell -> hashable``, equal for cells that may be computed together.
-    together : callable, optional
+    batched : callable, optional
         The twin: ``cells -> results``, bit for bit those of the function.
-    at_most : int
+    batch_size : int
         How many cells the twin is given at a time.
 
     Examples
     --------
-    >>> @physics(2, alike=len, together=lambda cells: [cell["x"] ** 2 for cell in cells])
+    >>> @cell(version=2, batch_key=len, batched=lambda cells: [cell["x"] ** 2 for cell in cells])
     ... def square(cell):
     ...     return cell["x"] ** 2
     >>> physics_of(square).name
@@ -81,7 +81,7 @@ def physics(
 
     def mark(function: F) -> F:
         name = f"{function.__qualname__}/{version}"
-        setattr(function, "physics", Physics(name, alike, together, at_most))  # noqa: B010
+        setattr(function, "physics", Physics(name, batch_key, batched, batch_size))  # noqa: B010
         return function
 
     return mark
@@ -120,7 +120,7 @@ def identify(cell: Cell, physics: str) -> Named:
 def identify_all(cells: Iterable[Cell], physics: Physics) -> Iterator[Named]:
     """Name cells, as many at a time as :func:`groups` reads ahead."""
     source, begun = iter(cells), _hash_of(physics.name)
-    while ahead := list(islice(source, READ_AHEAD * physics.at_most)):
+    while ahead := list(islice(source, READ_AHEAD * physics.batch_size)):
         try:
             texts = _each_json(ahead) if all(isinstance(cell, dict) for cell in ahead) else None
         except (TypeError, ValueError):
@@ -161,16 +161,18 @@ MARK = "\0"  # stands between values; should one of them hold it, they are encod
 
 def groups(cells: Iterable[Named], physics: Physics) -> Iterator[list[Named]]:
     """Put together what may be computed together; no more is read ahead than that takes."""
-    if physics.together is None or physics.alike is None:
+    if physics.batched is None or physics.batch_key is None:
         yield from ([one] for one in cells)
         return
     source = iter(cells)
-    while ahead := list(islice(source, READ_AHEAD * physics.at_most)):
+    while ahead := list(islice(source, READ_AHEAD * physics.batch_size)):
         shapes: defaultdict[Hashable, list[Named]] = defaultdict(list)
         for one in ahead:
-            shapes[physics.alike(one.cell)].append(one)
+            shapes[physics.batch_key(one.cell)].append(one)
         for same in shapes.values():
-            yield from (same[k : k + physics.at_most] for k in range(0, len(same), physics.at_most))
+            yield from (
+                same[k : k + physics.batch_size] for k in range(0, len(same), physics.batch_size)
+            )
 
 
 READ_AHEAD = 8  # groups: so many shapes may take turns before groups get smaller
@@ -179,7 +181,7 @@ READ_AHEAD = 8  # groups: so many shapes may take turns before groups get smalle
 def compute(function: Function, cells: list[Cell]) -> list[str]:
     """Return what became of each cell, as the last entry of its line. Runs on a worker."""
     use_one_thread()
-    together = physics_of(function).together
+    together = physics_of(function).batched
     if together is not None:
         # Should one of them fail, all are computed alone, and only that one has failed.
         with suppress(Exception):

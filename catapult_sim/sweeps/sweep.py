@@ -59,7 +59,7 @@ def sweep(
     ----------
     cell : callable
         A function of a module, ``dict -> result`` that JSON can hold; see
-        :func:`~catapult_sim.sweeps.cell.physics` for its version and its batched twin.
+        :func:`~catapult_sim.sweeps.cell.cell` for its version and its batched twin.
     cells : iterable of dict
         Read as they are needed. A cell given twice may be computed twice.
     executor : concurrent.futures.Executor, optional
@@ -98,7 +98,7 @@ def sweep(
     """
     physics = physics_of(cell)
     if group is not None:
-        physics = replace(physics, at_most=require_count("group", group, 1))
+        physics = replace(physics, batch_size=require_count("group", group, 1))
     require_count("window", window, 1)
     tell = progress or (lambda count: None)
     with threadpool_limits(1), _opened(record, physics.name) as book:

@@ -32,7 +32,7 @@ METHODS = {
 @pytest.mark.parametrize("model", MODELS)
 def test_together_and_alone_are_the_same_to_the_last_bit(model):
     cells = [
-        DATA | MODELS[model] | {"rate": rate, "scale": scale}
+        DATA | MODELS[model] | {"c": rate, "scale": scale}
         for rate in (0.7, 1.9, 2.5, 3.3, 9.0)
         for scale in (0.5, 1.0, 1.3)
     ]
@@ -47,7 +47,7 @@ def test_together_and_alone_are_the_same_to_the_last_bit(model):
 @pytest.mark.parametrize("model", ["linear", "tanh"])
 def test_so_they_are_with_momentum_and_batches(model, method):
     cells = [
-        DATA | MODELS[model] | METHODS[method] | {"rate": rate, "scale": scale}
+        DATA | MODELS[model] | METHODS[method] | {"c": rate, "scale": scale}
         for rate in (0.2, 0.7, 9.0)
         for scale in (1.0, 1.3)
     ]
@@ -76,7 +76,7 @@ def test_both_models_train_alike_where_the_network_is_linear(method):
 
 
 def test_no_momentum_and_all_samples_are_what_is_meant_where_nothing_is_said():
-    cell = DATA | MODELS["linear"] | {"rate": 2.5}
+    cell = DATA | MODELS["linear"] | {"c": 2.5}
     assert phase_of(cell | {"momentum": 0.0, "batch_size": 0}) == phase_of(cell)
     whole = phase_of(cell | {"batch_size": 12})
     assert whole["peak_loss"] == pytest.approx(phase_of(cell)["peak_loss"])
@@ -85,13 +85,13 @@ def test_no_momentum_and_all_samples_are_what_is_meant_where_nothing_is_said():
 def test_momentum_takes_the_wide_linear_network_beyond_two():
     """At infinite width heavy ball converges up to c = 2 (1 + beta), here 3.2."""
     cell = DATA | {"model": "linear", "width": "inf", "steps": 400, "momentum": 0.6}
-    below, beyond = (phase_of(cell | {"rate": rate}) for rate in (3.1, 3.3))
+    below, beyond = (phase_of(cell | {"c": rate}) for rate in (3.1, 3.3))
     assert below["last_loss"] < below["first_loss"]
     assert beyond["last_loss"] > 1e6 * beyond["first_loss"]
 
 
 def test_a_cell_is_what_training_gives():
-    cell = DATA | MODELS["tanh"] | {"rate": 2.5}
+    cell = DATA | MODELS["tanh"] | {"c": 2.5}
     X, y = datasets.digits()
     rng = np.random.default_rng([0, *b"samples"])
     X, y = datasets.subset(X, y.reshape(-1, 1), 12, rng=rng)
@@ -110,18 +110,18 @@ def test_a_cell_is_what_training_gives():
 
 def test_one_seed_is_one_network_at_every_rate_and_scale():
     cell = DATA | MODELS["relu"]
-    first = {rate: phase_of(cell | {"rate": rate})["first_loss"] for rate in (1.0, 3.0)}
+    first = {rate: phase_of(cell | {"c": rate})["first_loss"] for rate in (1.0, 3.0)}
     assert first[1.0] == first[3.0]
-    other = phase_of(cell | {"rate": 1.0, "seed": 1})["first_loss"]
+    other = phase_of(cell | {"c": 1.0, "seed": 1})["first_loss"]
     assert other != first[1.0]
     # The output of depth 2 is cubic in the scale; ReLU keeps its kernel's shape.
-    doubled = phase_of(cell | {"rate": 1.0, "scale": 2.0})["first_eigenvalue"]
-    once = phase_of(cell | {"rate": 1.0})["first_eigenvalue"]
+    doubled = phase_of(cell | {"c": 1.0, "scale": 2.0})["first_eigenvalue"]
+    once = phase_of(cell | {"c": 1.0})["first_eigenvalue"]
     assert doubled == pytest.approx(once * 2**4)
 
 
 def test_a_diverged_run_has_no_last_loss_and_is_json():
-    found = phase_of(DATA | MODELS["linear"] | {"rate": 30.0})
+    found = phase_of(DATA | MODELS["linear"] | {"c": 30.0})
     assert found["phase"] == "divergent"
     assert identify(found, "")
 
@@ -129,7 +129,7 @@ def test_a_diverged_run_has_no_last_loss_and_is_json():
 def test_data_that_changed_since_the_sweep_began_are_refused(tmp_path):
     file = tmp_path / "data.csv"
     file.write_text("1,2,1\n2,1,-1\n")
-    cell = DATA | MODELS["linear"] | {"rate": 1.0, "samples": 2} | data_entries(file)
+    cell = DATA | MODELS["linear"] | {"c": 1.0, "samples": 2} | data_entries(file)
     assert phase_of(cell)["phase"] == "lazy"
     file.write_text("1,2,1\n2,1,-2\n")
     with pytest.raises(InputError, match="data must be what they were when the sweep began"):
@@ -159,12 +159,12 @@ def test_the_bytes_of_a_cell_are_those_that_training_and_its_kernel_ask_for(mode
 # These numbers are the physics: where one of them changes, its version goes up.
 def test_results_are_pinned_to_the_version_of_the_physics():
     versions = [physics_of(function).name for function in (phase_of, run_of, boundary_of)]
-    assert versions == ["phase_of/1", "run_of/1", "boundary_of/2"]
+    assert versions == ["phase_of/2", "run_of/2", "boundary_of/2"]
     for model, peak, last in (
         ("linear", 3.6021565588699036, 0.3304277897395823),
         ("relu", 1.2132949103357864, 0.5425378477115137),
     ):
-        cell = DATA | MODELS[model] | {"rate": 3.3}
+        cell = DATA | MODELS[model] | {"c": 3.3}
         found, run = phase_of(cell), run_of(cell)
         assert found["phase"] == run["phase"] == "catapult"
         assert found["peak_loss"] == pytest.approx(peak, rel=1e-9)

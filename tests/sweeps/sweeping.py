@@ -12,7 +12,7 @@ import numpy as np
 
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.runs.phases import classify
-from catapult_sim.sweeps.cell import physics
+from catapult_sim.sweeps.cell import cell
 from catapult_sim.sweeps.sweep import sweep
 from catapult_sim.sweeps.workers import process_pool
 
@@ -21,14 +21,14 @@ def square(cell):
     return cell["x"] ** 2
 
 
-@physics(1)
+@cell(version=1)
 def fragile(cell):
     if cell["x"] == 3:
         raise ValueError("three is too many")
     return cell["x"]
 
 
-@physics(1)
+@cell(version=1)
 def not_json(cell):
     return float("nan") if cell["x"] == 1 else cell["x"]
 
@@ -41,7 +41,7 @@ def draw_together(cells):
     return [draw(cell) for cell in cells]
 
 
-@physics(3, alike=lambda cell: cell["width"], together=draw_together, at_most=4)
+@cell(version=3, batch_key=lambda cell: cell["width"], batched=draw_together, batch_size=4)
 def draw(cell):
     time.sleep(2e-3)
     return np.random.default_rng(cell["x"]).normal(size=cell["width"]).tolist()
@@ -58,7 +58,7 @@ def phases(cells):
     ]
 
 
-@physics(1, alike=lambda cell: cell["width"], together=phases, at_most=16)
+@cell(version=1, batch_key=lambda cell: cell["width"], batched=phases, batch_size=16)
 def phase(cell):
     return phases([cell])[0]
 
@@ -67,14 +67,14 @@ def phase_cells():
     return [{"c": float(c), "width": n} for c in np.linspace(0.5, 3.9, 23) for n in (5, 50, 10**9)]
 
 
-@physics(1)
+@cell(version=1)
 def threads(cell):
     import threadpoolctl
 
     return [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
 
 
-@physics(1)
+@cell(version=1)
 def kill_first_worker(cell):
     # The first worker to get here makes the file, and dies of it.
     time.sleep(5e-3)
@@ -88,7 +88,7 @@ def kill_first_worker(cell):
     return cell["x"]
 
 
-@physics(1)
+@cell(version=1)
 def process(cell):
     time.sleep(0.01)
     return os.getpid()

@@ -91,7 +91,7 @@ def test_cells_are_named_alike_alone_and_together():
 
 
 def test_a_twin_that_loses_a_cell_is_not_believed(monkeypatch):
-    short = replace(physics_of(phase), together=lambda cells: sweeping.phases(cells)[1:])
+    short = replace(physics_of(phase), batched=lambda cells: sweeping.phases(cells)[1:])
     expected = [line.result for line in sweep(phase, phase_cells()).lines]
     monkeypatch.setattr(phase, "physics", short)
     assert [line.result for line in sweep(phase, phase_cells()).lines] == expected

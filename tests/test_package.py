@@ -18,7 +18,7 @@ MODULES = [
     for module in pkgutil.walk_packages([str(ROOT)], "catapult_sim.")
     if not module.name.endswith("__main__")
 ]
-GROUND = {"validation", "types", "randomness", "datasets"}
+GROUND = {"validation", "types", "randomness", "datasets", "plurals"}
 FLOORS = ["ground", "symbolic", "numeric", "mlp", "sweeps", "experiments", "claims", "roof"]
 
 

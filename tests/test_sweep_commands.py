@@ -390,7 +390,7 @@ def test_a_failed_cell_gives_status_1_and_leaves_a_hole(tmp_path, capsys, monkey
     assert run([*SIMULATE, "--c", "1", "8"], tmp_path) == 1
     captured = capsys.readouterr()
     assert (
-        "1 cells computed, 0 found in the record; 1 failed, their tracebacks are in the record"
+        "1 cell computed, 0 found in the record; 1 failed, their tracebacks are in the record"
         in captured.err
     )
     assert re.search(r"1 +lazy", captured.out)
@@ -403,7 +403,7 @@ def test_a_torn_line_is_said(made, tmp_path, capsys):
     with (tmp_path / "records.jsonl").open("ab") as record:
         record.write(b'{"key": "ab')
     run(SIMULATE, tmp_path)
-    assert "1 torn lines dropped" in capsys.readouterr().err
+    assert "1 torn line dropped" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

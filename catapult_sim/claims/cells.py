@@ -16,7 +16,8 @@ from typing import Any
 
 import catapult_sim
 from catapult_sim.claims import CLAIMS
-from catapult_sim.claims.verdict import Claim, Judgement, judge
+from catapult_sim.claims.claim import Claim
+from catapult_sim.claims.verdict import Judgement, judge
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.one_sample import WIDTHS
 from catapult_sim.experiments.phase_cells import data_entries

@@ -20,6 +20,7 @@ from catapult_sim.commands.files import as_json, config, folder
 from catapult_sim.commands.room import require_room
 from catapult_sim.experiments import phase_cells
 from catapult_sim.numeric.runs.checkpoint import write_whole
+from catapult_sim.plurals import counted
 from catapult_sim.sweeps.record import Line, erase, settled
 from catapult_sim.sweeps.sweep import Sweep, sweep
 from catapult_sim.sweeps.workers import process_pool
@@ -32,7 +33,7 @@ RECORD = "records.jsonl"
 # Options that say how to compute, where, how much at a time or what to print, or which cells of
 # a folder are wanted, whose names tell them apart: but not what.
 MANNER = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json"}
-MANNER |= {"memory_limit", "claims", "kinds", "curvature"}
+MANNER |= {"memory_limit", "claims", "must", "kinds", "curvature"}
 
 # Why a loss may not come down.
 REASONS = (
@@ -113,11 +114,11 @@ class Tally:
 
     def __str__(self) -> str:
         """Say what was done, and what was not."""
-        done = f"{self.computed} cells computed, {self.known} found in the record"
+        done = f"{counted(self.computed, 'cell')} computed, {self.known} found in the record"
         failed = (
             f"; {self.failed} failed, their tracebacks are in the record" if self.failed else ""
         )
-        torn = f"; {self.dropped} torn lines dropped" if self.dropped else ""
+        torn = f"; {counted(self.dropped, 'torn line')} dropped" if self.dropped else ""
         return done + failed + torn
 
 

@@ -19,6 +19,7 @@ from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.runs.averages import EMA, SWA, IterateAverage, TwoPoint, schedule
 from catapult_sim.numeric.runs.batches import Batches, minibatches
+from catapult_sim.numeric.runs.measured import NothingToMeasure
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
@@ -46,14 +47,14 @@ class Experiment:
 
 
 @once("averages")
-def experiment(bench: Bench, loss: str) -> Experiment | None:
-    """Train by one of :data:`RATES`; None where the data do not allow it."""
+def experiment(bench: Bench, loss: str) -> Experiment:
+    """Train by one of :data:`RATES`, where the data allow it."""
     known, test = bench.split(SAMPLES, multiple_of=32)
     net = MLP([known[0].shape[1], HIDDEN, known[1].shape[1]], activation="tanh", loss=loss)
     try:
         net.require_data(*known)
-    except InputError:  # there are no samples, or their labels are no probabilities
-        return None
+    except InputError as refusal:  # there are no samples, or their labels are no probabilities
+        raise NothingToMeasure from refusal
     seeds = (SEEDS * bench.effort.trained,)
     theta = net.init(rng=bench.rng("averaged network"), ensemble=seeds)
     unit = unit_rate(kernel.top_eigenvalue(net, theta[0], known[0][:64]))

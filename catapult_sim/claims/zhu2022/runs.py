@@ -1,9 +1,4 @@
-"""Zhu et al. 2022: a network, or its quadratic model, trained from the same start.
-
-References
-----------
-.. [1] L. Zhu, C. Liu, A. Radhakrishnan and M. Belkin, arXiv:2205.11787.
-"""
+"""A network, or its quadratic model, trained from the same start [Zhu2022]."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-r"""Zhu et al. 2022: on one sample, output and kernel of the quadratic model are one map.
-
-References
-----------
-.. [1] L. Zhu, C. Liu, A. Radhakrishnan and M. Belkin, arXiv:2205.11787.
-"""
+"""On one sample, output and kernel of the quadratic model are one map [Zhu2022]."""
 
 from __future__ import annotations
 
@@ -12,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.claims.claim import Claim, Claims
 from catapult_sim.claims.zhu2022.runs import PAPER, SEEDS, Problem, bracket, end
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.mlp import kernel
@@ -88,22 +83,22 @@ def first_step(problem: Problem, c: Array) -> Array:
 def sample_claims() -> Iterator[Claim]:
     """State what happens on one sample."""
     setting = "quadratic model of ReLU, one sample with a label"
-    claim = partial(Claim, source=f"{PAPER}, section 3.1", cost=2)
-    yield claim(
-        "quadratic_models.one-sample.map",
+    theorem = Claims(f"{PAPER}, section 3.1", "quadratic_models.one-sample", kind="theorem", cost=2)
+    yield theorem(
+        "map",
         f"{setting}: its map through a catapult (relative error)",
-        predict=constant(0.0),
-        measure=map_error,
+        map_error,
+        predict=0.0,
         tolerance=1e-8,
     )
     for kind, value, text in (
         ("rise", 2.0, "the loss rises from eta lambda_0 = 2"),
         ("end", 4.0, "it converges up to eta lambda_0 = 4"),
     ):
-        yield claim(
-            f"quadratic_models.one-sample.{kind}",
+        yield theorem(
+            kind,
             f"{setting}, width 2000: {text}",
-            predict=constant(value),
-            measure=partial(sample_boundary, kind=kind),
+            partial(sample_boundary, kind=kind),
+            predict=value,
             tolerance=0.05 * value,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.numeric.runs.measured import Measured
@@ -42,6 +42,24 @@ class Claim:
         return float(self.predict(bench) if callable(self.predict) else self.predict)
 
 
+class Expected(NamedTuple):
+    """What a measurement is expected to be."""
+
+    predict: float | Callable[[Bench], float]
+    tolerance: float
+    relation: Relation
+
+
+def equals(predict: float | Callable[[Bench], float], *, within: float) -> Expected:
+    """Expect the predicted number, up to a tolerance."""
+    return Expected(predict, within, "=")
+
+
+def at_most(predict: float, *, within: float = 0.0) -> Expected:
+    """Expect no more than a number, up to a tolerance."""
+    return Expected(predict, within, "<=")
+
+
 @dataclass(frozen=True)
 class Claims:
     """What claims on one subject have in common; calling it states one of them.
@@ -63,12 +81,10 @@ class Claims:
     Examples
     --------
     >>> theorem = Claims("Lewkowycz et al. 2020, theorem 1", "catapult", "one sample", "theorem")
-    >>> def end(bench): return Measured(4.001, 0.001, 8)
-    >>> claim = theorem("end", "convergence ends at c = 4", end, predict=4.0, tolerance=0.01)
+    >>> end = lambda bench: Measured(4.001, 0.001, 8)
+    >>> claim = theorem("end", "convergence ends at c = 4", end, equals(4.0, within=0.01))
     >>> claim.id, claim.text, claim.kind
     ('catapult.end', 'one sample: convergence ends at c = 4', 'theorem')
-    >>> theorem("norm", "it does not grow", end, at_most=0.0).relation
-    '<='
     """
 
     source: str
@@ -83,28 +99,23 @@ class Claims:
         name: str,
         text: str,
         measure: Callable[..., Measured],
+        expected: Expected,
         *,
-        predict: float | Callable[[Bench], float] | None = None,
-        at_most: float | None = None,
-        tolerance: float = 0.0,
         source: str | None = None,
         kind: Kind | None = None,
         cost: float | None = None,
     ) -> Claim:
-        """State that a measurement is what ``predict`` says, or is ``at_most`` a number."""
-        predicted = [one for one in (predict, at_most) if one is not None]
-        if len(predicted) != 1:
-            raise TypeError(f"{self.group}.{name} must have either predict or at_most")
+        """State a claim; what is not given here is what all have in common."""
         return Claim(
             f"{self.group}.{name}",
             f"{self.setting}: {text}" if self.setting else text,
             source or self.source,
-            predicted[0],
+            expected.predict,
             partial(measure, **self.given),
-            tolerance,
-            "=" if at_most is None else "<=",
+            expected.tolerance,
+            expected.relation,
             kind or self.kind,
-            self.cost if cost is None else cost,
+            cost or self.cost,
         )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim, Claims
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.observers import Observers
@@ -111,9 +111,6 @@ def edge(bench: Bench, setting: Setting) -> Edge:
     return Edge(setting, run.step, run.values["loss"], scaled)
 
 
-# What is measured -----------------------------------------------------------------------------
-
-
 def level(found: Edge) -> Measured:
     """Average ``eta * sharpness`` over the end."""
     return mean(found.settled.mean(axis=0))
@@ -141,9 +138,6 @@ def stalled_seeds(found: Edge) -> Measured:
     return share(~(second.mean(axis=0) < first.mean(axis=0)))
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def setting_claims(setting: Setting) -> Iterator[Claim]:
     """State what the sharpness does under one method and learning rate."""
     claim = Claims(
@@ -160,31 +154,29 @@ def setting_claims(setting: Setting) -> Iterator[Claim]:
         "level",
         f"eta * sharpness ends at {setting.formula}",
         of_run(level),
-        predict=setting.threshold,
-        tolerance=0.05 * setting.threshold,
+        equals(setting.threshold, within=0.05 * setting.threshold),
     )
     yield claim(
-        "rise", "the sharpness rises (its lowest over its end)", of_run(lowest), at_most=1.0
+        "rise", "the sharpness rises (its lowest over its end)", of_run(lowest), at_most(1.0)
     )
     yield claim(
         "band",
         "at the end the sharpness stays within a tenth of its threshold (largest distance)",
         of_run(band),
-        at_most=0.0,
-        tolerance=0.1,
+        at_most(0.0, within=0.1),
     )
     # "Most", for no share of finitely many seeds is known to be exactly 1.
     yield claim(
         "short-term",
         "at the end the loss rises in some step of most seeds (share in which it does not)",
         of_run(monotone_seeds),
-        at_most=0.5,
+        at_most(0.5),
     )
     yield claim(
         "long-term",
         "at the end the loss of most seeds falls over many steps (share in which it does not)",
         of_run(stalled_seeds),
-        at_most=0.5,
+        at_most(0.5),
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim, Claims
+from catapult_sim.claims.claim import Claim, Claims, equals
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.one_sample import paired
 from catapult_sim.mlp.network import MLP
@@ -164,8 +164,6 @@ def chaos(bench: Bench, rule: str) -> Measured:
     return mean(found.exponent[np.isfinite(found.exponent)])
 
 
-# What is claimed ------------------------------------------------------------------------------
-
 theorem = Claims("Kalra et al. 2023, arXiv:2311.02076", "edge_of_stability", kind="theorem")
 derived = replace(theorem, source="derived here")
 
@@ -181,8 +179,7 @@ def orbit_claims() -> Iterator[Claim]:
             f"orbit.{name}",
             f"one sample, Y = {ORBIT_LABEL:g}: explicit networks alternate, {text}",
             partial(orbit_measurement, combine=combine, variable=variable),
-            predict=partial(orbit_prediction, combine=combine, variable=variable),
-            tolerance=1e-6,
+            equals(partial(orbit_prediction, combine=combine, variable=variable), within=1e-6),
         )
 
 
@@ -192,8 +189,7 @@ def threshold_claims() -> Iterator[Claim]:
         "doubling-2.explicit",
         "one sample: explicit networks begin to alternate at Y = 1",
         first_doubling,
-        predict=partial(derived_doubling, period=2),
-        tolerance=0.01,
+        equals(partial(derived_doubling, period=2), within=0.01),
         cost=5,
     )
     balanced = replace(theorem, setting="balanced network", cost=3)
@@ -202,16 +198,14 @@ def threshold_claims() -> Iterator[Claim]:
             f"doubling-{period}",
             f"the attractor's period becomes {period} at Y = {place}",
             partial(doubling, period=period),
-            predict=partial(derived_doubling, period=period),
-            tolerance=0.005,
+            equals(partial(derived_doubling, period=period), within=0.005),
         )
     for period, label in ((8, 1.2880), (16, 1.2992)):
         yield balanced(
             f"doubling-{period}",
             f"the attractor's period becomes {period} at Y = {label:.4f}",
             partial(doubling, period=period),
-            predict=label,
-            tolerance=0.001,
+            equals(label, within=0.001),
             source="found here, by iterating the map",
         )
 
@@ -223,15 +217,13 @@ def label_claims() -> Iterator[Claim]:
         "one sample with label: the derived Hessian spectrum is that of an explicit network "
         "(relative error)",
         sharpness_error,
-        predict=0.0,
-        tolerance=1e-10,
+        equals(0.0, within=1e-10),
     )
     yield derived(
         "basin",
         "one sample with label: convergence ends at c = 4 + eta^2 y (f_0 - y) / n",
         basin_end,
-        predict=predicted_basin_end,
-        tolerance=1e-3,
+        equals(predicted_basin_end, within=1e-3),
         cost=3,
     )
 
@@ -243,8 +235,7 @@ def chaos_claims() -> Iterator[Claim]:
             f"lyapunov.{rule}",
             f"one sample, {place}: the Lyapunov exponent is ln 3",
             partial(chaos, rule=rule),
-            predict=math.log(3),
-            tolerance=0.02,
+            equals(math.log(3), within=0.02),
         )
 
 

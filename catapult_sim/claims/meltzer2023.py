@@ -19,7 +19,7 @@ from functools import partial
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim, Claims
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import Architecture, Networks, draw_networks
 from catapult_sim.experiments.phase_cells import SETTLED
@@ -30,7 +30,7 @@ from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
 from catapult_sim.numeric.runs.phases import Phase, classify
 from catapult_sim.types import Array
 
-PAPER = "Meltzer et al. 2023"
+PAPER = "Meltzer and Liu 2023"
 RATES = np.array([[1.0], [2.5], [3.5], [6.0], [10.0]])  # for the norm
 SPARSE_RATES = np.array([[0.5], [1.0], [2.0], [2.5], [3.0], [3.5], [4.0], [6.0], [8.0], [12.0]])
 STEPS = 30
@@ -118,16 +118,14 @@ def norm_claims() -> Iterator[Claim]:
         "identity",
         f"{setting}: |theta'|^2 = |theta|^2 - (4 eta/m) r.f + (eta^2/m) r.Theta r (relative error)",
         identity_error,
-        predict=0.0,
-        tolerance=1e-10,
+        equals(0.0, within=1e-10),
         source="derived here",
     )
     yield theorem(
         "falls",
         f"{setting}, labels 0: the weight norm falls while eta lambda < 4 (largest gain)",
         largest_gain,
-        at_most=0.0,
-        tolerance=1e-12,
+        at_most(0.0, within=1e-12),
     )
 
 
@@ -140,7 +138,7 @@ def sparsity_claims() -> Iterator[Claim]:
             f"{one.name}: activations become sparser as the learning rate grows above c = 2 "
             "(change of the active share as c doubles)",
             partial(sparsening, architecture=one),
-            at_most=0.0,
+            at_most(0.0),
             cost=6 * one.depth,
         )
 

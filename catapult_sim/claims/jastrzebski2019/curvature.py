@@ -15,7 +15,7 @@ from math import log
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim
+from catapult_sim.claims.claim import Claim, at_most
 from catapult_sim.claims.jastrzebski2019 import runs
 from catapult_sim.claims.jastrzebski2019.paper import on_digits
 from catapult_sim.experiments.bench import Bench
@@ -80,9 +80,6 @@ def lower(
     return log_ratio(one, other)
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def curvature_claims(loss: str) -> Iterator[Claim]:
     """State how the largest eigenvalue goes along a run of SGD."""
     claim, rates, size = on_digits(loss), runs.RECIPES[loss].rates, runs.MIDDLE
@@ -90,23 +87,23 @@ def curvature_claims(loss: str) -> Iterator[Claim]:
         "growth",
         "curvature grows, to more than 1.5 times its start (log of start over peak)",
         start_to_peak,
-        at_most=-log(1.5),
+        at_most(-log(1.5)),
     )
     yield claim(
         "peak",
         "it peaks, and ends below 0.9 of the peak (log of end over peak)",
         end_to_peak,
-        at_most=log(0.9),
+        at_most(log(0.9)),
     )
     for high, low in pairwise(range(len(rates))):
         ratio = partial(lower, low=(low, size), high=(high, size))
         what = f"at learning rate {rates[low]:g} than at {rates[high]:g} (log ratio)"
-        yield claim(f"rate.{rates[low]:g}", f"lower peak {what}", ratio, at_most=0.0)
+        yield claim(f"rate.{rates[low]:g}", f"lower peak {what}", ratio, at_most(0.0))
         yield claim(
             f"rate.{rates[low]:g}-spike",
             f"lower largest single curvature {what}",
             partial(ratio, of=spike),
-            at_most=0.0,
+            at_most(0.0),
             source="observed here",
         )
     for small, large in pairwise(runs.BATCHES):
@@ -114,5 +111,5 @@ def curvature_claims(loss: str) -> Iterator[Claim]:
             f"batch.{small}",
             f"lower peak with batches of {small} than of {large} (log ratio)",
             partial(lower, low=(1, small), high=(1, large)),
-            at_most=0.0,
+            at_most(0.0),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from catapult_sim.claims.claim import Claim
+from catapult_sim.claims.claim import Claim, at_most
 from catapult_sim.claims.jastrzebski2019 import runs
 from catapult_sim.claims.jastrzebski2019.curvature import log_ratio, top
 from catapult_sim.claims.jastrzebski2019.paper import PAPER, on_digits
@@ -33,9 +33,6 @@ def flatter(bench: Bench, loss: str, name: str, sign: int) -> Measured:
     return log_ratio(late, normal, sign)
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def escape_claims(loss: str) -> Iterator[Claim]:
     """State what parts of the step do from about the peak on."""
     claim = on_digits(loss, f"observed here; ablation of {PAPER}, first version")
@@ -44,13 +41,13 @@ def escape_claims(loss: str) -> Iterator[Claim]:
         "escape.only",
         f"{epochs} along e_1 alone lower the loss by at most a quarter of what SGD does (share)",
         partial(descended, name="only e1"),
-        at_most=0.25,
+        at_most(0.25),
     )
     yield claim(
         "escape.without",
         f"{epochs} along all but e_1 lower it by at least three quarters of that (share left out)",
         partial(left_out, name="all but e1"),
-        at_most=0.25,
+        at_most(0.25),
     )
     for name, row, sign in (
         ("without-curvature", "all but e1", -1),
@@ -62,5 +59,5 @@ def escape_claims(loss: str) -> Iterator[Claim]:
             f"escape.{name}",
             f"{epochs}, {row.replace('e1', 'e_1')}: {how} than SGD (log ratio)",
             partial(flatter, name=row, sign=sign),
-            at_most=0.0,
+            at_most(0.0),
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim, Claims
+from catapult_sim.claims.claim import Claim, Claims, equals
 from catapult_sim.claims.jastrzebski2019.paper import GROUP
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.mlp.network import MLP
@@ -99,9 +99,6 @@ def _worst(found: Array, expected: Array) -> Measured:
     return Measured(float(gaps.max()), 0.0, len(gaps))
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def exact_claims() -> Iterator[Claim]:
     """State the closed forms that hold to rounding."""
     theorem = Claims("derived here", f"{GROUP}.exact", kind="theorem")
@@ -124,4 +121,4 @@ def exact_claims() -> Iterator[Claim]:
             nudge_error,
         ),
     ):
-        yield theorem(name, f"{text} (relative error)", measure, predict=0.0, tolerance=1e-10)
+        yield theorem(name, f"{text} (relative error)", measure, equals(0.0, within=1e-10))

@@ -8,7 +8,7 @@ from math import log
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim
+from catapult_sim.claims.claim import Claim, at_most
 from catapult_sim.claims.jastrzebski2019 import runs
 from catapult_sim.claims.jastrzebski2019.curvature import final_curvature, log_ratio
 from catapult_sim.claims.jastrzebski2019.paper import PAPER, on_digits
@@ -47,9 +47,6 @@ def accuracy_lost(bench: Bench, loss: str, gamma: float) -> Measured:
     return mean(sgd.values["accuracy"][-1] - nudged.values["accuracy"][-1])
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def nudged_claims(loss: str) -> Iterator[Claim]:
     """State what Nudged-SGD does."""
     claim = on_digits(loss)
@@ -58,38 +55,36 @@ def nudged_claims(loss: str) -> Iterator[Claim]:
             f"nudged.{gamma:g}.faster",
             f"gamma = {gamma:g} halves the training loss sooner than SGD (log ratio of times)",
             partial(compared, gamma=gamma, of=halving_time, sign=1),
-            at_most=0.0,
+            at_most(0.0),
         )
         yield claim(
             f"nudged.{gamma:g}.sharper",
             f"gamma = {gamma:g} ends sharper than SGD (log of SGD's curvature over its)",
             partial(compared, gamma=gamma, of=final_curvature, sign=-1),
-            at_most=0.0,
+            at_most(0.0),
         )
         yield claim(
             f"nudged.{gamma:g}.accuracy",
             f"gamma = {gamma:g} generalises as well as SGD, to 0.01 (test accuracy lost)",
             partial(accuracy_lost, gamma=gamma),
-            at_most=0.0,
-            tolerance=0.01,
+            at_most(0.0, within=0.01),
         )
     yield claim(
         "nudged.0.01.tenfold",
         "gamma = 0.01 ends sharper by an order of magnitude (log of SGD's curvature over its)",
         partial(compared, gamma=0.01, of=final_curvature, sign=-1),
-        at_most=-log(10),
+        at_most(-log(10)),
         source=f"{PAPER}, first version",
     )
     yield claim(
         "nudged.5.flatter",
         "gamma = 5 ends flatter than SGD (log of its curvature over SGD's)",
         partial(compared, gamma=5.0, of=final_curvature, sign=1),
-        at_most=0.0,
+        at_most(0.0),
     )
     yield claim(
         "nudged.5.accuracy",
         "gamma = 5 generalises as well as SGD, to 0.01 (test accuracy lost)",
         partial(accuracy_lost, gamma=5.0),
-        at_most=0.0,
-        tolerance=0.01,
+        at_most(0.0, within=0.01),
     )

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim
+from catapult_sim.claims.claim import Claim, at_most, equals
 from catapult_sim.claims.jastrzebski2019 import runs
 from catapult_sim.claims.jastrzebski2019.paper import on_digits
 from catapult_sim.experiments.bench import Bench
@@ -43,9 +43,6 @@ def random_over_aligned(bench: Bench, loss: str, of: str) -> Measured:
     return mean(1 / found.mean(axis=1))
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def step_claims(loss: str) -> Iterator[Claim]:
     """State what the step does along the sharpest direction, about the peak."""
     claim = on_digits(loss)
@@ -53,28 +50,27 @@ def step_claims(loss: str) -> Iterator[Claim]:
         "step.whole",
         "along e_1 the step fails to lower the loss, on average (relative fall)",
         partial(change, alpha=1.0, sign=-1),
-        at_most=0.0,
+        at_most(0.0),
     )
     yield claim(
         "step.commonly",
         "along e_1 the step fails to lower the loss at half of the points (share where it does)",
         partial(lowered, alpha=1.0),
-        at_most=0.5,
+        at_most(0.5),
     )
     for name, alpha in (("half", 1 / 2), ("quarter", 1 / 4)):
         yield claim(
             f"step.{name}",
             f"a {name} of the step along e_1 lowers the loss (relative change)",
             partial(change, alpha=alpha),
-            at_most=0.0,
+            at_most(0.0),
         )
     yield claim(
         "step.quadratic",
         "a quarter of the step along e_1 changes the loss as the Hessian predicts (difference, in "
         "units of the prediction's mean size)",
         partial(misprediction, alpha=1 / 4),
-        predict=0.0,
-        tolerance=0.1,
+        equals(0.0, within=0.1),
         source="observed here",
     )
     for of, what in {"batch": "minibatch gradients", "full": "the full gradient"}.items():
@@ -83,5 +79,5 @@ def step_claims(loss: str) -> Iterator[Claim]:
             f"{what}: at least 10 times as aligned with e_1 as a random direction "
             "(|cos| of the latter over that of the former)",
             partial(random_over_aligned, of=of),
-            at_most=0.1,
+            at_most(0.1),
         )

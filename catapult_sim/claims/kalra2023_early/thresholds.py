@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim, Claims, negated
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals, negated
 from catapult_sim.claims.kalra2023_early.networks import PRECISION, VERSIONS, Shape, draw, threshold
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.first_steps import KINDS, STEPS
@@ -40,9 +40,6 @@ EFFORTS = {
 ACTIVATIONS = ("relu", "tanh")
 DEPTH, WIDTH = 3, 96
 DEEP = 7  # as in the paper
-
-
-# What is measured -----------------------------------------------------------------------------
 
 
 def by_width(bench: Bench, activation: str) -> list[Shape]:
@@ -110,8 +107,6 @@ def deep_end(bench: Bench) -> Measured:
     return threshold(bench, Shape("relu", DEEP, EFFORTS[bench.effort.name].deep), "max").measured
 
 
-# What is claimed ------------------------------------------------------------------------------
-
 PAPER = "Kalra and Barkeshli 2023, arXiv:2302.12250"
 
 
@@ -130,20 +125,19 @@ def trend_claims(activation: str, version: str) -> Iterator[Claim]:
             f"width.{name}.{version}",
             f"c_{name} falls with the width, {word} (exponent)",
             partial(exponent, name=name, among=by_width),
-            at_most=0.0,
+            at_most(0.0),
         )
         yield claim(
             f"depth.{name}.{version}",
             f"c_{name} rises with the depth, {word} (minus the exponent)",
             negated(partial(exponent, name=name, among=by_depth)),
-            at_most=0.0,
+            at_most(0.0),
         )
     yield claim(
         f"width.max.{version}",
         f"c_max does not depend on the width, {word} (exponent)",
         partial(exponent, name="max", among=by_width),
-        predict=0.0,
-        tolerance=0.1,
+        equals(0.0, within=0.1),
     )
 
 
@@ -155,8 +149,7 @@ def activation_claims(activation: str) -> Iterator[Claim]:
             f"order.{version}",
             f"{activation}: c_loss <= c_sharp <= c_barrier <= c_max, {word} (share of seeds)",
             partial(ordered, version=version),
-            predict=1.0,
-            tolerance=0.05,
+            equals(1.0, within=0.05),
             cost=16,
         )
         yield from trend_claims(activation, version)
@@ -164,16 +157,14 @@ def activation_claims(activation: str) -> Iterator[Claim]:
         "wide",
         f"{activation}, 1 hidden layer: c_loss is 2 at infinite width, kernel (extrapolated)",
         wide_limit,
-        predict=2.0,
-        tolerance=0.1,
+        equals(2.0, within=0.1),
     )
     yield claim(
         "wide.linear",
         f"{activation}, 1 hidden layer: at infinite width c_loss is that of the linearised "
         "network, kernel (extrapolated)",
         wide_limit,
-        predict=partial(linear_limit, activation=activation),
-        tolerance=0.1,
+        equals(partial(linear_limit, activation=activation), within=0.1),
         source="derived here",
     )
 
@@ -184,7 +175,6 @@ CLAIMS = (
         "max",
         f"relu, {DEEP} hidden layers: c_max is 12 to 14, Hessian",
         deep_end,
-        predict=13.0,
-        tolerance=1.0,
+        equals(13.0, within=1.0),
     ),
 )

@@ -19,7 +19,7 @@ from functools import partial
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim, Claims
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.lewkowycz2020.paper import PAPER
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import unit_rate
@@ -97,9 +97,6 @@ def chance(bench: Bench) -> float:
     return 1 / max(2, bench.split(SAMPLES)[0][1].shape[1])
 
 
-# What is measured -----------------------------------------------------------------------------
-
-
 def best(found: Scan, among: Array) -> Array:
     """Judge the learning rate that the other half chose ``among`` some, ``(S,)``."""
     chosen = np.argmax(np.where(among, found.choosing.mean(axis=1), -np.inf))
@@ -135,9 +132,6 @@ def beyond_the_end(bench: Bench, activation: str) -> Measured:
     return mean(beyond.mean(axis=0))
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def accuracy_claims(activation: str) -> Iterator[Claim]:
     """State where the accuracy of a network with one hidden layer is best."""
     claim = Claims(
@@ -152,28 +146,25 @@ def accuracy_claims(activation: str) -> Iterator[Claim]:
         "steps",
         f"{steps}: the best learning rate lies above 2 / lambda_0 (accuracy lost)",
         partial(lazy_advantage, kind="steps"),
-        at_most=0.0,
+        at_most(0.0),
     )
     yield claim(
         "where",
         f"{steps}: the best learning rate is near the largest that converges (log2 of their ratio)",
         lambda bench, activation: optimum(scan(bench, activation, "steps")),
-        predict=0.0,
-        tolerance=0.5,
+        equals(0.0, within=0.5),
     )
     yield claim(
         "time",
         f"{name}, fixed time: the catapult matches or beats the lazy phase (accuracy lost)",
         partial(lazy_advantage, kind="time"),
-        at_most=0.0,
-        tolerance=0.005,
+        at_most(0.0, within=0.005),
     )
     yield claim(
         "beyond",
         f"{steps}: a quarter beyond the largest that converges accuracy is a guess's",
         beyond_the_end,
-        predict=chance,
-        tolerance=0.1,
+        equals(chance, within=0.1),
     )
 
 

@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim, Claims
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.lewkowycz2020.paper import ENDS, PAPER
 from catapult_sim.experiments import networks
 from catapult_sim.experiments.bench import Bench
@@ -54,9 +54,6 @@ def network_end(bench: Bench, architecture: Architecture) -> Measured:
     return networks.network_boundary(bench, "end", architecture, width).measured
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def data_claims() -> Iterator[Claim]:
     """State what the linear network on many samples does.
 
@@ -69,16 +66,14 @@ def data_claims() -> Iterator[Claim]:
         "rise",
         f"{at_widest}: it stops being lazy at c = 2",
         partial(widest, kind="rise"),
-        predict=2.0,
-        tolerance=0.05,
+        equals(2.0, within=0.05),
         cost=8,
     )
     yield theorem(
         "rise.width",
         "linear network on data: it stays lazy above 2 by O(n^-1/2) (exponent)",
         rise_excess,
-        predict=-0.5,
-        tolerance=0.1,
+        equals(-0.5, within=0.1),
         source="derived here",
         cost=20,
     )
@@ -86,16 +81,14 @@ def data_claims() -> Iterator[Claim]:
         "end",
         f"{at_widest}: it stops converging at c = 4",
         partial(widest, kind="end"),
-        predict=4.0,
-        tolerance=0.1,
+        equals(4.0, within=0.1),
         cost=8,
     )
     yield theorem(
         "end.width",
         "linear network on data, widths 1e4 to 1e12: no seed diverges below c = 4 (by how much)",
         earliest_end,
-        at_most=0.0,
-        tolerance=0.1,
+        at_most(0.0, within=0.1),
         source="conjectured here",
         cost=20,
     )
@@ -116,23 +109,20 @@ def network_claims(architecture: Architecture) -> Iterator[Claim]:
         "rise",
         f"{name}: the loss first rises at c = 2 (extrapolated to infinite width)",
         networks.wide_limit,
-        predict=2.0,
-        tolerance=0.1,
+        equals(2.0, within=0.1),
     )
     yield claim(
         "end",
         f"{name}, widest trained: convergence ends at c_act = {end.c_act:g}",
         network_end,
-        predict=end.c_act,
-        tolerance=0.1 * end.c_act,
+        equals(end.c_act, within=0.1 * end.c_act),
         source=end.source,
     )
     yield claim(
         "final-curvature",
         f"{name}: catapults end at eta lambda below 2 (mean at the worst c)",
         networks.final_curvature,
-        at_most=2.0,
-        tolerance=0.05,
+        at_most(2.0, within=0.05),
         cost=4 * effort,
     )
 

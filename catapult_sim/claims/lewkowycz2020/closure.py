@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim, Claims
+from catapult_sim.claims.claim import Claim, Claims, equals
 from catapult_sim.claims.lewkowycz2020.paper import PAPER
 from catapult_sim.experiments import networks
 from catapult_sim.experiments.bench import Bench
@@ -120,8 +120,6 @@ def closure_error(
     return max(errors, key=lambda error: error.value)
 
 
-# What is claimed ------------------------------------------------------------------------------
-
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "heavy-ball": ("heavy ball, beta = 0.5", {"c": 3.5, "momentum": 0.5}),
     "nesterov": ("Nesterov, beta = 0.5", {"c": 2.2, "momentum": 0.5, "nesterov": True}),
@@ -154,8 +152,7 @@ def closure_claims() -> Iterator[Claim]:
         "the derived (f, lambda) map follows an explicit network through a catapult "
         "(relative error)",
         map_error,
-        predict=0.0,
-        tolerance=1e-10,
+        equals(0.0, within=1e-10),
         source=f"{PAPER}, eq. 2",
     )
     yield theorem(
@@ -163,16 +160,14 @@ def closure_claims() -> Iterator[Claim]:
         "the width-independent closure follows an explicit network on data through a "
         "catapult (relative error)",
         closure_error,
-        predict=0.0,
-        tolerance=1e-10,
+        equals(0.0, within=1e-10),
     )
     for name, (words, method) in METHODS.items():
         yield theorem(
             f"closure.{name}",
             f"the closure follows an explicit network on data, {words} (relative error)",
             partial(closure_error, **method),
-            predict=0.0,
-            tolerance=1e-10,
+            equals(0.0, within=1e-10),
         )
 
 

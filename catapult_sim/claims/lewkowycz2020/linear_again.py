@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim, Claims
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.lewkowycz2020.paper import PAPER
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import unit_rate
@@ -109,9 +109,6 @@ def follow(
     return run.values["outputs"][::EVERY]
 
 
-# What is measured -----------------------------------------------------------------------------
-
-
 def widest(bench: Bench, activation: str) -> Pairs:
     """Return the widest networks and what they are like after the catapult."""
     width = SIZES[bench.effort.name][1][-1]
@@ -161,9 +158,6 @@ def width_exponent(bench: Bench, activation: str) -> Measured:
     return mean([powers[seeds == seed].mean() for seed in np.unique(seeds)])
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def restoration_claims(activation: str) -> Iterator[Claim]:
     """State how linear a network with one hidden layer is after its catapult."""
     claim = Claims(
@@ -178,31 +172,28 @@ def restoration_claims(activation: str) -> Iterator[Claim]:
         "over",
         f"{name}: after 5 log2(width) steps catapults are over, eta lambda < 2 (share of runs)",
         share_over,
-        predict=1.0,
-        tolerance=0.1,
+        equals(1.0, within=0.1),
     )
     yield claim(
         "distance",
         f"{after}: its test outputs stay (relative distance)",
         distance,
-        at_most=0.0,
-        tolerance=0.1,
+        at_most(0.0, within=0.1),
     )
     yield claim(
         "accuracy",
         f"{after}: its test accuracy stays (difference)",
         accuracy_gap,
-        at_most=0.0,
-        tolerance=0.02,
+        at_most(0.0, within=0.02),
     )
     yield claim(
         "start",
         f"{name}, linearised at the start: no match above c = 2 (share of runs within 100 %)",
         early_matches,
-        at_most=0.0,
+        at_most(0.0),
     )
     yield claim(
-        "width", f"{after}: the match improves with width (exponent)", width_exponent, at_most=0.0
+        "width", f"{after}: the match improves with width (exponent)", width_exponent, at_most(0.0)
     )
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim, Claims, negated
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals, negated
 from catapult_sim.claims.lewkowycz2020.paper import ENDS, PAPER
 from catapult_sim.experiments import networks
 from catapult_sim.experiments.bench import Bench
@@ -99,9 +99,6 @@ def of_data(run: Trajectory) -> Trajectory:
     return replace(run, values={"loss": run.values["error"]})
 
 
-# What is measured -----------------------------------------------------------------------------
-
-
 def end(bench: Bench, architecture: Architecture) -> Measured:
     """Find c_act of full-batch gradient descent."""
     return c_act(bench, architecture).measured
@@ -158,8 +155,6 @@ def classifier_catapults(bench: Bench, activation: str) -> Measured:
     return share((classify(run, settled=0.5) == Phase.CATAPULT).any(axis=0))
 
 
-# What is claimed ------------------------------------------------------------------------------
-
 ELSEWHERE = ("linear", "tanh", "relu")  # what other claims judge
 CLASSIFIERS = ("relu", "tanh")
 
@@ -173,8 +168,7 @@ def end_claims(activation: str) -> Iterator[Claim]:
             f"{activation}-{depth}.end",
             f"{architecture.name}: convergence ends at c_act = {said.c_act:g}",
             partial(end, architecture=architecture),
-            predict=said.c_act,
-            tolerance=0.1 * said.c_act,
+            equals(said.c_act, within=0.1 * said.c_act),
             source=said.source,
             kind=said.kind,
             cost=6,
@@ -183,8 +177,7 @@ def end_claims(activation: str) -> Iterator[Claim]:
         f"{activation}.depth",
         f"{activation}: c_act depends weakly on the depth (log2 of 2 hidden layers over 1)",
         partial(depth_ratio, activation=activation),
-        predict=0.0,
-        tolerance=0.3,
+        equals(0.0, within=0.3),
         cost=12,
     )
 
@@ -198,13 +191,13 @@ def shift_claims(activation: str) -> Iterator[Claim]:
         match variant.name:
             case "momentum":
                 text = f"{words}: c_act moves up (minus log2 of the ratio)"
-                yield claim(variant.name, text, negated(moved), at_most=0.0)
+                yield claim(variant.name, text, negated(moved), at_most(0.0))
             case "sgd-eighth":
                 text = f"{words}: c_act is smaller, if moved (log2 of the ratio)"
-                yield claim(variant.name, text, moved, at_most=0.0, tolerance=0.15)
+                yield claim(variant.name, text, moved, at_most(0.0, within=0.15))
             case _:
                 text = f"{words}: c_act stays (log2 of the ratio)"
-                yield claim(variant.name, text, moved, predict=0.0, tolerance=0.15)
+                yield claim(variant.name, text, moved, equals(0.0, within=0.15))
 
 
 def classifier_claims(activation: str) -> Iterator[Claim]:
@@ -220,16 +213,14 @@ def classifier_claims(activation: str) -> Iterator[Claim]:
         "rise",
         "the loss does not rise below c = 2 / curvature (minus c)",
         negated(classifier_rise),
-        at_most=-2.0,
-        tolerance=0.1,
+        at_most(-2.0, within=0.1),
         source="derived here, for a kernel that does not change",
     )
     yield claim(
         "catapults",
         "there are catapults (share of seeds)",
         classifier_catapults,
-        predict=1.0,
-        tolerance=0.1,
+        equals(1.0, within=0.1),
     )
 
 

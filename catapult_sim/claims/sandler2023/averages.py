@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from catapult_sim.claims.claim import Claim, Claims
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.sandler2023.digits import experiment
 from catapult_sim.claims.sandler2023.model import GROUP, PAPER
 from catapult_sim.experiments.bench import Bench, once
@@ -51,9 +51,6 @@ def gain_ratio(bench: Bench, loss: str, average: str, quantity: str = "loss") ->
     return ratio(*(gain(bench, loss, average, quantity, way) for way in ways))
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def average_claims(loss: str) -> Iterator[Claim]:
     """State what averages do to networks on digits."""
     claim = Claims(
@@ -74,12 +71,11 @@ def average_claims(loss: str) -> Iterator[Claim]:
                 f"{name}.{quantity}",
                 f"the test {quantity} of {what} is below the last iterate's (difference)",
                 partial(excess, average=name, quantity=quantity),
-                at_most=0.0,
+                at_most(0.0),
             )
         yield claim(
             f"{name}.schedule",
             f"{what} lowers the test loss as much as {instead} (fraction)",
             partial(gain_ratio, average=name),
-            predict=1.0,
-            tolerance=0.25,
+            equals(1.0, within=0.25),
         )

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim, Claims
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.sandler2023.digits import GAP, Experiment, experiment
 from catapult_sim.claims.sandler2023.model import GROUP, PAPER
 from catapult_sim.experiments.batch_losses import (
@@ -88,9 +88,6 @@ def fall_of_others(bench: Bench, loss: str) -> Measured:
     return mean(step.others_before - step.others_after)
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def batch_claims(loss: str) -> Iterator[Claim]:
     """State what the losses of fixed batches look like on digits."""
     claim = Claims(
@@ -105,25 +102,23 @@ def batch_claims(loss: str) -> Iterator[Claim]:
             f"quadratic.{line}",
             f"the loss is quadratic {what} (1 - R^2)",
             partial(misfit, line=line),
-            predict=0.0,
-            tolerance=0.05,
+            equals(0.0, within=0.05),
         )
         yield claim(
             f"convex.{line}",
             f"the loss is convex {what} (share of negative second differences)",
             partial(concavity, line=line),
-            predict=0.0,
-            tolerance=0.05,
+            equals(0.0, within=0.05),
         )
     yield claim(
         "one-step",
         "one large step leaves at most a tenth of a batch's loss (share left)",
         share_left,
-        at_most=0.1,
+        at_most(0.1),
     )
     yield claim(
         "one-step-others",
         "that step does not lower the loss of other data, as in the model (fall)",
         fall_of_others,
-        at_most=0.0,
+        at_most(0.0),
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim, Claims
+from catapult_sim.claims.claim import Claim, Claims, equals
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.numeric.minibatch.moments import propagate, sample
 from catapult_sim.numeric.minibatch.stationary import equivalent_rate, stationary_variance
@@ -131,8 +131,6 @@ SCHEDULED: dict[str, tuple[str, IterateAverage]] = {
 }
 
 
-# What is claimed ------------------------------------------------------------------------------
-
 theorem = Claims("derived here", f"{GROUP}.model", kind="theorem")
 
 
@@ -144,23 +142,20 @@ def model_claims() -> Iterator[Claim]:
             f"quadratic minibatch losses, {what}: the closed form of the stationary variance is "
             "where exact propagation settles (relative error)",
             partial(closed_form_error, options=options),
-            predict=0.0,
-            tolerance=1e-12,
+            equals(0.0, within=1e-12),
         )
         yield theorem(
             f"sampled.{name}",
             f"quadratic minibatch losses, {what}: samples have that variance (ratio)",
             partial(sampled_ratio, name=name),
-            predict=1.0,
-            tolerance=0.05,
+            equals(1.0, within=0.05),
         )
     yield theorem(
         "inverse-time",
         "no schedule lowers the variance faster than 1 / t, which is V / (1 + V) at each step "
         "(relative error of V)",
         inverse_time_error,
-        predict=0.0,
-        tolerance=1e-12,
+        equals(0.0, within=1e-12),
     )
 
 
@@ -171,8 +166,7 @@ def rate_claims() -> Iterator[Claim]:
             f"rate.{name}",
             f"quadratic minibatch losses, small rates: {text}",
             measure,
-            predict=value,
-            tolerance=0.01 * value,
+            equals(value, within=0.01 * value),
             source=PAPER if name in ("two-point", "ema", "swa") else None,
         )
     for name, (what, average) in SCHEDULED.items():
@@ -181,6 +175,5 @@ def rate_claims() -> Iterator[Claim]:
             f"quadratic minibatch losses, {what}: its mean leaves that of its schedule at second "
             "order in a (power)",
             partial(schedule_order, average=average),
-            predict=2.0,
-            tolerance=0.05,
+            equals(2.0, within=0.05),
         )

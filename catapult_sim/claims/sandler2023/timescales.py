@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim, Claims
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.sandler2023.digits import descend, drawn_anew
 from catapult_sim.claims.sandler2023.model import GROUP, PAPER
 from catapult_sim.experiments.bench import Bench, once
@@ -127,9 +127,6 @@ def slow_harm(bench: Bench) -> Measured:
     return mean((last / averaged)[chosen])
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def timescale_claims() -> Iterator[Claim]:
     """State what averages do along the eigenvectors of a network's Hessian."""
     claim = Claims(PAPER, f"{GROUP}.digits.timescale", cost=10)
@@ -139,29 +136,26 @@ def timescale_claims() -> Iterator[Claim]:
             f"digits, along the Hessian's eigenvectors that relax within {GAP} steps: {what} "
             "lowers the variance as predicted from the spectrum (measured / predicted)",
             partial(relative, band="fast", part=1, name=name),
-            predict=1.0,
-            tolerance=0.1,
+            equals(1.0, within=0.1),
         )
         yield claim(
             f"{name}-slow",
             f"digits, along those that do not: {what} lags behind in the mean as predicted "
             "(measured / predicted, squares)",
             partial(relative, band="slow", part=0, name=name),
-            predict=1.0,
-            tolerance=0.1,
+            equals(1.0, within=0.1),
         )
     yield claim(
         "halving",
         "digits, along the fast ones: two points against halving the learning rate, as predicted "
         "(measured / predicted)",
         partial(relative, band="fast", part=1, name="two-point", to="half"),
-        predict=1.0,
-        tolerance=0.1,
+        equals(1.0, within=0.1),
     )
     yield claim(
         "harm",
         "digits, along the slow ones: the mean of two points is no nearer to the minimum than the "
         "last iterate (mean square of the latter over the former)",
         slow_harm,
-        at_most=1.0,
+        at_most(1.0),
     )

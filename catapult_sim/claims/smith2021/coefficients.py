@@ -13,7 +13,7 @@ from itertools import combinations
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim, Claims
+from catapult_sim.claims.claim import Claim, Claims, equals
 from catapult_sim.claims.smith2021.flow import GROUP, METHODS, PAPER, epoch_of
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import unit_rate
@@ -115,16 +115,14 @@ def identity_claims() -> Iterator[Claim]:
             f"sum of H_j g_k over steps j after k, averaged over {averaged}, is {form} "
             "(relative error)",
             partial(identity_error, sampling=sampling),
-            predict=0.0,
-            tolerance=1e-10,
+            equals(0.0, within=1e-10),
         )
     yield theorem(
         "finite-batch",
         "batches of B of N samples: the variance of their gradients is (N - B) / (N - 1) / B of "
         "the samples' (relative error, every batch of every size enumerated)",
         finite_batch_error,
-        predict=0.0,
-        tolerance=1e-10,
+        equals(0.0, within=1e-10),
     )
 
 
@@ -165,8 +163,7 @@ def coefficient_claims() -> Iterator[Claim]:
                 f"{sampling}-{part}",
                 f"{METHODS[sampling]}: coefficient of {squared[part]}, per unit of step size",
                 partial(coefficient, sampling=sampling, part=part),
-                predict=value,
-                tolerance=0.005,
+                equals(value, within=0.005),
             )
 
 
@@ -210,6 +207,5 @@ def momentum_claims() -> Iterator[Claim]:
             f"beta-{beta:g}",
             f"heavy ball, beta = {beta:g}: coefficient (1 + beta) / (4 (1 - beta)^2) of |grad C|^2",
             partial(momentum_coefficient, beta=beta),
-            predict=value,
-            tolerance=0.02 * value,
+            equals(value, within=0.02 * value),
         )

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from scipy.sparse.linalg import eigsh
 
-from catapult_sim.claims.claim import Claim, Claims
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.smith2021.flow import GROUP, PAPER
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import unit_rate
@@ -125,9 +125,6 @@ def effect_ratio(bench: Bench, quantity: str, recipe: Recipe) -> Measured:
     return ratio(*(ends(bench, one)[quantity] - small for one in (recipe, LARGE)))
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def experiment_claims(quantity: str) -> Iterator[Claim]:
     """State what the regulariser does to networks on data, at equal time of training."""
     claim = Claims(
@@ -141,26 +138,24 @@ def experiment_claims(quantity: str) -> Iterator[Claim]:
         "large",
         "SGD at a large learning rate ends below SGD at an eighth of it (difference)",
         partial(excess, recipe=LARGE),
-        at_most=0.0,
+        at_most(0.0),
     )
     yield claim(
         "explicit",
         "so does SGD at the small one with the regulariser made explicit (difference)",
         partial(excess, recipe=EXPLICIT),
-        at_most=0.0,
+        at_most(0.0),
     )
     yield claim(
         "recovered",
         "the explicit regulariser recovers what the large learning rate gains (fraction)",
         partial(effect_ratio, recipe=EXPLICIT),
-        predict=1.0,
-        tolerance=0.5,
+        equals(1.0, within=0.5),
     )
     for name, factor in (("half", 1 / 2), ("double", 2)):
         yield claim(
             f"{name}-batch",
             f"{name} the learning rate with {name} the batch gains as much (fraction)",
             partial(effect_ratio, recipe=Recipe(round(16 * factor), factor)),
-            predict=1.0,
-            tolerance=0.25,
+            equals(1.0, within=0.25),
         )

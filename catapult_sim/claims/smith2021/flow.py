@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim, Claims
+from catapult_sim.claims.claim import Claim, Claims, equals
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.numeric.flows.convergence import convergence_order
 from catapult_sim.numeric.flows.epochs import Gradients, draws, mean_epoch
@@ -142,8 +142,7 @@ def order_claims() -> Iterator[Claim]:
                 partial(
                     worst_order, order=order, sampling=sampling, followed=sampling, expected=slope
                 ),
-                predict=slope,
-                tolerance=0.1,
+                equals(slope, within=0.1),
                 source=PAPER if order == 1 else None,
             )
     for field, followed in (("full", "shuffled"), ("shuffled", "replacement")):
@@ -152,8 +151,7 @@ def order_claims() -> Iterator[Claim]:
             f"{METHODS[followed]}: the first-order field of {METHODS[field]} misses a mean epoch "
             f"by the power 2 {worst}",
             partial(worst_order, order=1, sampling=field, followed=followed, expected=2),
-            predict=2,
-            tolerance=0.1,
+            equals(2, within=0.1),
             source=PAPER,
         )
 
@@ -213,8 +211,7 @@ def field_claims() -> Iterator[Claim]:
         "gradient descent's field to third order: coefficients 1/2; 1/3, 1/12; 1/4, 1/12, 1/12, 0 "
         "(largest difference)",
         series_error,
-        predict=0.0,
-        tolerance=1e-15,
+        equals(0.0, within=1e-15),
         source="Barrett & Dherin 2021; derived here",
         cost=1,
     )
@@ -223,11 +220,11 @@ def field_claims() -> Iterator[Claim]:
             f"curl.{sampling}-1",
             f"{METHODS[sampling]}: to first order a modified loss exists (curls found, 3 problems)",
             partial(first_order_curl, sampling=sampling),
-            predict=0.0,
+            equals(0.0, within=0.0),
         )
         yield theorem(
             f"curl.{sampling}-2",
             f"{METHODS[sampling]}: at second order none does (order of the first curl, 3 weights)",
             partial(curl_order, sampling=sampling),
-            predict=2.0,
+            equals(2.0, within=0.0),
         )

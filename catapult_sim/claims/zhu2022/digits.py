@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim, Claims
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.zhu2022.runs import PAPER, Problem, bracket, end
 from catapult_sim.experiments import networks
 from catapult_sim.experiments.bench import Bench, once
@@ -82,9 +82,6 @@ def update_error(bench: Bench, printed: bool) -> Measured:
     return Measured(float(np.linalg.norm(update - change) / np.linalg.norm(change)), 0.0, 1)
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def update_claims() -> Iterator[Claim]:
     """State what a step does to the kernel, as derived and as printed."""
     claim = Claims("derived here", "quadratic_models", "quadratic model on data")
@@ -92,16 +89,14 @@ def update_claims() -> Iterator[Claim]:
         "kernel-update",
         "a step's kernel is K' = K - eta (G J^T + J G^T) + eta^2 G G^T (error over the change)",
         partial(update_error, printed=False),
-        predict=0.0,
-        tolerance=1e-8,
+        equals(0.0, within=1e-8),
         kind="theorem",
     )
     yield claim(
         "kernel-update.printed",
         "a step's kernel is K' = K - (eta / 4) (4 G J^T - eta G G^T) (error over the change)",
         partial(update_error, printed=True),
-        predict=0.0,
-        tolerance=1e-8,
+        equals(0.0, within=1e-8),
         source=f"{PAPER}, section 3.2",
     )
 
@@ -115,23 +110,20 @@ def network_claims(architecture: Architecture) -> Iterator[Claim]:
         "end",
         f"quadratic model of {name}, on data: it converges up to c = 4",
         digits_end,
-        predict=4.0,
-        tolerance=0.2,
+        equals(4.0, within=0.2),
     )
     yield claim(
         "network-end",
         f"{name}: the network stops converging where its quadratic model does (difference)",
         beyond_the_model,
-        predict=0.0,
-        tolerance=0.4,
+        equals(0.0, within=0.4),
     )
     if architecture.centred:
         yield claim(
             "final-curvature",
             f"quadratic model of {name}: catapults end at eta lambda below 2 (worst c)",
             final_curvature,
-            at_most=2.0,
-            tolerance=0.05,
+            at_most(2.0, within=0.05),
         )
 
 

@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.claims.claim import Claim, Claims
+from catapult_sim.claims.claim import Claim, Claims, equals
 from catapult_sim.claims.zhu2022.runs import PAPER, SEEDS, Problem, bracket, end
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.mlp import kernel
@@ -104,9 +104,6 @@ def scale_of_rates(bench: Bench) -> Measured:
     return mean([2 * sampled_line(rng).unit / PRINTED for _ in range(16 * SEEDS["quick"])])
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def line_claims() -> Iterator[Claim]:
     """State what happens on one input."""
     setting = f"ReLU, width {WIDTH}, {SAMPLES} samples of one input"
@@ -115,15 +112,13 @@ def line_claims() -> Iterator[Claim]:
         "rank",
         f"{setting}: the kernel has rank 2 (share of all but two eigenvalues)",
         rest_of_kernel,
-        predict=0.0,
-        tolerance=1e-10,
+        equals(0.0, within=1e-10),
     )
     yield theorem(
         "rates",
         f"{setting}: 2 / lambda_1 is twice the printed {PRINTED}, whose loss has no 1/2 (ratio)",
         scale_of_rates,
-        predict=2.0,
-        tolerance=0.2,
+        equals(2.0, within=0.2),
         kind="statement",
     )
     for quadratic, name in ((True, "model"), (False, "network")):
@@ -135,14 +130,12 @@ def line_claims() -> Iterator[Claim]:
                 f"{setting}, {what}: the loss along p_{number} catapults from "
                 f"eta lambda_{number} = 2",
                 partial(mode_rise, mode=mode, quadratic=quadratic),
-                predict=2.0,
-                tolerance=0.02 if quadratic else 0.05,
+                equals(2.0, within=0.02 if quadratic else 0.05),
                 kind="theorem" if quadratic else "statement",
             )
     yield theorem(
         "end",
         f"{setting}: the quadratic model converges up to eta lambda_1 = 4",
         line_end,
-        predict=4.0,
-        tolerance=0.1,
+        equals(4.0, within=0.1),
     )

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim, Claims
+from catapult_sim.claims.claim import Claim, Claims, equals
 from catapult_sim.claims.zhu2022.runs import PAPER, SEEDS, Problem, bracket, end
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.mlp import kernel
@@ -77,9 +77,6 @@ def first_step(problem: Problem, c: Array) -> Array:
     return np.where(loss[1] > loss[0], 1, -1)
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def sample_claims() -> Iterator[Claim]:
     """State what happens on one sample."""
     setting = "quadratic model of ReLU, one sample with a label"
@@ -88,8 +85,7 @@ def sample_claims() -> Iterator[Claim]:
         "map",
         f"{setting}: its map through a catapult (relative error)",
         map_error,
-        predict=0.0,
-        tolerance=1e-8,
+        equals(0.0, within=1e-8),
     )
     for kind, value, text in (
         ("rise", 2.0, "the loss rises from eta lambda_0 = 2"),
@@ -99,6 +95,5 @@ def sample_claims() -> Iterator[Claim]:
             kind,
             f"{setting}, width 2000: {text}",
             partial(sample_boundary, kind=kind),
-            predict=value,
-            tolerance=0.05 * value,
+            equals(value, within=0.05 * value),
         )

@@ -105,7 +105,7 @@ def found_of(claim: Claim, found: Cell) -> Judgement:
 
 
 def _as_json(value: float) -> float | str:
-    """Return a number for JSON, which has none that are not finite: those as text."""
+    """Return a number for JSON, as text where it is NaN or infinite."""
     return float(value) if math.isfinite(value) else str(float(value))
 
 

@@ -35,7 +35,7 @@ class Judgement:
 
     @classmethod
     def of(cls, claim: Claim, predicted: float, measured: Measured, seconds: float) -> Judgement:
-        """Weigh what was measured."""
+        """Judge a measurement by the claim's relation and tolerance."""
         reached = verdict(predicted, measured, claim.tolerance, claim.relation)
         return cls(claim, predicted, measured, reached, seconds)
 
@@ -54,7 +54,7 @@ def judge(claim: Claim, bench: Bench) -> Judgement:
 def verdict(
     predicted: float, measured: Measured, tolerance: float, relation: Relation = "="
 ) -> Verdict:
-    """Weigh the gap between prediction and measurement against the noise.
+    """Compare a measurement with a prediction, up to a tolerance and its noise.
 
     With ``noise = 2 error`` the gap lies within noise of what was measured, but for a lower bound
     any way above it, for an upper one any way below. Where all of that is within the tolerance the

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from catapult_sim.numeric.runs import trajectory
+from catapult_sim.numeric.runs.iterate import iterate
 from catapult_sim.numeric.runs.phases import Phase, classify
-from catapult_sim.numeric.runs.trajectory import Outcome, final, iterate, iterate_in_strides, peak
+from catapult_sim.numeric.runs.trajectory import Outcome, final, iterate_in_strides, peak
 from catapult_sim.validation import InputError
 
 

@@ -27,7 +27,8 @@ import numpy.typing as npt
 
 from catapult_sim.mlp.taylor import AnyPoint, Model, point_of
 from catapult_sim.numeric.runs.batches import Batches
-from catapult_sim.numeric.runs.trajectory import BLOCK_BYTES, Trajectory
+from catapult_sim.numeric.runs.blocks import BLOCK_BYTES
+from catapult_sim.numeric.runs.trajectory import Trajectory
 from catapult_sim.types import Array, Observe
 
 

@@ -19,11 +19,11 @@ from catapult_sim.numeric.runs.batches import require_batches
 from catapult_sim.numeric.runs.blas_threads import threads, threads_for
 from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint, resumable
 from catapult_sim.numeric.runs.memory import MEMORY_LIMIT, require_memory, run_bytes
+from catapult_sim.numeric.runs.strides import iterate_in_strides
 from catapult_sim.numeric.runs.trajectory import (
     ESCAPE,
     Trajectory,
     ensemble_shape,
-    iterate_in_strides,
 )
 from catapult_sim.types import Array, Observe
 from catapult_sim.validation import (

@@ -14,12 +14,11 @@ from catapult_sim.numeric.linear_net.wishart import draw_gram, joined
 from catapult_sim.numeric.runs.averages import Average
 from catapult_sim.numeric.runs.blas_threads import threads, threads_for
 from catapult_sim.numeric.runs.memory import MEMORY_LIMIT, require_memory, run_bytes
+from catapult_sim.numeric.runs.strides import Stride, iterate_in_strides
 from catapult_sim.numeric.runs.trajectory import (
     ESCAPE,
-    Stride,
     Trajectory,
     ensemble_shape,
-    iterate_in_strides,
 )
 from catapult_sim.randomness import draw
 from catapult_sim.types import Array, Observe, Progress, Rng

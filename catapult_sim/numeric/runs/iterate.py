@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy.typing as npt
 
-from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory, iterate_in_strides
+from catapult_sim.numeric.runs.strides import iterate_in_strides
+from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
 from catapult_sim.types import Array, Observe
 
 Advance = Callable[..., tuple[Array, Array]]

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from catapult_sim.mlp.optimizers import regularized_gradient
 
 from catapult_sim.mlp import optimizers, schedules
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.optimizers import regularized_gradient
 from catapult_sim.mlp.passes import Passes
 from catapult_sim.mlp.point import Point
 from catapult_sim.mlp.training import train

@@ -27,6 +27,7 @@ from catapult_sim.mlp.observers import Observers
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.curvature.stability import largest_stable_rate
 from catapult_sim.numeric.runs.measured import Measured, mean, share
+from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall, Nesterov, Optimizer
 from catapult_sim.types import Array
 
 WIDTH, GAIN = 32, 3**-0.5
@@ -49,6 +50,13 @@ class Setting:
         """The largest ``eta * sharpness`` at which descent on a quadratic is stable."""
         method: dict[str, Any] = {"momentum": self.momentum, "nesterov": self.nesterov}
         return float(largest_stable_rate(1.0, **method))
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimiser."""
+        if not self.momentum:
+            return GradientDescent()
+        return (Nesterov if self.nesterov else HeavyBall)(self.momentum)
 
     @property
     def rate(self) -> float:
@@ -107,8 +115,7 @@ def edge(bench: Bench, setting: Setting) -> Edge:
         y,
         learning_rate=setting.rate,
         steps=longer * setting.steps,
-        momentum=setting.momentum,
-        nesterov=setting.nesterov,
+        optimizer=setting.optimizer,
         observe={"sharpness": Observers(net, X, y).sharpness},
         every=setting.steps // 25,
     )

@@ -94,7 +94,8 @@ def basin_end(bench: Bench) -> Measured:
     unit = 1 / net.top_eigenvalue(state)
 
     def side_at(c: Array) -> Array:
-        return divergence(net.train(c * unit, 2000, state=state, observe={}, tolerance=1e-9))
+        run = net.train(learning_rate=c * unit, steps=2000, state=state, tolerance=1e-9)
+        return divergence(run)
 
     members = bench.effort.starts
     return paired(boundary(side_at, 2.5, 5.0, members=members, tolerance=1e-4))

@@ -95,7 +95,8 @@ def linear_boundary(bench: Bench, kind: str, width: int) -> Boundary:
         unit = unit_rate(net.top_eigenvalue(state))
 
         def run_at(c: Array, *, steps: int, **stop: Any) -> Trajectory:
-            return net.train(c * unit, PATIENCE * steps, state=state, observe={}, **stop)
+            rates = c * unit
+            return net.train(learning_rate=rates, steps=PATIENCE * steps, state=state, **stop)
 
         return bracket(bench, search(bench, kind), run_at)
 

@@ -15,10 +15,12 @@ import numpy.typing as npt
 
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.runs.iterate import iterate
 from catapult_sim.numeric.runs.measured import Measured, mean
 from catapult_sim.numeric.runs.measured import share as share_of
+from catapult_sim.numeric.runs.optimizers import HeavyBall, Nesterov
 from catapult_sim.numeric.runs.phases import Boundary, Phase, boundary, classify, divergence, rise
-from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory, iterate, peak
+from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory, peak
 from catapult_sim.types import Array
 
 DELTA = 1e-6  # the loss that theorem 1 of Lewkowycz et al. asks training to reach
@@ -149,12 +151,11 @@ def momentum_boundary(bench: Bench, kind: str, momentum: float, nesterov: bool) 
     unit = 1 / net.top_eigenvalue(state)
     # The infinite network is linear: once it has grown, it does not come back.
     escape = 1e6 if kind == "linear" else ESCAPE
-    method: dict[str, Any] = {"momentum": momentum, "nesterov": nesterov, "escape": escape}
+    optimizer = (Nesterov if nesterov else HeavyBall)(momentum)
+    method: dict[str, Any] = {"optimizer": optimizer, "escape": escape, "tolerance": 1e-9}
 
     def side_at(c: Array) -> Array:
-        return divergence(
-            net.train(c * unit, 2000, state=state, observe={}, tolerance=1e-9, **method)
-        )
+        return divergence(net.train(learning_rate=c * unit, steps=2000, state=state, **method))
 
     return boundary(side_at, 0.5, 16.0, members=seeds, grid=24, tolerance=2e-3).measured
 

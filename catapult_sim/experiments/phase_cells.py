@@ -30,13 +30,15 @@ import numpy.typing as npt
 from catapult_sim import datasets
 from catapult_sim.experiments.first_steps import LinearStart, NetworkStart, Start
 from catapult_sim.mlp import kernel
+from catapult_sim.mlp.descent import Descent
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.optimizers import Descent
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.memory import run_bytes
+from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall
 from catapult_sim.numeric.runs.phases import Phase, classify
+from catapult_sim.numeric.runs.rule import Method
 from catapult_sim.numeric.runs.trajectory import Trajectory, final, peak
 from catapult_sim.sweeps.cell import cell
 from catapult_sim.types import Array, Observe
@@ -75,24 +77,25 @@ def start(cell: Cell, scales: npt.ArrayLike) -> Networks:
 
 def _method(cell: Cell, samples: int) -> dict[str, Any]:
     """Return what training takes besides learning rates."""
-    method: dict[str, Any] = {"steps": cell["steps"]}
-    if cell.get("momentum"):
-        method["momentum"] = cell["momentum"]
+    method: dict[str, Any] = {
+        "steps": cell["steps"],
+        "optimizer": _optimizer(cell),
+        "memory_limit": math.inf,
+    }
     if cell.get("batch_size"):
         rng = np.random.default_rng([cell["seed"], *b"batches"])
         method["batches"] = minibatches(samples, cell["batch_size"], cell["steps"], rng=rng)
     return method
 
 
+def _optimizer(cell: Cell) -> GradientDescent | HeavyBall:
+    return HeavyBall(cell["momentum"]) if cell.get("momentum") else GradientDescent()
+
+
 def _linear(cell: Cell, X: Array, y: Array, rng: np.random.Generator, scale: Array) -> Networks:
-    net = LinearNet(
-        X / math.sqrt(X.shape[1]),
-        y,
-        width=require_width(float(cell["width"])),
-        memory_limit=math.inf,
-    )
+    net = LinearNet(X / math.sqrt(X.shape[1]), y, width=require_width(float(cell["width"])))
     # The Gram state is quadratic in the weights.
-    state = net.init(rng=rng) * scale[:, None, None] ** 2
+    state = net.init(rng=rng, memory_limit=math.inf) * scale[:, None, None] ** 2
     descend = partial(net.train, state=state, **_method(cell, len(X)))
     alone = partial(descend, state=state[0])
     first = LinearStart(alone, net, state[0])
@@ -106,7 +109,7 @@ def _mlp(cell: Cell, X: Array, y: Array, rng: np.random.Generator, scale: Array)
     def top_eigenvalue(theta: Array) -> Array:
         return kernel.top_eigenvalue(net, theta, X)
 
-    method = _method(cell, len(X)) | {"memory_limit": math.inf}
+    method = _method(cell, len(X))
     descend = partial(train, net, theta, X, y, **method)
     first = NetworkStart(partial(train, net, theta[0], X, y, **method), net, theta[0], X, y)
     return Networks(theta, top_eigenvalue(theta), top_eigenvalue, descend, first)
@@ -129,16 +132,15 @@ def bytes_of(
     True
     """
     X, y = _samples(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
-    moving = bool(cell.get("momentum"))
+    method = Method(_optimizer(cell), cell["steps"])
     if cell["model"] == "linear":
         size, work = (min(X.shape) + 1 + y.shape[1]) ** 2, 0
         kernels = 8 * networks * y.size**2
     else:
         net = _network(cell, X, y)
-        rule = Descent(net, X, y, cell["steps"], moving=moving)
-        size, work = net.size, rule.work(len(X))
+        size, work = net.size, Descent(net, X, y, method).bytes
         kernels = kernel.ntk_bytes(net, networks, len(X), X.itemsize)
-    state = np.broadcast_to(0.0, (members, (1 + moving) * size))
+    state = np.broadcast_to(0.0, (members, (1 + method.optimizer.memory) * size))
     # The worker of a sweep has one thread.
     run = run_bytes(state, (), cell["steps"], observe or {}, work=work, threads=1)
     return 8 * networks * size + kernels + run

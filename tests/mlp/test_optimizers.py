@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
+from catapult_sim.mlp.optimizers import regularized_gradient
 
 from catapult_sim.mlp import optimizers, schedules
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.optimizers import regularized_gradient
 from catapult_sim.mlp.passes import Passes
 from catapult_sim.mlp.point import Point
 from catapult_sim.mlp.training import train
-from catapult_sim.numeric.runs import trajectory
+from catapult_sim.numeric.runs import blocks
 from catapult_sim.numeric.runs.batches import SAMPLINGS, minibatches
 from catapult_sim.numeric.runs.trajectory import Outcome
 from catapult_sim.validation import InputError
@@ -184,7 +184,7 @@ def test_members_take_steps_together_and_their_losses_as_many_at_once_as_stay_in
     layers = 8 * 4 * 12 * (4 + 6 + 2)  # bytes of one member's
     states = 8 * net.size
     monkeypatch.setattr(optimizers, "BLOCK_BYTES", 2 * layers)
-    monkeypatch.setattr(trajectory, "BLOCK_BYTES", 6 * (states + layers // 3))
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 6 * (states + layers // 3))
 
     def spied(self, theta, X):
         seen.append((X.shape[-2], len(theta)))

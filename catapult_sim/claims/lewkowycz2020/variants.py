@@ -31,6 +31,7 @@ from catapult_sim.mlp.losses import squared_error
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.measured import Measured, mean, share
+from catapult_sim.numeric.runs.optimizers import HeavyBall
 from catapult_sim.numeric.runs.phases import Boundary, Phase, boundary, classify, divergence, rise
 from catapult_sim.numeric.runs.trajectory import Trajectory
 from catapult_sim.types import Array
@@ -58,7 +59,7 @@ VARIANTS = (
     Variant("sgd-eighth", "SGD, an eighth of the samples in a batch", batches=8),
     Variant("l2", "L2 of 1e-4", network={"weight_decay": 1e-4}),
     Variant("standard", "standard parametrisation", network={"parametrization": "standard"}),
-    Variant("momentum", "heavy ball, beta = 0.9", training={"momentum": 0.9}),
+    Variant("momentum", "heavy ball, beta = 0.9", training={"optimizer": HeavyBall(0.9)}),
 )
 
 

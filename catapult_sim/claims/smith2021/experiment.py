@@ -23,6 +23,7 @@ from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.measured import Measured, mean, ratio
+from catapult_sim.numeric.runs.optimizers import GradientDescent, Regularized
 from catapult_sim.types import Array
 
 HIDDEN, SAMPLES, LARGEST_BATCH = 64, 256, 32
@@ -93,7 +94,7 @@ def trained(bench: Bench, recipe: Recipe, X: Array, y: Array) -> tuple[MLP, Arra
         X,
         y,
         learning_rate=recipe.learning_rate * unit,
-        regularizer=recipe.regularizer * unit,
+        optimizer=Regularized(GradientDescent(), recipe.regularizer * unit),
         steps=steps,
         batches=minibatches(
             len(X), recipe.batch_size, steps, sampling="shuffled", rng=rng, ensemble=members

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.runs.iterate import iterate
 from catapult_sim.numeric.runs.phases import (
     Boundary,
     Phase,
@@ -14,7 +15,7 @@ from catapult_sim.numeric.runs.phases import (
     escape,
     rise,
 )
-from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory, iterate
+from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
 from catapult_sim.validation import InputError
 from tests.numeric.runs.test_trajectory import scripted
 

@@ -7,9 +7,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from catapult_sim.numeric.runs import trajectory
+from catapult_sim.numeric.runs import blocks
+from catapult_sim.numeric.runs.iterate import iterate
 from catapult_sim.numeric.runs.phases import Phase, classify
-from catapult_sim.numeric.runs.trajectory import Outcome, final, iterate, iterate_in_strides, peak
+from catapult_sim.numeric.runs.strides import iterate_in_strides
+from catapult_sim.numeric.runs.trajectory import Outcome, final, peak
 from catapult_sim.validation import InputError
 
 
@@ -129,10 +131,10 @@ def test_the_caller_s_arrays_are_left_alone():
 def test_blocks_do_not_change_a_bit(monkeypatch):
     rates = np.linspace(0.1, 2.3, 37)
     whole = iterate(decay, [1.0], rates, steps=60, tolerance=1e-6)
-    monkeypatch.setattr(trajectory, "BLOCK_BYTES", 40)
-    blocks = iterate(decay, [1.0], rates, steps=60, tolerance=1e-6)
-    np.testing.assert_array_equal(whole.values["loss"], blocks.values["loss"])
-    np.testing.assert_array_equal(whole.outcome, blocks.outcome)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 40)
+    parts = iterate(decay, [1.0], rates, steps=60, tolerance=1e-6)
+    np.testing.assert_array_equal(whole.values["loss"], parts.values["loss"])
+    np.testing.assert_array_equal(whole.outcome, parts.outcome)
 
 
 @pytest.mark.parametrize("wrong", [{"steps": -1}, {"steps": 2.5}, {"steps": 3, "every": 0}])
@@ -190,7 +192,7 @@ def test_a_run_that_is_resumed_is_the_run_at_once(cut):
 
 
 def test_members_on_threads_get_the_bits_they_get_alone(monkeypatch):
-    monkeypatch.setattr(trajectory, "BLOCK_BYTES", 3 * 8)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 3 * 8)
     rates = np.geomspace(0.01, 5, 50)
 
     def stride(x, rate, *, first, count):
@@ -209,7 +211,7 @@ def test_members_on_threads_get_the_bits_they_get_alone(monkeypatch):
 
 
 def test_what_a_stride_works_on_makes_blocks_smaller(monkeypatch):
-    monkeypatch.setattr(trajectory, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 100)
     seen = []
 
     def stride(x, *, first, count):
@@ -222,22 +224,22 @@ def test_what_a_stride_works_on_makes_blocks_smaller(monkeypatch):
 
 
 def test_threads_share_members_evenly(monkeypatch):
-    monkeypatch.setattr(trajectory, "BLOCK_BYTES", 4 * 8)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 4 * 8)
     seen = []
 
     def stride(x, *, first, count):
         seen.append(len(x))
         return x, x[:, 0][None]
 
-    for members, blocks in [(1, [1]), (2, [2]), (3, [1, 2]), (9, [2, 2, 2, 3])]:
+    for members, parts in [(1, [1]), (2, [2]), (3, [1, 2]), (9, [2, 2, 2, 3])]:
         seen.clear()
         iterate_in_strides(stride, np.ones((members, 1)), steps=0, longest=1, threads=2)
-        assert sorted(seen) == blocks
+        assert sorted(seen) == parts
 
 
 @pytest.mark.parametrize("reason", [KeyboardInterrupt, ValueError])
 def test_what_ends_one_thread_ends_the_others(monkeypatch, reason):
-    monkeypatch.setattr(trajectory, "BLOCK_BYTES", 8)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 8)
     taken, begun = [], threading.Event()
 
     def stride(x, *, first, count):
@@ -255,7 +257,7 @@ def test_what_ends_one_thread_ends_the_others(monkeypatch, reason):
 
 
 def test_what_fails_in_a_later_part_ends_the_earlier_ones(monkeypatch):
-    monkeypatch.setattr(trajectory, "BLOCK_BYTES", 8)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 8)
     taken, begun = [], threading.Event()
 
     def stride(x, *, first, count):
@@ -277,7 +279,7 @@ def test_what_fails_in_a_later_part_ends_the_earlier_ones(monkeypatch):
 
 
 def test_threads_make_room_for_a_quantity_once(monkeypatch):
-    monkeypatch.setattr(trajectory, "BLOCK_BYTES", 8)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 8)
     together = threading.Barrier(2)
 
     def stride(x, *, first, count):

@@ -100,7 +100,7 @@ class Descent:
 
         They are its layers' inputs, outputs, slopes and signals, and a gradient that is no step.
         """
-        layers = 4 * samples * sum(self.network.widths)
+        layers = samples * self.network.numbers_per_sample
         return (layers + self.moving * self.network.size) * self.X.itemsize
 
     def _at(self, place: str, theta: Array, X: Array, y: Array) -> AnyPoint:

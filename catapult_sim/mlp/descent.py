@@ -94,7 +94,7 @@ class Descent:
 
     def _bytes(self, samples: int) -> int:
         """Count inputs, outputs, slopes and signals of all layers, and a gradient."""
-        layers = 4 * samples * sum(self.network.widths)
+        layers = samples * self.network.numbers_per_sample
         gradient = self.network.size if self.method.optimizer.memory else 0
         return (layers + gradient) * self.X.itemsize
 

@@ -48,7 +48,7 @@ def departure_from_map(problem: Problem, c: float = 3.0, steps: int = 30) -> flo
     }
     run = problem.run_at([c], steps=steps, observe=observe).values
     seen = np.stack([run["output"][:, 0], run["kernel"][:, 0]])
-    bend = (net.layers[0].scale * net.layers[1].scale) ** 2 * np.sum(X**2)
+    bend = (net.scales[0] * net.scales[1]) ** 2 * np.sum(X**2)
     orbit = map_orbit(seen[0, 0], seen[1, 0], rate=c * problem.unit, bend=bend, steps=steps)
     return float(np.max(np.abs(seen - orbit) / np.abs(orbit).max(axis=1, keepdims=True)))
 

@@ -20,8 +20,9 @@ import numpy as np
 from distributed import Client, LocalCluster
 
 from catapult_sim.experiments.phase_cells import phase_of
+from catapult_sim.numeric.runs.iterate import iterate
 from catapult_sim.numeric.runs.phases import Phase, classify
-from catapult_sim.numeric.runs.trajectory import iterate, peak
+from catapult_sim.numeric.runs.trajectory import peak
 from catapult_sim.sweeps.cell import physics
 from catapult_sim.sweeps.sweep import sweep
 from catapult_sim.sweeps.workers import process_pool

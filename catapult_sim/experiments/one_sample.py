@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.runs.iterate import iterate
 from catapult_sim.numeric.runs.measured import Measured, mean
 from catapult_sim.numeric.runs.measured import share as share_of
 from catapult_sim.numeric.runs.phases import Boundary, Phase, boundary, classify, divergence, rise
-from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory, iterate, peak
+from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory, peak
 from catapult_sim.types import Array
 
 DELTA = 1e-6  # the loss that theorem 1 of Lewkowycz et al. asks training to reach

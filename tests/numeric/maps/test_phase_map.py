@@ -9,8 +9,8 @@ import pytest
 import sympy as sp
 
 from catapult_sim.numeric.maps import phase_map, phase_map_numba, phase_map_numpy
+from catapult_sim.numeric.runs.iterate import iterate
 from catapult_sim.numeric.runs.phases import Phase, classify
-from catapult_sim.numeric.runs.trajectory import iterate
 from catapult_sim.symbolic import linear_net
 from catapult_sim.validation import InputError
 

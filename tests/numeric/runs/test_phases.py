@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.runs.iterate import iterate
 from catapult_sim.numeric.runs.phases import (
     Boundary,
     Phase,
@@ -14,9 +15,9 @@ from catapult_sim.numeric.runs.phases import (
     escape,
     rise,
 )
-from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory, iterate
+from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
 from catapult_sim.validation import InputError
-from tests.numeric.runs.test_trajectory import scripted
+from tests.numeric.runs.test_iterate import scripted
 
 SCRIPTS = {
     "monotone to zero": ([1, 0.5, 1e-4], Phase.LAZY),

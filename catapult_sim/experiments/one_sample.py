@@ -42,13 +42,9 @@ def run_map(bench: Bench, c: npt.ArrayLike, steps: int) -> Trajectory:
     """Iterate the derived map at learning rates ``c / lam_0``."""
     from catapult_sim.symbolic.linear_net import sample_map
 
-    step, state = sample_map().numpy(), starts(bench)
-
-    def advance(state: Array, eta: Array, n: Array) -> tuple[Array, Array]:
-        return step(state, eta, n), state[..., 0] ** 2 / 2
-
-    widths = np.array(WIDTHS, dtype=float)[:, None]
-    return iterate(advance, state, c / state[..., 1], widths, steps=steps, tolerance=1e-20)
+    state, widths = starts(bench), np.array(WIDTHS, dtype=float)[:, None]
+    rates = c / state[..., 1]
+    return iterate(sample_map(), state, eta=rates, n=widths, steps=steps, tolerance=1e-20)
 
 
 def _bracket(bench: Bench, side: Callable[[Trajectory], Any], steps: int) -> Boundary:

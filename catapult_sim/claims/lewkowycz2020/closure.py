@@ -114,9 +114,9 @@ def closure_error(
     rate = c / float(kernel.top_eigenvalue(explicit, theta, X))
     thetas = explicit_run(explicit, theta, X, y, rate, steps, **method)
     (weights, _), (readout, _) = explicit.split(theta)
-    net = networks.linear_net(bench, width, y)
+    net = networks.linear_net((X, y), width)
     method |= {"weights": (weights.T, readout), "average": average}
-    run = net.train(rate, steps, observe={"f": net.predict}, **method)
+    run = net.train(learning_rate=rate, steps=steps, observe={"f": net.predict}, **method)
     errors = [relative_error(run.values["f"], explicit.predict(thetas, X))]
     if average is not None:
         averaged = explicit.predict(explicit_average(thetas, average), X)

@@ -58,59 +58,38 @@ class Effort:
     few_samples: int  # seeds of quadratic models on one input or one sample
 
 
-EFFORTS = {
-    "quick": Effort(
-        name="quick",
-        minutes=4.0,
-        samples=32,
-        members=8,
-        hidden={1: (256, 512, 1024), 2: (64, 128, 256)},
-        steps=150,
-        grid=12,
-        tolerance=1e-2,
-        seeds=8,
-        linearised=6,
-        accuracy_width=128,
-        varied={1: 256, 2: 96},
-        early_widths=(24, 48, 96, 192),
-        early_depths=(1, 2, 3, 5),
-        early_wide=(256, 512, 1024),
-        early_deep=256,
-        edge_samples=256,
-        edge_lengthening=1,
-        trained=16,
-        averaged=64,
-        followed=4,
-        starts=128,
-        few_samples=16,
+# All that an effort means stands here: quick, full.
+TABLE: dict[str, tuple[Any, Any]] = {
+    "minutes": (4.0, 16.0),
+    "samples": (32, 64),
+    "members": (8, 24),
+    "hidden": (
+        {1: (256, 512, 1024), 2: (64, 128, 256)},
+        {1: (256, 512, 1024, 2048), 2: (128, 256, 512)},
     ),
-    "full": Effort(
-        name="full",
-        minutes=16.0,
-        samples=64,
-        members=24,
-        hidden={1: (256, 512, 1024, 2048), 2: (128, 256, 512)},
-        steps=200,
-        grid=16,
-        tolerance=5e-3,
-        seeds=16,
-        linearised=12,
-        accuracy_width=512,
-        varied={1: 1024, 2: 256},
-        early_widths=(48, 96, 192, 384),
-        early_depths=(1, 2, 3, 5, 7),
-        early_wide=(512, 1024, 2048),
-        early_deep=512,
-        edge_samples=512,
-        edge_lengthening=3,
-        trained=64,
-        averaged=256,
-        followed=16,
-        starts=256,
-        few_samples=64,
-    ),
+    "steps": (150, 200),
+    "grid": (12, 16),
+    "tolerance": (1e-2, 5e-3),
+    "seeds": (8, 16),
+    "linearised": (6, 12),
+    "accuracy_width": (128, 512),
+    "varied": ({1: 256, 2: 96}, {1: 1024, 2: 256}),
+    "early_widths": ((24, 48, 96, 192), (48, 96, 192, 384)),
+    "early_depths": ((1, 2, 3, 5), (1, 2, 3, 5, 7)),
+    "early_wide": ((256, 512, 1024), (512, 1024, 2048)),
+    "early_deep": (256, 512),
+    "edge_samples": (256, 512),
+    "edge_lengthening": (1, 3),
+    "trained": (16, 64),
+    "averaged": (64, 256),
+    "followed": (4, 16),
+    "starts": (128, 256),
+    "few_samples": (16, 64),
 }
-"""All that an effort means: what is measured, and how much of it, stands here alone."""
+EFFORTS = {
+    name: Effort(name, **{what: row[column] for what, row in TABLE.items()})
+    for column, name in enumerate(("quick", "full"))
+}
 
 
 class Bench:

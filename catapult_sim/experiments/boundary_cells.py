@@ -30,8 +30,6 @@ Cell = dict[str, Any]
 
 GRID = 16
 CURVATURES = {"ntk": "kernel", "hessian": "hessian"}
-
-
 KINDS = (*first_steps.KINDS, *WHOLE_RUNS)
 
 

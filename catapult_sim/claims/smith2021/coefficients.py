@@ -61,8 +61,7 @@ def small_network(bench: Bench, batches: int, batch_size: int) -> Batches:
     X, y = (array[: math.prod(used)] for array in (X, y))
     drawn = draw((X, y), [3], rng=bench.rng("small network"), ensemble=(8,), activation="tanh")
     unit = float(drawn.at_lambda_0().unit.min())
-    batches = X.reshape(*used, -1), y.reshape(*used, -1)
-    return Batches(drawn.net, *batches, drawn.start, unit)
+    return Batches(drawn.net, X.reshape(*used, -1), y.reshape(*used, -1), drawn.start, unit)
 
 
 # Averages over draws --------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from catapult_sim.claims.sandler2023 import digits as digits
 from catapult_sim.commands import files
 from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.networks import Networks
 from catapult_sim.numeric.runs.averages import EMA, SWA, TwoPoint, schedule
 
 ENDS = (25, 50, 100, 200, 400, 800)
@@ -39,9 +40,8 @@ def main() -> None:
         batches = digits.drawn_anew(found.train, size, ENDS[-1], rng, members)
         runs = {name: [] for name in ("last", *STYLES, *(style[2] for style in STYLES.values()))}
         for end in ENDS:
-            follow = partial(
-                digits.descend, found.net, found.start, found.train, found.rate, batches[:, :end]
-            )
+            networks = Networks(found.net, found.start, *found.train)
+            follow = partial(digits.descend, networks, found.rate, batches[:, :end])
             last, means = follow(), {"mean of all": SWA(), "EMA": EMA(0.99)}
             runs["last"].append(last)
             runs["two points"].append(TwoPoint(end).value((found.start, last)))

@@ -10,19 +10,16 @@ size; means and standard errors over the runs of six seeds whose catapult is ove
 distance falls as 1/n (dashed).
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from catapult_sim.claims.lewkowycz2020.linear_again import RATES, SAMPLES, SIZES, pairs, through
+from catapult_sim.claims.lewkowycz2020.linear_again import RATES, SAMPLES, pairs, through
 from catapult_sim.commands import files
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.experiments.networks import unit_rate
-from catapult_sim.mlp import kernel
-from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.taylor import TaylorModel
-from catapult_sim.mlp.training import train
+from catapult_sim.experiments.networks import draw
 
 STEPS, MOMENTS = 40, (0, 2, 4, 10, 20)
 INK = ("#b06a7c", "#d08a3c", "#8a5208", "#5b8a72", "#35618f")
@@ -39,17 +36,14 @@ def main() -> None:
 
 def curves(bench, ax):
     """Draw the loss of a network, and of its linear models from several steps on."""
-    (X, y), _ = bench.split(SAMPLES, draw="linear dynamics 1")
-    net = MLP([X.shape[1], 1024, y.shape[1]])
-    theta = net.init(rng=bench.rng("linear dynamics network 1"))
-    rate = 3 * unit_rate(kernel.top_eigenvalue(net, theta, X))
+    data, _ = bench.split(SAMPLES, draw="linear dynamics 1")
+    network = draw(data, [1024], rng=bench.rng("linear dynamics network 1")).at_lambda_0()
     for moment, colour in zip(MOMENTS, INK, strict=True):
-        origin = train(net, theta, X, y, learning_rate=rate, steps=moment).state
-        linear = TaylorModel(net, origin, order=1)
-        loss = train(linear, origin, X, y, learning_rate=rate, steps=STEPS - moment).values["loss"]
+        origin = replace(network, start=network.run_at(3, steps=moment).state)
+        loss = origin.expanded(order=1).run_at(3, steps=STEPS - moment).values["loss"]
         ax.plot(moment + np.arange(len(loss)), loss, color=colour, lw=1.6)
         ax.plot(moment, loss[0], "o", color=colour, ms=6, zorder=5, label=f"{moment}")
-    loss = train(net, theta, X, y, learning_rate=rate, steps=STEPS).values["loss"]
+    loss = network.run_at(3, steps=STEPS).values["loss"]
     ax.plot(loss, color="black", lw=3, alpha=0.35, zorder=0)
     ax.set(yscale="log", ylim=(1e-3, 3e3), xlim=(-0.7, 32), xlabel="step", ylabel="training loss")
     ax.set_title("(a) one network and its linear models", loc="left", fontsize=10)
@@ -58,7 +52,7 @@ def curves(bench, ax):
 
 def distances(bench, ax):
     """Draw how far outputs come apart against the width."""
-    widths = np.array(SIZES[bench.effort.name][1])
+    widths = np.array(bench.effort.hidden[1])
     found = [pairs(bench, "relu", int(width), through(int(width))) for width in widths]
     for k, (c, colour) in enumerate(zip(RATES, INK[::2], strict=True)):
         runs = [one.distance[one.over[:, k], k] for one in found]

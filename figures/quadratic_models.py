@@ -10,7 +10,6 @@ the model at 4 / lambda_1. The setting is that of Zhu et al. (2022), whose rates
 loss, are half of these.
 """
 
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -30,13 +29,13 @@ MODES = (("along  $p_1$", "#8a3f54"), ("along  $p_2$", "#35618f"))
 def main() -> None:
     """Draw the figure next to this file."""
     network = on_two_points(sampled_line(np.random.default_rng(SEED)))
-    own = np.diag(kernel.ntk(network.net, network.theta, network.X))
+    own = np.diag(kernel.ntk(network.net, network.start, network.X))
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     axes = figure.subplots(1, 2, width_ratios=(2, 3))
     for ax, rates in zip(axes, RATES.values(), strict=True):
         low, high = rates[[0, -1]]
         regions(ax, low, high, own)
-        peaks(ax, replace(network, quadratic=True), rates, own, {"lw": 1.4})
+        peaks(ax, network.expanded(), rates, own, {"lw": 1.4})
         peaks(ax, network, rates[::2], own, {"ls": "", "marker": "o", "ms": 3.5, "mfc": "white"})
         ax.set(xlim=(low, high), xlabel=r"learning rate  $\eta\lambda_1$", yscale="log")
     axes[0].set(ylim=(0.5, 1e3), ylabel="peak of the loss over its start")

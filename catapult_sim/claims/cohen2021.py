@@ -22,16 +22,14 @@ import numpy as np
 
 from catapult_sim.claims.verdict import Claim, constant
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.mlp.network import MLP
+from catapult_sim.experiments.networks import draw
 from catapult_sim.mlp.observers import Observers
-from catapult_sim.mlp.training import train
 from catapult_sim.numeric.curvature.stability import largest_stable_rate
 from catapult_sim.numeric.runs.measured import Measured, mean, share
 from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall, Nesterov, Optimizer
 from catapult_sim.types import Array
 
 WIDTH, GAIN = 32, 3**-0.5
-SIZES = {"quick": (8, 256, 1), "full": (24, 512, 3)}  # seeds, samples, times the steps
 
 
 @dataclass(frozen=True)
@@ -101,22 +99,26 @@ class Edge:
         return self.sharpness[self.end][np.isfinite(self.sharpness[self.end]).any(axis=1)]
 
 
-@once("sharpening")
+@once
 def edge(bench: Bench, setting: Setting) -> Edge:
     """Train every seed, and watch loss and sharpness."""
-    seeds, samples, longer = SIZES[bench.effort.name]
-    (X, y), _ = bench.split(samples, draw="sharpening")
-    widths = [X.shape[1], WIDTH, WIDTH, y.shape[1]]
-    net = MLP(widths, activation="tanh", parametrization="standard", gain=GAIN, dtype="float32")
-    run = train(
-        net,
-        net.init(rng=bench.rng("sharpening network"), ensemble=(seeds,)),
-        X,
-        y,
-        learning_rate=setting.rate,
-        steps=longer * setting.steps,
+    effort = bench.effort
+    data, _ = bench.split(effort.edge_samples, draw="sharpening")
+    networks = draw(
+        data,
+        (WIDTH, WIDTH),
+        rng=bench.rng("sharpening network"),
+        ensemble=(effort.members,),
+        activation="tanh",
+        parametrization="standard",
+        gain=GAIN,
+        dtype="float32",
+    )
+    run = networks.train(
+        setting.rate,
+        steps=effort.edge_lengthening * setting.steps,
         optimizer=setting.optimizer,
-        observe={"sharpness": Observers(net, X, y).sharpness},
+        observe={"sharpness": Observers(networks.net, *data).sharpness},
         every=setting.steps // 25,
     )
     scaled = setting.rate * run.values["sharpness"]

@@ -15,14 +15,8 @@ from catapult_sim.commands.options import add_command
 from catapult_sim.commands.room import require_room
 from catapult_sim.commands.sweeping import REASONS, RECORD, network, opened, report
 from catapult_sim.experiments import first_steps
-from catapult_sim.experiments.boundary_cells import (
-    CURVATURES,
-    KINDS,
-    WHOLE_RUNS,
-    boundary_of,
-    bytes_of,
-)
-from catapult_sim.experiments.phase_cells import SETTLED
+from catapult_sim.experiments.boundary_cells import CURVATURES, KINDS, boundary_of, bytes_of
+from catapult_sim.experiments.networks import SETTLED, WHOLE_RUNS
 from catapult_sim.numeric.runs.phases import centre
 from catapult_sim.sweeps.record import Line, read_record, settled
 from catapult_sim.validation import InputError, require_count, require_positive

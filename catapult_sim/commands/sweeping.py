@@ -19,6 +19,7 @@ from tqdm import tqdm
 from catapult_sim.commands.files import as_json, config, folder
 from catapult_sim.commands.room import require_room
 from catapult_sim.experiments import phase_cells
+from catapult_sim.experiments.networks import SETTLED
 from catapult_sim.numeric.runs.checkpoint import write_whole
 from catapult_sim.sweeps.record import Line, erase, settled
 from catapult_sim.sweeps.sweep import Sweep, sweep
@@ -218,7 +219,7 @@ def _dask(address: str) -> Iterator[Executor]:
 def undecided(count: int) -> str:
     """Explain, in a line of its own, so many undecided runs; of none there is nothing to say."""
     what = "undecided: not divergent, but the loss has not come down to"
-    return f"\n{count} {what} {phase_cells.SETTLED:g} of its start; {REASONS}" if count else ""
+    return f"\n{count} {what} {SETTLED:g} of its start; {REASONS}" if count else ""
 
 
 def report(options: argparse.Namespace, tally: Tally, summary: dict[str, Any], words: str) -> int:

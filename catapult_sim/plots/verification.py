@@ -10,10 +10,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from catapult_sim.experiments.networks import LINEAR
+from catapult_sim.experiments.one_sample import ONE_SAMPLE
 from catapult_sim.plots.brackets import Row, Rows, mean_and_spread, seed_centres
 from catapult_sim.plots.style import INK, INK_ON_WHITE, PHASE_COLOURS
 
-MARKS = {"one sample": ("o", "#222222"), "linear network on data": ("s", "#1f5fa8")}
+MARKS = {ONE_SAMPLE: ("o", "#222222"), LINEAR: ("s", "#1f5fa8")}
 RANGE = (1.0, 40.0)
 
 

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from catapult_sim.experiments.bench import Bench, once
+from catapult_sim.experiments.networks import draw
 from catapult_sim.experiments.sharpest_directions import Track, track
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.curvature.directions import ESCAPES, alignment
@@ -33,7 +34,6 @@ from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
 SAMPLES, HIDDEN = 512, (32,) * 6
-SEEDS = 1 / 4  # in units of those that other claims train: these runs are costly
 BATCHES = (8, 32, 128)
 POINTS = 40  # measurements along a run
 # Of residuals; the top eigenvalue is then within 0.7 % of its value at 1e-6 wherever compared.
@@ -71,19 +71,25 @@ class Problem:
         return track(self.net, start, *self.train, tolerance=TOLERANCE, rng=rng, **options)
 
 
-@once("sharpest problem")
+@once
 def problem(bench: Bench, loss: str) -> Problem | None:
     """Draw networks and data; None where the data do not allow it."""
     known, test = bench.split(SAMPLES, multiple_of=max(BATCHES))
-    widths = [known[0].shape[1], *HIDDEN, known[1].shape[1]]
-    net = MLP(widths, parametrization="standard", gain="lecun", biases=True, loss=loss)
+    drawn = draw(
+        known,
+        HIDDEN,
+        rng=bench.rng("sharpest network"),
+        ensemble=(bench.effort.followed,),
+        parametrization="standard",
+        gain="lecun",
+        biases=True,
+        loss=loss,
+    )
     try:
-        net.require_data(*known)
+        drawn.net.require_data(*known)
     except InputError:  # there are no samples, or their labels are no probabilities
         return None
-    seeds = (max(2, round(SEEDS * bench.effort.trained)),)
-    theta = net.init(rng=bench.rng("sharpest network"), ensemble=seeds)
-    return Problem(net, theta, known, test)
+    return Problem(drawn.net, drawn.start, known, test)
 
 
 def grid(bench: Bench, loss: str, rate: int = 1, size: int = MIDDLE) -> Track | None:

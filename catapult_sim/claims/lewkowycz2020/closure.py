@@ -15,9 +15,9 @@ import numpy as np
 
 from catapult_sim.claims.verdict import Claim, constant
 from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.networks import linear_net
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
-from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.runs.averages import EMA, SWA
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.measured import Measured
@@ -121,7 +121,7 @@ def closure_error(
     method |= {"nesterov": isinstance(optimizer, Nesterov), "batches": batches}
     thetas = explicit_run(explicit, theta, X, y, rate, steps, **method)
     (weights, _), (readout, _) = explicit.split(theta)
-    net = LinearNet(X / np.sqrt(X.shape[1]), y, width=width, weight_decay=weight_decay)
+    net = linear_net((X, y), width, weight_decay=weight_decay)
     run = net.train(
         learning_rate=rate,
         steps=steps,

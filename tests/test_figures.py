@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from catapult_sim.commands import files
+from catapult_sim import plots
 
 FIGURES = Path(__file__).parent.parent / "figures"
 SCRIPTS = sorted(FIGURES.glob("*.py"))
@@ -17,7 +17,7 @@ def test_a_figure_drawn_twice_is_the_same_bytes(tmp_path):
         (tmp_path / folder).mkdir()
         figure = Figure()
         figure.subplots().plot([1, 2], label="line", clip_on=True)
-        files.draw(figure, tmp_path / folder / "picture.py", dpi=50)
+        plots.save(figure, tmp_path / folder / "picture.py", dpi=50)
     one, other = (
         {p.name: p.read_bytes() for p in (tmp_path / d).iterdir()} for d in ("one", "other")
     )
@@ -28,7 +28,7 @@ def test_a_figure_drawn_twice_is_the_same_bytes(tmp_path):
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_every_script_draws_through_that_door_and_is_in_the_gallery(script):
     source = script.read_text()
-    assert "files.draw(figure, " in source
+    assert "style.save(" in source
     assert "savefig" not in source
     assert f"[{script.name}]({script.name}): " in (FIGURES / "README.md").read_text()
 

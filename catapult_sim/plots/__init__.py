@@ -7,7 +7,7 @@ from catapult_sim.plots.boundary_panels import (
     plot_lanes,
 )
 from catapult_sim.plots.phases import plot_phase_grid, plot_phases, plot_runs
-from catapult_sim.plots.style import AXES, PHASE_COLOURS
+from catapult_sim.plots.style import AXES, PHASE_COLOURS, save
 from catapult_sim.plots.verification import phase_diagram, plot_architectures, plot_widths
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "plot_phases",
     "plot_runs",
     "plot_widths",
+    "save",
 ]

@@ -12,7 +12,7 @@ loss, which flattens out there and is no parabola.
 
 import numpy as np
 
-from catapult_sim.claims.sandler2023 import digits
+from catapult_sim.claims.sandler2023 import batches, digits
 from catapult_sim.experiments.batch_losses import loss_along
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.plots import style
@@ -41,7 +41,7 @@ def main() -> None:
 def draw(bench, loss, line, ax):
     """Draw the losses of seen and unseen batches, and the fit to their mean."""
     for seen, colour in COLOURS.items():
-        positions, losses = digits.lines(bench, loss, line, seen)
+        positions, losses = batches.lines(bench, loss, line, seen)
         relative = losses / losses[0]
         ax.plot(positions[:, :SHOWN], relative[:, :SHOWN], color=colour, lw=0.6, alpha=0.6)
         median = np.median(relative, axis=1)
@@ -62,8 +62,8 @@ def draw(bench, loss, line, ax):
 
 def others_along(bench, loss):
     """Return the loss of all unseen data along the steps of batches that training sees."""
-    found, step = digits.experiment(bench, loss), digits.one_large_step(bench, loss, True)
-    batch = digits.fixed_batches(bench, found, True)
+    found, step = digits.experiment(bench, loss), batches.one_large_step(bench, loss, True)
+    batch = batches.fixed_batches(bench, found, True)
     gradient = found.net.loss_and_gradient(found.start, *batch)[1]
     positions = np.linspace(0, 2, 9)
     direction = -step.rate[:, None] * gradient

@@ -84,8 +84,8 @@ def test_an_infinite_width_is_drawn_beyond_the_others():
     assert ax.containers[0].lines[0].get_xdata().tolist() == [8, 32]
 
 
-def test_of_one_network_every_boundary_has_a_lane_and_every_seed_a_dot():
-    ax = plots.plot_lanes(boundary_rows((8,)), ax=Figure().subplots())
+def test_of_one_network_every_boundary_has_a_row_and_every_seed_a_dot():
+    ax = plots.plot_boundary_rows(boundary_rows((8,)), ax=Figure().subplots())
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert labels == [rf"$c_\mathrm{{{kind}}}$" for kind in ("loss", "sharp", "max")]
     dots = {line.get_marker(): len(line.get_xdata()) for line in ax.lines if len(line.get_xdata())}

@@ -256,7 +256,7 @@ def test_a_stopped_command_says_how_to_go_on_and_does(
         out, err = process.communicate(timeout=20)
     assert process.returncode == status
     assert out == ""
-    expected = f"{word}; what is finished is in {tmp_path}, and the same command goes on"
+    expected = f"{word}; finished cells are in {tmp_path}; to continue, run the same command again"
     assert err.splitlines()[-1] == f"catapult-sim phase-diagram: {expected}"
     assert "Traceback" not in err
     kept = lines_of(tmp_path)
@@ -299,7 +299,7 @@ def test_a_full_disk_gets_one_sentence_and_leaves_whole_lines(finished, tmp_path
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "record must be on a disk with room (File too large)" in done.stderr
-    assert "the same command goes on" in done.stderr
+    assert "to continue, run the same command again" in done.stderr
     kept = lines_of(tmp_path)
     assert kept
     assert set(kept) < set(lines_of(finished))
@@ -389,10 +389,8 @@ def test_a_failed_cell_gives_status_1_and_leaves_a_hole(tmp_path, capsys, monkey
     monkeypatch.setattr(phase_cells, "start", start)
     assert run([*SIMULATE, "--c", "1", "8"], tmp_path) == 1
     captured = capsys.readouterr()
-    assert (
-        "1 cells computed, 0 found in the record; 1 failed, their tracebacks are in the record"
-        in captured.err
-    )
+    said = "1 cell computed, 0 found in the record; 1 failed, with tracebacks in the record"
+    assert said in captured.err
     assert re.search(r"1 +lazy", captured.out)
     monkeypatch.undo()
     assert run([*SIMULATE, "--c", "1", "8"], tmp_path) == 0
@@ -403,7 +401,7 @@ def test_a_torn_line_is_said(made, tmp_path, capsys):
     with (tmp_path / "records.jsonl").open("ab") as record:
         record.write(b'{"key": "ab')
     run(SIMULATE, tmp_path)
-    assert "1 torn lines dropped" in capsys.readouterr().err
+    assert "1 incomplete line dropped" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """The figure scripts: drawn the same every time, and all in the gallery."""
 
+import ast
 import runpy
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from matplotlib.figure import Figure
@@ -34,5 +36,10 @@ def test_every_script_draws_through_that_door_and_is_in_the_gallery(script):
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-def test_every_script_finds_what_it_imports(script):
-    assert callable(runpy.run_path(str(script))["main"])
+def test_every_script_finds_what_it_imports_and_what_it_takes_from_modules(script):
+    names = runpy.run_path(str(script))
+    assert callable(names["main"])
+    for node in ast.walk(ast.parse(script.read_text())):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            owner = names.get(node.value.id)
+            assert not isinstance(owner, ModuleType) or hasattr(owner, node.attr), node.attr

@@ -63,9 +63,8 @@ def add(commands: Any) -> None:
     add = parser.add_argument
     add("--members", type=int, default=8, metavar="S", help="how many seeds, from --seed on")
     add("--tolerance", type=float, default=0.01, help="largest relative width of a bracket")
-    words = f"what to find, from the first {first_steps.STEPS} steps: "
-    words += f"{', '.join(first_steps.KINDS)} (default: these); from {LONG} steps: "
-    words += f"{', '.join(WHOLE_RUNS)}. --steps changes both numbers"
+    words = f"what to find: {', '.join(first_steps.KINDS)} (default: these) in the first "
+    words += f"{first_steps.STEPS} steps, {', '.join(WHOLE_RUNS)} in {LONG}; --steps replaces both"
     add("--kinds", nargs="+", choices=KINDS, metavar="KIND", help=words)
     words = "matrix whose top eigenvalue is lambda_0 and the sharpness: ntk, hessian (default: ntk)"
     add("--curvature", nargs="+", choices=tuple(CURVATURES), metavar="MATRIX", help=words)

@@ -86,13 +86,15 @@ def _add_network(parser: argparse.ArgumentParser, several: Collection[str]) -> N
     words = "hidden units of each layer; inf: infinitely many, for --model linear"
     add("--width", words, type=_width, default=512, metavar="N")
     add("--depth", "hidden layers of an MLP (default: 1)", type=int, metavar="K")
-    add("--activation", "of an MLP (default: relu)", choices=tuple(ACTIVATIONS))
+    words = f"activation of an MLP: {', '.join(ACTIVATIONS)} (default: relu)"
+    add("--activation", words, choices=tuple(ACTIVATIONS), metavar="NAME")
     add("--scale", "standard deviation of the initial weights", type=float, default=1.0)
     words = ".npz with arrays X and y, or .csv with the label last (default: handwritten digits)"
     add("--data", words, metavar="FILE")
     add("--samples", "how many samples to draw from the data", type=int, default=32, metavar="M")
     add("--steps", "largest number of updates of a run", type=int, default=300, metavar="T")
-    add("--momentum", "of the heavy ball, below 1 (default: 0)", type=float, metavar="BETA")
+    words = "heavy-ball momentum, from 0 to below 1 (default: 0)"
+    add("--momentum", words, type=float, metavar="BETA")
     words = "samples of a minibatch, a divisor of --samples (default: all of them)"
     add("--batch-size", words, type=int, metavar="B")
     add("--seed", "random seed of weights, samples and batches", type=int, default=0)

@@ -42,7 +42,7 @@ def add(commands: Any) -> None:
     )
     spans = {"--x": ("c=0.5:8:65", "horizontal"), "--y": ("width=16:1024:65", "vertical")}
     for name, (span, which) in spans.items():
-        words = f"{which} axis"
+        words = f"{which} axis: c, width, scale, momentum, depth or batch_size"
         group.add_argument(name, default=span, metavar="NAME=LOW:HIGH:POINTS", help=words)
     words = "how many times the grid is refined near boundaries; 0: every cell is computed"
     group.add_argument("--levels", type=int, default=3, help=words)

@@ -87,7 +87,7 @@ def test_the_record_holds_the_report(tmp_path, capsys):
     # More claims in the same folder are judged besides; the report is of those asked for.
     more = ["verify", "--claims", "catapult.theorem.lazy-1.5", "catapult.map"]
     assert cli.main([*more, "--out", str(tmp_path)]) == 0
-    assert "1 cells computed, 1 found in the record" in capsys.readouterr().err
+    assert "1 cell computed, 1 found in the record" in capsys.readouterr().err
     assert {claim["id"] for claim in read(tmp_path)} == {more[2], more[3]}
     assert cli.main([*QUICK, "--overwrite", "--out", str(tmp_path)]) == 0
     assert "2 cells computed, 0 found in the record" in capsys.readouterr().err
@@ -169,7 +169,7 @@ def test_an_interrupted_verification_goes_on(tmp_path):
         out, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert out == b""
-    said = f"interrupted; what is finished is in {tmp_path}, and the same command goes on"
+    said = f"interrupted; finished cells are in {tmp_path}; to continue, run the same command again"
     assert err.decode().splitlines()[-1] == f"catapult-sim verify: {said}"
     held = len(record.read_bytes().splitlines())
     assert 0 < held < 10

@@ -130,8 +130,8 @@ class Problem:
 
 
 def torch_outputs(problem, weights, X):
-    for layer, W in zip(problem.net.layers, weights, strict=True):
-        X = layer.scale * (X @ W)
+    for scale, W in zip(problem.net.scales, weights, strict=True):
+        X = scale * (X @ W)
         if W.shape[1] != OUTPUTS:
             X = X.relu()
     return X
@@ -198,8 +198,8 @@ def torch_kernel(problem):
 
 def jax_outputs(problem, weights, X):
     jax = problem.peers["jax"]
-    for layer, W in zip(problem.net.layers, weights, strict=True):
-        X = layer.scale * (X @ W)
+    for scale, W in zip(problem.net.scales, weights, strict=True):
+        X = scale * (X @ W)
         if W.shape[1] != OUTPUTS:
             X = jax.nn.relu(X)
     return X

@@ -70,7 +70,7 @@ def by_numpy(X, y, weights, scales, rate, steps, stop):
 
 
 def loop(net, theta, X, y, rates, steps, stop):
-    scales = [np.asarray(layer.scale, dtype=theta.dtype) for layer in net.layers]
+    scales = [np.asarray(scale, dtype=theta.dtype) for scale in net.scales]
 
     def run():
         with np.errstate(all="ignore"):
@@ -114,8 +114,8 @@ def vmapped(jax, net, theta, X, y, rates, steps):
 
     def loss(weights):
         a = X
-        for number, (W, layer) in enumerate(zip(weights, net.layers, strict=True)):
-            a = layer.scale * ((jnp.tanh(a) if number else a) @ W)
+        for number, (W, scale) in enumerate(zip(weights, net.scales, strict=True)):
+            a = scale * ((jnp.tanh(a) if number else a) @ W)
         return 0.5 * jnp.sum((a - y) ** 2) / len(X)
 
     def one(weights, rate):

@@ -20,8 +20,9 @@ import numpy as np
 from distributed import Client, LocalCluster
 
 from catapult_sim.experiments.phase_cells import phase_of
+from catapult_sim.numeric.runs.iterate import iterate
 from catapult_sim.numeric.runs.phases import Phase, classify
-from catapult_sim.numeric.runs.trajectory import iterate, peak
+from catapult_sim.numeric.runs.trajectory import peak
 from catapult_sim.sweeps.cell import cell
 from catapult_sim.sweeps.sweep import sweep
 from catapult_sim.sweeps.workers import process_pool
@@ -30,16 +31,19 @@ CHEAP, GROUP, ROUNDS = 100_000, 1000, 5
 NAMES = [phase.name.lower() for phase in Phase]
 
 
-def advance(state, rate):
+def step(state):
     """One sample without a label, exact (Lewkowycz et al. 2020, eqs. 2-3), in eta f and eta lam."""
     f, lam = state[:, 0], state[:, 1]
-    following = np.stack([f * (1 - lam + f**2), lam + f**2 * (lam - 4)], axis=1)
-    return following, f**2
+    return np.stack([f * (1 - lam + f**2), lam + f**2 * (lam - 4)], axis=1)
+
+
+def loss(state):
+    return state[:, 0] ** 2
 
 
 def map_together(cells):
     start = np.array([(cell["f"], cell["lam"]) for cell in cells])
-    run = iterate(advance, start, np.ones(len(cells)), steps=200, tolerance=1e-6)
+    run = iterate(step, start, loss=loss, steps=200, tolerance=1e-6)
     columns = classify(run).tolist(), run.stopped.tolist(), run.state[:, 1].tolist()
     rows = zip(*columns, peak(run).tolist(), strict=True)
     return [

@@ -38,9 +38,10 @@ if TYPE_CHECKING:
     from catapult_sim.numeric.runs.averages import EMA, SWA
     from catapult_sim.numeric.runs.batches import minibatches
     from catapult_sim.numeric.runs.checkpoint import Checkpoint
+    from catapult_sim.numeric.runs.iterate import iterate
     from catapult_sim.numeric.runs.measured import Measured
     from catapult_sim.numeric.runs.phases import Boundary, Phase, boundary, classify
-    from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory, iterate
+    from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
     from catapult_sim.sweeps.cell import cell
     from catapult_sim.sweeps.record import read_record
     from catapult_sim.sweeps.refinement import refine
@@ -69,7 +70,7 @@ _HOMES = {
     "boundary": "numeric.runs.phases",
     "cell": "sweeps.cell",
     "classify": "numeric.runs.phases",
-    "iterate": "numeric.runs.trajectory",
+    "iterate": "numeric.runs.iterate",
     "minibatches": "numeric.runs.batches",
     "process_pool": "sweeps.workers",
     "read_record": "sweeps.record",

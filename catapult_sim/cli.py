@@ -1,4 +1,4 @@
-"""The command line: parse, call, say in one sentence what went wrong."""
+"""The command line: parse options, run the command, report an error in one sentence."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from catapult_sim.validation import InputError
 
 FAILED = 1
 WRONG_CALL = 2
-UNREAD = 128 + 13  # SIGPIPE, which Windows does not have
+UNREAD = 128 + 13  # of SIGPIPE, a name that Windows does not have
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, answered like Ctrl-C."""
+    """Raised on SIGTERM, so that it stops a command as Ctrl-C does."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``catapult-sim`` and return its exit status.
 
-    0 if all went well, 1 if a claim was refuted, a cell failed or a disk, a worker or memory did,
-    2 if the call was wrong, 130 if it was interrupted, 141 if nobody reads what it prints, 143 if
-    it was terminated.
+    0 if all went well; 1 if a claim was refuted, or a cell, the disk, a worker or memory failed;
+    2 if the call was wrong; 130 if it was interrupted; 141 if the reader of its output ended; 143
+    if it was terminated.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -59,15 +59,15 @@ def _stopped(options: argparse.Namespace, stop: KeyboardInterrupt) -> int:
     print(file=sys.stderr)
     _say(options, f"{'terminated' if terminated else 'interrupted'}; {_kept(options)}", status)
     if getattr(options, "workers", 1) is None:
-        # What other threads are at cannot be stopped, and would be waited for.
+        # Threads cannot be cancelled; a normal exit would wait for them.
         os._exit(status)
     return status
 
 
 def _unread() -> bool:
-    """Tell whether nobody reads what is printed, as after ``| head``; then print no more."""
+    """Tell whether standard output is closed, as by ``| head``; if so, discard what follows."""
     try:
-        print(flush=True)  # what failed before is no longer there to be flushed
+        print(flush=True)  # fails again if it was standard output that failed
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return True
@@ -83,10 +83,10 @@ def _kept(options: argparse.Namespace) -> str:
     if not hasattr(options, "overwrite"):
         return "nothing was written"
     return (
-        f"what is finished is in {options.out}, and the same command with --resume instead of "
-        "--overwrite goes on"
+        f"finished cells are in {options.out}; to continue, run the same command with --resume "
+        "instead of --overwrite"
         if options.overwrite
-        else f"what is finished is in {options.out}, and the same command goes on"
+        else f"finished cells are in {options.out}; to continue, run the same command again"
     )
 
 
@@ -105,10 +105,11 @@ def _answering_sigterm() -> Iterator[None]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="catapult-sim",
-        description="Solvable models of deep-learning dynamics: derived, integrated, judged.",
+        description="Solvable models of deep-learning dynamics: derive their equations, train "
+        "networks, draw phase diagrams, and test what papers claim.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    shtab.add_argument_to(parser, help="print what completes commands in this shell")
+    shtab.add_argument_to(parser, help="print the completion script of this shell")
     commands = parser.add_subparsers(dest="command", required=True)
     for command in (verify, phase_diagram, boundary, simulate, derive, figures):
         command.add(commands)

@@ -11,7 +11,8 @@ from tabulate import tabulate
 
 from catapult_sim.claims.verdict import Judgement, Verdict
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.experiments.networks import ARCHITECTURES
+from catapult_sim.experiments.networks import ARCHITECTURES, LINEAR
+from catapult_sim.experiments.one_sample import ONE_SAMPLE
 from catapult_sim.plurals import counted
 
 HEADERS = ("claim", "predicted", "measured", "tolerance", "verdict")
@@ -100,7 +101,7 @@ def as_dict(
 
 def _in_order(boundaries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Name each boundary once, by model, kind and width."""
-    models = ["one sample", "linear network on data", *(one.name for one in ARCHITECTURES)]
+    models = [ONE_SAMPLE, LINEAR, *(one.name for one in ARCHITECTURES)]
     found = {(models.index(row["model"]), row["boundary"], row["width"]): row for row in boundaries}
     return [found[place] for place in sorted(found)]
 

@@ -69,6 +69,15 @@ def require_positive(name: str, values: npt.ArrayLike) -> Array:
     return array
 
 
+def require_at_least_zero(name: str, values: npt.ArrayLike) -> Array:
+    """Return values as floats, all finite and at least zero, or raise InputError."""
+    array = np.asarray(values, dtype=float)
+    right = np.isfinite(array) & (array >= 0)
+    if not right.all():
+        raise InputError(f"{name} must be finite and at least 0; got {array[~right].flat[0]}")
+    return array
+
+
 def require_count(name: str, value: Any, least: int = 0) -> int:
     """Return value as an integer of at least ``least``, or raise InputError."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:

@@ -10,47 +10,40 @@ at equal time. With tanh it wins at equal steps only: the larger learning rate h
 further.
 """
 
-from pathlib import Path
-
 import numpy as np
-from matplotlib.figure import Figure
 
 from catapult_sim.claims.lewkowycz2020.accuracy import ACTIVATIONS, scan
-from catapult_sim.commands import files
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.plots import AXES, PHASE_COLOURS
+from catapult_sim.plots import style
 
-INK = {"relu": "#8a3f54", "tanh": "#35618f"}
-LABELS = {"relu": "ReLU", "tanh": "tanh"}
 FLOOR = 0.64
-TITLES = {"steps": "(a) fixed number of steps", "time": "(b) fixed time"}
+TITLES = {"steps": "fixed number of steps", "time": "fixed time"}
 
 
 def main() -> None:
     """Draw the figure next to this file."""
     bench = Bench()
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
-    for (kind, title), ax in zip(TITLES.items(), figure.subplots(1, 2, sharey=True), strict=True):
+    figure, axes = style.panels(1, 2, size=(9, 3.5), sharey=True)
+    for kind, ax in zip(TITLES, axes, strict=True):
         draw(bench, kind, ax)
-        ax.set_title(title, loc="left", fontsize=10)
-    files.draw(figure, Path(__file__), dpi=160)
+    style.letter_panels(axes, TITLES.values())
+    style.save(figure, __file__, dpi=160)
 
 
 def draw(bench, kind, ax):
     """Draw the accuracy of every activation against the learning rate."""
-    ax.axvspan(0.4, 2, color=PHASE_COLOURS["lazy"], lw=0, alpha=0.5)
+    style.shade_phases(ax, (0.4, 2))
     ax.axvline(2, color="black", lw=1, ls="--")
     for activation in ACTIVATIONS:
         found = scan(bench, activation, kind)
-        accuracy = (found.choosing + found.judging) / 2
-        error = accuracy.std(axis=1, ddof=1) / np.sqrt(accuracy.shape[1])
-        error[accuracy.mean(axis=1) < FLOOR] = np.nan
-        style = {"color": INK[activation], "label": LABELS[activation]}
-        ax.errorbar(found.c, accuracy.mean(axis=1), error, fmt="o-", ms=4, lw=1.2, **style)
-        ax.plot([found.end] * 2, [FLOOR, FLOOR + 0.015], color=INK[activation], lw=2)
-    ax.set(xscale="log", xlim=(0.45, 6), ylim=(FLOOR, 0.93), xlabel=AXES["c"])
-    ax.set_xticks([0.5, 1, 2, 4], ["0.5", "1", "2", "4"])
-    ax.minorticks_off()
+        accuracy, error = style.mean_and_error((found.choosing + found.judging) / 2, axis=1)
+        error[accuracy < FLOOR] = np.nan
+        colour, label = style.ACTIVATION_COLOURS[activation], style.NAMES[activation]
+        look = {"fmt": "o-", "ms": 4, "lw": 1.2, "color": colour, "label": label}
+        ax.errorbar(found.c, accuracy, error, **look)
+        ax.plot([found.end] * 2, [FLOOR, FLOOR + 0.015], color=colour, lw=2)
+    ax.set(xscale="log", xlim=(0.45, 6), ylim=(FLOOR, 0.93), xlabel=style.AXES["c"])
+    style.set_ticks(ax.xaxis, [0.5, 1, 2, 4])
     if kind == "steps":
         ax.set_ylabel("test accuracy")
         ax.legend(frameon=False, loc="upper left")

@@ -10,38 +10,36 @@ black run. Drawing takes half a minute.
 """
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from catapult_sim.claims.sandler2023 import digits as digits
-from catapult_sim.commands import files
+from catapult_sim.claims.sandler2023 import digits
 from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.networks import Networks
 from catapult_sim.numeric.runs.averages import EMA, SWA, TwoPoint, schedule
+from catapult_sim.plots import style
 
 ENDS = (25, 50, 100, 200, 400, 800)
 STYLES = {
-    "two points": ("o", "#d98e1f", "learning rate halved"),
-    "mean of all": ("s", "#9c4a60", "linearly to zero"),
-    "EMA": ("D", "#35618f", "exponentially"),
+    "two points": ("o", style.ORANGE, "learning rate halved"),
+    "mean of all": ("s", style.ROSE, "linearly to zero"),
+    "EMA": ("D", style.BLUE, "exponentially"),
 }
 
 
 def main() -> None:
     """Draw the figure next to this file."""
-    figure = Figure(figsize=(10.5, 6.6), layout="constrained")
     bench = Bench()
-    for row, loss in zip(figure.subplots(2, 2, sharex=True), digits.RATES, strict=True):
+    figure, rows = style.panels(2, 2, size=(10.5, 6.6), sharex=True)
+    for row, loss in zip(rows, digits.RATES, strict=True):
         found = digits.experiment(bench, loss)
         rng = bench.rng("figure")
         size, members = digits.BATCH_SIZE, (len(found.start),)
         batches = digits.drawn_anew(found.train, size, ENDS[-1], rng, members)
-        runs = {name: [] for name in ("last", *STYLES, *(style[2] for style in STYLES.values()))}
+        runs = {name: [] for name in ("last", *STYLES, *(look[2] for look in STYLES.values()))}
         for end in ENDS:
-            follow = partial(
-                digits.descend, found.net, found.start, found.train, found.rate, batches[:, :end]
-            )
+            networks = Networks(found.net, found.start, *found.train)
+            follow = partial(digits.descend, networks, found.rate, batches[:, :end])
             last, means = follow(), {"mean of all": SWA(), "EMA": EMA(0.99)}
             runs["last"].append(last)
             runs["two points"].append(TwoPoint(end).value((found.start, last)))
@@ -50,7 +48,7 @@ def main() -> None:
                 runs[name].append(follow(average=average))
                 runs[STYLES[name][2]].append(follow(schedule=schedule(average, end)))
         draw(found, runs, row, loss)
-    files.draw(figure, Path(__file__), dpi=160)
+    style.save(figure, __file__, dpi=160)
 
 
 def draw(found, runs, row, loss):
@@ -66,12 +64,11 @@ def draw(found, runs, row, loss):
         for name, (mark, colour, lowered) in STYLES.items():
             for key, shift, ls, face in ((name, 0.97, "-", "white"), (lowered, 1.03, "--", colour)):
                 error = (values[key] - last).std(axis=1) / np.sqrt(last.shape[1])
-                style = {"marker": mark, "color": colour, "mfc": face, "ms": 5, "ls": ls, "lw": 1.1}
+                look = {"marker": mark, "color": colour, "mfc": face, "ms": 5, "ls": ls, "lw": 1.1}
                 x = shift * np.array(ENDS)
-                ax.errorbar(x, values[key].mean(axis=1), error, capsize=2, label=key, **style)
+                ax.errorbar(x, values[key].mean(axis=1), error, capsize=2, label=key, **look)
         ax.set(xscale="log", ylabel=label)
-        ax.set_xticks(ENDS, [str(end) for end in ENDS])
-        ax.minorticks_off()
+        style.set_ticks(ax.xaxis, ENDS)
         ax.set_title(loss.replace("_", " "), loc="left", fontsize=10)
         if loss == "cross_entropy":
             ax.set_xlabel("steps after the first 1200")

@@ -7,41 +7,36 @@ slope p + 2 of theory. Dashed: the first-order field of gradient descent, which 
 of the batch gradients; shuffled batches do not follow it, the slope stays at 2.
 """
 
-from pathlib import Path
-
 import numpy as np
 import sympy as sp
-from matplotlib.figure import Figure
 
-from catapult_sim.commands import files
 from catapult_sim.numeric.flows.epochs import draws, mean_epoch
 from catapult_sim.numeric.flows.fields import numeric_field
 from catapult_sim.numeric.flows.flow import flow
+from catapult_sim.plots import style
 from catapult_sim.symbolic.backward_error import modified_field
 
 STATE = a, b, c = sp.symbols("a b c")
 LOSSES = (a * b * c, (a - b**2) ** 2 / 2, (a * c - 1) ** 2 / 2 + b**3 / 3, sp.exp(a - c))
 START, STEP_SIZE = np.array([0.6, -0.4, 0.7]), sp.Symbol("eps")
 STEP_SIZES = 0.05 * 2.0 ** -np.arange(0, 4, 0.5)
-COLOURS = ("#35618f", "#3f8f7a", "#d98e1f", "#9c4a60", "#5b4a8a")
+COLOURS = (style.BLUE, style.TEAL, style.ORANGE, style.ROSE, style.VIOLET)
 
 components = sp.lambdify(STATE, [[loss.diff(w) for w in STATE] for loss in LOSSES])
 
 
 def main() -> None:
     """Draw the figure next to this file."""
-    figure = Figure(figsize=(8.5, 3.6), layout="constrained")
-    axes = figure.subplots(1, 2, sharey=True)
+    figure, axes = style.panels(1, 2, size=(8.5, 3.6), sharey=True)
     for sampling, ax in zip(("full", "shuffled"), axes, strict=True):
         draw_orders(sampling, ax)
     full = modified_field(LOSSES, STATE, STEP_SIZE, order=1)
     without = local_errors(full, "shuffled")
     axes[1].loglog(STEP_SIZES, without, "k--", lw=1)
     write(axes[1], without[0], "no variance: slope 2", "black", lifted=-5)
-    axes[0].set_title("(a) gradient descent", loc="left", fontsize=10)
-    axes[1].set_title("(b) shuffled batches", loc="left", fontsize=10)
+    style.letter_panels(axes, ("gradient descent", "shuffled batches"))
     axes[0].set_ylabel("error after one epoch")
-    files.draw(figure, Path(__file__), dpi=160)
+    style.save(figure, __file__, dpi=160)
 
 
 def draw_orders(sampling, ax):
@@ -59,8 +54,8 @@ def draw_orders(sampling, ax):
 
 def write(ax, error, text, colour, lifted):
     """Write beside the error at the largest step size."""
-    style = {"color": colour, "fontsize": 8, "va": "center"}
-    ax.annotate(text, (STEP_SIZES[0], error), (6, lifted), textcoords="offset points", **style)
+    look = {"color": colour, "fontsize": 8, "va": "center"}
+    ax.annotate(text, (STEP_SIZES[0], error), (6, lifted), textcoords="offset points", **look)
 
 
 def local_errors(field, sampling):

@@ -9,16 +9,12 @@ magnified by a logarithm: the edge is straight, but what a run ends in is not. W
 chaos lets go of it decides the final curvature, in ever finer bands that repeat as the line nears.
 """
 
-from pathlib import Path
-
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from catapult_sim.commands import files
 from catapult_sim.numeric.maps.phase_map import phase_map
 from catapult_sim.numeric.runs.phases import Phase
-from catapult_sim.plots import plot_phases
+from catapult_sim.plots import plot_phases, style
 
 LABEL = 0.7
 ZOOM = (-0.1, 0.2)
@@ -26,16 +22,15 @@ ZOOM = (-0.1, 0.2)
 
 def main() -> None:
     """Draw the figure next to this file."""
-    figure = Figure(figsize=(9.5, 3.9), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1.2))
+    figure, (left, right) = style.panels(1, 2, size=(9.5, 3.9), width_ratios=(1, 1.2))
     draw_phases(left)
     image = draw_zoom(right)
     label = r"final curvature  $\eta\lambda_\infty$"
     figure.colorbar(image, ax=right, label=label, pad=0.02, extend="min")
-    for letter, ax in zip("ab", (left, right), strict=True):
-        ax.set_title(f"({letter})", loc="left", fontsize=10)
+    style.letter_panels((left, right))
+    for ax in (left, right):
         ax.set_xlabel(r"initial output  $F_0=\eta f_0/\sqrt{n}$")
-    files.draw(figure, Path(__file__), dpi=125)
+    style.save(figure, __file__, dpi=125)
 
 
 def edge(F):
@@ -53,12 +48,9 @@ def draw_phases(ax):
     height = edge(ZOOM[0]) - 0.4
     box = {"fill": False, "ec": "black", "lw": 0.8}
     ax.add_patch(Rectangle((ZOOM[0], height), ZOOM[1] - ZOOM[0], edge(ZOOM[1]) - height, **box))
-    for x, y, name, colour in (
-        (0, 0.9, "lazy", "#35618f"),
-        (0.75, 2.75, "catapult", "#8a5208"),
-        (0.3, 5.2, "divergent", "white"),
-    ):
-        ax.text(x, y, name, color=colour, ha="center", fontweight="bold", fontsize=9)
+    places = ((0, 0.9), (0.75, 2.75), (0.3, 5.2))
+    for (phase, colour), place in zip(style.INK.items(), places, strict=True):
+        ax.text(*place, phase, color=colour, ha="center", fontweight="bold", fontsize=9)
     ax.set(ylabel=r"initial curvature  $\eta\lambda_0$", ylim=(0, 6.4))
 
 

@@ -10,49 +10,38 @@ every line is a parabola; with cross-entropy (bottom) one large step takes nearl
 loss, which flattens out there and is no parabola.
 """
 
-from pathlib import Path
-
 import numpy as np
-from matplotlib.figure import Figure
 
-from catapult_sim.claims.sandler2023 import digits as digits
-from catapult_sim.commands import files
+from catapult_sim.claims.sandler2023 import batches, digits
 from catapult_sim.experiments.batch_losses import loss_along
 from catapult_sim.experiments.bench import Bench
+from catapult_sim.plots import style
 
 SHOWN = 8
-COLOURS = {True: "#35618f", False: "#9c4a60"}
+COLOURS = {True: style.BLUE, False: style.ROSE}
 TITLES = {
     "step": "along the batch's gradient step",
     "later": "to the iterate 400 steps later",
     "between": "to the next iterate",
-}
-LABELS = {
-    "step": "learning rate / best learning rate",
-    "later": "position",
-    "between": "position",
 }
 
 
 def main() -> None:
     """Draw the figure next to this file."""
     bench = Bench()
-    figure = Figure(figsize=(10.5, 6.0), layout="constrained")
-    axes = figure.subplots(2, 3)
-    letters = iter("abcdef")
+    figure, axes = style.panels(2, 3, size=(10.5, 6.0))
     for row, loss in zip(axes, digits.RATES, strict=True):
-        for ax, line in zip(row, digits.LINES, strict=True):
+        for ax, line in zip(row, TITLES, strict=True):
             draw(bench, loss, line, ax)
-            title = f"({next(letters)}) {TITLES[line]}"
-            ax.set_title(title, loc="left", fontsize=10)
         row[0].set_ylabel(f"{loss.replace('_', ' ')}, relative")
-    files.draw(figure, Path(__file__), dpi=160)
+    style.letter_panels(axes.flat, [*TITLES.values()] * 2)
+    style.save(figure, __file__, dpi=160)
 
 
 def draw(bench, loss, line, ax):
     """Draw the losses of seen and unseen batches, and the fit to their mean."""
     for seen, colour in COLOURS.items():
-        positions, losses = digits.lines(bench, loss, line, seen)
+        positions, losses = batches.lines(bench, loss, line, seen)
         relative = losses / losses[0]
         ax.plot(positions[:, :SHOWN], relative[:, :SHOWN], color=colour, lw=0.6, alpha=0.6)
         median = np.median(relative, axis=1)
@@ -62,14 +51,9 @@ def draw(bench, loss, line, ax):
         ax.plot(positions[:, 0], fit(positions[:, 0]), "--", color="black", lw=1.2)
     if line == "step":
         positions, others = others_along(bench, loss)
-        ax.plot(
-            positions,
-            np.median(others / others[0], axis=1),
-            color="0.55",
-            lw=2.2,
-            label="all unseen data",
-        )
-    ax.set(xlabel=LABELS[line])
+        median = np.median(others / others[0], axis=1)
+        ax.plot(positions, median, color="0.55", lw=2.2, label="all unseen data")
+    ax.set(xlabel="learning rate / best learning rate" if line == "step" else "position")
     if loss == "cross_entropy":
         ax.set_ylim(-0.1, 2.5)
     if line == "step" and loss == "squared_error":
@@ -78,8 +62,8 @@ def draw(bench, loss, line, ax):
 
 def others_along(bench, loss):
     """Return the loss of all unseen data along the steps of batches that training sees."""
-    found, step = digits.experiment(bench, loss), digits.one_large_step(bench, loss, True)
-    batch = digits.fixed_batches(bench, found, True)
+    found, step = digits.experiment(bench, loss), batches.one_large_step(bench, loss, True)
+    batch = batches.fixed_batches(bench, found, True)
     gradient = found.net.loss_and_gradient(found.start, *batch)[1]
     positions = np.linspace(0, 2, 9)
     direction = -step.rate[:, None] * gradient

@@ -9,26 +9,23 @@ where the orbit is known: log|1 - 2Y|, then log|9 - 2 (1 + Y)^2| / 2 (solid), an
 (cross), where the map triples an angle.
 """
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
 
-from catapult_sim.commands import files
 from catapult_sim.numeric.maps.attractor import attractor
+from catapult_sim.plots import style
 from catapult_sim.symbolic.linear_net import balanced_map
 
 DOUBLINGS = {1.0: "1", np.sqrt(5) - 1: r"$\sqrt{5}-1$", 1.2880: " 1.2880, 1.2992", 1.2992: ""}
 RANGE = (0.75, 2.11)
-LINE = {"color": "#b3261e", "lw": 1.2}
+LINE = {"color": style.RED, "lw": 1.2}
 
 
 def main() -> None:
     """Draw the figure next to this file."""
     labels = np.linspace(*RANGE, 1000)
-    figure = Figure(figsize=(7.5, 5.6), layout="constrained")
-    orbits, exponents = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+    figure, axes = style.panels(2, 1, size=(7.5, 5.6), sharex=True, height_ratios=(2, 1))
+    orbits, exponents = axes
     draw_orbits(orbits, labels)
     draw_exponents(exponents, labels)
     exponents.set(xlabel=r"label  $Y=\eta y/\sqrt{n}$", xlim=RANGE)
@@ -37,7 +34,7 @@ def main() -> None:
         for doubling in DOUBLINGS:
             ax.axvline(doubling, color="#777777", lw=0.6, ls=":")
         ax.axvline(2, color="black", lw=0.8)
-    files.draw(figure, Path(__file__), dpi=130)
+    style.save(figure, __file__, dpi=130)
 
 
 def draw_orbits(ax, labels):

@@ -10,10 +10,7 @@ width; dotted is 12, the literature's value for ReLU. Rectifiers, sharp or smoot
 one hidden layer, and two to three times further with two. Small batches end earlier.
 """
 
-from pathlib import Path
-
 import numpy as np
-from matplotlib.figure import Figure
 
 from catapult_sim.claims.lewkowycz2020.variants import (
     ACTIVATIONS,
@@ -23,14 +20,11 @@ from catapult_sim.claims.lewkowycz2020.variants import (
     VARIANTS,
     c_act,
 )
-from catapult_sim.commands import files
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import Architecture
-from catapult_sim.plots import AXES
+from catapult_sim.plots import style
 
-COLOURS = {1: "#35618f", 2: "#b0741a"}
-INK = {"relu": "#8a3f54", "tanh": "#35618f"}
-LABELS = {"relu": "ReLU", "leaky_relu": "leaky ReLU", "gelu": "GELU", "silu": "SiLU"}
+COLOURS = {1: style.BLUE, 2: style.OCHRE}
 CHANGES = {
     "plain": "nothing changed",
     "sgd-half": "SGD, 2 batches",
@@ -44,27 +38,26 @@ CHANGES = {
 def main() -> None:
     """Draw the figure next to this file."""
     bench = Bench()
-    figure = Figure(figsize=(10, 4.4), layout="constrained")
-    left, right = figure.subplots(1, 2, sharex=True)
+    figure, (left, right) = style.panels(1, 2, size=(10, 4.4), sharex=True)
     for place, activation in enumerate(ACTIVATIONS):
         for depth, shift in zip(DEPTHS, (-0.18, 0.18), strict=True):
             found = c_act(bench, Architecture(activation, depth))
             label = f"{depth} hidden layer{'s' * (depth > 1)}" if place == 0 else None
             draw(left, place + shift, found, COLOURS[depth], label)
-    left.set_yticks(range(len(ACTIVATIONS)), [LABELS.get(name, name) for name in ACTIVATIONS])
+    left.set_yticks(range(len(ACTIVATIONS)), [style.NAMES.get(name, name) for name in ACTIVATIONS])
     for place, variant in enumerate((PLAIN, *VARIANTS)):
         for activation, shift in zip(CLASSIFIERS, (-0.18, 0.18), strict=True):
             found = c_act(bench, Architecture(activation, DEPTHS[-1]), variant)
-            label = LABELS.get(activation, activation) if place == 0 else None
-            draw(right, place + shift, found, INK[activation], label)
+            label = style.NAMES.get(activation, activation) if place == 0 else None
+            draw(right, place + shift, found, style.ACTIVATION_COLOURS[activation], label)
     right.set_yticks(range(len(CHANGES)), list(CHANGES.values()))
-    for ax, letter in zip((left, right), ("(a) activations", "(b) training"), strict=True):
-        ax.set_title(letter, loc="left", fontsize=10)
-        finish(ax)
+    style.letter_panels((left, right), ("activations", "training"))
+    finish(left)
+    finish(right)
     # Framed, since its rings are those of the data.
     left.legend(loc="upper right", fontsize=9)
     right.legend(loc="lower left", fontsize=9)
-    files.draw(figure, Path(__file__), dpi=160)
+    style.save(figure, __file__, dpi=160)
 
 
 def draw(ax, place, found, colour, label):
@@ -81,11 +74,10 @@ def draw(ax, place, found, colour, label):
 
 def finish(ax):
     """Set the scales, and mark what theory and the literature say."""
-    for value, style in ((4, "--"), (12, ":")):
-        ax.axvline(value, color="black", lw=1, ls=style, zorder=0)
-    ax.set(xscale="log", xlim=(0.6, 48), xlabel=f"{AXES['c']} where convergence ends")
-    ax.set_xticks([1, 2, 4, 8, 12, 20, 40], ["1", "2", "4", "8", "12", "20", "40"])
-    ax.minorticks_off()
+    for value, look in ((4, "--"), (12, ":")):
+        ax.axvline(value, color="black", lw=1, ls=look, zorder=0)
+    ax.set(xscale="log", xlim=(0.6, 48), xlabel=f"{style.AXES['c']} where convergence ends")
+    style.set_ticks(ax.xaxis, [1, 2, 4, 8, 12, 20, 40])
     ax.invert_yaxis()
 
 

@@ -9,37 +9,26 @@ on the start. Loss (1/2m) sum |f - y|^2, kernel (1/m) J J^T, NTK parametrisation
 gradient descent in the exact closure.
 """
 
-from pathlib import Path
-
 import numpy as np
-from matplotlib.figure import Figure
 
 import catapult_sim as cs
 from catapult_sim import datasets
-from catapult_sim.commands import files
-from catapult_sim.plots import PHASE_COLOURS
+from catapult_sim.plots import style
 
-COLOURS = {"lazy": "#35618f", "catapult": "#d98e1f", "divergent": "#9c4a60"}
-SHOWN = {
-    1.0: "lazy",
-    1.7: "lazy",
-    2.3: "catapult",
-    3.0: "catapult",
-    3.7: "catapult",
-    4.1: "divergent",
-}
+COLOURS = {"lazy": style.BLUE, "catapult": style.ORANGE, "divergent": style.ROSE}
+SHOWN = {1.0: "lazy", 1.7: "lazy", 2.3: "catapult", 3.0: "catapult", 3.7: "catapult"}
+SHOWN |= {4.1: "divergent"}
 
 
 def main() -> None:
     """Draw the figure next to this file."""
     X, y = datasets.subset(*datasets.digits(), 64, rng=0)
     net = cs.LinearNet(X / np.sqrt(X.shape[1]), y, width=10**6)
-    figure = Figure(figsize=(10.5, 3.3), layout="constrained")
-    draw_runs(net, *figure.subplots(1, 3)[:2])
-    draw_ends(net, figure.axes[2])
-    for letter, ax in zip("abc", figure.axes, strict=True):
-        ax.set_title(f"({letter})", loc="left", fontsize=10)
-    files.draw(figure, Path(__file__), dpi=160)
+    figure, axes = style.panels(1, 3, size=(10.5, 3.3))
+    draw_runs(net, *axes[:2])
+    draw_ends(net, axes[2])
+    style.letter_panels(axes)
+    style.save(figure, __file__, dpi=160)
 
 
 def draw_runs(net, losses, curvatures):
@@ -51,32 +40,18 @@ def draw_runs(net, losses, curvatures):
     for i, phase in enumerate(SHOWN.values()):
         loss = run.values["loss"][:, i]
         visible = loss < 1e9 * loss[0]
-        style = {"color": COLOURS[phase], "lw": 1.6}
-        losses.plot(run.step[visible], loss[visible], **style)
+        look = {"color": COLOURS[phase], "lw": 1.6}
+        losses.plot(run.step[visible], loss[visible], **look)
         curvature = c[i] * unit * run.values["top_eigenvalue"][:, i]
-        curvatures.plot(run.step[visible], curvature[visible], **style)
-        curvatures.annotate(
-            f"{c[i]:g}",
-            (0, c[i]),
-            (-3, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            fontsize=7,
-        )
+        curvatures.plot(run.step[visible], curvature[visible], **look)
+        beside = {"textcoords": "offset points", "ha": "right", "va": "center", "fontsize": 7}
+        curvatures.annotate(f"{c[i]:g}", (0, c[i]), (-3, 0), **beside)
     losses.set(yscale="log", xlabel="step", ylabel="loss", ylim=(1e-3, 1e7))
     curvatures.axhline(2, color="black", ls=":", lw=1)
     curvatures.set(xlabel="step", ylabel=r"curvature  $\eta\lambda_t$", ylim=(0, 6), xlim=(-6, 60))
-    for phase, height in (("lazy", 0.10), ("catapult", 0.62), ("divergent", 0.9)):
-        losses.text(
-            0.97,
-            height,
-            phase,
-            color=COLOURS[phase],
-            transform=losses.transAxes,
-            ha="right",
-            fontweight="bold",
-        )
+    for (phase, colour), height in zip(COLOURS.items(), (0.10, 0.62, 0.9), strict=True):
+        look = {"transform": losses.transAxes, "ha": "right", "fontweight": "bold"}
+        losses.text(0.97, height, phase, color=colour, **look)
 
 
 def draw_ends(net, ax):
@@ -91,17 +66,12 @@ def draw_ends(net, ax):
         mask = ended == cs.Phase[name]
         rates = np.broadcast_to(c, final.shape)[mask]
         ax.plot(rates, final[mask], ".", ms=3, color=COLOURS[name.lower()], alpha=0.7)
-    for phase, left, right in (("lazy", 0.5, 2), ("catapult", 2, 4), ("divergent", 4, 4.5)):
-        ax.axvspan(left, right, color=PHASE_COLOURS[phase], lw=0, alpha=0.5)
+    style.shade_phases(ax, (0.5, 2, 4, 4.5))
     ax.plot([0.5, 2], [0.5, 2], color="black", lw=1)
     ax.plot([2, 2.5], [2, 1.5], color="black", lw=1, ls="--")
     ax.axhline(2, color="black", ls=":", lw=1)
-    ax.set(
-        xlabel=r"$c=\eta\lambda_0$",
-        ylabel=r"final curvature  $\eta\lambda_\infty$",
-        xlim=(0.5, 4.5),
-        ylim=(0, 2.4),
-    )
+    ax.set(xlabel=r"$c=\eta\lambda_0$", ylabel=r"final curvature  $\eta\lambda_\infty$")
+    ax.set(xlim=(0.5, 4.5), ylim=(0, 2.4))
 
 
 if __name__ == "__main__":

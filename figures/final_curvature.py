@@ -8,31 +8,27 @@ eta lambda_0 - 1 before the catapult; so at fixed eta lambda_0 the final curvatu
 log f_0, with that factor as its period (bars), and has no limit. lambda = (|u|^2 + |v|^2) / n.
 """
 
-from pathlib import Path
-
 import numpy as np
-from matplotlib.figure import Figure
 
-from catapult_sim.commands import files
 from catapult_sim.numeric.maps.phase_map import phase_map
 from catapult_sim.numeric.runs.phases import Phase
+from catapult_sim.plots import style
 
-CATAPULT = "#c9791a"
-SHOWN = {2.5: "#35618f", 3.0: "#c9791a", 3.5: "#8a3f54"}
+SHOWN = {2.5: style.BLUE, 3.0: style.AMBER, 3.5: style.WINE}
 
 
 def main() -> None:
     """Draw the figure next to this file."""
-    figure = Figure(figsize=(9.5, 3.7), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1.15), sharey=True)
+    figure, axes = style.panels(1, 2, size=(9.5, 3.7), width_ratios=(1, 1.15), sharey=True)
+    left, right = axes
     draw_ends(left)
     draw_periods(right)
-    for letter, ax in zip("ab", (left, right), strict=True):
-        ax.set_title(f"({letter})", loc="left", fontsize=10)
+    style.letter_panels(axes)
+    for ax in axes:
         ax.axhline(2, color="black", ls=":", lw=1)
         ax.set_ylim(0, 2.15)
     left.set_ylabel(r"final curvature  $\eta\lambda_\infty$")
-    files.draw(figure, Path(__file__), dpi=160)
+    style.save(figure, __file__, dpi=160)
 
 
 def ends(F0, Lam0):
@@ -46,7 +42,7 @@ def draw_ends(ax):
     Lam0 = np.linspace(0.5, 3.998, 700)
     final = ends(np.geomspace(1e-8, 1e-7, 24)[:, None], Lam0)
     everywhere = np.broadcast_to(Lam0, final.shape)
-    ax.plot(everywhere, final, ".", ms=1.1, mew=0, color=CATAPULT, rasterized=True)
+    ax.plot(everywhere, final, ".", ms=1.1, mew=0, color=style.AMBER, rasterized=True)
     ax.plot([0.5, 2, 2.45], [0.5, 2, 1.55], color="black", lw=1.2)
     ax.axvline(4, color="black", lw=1.2)
     ax.set(xlabel=r"initial curvature  $\eta\lambda_0$", xlim=(0.5, 4.1))

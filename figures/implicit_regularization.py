@@ -11,32 +11,30 @@ error by less than one digit in a thousand. Rates are in units of 1 / (curvature
 that is where full-batch gradient descent could first become unstable. Drawing takes five minutes.
 """
 
-from pathlib import Path
-
-from matplotlib.figure import Figure
+import numpy as np
 
 from catapult_sim.claims.smith2021.experiment import LARGE, SMALL, Recipe, excess
-from catapult_sim.commands import files
 from catapult_sim.experiments.bench import Bench
+from catapult_sim.plots import style
 
 RATES = {8: (1 / 8, 1 / 4, 1 / 2), 16: (1 / 4, 1 / 2, 1), 32: (1 / 2, 1, 2)}
-COLOURS = {8: "#35618f", 16: "#d98e1f", 32: "#9c4a60"}
+COLOURS = {8: style.BLUE, 16: style.ORANGE, 32: style.ROSE}
 REGULARIZERS = (1 / 8, 3 / 8, 7 / 8)
 PANELS = {
-    "penalty": (r"(a) change of mean squared gradient $\times 10^{5}$", 1e5),
-    "loss": (r"(b) change of test loss $\times 10^{3}$", 1e3),
-    "error": ("(c) change of test error, %", 1e2),
+    "penalty": (r"change of mean squared gradient $\times 10^{5}$", 1e5),
+    "loss": (r"change of test loss $\times 10^{3}$", 1e3),
+    "error": ("change of test error, %", 1e2),
 }
 
 
 def main() -> None:
     """Draw the figure next to this file."""
-    figure = Figure(figsize=(10.5, 3.4), layout="constrained")
     bench = Bench(effort="full")
-    for (quantity, (title, scale)), ax in zip(PANELS.items(), figure.subplots(1, 3), strict=True):
+    figure, axes = style.panels(1, 3, size=(10.5, 3.4))
+    for (quantity, (_, scale)), ax in zip(PANELS.items(), axes, strict=True):
         draw(bench, quantity, scale, ax)
-        ax.set_title(title, loc="left", fontsize=10)
-    files.draw(figure, Path(__file__), dpi=160)
+    style.letter_panels(axes, (title for title, _ in PANELS.values()))
+    style.save(figure, __file__, dpi=160)
 
 
 def draw(bench, quantity, scale, ax):
@@ -47,29 +45,24 @@ def draw(bench, quantity, scale, ax):
     ax.plot(start, 0, "s", color="black", ms=4)
     for size, rates in RATES.items():
         recipes = [Recipe(size, rate) for rate in rates]
-        style = {"fmt": "o", "color": COLOURS[size], "label": f"plain, B = {size}"}
+        look = {"fmt": "o", "color": COLOURS[size], "label": f"plain, B = {size}"}
         # Side by side, as the points of different batches fall on one another.
-        points(bench, quantity, scale, ax, recipes, {8: -0.012, 16: 0, 32: 0.012}[size], style)
+        points(bench, quantity, scale, ax, recipes, {8: -0.012, 16: 0, 32: 0.012}[size], look)
     recipes = [Recipe(16, SMALL.learning_rate, penalty) for penalty in REGULARIZERS]
-    style = {"fmt": "D", "color": "black", "mfc": "white", "label": "explicit penalty, B = 16"}
-    points(bench, quantity, scale, ax, recipes, 0.024, style)
+    look = {"fmt": "D", "color": "black", "mfc": "white", "label": "explicit penalty, B = 16"}
+    points(bench, quantity, scale, ax, recipes, 0.024, look)
     ax.set(xlabel=r"$16\,(\eta+\lambda)\,/\,B$", xlim=(0, 1.1))
     ax.axhline(0, color="0.7", lw=0.6, ls=":")
     if quantity == "penalty":
         ax.legend(frameon=False, fontsize=8, loc="lower left")
 
 
-def points(bench, quantity, scale, ax, recipes, shift, style):
+def points(bench, quantity, scale, ax, recipes, shift, look):
     """Draw one series with its errors."""
     found = [excess(bench, quantity, recipe) for recipe in recipes]
-    ax.errorbar(
-        [position(recipe) + shift for recipe in recipes],
-        [scale * one.value for one in found],
-        [scale * one.error for one in found],
-        ms=5,
-        lw=1.2,
-        **style,
-    )
+    places = [position(recipe) + shift for recipe in recipes]
+    values, errors = scale * np.array([(one.value, one.error) for one in found]).T
+    ax.errorbar(places, values, errors, ms=5, lw=1.2, **look)
 
 
 def position(recipe):

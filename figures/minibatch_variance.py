@@ -9,22 +9,19 @@ to: half of a for two points far apart; 1 / (1 / a + 1 / (1 - gamma)) for an exp
 / k for the mean of k iterates. Where steps are short against its window an average does nothing.
 """
 
-from pathlib import Path
-
 import numpy as np
-from matplotlib.figure import Figure
 
-from catapult_sim.commands import files
 from catapult_sim.numeric.minibatch.moments import propagate, sample
 from catapult_sim.numeric.minibatch.stationary import equivalent_rate, stationary_variance
 from catapult_sim.numeric.runs.averages import EMA, TwoPoint, Window
+from catapult_sim.plots import style
 
 CASES = {
     "iterates": ({}, "black"),
-    "two points, 100 steps apart": ({"average": TwoPoint(100)}, "#d98e1f"),
-    r"EMA, $\gamma=0.98$": ({"average": EMA(0.98)}, "#35618f"),
-    "mean of 100 iterates": ({"average": Window(100)}, "#9c4a60"),
-    "8 batches in turn, no average": ({"batches": 8}, "#4f8a5b"),
+    "two points, 100 steps apart": ({"average": TwoPoint(100)}, style.ORANGE),
+    r"EMA, $\gamma=0.98$": ({"average": EMA(0.98)}, style.BLUE),
+    "mean of 100 iterates": ({"average": Window(100)}, style.ROSE),
+    "8 batches in turn, no average": ({"batches": 8}, style.FERN),
 }
 LINE, POINTS = np.geomspace(2e-3, 1.9, 200), np.geomspace(4e-3, 1.6, 9)
 STEPS, RUNS = 4000, 2000
@@ -32,11 +29,11 @@ STEPS, RUNS = 4000, 2000
 
 def main() -> None:
     """Draw the figure next to this file."""
-    figure = Figure(figsize=(10.5, 4.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    draw_variances(left)
-    draw_rates(right)
-    files.draw(figure, Path(__file__), dpi=160)
+    figure, axes = style.panels(1, 2, size=(10.5, 4.2))
+    draw_variances(axes[0])
+    draw_rates(axes[1])
+    style.letter_panels(axes, ("stationary variance", "the learning rate an average is worth"))
+    style.save(figure, __file__, dpi=160)
 
 
 def draw_variances(ax):
@@ -47,10 +44,9 @@ def draw_variances(ax):
         ax.loglog(POINTS, settled, "x", color=colour, ms=4)
         squares = np.stack([squared(a, options) for a in POINTS])
         error = squares.std(axis=1) / np.sqrt(RUNS)
-        style = {"fmt": "o", "ms": 7, "mfc": "none", "capsize": 3, "lw": 1.2}
-        ax.errorbar(POINTS, squares.mean(axis=1), error, color=colour, **style)
+        look = {"fmt": "o", "ms": 7, "mfc": "none", "capsize": 3, "lw": 1.2}
+        ax.errorbar(POINTS, squares.mean(axis=1), error, color=colour, **look)
     ax.set(xlabel=r"$a=\eta h$", ylabel="variance  $V$", xlim=(2e-3, 2), ylim=(1e-6, 30))
-    ax.set_title("(a) stationary variance", loc="left", fontsize=10)
     ax.legend(frameon=False, fontsize=8, loc="upper left")
 
 
@@ -66,12 +62,11 @@ def draw_rates(ax):
     """Draw equivalent learning rates and their limits."""
     for options, colour in CASES.values():
         ax.loglog(LINE, equivalent_rate(stationary_variance(LINE, **options)), color=colour, lw=1.4)
-    ax.loglog(LINE, LINE / 2, ":", color="#d98e1f")
-    ax.loglog(LINE, 1 / (1 / LINE + 1 / (1 - 0.98)), ":", color="#35618f")
-    ax.axhline(2 / 100, ls=":", color="#9c4a60")
+    ax.loglog(LINE, LINE / 2, ":", color=style.ORANGE)
+    ax.loglog(LINE, 1 / (1 / LINE + 1 / (1 - 0.98)), ":", color=style.BLUE)
+    ax.axhline(2 / 100, ls=":", color=style.ROSE)
     ax.set(xlabel=r"$a=\eta h$", ylabel=r"equivalent rate  $a_{\rm eff}$", xlim=(2e-3, 2))
     ax.set_ylim(5e-4, 3)
-    ax.set_title("(b) the learning rate an average is worth", loc="left", fontsize=10)
 
 
 if __name__ == "__main__":

@@ -10,37 +10,31 @@ h is above one, and two points do there what halving does; below it averages lag
 lower learning rate. (b) shows the eigenvectors along which the mean can be told from the noise.
 """
 
-from pathlib import Path
-
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from catapult_sim.claims.sandler2023.timescales import AVERAGES, GAP, MEMBERS, STEPS, timescales
-from catapult_sim.commands import files
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.numeric.minibatch.moments import propagate
+from catapult_sim.plots import style
 
-COLOURS = {"half": "#4f8a5b", "two-point": "#d98e1f", "ema": "#35618f"}
-NAMES = {
-    "half": r"$\eta$ halved",
-    "two-point": "two points",
-    "ema": r"EMA, $\gamma=0.98$",
+STYLES = {
+    "half": ("s", style.FERN, r"$\eta$ halved"),
+    "two-point": ("o", style.ORANGE, "two points"),
+    "ema": ("D", style.BLUE, r"EMA, $\gamma=0.98$"),
 }
-MARKS = {"half": "s", "two-point": "o", "ema": "D"}
 
 
 def main() -> None:
     """Draw the figure next to this file."""
     found = timescales(Bench())
-    figure = Figure(figsize=(10.5, 4.0), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    draw(found, 1, left)
-    draw(found, 0, right)
-    left.set_title("(a) variance, relative to the last iterate's", loc="left", fontsize=10)
-    right.set_title("(b) squared mean, relative to the last iterate's", loc="left", fontsize=10)
-    left.legend(frameon=False, fontsize=8, loc="lower left")
-    files.draw(figure, Path(__file__), dpi=160)
+    figure, axes = style.panels(1, 2, size=(10.5, 4.0))
+    draw(found, 1, axes[0])
+    draw(found, 0, axes[1])
+    words = ("variance", "squared mean")
+    style.letter_panels(axes, (f"{quantity}, relative to the last iterate's" for quantity in words))
+    axes[0].legend(frameon=False, fontsize=8, loc="lower left")
+    style.save(figure, __file__, dpi=160)
 
 
 def draw(found, part, ax):
@@ -48,13 +42,13 @@ def draw(found, part, ax):
     rates = np.geomspace(found.rates[0], found.rates[-1], 300)
     mean, variance = found.predicted["last"]
     seen = (mean > 100 * variance / MEMBERS) | (part == 1)
-    for name, colour in COLOURS.items():
+    for name, (marker, colour, label) in STYLES.items():
         ratio = found.measured[name][part] / found.measured["last"][part]
-        style = {"ms": 3.2, "mfc": "none", "mew": 0.7, "alpha": 0.75}
-        ax.plot(found.rates[seen] * GAP, ratio[seen], MARKS[name], color=colour, **style)
+        look = {"ms": 3.2, "mfc": "none", "mew": 0.7, "alpha": 0.75}
+        ax.plot(found.rates[seen] * GAP, ratio[seen], marker, color=colour, **look)
         expected = moments(rates, name)[part] / moments(rates, "last")[part]
         shown = rates <= found.rates[seen].max()
-        ax.plot(rates[shown] * GAP, expected[shown], color=colour, lw=1.6, label=NAMES[name])
+        ax.plot(rates[shown] * GAP, expected[shown], color=colour, lw=1.6, label=label)
     ax.axhline(1, color="0.6", lw=0.8, ls=":")
     ax.set(xscale="log", xlabel=r"relaxation between the two points,  $100\,\eta h$")
     if part:

@@ -8,17 +8,14 @@ eigenvalue of the Hessian, accuracy on the 1285 other digits. Top: softmax cross
 rate 0.06. Bottom: squared error, 0.12. Drawing takes three minutes.
 """
 
-from pathlib import Path
-
 import numpy as np
-from matplotlib.figure import Figure
 
 from catapult_sim.claims.jastrzebski2019.runs import GAMMAS, nudged
-from catapult_sim.commands import files
 from catapult_sim.experiments.bench import Bench
+from catapult_sim.plots import style
 
-COLOURS = ("#9c4a60", "#d98e1f", "black", "#35618f")
-LOSSES = {"cross_entropy": "cross-entropy", "squared_error": "squared error"}
+COLOURS = (style.ROSE, style.ORANGE, "black", style.BLUE)
+LOSSES = ("cross_entropy", "squared_error")
 TICKS = (0.01, 0.03, 0.1, 0.3, 1), (0.3, 1, 3, 10, 30)
 LABELS = ("training loss", r"curvature  $\lambda_1$", "test accuracy")
 
@@ -26,37 +23,32 @@ LABELS = ("training loss", r"curvature  $\lambda_1$", "test accuracy")
 def main() -> None:
     """Draw the figure next to this file."""
     bench = Bench(effort="full")
-    figure = Figure(figsize=(10.5, 6), layout="constrained")
-    letters = iter("abcdef")
-    for (loss, name), row in zip(LOSSES.items(), figure.subplots(2, 3), strict=True):
+    figure, rows = style.panels(2, 3, size=(10.5, 6))
+    for loss, row in zip(LOSSES, rows, strict=True):
         for colour, gamma in zip(COLOURS, GAMMAS, strict=True):
             run = nudged(bench, loss, gamma)
             epoch = np.arange(len(run.step))
-            style = {"color": colour, "label": rf"$\gamma$ = {gamma:g}"}
-            draw(row[0], epoch, np.log(run.values["loss"]), np.exp, style)
-            draw(row[1], epoch, np.log(run.eigenvalues[..., 0]), np.exp, style)
-            draw(row[2], epoch, run.values["accuracy"], np.asarray, style)
+            look = {"color": colour, "label": rf"$\gamma$ = {gamma:g}"}
+            draw(row[0], epoch, np.log(run.values["loss"]), np.exp, look)
+            draw(row[1], epoch, np.log(run.eigenvalues[..., 0]), np.exp, look)
+            draw(row[2], epoch, run.values["accuracy"], np.asarray, look)
         for ax, label in zip(row, LABELS, strict=True):
             ax.set(xlabel="epochs", ylabel=label, xlim=(0, epoch[-1]))
-            ax.set_title(f"({next(letters)}) {name}", loc="left", fontsize=10)
         for ax, ticks in zip(row, TICKS, strict=False):
             ax.set_yscale("log")
             limits = ax.get_ylim()
-            ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-            ax.minorticks_off()
+            style.set_ticks(ax.yaxis, ticks)
             ax.set_ylim(limits)
         row[2].set_ylim(0.3, 0.95)
         row[0].legend(frameon=False, fontsize=8, loc="lower left")
-    files.draw(figure, Path(__file__), dpi=160)
+    style.letter_panels(rows.flat, (style.NAMES[loss] for loss in LOSSES for _ in LABELS))
+    style.save(figure, __file__, dpi=160)
 
 
-def draw(ax, epoch, values, back, style):
+def draw(ax, epoch, values, back, look):
     """Draw the mean and its standard error, averaged before ``back`` is applied."""
-    mean = values.mean(axis=1)
-    error = values.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
-    band = back(mean - error), back(mean + error)
-    ax.fill_between(epoch, *band, color=style["color"], alpha=0.2, lw=0)
-    ax.plot(epoch, back(mean), lw=1.5, **style)
+    mean, error = style.mean_and_error(values, axis=1)
+    style.band(ax, epoch, back(mean - error), back(mean), back(mean + error), **look)
 
 
 if __name__ == "__main__":

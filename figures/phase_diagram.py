@@ -11,8 +11,7 @@ eigenvalue of the kernel (1/m) J J^T at the start of each seed.
 import json
 from pathlib import Path
 
-from catapult_sim.commands import files
-from catapult_sim.plots import phase_diagram
+from catapult_sim.plots import phase_diagram, style
 
 HERE = Path(__file__)
 
@@ -20,8 +19,7 @@ HERE = Path(__file__)
 def main() -> None:
     """Draw the figure next to this file."""
     rows = json.loads(HERE.with_suffix(".json").read_text())["boundaries"]
-    figure = phase_diagram(rows)
-    files.draw(figure, HERE, dpi=160)
+    style.save(phase_diagram(rows), HERE, dpi=160)
 
 
 if __name__ == "__main__":

@@ -9,15 +9,11 @@ which the same runs end, blank where undecided or divergent. Loss (f - y)^2 / 2,
 lambda = (|u|^2 + |v|^2) / n.
 """
 
-from pathlib import Path
-
 import numpy as np
-from matplotlib.figure import Figure
 
-from catapult_sim.commands import files
 from catapult_sim.numeric.maps.phase_map import phase_map
 from catapult_sim.numeric.runs.phases import Phase
-from catapult_sim.plots import plot_phases
+from catapult_sim.plots import plot_phases, style
 
 
 def main() -> None:
@@ -25,8 +21,7 @@ def main() -> None:
     Lam0, F0 = np.linspace(0.003, 5, 640), np.geomspace(1e-6, 2.5, 420)
     found = phase_map(F0[:, None], Lam0, steps=2000)
     unphysical = Lam0 < 2 * F0[:, None]
-    figure = Figure(figsize=(9.5, 3.7), layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True)
+    figure, (left, right) = style.panels(1, 2, size=(9.5, 3.7), sharey=True)
     plot_phases(Lam0, F0, np.ma.masked_where(unphysical, found.phase), ax=left)
     settled = (found.phase == Phase.LAZY) | (found.phase == Phase.CATAPULT)
     ends = np.ma.masked_where(unphysical | ~settled, found.curvature)
@@ -34,21 +29,20 @@ def main() -> None:
     image = right.pcolormesh(Lam0, F0, ends, shading="nearest", **options)
     figure.colorbar(image, ax=right, label=r"final curvature  $\eta\lambda_\infty$", pad=0.02)
     draw_theory(left, F0)
-    for letter, ax in zip("ab", (left, right), strict=True):
-        ax.set_title(f"({letter})", loc="left", fontsize=10)
+    style.letter_panels((left, right))
+    for ax in (left, right):
         ax.set(yscale="log", xlim=(0, 5), ylim=(F0[0], F0[-1]))
         ax.set_xlabel(r"initial curvature  $\eta\lambda_0$")
         ax.axvline(4, color="black", lw=1.2)
     left.set_ylabel(r"initial output  $\eta f_0/\sqrt{n}$")
-    files.draw(figure, Path(__file__), dpi=160)
+    style.save(figure, __file__, dpi=160)
 
 
 def draw_theory(ax, F):
     """Draw where the loss first rises and where weights end; name the regions."""
     ax.plot(2 + F**2, F, color="black", lw=1.2, ls="--")
-    for x, name, colour in ((1, "lazy", "#35618f"), (3, "catapult", "#8a5208")):
-        ax.text(x, 3e-4, name, color=colour, ha="center", fontweight="bold")
-    ax.text(4.5, 3e-4, "divergent", color="white", fontsize=9, ha="center", fontweight="bold")
+    for (phase, colour), x, size in zip(style.INK.items(), (1, 3, 4.5), (10, 10, 9), strict=True):
+        ax.text(x, 3e-4, phase, color=colour, fontsize=size, ha="center", fontweight="bold")
     ax.text(0.07, 1.3, "no weights", fontsize=8, va="center")
 
 

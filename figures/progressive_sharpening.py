@@ -10,37 +10,34 @@ Where the loss is nearly zero, as with beta = 0.9, nothing drives the sharpness 
 may stay below.
 """
 
-from pathlib import Path
-
 import numpy as np
-from matplotlib.figure import Figure
 
 from catapult_sim.claims.cohen2021 import SETTINGS, edge
-from catapult_sim.commands import files
 from catapult_sim.experiments.bench import Bench
+from catapult_sim.plots import style
 
-COLOURS = ("#35618f", "#d98e1f", "#8a3f54")
+COLOURS = (style.BLUE, style.ORANGE, style.WINE)
 PANELS = {
-    "(a) gradient descent": SETTINGS[:3],
-    "(b) heavy ball": SETTINGS[3:5],
-    "(c) Nesterov": SETTINGS[5:],
+    "gradient descent": SETTINGS[:3],
+    "heavy ball": SETTINGS[3:5],
+    "Nesterov": SETTINGS[5:],
 }
 
 
 def main() -> None:
     """Draw the figure next to this file."""
     bench = Bench()
-    figure = Figure(figsize=(10.5, 5.4), layout="constrained")
-    grid = figure.subplots(2, 3, height_ratios=(1.35, 1), sharex="col", sharey="row")
-    for (title, settings), top, bottom in zip(PANELS.items(), *grid, strict=True):
+    shared = {"height_ratios": (1.35, 1), "sharex": "col", "sharey": "row"}
+    figure, grid = style.panels(2, 3, size=(10.5, 5.4), **shared)
+    style.letter_panels(grid[0], PANELS)
+    for settings, top, bottom in zip(PANELS.values(), *grid, strict=True):
         for setting, colour in zip(settings, COLOURS, strict=False):
             draw(top, bottom, edge(bench, setting), colour)
-        top.set_title(title, loc="left", fontsize=10)
         top.legend(frameon=False, fontsize=8.5, loc="lower right")
         bottom.set(yscale="log", xlabel="step  $t$")
     grid[0, 0].set(ylabel=r"$\eta\,\times$ sharpness", ylim=(0, 4.6))
     grid[1, 0].set_ylabel("loss")
-    files.draw(figure, Path(__file__), dpi=160)
+    style.save(figure, __file__, dpi=160)
 
 
 def draw(top, bottom, found, colour):

@@ -10,60 +10,50 @@ the model at 4 / lambda_1. The setting is that of Zhu et al. (2022), whose rates
 loss, are half of these.
 """
 
-from dataclasses import replace
-from itertools import pairwise
-from pathlib import Path
-
 import numpy as np
-from matplotlib.figure import Figure
 
 from catapult_sim.claims.zhu2022.line import mode_losses, on_two_points, sampled_line
-from catapult_sim.commands import files
 from catapult_sim.mlp import kernel
-from catapult_sim.plots import PHASE_COLOURS
+from catapult_sim.plots import style
 
 SEED, STEPS, LOST = 11, 200, 1e6
 RATES = {"fine": np.linspace(1.9, 2.6, 57), "coarse": np.linspace(1.5, 4.5, 61)}
-MODES = (("along  $p_1$", "#8a3f54"), ("along  $p_2$", "#35618f"))
+MODES = (("along  $p_1$", style.WINE), ("along  $p_2$", style.BLUE))
 
 
 def main() -> None:
     """Draw the figure next to this file."""
     network = on_two_points(sampled_line(np.random.default_rng(SEED)))
-    own = np.diag(kernel.ntk(network.net, network.theta, network.X))
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    axes = figure.subplots(1, 2, width_ratios=(2, 3))
+    own = np.diag(kernel.ntk(network.net, network.start, network.X))
+    figure, axes = style.panels(1, 2, size=(9, 3.6), width_ratios=(2, 3))
     for ax, rates in zip(axes, RATES.values(), strict=True):
         low, high = rates[[0, -1]]
         regions(ax, low, high, own)
-        peaks(ax, replace(network, quadratic=True), rates, own, {"lw": 1.4})
+        peaks(ax, network.expanded(), rates, own, {"lw": 1.4})
         peaks(ax, network, rates[::2], own, {"ls": "", "marker": "o", "ms": 3.5, "mfc": "white"})
         ax.set(xlim=(low, high), xlabel=r"learning rate  $\eta\lambda_1$", yscale="log")
     axes[0].set(ylim=(0.5, 1e3), ylabel="peak of the loss over its start")
     axes[1].set(ylim=(0.5, 1e4))
-    axes[0].set_title("(a) where each mode begins", loc="left", fontsize=10)
-    axes[1].set_title("(b) up to where training diverges", loc="left", fontsize=10)
+    style.letter_panels(axes, ("where each mode begins", "up to where training diverges"))
     handles, labels = axes[0].get_legend_handles_labels()
     axes[0].legend(handles[:2], labels[:2], frameon=False, loc="upper left")
-    files.draw(figure, Path(__file__), dpi=160)
+    style.save(figure, __file__, dpi=160)
 
 
 def regions(ax, low, high, own):
     """Shade where no mode, one, or both catapult, and where the model diverges."""
-    edges = (low, 2.0, min(high, 4.0), high)
-    for (left, right), colour in zip(pairwise(edges), PHASE_COLOURS.values(), strict=True):
-        ax.axvspan(left, right, color=colour, lw=0, alpha=0.35)
-    for edge, style in ((2.0, "--"), (2 * own[0] / own[1], ":"), (4.0, "--")):
-        ax.axvline(edge, color="black", lw=1.2, ls=style)
+    style.shade_phases(ax, (low, 2.0, min(high, 4.0), high), alpha=0.35)
+    for edge, look in ((2.0, "--"), (2 * own[0] / own[1], ":"), (4.0, "--")):
+        ax.axvline(edge, color="black", lw=1.2, ls=look)
 
 
-def peaks(ax, problem, rates, own, style):
+def peaks(ax, problem, rates, own, look):
     """Draw the peak of each mode's loss."""
     shares = mode_losses(problem, rates, STEPS)
     highest = np.nanmax(shares, axis=0) / shares[0]
     highest[highest.max(axis=1) > LOST] = np.nan
     for mode, (label, colour) in enumerate(MODES):
-        ax.plot(rates, highest[:, mode], color=colour, label=label, **style)
+        ax.plot(rates, highest[:, mode], color=colour, label=label, **look)
 
 
 if __name__ == "__main__":

@@ -9,17 +9,13 @@ gradient descent would stop to grow. Single runs have spikes far above the mean,
 larger the learning rate. Drawing takes three minutes.
 """
 
-from pathlib import Path
-
 import numpy as np
-from matplotlib.figure import Figure
 
 from catapult_sim.claims.jastrzebski2019.runs import BATCHES, RECIPES, grid
-from catapult_sim.commands import files
 from catapult_sim.experiments.bench import Bench
+from catapult_sim.plots import style
 
-COLOURS = ("#35618f", "#d98e1f", "#9c4a60")
-LOSSES = {"cross_entropy": "cross-entropy", "squared_error": "squared error"}
+COLOURS = (style.BLUE, style.ORANGE, style.ROSE)
 LIMITS = {"cross_entropy": (0.5, 150), "squared_error": (2.5, 60)}
 TICKS = {"cross_entropy": (1, 3, 10, 30, 100), "squared_error": (3, 5, 10, 20, 50)}
 
@@ -27,28 +23,28 @@ TICKS = {"cross_entropy": (1, 3, 10, 30, 100), "squared_error": (3, 5, 10, 20, 5
 def main() -> None:
     """Draw the figure next to this file."""
     bench = Bench(effort="full")
-    figure = Figure(figsize=(9, 6.2), layout="constrained")
-    for (loss, name), (left, right) in zip(LOSSES.items(), figure.subplots(2, 2), strict=True):
-        letters = "ab" if loss == "cross_entropy" else "cd"
+    figure, rows = style.panels(2, 2, size=(9, 6.2))
+    titles = []
+    for loss, (left, right) in zip(LIMITS, rows, strict=True):
         rates = RECIPES[loss].rates
         for i, rate in enumerate(rates):
             draw(left, grid(bench, loss, i), rate, COLOURS[i], rf"$\eta$ = {rate:g}")
             left.axhline(2 / rate, color=COLOURS[i], lw=1, ls=":")
         for size, colour in zip(BATCHES, reversed(COLOURS), strict=True):
             draw(right, grid(bench, loss, 1, size), rates[1], colour, f"B = {size}")
-        style = {"fontsize": 8, "color": COLOURS[0], "va": "bottom", "ha": "right"}
-        left.text(RECIPES[loss].time, 2 / rates[0], r"$2/\eta$ ", **style)
+        look = {"fontsize": 8, "color": COLOURS[0], "va": "bottom", "ha": "right"}
+        left.text(RECIPES[loss].time, 2 / rates[0], r"$2/\eta$ ", **look)
         right.axhline(2 / rates[1], color="black", lw=1, ls=":")
         left.set_ylabel(r"curvature  $\lambda_1$")
-        left.set_title(f"({letters[0]}) {name}, B = 32", loc="left", fontsize=10)
-        right.set_title(rf"({letters[1]}) {name}, $\eta$ = {rates[1]:g}", loc="left", fontsize=10)
+        shared = ("B = 32", rf"$\eta$ = {rates[1]:g}")
+        titles += [f"{style.NAMES[loss]}, {what}" for what in shared]
         for ax in (left, right):
             ax.set(yscale="log", ylim=LIMITS[loss], xlim=(0, RECIPES[loss].time))
-            ax.set_yticks(TICKS[loss], [str(tick) for tick in TICKS[loss]])
-            ax.minorticks_off()
+            style.set_ticks(ax.yaxis, TICKS[loss])
             ax.set_xlabel(r"time  $\eta t$")
             ax.legend(frameon=False, fontsize=8, loc="lower right", ncols=3)
-    files.draw(figure, Path(__file__), dpi=160)
+    style.letter_panels(rows.flat, titles)
+    style.save(figure, __file__, dpi=160)
 
 
 def draw(ax, run, rate, colour, label):

@@ -9,34 +9,30 @@ units of the mean length of the component (dashed), downhill to the right. Top: 
 cross-entropy. Bottom: squared error. Drawing takes a minute.
 """
 
-from pathlib import Path
-
 import numpy as np
-from matplotlib.figure import Figure
 
 from catapult_sim.claims.jastrzebski2019.runs import DIRECTIONS, looks
-from catapult_sim.commands import files
 from catapult_sim.experiments.bench import Bench
+from catapult_sim.plots import style
 
-COLOURS = ("#9c4a60", "#d98e1f", "#3f8f7a", "0.6", "black")
+COLOURS = (style.ROSE, style.ORANGE, style.TEAL, "0.6", "black")
 LABELS = [f"$e_{i + 1}$" for i in range(DIRECTIONS)] + ["random direction", "whole step"]
-LOSSES = {"cross_entropy": "cross-entropy", "squared_error": "squared error"}
+LOSSES = ("cross_entropy", "squared_error")
 SHIFTS = np.linspace(-0.02, 0.02, len(LABELS))
 
 
 def main() -> None:
     """Draw the figure next to this file."""
     bench = Bench(effort="full")
-    figure = Figure(figsize=(9, 6.4), layout="constrained")
-    for (loss, name), (left, right) in zip(LOSSES.items(), figure.subplots(2, 2), strict=True):
-        letters = "ab" if loss == "cross_entropy" else "cd"
+    figure, rows = style.panels(2, 2, size=(9, 6.4))
+    for loss, (left, right) in zip(LOSSES, rows, strict=True):
         found = looks(bench, loss)
         draw_changes(left, found)
         draw_sections(right, found)
-        left.set_title(f"({letters[0]}) {name}: one step", loc="left", fontsize=10)
-        right.set_title(f"({letters[1]}) {name}: cross-sections", loc="left", fontsize=10)
         left.legend(frameon=False, fontsize=8, loc="upper left")
-    files.draw(figure, Path(__file__), dpi=160)
+    what = ("one step", "cross-sections")
+    style.letter_panels(rows.flat, (f"{style.NAMES[x]}: {y}" for x in LOSSES for y in what))
+    style.save(figure, __file__, dpi=160)
 
 
 def draw_changes(ax, found):
@@ -48,16 +44,15 @@ def draw_changes(ax, found):
     )
     powers, fine = scales[:, None] ** (1, 2), np.geomspace(0.23, 4.3, 200)
     for i, (colour, label) in enumerate(zip(COLOURS, LABELS, strict=True)):
-        value, error = mean_and_error(change[:, :, i].mean(axis=1))
+        value, error = style.mean_and_error(change[:, :, i].mean(axis=1))
         parabola = np.linalg.lstsq(powers, predicted[:, :, i].mean(axis=(0, 1)), rcond=None)[0]
         ax.plot(fine, fine[:, None] ** (1, 2) @ parabola, color=colour, lw=1)
-        style = {"fmt": "o", "ms": 4, "color": colour, "label": label}
-        ax.errorbar(scales * np.exp(SHIFTS[i]), value, error, lw=1.2, **style)
+        look = {"fmt": "o", "ms": 4, "color": colour, "label": label}
+        ax.errorbar(scales * np.exp(SHIFTS[i]), value, error, lw=1.2, **look)
     ax.axhline(0, color="0.7", lw=0.8)
     ax.set_xscale("log")
     ax.set_yscale("asinh", linear_width=1)
-    ax.set_xticks([0.25, 0.5, 1, 2, 4], ["1/4", "1/2", "1", "2", "4"])
-    ax.minorticks_off()
+    style.set_ticks(ax.xaxis, [0.25, 0.5, 1, 2, 4], ["1/4", "1/2", "1", "2", "4"])
     ax.set_yticks([-10, -1, 0, 1, 10, 100], ["-10", "-1", "0", "1", "10", "100"])
     ax.set(xlabel=r"multiple $\alpha$ of the step", ylabel="change of the loss, %")
 
@@ -71,18 +66,13 @@ def draw_sections(ax, found):
     loss = np.where(uphill, loss[..., ::-1], loss)
     relative = (loss / loss[..., k == 0]).mean(axis=1)  # (S, directions, M)
     for i in range(DIRECTIONS):
-        value, error = mean_and_error(relative[:, i])
-        style = {"fmt": "o-", "ms": 4, "color": COLOURS[i], "label": LABELS[i]}
-        ax.errorbar(k, value, error, lw=1.2, **style)
+        value, error = style.mean_and_error(relative[:, i])
+        look = {"fmt": "o-", "ms": 4, "color": COLOURS[i], "label": LABELS[i]}
+        ax.errorbar(k, value, error, lw=1.2, **look)
     ax.axhline(1, color="0.7", lw=0.8)
     ax.axvline(1, color="black", lw=0.8, ls="--")
     ax.set(xlim=(-2.2, 4.2), ylim=(0.85, 2.5))
     ax.set(xlabel="position $k$, in steps along the direction", ylabel="loss over where it is")
-
-
-def mean_and_error(values):
-    """Average over networks, ``(S, ...)``."""
-    return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
 
 
 if __name__ == "__main__":

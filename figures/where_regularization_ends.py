@@ -7,15 +7,11 @@ curvature; f_0 = 0.1 sqrt(n) lambda_0. Below 1 each order brings the flow closer
 loss first grows, no order helps.
 """
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.figure import Figure
 
-from catapult_sim.commands import files
 from catapult_sim.numeric.flows.breakdown import linear_net_breakdown
-from catapult_sim.plots import PHASE_COLOURS
+from catapult_sim.plots import style
 
 ORDERS = ("gradient flow", "order 1", "order 2", "order 3", "order 4")
 
@@ -23,15 +19,15 @@ ORDERS = ("gradient flow", "order 1", "order 2", "order 3", "order 4")
 def main() -> None:
     """Draw the figure next to this file."""
     found = linear_net_breakdown(np.geomspace(0.05, 3.98, 60))
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    draw(found, figure.subplots())
-    files.draw(figure, Path(__file__), dpi=160)
+    figure, ax = style.panels(size=(6, 4))
+    draw(found, ax)
+    style.save(figure, __file__, dpi=160)
 
 
 def draw(found, ax):
     """Draw one curve for each order, its name at its left end."""
-    for phase, left, right, centre in (("lazy", 0.01, 2, 0.25), ("catapult", 2, 4, 2.83)):
-        ax.axvspan(left, right, color=PHASE_COLOURS[phase], lw=0, alpha=0.5)
+    style.shade_phases(ax, (0.01, 2, 4))
+    for phase, centre in (("lazy", 0.25), ("catapult", 2.83)):
         ax.text(centre, 10, phase, ha="center", fontweight="bold", fontsize=8)
     shades = colormaps["viridis"](np.linspace(0, 0.75, len(ORDERS)))
     for name, errors, shade in zip(ORDERS, found.error, shades, strict=True):
@@ -39,14 +35,9 @@ def draw(found, ax):
         beside = {"xytext": (-4, 0), "textcoords": "offset points", "fontsize": 8}
         start = found.eta_lam[0], errors[0]
         ax.annotate(name, start, color=shade, ha="right", va="center", **beside)
-    ax.set(
-        xlabel=r"learning rate  $\eta\lambda_0$",
-        ylabel="largest error of the flow, relative",
-        xlim=(0.013, 4),
-        ylim=(1e-10, 100),
-    )
-    ax.set_xticks([0.05, 0.1, 0.2, 0.5, 1, 2, 4], ["0.05", "0.1", "0.2", "0.5", "1", "2", "4"])
-    ax.minorticks_off()
+    ax.set(xlabel=r"learning rate  $\eta\lambda_0$", ylabel="largest error of the flow, relative")
+    ax.set(xlim=(0.013, 4), ylim=(1e-10, 100))
+    style.set_ticks(ax.xaxis, [0.05, 0.1, 0.2, 0.5, 1, 2, 4])
 
 
 if __name__ == "__main__":

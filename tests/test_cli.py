@@ -221,7 +221,7 @@ def test_an_interrupted_verification_goes_on(tmp_path):
         out, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert out == b""
-    said = f"interrupted; what is finished is in {tmp_path}, and the same command goes on"
+    said = f"interrupted; finished cells are in {tmp_path}; to continue, run the same command again"
     assert err.decode().splitlines()[-1] == f"catapult-sim verify: {said}"
     held = len(record.read_bytes().splitlines())
     assert 0 < held < 10

@@ -6,6 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from catapult_sim import plots
+from catapult_sim.plots import style
 
 ROWS = [
     {"model": "one sample", "boundary": "rise", "width": 100, "brackets": [[2.0, 2.01]]},
@@ -84,8 +85,8 @@ def test_an_infinite_width_is_drawn_beyond_the_others():
     assert ax.containers[0].lines[0].get_xdata().tolist() == [8, 32]
 
 
-def test_of_one_network_every_boundary_has_a_lane_and_every_seed_a_dot():
-    ax = plots.plot_lanes(boundary_rows((8,)), ax=Figure().subplots())
+def test_of_one_network_every_boundary_has_a_row_and_every_seed_a_dot():
+    ax = plots.plot_boundary_rows(boundary_rows((8,)), ax=Figure().subplots())
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert labels == [rf"$c_\mathrm{{{kind}}}$" for kind in ("loss", "sharp", "max")]
     dots = {line.get_marker(): len(line.get_xdata()) for line in ax.lines if len(line.get_xdata())}
@@ -155,3 +156,62 @@ def test_where_no_rate_converged_no_catapult_is_drawn(bracket):
     boundaries = [row | more for row in rows]
     plots.boundaries([boundaries[1]]).canvas.draw()
     plots.boundaries(boundaries + [row | {"width": 16} for row in boundaries]).canvas.draw()
+
+
+def test_panels_get_letters_in_order_with_or_without_titles():
+    _, axes = style.panels(2, 2, size=(4, 3))
+    style.letter_panels(axes.flat, ["one", "two", "three", "four"])
+    titles = [ax.get_title(loc="left") for ax in axes.flat]
+    assert titles == ["(a) one", "(b) two", "(c) three", "(d) four"]
+    style.letter_panels(axes[0])
+    assert [ax.get_title(loc="left") for ax in axes[0]] == ["(a)", "(b)"]
+
+
+def test_ticks_are_where_they_are_asked_for_and_nowhere_else():
+    ax = Figure().subplots()
+    ax.set(xscale="log", xlim=(1, 20))
+    style.set_ticks(ax.xaxis, [2, 4.5, 16])
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["2", "4.5", "16"]
+    assert not len(ax.xaxis.get_minorticklocs())
+    style.set_ticks(ax.xaxis, [2, 4], ["two", "four"])
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["two", "four"]
+
+
+def test_phases_are_shaded_between_as_many_edges_as_there_are():
+    ax = Figure().subplots()
+    style.shade_phases(ax, (1.0, 2.0, 4.0))
+    colours = [mpl.colors.to_hex(patch.get_facecolor()) for patch in ax.patches]
+    assert colours == list(plots.PHASE_COLOURS.values())[:2]
+    assert [patch.get_x() for patch in ax.patches] == [1.0, 2.0]
+
+
+def test_a_band_lies_around_its_line_in_the_same_colour():
+    ax = Figure().subplots()
+    x = np.arange(3.0)
+    style.band(ax, x, x - 1, x, x + 2, color=style.BLUE)
+    (line,), (area,) = ax.lines, ax.collections
+    np.testing.assert_array_equal(line.get_ydata(), x)
+    heights = area.get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == (-1, 4)
+    colours = line.get_color(), mpl.colors.to_hex(area.get_facecolor()[0])
+    assert colours == (style.BLUE, style.BLUE)
+
+
+def test_a_grid_of_phases_is_named_by_its_axes_and_title():
+    codes = np.ones((4, 3))
+    figure = plots.phase_grid(("c", [1, 2, 4]), ("width", [8, 9, 10, 11]), codes, "four widths")
+    (ax,) = figure.axes
+    assert ax.get_xlabel() == plots.AXES["c"]
+    assert ax.get_ylabel() == plots.AXES["width"]
+    assert ax.get_title() == "four widths"
+
+
+def test_runs_that_diverge_leave_the_frame_and_the_others_fill_it():
+    runs = {
+        1.0: {"phase": "lazy", "loss": [1.0, 0.5], "top_eigenvalue": [2.0, 2.0]},
+        9.0: {"phase": "divergent", "loss": [1.0, 1e9], "top_eigenvalue": [2.0, 7.0]},
+    }
+    losses, curvatures = plots.runs(runs).axes
+    assert losses.get_ylim() == (0.5 / 1.5, 1.5)
+    assert curvatures.get_ylim() == (0, 3.0)
+    assert len(losses.get_legend().texts) == 2

@@ -256,7 +256,7 @@ def test_a_stopped_command_says_how_to_go_on_and_does(
         out, err = process.communicate(timeout=20)
     assert process.returncode == status
     assert out == ""
-    expected = f"{word}; what is finished is in {tmp_path}, and the same command goes on"
+    expected = f"{word}; finished cells are in {tmp_path}; to continue, run the same command again"
     assert err.splitlines()[-1] == f"catapult-sim phase-diagram: {expected}"
     assert "Traceback" not in err
     kept = lines_of(tmp_path)
@@ -299,7 +299,7 @@ def test_a_full_disk_gets_one_sentence_and_leaves_whole_lines(finished, tmp_path
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "record must be on a disk with room (File too large)" in done.stderr
-    assert "the same command goes on" in done.stderr
+    assert "to continue, run the same command again" in done.stderr
     kept = lines_of(tmp_path)
     assert kept
     assert set(kept) < set(lines_of(finished))
@@ -374,6 +374,15 @@ def test_where_some_seeds_converge_the_others_are_not_averaged_as_zero():
     assert re.search(r" 1 of 2 +0$", boundary._words([row]))
 
 
+def test_re_entries_are_explained_where_there_are_some():
+    cell = {"model": "linear", "width": 9, "kind": "end", "steps": 9}
+    for windows in ([], [4.5, 4.7]):
+        result = {"lower": 3.9, "upper": 4.1, "windows": windows}
+        words = boundary._words([boundary._row(cell, [Line("k", "boundary_of/2", cell, result)])])
+        assert re.search(rf" {len(windows)}$", words.splitlines()[1])
+        assert ("re-entries: learning rates beyond" in words) == bool(windows)
+
+
 def test_losses_beyond_every_bound_are_drawn_nowhere():
     lost = {"phase": "divergent", "loss": [None, None], "top_eigenvalue": [0.5, None]}
     simulate._drawn({1.0: lost}).canvas.draw()
@@ -389,10 +398,8 @@ def test_a_failed_cell_gives_status_1_and_leaves_a_hole(tmp_path, capsys, monkey
     monkeypatch.setattr(phase_cells, "start", start)
     assert run([*SIMULATE, "--c", "1", "8"], tmp_path) == 1
     captured = capsys.readouterr()
-    assert (
-        "1 cell computed, 0 found in the record; 1 failed, their tracebacks are in the record"
-        in captured.err
-    )
+    said = "1 cell computed, 0 found in the record; 1 failed, with tracebacks in the record"
+    assert said in captured.err
     assert re.search(r"1 +lazy", captured.out)
     monkeypatch.undo()
     assert run([*SIMULATE, "--c", "1", "8"], tmp_path) == 0
@@ -403,7 +410,7 @@ def test_a_torn_line_is_said(made, tmp_path, capsys):
     with (tmp_path / "records.jsonl").open("ab") as record:
         record.write(b'{"key": "ab')
     run(SIMULATE, tmp_path)
-    assert "1 torn line dropped" in capsys.readouterr().err
+    assert "1 incomplete line dropped" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -467,6 +474,25 @@ def test_a_wrong_call_gets_one_sentence_and_leaves_nothing(tmp_path, arguments, 
     assert len(printed.err.splitlines()) == 1
     assert re.search(sentence, printed.err)
     assert not out.exists()
+
+
+def test_data_that_changed_are_named_and_not_their_digests(tmp_path, capsys):
+    data, out = tmp_path / "data.npz", tmp_path / "out"
+    for seed, status in ((0, 0), (1, 2)):
+        X = np.random.default_rng(seed).normal(size=(8, 2))
+        np.savez(data, X=X, y=X[:, 0])
+        assert run(["simulate", *SMALL, "--data", str(data), "--c", "1"], out) == status
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith(f"the content of {data} has changed since {out} was begun")
+
+
+def test_a_diagram_draws_one_network_to_see_whether_all_can_be_drawn(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(phase_cells, "start", lambda cell, scales: drawn.append(cell))
+    asked = ["--samples", "12", "--x", "momentum=0:0.8:9", "--y", "batch_size=3:12"]
+    diagram = phase_diagram._diagram(cli._parser().parse_args(["phase-diagram", *asked]))
+    assert [cell["batch_size"] for cell in drawn] == [12]
+    assert {cell["batch_size"] for cell in diagram.corners} == {3, 12}
 
 
 MLP = ["--model", "mlp", "--samples", "8"]

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import catapult_sim
 from catapult_sim.claims import CLAIMS
 from catapult_sim.claims.claim import Claim
 from catapult_sim.claims.verdict import Judgement, judge
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.experiments.one_sample import WIDTHS
 from catapult_sim.experiments.phase_cells import data_entries
 from catapult_sim.numeric.runs.measured import Measured
 from catapult_sim.sweeps.cell import cell
@@ -81,9 +82,8 @@ def judgement_of(cell: Cell) -> Cell:
 
 def _found(cell: Cell) -> Cell:
     claim = next(claim for claim in CLAIMS if claim.id == cell["claim"])
-    bench = bench_of(*_bench_entries(cell))
-    with bench.asking() as asked:
-        judged = judge(claim, bench)
+    bench = bench_of(*_bench_entries(cell)).for_one_claim()
+    judged = judge(claim, bench)
     measured = judged.measured
     return {
         "predicted": _as_json(judged.predicted),
@@ -93,7 +93,7 @@ def _found(cell: Cell) -> Cell:
         "at_least": bool(measured.at_least),
         "at_most": bool(measured.at_most),
         "seconds": round(judged.seconds, 3),
-        "boundaries": _boundaries(asked),
+        "boundaries": _boundaries(bench),
     }
 
 
@@ -109,20 +109,18 @@ def _as_json(value: float) -> float | str:
     return float(value) if math.isfinite(value) else str(float(value))
 
 
-def _boundaries(asked: Mapping[Any, Any]) -> list[dict[str, Any]]:
-    """Return every boundary among measurements, a bracket ``[lower, upper]`` per seed."""
-    rows = []
-    for key, found in asked.items():
-        match key:
-            case ("one sample", kind):
-                edges = (edge.reshape(len(WIDTHS), -1) for edge in (found.lower, found.upper))
-                for width, lower, upper in zip(WIDTHS, *edges, strict=True):
-                    rows.append(_row("one sample", kind, width, lower, upper))
-            case ("closure", kind, width):
-                rows.append(_row("linear network on data", kind, width, found.lower, found.upper))
-            case ("network", architecture, kind, width):
-                rows.append(_row(architecture.name, kind, width, found.lower, found.upper))
-    return rows
+def _boundaries(bench: Bench) -> list[dict[str, Any]]:
+    """Return every boundary that was asked for, a bracket ``[lower, upper]`` per seed."""
+    return [
+        _row(model, kind, width, lower, upper)
+        for (model, kind, widths), found in bench.boundaries.items()
+        for width, lower, upper in zip(
+            widths,
+            np.split(found.lower, len(widths)),
+            np.split(found.upper, len(widths)),
+            strict=True,
+        )
+    ]
 
 
 def _row(model: str, kind: str, width: int, lower: Any, upper: Any) -> dict[str, Any]:

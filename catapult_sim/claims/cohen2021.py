@@ -17,15 +17,14 @@ import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.mlp.network import MLP
+from catapult_sim.experiments.networks import draw
 from catapult_sim.mlp.observers import Observers
-from catapult_sim.mlp.training import train
 from catapult_sim.numeric.curvature.stability import largest_stable_rate
 from catapult_sim.numeric.runs.measured import Measured, mean, share
+from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall, Nesterov, Optimizer
 from catapult_sim.types import Array
 
 WIDTH, GAIN = 32, 3**-0.5
-SIZES = {"quick": (8, 256, 1), "full": (24, 512, 3)}  # seeds, samples, times the steps
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,13 @@ class Setting:
         """The largest ``eta * sharpness`` at which descent on a quadratic is stable."""
         method: dict[str, Any] = {"momentum": self.momentum, "nesterov": self.nesterov}
         return float(largest_stable_rate(1.0, **method))
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimiser."""
+        if not self.momentum:
+            return GradientDescent()
+        return (Nesterov if self.nesterov else HeavyBall)(self.momentum)
 
     @property
     def rate(self) -> float:
@@ -88,23 +94,26 @@ class Edge:
         return self.sharpness[self.end][np.isfinite(self.sharpness[self.end]).any(axis=1)]
 
 
-@once("sharpening")
+@once
 def edge(bench: Bench, setting: Setting) -> Edge:
     """Train every seed, and watch loss and sharpness."""
-    seeds, samples, longer = SIZES[bench.effort.name]
-    (X, y), _ = bench.split(samples, draw="sharpening")
-    widths = [X.shape[1], WIDTH, WIDTH, y.shape[1]]
-    net = MLP(widths, activation="tanh", parametrization="standard", gain=GAIN, dtype="float32")
-    run = train(
-        net,
-        net.init(rng=bench.rng("sharpening network"), ensemble=(seeds,)),
-        X,
-        y,
-        learning_rate=setting.rate,
-        steps=longer * setting.steps,
-        momentum=setting.momentum,
-        nesterov=setting.nesterov,
-        observe={"sharpness": Observers(net, X, y).sharpness},
+    effort = bench.effort
+    data, _ = bench.split(effort.edge_samples, draw="sharpening")
+    networks = draw(
+        data,
+        (WIDTH, WIDTH),
+        rng=bench.rng("sharpening network"),
+        ensemble=(effort.members,),
+        activation="tanh",
+        parametrization="standard",
+        gain=GAIN,
+        dtype="float32",
+    )
+    run = networks.train(
+        setting.rate,
+        steps=effort.edge_lengthening * setting.steps,
+        optimizer=setting.optimizer,
+        observe={"sharpness": Observers(networks.net, *data).sharpness},
         every=setting.steps // 25,
     )
     scaled = setting.rate * run.values["sharpness"]

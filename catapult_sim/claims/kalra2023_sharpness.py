@@ -17,10 +17,9 @@ import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, equals
 from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.networks import Networks, Search, draw, draw_linear
 from catapult_sim.experiments.one_sample import paired
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.training import train
-from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.runs.measured import Measured, mean
 from catapult_sim.numeric.runs.phases import boundary, divergence
 from catapult_sim.types import Array
@@ -34,12 +33,11 @@ ORBIT_LABEL = 1.1  # between the doublings at 1 and sqrt(5) - 1
 
 def settle(bench: Bench, label: float, steps: int = 2000) -> tuple[Array, Array]:
     """Train networks at the label Y; return ``F`` and ``Lam`` of their last two steps, (2, S)."""
-    net = MLP([1, WIDTH, 1], activation="linear")
-    theta = net.init(rng=bench.rng("labelled"), ensemble=(bench.effort.members,))
-    y = np.array([[label * math.sqrt(WIDTH) / RATE]])
-    last = train(net, theta, X, y, learning_rate=RATE, steps=steps).state
-    pair = np.stack([last, train(net, last, X, y, learning_rate=RATE, steps=1).state])
-    F = RATE * net.predict(pair, X)[..., 0, 0] / math.sqrt(WIDTH)
+    data, ensemble = (X, np.array([[label * math.sqrt(WIDTH) / RATE]])), (bench.effort.members,)
+    drawn = draw(data, [WIDTH], rng=bench.rng("labelled"), ensemble=ensemble, activation="linear")
+    last = replace(drawn, start=drawn.train(RATE, steps=steps).state)
+    pair = np.stack([last.start, last.train(RATE, steps=1).state])
+    F = RATE * last.outputs(pair)[..., 0, 0] / math.sqrt(WIDTH)
     return F, RATE * np.sum(pair**2, axis=-1) / WIDTH
 
 
@@ -70,30 +68,24 @@ def first_doubling(bench: Bench) -> Measured:
 BASIN = {"y": 3.0, "width": 50}  # Y is near 0.7 where the basin ends
 
 
-def basin_starts(bench: Bench) -> tuple[LinearNet, Array]:
+def basin_starts(bench: Bench) -> Networks:
     """Draw networks with a label that is not small beside their width."""
-    net = LinearNet(X, [BASIN["y"]], width=BASIN["width"])
-    return net, net.init(rng=bench.rng("basin"), ensemble=(bench.effort.starts,))
+    data, ensemble = (X, np.array([[BASIN["y"]]])), (bench.effort.starts,)
+    return draw_linear(data, BASIN["width"], rng=bench.rng("basin"), ensemble=ensemble)
 
 
 def predicted_basin_end(bench: Bench) -> float:
     """Solve eta lam_0 = 4 + eta^2 y (f_0 - y) / n for every start, and average."""
-    net, state = basin_starts(bench)
-    f, lam, y = net.predict(state)[:, 0, 0], net.top_eigenvalue(state), BASIN["y"]
+    drawn, y = basin_starts(bench), BASIN["y"]
+    f, lam = drawn.outputs(drawn.start)[:, 0, 0], drawn.top_eigenvalue(drawn.start)
     q = y * (f - y) / (BASIN["width"] * lam**2)
     return float(np.mean(8 / (1 + np.sqrt(1 - 16 * q))))
 
 
 def basin_end(bench: Bench) -> Measured:
     """Find where networks with a label stop converging."""
-    net, state = basin_starts(bench)
-    unit = 1 / net.top_eigenvalue(state)
-
-    def side_at(c: Array) -> Array:
-        return divergence(net.train(c * unit, 2000, state=state, observe={}, tolerance=1e-9))
-
-    members = bench.effort.starts
-    return paired(boundary(side_at, 2.5, 5.0, members=members, tolerance=1e-4))
+    search = Search(2.5, 5.0, divergence, {"steps": 2000, "tolerance": 1e-9})
+    return paired(basin_starts(bench).at_lambda_0().bracket(search, grid=16, tolerance=1e-4))
 
 
 def sharpness_error(bench: Bench) -> Measured:

@@ -15,14 +15,14 @@ grows.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import Architecture, Networks, draw_networks
-from catapult_sim.experiments.phase_cells import SETTLED
+from catapult_sim.experiments.networks import SETTLED, Architecture, Networks, draw_networks
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.observers import Observers
 from catapult_sim.numeric.curvature.eigenpairs import largest_eigenvalue
@@ -34,7 +34,6 @@ PAPER = "Meltzer and Liu 2023"
 RATES = np.array([[1.0], [2.5], [3.5], [6.0], [10.0]])  # for the norm
 SPARSE_RATES = np.array([[0.5], [1.0], [2.0], [2.5], [3.0], [3.5], [4.0], [6.0], [8.0], [12.0]])
 STEPS = 30
-MEMBERS = {"quick": 4, "full": 12}  # whose norms are followed
 ARCHITECTURES = (
     Architecture("relu", 1),
     Architecture("relu", 1, centred=False),
@@ -43,17 +42,19 @@ ARCHITECTURES = (
 FOLLOWED = ARCHITECTURES[1]  # it survives the largest learning rates
 
 
-def narrow(bench: Bench, architecture: Architecture, members: int, labels: bool = True) -> Networks:
-    """Draw the narrowest networks on data, some of the seeds; without labels all y are 0."""
-    drawn = draw_networks(bench, architecture, bench.effort.hidden[architecture.depth][0])
-    y = drawn.y if labels else np.zeros_like(drawn.y)
-    return Networks(drawn.net, drawn.theta[:members], drawn.X, y, drawn.unit[:members])
+def narrow(bench: Bench, architecture: Architecture) -> Networks:
+    """Draw the narrowest networks on data."""
+    return draw_networks(bench, architecture, bench.effort.hidden[architecture.depth][0])
 
 
-@once("weight norms")
+@once
 def norms(bench: Bench, labels: bool) -> dict[str, Array]:
-    """Follow squared weight norms, what a step should change them by, and ``eta lambda``."""
-    networks = narrow(bench, FOLLOWED, MEMBERS[bench.effort.name], labels)
+    """Follow squared weight norms, what a step should change them by, and ``eta lambda``.
+
+    Of half of the seeds; without labels all y are 0.
+    """
+    drawn = narrow(bench, FOLLOWED)[: bench.effort.members // 2]
+    networks = drawn if labels else replace(drawn, y=np.zeros_like(drawn.y))
     net, X, y = networks.net, networks.X, networks.y
     observe = {
         "norm": Observers(net, X, y).weight_norm,
@@ -84,13 +85,13 @@ def largest_gain(bench: Bench) -> Measured:
     return Measured(float(gains[covered].max()), 0.0, int(covered.sum()))
 
 
-@once("active share")
+@once
 def active_share(bench: Bench, architecture: Architecture) -> Array:
     """Return the share of active pairs of a unit and a sample after training, ``(K, S)``.
 
     NaN where the loss has not come down.
     """
-    networks = narrow(bench, architecture, 2 * MEMBERS[bench.effort.name])
+    networks = narrow(bench, architecture)
     run = networks.run_at(SPARSE_RATES, steps=bench.effort.steps, tolerance=1e-3)
     share = Observers(networks.net, networks.X, networks.y).active_fraction(run.state)
     down = np.isin(classify(run, settled=SETTLED), (Phase.LAZY, Phase.CATAPULT))

@@ -1,4 +1,4 @@
-"""``catapult-sim boundary``: the learning rates at which training changes its nature."""
+"""``catapult-sim boundary``: the learning rates at which the loss first rises, or training ends."""
 
 from __future__ import annotations
 
@@ -10,30 +10,22 @@ from typing import Any
 
 from tabulate import tabulate
 
-from catapult_sim.commands.files import draw
-from catapult_sim.commands.options import add_command
-from catapult_sim.commands.room import require_room
-from catapult_sim.commands.sweeping import REASONS, RECORD, network, opened, report
+from catapult_sim.commands.options import add_command, network, require_networks
+from catapult_sim.commands.sweeping import REASONS, RECORD, opened, report
 from catapult_sim.experiments import first_steps
-from catapult_sim.experiments.boundary_cells import (
-    CURVATURES,
-    KINDS,
-    WHOLE_RUNS,
-    boundary_of,
-    bytes_of,
-)
-from catapult_sim.experiments.phase_cells import SETTLED
+from catapult_sim.experiments.boundary_cells import CURVATURES, KINDS, boundary_of, bytes_of
+from catapult_sim.experiments.networks import SETTLED, WHOLE_RUNS
 from catapult_sim.numeric.runs.phases import centre
+from catapult_sim.plurals import counted
+from catapult_sim.sweeps.cell import Cell
 from catapult_sim.sweeps.record import Line, read_record, settled
-from catapult_sim.validation import InputError, require_count, require_positive
-
-Cell = dict[str, Any]
+from catapult_sim.validation import InputError
 
 FIGURE = "boundary.png"
 MEANING = {
     "loss": "c_loss: the loss exceeds its start",
     "sharp": "c_sharp: the sharpness exceeds its start",
-    "barrier": "c_barrier: the loss exceeds its start on the straight way",
+    "barrier": "c_barrier: the loss exceeds its start on the straight line to the last weights",
     "max": f"c_max: the loss exceeds {first_steps.ESCAPE:g} times its start",
     "rise": "rise: the loss exceeds its start",
     "end": "end: convergence ends",
@@ -43,6 +35,7 @@ EXPLAINED = (
     f"{NOWHERE}: at no learning rate that was tried did the loss come down to {SETTLED:g} of its "
     f"start; {REASONS}"
 )
+REENTRIES = "re-entries: learning rates beyond a boundary at which training is again as below it"
 LONG = 300  # steps of whole runs
 AXES = ("width", "depth", "activation")
 
@@ -53,54 +46,53 @@ def add(commands: Any) -> None:
         commands,
         "boundary",
         run,
-        help="bracket c_loss, c_sharp, c_barrier and c_max, over widths, depths and activations",
-        does="Bracket boundaries for each of several seeds: of the first steps c_loss, c_sharp, "
-        "c_barrier and c_max as Kalra and Barkeshli define them (arXiv:2302.12250); of whole runs "
-        "where the loss first rises, and where convergence ends.",
+        help="find the learning rates at which training changes, over widths, depths, activations",
+        does="Find the c at which training changes, for each of several seeds: from the first "
+        "steps c_loss, c_sharp, c_barrier and c_max as Kalra and Barkeshli define them "
+        "(arXiv:2302.12250); from whole runs where the loss first rises, and where convergence "
+        "ends. Each is bracketed between two learning rates.",
         out="boundary",
         several=AXES,
     )
     parser.set_defaults(width=[512], steps=None)
     add = parser.add_argument
-    add("--members", type=int, default=8, metavar="S", help="seeds, from --seed on")
-    add("--tolerance", type=float, default=0.01, help="relative, of each bracket")
-    kinds = f"of {first_steps.STEPS} steps: {', '.join(first_steps.KINDS)} (default: these); "
-    kinds += f"of {LONG} steps: {', '.join(WHOLE_RUNS)}; or of --steps"
-    add("--kinds", nargs="+", choices=KINDS, metavar="KIND", help=kinds)
-    words = "whose top eigenvalue is lambda_0 and the sharpness: ntk, hessian (default: ntk)"
+    add("--members", type=int, default=8, metavar="S", help="how many seeds, from --seed on")
+    add("--tolerance", type=float, default=0.01, help="largest relative width of a bracket")
+    words = f"what to find: {', '.join(first_steps.KINDS)} (default: these) in the first "
+    words += f"{first_steps.STEPS} steps, {', '.join(WHOLE_RUNS)} in {LONG}; --steps replaces both"
+    add("--kinds", nargs="+", choices=KINDS, metavar="KIND", help=words)
+    words = "matrix whose top eigenvalue is lambda_0 and the sharpness: ntk, hessian (default: ntk)"
     add("--curvature", nargs="+", choices=tuple(CURVATURES), metavar="MATRIX", help=words)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Sweep, draw, print; 1 if a cell failed."""
+    """Find the boundaries, draw and print; return 1 if a cell failed."""
     cells = _cells(options)
     shared = {name: value for name, value in cells[0].items() if name not in VARIED}
     with opened(options, shared) as tally:
         lines = tally.sweep(boundary_of, cells)
     rows = _rows(lines.values())
-    if rows:
-        draw(_drawn(rows), options.out / FIGURE)
-    return report(options, tally, {"boundaries": rows}, _words(rows))
+    drawn = (_drawn(rows), FIGURE) if rows else None
+    return report(options, tally, {"boundaries": rows}, _words(rows), drawn)
 
 
 VARIED = {*AXES, "seed", "kind", "curvature", "steps"}
 
 
 def _cells(options: argparse.Namespace) -> list[Cell]:
-    """Return every cell asked for, once each of their networks could be drawn."""
-    tolerance = float(require_positive("--tolerance", options.tolerance))
-    seeds = range(options.seed, options.seed + require_count("--members", options.members, 1))
+    """Return the cells of all networks, kinds and seeds, or raise InputError."""
+    seeds = range(options.seed, options.seed + options.members)
     shapes = product(*(getattr(options, name) or [None] for name in AXES))
     networks = [_network(options, **dict(zip(AXES, shape, strict=True))) for shape in shapes]
     how = [
-        {"kind": kind, "tolerance": tolerance, "steps": _steps(options, kind), "seed": seed}
+        {"kind": kind, "tolerance": options.tolerance, "steps": _steps(options, kind), "seed": seed}
         | ({} if curvature == "ntk" else {"curvature": curvature})
         for curvature in options.curvature or ["ntk"]
         for kind in _kinds(options)
         for seed in seeds
     ]
     cells = [network | one for network in networks for one in how]
-    require_room(options, cells, bytes_of)
+    require_networks(options, networks, cells, bytes_of)
     return cells
 
 
@@ -123,7 +115,7 @@ def _steps(options: argparse.Namespace, kind: str) -> int:
 
 
 def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
-    """Draw what a folder holds, and name the figure."""
+    """Return the figure of a folder, finished or not, and its file name."""
     rows = _rows(settled(read_record(folder / RECORD)).values())
     if not rows:
         raise InputError(f"{folder} must hold at least one finished cell; its record has none")
@@ -131,7 +123,7 @@ def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
 
 
 def _rows(lines: Iterable[Line]) -> list[dict[str, Any]]:
-    """Average the seeds of each boundary, in the form of ``summary.json``."""
+    """Return the mean over seeds of each boundary, as an entry of ``summary.json``."""
     found = [line for line in lines if line.error is None]
     ordered = sorted(found, key=lambda line: (*_place(line.cell), line.cell["seed"]))
     grouped = groupby(ordered, key=lambda line: _place(line.cell))
@@ -139,7 +131,7 @@ def _rows(lines: Iterable[Line]) -> list[dict[str, Any]]:
 
 
 def _place(cell: Cell) -> tuple[Any, ...]:
-    """Say where a boundary comes among others."""
+    """Return what boundaries are sorted by."""
     shape = (cell.get("activation", ""), cell.get("depth", 0), float(cell["width"]))
     curvature = list(CURVATURES).index(cell.get("curvature", "ntk"))
     return *shape, curvature, KINDS.index(cell["kind"]), cell["steps"]
@@ -174,21 +166,22 @@ def _row(cell: Cell, members: list[Line]) -> dict[str, Any]:
 def _name(cell: Cell) -> str:
     if cell["model"] == "linear":
         return "exact linear network"
-    return f"{cell['activation']}, {cell['depth']} hidden layer{'s' * (cell['depth'] > 1)}"
+    return f"{cell['activation']}, {counted(cell['depth'], 'hidden layer')}"
 
 
 def _words(rows: list[dict[str, Any]]) -> str:
     columns = {"model": "network", "width": "width", "curvature": "lambda_0", "steps": "steps"}
-    columns |= {"text": "c", "seeds": "seeds", "windows": "below again beyond"}
+    columns |= {"text": "c", "seeds": "seeds", "windows": "re-entries"}
     told = [row | {"what": MEANING[row["boundary"]], "seeds": _seeds(row)} for row in rows]
     table = [[row["what"], *(row[name] for name in columns)] for row in told]
     headers = ("boundary", *columns.values())
     words = tabulate(table, headers, tablefmt="plain", disable_numparse=True)
+    words += f"\n{REENTRIES}" if any(row["windows"] for row in rows) else ""
     return f"{words}\n{EXPLAINED}" if any(row["text"] == NOWHERE for row in rows) else words
 
 
 def _seeds(row: dict[str, Any]) -> str:
-    """Say how many seeds were averaged, and of how many where some crossed nowhere."""
+    """Return how many seeds were averaged, and of how many if some never converged."""
     members = len(row["brackets"])
     return f"{row['n']}" if row["n"] == members else f"{row['n']} of {members}"
 

@@ -1,25 +1,22 @@
-"""A phase diagram on disk: its axes, its cells, and what its record holds of it."""
+"""The axes and cells of a phase diagram, and the phases that its record holds."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.experiments.phase_cells import phase_of
 from catapult_sim.numeric.runs.phases import Phase
-from catapult_sim.sweeps.cell import identify, physics_of
+from catapult_sim.sweeps.cell import Cell, identify, physics_of
 from catapult_sim.sweeps.record import Line
-from catapult_sim.sweeps.refinement import paint
+from catapult_sim.sweeps.refinement import paint, require_levels
 from catapult_sim.validation import InputError, require_momentum, require_positive
 
-Cell = dict[str, Any]
-
-FAILED = len(Phase)  # a colour of its own, which is none
+FAILED = len(Phase)  # no phase: drawn blank
 LONGEST = 10**7  # points of an axis
 MOST, MOST_AT_ONCE = 10**8, 10**7  # cells of a diagram, and of its coarse grid
 WHOLE = ("width", "depth", "batch_size")
@@ -27,13 +24,13 @@ WHOLE = ("width", "depth", "batch_size")
 
 @dataclass(frozen=True)
 class Axis:
-    """What varies, and through which values."""
+    """The entry of a cell that varies along an axis, and its values."""
 
     name: str
     values: list[float]
 
     def levels(self, asked: int) -> int:
-        """Return how often this axis may be halved: whole numbers that count are all computed."""
+        """Return how often this axis is halved: never for an axis without a number of points."""
         return 0 if self.name in COUNTED else asked
 
 
@@ -107,7 +104,7 @@ COUNTED: dict[str, Callable[..., list[float]]] = {"depth": _every, "batch_size":
 
 @dataclass(frozen=True)
 class Diagram:
-    """Two axes, and what all cells share."""
+    """Two axes, the entries that all cells share, and how often the coarse grid is halved."""
 
     x: Axis
     y: Axis
@@ -120,13 +117,14 @@ class Diagram:
         return len(self.x.values), len(self.y.values)
 
     def require_size(self) -> None:
-        """Raise InputError where there are more cells than memory holds."""
+        """Raise InputError for too many cells, or where the levels do not fit the axes."""
         coarse = [(n - 1) // 2**level + 1 for n, level in zip(self.shape, self.levels, strict=True)]
         if math.prod(self.shape) > MOST or math.prod(coarse) > MOST_AT_ONCE:
             raise InputError(
                 f"a diagram must have at most {MOST:.0e} cells, and {MOST_AT_ONCE:.0e} on its "
                 f"coarse grid; got {math.prod(self.shape):.3g} and {math.prod(coarse):.3g}"
             )
+        require_levels(self.shape, self.levels)
 
     @property
     def levels(self) -> tuple[int, int]:
@@ -142,24 +140,30 @@ class Diagram:
 
     @property
     def corners(self) -> list[Cell]:
-        """The cells at the ends of both axes: no other is larger than the largest of them."""
+        """The cells at the ends of both axes; one of them takes the most memory."""
         first, last = np.zeros(2, dtype=np.int64), np.array(self.shape) - 1
         return self.at(np.where(chosen, last, first) for chosen in np.ndindex(2, 2))
 
+    @property
+    def network(self) -> Cell:
+        """The shared network, with the largest batches of an axis: they hold the others."""
+        sizes = {one.name: one.values[-1] for one in (self.x, self.y) if one.name == "batch_size"}
+        return self.cell | sizes
+
     def recorded(self, lines: dict[str, Line]) -> npt.NDArray[np.int16]:
-        """Paint what there is, ``(nx, ny)``; -1 elsewhere."""
+        """Return the phases that lines and refinement tell, ``(nx, ny)``; -1 elsewhere."""
         everywhere = self.at(np.argwhere(np.ones(self.shape)))
         codes = [code(lines.get(key(cell))) for cell in everywhere]
         return paint(np.array(codes, dtype=np.int16).reshape(self.shape), self.levels)
 
 
 def key(cell: Cell) -> str:
-    """Return what a cell is called in the record."""
+    """Return the key of a cell in the record."""
     return identify(cell, physics_of(phase_of).name).key
 
 
 def code(line: Line | None) -> int:
-    """Return a cell's phase; -1 where it is not computed."""
+    """Return the code of a cell's phase: -1 if it is not computed, FAILED if it failed."""
     if line is None:
         return -1
     return FAILED if line.error is not None else int(Phase[line.result["phase"].upper()])

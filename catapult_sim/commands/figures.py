@@ -1,4 +1,4 @@
-"""``catapult-sim figures``: draw what a folder holds, finished or not."""
+"""``catapult-sim figures``: draw the figure of a folder again, finished or not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from catapult_sim.commands import boundary, phase_diagram, simulate, verify
-from catapult_sim.commands.files import draw, folder
+from catapult_sim.commands.sweeping import make_folder
 from catapult_sim.validation import InputError
 
 SWEEPS = {
@@ -23,22 +23,24 @@ def add(commands: Any) -> None:
     """Add the command to a parser."""
     parser = commands.add_parser(
         "figures",
-        help="draw what a folder holds, finished or not",
+        help="draw the figure of a folder again, finished or not",
         description="Draw the figure of a phase-diagram, boundary, simulate or verify folder from "
         "its record, also while it is being computed.",
     )
     parser.set_defaults(run=run)
     add = parser.add_argument
-    add("--from", type=Path, required=True, metavar="DIR", dest="source", help="what to draw")
-    add("--out", type=Path, metavar="DIR", help="where the figure goes (the same folder)")
+    add("--from", type=Path, required=True, metavar="DIR", dest="source", help="folder to draw")
+    add("--out", type=Path, metavar="DIR", help="folder of the figure (default: the same folder)")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw, and say where."""
+    """Draw the figure and print its path."""
+    from catapult_sim.plots import save
+
     config = _config(options.source)
     figure, name = SWEEPS[config["options"]["command"]](config, options.source)
-    path = folder(options.out or options.source) / name
-    draw(figure, path)
+    path = make_folder(options.out or options.source) / name
+    save(figure, path)
     print(path)
     return 0
 

@@ -1,21 +1,34 @@
-"""The options that the commands which sweep share, and how help says what they are."""
+"""The options that the commands which sweep share: declared, checked, and read as a cell."""
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+from catapult_sim.experiments import phase_cells
 from catapult_sim.mlp.activations import ACTIVATIONS
-from catapult_sim.numeric.runs.memory import MEMORY_LIMIT
+from catapult_sim.numeric.runs.memory import MEMORY_LIMIT, require_memory
+from catapult_sim.plurals import counted
+from catapult_sim.sweeps.cell import Cell
+from catapult_sim.validation import InputError, require_count, require_momentum, require_positive
 
-NORMALISATION = (
-    "Loss (1/2m) sum |f - y|^2 over m samples; kernel (1/m) J J^T, lambda_0 its top eigenvalue at "
-    "the start of each network; c = eta lambda_0 is the learning rate times it. NTK "
-    "parametrisation; full batches, or batches that each epoch deals anew."
+CONVENTIONS = (
+    "Conventions: the loss is (1/2m) sum |f - y|^2 over m samples; lambda_0 is the top eigenvalue "
+    "of the kernel (1/m) J J^T at the start of each network, J the Jacobian of its outputs; "
+    "c = eta lambda_0, with eta the learning rate; NTK parametrisation; full batches, or "
+    "minibatches reshuffled every epoch."
 )
+
+# What numbers must be at least, and which must be positive, where they are given.
+LEAST = {"depth": 1, "samples": 1, "steps": 1, "batch_size": 1, "members": 1, "workers": 1}
+LEAST |= {"seed": 0, "levels": 0}
+POSITIVE = {"c", "tolerance", "memory_limit"}
+
+# What may differ between cells that take the same memory.
+SAME_MEMORY = {"activation", "c", "curvature", "scale", "seed", "tolerance"}
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -26,7 +39,7 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
         if default in (None, argparse.SUPPRESS) or default is False:
             return action.help
         several = default if isinstance(default, list) else [default]
-        words = " ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in several)
+        words = " ".join(f"{one:.10g}" if isinstance(one, float) else str(one) for one in several)
         return f"{action.help} (default: {words})"
 
 
@@ -40,22 +53,22 @@ def add_command(
     out: str,
     several: Collection[str] = (),
 ) -> argparse.ArgumentParser:
-    """Add a command that sweeps over networks, and what all of these share; return its parser.
+    """Add a command that sweeps over networks, with the options all of these share.
 
-    Options named in ``several`` take one value or more.
+    Options named in ``several`` take one value or more. ``run`` gets options whose numbers are
+    in range.
     """
     parser: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=help,
-        description=f"{does} {NORMALISATION}",
-        formatter_class=Help,
+        name, help=help, description=f"{does} {CONVENTIONS}", formatter_class=Help
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=lambda options: run(_require_ranges(options)))
     _add_network(parser, several)
-    manner = add_manner(parser, out)
-    words = "what all workers of this machine may take"
-    manner.add_argument(
-        "--memory-limit", type=float, default=MEMORY_LIMIT, metavar="BYTES", help=words
+    add_execution(parser, out).add_argument(
+        "--memory-limit",
+        type=float,
+        default=MEMORY_LIMIT,
+        metavar="BYTES",
+        help="memory that all workers on this machine may take together",
     )
     return parser
 
@@ -64,55 +77,51 @@ def _add_network(parser: argparse.ArgumentParser, several: Collection[str]) -> N
     """Add the options that choose a network, its data and its seed, and how it is trained."""
     group = parser.add_argument_group("network")
 
-    def add(name: str, **options: Any) -> None:
+    def add(name: str, help: str, **options: Any) -> None:
         if name.removeprefix("--") in several:
             options["nargs"] = "+"
-        group.add_argument(name, **options)
+        group.add_argument(name, help=help, **options)
 
-    add("--model", choices=("linear", "mlp"), default="linear", help="exact linear network, or MLP")
-    add("--width", type=_width, default=512, metavar="N", help="hidden units; inf if linear")
-    add("--depth", type=int, metavar="K", help="hidden layers of an MLP (default: 1)")
-    add("--activation", choices=tuple(ACTIVATIONS), help="of an MLP (default: relu)")
-    add("--scale", type=float, default=1.0, help="standard deviation of the initial weights")
-    add(
-        "--data",
-        metavar="FILE",
-        help=".npz with X and y, or .csv with label last (default: digits)",
-    )
-    add("--samples", type=int, default=32, metavar="M", help="drawn from the data")
-    add("--steps", type=int, default=300, metavar="T", help="updates, at most")
-    add("--momentum", type=float, metavar="BETA", help="heavy ball (default: 0)")
-    add(
-        "--batch-size",
-        type=int,
-        metavar="B",
-        help="a divisor of the samples (default: all of them)",
-    )
-    add("--seed", type=int, default=0, help="names weights, samples and batches")
+    words = "linear: exact two-layer linear network; mlp: multilayer perceptron"
+    add("--model", words, choices=("linear", "mlp"), default="linear")
+    words = "hidden units of each layer; inf: infinitely many, for --model linear"
+    add("--width", words, type=_width, default=512, metavar="N")
+    add("--depth", "hidden layers of an MLP (default: 1)", type=int, metavar="K")
+    words = f"activation of an MLP: {', '.join(ACTIVATIONS)} (default: relu)"
+    add("--activation", words, choices=tuple(ACTIVATIONS), metavar="NAME")
+    add("--scale", "standard deviation of the initial weights", type=float, default=1.0)
+    words = ".npz with arrays X and y, or .csv with the label last (default: handwritten digits)"
+    add("--data", words, metavar="FILE")
+    add("--samples", "how many samples to draw from the data", type=int, default=32, metavar="M")
+    add("--steps", "largest number of updates of a run", type=int, default=300, metavar="T")
+    words = "heavy-ball momentum, from 0 to below 1 (default: 0)"
+    add("--momentum", words, type=float, metavar="BETA")
+    words = "samples of a minibatch, a divisor of --samples (default: all of them)"
+    add("--batch-size", words, type=int, metavar="B")
+    add("--seed", "random seed of weights, samples and batches", type=int, default=0)
 
 
-def add_manner(parser: argparse.ArgumentParser, out: str, workers: int | None = 1) -> Any:
+def add_execution(parser: argparse.ArgumentParser, out: str, workers: int | None = 1) -> Any:
     """Add the options that say how to compute and where to put it; return their group.
 
-    Without a number of ``workers`` all cores are used by threads of this process.
+    Without a number of ``workers`` threads of this process use all cores.
     """
-    group = parser.add_argument_group("manner")
+    group = parser.add_argument_group("execution")
     where = group.add_mutually_exclusive_group()
-    words = "processes" if workers else "processes (default: threads on all cores)"
+    words = "worker processes" if workers else "worker processes (default: threads on all cores)"
     where.add_argument("--workers", type=int, default=workers, metavar="N", help=words)
-    where.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask cluster")
-    group.add_argument("--out", type=Path, default=Path(out), metavar="DIR", help="where files go")
+    words = "compute on the dask cluster whose scheduler has this address"
+    where.add_argument("--scheduler", metavar="ADDRESS", help=words)
+    words = "folder for record, results and figure"
+    group.add_argument("--out", type=Path, default=Path(out), metavar="DIR", help=words)
     again = group.add_mutually_exclusive_group()
-    again.add_argument(
-        "--resume", action="store_true", help="compute only what DIR lacks, as always"
-    )
-    again.add_argument("--overwrite", action="store_true", help="forget what DIR holds")
-    group.add_argument(
-        "--progress",
-        action=argparse.BooleanOptionalAction,
-        help="draw a bar (default: on a terminal)",
-    )
-    group.add_argument("--json", action="store_true", help="print it as JSON instead of words")
+    words = "continue what DIR holds (default)"
+    again.add_argument("--resume", action="store_true", help=words)
+    words = "delete the results in DIR and start again"
+    again.add_argument("--overwrite", action="store_true", help=words)
+    words = "show a progress bar (default: on a terminal)"
+    group.add_argument("--progress", action=argparse.BooleanOptionalAction, help=words)
+    group.add_argument("--json", action="store_true", help="print the result as JSON")
     return group
 
 
@@ -124,3 +133,69 @@ def _width(text: str) -> int | str:
     if text != "inf" and not number.is_integer():
         raise argparse.ArgumentTypeError(f"must be a positive integer, or inf; got {text!r}")
     return text if text == "inf" else int(number)
+
+
+def _require_ranges(options: argparse.Namespace) -> argparse.Namespace:
+    """Return the options, or raise InputError where a number is out of range."""
+    for name, given in vars(options).items():
+        for value in given if isinstance(given, list) else [given]:
+            if value is not None and name in LEAST:
+                require_count(f"--{name.replace('_', '-')}", value, LEAST[name])
+            if value is not None and name in POSITIVE:
+                require_positive(f"--{name.replace('_', '-')}", value)
+    if options.momentum is not None:
+        require_momentum(options.momentum)
+    return options
+
+
+def network(options: argparse.Namespace) -> Cell:
+    """Return what all cells of a sweep share, or raise InputError where options exclude others."""
+    shared = ("model", "width", "scale", "seed", "samples", "steps")
+    optional = ("momentum", "batch_size")
+    cell = {name: getattr(options, name) for name in shared}
+    cell |= phase_cells.data_entries(options.data) | _architecture(options)
+    return cell | {
+        name: value for name in optional if (value := getattr(options, name)) is not None
+    }
+
+
+def _architecture(options: argparse.Namespace) -> Cell:
+    given = {"depth": options.depth, "activation": options.activation}
+    if options.model == "mlp":
+        require_count("--width", options.width, 1)
+        usual = {"depth": 1, "activation": "relu"}
+        return usual | {name: value for name, value in given.items() if value is not None}
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"--{name} is for --model mlp; got --{name} {value}, model linear")
+    return {}
+
+
+def require_networks(
+    options: argparse.Namespace,
+    networks: Iterable[Cell],
+    cells: Iterable[Cell],
+    bytes_of: Callable[[Cell], int],
+) -> None:
+    """Raise InputError where the largest cells exceed the memory, or a network cannot be drawn.
+
+    Whether a network can be drawn depends on its data and weights, so each is drawn once. The
+    workers of a scheduler are taken to have a machine each.
+    """
+    shapes = {_shape(cell): cell for cell in cells}
+    required, largest = max(
+        ((bytes_of(cell), cell) for cell in shapes.values()), key=lambda pair: pair[0]
+    )
+    workers = 1 if options.scheduler is not None else options.workers
+    require_memory(workers * required, options.memory_limit, _sweep_of(workers, largest))
+    for network in networks:
+        phase_cells.start(network, [network["scale"]])
+
+
+def _shape(cell: Cell) -> tuple[tuple[str, Any], ...]:
+    return tuple((name, value) for name, value in cell.items() if name not in SAME_MEMORY)
+
+
+def _sweep_of(workers: int, cell: Cell) -> str:
+    shape = ", ".join(f"{name} {cell[name]}" for name in ("width", "depth") if name in cell)
+    return f"this sweep, with {counted(workers, 'worker')} and networks of {shape},"

@@ -1,4 +1,4 @@
-"""``catapult-sim phase-diagram``: lazy, catapult, divergent, over two axes."""
+"""``catapult-sim phase-diagram``: where training is lazy, catapults or diverges."""
 
 from __future__ import annotations
 
@@ -11,16 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.commands.diagram import Diagram, axis, code, key
-from catapult_sim.commands.files import draw
-from catapult_sim.commands.options import add_command
-from catapult_sim.commands.room import require_room
-from catapult_sim.commands.sweeping import RECORD, network, opened, report, undecided
-from catapult_sim.experiments.phase_cells import bytes_of, phase_of, start
+from catapult_sim.commands.options import add_command, network, require_networks
+from catapult_sim.commands.sweeping import RECORD, opened, report, undecided
+from catapult_sim.experiments.phase_cells import bytes_of, phase_of
 from catapult_sim.numeric.runs.phases import Phase
 from catapult_sim.sweeps.cell import physics_of
 from catapult_sim.sweeps.record import read_record, settled
 from catapult_sim.sweeps.refinement import refine
-from catapult_sim.validation import InputError, require_count, require_positive
+from catapult_sim.validation import InputError
 
 FIGURE = "phase-diagram.png"
 
@@ -32,25 +30,28 @@ def add(commands: Any) -> None:
         "phase-diagram",
         run,
         help="draw phases over two of: learning rate, width, depth, scale, batch size, momentum",
-        does="Compute phases where they meet, and paint the rest.",
+        does="Draw where training is lazy (the loss never exceeds its start), catapults (it does, "
+        "and comes down), diverges, or is undecided after --steps. The phase of each cell near a "
+        "boundary is computed; cells between equal neighbours are filled in, not computed.",
         out="phase-diagram",
     )
     group = parser.add_argument_group(
         "axes",
-        "c, width and scale in geometric steps, momentum in even ones; depth=LOW:HIGH takes "
-        "every number, batch_size=LOW:HIGH doubles",
+        "c, width and scale are spaced geometrically, momentum evenly; depth=LOW:HIGH takes every "
+        "number, batch_size=LOW:HIGH doubles",
     )
-    spans = {"--x": "c=0.5:8:65", "--y": "width=16:1024:65"}
-    for name, span in spans.items():
-        group.add_argument(name, default=span, metavar="NAME=LOW:HIGH:POINTS", help="an axis")
-    group.add_argument(
-        "--levels", type=int, default=3, help="halvings of the coarse grid; 0 computes every cell"
-    )
-    group.add_argument("--c", type=float, default=3.0, help="where it is not an axis")
+    spans = {"--x": ("c=0.5:8:65", "horizontal"), "--y": ("width=16:1024:65", "vertical")}
+    for name, (span, which) in spans.items():
+        words = f"{which} axis: c, width, scale, momentum, depth or batch_size"
+        group.add_argument(name, default=span, metavar="NAME=LOW:HIGH:POINTS", help=words)
+    words = "how many times the grid is refined near boundaries; 0: every cell is computed"
+    group.add_argument("--levels", type=int, default=3, help=words)
+    words = "learning rate times lambda_0, where it is not an axis"
+    group.add_argument("--c", type=float, default=3.0, help=words)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Sweep, draw, print; 1 if a cell failed."""
+    """Compute the phases, draw and print; return 1 if a cell failed."""
     diagram = _diagram(options)
     with opened(options, diagram.cell) as tally:
 
@@ -61,7 +62,6 @@ def run(options: argparse.Namespace) -> int:
             return [code(lines[key(cell)]) for cell in cells]
 
         found = refine(phases_at, diagram.shape, diagram.levels)
-    draw(_drawn(diagram, found.phases), options.out / FIGURE)
     shares = {
         phase.name.lower(): float((found.phases == phase).mean())
         for phase in Phase
@@ -69,13 +69,14 @@ def run(options: argparse.Namespace) -> int:
     }
     summary = {"cells": found.phases.size, "computed": found.fraction, "phases": shares}
     words = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
-    spent = f"{found.fraction:.1%} of {found.phases.size} cells computed, the others painted"
+    spent = f"{found.fraction:.1%} of {found.phases.size} cells computed, the others filled in"
     spent += undecided(int((found.phases == Phase.UNDECIDED).sum()))
-    return report(options, tally, summary, f"{words}\n{spent}")
+    figure = _drawn(diagram, found.phases), FIGURE
+    return report(options, tally, summary, f"{words}\n{spent}", figure)
 
 
 def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
-    """Draw what a folder holds, and name the figure."""
+    """Return the figure of a folder, finished or not, and its file name."""
     options = config["options"]
     diagram = Diagram(
         axis(options["x"]), axis(options["y"]), config["cell"], int(options["levels"])
@@ -90,37 +91,23 @@ def _diagram(options: argparse.Namespace) -> Diagram:
         raise InputError(f"--x and --y must differ; got {x.name} twice")
     if "depth" in (x.name, y.name) and options.model != "mlp":
         raise InputError("depth is an axis of --model mlp; got model linear")
-    c = float(require_positive("--c", options.c))
-    require_count("--levels", options.levels)
-    diagram = Diagram(x, y, network(options) | {"c": c}, options.levels)
+    diagram = Diagram(x, y, network(options) | {"c": options.c}, options.levels)
     diagram.require_size()
     together = physics_of(phase_of).batch_size
-    room = partial(bytes_of, networks=together, members=together)
-    require_room(options, diagram.corners, room)
-    for one in (x, y):
-        if one.name == "batch_size":
-            for size in one.values:
-                start(diagram.cell | {"batch_size": size}, [diagram.cell["scale"]])
-    # Whether the axes fit the levels is known before anything is computed.
-    refine(lambda places: np.zeros(len(places)), diagram.shape, diagram.levels)
+    most = partial(bytes_of, networks=together, members=together)
+    require_networks(options, [diagram.network], diagram.corners, most)
     return diagram
 
 
 def _drawn(diagram: Diagram, phases: npt.NDArray[Any]) -> Any:
-    from matplotlib.figure import Figure
+    from catapult_sim.plots import phase_grid
 
-    from catapult_sim import plots
-
-    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
-    x, y = diagram.x, diagram.y
-    ax = plots.plot_phase_grid(x.values, y.values, np.transpose(phases), ax=figure.subplots())
-    ax.set(xlabel=plots.AXES[x.name], ylabel=plots.AXES[y.name])
-    ax.set_title(_title(diagram), fontsize=9)
-    return figure
+    x, y = ((axis.name, axis.values) for axis in (diagram.x, diagram.y))
+    return phase_grid(x, y, np.transpose(phases), _title(diagram))
 
 
 def _title(diagram: Diagram) -> str:
-    """Name what all cells share, but for the data, the steps and the axes."""
+    """Return the model and what all cells share, but for the data, the steps and the axes."""
     apart = {"model", "data", "digest", "steps", diagram.x.name, diagram.y.name}
     shared = {name: value for name, value in diagram.cell.items() if name not in apart}
     words = [f"{name.replace('_', ' ')} {value}" for name, value in shared.items()]

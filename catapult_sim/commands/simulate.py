@@ -1,4 +1,4 @@
-"""``catapult-sim simulate``: runs at given learning rates; loss, curvature, phase."""
+"""``catapult-sim simulate``: train one network at given learning rates."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any
 
 from tabulate import tabulate
 
-from catapult_sim.commands.files import draw
-from catapult_sim.commands.options import add_command
-from catapult_sim.commands.sweeping import RECORD, network, opened, report, undecided
-from catapult_sim.experiments.phase_cells import run_of
+from catapult_sim.commands.options import add_command, network, require_networks
+from catapult_sim.commands.sweeping import RECORD, opened, report, undecided
+from catapult_sim.experiments.phase_cells import bytes_of, run_of
 from catapult_sim.sweeps.record import Line, read_record, settled
-from catapult_sim.validation import InputError, require_positive
+from catapult_sim.validation import InputError
 
 FIGURE = "simulation.png"
+HEADERS = ("c", "phase", "steps", "first loss", "peak loss", "last loss", "lambda_0", "last lambda")
+LAMBDA = "lambda: top eigenvalue of the kernel; c = eta lambda_0"
 
 
 def add(commands: Any) -> None:
@@ -28,28 +29,28 @@ def add(commands: Any) -> None:
         does="Train one network at each learning rate.",
         out="simulation",
     )
+    words = "learning rates, in units of 1 / lambda_0"
     parser.add_argument(
-        "--c", type=float, nargs="+", default=[1.0, 2.5, 3.5], metavar="C", help="eta lambda_0"
+        "--c", type=float, nargs="+", default=[1.0, 2.5, 3.5], metavar="C", help=words
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Sweep, draw, print; 1 if a cell failed."""
+    """Train, draw and print; return 1 if a run failed."""
     base = network(options)
-    wanted = require_positive("--c", options.c).tolist()
+    require_networks(options, [base], [base], bytes_of)
     with opened(options, base) as tally:
-        lines = tally.sweep(run_of, [base | {"c": c} for c in dict.fromkeys(wanted)])
+        lines = tally.sweep(run_of, [base | {"c": c} for c in dict.fromkeys(options.c)])
     runs = _runs(lines)
-    if runs:
-        draw(_drawn(runs), options.out / FIGURE)
     rows = [_row(c, found) for c, found in runs.items()]
-    words = tabulate(rows, "keys", tablefmt="plain")
+    words = tabulate([list(row.values()) for row in rows], HEADERS, tablefmt="plain")
     words += undecided(sum(row["phase"] == "undecided" for row in rows))
-    return report(options, tally, {"runs": rows}, words)
+    drawn = (_drawn(runs), FIGURE) if runs else None
+    return report(options, tally, {"runs": rows}, f"{words}\n{LAMBDA}", drawn)
 
 
 def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
-    """Draw what a folder holds, and name the figure."""
+    """Return the figure of a folder, finished or not, and its file name."""
     runs = _runs(settled(read_record(folder / RECORD)))
     if not runs:
         raise InputError(f"{folder} must hold at least one finished cell; its record has none")
@@ -76,28 +77,7 @@ def _row(c: float, found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _drawn(runs: dict[float, dict[str, Any]]) -> Any:
-    from matplotlib.figure import Figure
-
+def _drawn(found: dict[float, dict[str, Any]]) -> Any:
     from catapult_sim import plots
 
-    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
-    upper, lower = figure.subplots(2, 1, sharex=True)
-    plots.plot_runs(runs, "loss", ax=upper)
-    plots.plot_runs(runs, "top_eigenvalue", ax=lower)
-    upper.set(yscale="log", ylabel="loss", ylim=_range(runs, "loss"))
-    lower.set(
-        xlabel="step",
-        ylabel=r"top kernel eigenvalue  $\lambda$",
-        ylim=(0, _range(runs, "top_eigenvalue")[1]),
-    )
-    upper.legend(fontsize=8, frameon=False)
-    return figure
-
-
-def _range(runs: dict[float, dict[str, Any]], quantity: str) -> tuple[float, float]:
-    """Return where to draw: divergent runs, which leave every bound, leave the picture."""
-    starts = [run[quantity][0] for run in runs.values()]
-    inside = [run[quantity] for run in runs.values() if run["phase"] != "divergent"]
-    values = [value for column in [starts, *inside] for value in column if value] or [1.0]
-    return min(values) / 1.5, max(values) * 1.5
+    return plots.runs(found)

@@ -1,4 +1,4 @@
-"""What the commands that sweep share: the network, the folder, the executor, the words."""
+"""How the commands that sweep run: their folder, their workers, their summary."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -16,74 +17,31 @@ from typing import Any
 
 from tqdm import tqdm
 
-from catapult_sim.commands.files import as_json, config, folder
-from catapult_sim.commands.room import require_room
-from catapult_sim.experiments import phase_cells
+from catapult_sim import __version__
+from catapult_sim.experiments.networks import SETTLED
 from catapult_sim.numeric.runs.checkpoint import write_whole
 from catapult_sim.plurals import counted
+from catapult_sim.sweeps.cell import Cell
 from catapult_sim.sweeps.record import Line, erase, settled
 from catapult_sim.sweeps.sweep import Sweep, sweep
 from catapult_sim.sweeps.workers import process_pool
-from catapult_sim.validation import InputError, require_count, require_momentum
-
-Cell = dict[str, Any]
+from catapult_sim.validation import InputError, require_count
 
 RECORD = "records.jsonl"
 
-# Options that say how to compute, where, how much at a time or what to print, or which cells of
-# a folder are wanted, whose names tell them apart: but not what.
-MANNER = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json"}
-MANNER |= {"memory_limit", "claims", "must", "kinds", "curvature"}
+# Options that change no result: a folder may be continued with other values of these.
+EXECUTION = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json"}
+EXECUTION |= {"memory_limit", "claims", "must", "kinds", "curvature"}
 
 # Why a loss may not come down.
 REASONS = (
     "the network may not be able to fit the data (take fewer --samples, or a wider network), or "
-    "want more --steps"
+    "may need more --steps"
 )
 
 
-def network(options: argparse.Namespace) -> Cell:
-    """Return what all cells share, once such a network could be drawn, or raise InputError."""
-    cell = {
-        "model": options.model,
-        "width": options.width,
-        "scale": options.scale,
-        "seed": require_count("--seed", options.seed),
-        "samples": require_count("--samples", options.samples, 1),
-        "steps": require_count("--steps", options.steps, 1),
-        **phase_cells.data_entries(options.data),
-        **_architecture(options),
-        **_method(options),
-    }
-    require_count("--workers", options.workers, 1)
-    require_room(options, [cell], phase_cells.bytes_of)
-    phase_cells.start(cell, [cell["scale"]])
-    return cell
-
-
-def _architecture(options: argparse.Namespace) -> Cell:
-    given = {"depth": options.depth, "activation": options.activation}
-    if options.model == "mlp":
-        require_count("--width", options.width, 1)
-        depth = require_count("--depth", 1 if options.depth is None else options.depth, 1)
-        return {"depth": depth, "activation": options.activation or "relu"}
-    for name, value in given.items():
-        if value is not None:
-            raise InputError(f"--{name} is for --model mlp; got --{name} {value}, model linear")
-    return {}
-
-
-def _method(options: argparse.Namespace) -> Cell:
-    method: Cell = {}
-    if options.momentum is not None:
-        method["momentum"] = float(require_momentum(options.momentum))
-    if options.batch_size is not None:
-        method["batch_size"] = require_count("--batch-size", options.batch_size, 1)
-    return method
-
-
 class Tally:
-    """Sweeps of one function of cells into one folder, one after another."""
+    """Sweeps into one folder, one after another, and how many cells they computed."""
 
     def __init__(self, options: argparse.Namespace, executor: Executor | None) -> None:
         self._options, self._executor = options, executor
@@ -113,18 +71,16 @@ class Tally:
         self.dropped += found.dropped
 
     def __str__(self) -> str:
-        """Say what was done, and what was not."""
+        """Say how many cells were computed, found, and failed."""
         done = f"{counted(self.computed, 'cell')} computed, {self.known} found in the record"
-        failed = (
-            f"; {self.failed} failed, their tracebacks are in the record" if self.failed else ""
-        )
-        torn = f"; {counted(self.dropped, 'torn line')} dropped" if self.dropped else ""
+        failed = f"; {self.failed} failed, with tracebacks in the record" if self.failed else ""
+        torn = f"; {counted(self.dropped, 'incomplete line')} dropped" if self.dropped else ""
         return done + failed + torn
 
 
 @contextmanager
 def opened(options: argparse.Namespace, cell: Cell) -> Iterator[Tally]:
-    """Make the folder ready for these cells, and start the workers.
+    """Make or check the folder of a sweep whose cells share ``cell``, and start the workers.
 
     Raises
     ------
@@ -133,17 +89,52 @@ def opened(options: argparse.Namespace, cell: Cell) -> Iterator[Tally]:
     """
     with _executor(options) as executor:
         asked = config(options) | {"cell": cell}
-        # Whoever opens the record first has the folder.
+        # Two commands may begin at once: the first to open the record keeps the folder.
         if not options.overwrite:
             _require_same(asked, options.out)
-        folder(options.out)
+        make_folder(options.out)
         if options.overwrite:
             erase(options.out / RECORD)
         write_whole(options.out / "config.json", as_json(asked).encode())
         yield Tally(options, executor)
 
 
+def config(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what this run was asked to do, and the version and commit of the package."""
+    inner = {"list", "print_completion", "run"}
+    asked = {name: value for name, value in vars(options).items() if name not in inner}
+    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=False)
+    return {
+        "options": asked | {"out": str(options.out)},
+        "version": __version__,
+        "commit": commit.stdout.strip() or None,
+        "command": sys.argv,
+    }
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder that can be written to, or raise InputError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise InputError(f"--out must be a folder; {path} is a file") from None
+    except OSError as error:
+        raise InputError(
+            f"--out must be a folder that can be made: {path}: {error.strerror}"
+        ) from None
+    if not os.access(path, os.W_OK):
+        raise InputError(f"--out must be a folder that can be written to; got {path}")
+    return path
+
+
+def as_json(content: Any) -> str:
+    """Return the text of a JSON file."""
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
 def _require_same(asked: dict[str, Any], out: Path) -> None:
+    """Raise InputError where the folder holds a sweep of another command, cell or options."""
     path = out / "config.json"
     if not path.exists():
         return
@@ -151,12 +142,18 @@ def _require_same(asked: dict[str, Any], out: Path) -> None:
     commands = [{"command": one["options"].get("command")} for one in (held, asked)]
     cells, options = [[one.get(part, {}) for one in (held, asked)] for part in ("cell", "options")]
     for old, new in (commands, cells, options):
-        for name in sorted((old.keys() | new.keys()) - MANNER):
+        for name in sorted((old.keys() | new.keys()) - EXECUTION):
             if old.get(name) != new.get(name):
                 raise InputError(
-                    f"--out must be the folder of this sweep, or --overwrite be given; {out} has "
-                    f"{name} {old.get(name)}, this one {new.get(name)}"
+                    "--out must be the folder of this sweep, or --overwrite be given; "
+                    + _difference(name, old, new, out)
                 )
+
+
+def _difference(name: str, old: Cell, new: Cell, out: Path) -> str:
+    if name == "digest" and old.get("data") == new.get("data"):
+        return f"the content of {new['data']} has changed since {out} was begun"
+    return f"{out} has {name} {old.get(name)}, this one {new.get(name)}"
 
 
 @contextmanager
@@ -169,7 +166,7 @@ def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
         try:
             yield threads
         finally:
-            # After an error or an interrupt nobody waits for what is under way.
+            # After an error or an interrupt, do not wait for running cells.
             threads.shutdown(wait=False, cancel_futures=True)
     elif require_count("--workers", options.workers, 1) == 1:
         yield None
@@ -178,7 +175,7 @@ def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
             try:
                 yield pool
             except KeyboardInterrupt:
-                # Nobody waits for what the workers are at.
+                # Do not wait for the cells that the workers compute.
                 for worker in multiprocessing.active_children():
                     worker.terminate()
                 raise
@@ -186,7 +183,7 @@ def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
 
 @contextmanager
 def _silent_about_withdrawn_cells() -> Iterator[None]:
-    """Keep quiet a pool's own thread, which fails over cancelled cells when its workers end."""
+    """Silence InvalidStateError in the pool's own thread: its workers ended, cells cancelled."""
     tell = threading.excepthook
 
     def told(failure: threading.ExceptHookArgs) -> None:
@@ -217,13 +214,23 @@ def _dask(address: str) -> Iterator[Executor]:
 
 
 def undecided(count: int) -> str:
-    """Explain, in a line of its own, so many undecided runs; of none there is nothing to say."""
+    """Return a line that explains undecided runs, or nothing if there are none."""
     what = "undecided: not divergent, but the loss has not come down to"
-    return f"\n{count} {what} {phase_cells.SETTLED:g} of its start; {REASONS}" if count else ""
+    return f"\n{count} {what} {SETTLED:g} of its start; {REASONS}" if count else ""
 
 
-def report(options: argparse.Namespace, tally: Tally, summary: dict[str, Any], words: str) -> int:
-    """Write the summary, print it or its words, and return the exit status."""
+def report(
+    options: argparse.Namespace,
+    tally: Tally,
+    summary: dict[str, Any],
+    words: str,
+    figure: tuple[Any, str] | None,
+) -> int:
+    """Write figure and summary, print the summary or its words, and return the exit status."""
+    if figure:
+        from catapult_sim.plots import save
+
+        save(figure[0], options.out / figure[1])
     text = as_json(summary)
     write_whole(options.out / "summary.json", text.encode())
     print(tally, file=sys.stderr)

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-from catapult_sim.commands.files import as_json, draw
-from catapult_sim.commands.options import Help, add_manner
-from catapult_sim.commands.sweeping import RECORD, opened
+from catapult_sim.commands.options import Help, add_execution
+from catapult_sim.commands.sweeping import RECORD, as_json, opened
 from catapult_sim.numeric.runs.checkpoint import write_whole
 from catapult_sim.plurals import counted
 from catapult_sim.sweeps.cell import identify, physics_of
@@ -59,7 +58,7 @@ def add(commands: Any) -> None:
         metavar="FILE",
         help=".npz with X and y, or .csv with the label last (default: digits)",
     )
-    add_manner(parser, "verification", workers=None)
+    add_execution(parser, "verification", workers=None)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -156,7 +155,7 @@ def _write(
     for name, text in files.items():
         write_whole(options.out / name, text.encode())
     if found["boundaries"]:
-        draw(plots.phase_diagram(found["boundaries"]), options.out / FIGURE)
+        plots.save(plots.phase_diagram(found["boundaries"]), options.out / FIGURE)
     return files["report.json"]
 
 

@@ -1,12 +1,11 @@
-"""The bench on which claims are measured: data, sizes, seeds, and what has been measured."""
+"""The bench on which claims are measured: data, random streams, efforts, and results so far."""
 
 from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Hashable
+from copy import copy
 from dataclasses import dataclass
 from functools import wraps
 from inspect import signature
@@ -16,6 +15,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import numpy as np
 
 from catapult_sim import datasets
+from catapult_sim.numeric.runs.phases import Boundary
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_count
 
@@ -28,45 +28,67 @@ class Effort:
     """How much is measured; the physics is the same at every effort."""
 
     name: str
-    minutes: float  # roughly, on two cores
+    minutes: float  # that all claims take, roughly, on two cores
+
+    # Phases of networks on data, by full-batch gradient descent
     samples: int  # of the data
-    members: int  # seeds of a network on data
-    starts: int  # seeds of the one-sample model
-    hidden: dict[int, tuple[int, ...]]  # widths of trained networks, by number of hidden layers
-    steps: int  # of training on data, until convergence
+    members: int  # seeds of a network, trained side by side
+    hidden: dict[int, tuple[int, ...]]  # widths trained, by number of hidden layers
+    steps: int  # of a run, until it has converged
     grid: int  # learning rates per boundary, before refinement
-    tolerance: float  # relative precision of boundaries on data
-    trained: int = 4  # seeds of a network trained by minibatches
+    tolerance: float  # relative precision of a boundary
+    seeds: int  # of a network trained by itself: accuracy, first steps, quadratic models
+    linearised: int  # seeds of networks whose linear models are trained beside them
+    accuracy_width: int  # of networks whose accuracy is measured
+    varied: dict[int, int]  # width where activations and methods vary, by number of hidden layers
+    early_widths: tuple[int, ...]  # of networks whose first steps are watched
+    early_depths: tuple[int, ...]
+    early_wide: tuple[int, ...]  # widths with one hidden layer, where only the loss is watched
+    early_deep: int  # the width of the deepest ones
+    edge_samples: int  # that networks learn up to the edge of stability
+    edge_lengthening: int  # factor of how many steps that takes
+
+    # Networks trained by minibatches
+    trained: int  # seeds
+    averaged: int  # seeds of the small networks whose iterates are averaged
+    followed: int  # seeds followed along their sharpest directions: these are costly
+
+    # Models of a few numbers
+    starts: int  # seeds of the one-sample model, at every width
+    few_samples: int  # seeds of quadratic models on one input or one sample
 
 
+# All that an effort means stands here: quick, full.
+TABLE: dict[str, tuple[Any, Any]] = {
+    "minutes": (4.0, 16.0),
+    "samples": (32, 64),
+    "members": (8, 24),
+    "hidden": (
+        {1: (256, 512, 1024), 2: (64, 128, 256)},
+        {1: (256, 512, 1024, 2048), 2: (128, 256, 512)},
+    ),
+    "steps": (150, 200),
+    "grid": (12, 16),
+    "tolerance": (1e-2, 5e-3),
+    "seeds": (8, 16),
+    "linearised": (6, 12),
+    "accuracy_width": (128, 512),
+    "varied": ({1: 256, 2: 96}, {1: 1024, 2: 256}),
+    "early_widths": ((24, 48, 96, 192), (48, 96, 192, 384)),
+    "early_depths": ((1, 2, 3, 5), (1, 2, 3, 5, 7)),
+    "early_wide": ((256, 512, 1024), (512, 1024, 2048)),
+    "early_deep": (256, 512),
+    "edge_samples": (256, 512),
+    "edge_lengthening": (1, 3),
+    "trained": (16, 64),
+    "averaged": (64, 256),
+    "followed": (4, 16),
+    "starts": (128, 256),
+    "few_samples": (16, 64),
+}
 EFFORTS = {
-    effort.name: effort
-    for effort in (
-        Effort(
-            name="quick",
-            minutes=4.0,
-            samples=32,
-            members=8,
-            starts=128,
-            hidden={1: (256, 512, 1024), 2: (64, 128, 256)},
-            steps=150,
-            grid=12,
-            tolerance=1e-2,
-            trained=16,
-        ),
-        Effort(
-            name="full",
-            minutes=16.0,
-            samples=64,
-            members=24,
-            starts=256,
-            hidden={1: (256, 512, 1024, 2048), 2: (128, 256, 512)},
-            steps=200,
-            grid=16,
-            tolerance=5e-3,
-            trained=64,
-        ),
-    )
+    name: Effort(name, **{what: row[column] for what, row in TABLE.items()})
+    for column, name in enumerate(("quick", "full"))
 }
 
 
@@ -86,6 +108,14 @@ class Bench:
     ------
     InputError
         Where the seed is negative, the effort is not known, or the file cannot be used.
+
+    Attributes
+    ----------
+    effort : Effort
+    source : str
+        The data in words.
+    boundaries : dict
+        Every :meth:`boundary` that was asked for, by model, kind and widths.
     """
 
     def __init__(
@@ -100,7 +130,7 @@ class Bench:
         self._raw = datasets.digits(standardised=False) if data is None else datasets.load(data)
         self._known: dict[Hashable, Any] = {}
         self._locks: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)
-        self._asked: ContextVar[dict[Hashable, Any]] = ContextVar("asked")
+        self.boundaries: dict[tuple[str, str, tuple[int, ...]], Boundary] = {}
 
     def rng(self, name: str) -> np.random.Generator:
         """Return the random stream of a named experiment, always from its beginning."""
@@ -111,18 +141,25 @@ class Bench:
         with self._locks[key]:
             if key not in self._known:
                 self._known[key] = measure()
-        self._asked.get({})[key] = self._known[key]
         return self._known[key]
 
-    @contextmanager
-    def asking(self) -> Iterator[dict[Hashable, Any]]:
-        """Collect what is asked of :meth:`once` in this context, new or known, by its key."""
-        asked: dict[Hashable, Any] = {}
-        token = self._asked.set(asked)
-        try:
-            yield asked
-        finally:
-            self._asked.reset(token)
+    def boundary(
+        self, model: str, kind: str, widths: tuple[int, ...], measure: Callable[[], Boundary]
+    ) -> Boundary:
+        """Measure a boundary once, and list it among :attr:`boundaries`, new or known.
+
+        Its members are the seeds of each width, one width after another.
+        """
+        key = model, kind, widths
+        found = self.once(("boundary", *key), measure)
+        self.boundaries[key] = found
+        return found
+
+    def for_one_claim(self) -> Bench:
+        """Return this bench with all that it has measured, and with no boundary asked for yet."""
+        asking = copy(self)
+        asking.boundaries = {}
+        return asking
 
     def samples(self, standardised: bool = True) -> tuple[Array, Array]:
         """Return the drawn samples, ``X (m, d)`` and ``y (m, k)``."""
@@ -147,15 +184,12 @@ class Bench:
         return (inputs[train], labels[train]), (inputs[test], labels[test])
 
 
-Measurement = Callable[Concatenate[Bench, P], T]
-
-
-def once(name: str) -> Callable[[Measurement[P, T]], Measurement[P, T]]:
-    """Let a bench measure what a function returns once for the same arguments.
+def once(measure: Callable[Concatenate[Bench, P], T]) -> Callable[Concatenate[Bench, P], T]:
+    """Cache a measurement on its bench, by its arguments.
 
     Examples
     --------
-    >>> @once("tosses")
+    >>> @once
     ... def heads(bench, tosses=10):
     ...     print("measured")
     ...     return int(bench.rng("coin").integers(2, size=tosses).sum())
@@ -164,17 +198,13 @@ def once(name: str) -> Callable[[Measurement[P, T]], Measurement[P, T]]:
     measured
     True
     """
+    arguments = signature(measure)
 
-    def on_a_bench(measure: Measurement[P, T]) -> Measurement[P, T]:
-        arguments = signature(measure)
+    @wraps(measure)
+    def measured(bench: Bench, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        given = arguments.bind(bench, *args, **kwargs)
+        given.apply_defaults()
+        _, *values = given.arguments.values()
+        return bench.once((measure, *values), lambda: measure(bench, *args, **kwargs))
 
-        @wraps(measure)
-        def measured(bench: Bench, /, *args: P.args, **kwargs: P.kwargs) -> T:
-            given = arguments.bind(bench, *args, **kwargs)
-            given.apply_defaults()
-            _, *values = given.arguments.values()
-            return bench.once((name, *values), lambda: measure(bench, *args, **kwargs))
-
-        return measured
-
-    return on_a_bench
+    return measured

@@ -16,17 +16,13 @@ network's state does not tell its ``barrier``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
-import numpy as np
-
 from catapult_sim.experiments import first_steps, phase_cells
-from catapult_sim.experiments.phase_cells import CONVERGED, SETTLED, Networks, finite, start
-from catapult_sim.numeric.runs.phases import Boundary, boundary, divergence, rise
-from catapult_sim.numeric.runs.trajectory import Trajectory
+from catapult_sim.experiments.first_steps import FirstSteps, bracket
+from catapult_sim.experiments.networks import WHOLE_RUNS, Networks
+from catapult_sim.experiments.phase_cells import finite, run_at, start
+from catapult_sim.numeric.runs.phases import Boundary, boundary
 from catapult_sim.sweeps.cell import cell
 from catapult_sim.types import Array
 
@@ -34,22 +30,6 @@ Cell = dict[str, Any]
 
 GRID = 16
 CURVATURES = {"ntk": "kernel", "hessian": "hessian"}
-
-
-@dataclass(frozen=True)
-class Search:
-    """How a boundary of whole runs is looked for."""
-
-    low: float
-    high: float
-    side: Callable[[Trajectory], Any]
-    stop: dict[str, Any] = field(default_factory=dict)  # when a member's run ends
-
-
-WHOLE_RUNS = {
-    "rise": Search(1.5, 5.0, rise, {"escape": 1.0}),
-    "end": Search(2.5, 40.0, partial(divergence, settled=SETTLED), {"tolerance": CONVERGED}),
-}
 KINDS = (*first_steps.KINDS, *WHOLE_RUNS)
 
 
@@ -66,10 +46,13 @@ def boundary_of(cell: Cell) -> Cell:
     True
     """
     networks = start(cell, [cell["scale"]])
-    find = _of_whole_runs if cell["kind"] in WHOLE_RUNS else _of_first_steps
-    found = find(cell, networks)
-    if cell.get("curvature", "ntk") != "ntk":
-        found = found.scaled(networks.first.top(CURVATURES[cell["curvature"]]) / networks.top)
+    first, curvature = FirstSteps(networks[0]), CURVATURES[cell.get("curvature", "ntk")]
+    if cell["kind"] in WHOLE_RUNS:
+        found = _of_whole_runs(cell, networks)
+    else:
+        found = bracket([first], cell["kind"], curvature, tolerance=cell["tolerance"])
+    if curvature != "kernel":
+        found = found.scaled(first.top(curvature) / networks.lambda_0)
     return {
         "lower": float(found.lower[0]),
         "upper": finite(found.upper)[0],
@@ -90,12 +73,6 @@ def _of_whole_runs(cell: Cell, networks: Networks) -> Boundary:
     search = WHOLE_RUNS[cell["kind"]]
 
     def side_at(c: Array) -> Array:
-        return np.asarray(search.side(networks.run(c, observe={}, **search.stop)))
+        return search.side(run_at(networks, c, **search.stop))
 
     return boundary(side_at, search.low, search.high, grid=GRID, tolerance=cell["tolerance"])
-
-
-def _of_first_steps(cell: Cell, networks: Networks) -> Boundary:
-    curvature = CURVATURES[cell.get("curvature", "ntk")]
-    tolerance = cell["tolerance"]
-    return first_steps.bracket([networks.first], cell["kind"], curvature, tolerance=tolerance)

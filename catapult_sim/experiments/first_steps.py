@@ -26,11 +26,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from catapult_sim.mlp.network import MLP
+from catapult_sim.experiments.networks import Networks, bracket_each
 from catapult_sim.mlp.point import Point
 from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs
 from catapult_sim.numeric.linear_net import LinearNet
-from catapult_sim.numeric.runs.phases import Boundary, boundary, escape, rise
+from catapult_sim.numeric.runs.phases import Boundary, escape, rise
 from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
 from catapult_sim.types import Array, Observe
 
@@ -41,61 +41,76 @@ SEGMENT = np.linspace(0, 1, 21)[1:]
 
 
 @dataclass(frozen=True, eq=False)
-class NetworkStart:
-    """A network at its start, and how it trains from there.
+class FirstSteps:
+    """The first steps of one network at many learning rates.
+
+    The sharpness of an explicit network is looked for step by step, that of the exact linear
+    network is observed; its state does not tell the barrier.
 
     Examples
     --------
-    >>> from functools import partial
-    >>> from catapult_sim.mlp.training import train
+    >>> from catapult_sim.mlp.network import MLP
+    >>> data = np.array([[1.0]]), np.array([[0.0]])
     >>> theta = np.repeat([1.0, -1.0, 1.0], [100, 45, 55])
-    >>> data = MLP([1, 100, 1], activation="linear"), theta, [[1.0]], [0.0]
-    >>> start = NetworkStart(partial(train, *data, steps=10), *data)
-    >>> start.sides("loss", np.array([0.99, 1.01]))  # lambda_0 is 2, and f_0 = 1
+    >>> first = FirstSteps(Networks(MLP([1, 100, 1], activation="linear"), theta, *data))
+    >>> first.sides("loss", np.array([0.99, 1.01]))  # lambda_0 is 2, and f_0 = 1
     array([-1,  1], dtype=int8)
+
+    >>> net = LinearNet(*data, width=100)
+    >>> state = net.from_weights(np.ones((100, 1)), np.ones(100))
+    >>> first = FirstSteps(Networks(net, state, *data))
+    >>> round(first.top("kernel"), 9), round(first.top("hessian"), 9)
+    (2.0, 3.0)
     """
 
-    train: Callable[..., Trajectory]  # at learning rates (K,), with escape, observe
-    network: MLP
-    theta: Array  # (P,)
-    X: Array
-    y: Array
+    one: Networks
     _pairs: dict[str, tuple[float, Array]] = field(default_factory=dict)
 
     def top(self, curvature: str) -> float:
         """Return the top eigenvalue at the start."""
+        net = self.one.model
+        if isinstance(net, LinearNet):
+            return float(_sharpness(net, curvature)(self.one.start))
         return self._pair(curvature)[0]
 
     def sides(self, kind: str, rates: Array, curvature: str = "kernel") -> Array:
         """Tell on which side of a threshold learning rates are, ``(K,)``: +1 beyond, else -1."""
         if kind == "sharp":
-            return np.array([self._sharpens(rate, curvature) for rate in rates])
+            return self._sharpens(rates, curvature)
         return {"loss": rise, "barrier": self._climbs, "max": escape}[kind](self._run(rates))
 
     def _run(self, rates: Array, observe: Observe | None = None) -> Trajectory:
-        return self.train(learning_rate=rates, escape=ESCAPE, observe=observe or {})
+        options = {"steps": STEPS, **self.one.method, "escape": ESCAPE, "observe": observe or {}}
+        return self.one.train(rates, **options)
 
     def _climbs(self, run: Trajectory) -> Array:
         """Tell which runs have a loss above their start on the straight way."""
-        beyond = run.outcome == Outcome.DIVERGED
+        one, beyond = self.one, run.outcome == Outcome.DIVERGED
         with np.errstate(all="ignore"):
-            for along in SEGMENT.astype(self.theta.dtype):
-                theta = self.theta + along * (run.state - self.theta)
-                loss = self.network.loss(theta, self.X, self.y)
+            for along in SEGMENT.astype(one.start.dtype):
+                theta = one.start + along * (run.state - one.start)
+                loss = one.net.loss(theta, one.X, one.y)
                 beyond |= ~(loss <= run.values["loss"][0])
         return np.where(beyond, 1, -1)
 
-    def _sharpens(self, rate: float, curvature: str) -> int:
-        """Tell whether a sharpness exceeds its start. Alone, a run may keep all of its states."""
-        run = self._run(np.array([rate]), {"theta": lambda theta: theta})
-        beyond = run.outcome[0] == Outcome.DIVERGED
-        return 1 if beyond or self._passes_start(run.values["theta"][1:, 0], curvature) else -1
+    def _sharpens(self, rates: Array, curvature: str) -> Array:
+        """Tell which runs have a sharpness above their start."""
+        net = self.one.model
+        if isinstance(net, LinearNet):
+            run = self._run(rates, {"sharpness": _sharpness(net, curvature)})
+            return rise(run, "sharpness")
+        # One run at a time, so that all its states fit in memory.
+        states = {"theta": lambda theta: theta}
+        beyond = [self._passes_start(self._run(rate[None], states), curvature) for rate in rates]
+        return np.where(beyond, 1, -1)
 
-    def _passes_start(self, states: Array, curvature: str) -> bool:
-        """Tell whether any of the states ``(T, P)`` is sharper than the start."""
+    def _passes_start(self, run: Trajectory, curvature: str) -> bool:
+        """Tell whether a single run diverges, or any of its states is sharper than the start."""
+        if run.outcome[0] == Outcome.DIVERGED:
+            return True
         first, vector = self._pair(curvature)
         point = self._point()
-        for theta in states:
+        for theta in run.values["theta"][1:, 0]:
             value, vector = _top_pair(point.move(theta), curvature, vector)
             if value > first:
                 return True
@@ -107,7 +122,11 @@ class NetworkStart:
         return self._pairs[curvature]
 
     def _point(self) -> Point:
-        return self.network.at(self.theta, self.X, self.y)
+        return self.one.net.at(self.one.start, self.one.X, self.one.y)
+
+
+def _sharpness(net: LinearNet, curvature: str) -> Callable[[Array], Array]:
+    return {"kernel": net.top_eigenvalue, "hessian": net.sharpness}[curvature]
 
 
 def _top_pair(point: Point, curvature: str, start: Array | None = None) -> tuple[float, Array]:
@@ -117,54 +136,16 @@ def _top_pair(point: Point, curvature: str, start: Array | None = None) -> tuple
     return float(pairs.values[0]), pairs.vectors[:, 0]
 
 
-@dataclass(frozen=True, eq=False)
-class LinearStart:
-    """The exact linear network at its start, whose state does not tell what is on the way.
-
-    Examples
-    --------
-    >>> from functools import partial
-    >>> net = LinearNet([[1.0]], [0.0], width=100)
-    >>> state = net.from_weights(np.ones((100, 1)), np.ones(100))
-    >>> start = LinearStart(partial(net.train, state=state, steps=10), net, state)
-    >>> round(start.top("kernel"), 9), round(start.top("hessian"), 9)
-    (2.0, 3.0)
-    """
-
-    train: Callable[..., Trajectory]
-    network: LinearNet
-    state: Array  # (p, p)
-
-    def top(self, curvature: str) -> float:
-        """Return the top eigenvalue at the start."""
-        return float(self._top_eigenvalue(curvature)(self.state))
-
-    def sides(self, kind: str, rates: Array, curvature: str = "kernel") -> Array:
-        """Tell on which side of a threshold learning rates are, ``(K,)``: +1 beyond, else -1."""
-        observe = {"sharpness": self._top_eigenvalue(curvature)} if kind == "sharp" else {}
-        run = self.train(learning_rate=rates, escape=ESCAPE, observe=observe)
-        if kind == "max":
-            return escape(run)
-        return rise(run, {"loss": "loss", "sharp": "sharpness"}[kind])
-
-    def _top_eigenvalue(self, curvature: str) -> Callable[[Array], Array]:
-        net = self.network
-        return {"kernel": net.top_eigenvalue, "hessian": net.sharpness}[curvature]
-
-
-Start = NetworkStart | LinearStart
-
-
 def bracket(
-    starts: Sequence[Start], kind: str, curvature: str = "kernel", *, tolerance: float
+    starts: Sequence[FirstSteps], kind: str, curvature: str = "kernel", *, tolerance: float
 ) -> Boundary:
     """Bracket a threshold of each network, in units of the kernel's ``1 / lambda_0``.
 
     Parameters
     ----------
-    starts : sequence of Start, S
+    starts : sequence of FirstSteps, S
     kind : {"loss", "sharp", "barrier", "max"}
-        The barrier is not known of a :class:`LinearStart`.
+        The barrier is not known of the exact linear network.
     curvature : {"kernel", "hessian"}
         Whose top eigenvalue the sharpness is.
     tolerance : float
@@ -177,17 +158,13 @@ def bracket(
 
     Examples
     --------
-    >>> net = LinearNet([[1.0]], [0.0], width=10**12)
-    >>> state = net.init(rng=0)
-    >>> def train(**options):
-    ...     return net.train(steps=10, state=state, **options)
-    >>> print(bracket([LinearStart(train, net, state)], "loss", tolerance=1e-3).measured)
+    >>> net, data = LinearNet([[1.0]], [0.0], width=10**12), (np.ones((1, 1)), np.zeros((1, 1)))
+    >>> first = FirstSteps(Networks(net, net.init(rng=0), *data))
+    >>> print(bracket([first], "loss", tolerance=1e-3).measured)
     2.0000(6)
     """
-    units = np.array([start.top("kernel") for start in starts])
 
-    def side_at(c: Array) -> Array:
-        columns = zip(starts, (c / units).T, strict=True)
-        return np.stack([start.sides(kind, rates, curvature) for start, rates in columns], axis=1)
+    def sides(first: FirstSteps, c: Array) -> Array:
+        return first.sides(kind, c / first.top("kernel"), curvature)
 
-    return boundary(side_at, *RANGE, members=len(starts), grid=GRID, tolerance=tolerance)
+    return bracket_each(starts, sides, *RANGE, grid=GRID, tolerance=tolerance)

@@ -1,31 +1,245 @@
-"""Networks on a data set: the exact linear closure, and networks trained explicitly.
+"""Networks on data at c = eta lambda_0: drawn, run, bracketed.
 
 ``c = eta lambda_0`` is the learning rate in units of the inverse top eigenvalue of the neural
-tangent kernel at the start of each seed. A run has converged when its loss has come down to
+tangent kernel at the start of each member. A run has converged when its loss has come down to
 ``SETTLED`` of its start, and diverged when its loss left every bound; else it is undecided.
+
+What is trained is an explicit network, its Taylor model, or the exact linear network. Boundaries
+of the networks that claims and the report share are measured once on a
+:class:`~catapult_sim.experiments.bench.Bench`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.experiments.boundary_cells import WHOLE_RUNS, Search
-from catapult_sim.experiments.phase_cells import SETTLED
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.taylor import TaylorModel
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.runs.measured import Measured, mean
-from catapult_sim.numeric.runs.phases import Boundary, Phase, boundary, classify
+from catapult_sim.numeric.runs.memory import MEMORY_LIMIT
+from catapult_sim.numeric.runs.phases import (
+    Boundary,
+    Phase,
+    boundary,
+    classify,
+    divergence,
+    rise,
+)
 from catapult_sim.numeric.runs.trajectory import Trajectory
-from catapult_sim.types import Array
+from catapult_sim.plurals import counted
+from catapult_sim.types import Array, Rng
 from catapult_sim.validation import require_positive
+
+T = TypeVar("T")
+
+SETTLED, CONVERGED = 0.1, 1e-4
+
+
+@dataclass(frozen=True)
+class Search:
+    """How a boundary of runs is looked for: from which c to which, and how a run tells its side."""
+
+    low: float
+    high: float
+    side: Callable[[Trajectory], Array]
+    stop: Mapping[str, Any] = field(default_factory=dict)  # options of training: when a run ends
+
+    def stopping(self, **stop: Any) -> Search:
+        """Return the same search with other options of training."""
+        return replace(self, stop={**self.stop, **stop})
+
+    def sides(self, networks: Networks, c: Array) -> Array:
+        """Run networks at ``c (..., S)``, and tell on which side of the boundary each run is."""
+        return self.side(networks.run_at(c, **self.stop))
+
+
+WHOLE_RUNS = {
+    "rise": Search(1.5, 5.0, rise, {"escape": 1.0}),
+    "end": Search(2.5, 40.0, partial(divergence, settled=SETTLED), {"tolerance": CONVERGED}),
+}
+"""Where the loss first exceeds its start, and where convergence ends."""
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """Networks on data at their start, the same members at every learning rate.
+
+    Examples
+    --------
+    Three members at two learning rates each; at c = 3 they are caught:
+
+    >>> data = np.ones((1, 1)), np.zeros((1, 1))
+    >>> networks = draw(data, [1000], rng=0, ensemble=(3,), activation="linear").at_lambda_0()
+    >>> run = networks.run_at([[1.0], [3.0]], steps=100)
+    >>> [[Phase(code).name for code in row] for row in classify(run)[:, :2]]
+    [['LAZY', 'LAZY'], ['CATAPULT', 'CATAPULT']]
+
+    The quadratic model of a linear network with one hidden layer is the network itself:
+
+    >>> losses = networks[0].expanded().run_at(3.0, steps=100).values["loss"]
+    >>> np.allclose(losses, run.values["loss"][:, 1, 0])
+    True
+    """
+
+    model: MLP | TaylorModel | LinearNet
+    start: Array  # (..., P) parameters, or (..., p, p) states of the linear network
+    X: Array  # (m, d)
+    y: Array  # (m, k)
+    lambda_0: Any = 1.0  # (...); 1 where c is the learning rate itself
+    method: Mapping[str, Any] = field(default_factory=dict)  # options of every training
+
+    @property
+    def unit(self) -> Any:
+        """The learning rate at c = 1, ``(...)``."""
+        return 1 / self.lambda_0
+
+    @property
+    def net(self) -> MLP:
+        """The explicit network, also where its Taylor model is trained."""
+        net = self.model.network if isinstance(self.model, TaylorModel) else self.model
+        assert isinstance(net, MLP)
+        return net
+
+    def __getitem__(self, which: int | slice) -> Networks:
+        """Return one of the members, or some."""
+        shared = np.ndim(self.lambda_0) == 0
+        lambda_0 = self.lambda_0 if shared else self.lambda_0[which]
+        return replace(self, start=self.start[which], lambda_0=lambda_0)
+
+    def expanded(self, order: int = 2) -> Networks:
+        """Return the Taylor model of one network around its start."""
+        return replace(self, model=TaylorModel(self.net, self.start, order=order))
+
+    def at_lambda_0(self, curvature: float = 1.0) -> Networks:
+        """Return the same networks with c in units of ``1 / lambda_0``.
+
+        Where the second derivative of the loss by the outputs is not 1 but at most ``curvature``,
+        lambda_0 is multiplied by it.
+
+        Raises
+        ------
+        InputError
+            Where lambda_0 is not positive, as on data that do not vary.
+        """
+        return replace(self, lambda_0=require_lambda_0(curvature * self.top_eigenvalue(self.start)))
+
+    def top_eigenvalue(self, state: Array) -> Array:
+        """Return the top eigenvalue of the tangent kernel, ``state (..., P) -> (...)``."""
+        if isinstance(self.model, LinearNet):
+            return self.model.top_eigenvalue(state)
+        if isinstance(self.model, TaylorModel):
+            return self.model.top_eigenvalue(state, self.X)
+        return kernel.top_eigenvalue(self.model, state, self.X)
+
+    def outputs(self, state: Array) -> Array:
+        """Return the outputs on the data, ``state (..., P) -> (..., m, k)``."""
+        if isinstance(self.model, LinearNet):
+            return self.model.predict(state)
+        return self.model.predict(state, self.X)
+
+    def train(self, learning_rate: npt.ArrayLike, **options: Any) -> Trajectory:
+        """Train at learning rates ``(..., S)``, and observe nothing that is not asked for."""
+        options = {"observe": {}, **self.method, **options, "learning_rate": learning_rate}
+        if isinstance(self.model, LinearNet):
+            return self.model.train(state=self.start, **options)
+        return train(self.model, self.start, self.X, self.y, **options)
+
+    def run_at(self, c: npt.ArrayLike, **options: Any) -> Trajectory:
+        """Train at ``c (..., S)``."""
+        return self.train(np.asarray(c) * self.unit, **options)
+
+    def bracket(self, search: Search, *, grid: int, tolerance: float) -> Boundary:
+        """Bracket a boundary for every member, all of them side by side."""
+        return boundary(
+            partial(search.sides, self),
+            search.low,
+            search.high,
+            members=np.size(self.lambda_0),
+            grid=grid,
+            tolerance=tolerance,
+        )
+
+
+def require_lambda_0(top_eigenvalue: Any) -> Any:
+    """Return the top kernel eigenvalue at the start, or raise InputError."""
+    return require_positive("the top kernel eigenvalue of the data at the start", top_eigenvalue)
+
+
+def bracket_each(
+    starts: Sequence[T],
+    sides: Callable[[T, Array], Array],
+    low: float,
+    high: float,
+    *,
+    grid: int,
+    tolerance: float,
+) -> Boundary:
+    """Bracket a boundary of networks that run one after another.
+
+    On which side of it they are is told by ``sides(start, c (K,)) -> (K,)``.
+    """
+    return boundary(
+        lambda c: np.stack([sides(*pair) for pair in zip(starts, c.T, strict=True)], axis=1),
+        low,
+        high,
+        members=len(starts),
+        grid=grid,
+        tolerance=tolerance,
+    )
+
+
+# Drawing --------------------------------------------------------------------------------------
+
+
+def draw(
+    data: tuple[Array, Array],
+    hidden: Sequence[int],
+    *,
+    rng: Rng,
+    ensemble: tuple[int, ...] = (),
+    **network: Any,
+) -> Networks:
+    """Draw networks with hidden layers of given widths; c is their learning rate as yet.
+
+    Options of the network are those of :class:`~catapult_sim.mlp.network.MLP`.
+    """
+    X, y = data
+    net = MLP([X.shape[1], *hidden, y.shape[1]], **network)
+    return Networks(net, net.init(rng=rng, ensemble=ensemble), X, y)
+
+
+def linear_net(data: tuple[Array, Array], width: float, **options: Any) -> LinearNet:
+    """Build the exact linear network, its inputs scaled as in the NTK parametrisation."""
+    X, y = data
+    return LinearNet(X / math.sqrt(X.shape[1]), y, width=width, **options)
+
+
+def draw_linear(
+    data: tuple[Array, Array],
+    width: float,
+    *,
+    rng: Rng,
+    ensemble: tuple[int, ...] = (),
+    memory_limit: float = MEMORY_LIMIT,
+) -> Networks:
+    """Draw states of the exact linear network; c is its learning rate as yet."""
+    net = linear_net(data, width)
+    start = net.init(rng=rng, ensemble=ensemble, memory_limit=memory_limit)
+    return Networks(net, start, *data)
+
+
+# Boundaries that claims and the report share --------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -39,7 +253,7 @@ class Architecture:
     @property
     def name(self) -> str:
         """The architecture in words."""
-        layers = f"{self.activation}, {self.depth} hidden layer{'s' * (self.depth > 1)}"
+        layers = f"{self.activation}, {counted(self.depth, 'hidden layer')}"
         return layers if self.centred else f"{layers}, inputs not centred"
 
 
@@ -47,104 +261,51 @@ ARCHITECTURES = (
     *(Architecture(name, depth) for depth in (1, 2) for name in ("linear", "tanh", "relu")),
     Architecture("relu", 1, centred=False),
 )
+LINEAR = "linear network on data"  # the name of its boundaries
+PATIENCE = 5  # just above c = 2 growth takes long to show; the linear network can afford to wait
 
 
 def search(bench: Bench, kind: str) -> Search:
     """Say how to look for where the loss first rises, or where convergence ends."""
-    how, steps = WHOLE_RUNS[kind], {"rise": 60, "end": bench.effort.steps}[kind]
-    return replace(how, stop={"steps": steps} | how.stop)
-
-
-def bracket(bench: Bench, how: Search, run_at: Callable[..., Trajectory]) -> Boundary:
-    """Bracket a boundary for every member, with ``run_at(c (K, S), **stop) -> Trajectory``."""
-    return boundary(
-        lambda c: how.side(run_at(c, **how.stop)),
-        how.low,
-        how.high,
-        members=bench.effort.members,
-        grid=bench.effort.grid,
-        tolerance=bench.effort.tolerance,
-    )
-
-
-def unit_rate(top_eigenvalue: Array) -> Array:
-    """Return the learning rate at c = 1 of every member."""
-    return 1 / require_positive(
-        "the top kernel eigenvalue of the data at the start", top_eigenvalue
-    )
-
-
-# The closure ----------------------------------------------------------------------------------
-
-# Just above c = 2 growth takes long to show; the closure can afford to wait for it.
-PATIENCE = 5
-
-
-def linear_net(bench: Bench, width: float, labels: Array | None = None) -> LinearNet:
-    """Build the linear network, its inputs scaled as in the NTK parametrisation."""
-    X, y = bench.samples()
-    return LinearNet(X / math.sqrt(X.shape[1]), y if labels is None else labels, width=width)
+    return WHOLE_RUNS[kind].stopping(steps={"rise": 60, "end": bench.effort.steps}[kind])
 
 
 def linear_boundary(bench: Bench, kind: str, width: int) -> Boundary:
     """Bracket where the linear network stops being lazy, or stops converging."""
+    how = search(bench, kind)
+    patient = how.stopping(steps=PATIENCE * how.stop["steps"])
 
     def measure() -> Boundary:
-        net = linear_net(bench, width)
-        state = net.init(rng=bench.rng("linear"), ensemble=(bench.effort.members,))
-        unit = unit_rate(net.top_eigenvalue(state))
+        ensemble = (bench.effort.members,)
+        drawn = draw_linear(bench.samples(), width, rng=bench.rng("linear"), ensemble=ensemble)
+        return _bracket(bench, drawn.at_lambda_0(), patient)
 
-        def run_at(c: Array, *, steps: int, **stop: Any) -> Trajectory:
-            return net.train(c * unit, PATIENCE * steps, state=state, observe={}, **stop)
-
-        return bracket(bench, search(bench, kind), run_at)
-
-    return bench.once(("closure", kind, width), measure)
-
-
-# Trained networks -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Networks:
-    """An ensemble of networks on data, the same members at every learning rate."""
-
-    net: MLP
-    theta: Array  # (S, P)
-    X: Array
-    y: Array
-    unit: Array  # (S,) the learning rate at c = 1
-
-    def run_at(self, c: Array, **stop: Any) -> Trajectory:
-        """Train at learning rates ``c (K, S)``."""
-        rates = c * self.unit
-        return train(self.net, self.theta, self.X, self.y, learning_rate=rates, **stop)
-
-
-def draw_networks(
-    bench: Bench,
-    architecture: Architecture,
-    width: int,
-    *,
-    members: int | None = None,
-    **network: Any,
-) -> Networks:
-    """Draw an ensemble; the seed names its members, whatever the architecture."""
-    X, y = bench.samples(architecture.centred)
-    widths = [X.shape[1], *[width] * architecture.depth, y.shape[1]]
-    net = MLP(widths, activation=architecture.activation, **network)
-    theta = net.init(rng=bench.rng("network"), ensemble=(members or bench.effort.members,))
-    return Networks(net, theta, X, y, unit_rate(kernel.top_eigenvalue(net, theta, X)))
+    return bench.boundary(LINEAR, kind, (width,), measure)
 
 
 def network_boundary(bench: Bench, kind: str, architecture: Architecture, width: int) -> Boundary:
     """Bracket where trained networks stop being lazy, or stop converging."""
 
     def measure() -> Boundary:
-        networks = draw_networks(bench, architecture, width)
-        return bracket(bench, search(bench, kind), networks.run_at)
+        return _bracket(bench, draw_networks(bench, architecture, width), search(bench, kind))
 
-    return bench.once(("network", architecture, kind, width), measure)
+    return bench.boundary(architecture.name, kind, (width,), measure)
+
+
+def _bracket(bench: Bench, networks: Networks, how: Search) -> Boundary:
+    return networks.bracket(how, grid=bench.effort.grid, tolerance=bench.effort.tolerance)
+
+
+def draw_networks(bench: Bench, architecture: Architecture, width: int, **network: Any) -> Networks:
+    """Draw an ensemble; the seed names its members, whatever the architecture."""
+    return draw(
+        bench.samples(architecture.centred),
+        [width] * architecture.depth,
+        rng=bench.rng("network"),
+        ensemble=(bench.effort.members,),
+        activation=architecture.activation,
+        **network,
+    ).at_lambda_0()
 
 
 def wide_limit(bench: Bench, architecture: Architecture) -> Measured:
@@ -165,7 +326,7 @@ def final_curvature(bench: Bench, architecture: Architecture) -> Measured:
     networks = draw_networks(bench, architecture, width)
     c = np.repeat(np.array([[2.6], [3.0], [3.4], [3.8]]), bench.effort.members, axis=1)
     run = networks.run_at(c, **search(bench, "end").stop)
-    scaled = c * networks.unit * kernel.top_eigenvalue(networks.net, run.state, networks.X)
+    scaled = c * networks.unit * networks.top_eigenvalue(run.state)
     caught = classify(run, settled=SETTLED) == Phase.CATAPULT
     rows = [mean(row[mask]) for row, mask in zip(scaled, caught, strict=True) if mask.any()]
     return max(rows, key=lambda row: row.value, default=Measured(math.nan, math.nan, 0))

@@ -8,29 +8,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.experiments.networks import Search, draw_linear
+from catapult_sim.numeric.runs.iterate import iterate
 from catapult_sim.numeric.runs.measured import Measured, mean
 from catapult_sim.numeric.runs.measured import share as share_of
+from catapult_sim.numeric.runs.optimizers import HeavyBall, Nesterov
 from catapult_sim.numeric.runs.phases import Boundary, Phase, boundary, classify, divergence, rise
-from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory, iterate, peak
+from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory, peak
 from catapult_sim.types import Array
 
 DELTA = 1e-6  # the loss that theorem 1 of Lewkowycz et al. asks training to reach
 WIDTHS = tuple(10**power for power in (2, 4, 6, 8, 10, 12))
+ONE_SAMPLE = "one sample"  # the name of its boundaries
+DATA = np.ones((1, 1)), np.zeros((1, 1))
 
 
 def starts(bench: Bench) -> Array:
     """Draw ``(f, lam)`` of every width and seed, ``(widths, seeds, 2)``."""
 
     def at(width: int) -> Array:
-        net = LinearNet([[1.0]], [0.0], width=width)
-        state = net.init(rng=bench.rng("one sample"), ensemble=(bench.effort.starts,))
+        ensemble = (bench.effort.starts,)
+        state = draw_linear(DATA, width, rng=bench.rng("one sample"), ensemble=ensemble).start
         return np.stack([state[:, 0, 1], np.trace(state, axis1=1, axis2=2)], axis=-1)
 
     return np.stack([at(width) for width in WIDTHS])
@@ -40,32 +43,31 @@ def run_map(bench: Bench, c: npt.ArrayLike, steps: int) -> Trajectory:
     """Iterate the derived map at learning rates ``c / lam_0``."""
     from catapult_sim.symbolic.linear_net import sample_map
 
-    step, state = sample_map().numpy(), starts(bench)
-
-    def advance(state: Array, eta: Array, n: Array) -> tuple[Array, Array]:
-        return step(state, eta, n), state[..., 0] ** 2 / 2
-
-    widths = np.array(WIDTHS, dtype=float)[:, None]
-    return iterate(advance, state, c / state[..., 1], widths, steps=steps, tolerance=1e-20)
+    state, widths = starts(bench), np.array(WIDTHS, dtype=float)[:, None]
+    rates = c / state[..., 1]
+    return iterate(sample_map(), state, eta=rates, n=widths, steps=steps, tolerance=1e-20)
 
 
-def _bracket(bench: Bench, side: Callable[[Trajectory], Any], steps: int) -> Boundary:
+def _boundary(bench: Bench, kind: str, side: Callable[[Trajectory], Array], steps: int) -> Boundary:
     shape = (len(WIDTHS), bench.effort.starts)
 
     def side_at(c: Array) -> Array:
         return side(run_map(bench, c.reshape(-1, *shape), steps)).reshape(c.shape)
 
-    return boundary(side_at, 1.5, 6.0, members=math.prod(shape), tolerance=1e-4)
+    def measure() -> Boundary:
+        return boundary(side_at, 1.5, 6.0, members=math.prod(shape), tolerance=1e-4)
+
+    return bench.boundary(ONE_SAMPLE, kind, WIDTHS, measure)
 
 
 def rise_boundary(bench: Bench) -> Boundary:
     """Bracket where the loss first exceeds its start."""
-    return bench.once(("one sample", "rise"), lambda: _bracket(bench, rise, 20))
+    return _boundary(bench, "rise", rise, 20)
 
 
 def end_boundary(bench: Bench) -> Boundary:
     """Bracket where convergence ends."""
-    return bench.once(("one sample", "end"), lambda: _bracket(bench, divergence, 2000))
+    return _boundary(bench, "end", divergence, 2000)
 
 
 def predicted_rise(bench: Bench) -> float:
@@ -144,19 +146,13 @@ def invariant_error(bench: Bench) -> Measured:
 def momentum_boundary(bench: Bench, kind: str, momentum: float, nesterov: bool) -> Measured:
     """Find where convergence ends with momentum: linearly (infinite width), or after catapults."""
     seeds, width = {"linear": (1, math.inf), "end": (bench.effort.starts, 10**8)}[kind]
-    net = LinearNet([[1.0]], [0.0], width=width)
-    state = net.init(rng=bench.rng("momentum"), ensemble=(seeds,))
-    unit = 1 / net.top_eigenvalue(state)
+    drawn = draw_linear(DATA, width, rng=bench.rng("momentum"), ensemble=(seeds,)).at_lambda_0()
     # The infinite network is linear: once it has grown, it does not come back.
     escape = 1e6 if kind == "linear" else ESCAPE
-    method: dict[str, Any] = {"momentum": momentum, "nesterov": nesterov, "escape": escape}
-
-    def side_at(c: Array) -> Array:
-        return divergence(
-            net.train(c * unit, 2000, state=state, observe={}, tolerance=1e-9, **method)
-        )
-
-    return boundary(side_at, 0.5, 16.0, members=seeds, grid=24, tolerance=2e-3).measured
+    optimizer = (Nesterov if nesterov else HeavyBall)(momentum)
+    stop = {"steps": 2000, "tolerance": 1e-9, "escape": escape, "optimizer": optimizer}
+    search = Search(0.5, 16.0, divergence, stop)
+    return drawn.bracket(search, grid=24, tolerance=2e-3).measured
 
 
 def near_threshold(bench: Bench, above: float) -> tuple[Measured, Measured]:

@@ -18,9 +18,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +27,15 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim import datasets
-from catapult_sim.experiments.first_steps import LinearStart, NetworkStart, Start
+from catapult_sim.experiments.networks import CONVERGED, SETTLED, Networks, draw, draw_linear
 from catapult_sim.mlp import kernel
+from catapult_sim.mlp.descent import Descent
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.optimizers import Descent
-from catapult_sim.mlp.training import train
-from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.memory import run_bytes
+from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall
 from catapult_sim.numeric.runs.phases import Phase, classify
+from catapult_sim.numeric.runs.rule import Method
 from catapult_sim.numeric.runs.trajectory import Trajectory, final, peak
 from catapult_sim.sweeps.cell import cell
 from catapult_sim.types import Array, Observe
@@ -44,77 +43,61 @@ from catapult_sim.validation import InputError, require_positive, require_width
 
 Cell = dict[str, Any]
 
-SETTLED, CONVERGED = 0.1, 1e-4
-
-
-@dataclass(frozen=True)
-class Networks:
-    """Networks at their start, one for each initial scale ``(N,)``, and how to train them."""
-
-    state: Array  # (N, ...)
-    top: Array  # (N,) lambda_0
-    top_eigenvalue: Callable[[Array], Array]
-    train: Callable[..., Trajectory]  # learning rates, ... of the whole ensemble
-    first: Start  # the first of them
-
-    def run(self, c: npt.ArrayLike, **options: Any) -> Trajectory:
-        """Train at learning rates ``c (..., N)`` in units of ``1 / lambda_0``."""
-        return self.train(learning_rate=np.asarray(c) / self.top, **options)
-
 
 def start(cell: Cell, scales: npt.ArrayLike) -> Networks:
     """Draw the network of a cell once, and give its weights the scales ``(N,)``."""
-    X, y = _samples(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
+    data = _samples(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
     scale = require_positive("scale", scales)
     rng = np.random.default_rng([cell["seed"], *b"network"])
     with np.errstate(over="ignore", invalid="ignore"):
-        drawn = {"linear": _linear, "mlp": _mlp}[cell["model"]](cell, X, y, rng, scale)
-    require_positive("the top kernel eigenvalue of the data at the start", drawn.top)
-    return drawn
+        drawn = {"linear": _linear, "mlp": _mlp}[cell["model"]](cell, data, rng, scale)
+        method = {**drawn.method, **_method(cell, len(data[0]))}
+        return replace(drawn, method=method).at_lambda_0()
+
+
+def run_at(networks: Networks, c: npt.ArrayLike, **options: Any) -> Trajectory:
+    """Train the networks of a cell at ``c (..., N)``.
+
+    Records have c divided by lambda_0. Times the unit, as :meth:`Networks.run_at` has it, it is
+    not the same number to the last bit.
+    """
+    return networks.train(np.asarray(c) / networks.lambda_0, **options)
 
 
 def _method(cell: Cell, samples: int) -> dict[str, Any]:
     """Return what training takes besides learning rates."""
-    method: dict[str, Any] = {"steps": cell["steps"]}
-    if cell.get("momentum"):
-        method["momentum"] = cell["momentum"]
+    method: dict[str, Any] = {
+        "steps": cell["steps"],
+        "optimizer": _optimizer(cell),
+        "memory_limit": math.inf,
+    }
     if cell.get("batch_size"):
         rng = np.random.default_rng([cell["seed"], *b"batches"])
         method["batches"] = minibatches(samples, cell["batch_size"], cell["steps"], rng=rng)
     return method
 
 
-def _linear(cell: Cell, X: Array, y: Array, rng: np.random.Generator, scale: Array) -> Networks:
-    net = LinearNet(
-        X / math.sqrt(X.shape[1]),
-        y,
-        width=require_width(float(cell["width"])),
-        memory_limit=math.inf,
-    )
+def _optimizer(cell: Cell) -> GradientDescent | HeavyBall:
+    return HeavyBall(cell["momentum"]) if cell.get("momentum") else GradientDescent()
+
+
+Data = tuple[Array, Array]
+
+
+def _linear(cell: Cell, data: Data, rng: np.random.Generator, scale: Array) -> Networks:
+    width = require_width(float(cell["width"]))
+    drawn = draw_linear(data, width, rng=rng, memory_limit=math.inf)
     # The Gram state is quadratic in the weights.
-    state = net.init(rng=rng) * scale[:, None, None] ** 2
-    descend = partial(net.train, state=state, **_method(cell, len(X)))
-    alone = partial(descend, state=state[0])
-    first = LinearStart(alone, net, state[0])
-    return Networks(state, net.top_eigenvalue(state), net.top_eigenvalue, descend, first)
+    return replace(drawn, start=drawn.start * scale[:, None, None] ** 2)
 
 
-def _mlp(cell: Cell, X: Array, y: Array, rng: np.random.Generator, scale: Array) -> Networks:
-    net = _network(cell, X, y)
-    theta = net.init(rng=rng) * scale[:, None]
-
-    def top_eigenvalue(theta: Array) -> Array:
-        return kernel.top_eigenvalue(net, theta, X)
-
-    method = _method(cell, len(X)) | {"memory_limit": math.inf}
-    descend = partial(train, net, theta, X, y, **method)
-    first = NetworkStart(partial(train, net, theta[0], X, y, **method), net, theta[0], X, y)
-    return Networks(theta, top_eigenvalue(theta), top_eigenvalue, descend, first)
+def _mlp(cell: Cell, data: Data, rng: np.random.Generator, scale: Array) -> Networks:
+    drawn = draw(data, _hidden(cell), rng=rng, activation=cell["activation"])
+    return replace(drawn, start=drawn.start * scale[:, None])
 
 
-def _network(cell: Cell, X: Array, y: Array) -> MLP:
-    hidden = [cell["width"]] * cell["depth"]
-    return MLP([X.shape[1], *hidden, y.shape[1]], activation=cell["activation"])
+def _hidden(cell: Cell) -> list[int]:
+    return [cell["width"]] * cell["depth"]
 
 
 def bytes_of(
@@ -129,16 +112,15 @@ def bytes_of(
     True
     """
     X, y = _samples(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
-    moving = bool(cell.get("momentum"))
+    method = Method(_optimizer(cell), cell["steps"])
     if cell["model"] == "linear":
         size, work = (min(X.shape) + 1 + y.shape[1]) ** 2, 0
         kernels = 8 * networks * y.size**2
     else:
-        net = _network(cell, X, y)
-        rule = Descent(net, X, y, cell["steps"], moving=moving)
-        size, work = net.size, rule.work(len(X))
+        net = MLP([X.shape[1], *_hidden(cell), y.shape[1]], activation=cell["activation"])
+        size, work = net.size, Descent(net, X, y, method).bytes
         kernels = kernel.ntk_bytes(net, networks, len(X), X.itemsize)
-    state = np.broadcast_to(0.0, (members, (1 + moving) * size))
+    state = np.broadcast_to(0.0, (members, (1 + method.optimizer.memory) * size))
     # The worker of a sweep has one thread.
     run = run_bytes(state, (), cell["steps"], observe or {}, work=work, threads=1)
     return 8 * networks * size + kernels + run
@@ -189,18 +171,14 @@ def _same_network(cell: Cell) -> tuple[Any, ...]:
 
 def _phases_of(cells: list[Cell]) -> list[Cell]:
     networks = start(cells[0], [cell["scale"] for cell in cells])
-    run = networks.run(
-        [cell["c"] for cell in cells],
-        tolerance=CONVERGED,
-        observe={},
-    )
+    run = run_at(networks, [cell["c"] for cell in cells], tolerance=CONVERGED)
     with np.errstate(all="ignore"):
         columns = {
             "steps": run.stopped,
             "first_loss": run.values["loss"][0],
             "peak_loss": peak(run),
             "last_loss": final(run),
-            "first_eigenvalue": networks.top,
+            "first_eigenvalue": networks.lambda_0,
             "last_eigenvalue": networks.top_eigenvalue(run.state),
         }
     names = [Phase(code).name.lower() for code in classify(run, settled=SETTLED)]
@@ -236,11 +214,8 @@ def run_of(cell: Cell) -> Cell:
     (4, 4)
     """
     networks = start(cell, [cell["scale"]])
-    run = networks.run(
-        [cell["c"]],
-        tolerance=CONVERGED,
-        observe={"top_eigenvalue": networks.top_eigenvalue},
-    )
+    observe = {"top_eigenvalue": networks.top_eigenvalue}
+    run = run_at(networks, [cell["c"]], tolerance=CONVERGED, observe=observe)
     phase = Phase(classify(run, settled=SETTLED)[0]).name.lower()
     return {"phase": phase} | {name: finite(column[:, 0]) for name, column in run.values.items()}
 

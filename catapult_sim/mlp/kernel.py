@@ -1,20 +1,20 @@
 """The empirical neural tangent kernel of a network.
 
-A layer's share of ``J J^T`` is the product, entry by entry, of two Gram matrices: that of
-the layer's inputs and that of the signals carried back to it. The Jacobian is never built.
+A layer's share of ``J J^T`` follows from its inputs and from the signals that each output sends
+back to it: for a dense layer it is the product, entry by entry, of their two Gram matrices. The
+Jacobian is never built.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.passes import Passes
+from catapult_sim.mlp.layered import Network
+from catapult_sim.mlp.passes import Part, Passes
 from catapult_sim.numeric.curvature import eigenpairs
 from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs
 from catapult_sim.numeric.curvature.operators import Operator
@@ -22,19 +22,19 @@ from catapult_sim.numeric.runs.memory import MEMORY_LIMIT, require_memory
 from catapult_sim.types import Array
 
 DENSE = 512  # rows of the kernel up to which all its eigenvalues are quicker than products
-READ = 50.0  # multiplications of a matrix product in the time that reading a number takes
-PRODUCTS = 16  # that a top eigenvalue takes, about
+READ = 50.0  # multiplications in the time of one read from memory, on the machines measured
+PRODUCTS = 16  # products that a top eigenvalue takes, about
 TOLERANCE = 1e-8  # of residuals; that of the eigenvalue is its square over the gap
 
 
 def ntk(
-    network: MLP, theta: npt.ArrayLike, X: npt.ArrayLike, *, memory_limit: float = MEMORY_LIMIT
+    network: Network, theta: npt.ArrayLike, X: npt.ArrayLike, *, memory_limit: float = MEMORY_LIMIT
 ) -> Array:
     """Return the kernel ``Theta = (1/m) J J^T`` over samples and outputs.
 
     Parameters
     ----------
-    network : MLP
+    network : Network
     theta : array_like, shape (..., P)
     X : array_like, shape (m, d)
     memory_limit : float
@@ -55,13 +55,14 @@ def ntk(
 
     Examples
     --------
+    >>> from catapult_sim.mlp.network import MLP
     >>> network = MLP([1, 3, 1], activation="linear")
     >>> theta = np.arange(6.0)
     >>> ntk(network, theta, [[1.0]])  # (|u|^2 + |v|^2) / n
     array([[18.33333333]])
     """
     parameters, inputs = network.require_parameters(theta), network.require_inputs(X)
-    samples, outputs, leading = inputs.shape[-2], network.widths[-1], parameters.shape[:-1]
+    samples, outputs, leading = inputs.shape[-2], network.outputs, parameters.shape[:-1]
     members = math.prod(leading)
     require_memory(
         ntk_bytes(network, members, samples, parameters.itemsize),
@@ -70,87 +71,79 @@ def ntk(
     )
     passes = network.passes(1)
     passes.move(parameters, inputs)
-    grams = [passes.gram(number) for number in range(len(network.layers))]
-    signals = [
-        np.ascontiguousarray(signal.swapaxes(-2, -3))  # (..., k, m, n)
-        for signal in _unit_signals(network, parameters, passes)
+    layers = [
+        (
+            layer.row_products(at.x.values.coefficients, at.x.values.coefficients),
+            np.ascontiguousarray(signals.swapaxes(-2, -3)),  # (..., k, m, width)
+        )
+        for (layer, at, _), signals in _last_first(passes)
     ]
     total = np.empty((*leading, samples, outputs, samples, outputs), parameters.dtype)
     for i in range(outputs):
         # Entry [a, j, b] belongs to output i of sample a and output j <= i of sample b.
         panel = np.zeros((*leading, samples, i + 1, samples), parameters.dtype)
-        panel[..., i, :] = grams[-1]
-        for gram, signal in zip(grams[:-1], signals, strict=True):
-            upto = signal[..., : i + 1, :, :].reshape(*leading, -1, signal.shape[-1])
-            products = signal[..., i, :, :] @ upto.swapaxes(-1, -2)
-            panel += products.reshape(panel.shape) * gram[..., :, None, :]
+        for products, signals in layers:
+            for term in products([signals[..., i : i + 1, :, :]], [signals[..., : i + 1, :, :]]):
+                panel += term[..., 0, :, :, :]
         total[..., :, i, :, : i + 1] = panel.swapaxes(-1, -2)
         total[..., :, : i + 1, :, i] = panel.swapaxes(-1, -3)
     total /= samples
     return total.reshape(*leading, samples * outputs, samples * outputs)
 
 
-def _unit_signals(network: MLP, theta: Array, passes: Passes) -> list[Array]:
-    """Return the signals ``(..., m, k, n)`` that each output alone sends to each hidden layer.
-
-    At the last one they are the weights above it times the slope.
-    """
-    *hidden, last = (W for W, _ in network.split(theta)[1:])
-    signals = [passes.slope(len(hidden))[..., None, :] * last[..., None, :, :].swapaxes(-1, -2)]
-    for number in range(len(hidden))[::-1]:
-        above, W = signals[0], hidden[number].swapaxes(-1, -2)
-        carried = above.reshape(*above.shape[:-3], -1, above.shape[-1]) @ W
-        carried = carried.reshape(*above.shape[:-1], W.shape[-1])
-        carried *= passes.slope(number)[..., None, :]
-        signals.insert(0, carried)
-    return signals
+def _last_first(passes: Passes) -> list[tuple[Part, Array]]:
+    """Return layers and their unit signals, the last one before the others."""
+    pairs = list(zip(passes.parts, passes.unit_signals(), strict=True))
+    return [*pairs[-1:], *pairs[:-1]]
 
 
 class _Factored:
     """Products with the kernel of one network from the unit signals, without passes."""
 
-    def __init__(self, network: MLP, theta: Array, X: Array) -> None:
-        self._passes = network.passes(1)
-        outputs = self._passes.move(theta, X)
+    def __init__(self, network: Network, theta: Array, X: Array) -> None:
+        passes = network.passes(1)
+        outputs = passes.move(theta, X)
         self._samples_and_outputs, self.dtype = outputs.shape, outputs.dtype
         self.shape = (outputs.size, outputs.size)
-        self._signals = _unit_signals(network, theta, self._passes)
+        self._layers = _last_first(passes)
 
     def matvec(self, vector: Array) -> Array:
         given = vector.reshape(self._samples_and_outputs)
-        total = self._passes.spread(len(self._signals), given, np.empty_like(given))
-        for number, signals in enumerate(self._signals):
-            sent = np.einsum("ak,akn->an", given, signals)
-            moved = self._passes.spread(number, sent, np.empty_like(sent))
-            total += np.einsum("an,akn->ak", moved, signals)
+        total = np.zeros_like(given)
+        for (layer, at, _), signals in self._layers:
+            spread = np.broadcast_to(signals, (*given.shape, signals.shape[-1]))
+            sent = np.einsum("ak,akn->an", given, spread)
+            moved = layer.spread(at, sent, np.empty_like(sent))
+            total += np.einsum("an,akn->ak", moved, spread)
         total /= len(total)
         return total.ravel()
 
 
-def _factors_pay(network: MLP, samples: int, itemsize: int) -> bool:
+def _factors_pay(network: Network, samples: int, itemsize: int) -> bool:
     """Whether a product is less work from the unit signals than by passes, and there is room."""
-    *hidden, outputs = network.widths[1:]
-    passes = 2 * sum(n * above for n, above in itertools.pairwise(hidden))
-    signals = outputs * (passes / 2 / PRODUCTS + 2 * READ * sum(hidden))
-    return signals < passes and samples * outputs * sum(hidden) * itemsize <= MEMORY_LIMIT
+    parts = network.passes(1).parts
+    hidden = sum(at.z.width for _, at, _ in parts[:-1])
+    passes = 2 * sum(layer.multiplications for layer, _, _ in parts[1:-1])
+    signals = network.outputs * (passes / 2 / PRODUCTS + 2 * READ * hidden)
+    return signals < passes and samples * network.outputs * hidden * itemsize <= MEMORY_LIMIT
 
 
-def ntk_bytes(network: MLP, members: int, samples: int, itemsize: int) -> int:
+def ntk_bytes(network: Network, members: int, samples: int, itemsize: int) -> int:
     """Return the bytes of the kernels of some networks, and of what they are made from."""
-    *hidden, outputs = network.widths[1:]
-    signals = 2 * samples * outputs * sum(hidden)
-    grams = samples**2 * (2 * outputs + len(hidden) + 1)
+    parts, outputs = network.passes(1).parts, network.outputs
+    signals = 2 * samples * outputs * sum(at.z.width for _, at, _ in parts[:-1])
+    grams = samples**2 * (2 * outputs + len(parts))
     return members * itemsize * ((samples * outputs) ** 2 + signals + grams)
 
 
 def top_eigenpairs(
-    network: MLP, theta: npt.ArrayLike, X: npt.ArrayLike, k: int = 1, **options: Any
+    network: Network, theta: npt.ArrayLike, X: npt.ArrayLike, k: int = 1, **options: Any
 ) -> Eigenpairs:
     """Return the largest eigenpairs of the kernel of one network, which is never formed.
 
     Parameters
     ----------
-    network : MLP
+    network : Network
     theta : array_like, shape (P,)
     X : array_like, shape (m, d)
     k : int
@@ -164,6 +157,7 @@ def top_eigenpairs(
 
     Examples
     --------
+    >>> from catapult_sim.mlp.network import MLP
     >>> network = MLP([1, 3, 1], activation="linear")
     >>> top_eigenpairs(network, np.arange(6.0), [[1.0]], rng=0).values
     array([18.33333333])
@@ -172,7 +166,7 @@ def top_eigenpairs(
         return eigenpairs.top_eigenpairs(_operator(network, theta, X), k, **options)
 
 
-def _operator(network: MLP, theta: npt.ArrayLike, X: npt.ArrayLike) -> Operator:
+def _operator(network: Network, theta: npt.ArrayLike, X: npt.ArrayLike) -> Operator:
     """Return what multiplies a vector by the kernel with the least work."""
     parameters, inputs = network.require_parameters(theta), network.require_inputs(X)
     alone = parameters.ndim == 1 and inputs.ndim == 2
@@ -182,19 +176,20 @@ def _operator(network: MLP, theta: npt.ArrayLike, X: npt.ArrayLike) -> Operator:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def top_eigenvalue(network: MLP, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
+def top_eigenvalue(network: Network, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
     """Return the largest eigenvalue of :func:`ntk`, ``(...)``; NaN after a divergence.
 
     Up to 512 rows from the whole kernel, above from products with it.
 
     Examples
     --------
+    >>> from catapult_sim.mlp.network import MLP
     >>> network = MLP([1, 3, 1], activation="linear")
     >>> top_eigenvalue(network, np.arange(6.0), [[1.0]])
     array(18.33333333)
     """
     parameters, inputs = network.require_parameters(theta), network.require_inputs(X)
-    if inputs.shape[-2] * network.widths[-1] <= DENSE:
+    if inputs.shape[-2] * network.outputs <= DENSE:
         return eigenpairs.largest_eigenvalue(ntk(network, parameters, inputs))
     found = [
         top_eigenpairs(network, member, inputs, tolerance=TOLERANCE, rng=0).values[0]

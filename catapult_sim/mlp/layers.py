@@ -1,88 +1,362 @@
-"""Where the layers of a network lie in its parameters, and how their weights are scaled."""
+r"""What a layer is: the protocol of its passes, and the calculus that all layers share.
+
+A layer takes the numbers x of each sample and gives z. With s the derivative of the loss by z it
+has three passes: *forward* from x to z, *backward* from s to the derivative by x, and the
+*gradient* by its parameters. At ``theta + t v`` all of them are power series in t, and a pass
+computes one coefficient; it takes the lower ones as they stand.
+
+====================  ==========================================================
+to add                write
+====================  ==========================================================
+weights               a :class:`Bilinear` layer: the three products of inputs,
+                      weights and signals. All orders follow from them.
+no parameters         a :class:`Layer`: its forward and backward pass of one
+                      order, and :meth:`Layer.pullback` for the dense kernel.
+a block of layers     a :class:`Layer` with layers ``inside``, which also
+                      says in :meth:`Layer.connect` what they read and write.
+====================  ==========================================================
+
+Between layers samples are rows, ``(..., m, width)``: a layer that sees an image reshapes them.
+"""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from catapult_sim.mlp.series import GIVEN, Room, Series, Variable
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_positive
+from catapult_sim.validation import InputError
 
-PARAMETRIZATIONS = ("ntk", "standard", "mean-field")
+RowProducts = Callable[[list[Array], list[Array]], Iterator[Array]]
+
+
+class Workspace:
+    """What a layer works on at one theta: its inputs x, its outputs z, its parameters.
+
+    Attributes
+    ----------
+    x, z : Variable
+    scratch_x, scratch_z : Series
+        Of their widths, for the use of one formula.
+    parameters : list
+        The coefficients of the parameters, as :meth:`Bilinear.split` returns them.
+    along_gradient : bool
+        Whether the parameters move along the gradient of the given signal, which is not formed,
+        and not along a direction in ``parameters``.
+    kept : object
+        What the layer keeps until theta moves.
+    units : numpy.ndarray, shape (..., m, k, width)
+        What :meth:`Layer.pullback` was given, kept by layers with weights.
+    inside : list of Workspace
+    """
+
+    def __init__(self, layer: Layer, x: Variable, z: Variable, room: Room) -> None:
+        self.layer, self.x, self.z = layer, x, z
+        self.scratch_x, self.scratch_z = room.scratch(x.width), room.scratch(z.width)
+        self.parameters: list[tuple[Array, Array]] = []
+        self.along_gradient = False
+        self.kept: Any = None
+        self.units: Array | None = None
+        self.inside = layer.connect(x, z, room)
+
+    def forward(self, order: int) -> None:
+        """Compute one order of z; what does not depend on theta has the order 0 only."""
+        if order == 0:
+            self.kept = None
+        if order == 0 or self.z.depends:
+            self.layer.forward(self, order)
+
+    def backward(self, order: int, kind: str) -> None:
+        """Compute one order of the signal at x, where x depends on theta or layers are inside."""
+        if self.x.depends or self.inside:
+            self.layer.backward(self, order, kind)
+
+    def walk(self) -> Iterator[Workspace]:
+        """Go through this workspace and all those inside, in the order of their parameters."""
+        yield self
+        for inner in self.inside:
+            yield from inner.walk()
+
+
+class Layer(ABC):
+    """A differentiable map of samples."""
+
+    @property
+    def inside(self) -> Sequence[Layer]:
+        """The layers that it is made of, in the order of their parameters."""
+        return ()
+
+    @property
+    def size(self) -> int:
+        """The number of its parameters."""
+        return sum(layer.size for layer in self.inside)
+
+    @abstractmethod
+    def outputs(self, inputs: int) -> int:
+        """Return the numbers that it gives for each sample, or raise InputError."""
+
+    def connect(self, x: Variable, z: Variable, room: Room) -> list[Workspace]:
+        """Return the workspaces of the layers inside."""
+        return []
+
+    @abstractmethod
+    def forward(self, at: Workspace, order: int) -> None:
+        """Write one order of ``at.z.values``."""
+
+    @abstractmethod
+    def backward(self, at: Workspace, order: int, kind: str) -> None:
+        """Write one order of ``at.x.signals[kind]``.
+
+        It is asked only where x depends on theta. A layer with layers inside is asked always,
+        and must not read a signal at an x that does not depend on theta.
+        """
+
+    @abstractmethod
+    def pullback(self, at: Workspace, signals: Array) -> Array:
+        """Carry k signals of every sample back, ``(..., m, k, width of z)`` to that of x.
+
+        Of order 0. Signals that are the same for every sample may have ``m = 1``. What is
+        returned where x does not depend on theta is of no use.
+        """
+
+    def draw(self, normal: Array) -> None:
+        """Turn numbers from N(0, 1), ``(size,)``, into parameters to start with, in place."""
+        start = 0
+        for layer in self.inside:
+            layer.draw(normal[start : start + layer.size])
+            start += layer.size
+
+
+class Bilinear(Layer):
+    """A layer ``z = B(x, W) + b``, linear in its inputs and in its weights.
+
+    Its parameters are the weights W, an array of some ``shape``, and if it has ``biases`` one
+    for each entry of the last axis of W. That axis, the channels, comes last in z too.
+
+    A subclass writes the products of order 0; the others follow, since coefficient k of a
+    product of series is ``sum_i x_(k-i) W_i``. What it can compute with less work than here,
+    :meth:`spread` and :meth:`row_products`, it may write again.
+    """
+
+    biases: bool
+    deviation: float  # of the weights at the start
+    bias_deviation: float
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the weights."""
+
+    @abstractmethod
+    def multiply(self, x: Array, W: Array, out: Array | None = None) -> Array:
+        """Return ``B(x, W)``, ``(..., m, inputs) -> (..., m, outputs)``."""
+
+    @abstractmethod
+    def transpose(self, s: Array, W: Array, out: Array | None = None) -> Array:
+        """Return the derivative by x of ``s . B(x, W)``, ``(..., m, inputs)``."""
+
+    @abstractmethod
+    def outer(self, x: Array, s: Array, out: Array | None = None) -> Array:
+        """Return the derivative by W of ``s . B(x, W)``, summed over samples, ``(..., *shape)``."""
+
+    @property
+    def multiplications(self) -> int:
+        """How many multiplications a sample takes in one product."""
+        return math.prod(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of its parameters."""
+        return math.prod(self.shape) + self.biases * self.shape[-1]
+
+    def split(self, vector: Array) -> tuple[Array, Array]:
+        """Return views of weights ``(..., *shape)`` and biases in a vector ``(..., size)``."""
+        weights = math.prod(self.shape)
+        leading = vector.shape[:-1]
+        return vector[..., :weights].reshape(*leading, *self.shape), vector[..., weights:]
+
+    def draw(self, normal: Array) -> None:
+        """Turn numbers from N(0, 1), ``(size,)``, into parameters to start with, in place."""
+        parts = zip(self.split(normal), (self.deviation, self.bias_deviation), strict=True)
+        for part, deviation in parts:
+            part[...] = deviation * part if deviation else 0.0
+
+    # The passes, of any order -------------------------------------------------------------------
+
+    def forward(self, at: Workspace, order: int) -> None:
+        """Write one order of z."""
+        z, x = at.z.values[order], at.x.values.coefficients
+        if order == 1 and at.along_gradient:
+            self.spread(at, at.z.signals[GIVEN][0], z)
+            if at.x.depends:
+                z += self.multiply(x[1], at.parameters[0][0], at.scratch_z[0])
+            return
+        weights = [W for W, _ in at.parameters]
+        _multiply_series(self.multiply, x, weights, order, z, at.scratch_z)
+        if self.biases and order < len(at.parameters):
+            channels = self._channels(z)
+            channels += at.parameters[order][1][..., None, :]
+
+    def backward(self, at: Workspace, order: int, kind: str) -> None:
+        """Write one order of the signal at x."""
+        s, weights = at.z.signals[kind].coefficients, [W for W, _ in at.parameters]
+        out = at.x.signals[kind][order]
+        _multiply_series(self.transpose, s, weights, order, out, at.scratch_x)
+
+    def gradient(self, at: Workspace, order: int, kind: str, out: Array) -> None:
+        """Write one order of the gradient by the parameters, ``(..., size)``.
+
+        It sums over samples, and so the sum over orders is the same product of taller matrices.
+        """
+        by_weights, by_biases = self.split(out)
+        x, s = at.x.values, at.z.signals[kind]
+        count = min(order + 1, len(x.coefficients))
+        self.outer(x.tall(0, count), s.tall(order, count), by_weights)
+        if self.biases:
+            np.sum(self._channels(s[order]), axis=-2, out=by_biases)
+
+    def pullback(self, at: Workspace, signals: Array) -> Array:
+        """Carry k signals of every sample back, and keep them for the kernel."""
+        at.units = signals
+        if not at.x.depends:
+            return signals
+        # All signals of all samples are the rows of one matrix.
+        rows = signals.reshape(*signals.shape[:-3], -1, signals.shape[-1])
+        carried = self.transpose(rows, at.parameters[0][0])
+        return carried.reshape(*carried.shape[:-2], *signals.shape[-3:-1], carried.shape[-1])
+
+    # What the kernel is made of -----------------------------------------------------------------
+
+    def spread(self, at: Workspace, signal: Array, out: Array) -> Array:
+        """Write what a step along the gradient of a signal by the parameters does to z.
+
+        With J the Jacobian of z by this layer's parameters alone it is ``J J^T`` times the
+        signal ``(..., m, width of z)``.
+        """
+        x = at.x.values[0]
+        self.multiply(x, self.outer(x, signal), out)
+        if self.biases:
+            channels = self._channels(out)
+            channels += self._channels(signal).sum(axis=-2, keepdims=True)
+        return out
+
+    def row_products(self, x: list[Array], y: list[Array]) -> RowProducts:
+        """Return how rows of two Jacobians are multiplied, given the inputs of both.
+
+        The row of a sample and of a signal s in its z is the gradient by this layer's
+        parameters, ``sum_i x_i (outer) s_(k-i)``. What is returned takes signals of x and those
+        of y, highest order first, each ``(..., k, m, width of z)``, and yields arrays
+        ``(..., k, m, k', m)`` which add up to the scalar products of all rows.
+        """
+
+        def products(s: list[Array], t: list[Array]) -> Iterator[Array]:
+            left, right = self._rows(x, s), self._rows(y, t)
+            *leading, samples, _ = right.shape
+            flat = (rows.reshape(*rows.shape[:-3], -1, self.size) for rows in (left, right))
+            of_all = next(flat) @ next(flat).swapaxes(-1, -2)
+            yield of_all.reshape(*left.shape[:-1], leading[-1], samples)
+
+        return products
+
+    def _rows(self, x: list[Array], s: list[Array]) -> Array:
+        """Return the rows themselves, ``(..., k, m, size)``: each sample alone, in an array."""
+        pairs = zip(x, s, strict=False)  # inputs that do not depend on theta have one order
+        alone = [(a[..., None, :, None, :], b[..., None, :]) for a, b in pairs]
+        by_weights = sum(self.outer(a, b) for a, b in alone)
+        assert isinstance(by_weights, np.ndarray)
+        flat = by_weights.reshape(*by_weights.shape[: -len(self.shape)], -1)
+        if not self.biases:
+            return flat
+        by_biases = self._channels(alone[0][1]).sum(axis=-2)
+        shape = np.broadcast_shapes(flat.shape[:-1], by_biases.shape[:-1])
+        parts = (np.broadcast_to(part, (*shape, part.shape[-1])) for part in (flat, by_biases))
+        return np.concatenate(list(parts), axis=-1)
+
+    def _channels(self, z: Array) -> Array:
+        """Return a view with a row for each place in each sample, ``(..., places, channels)``."""
+        return z.reshape(*z.shape[:-2], -1, self.shape[-1])
 
 
 @dataclass(frozen=True)
-class Layer:
-    """Where a layer's parameters lie in theta, and how its weights are scaled."""
-
-    weights: slice
-    biases: slice
-    shape: tuple[int, int]  # fan in, fan out
-    scale: float  # of its inputs
-    deviation: float  # of its weights at the start
-
-    def split(self, vector: Array) -> tuple[Array, Array]:
-        """Return views of the weights ``(..., fan in, fan out)`` and biases in a vector."""
-        weights = vector[..., self.weights].reshape(*vector.shape[:-1], *self.shape)
-        return weights, vector[..., self.biases]
-
-
-def gains(gain: str | npt.ArrayLike, of_activation: float, count: int) -> list[float]:
-    """Return the gain of every layer.
-
-    Parameters
-    ----------
-    gain : {"he", "lecun"}, float or sequence of float
-        "he": that of the activation, 1 for the last layer. "lecun": 1.
-    of_activation : float
-    count : int
-        Layers.
+class Chain(Layer):
+    """Layers one after the other.
 
     Raises
     ------
     InputError
-        Where a name is not known, a gain is not positive, or there are too few or too many.
-
-    Examples
-    --------
-    >>> gains("he", 1.5, 3), gains(2.0, 1.5, 3)
-    ([1.5, 1.5, 1.0], [2.0, 2.0, 2.0])
+        Where there are none.
     """
-    if isinstance(gain, str):
-        if gain not in ("he", "lecun"):
-            raise InputError(f"gain must be he, lecun or numbers; got {gain!r}")
-        return [of_activation if gain == "he" else 1.0] * (count - 1) + [1.0]
-    given = require_positive("gain", gain)
-    if given.shape not in ((), (count,)):
-        raise InputError(f"gain must be one number or {count}; got shape {given.shape}")
-    return np.broadcast_to(given, count).tolist()
+
+    layers: tuple[Layer, ...]
+
+    def __post_init__(self) -> None:
+        """Check that there is a layer."""
+        if not self.layers:
+            raise InputError("a chain of layers needs at least one; got none")
+
+    @property
+    def inside(self) -> Sequence[Layer]:
+        """The layers."""
+        return self.layers
+
+    def outputs(self, inputs: int) -> int:
+        """Return the numbers that the last layer gives for each sample."""
+        for layer in self.layers:
+            inputs = layer.outputs(inputs)
+        return inputs
+
+    def connect(self, x: Variable, z: Variable, room: Room) -> list[Workspace]:
+        """Let every layer read what the one before it writes."""
+        places = []
+        for layer in self.layers[:-1]:
+            following = after(layer, x, room)
+            places.append(Workspace(layer, x, following, room))
+            x = following
+        return [*places, Workspace(self.layers[-1], x, z, room)]
+
+    def forward(self, at: Workspace, order: int) -> None:
+        """Write one order from the first layer to the last."""
+        for inner in at.inside:
+            inner.forward(order)
+
+    def backward(self, at: Workspace, order: int, kind: str) -> None:
+        """Write one order of the signals from the last layer to the first."""
+        for inner in reversed(at.inside):
+            inner.backward(order, kind)
+
+    def pullback(self, at: Workspace, signals: Array) -> Array:
+        """Carry signals from the last layer to the first that depends on theta."""
+        for inner in reversed(at.inside):
+            if inner.z.depends:
+                signals = inner.layer.pullback(inner, signals)
+        return signals
 
 
-def lay_out(
-    widths: Sequence[int], gains: Sequence[float], parametrization: str, biases: bool
-) -> list[Layer]:
-    """Lay the layers of a network one after the other, weights before biases.
+def after(layer: Layer, x: Variable, room: Room) -> Variable:
+    """Return a new variable for what a layer makes of x."""
+    return room.variable(layer.outputs(x.width), depends=x.depends or layer.size > 0)
 
-    Examples
-    --------
-    >>> for layer in lay_out([4, 9, 1], [2.0, 1.0], "mean-field", biases=True):
-    ...     print(layer.weights, layer.biases, layer.scale, layer.deviation)
-    slice(0, 36, None) slice(36, 45, None) 1.0 1.0
-    slice(45, 54, None) slice(54, 55, None) 0.1111111111111111 1.0
-    """
-    layers: list[Layer] = []
-    end = 0
-    for (fan_in, fan_out), gain in zip(itertools.pairwise(widths), gains, strict=True):
-        start, middle = end, end + fan_in * fan_out
-        end = middle + fan_out * biases
-        last = len(layers) == len(gains) - 1
-        unit = gain / fan_in ** (1.0 if last and parametrization == "mean-field" else 0.5)
-        scale, deviation = (1.0, unit) if parametrization == "standard" else (unit, 1.0)
-        layers.append(
-            Layer(slice(start, middle), slice(middle, end), (fan_in, fan_out), scale, deviation)
-        )
-    return layers
+
+def _multiply_series(
+    product: Callable[[Array, Array, Array], Array],
+    left: Sequence[Array],
+    right: Sequence[Array],
+    order: int,
+    out: Array,
+    scratch: Series,
+) -> None:
+    """Write one order of a product of two series, ``sum_i left_(order - i) right_i``."""
+    pairs = [(left[order - i], W) for i, W in enumerate(right) if 0 <= order - i < len(left)]
+    if not pairs:
+        out[...] = 0
+    for i, (a, W) in enumerate(pairs):
+        if i:
+            out += product(a, W, scratch[0])
+        else:
+            product(a, W, out)

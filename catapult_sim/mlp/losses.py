@@ -45,6 +45,14 @@ class Loss:
     require: Callable[[Array], Array]
 
 
+@dataclass(frozen=True)
+class Objective:
+    """What is minimised: a loss of the outputs, plus ``(weight_decay / 2) |theta|^2``."""
+
+    loss: Loss
+    weight_decay: float = 0.0
+
+
 def squared_error(outputs: Array, targets: Array) -> tuple[Array, Array]:
     """Return ``L = (1/2m) sum_a |f_a - y_a|^2`` and its gradient by the outputs.
 

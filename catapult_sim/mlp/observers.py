@@ -19,7 +19,7 @@ Quantity = Callable[["Observers", Array], Array]
 
 
 def _of_diverged_too(quantity: Quantity) -> Quantity:
-    """Let a quantity of networks beyond every bound be what it is, in silence."""
+    """Silence floating-point warnings from diverged networks."""
 
     @wraps(quantity)
     def silent(self: Observers, theta: Array) -> Array:
@@ -37,7 +37,7 @@ class Observers:
 
     Parameters
     ----------
-    network : MLP or TaylorModel
+    network : Network or TaylorModel
     X : array_like, shape (m, d)
         What the networks train on, or test data.
     y : array_like, shape (m,) or (m, k)
@@ -92,7 +92,7 @@ class Observers:
         """
         if isinstance(self.network, TaylorModel):
             raise InputError("active_fraction needs a network; got a Taylor model")
-        _, _, hidden = self.network.forward(theta, self.X)
+        _, hidden = self.network.forward(theta, self.X)
         active = sum(np.sum(z > 0, axis=(-2, -1)) for z in hidden)
         units = sum(z.shape[-1] for z in hidden)
         finite = np.all([np.isfinite(z).all(axis=(-2, -1)) for z in hidden], axis=0)

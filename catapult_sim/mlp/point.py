@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse.linalg import LinearOperator
 
-from catapult_sim.mlp.passes import PULLED
+from catapult_sim.mlp.losses import Objective
+from catapult_sim.mlp.passes import Passes
+from catapult_sim.mlp.series import GIVEN
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
-if TYPE_CHECKING:
-    from catapult_sim.mlp.network import MLP
-
 
 class Place:
-    """A network or a model of it at one theta: its outputs, its loss, its operators."""
+    """A network or a Taylor model at one theta: its outputs, its loss, its operators."""
 
-    _network: MLP
+    _objective: Objective
     _y: Array | None
 
     def _arrive(self, theta: Array, outputs: Array) -> None:
-        """Be at another theta ``(..., P)``, with the outputs ``(..., m, k)`` there."""
+        """Keep theta ``(..., P)`` and the outputs there, forget what was computed before."""
         self._theta, self._outputs = theta, outputs
         self._evaluation: tuple[Array, Array] | None = None
 
@@ -38,7 +36,7 @@ class Place:
     def loss(self) -> Array:
         """The loss with its weight decay, ``(...)``."""
         loss, _ = self._evaluated()
-        decay = self._network.weight_decay
+        decay = self._objective.weight_decay
         return loss + decay / 2 * np.sum(self._theta**2, axis=-1) if decay else loss
 
     @property
@@ -50,13 +48,13 @@ class Place:
     def _evaluated(self) -> tuple[Array, Array]:
         """Return the loss without weight decay, and its gradient by the outputs."""
         if self._evaluation is None:
-            loss = self._network.loss_function.value_and_gradient
+            loss = self._objective.loss.value_and_gradient
             self._evaluation = loss(self._outputs, self._targets)
         return self._evaluation
 
     def _with_decay(self, product: Array, vector: Array) -> Array:
-        if self._network.weight_decay:
-            product += self._network.weight_decay * vector
+        if self._objective.weight_decay:
+            product += self._objective.weight_decay * vector
         return product
 
     def _operator(
@@ -78,7 +76,7 @@ class Place:
 class Point(Place):
     """Loss, gradient and curvature products of a network at one theta, X and y.
 
-    Made by :meth:`catapult_sim.mlp.network.MLP.at`. The forward and the backward pass are done
+    Made by the network's ``at``. The forward and the backward pass are done
     once; a product with a direction costs the passes of its tangents only. Arrays are kept from
     theta to theta, and never handed out.
 
@@ -98,10 +96,9 @@ class Point(Place):
     """
 
     def __init__(
-        self, network: MLP, theta: Array, X: Array, y: Array | None, orders: int = 3
+        self, passes: Passes, objective: Objective, theta: Array, X: Array, y: Array | None = None
     ) -> None:
-        self._network, self._X, self._y = network, X, y
-        self._passes = network.passes(orders)
+        self._passes, self._objective, self._X, self._y = passes, objective, X, y
         self.move(theta)
 
     def move(self, theta: npt.ArrayLike, X: Array | None = None, y: Array | None = None) -> Point:
@@ -111,9 +108,8 @@ class Point(Place):
         """
         if X is not None:
             self._X, self._y = X, y
-        parameters = self._network.require_parameters(theta)
+        parameters = require_parameters(theta, self._passes.size, self._X.dtype)
         self._arrive(parameters, self._passes.move(parameters, self._X))
-        self._returned = False
         return self
 
     def gradient(self, out: Array | None = None) -> Array:
@@ -137,7 +133,7 @@ class Point(Place):
         self._return()
         tangent = self._differentiate()
         second = self._passes.forward(2)
-        loss, y = self._network.loss_function, self._targets
+        loss, y = self._objective.loss, self._targets
         signal = loss.hessian_product(self._outputs, y, second)
         self._passes.backward(2, signal + loss.third(self._outputs, y, tangent) / 2)
         gradient = self._passes.gradient(2, self._room(out))
@@ -151,8 +147,8 @@ class Point(Place):
         """
         self._aim(direction)
         signal = self._curved(self._passes.forward(1))
-        self._passes.backward(0, signal, PULLED)
-        return self._passes.gradient(0, self._room(out), PULLED)
+        self._passes.backward(0, signal, GIVEN)
+        return self._passes.gradient(0, self._room(out), GIVEN)
 
     def jacobian_product(self, direction: npt.ArrayLike) -> Array:
         """Return J times a direction ``(..., P)``: the tangent of the outputs, ``(..., m, k)``."""
@@ -161,8 +157,8 @@ class Point(Place):
 
     def transposed_jacobian_product(self, signal: npt.ArrayLike, out: Array | None = None) -> Array:
         """Return J^T times a signal in the outputs ``(..., m, k)``, ``(..., P)``."""
-        self._passes.backward(0, self._require_signal(signal), PULLED)
-        return self._passes.gradient(0, self._room(out), PULLED)
+        self._passes.backward(0, self._require_signal(signal), GIVEN)
+        return self._passes.gradient(0, self._room(out), GIVEN)
 
     def kernel_product(self, signal: npt.ArrayLike) -> Array:
         """Return ``(1/m) J J^T`` times a signal in the outputs ``(..., m, k)``."""
@@ -172,12 +168,12 @@ class Point(Place):
     @property
     def hessian(self) -> LinearOperator:
         """The Hessian of the loss of a single network, ``(P, P)``."""
-        return self._operator(self.hessian_product, (self._network.size,))
+        return self._operator(self.hessian_product, (self._passes.size,))
 
     @property
     def gauss_newton(self) -> LinearOperator:
         """The Gauss-Newton matrix of a single network, ``(P, P)``."""
-        return self._operator(self.gauss_newton_product, (self._network.size,))
+        return self._operator(self.gauss_newton_product, (self._passes.size,))
 
     @property
     def kernel(self) -> LinearOperator:
@@ -187,10 +183,9 @@ class Point(Place):
     # What they share ----------------------------------------------------------------------------
 
     def _return(self) -> None:
-        """Carry the loss's signal back, once."""
-        if not self._returned:
+        """Carry the loss's signal back, once at each theta."""
+        if not self._passes.is_back():
             self._passes.backward(0, self._evaluated()[1])
-            self._returned = True
 
     def _differentiate(self) -> Array:
         """Go forth and back along the direction, and return the tangent of the outputs."""
@@ -199,10 +194,10 @@ class Point(Place):
         return tangent
 
     def _curved(self, tangent: Array) -> Array:
-        return self._network.loss_function.hessian_product(self._outputs, self._targets, tangent)
+        return self._objective.loss.hessian_product(self._outputs, self._targets, tangent)
 
     def _aim(self, direction: npt.ArrayLike) -> Array:
-        along = self._require("direction", direction, (self._network.size,))
+        along = self._require("direction", direction, (self._passes.size,))
         self._passes.aim(along)
         return along
 
@@ -228,5 +223,13 @@ class Point(Place):
         return spread.astype(self._passes.dtype, copy=False)
 
     def _room(self, out: Array | None) -> Array:
-        shape = (*self._passes.leading, self._network.size)
+        shape = (*self._passes.leading, self._passes.size)
         return np.empty(shape, self._passes.dtype) if out is None else out
+
+
+def require_parameters(theta: npt.ArrayLike, size: int, dtype: npt.DTypeLike) -> Array:
+    """Return theta ``(..., P)`` in a precision, complex as it is, or raise InputError."""
+    parameters = np.asarray(theta)
+    if parameters.shape[-1:] != (size,):
+        raise InputError(f"theta must have shape (..., {size}); got shape {parameters.shape}")
+    return parameters if np.iscomplexobj(parameters) else parameters.astype(dtype, copy=False)

@@ -10,11 +10,9 @@ order      outputs                                            Jacobian
 2          ``f_0 + J d + (1/2) d^T H d``: it can catapult     ``J + H d``
 =========  =================================================  ==========================
 
-All of it is found in the network's passes at ``theta_0 + t d`` as series in t: the outputs are
-the coefficients up to the order, added up. And where s is carried back to give the gradient
-``J^T s``, the series ``s + t s`` has the coefficient ``J^T s + (s . H) d``, the gradient of the
-quadratic model. No Jacobian is built. ReLU does not bend: its quadratic model keeps the units
-that are active at the origin [1]_.
+Both are sums of coefficients of the network's passes at ``theta_0 + t d``, which are power series
+in t, see :mod:`catapult_sim.mlp.taylor_expansion`. No Jacobian is built. ReLU has no curvature: its
+quadratic model keeps the units that are active at the origin [1]_.
 
 A step of gradient descent changes the kernel ``K = (1/m) J J^T`` of a quadratic model exactly by
 
@@ -36,10 +34,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse.linalg import LinearOperator
 
+from catapult_sim.mlp.layered import Network
 from catapult_sim.mlp.losses import fraction_right
-from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.point import Place, Point
-from catapult_sim.mlp.taylor_series import Rays, Rows, gram
+from catapult_sim.mlp.taylor_expansion import Rows, TaylorExpansion, row_products
 from catapult_sim.numeric.curvature.eigenpairs import largest_eigenvalue
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
@@ -53,7 +51,7 @@ class TaylorModel:
 
     Parameters
     ----------
-    network : MLP
+    network : Network
     theta : array_like, shape (P,)
         The origin. It is copied.
     order : {1, 2}
@@ -64,8 +62,8 @@ class TaylorModel:
     origin : numpy.ndarray, shape (P,)
     size : int
         P, the number of parameters.
-    widths : list of int
-        Those of the network.
+    numbers_per_sample : int
+        As the network's.
 
     Raises
     ------
@@ -77,6 +75,7 @@ class TaylorModel:
     At ``c = eta lambda_0 = 3`` the linear model diverges; the quadratic one is, for a linear
     network with one hidden layer, the network itself, and is caught:
 
+    >>> from catapult_sim.mlp.network import MLP
     >>> from catapult_sim.mlp.training import train
     >>> network, X, y = MLP([1, 100, 1], activation="linear"), [[1.0]], [0.0]
     >>> theta = network.init(rng=0)
@@ -89,14 +88,14 @@ class TaylorModel:
     2 True
     """
 
-    def __init__(self, network: MLP, theta: npt.ArrayLike, *, order: int = 2) -> None:
+    def __init__(self, network: Network, theta: npt.ArrayLike, *, order: int = 2) -> None:
         origin = network.require_parameters(theta)
         if origin.ndim != 1:
             raise InputError(f"theta must have shape ({network.size},); got shape {origin.shape}")
         if order not in (1, 2):
             raise InputError(f"order must be 1 or 2; got {order!r}")
         self.network, self.order, self.origin = network, int(order), origin.copy()
-        self.size, self.widths = network.size, network.widths
+        self.size, self.numbers_per_sample = network.size, network.numbers_per_sample
 
     # Of any theta (..., P) and data --------------------------------------------------------------
 
@@ -115,6 +114,7 @@ class TaylorModel:
         --------
         Around ``u = v = 1`` the network ``u v`` is ``1 + (u - 1) + (v - 1)`` to first order:
 
+        >>> from catapult_sim.mlp.network import MLP
         >>> model = TaylorModel(MLP([1, 1, 1], activation="linear"), [1.0, 1.0], order=1)
         >>> model.predict([2.0, 3.0], [[1.0]])
         array([[4.]])
@@ -147,13 +147,14 @@ class TaylorModel:
 
         Examples
         --------
+        >>> from catapult_sim.mlp.network import MLP
         >>> model = TaylorModel(MLP([1, 1, 1], activation="linear"), [1.0, 1.0])
         >>> model.kernel([[1.0, 1.0], [2.0, 3.0]], [[1.0]]).ravel()
         array([ 2., 13.])
         """
         inputs = self.network.require_inputs(X)
         rows = self._rows(self.require_parameters(theta) - self.origin, inputs)
-        return gram(rows, rows) / inputs.shape[-2]
+        return row_products(rows, rows) / inputs.shape[-2]
 
     @np.errstate(over="ignore", invalid="ignore")
     def top_eigenvalue(self, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
@@ -174,6 +175,7 @@ class TaylorModel:
         (Lewkowycz et al. 2020, equation 2 at n = 1)
         ``K' = K + eta f^2 (eta K - 4)``:
 
+        >>> from catapult_sim.mlp.network import MLP
         >>> model = TaylorModel(MLP([1, 1, 1], activation="linear"), [1.0, 1.0])
         >>> A, B = model.kernel_terms([2.0, 3.0], [[1.0]], [0.0])
         >>> A.item() == 2 * 6**2, B.item() == 6**2 * 13
@@ -182,9 +184,9 @@ class TaylorModel:
         parameters, (inputs, targets) = self.require_parameters(theta), self.require_data(X, y)
         _, gradient = self.loss_and_gradient(parameters, inputs, targets)
         rows = self._rows(parameters - self.origin, inputs)
-        moved = self._rows(gradient, inputs, turning=True)
+        moved = self._rows(gradient, inputs, derivative=True)
         samples = inputs.shape[-2]
-        return gram(moved, rows) / samples, gram(moved, moved) / samples
+        return row_products(moved, rows) / samples, row_products(moved, moved) / samples
 
     # Of clean input; X and y may have leading axes, as a minibatch for every member has ----------
 
@@ -198,14 +200,18 @@ class TaylorModel:
         theta, along = np.broadcast_arrays(theta, direction)
         return TaylorPoint(self, theta, X, y).hessian_product(along)
 
-    def rays(self) -> Rays:
-        """Return room for the series along rays from the origin."""
-        return Rays(self.network, self.origin, self.order)
+    def point(self, theta: Array, X: Array, y: Array | None = None) -> TaylorPoint:
+        """Return the model at one theta, of clean input."""
+        return TaylorPoint(self, theta, X, y)
 
-    def _rows(self, displacement: Array, X: Array, turning: bool = False) -> Rows:
-        rays = self.rays()
-        rays.outputs(displacement, X)
-        return rays.rows(turning)
+    def expansion(self) -> TaylorExpansion:
+        """Return room for the network's expansion around the origin."""
+        return TaylorExpansion(self.network, self.origin, self.order)
+
+    def _rows(self, displacement: Array, X: Array, *, derivative: bool = False) -> list[Rows]:
+        expansion = self.expansion()
+        expansion.outputs(displacement, X)
+        return expansion.rows(derivative=derivative)
 
 
 class TaylorPoint(Place):
@@ -215,6 +221,7 @@ class TaylorPoint(Place):
 
     Examples
     --------
+    >>> from catapult_sim.mlp.network import MLP
     >>> model = TaylorModel(MLP([1, 1, 1], activation="linear"), [1.0, 1.0])
     >>> point = model.at([2.0, 3.0], [[1.0]], [0.0])
     >>> print(point.loss, point.gradient(), point.hessian @ np.array([1.0, 0.0]))
@@ -222,8 +229,10 @@ class TaylorPoint(Place):
     """
 
     def __init__(self, model: TaylorModel, theta: Array, X: Array, y: Array | None = None) -> None:
-        self._model, self._network, self._X, self._y = model, model.network, X, y
-        self._rays, self._turned, self._complex = model.rays(), model.rays(), model.rays()
+        self._model, self._objective, self._X, self._y = model, model.network.objective, X, y
+        self._here = model.expansion()
+        # Of a Hessian product, kept apart so that each keeps its passes at the origin.
+        self._along, self._complex = model.expansion(), model.expansion()
         self.move(theta)
 
     def move(self, theta: Array, X: Array | None = None, y: Array | None = None) -> TaylorPoint:
@@ -231,31 +240,36 @@ class TaylorPoint(Place):
         if X is not None:
             self._X, self._y = X, y
         self._displacement = theta - self._model.origin
-        self._arrive(theta, self._rays.outputs(self._displacement, self._X))
+        self._arrive(theta, self._here.outputs(self._displacement, self._X))
         return self
 
     def gradient(self) -> Array:
         """Return the gradient of the loss by theta, ``(..., P)``."""
-        return self._with_decay(self._rays.pull(self._evaluated()[1]), self._theta)
+        gradient = self._here.transposed_product(self._evaluated()[1])
+        return self._with_decay(gradient, self._theta)
 
     def hessian_product(self, direction: npt.ArrayLike) -> Array:
-        """Return the Hessian of the loss times a direction ``(..., P)``, ``(..., P)``."""
+        """Return the Hessian of the loss times a direction ``(..., P)``, ``(..., P)``.
+
+        With J the Jacobian of the polynomial f, J' its derivative along the direction v and s
+        the gradient of the loss by the outputs, it is ``J^T (H_f J v) + J'^T s``.
+        """
         along = np.broadcast_to(self._model.require_parameters(direction), self._theta.shape)
-        # A polynomial's derivative is the imaginary part, to the last bit, of any size of step.
+        # f is at most quadratic: the imaginary part of f(theta + i v) is J v, for v of any size.
         tangent = self._complex.outputs(self._displacement + 1j * along, self._X).imag
-        loss = self._network.loss_function
-        product = self._rays.pull(loss.hessian_product(self._outputs, self._targets, tangent))
-        self._turned.outputs(along, self._X)
-        product += self._turned.pull(self._evaluated()[1], turning=True)
+        curved = self._objective.loss.hessian_product(self._outputs, self._targets, tangent)
+        product = self._here.transposed_product(curved)
+        self._along.outputs(along, self._X)  # J is at most linear: J' is that at the origin
+        product += self._along.transposed_product(self._evaluated()[1], derivative=True)
         return self._with_decay(product, along)
 
     @property
     def hessian(self) -> LinearOperator:
         """The Hessian of the loss of a single model, ``(P, P)``."""
-        return self._operator(self.hessian_product, (self._network.size,))
+        return self._operator(self.hessian_product, (self._model.size,))
 
 
-Model = MLP | TaylorModel  # what can be trained, and watched while it is
+Model = Network | TaylorModel  # what can be trained, and watched while it is
 AnyPoint = Point | TaylorPoint
 
 
@@ -264,6 +278,4 @@ def point_of(model: Model, theta: Array, X: Array, y: Array) -> AnyPoint:
 
     Samples may have leading axes, as a minibatch for every member has.
     """
-    if isinstance(model, TaylorModel):
-        return TaylorPoint(model, theta, X, y)
-    return Point(model, theta, X, y)
+    return model.point(theta, X, y)

@@ -1,4 +1,4 @@
-"""The boundaries of networks against width and depth, or of one network in lanes."""
+"""The boundaries of networks against width and depth, or of one network, a row for each."""
 
 from __future__ import annotations
 
@@ -12,16 +12,26 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from catapult_sim.plots.brackets import Row, Rows, mean_and_spread, seed_centres
-from catapult_sim.plots.style import AXES, PHASE_COLOURS
+from catapult_sim.plots.style import (
+    AXES,
+    BLUE,
+    BROWN,
+    GREEN,
+    HOLLOW,
+    PHASE_COLOURS,
+    WINE,
+    panels,
+    set_ticks,
+)
 
-# A boundary's colour, marker and line: those of first steps are drawn through.
+# A boundary's colour, marker and line: solid for those of the first steps.
 BOUNDARIES = {
-    "loss": ("#35618f", "o", "-"),
-    "sharp": ("#5b8c5a", "s", "-"),
-    "barrier": ("#8a5208", "^", "-"),
-    "max": ("#8a3f54", "D", "-"),
-    "rise": ("#35618f", "o", ":"),
-    "end": ("#8a3f54", "D", ":"),
+    "loss": (BLUE, "o", "-"),
+    "sharp": (GREEN, "s", "-"),
+    "barrier": (BROWN, "^", "-"),
+    "max": (WINE, "D", "-"),
+    "rise": (BLUE, "o", ":"),
+    "end": (WINE, "D", ":"),
 }
 MATRICES = {"ntk": "NTK", "hessian": "Hessian"}
 
@@ -41,13 +51,13 @@ def boundaries(rows: Rows) -> Figure:
         1.6 + 3.2 * len(networks),
         len(matrices) * (2.9 if x else 1.2 + 0.32 * len(_kinds(rows))),
     )
-    figure = Figure(figsize=size, layout="constrained")
-    grid = figure.subplots(len(matrices), len(networks), squeeze=False, sharex=True, sharey=True)
+    shared = {"squeeze": False, "sharex": True, "sharey": True}
+    figure, grid = panels(len(matrices), len(networks), size=size, **shared)
     for (i, matrix), (j, network) in product(enumerate(matrices), enumerate(networks)):
         here = [row for row in rows if (row["curvature"], row[column]) == (matrix, network)]
         name = rf"$c=\eta\lambda_0$, $\lambda_0$ of the {MATRICES[matrix]}"
         if x is None:
-            plot_lanes(here, ax=grid[i, j]).set(xlabel=name, xlim=_limits(rows))
+            plot_boundary_rows(here, ax=grid[i, j]).set(xlabel=name, xlim=_limits(rows))
         else:
             plot_boundaries(here, x, ax=grid[i, j]).set(ylabel=name, ylim=_limits(rows))
             grid[i, j].label_outer()
@@ -86,7 +96,7 @@ def plot_boundaries(rows: Rows, x: str, *, ax: Axes | None = None, **kwargs: Any
         )
         where = np.array([places[float(row[x])] for row in chosen])
         means, spreads = np.array([mean_and_spread(row) for row in chosen]).T
-        ax.errorbar(where, means, spreads, **_style(kind) | {"capsize": 2.5} | kwargs)
+        ax.errorbar(where, means, spreads, **_style(kind) | kwargs)
         for place, row in zip(zip(where, means, strict=True), chosen, strict=True):
             _point_beyond(ax, place, row)
         if kind == "loss":
@@ -95,8 +105,7 @@ def plot_boundaries(rows: Rows, x: str, *, ax: Axes | None = None, **kwargs: Any
             ax.fill_between(where, means, 1e3, color=PHASE_COLOURS["divergent"], lw=0, alpha=0.25)
     ax.axhline(2, color="black", lw=1, ls="--")
     ax.set(xscale="log" if x == "width" else "linear", yscale="log", xlabel=AXES[x])
-    ax.set_xticks(list(places.values()), [f"{value:g}" for value in values])
-    ax.xaxis.set_minor_locator(NullLocator())
+    set_ticks(ax.xaxis, list(places.values()), [f"{value:g}" for value in values])
     ax.set_ylim(_limits(rows))
     _name_powers(ax.yaxis)
     return ax
@@ -110,31 +119,28 @@ def _point_beyond(ax: Axes, place: tuple[float, float], row: Row) -> None:
             ax.annotate("", place, (0, points), textcoords="offset points", arrowprops=arrow)
 
 
-def plot_lanes(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
-    """Draw the boundaries of one network, a lane each; a dot is one seed.
+def plot_boundary_rows(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
+    """Draw the boundaries of one network, a row for each; a dot is one seed.
 
     Parameters
     ----------
-    rows : sequence of dict
-        As in :func:`plot_boundaries`, one of each kind.
-    ax : matplotlib Axes, optional
-    **kwargs
-        Passed to ``Axes.errorbar``.
+    rows, ax, **kwargs
+        As in :func:`plot_boundaries`; ``rows`` has one entry of each kind.
 
     Returns
     -------
     matplotlib Axes
     """
     ax = ax or plt.subplots()[1]
-    for lane, row in enumerate(rows):
+    for height, row in enumerate(rows):
         colour = BOUNDARIES[row["boundary"]][0]
         lower, upper = np.array(row["brackets"], dtype=float).T
-        centres, jitter = seed_centres(row)[0], lane + np.linspace(-0.22, 0.22, len(lower))
+        centres, jitter = seed_centres(row)[0], height + np.linspace(-0.22, 0.22, len(lower))
         sides = {".": (lower > 0) & np.isfinite(upper), ">": np.isnan(upper), "<": lower == 0}
         for marker, chosen in sides.items():
             ax.plot(centres[chosen], jitter[chosen], marker, ms=4, color=colour, alpha=0.55)
         mean, spread = mean_and_spread(row)
-        ax.errorbar(mean, lane, xerr=spread, **_style(row["boundary"]) | {"capsize": 3} | kwargs)
+        ax.errorbar(mean, height, xerr=spread, **_style(row["boundary"]) | {"capsize": 3} | kwargs)
     ax.axvline(2, color="black", lw=1, ls="--")
     ax.set(xscale="log", xlim=_limits(rows), ylim=(len(rows) - 0.5, -0.5))
     ax.set_yticks(range(len(rows)), [_symbol(row["boundary"]) for row in rows])
@@ -158,8 +164,7 @@ def _symbol(kind: str) -> str:
 
 def _style(kind: str) -> dict[str, Any]:
     colour, marker, line = BOUNDARIES[kind]
-    style = {"color": colour, "marker": marker, "ls": line, "label": _symbol(kind)}
-    return style | {"ms": 5, "mfc": "white", "mew": 1.3, "lw": 1.3}
+    return HOLLOW | {"color": colour, "marker": marker, "ls": line, "label": _symbol(kind)}
 
 
 def _places(values: list[float]) -> list[float]:

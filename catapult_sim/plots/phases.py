@@ -1,4 +1,4 @@
-"""Planes coloured by phase, and runs in each of them."""
+"""Planes coloured by the phase of each cell, and the runs of single networks."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 from scipy.ndimage import distance_transform_edt
 
 from catapult_sim.numeric.runs.phases import Phase
-from catapult_sim.plots.style import INK, PHASE_COLOURS
-
-UNDECIDED_COLOUR = "#8a8a8a"
+from catapult_sim.plots.style import AXES, GREY, INK, PHASE_COLOURS, panels
 
 
 def plot_phases(
@@ -46,10 +45,20 @@ def plot_phases(
     matplotlib Axes
     """
     ax = ax or plt.subplots()[1]
-    colours = ListedColormap([UNDECIDED_COLOUR, *PHASE_COLOURS.values()])
+    colours = ListedColormap([GREY, *PHASE_COLOURS.values()])
     options: dict[str, Any] = {"cmap": colours, "vmin": -0.5, "vmax": 3.5, "rasterized": True}
     ax.pcolormesh(x, y, phase, **options | {"shading": "nearest"} | kwargs)
     return ax
+
+
+def phase_grid(
+    x: tuple[str, npt.ArrayLike], y: tuple[str, npt.ArrayLike], phase: npt.ArrayLike, title: str
+) -> Figure:
+    """Draw :func:`plot_phase_grid` over two axes, each a name of ``AXES`` and its values."""
+    figure, ax = panels(size=(6.4, 4.8))
+    plot_phase_grid(x[1], y[1], phase, ax=ax).set(xlabel=AXES[x[0]], ylabel=AXES[y[0]])
+    ax.set_title(title, fontsize=9)
+    return figure
 
 
 def plot_phase_grid(
@@ -60,7 +69,7 @@ def plot_phase_grid(
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
-    """Draw :func:`plot_phases` with the names in the regions and axes scaled as spaced.
+    """Draw :func:`plot_phases`, name its regions, and scale axes as their values are spaced.
 
     Parameters
     ----------
@@ -95,14 +104,31 @@ def _name_region(
     ax.text(float(x[i]), float(y[j]), name, color=INK.get(name, "white"), ha="center", va="center")
 
 
-def plot_runs(
-    runs: Mapping[float, Mapping[str, Any]],
-    quantity: str = "loss",
-    *,
-    ax: Axes | None = None,
-    **kwargs: Any,
-) -> Axes:
-    """Draw a quantity of runs at several learning rates, step by step.
+Runs = Mapping[float, Mapping[str, Any]]  # by c: the phase, and quantities step by step
+
+
+def runs(found: Runs) -> Figure:
+    """Draw loss and top kernel eigenvalue of runs, as in :func:`plot_runs`, in two panels."""
+    figure, (upper, lower) = panels(2, 1, size=(6.4, 4.8), sharex=True)
+    plot_runs(found, "loss", ax=upper)
+    plot_runs(found, "top_eigenvalue", ax=lower)
+    upper.set(yscale="log", ylabel="loss", ylim=_limits(found, "loss"))
+    lower.set(xlabel="step", ylabel=r"top kernel eigenvalue  $\lambda$")
+    lower.set_ylim(0, _limits(found, "top_eigenvalue")[1])
+    upper.legend(fontsize=8, frameon=False)
+    return figure
+
+
+def _limits(found: Runs, quantity: str) -> tuple[float, float]:
+    """Return where to draw: the starts of all runs, and all of those that do not diverge."""
+    starts = [run[quantity][0] for run in found.values()]
+    inside = [run[quantity] for run in found.values() if run["phase"] != "divergent"]
+    values = [value for column in [starts, *inside] for value in column if value] or [1.0]
+    return min(values) / 1.5, max(values) * 1.5
+
+
+def plot_runs(runs: Runs, quantity: str = "loss", *, ax: Axes | None = None, **kwargs: Any) -> Axes:
+    """Draw a quantity of runs at several learning rates against the step.
 
     Parameters
     ----------

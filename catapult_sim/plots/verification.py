@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from textwrap import fill
 from typing import Any
 
@@ -10,10 +11,21 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from catapult_sim.experiments.networks import LINEAR
+from catapult_sim.experiments.one_sample import ONE_SAMPLE
 from catapult_sim.plots.brackets import Row, Rows, mean_and_spread, seed_centres
-from catapult_sim.plots.style import INK, INK_ON_WHITE, PHASE_COLOURS
+from catapult_sim.plots.style import (
+    AXES,
+    HOLLOW,
+    INK,
+    INK_ON_WHITE,
+    PHASE_COLOURS,
+    panels,
+    set_ticks,
+    shade_phases,
+)
 
-MARKS = {"one sample": ("o", "#222222"), "linear network on data": ("s", "#1f5fa8")}
+MARKS = {ONE_SAMPLE: ("o", "#222222"), LINEAR: ("s", "#1f5fa8")}
 RANGE = (1.0, 40.0)
 
 
@@ -25,8 +37,7 @@ def phase_diagram(rows: Rows) -> Figure:
     rows : sequence of dict
         The entry ``"boundaries"`` of ``report.json``.
     """
-    figure = Figure(figsize=(10.5, 4.8), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
+    figure, (left, right) = panels(1, 2, size=(10.5, 4.8), width_ratios=(1, 1.25))
     plot_widths(rows, ax=left)
     left.set_title("linear network, exact at any width", fontsize=10, pad=18)
     plot_architectures(rows, ax=right)
@@ -51,32 +62,20 @@ def plot_widths(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
     """
     ax = ax or plt.subplots()[1]
     edges = (1.0, 2.0, 4.0, 6.0)
-    for (phase, colour), left, right in zip(
-        PHASE_COLOURS.items(), edges[:-1], edges[1:], strict=True
-    ):
-        ax.axvspan(left, right, color=colour, lw=0)
-        ax.text((left + right) / 2, 0.02, phase, color=INK[phase], **_label(ax, va="bottom"))
+    shade_phases(ax, edges, alpha=None)
+    for (phase, ink), (left, right) in zip(INK.items(), pairwise(edges), strict=True):
+        ax.text((left + right) / 2, 0.02, phase, color=ink, **_label(ax, va="bottom"))
     for model, (marker, colour) in MARKS.items():
         chosen = [row for row in rows if row["model"] == model]
         points = [(row["width"], *mean_and_spread(row)) for row in chosen]
         if points:
             widths, means, spreads = np.array(points).T
-            style: dict[str, Any] = {
-                "ls": "",
-                "ms": 5,
-                "capsize": 2.5,
-                "mfc": "white",
-                "mew": 1.3,
-                "lw": 1.3,
-            }
-            options: dict[str, Any] = (
-                style | {"marker": marker, "color": colour, "label": model} | kwargs
-            )
-            ax.errorbar(means, widths, xerr=spreads, **options)
+            style = HOLLOW | {"ls": "", "marker": marker, "color": colour, "label": model}
+            ax.errorbar(means, widths, xerr=spreads, **style | kwargs)
     for predicted in edges[1:-1]:
         ax.axvline(predicted, color="black", lw=1, ls="--")
     ax.set(yscale="log", xlim=(edges[0], edges[-1]), ylim=(30, 1e14))
-    ax.set(xlabel=r"learning rate  $c=\eta\lambda_0$", ylabel="width  $n$")
+    ax.set(xlabel=AXES["c"], ylabel=AXES["width"])
     ax.set_xticks(range(1, 7))
     if ax.get_legend_handles_labels()[0]:
         ax.legend(loc="upper right", frameon=True, framealpha=0.9, fontsize=8, edgecolor="none")
@@ -88,11 +87,8 @@ def plot_architectures(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
 
     Parameters
     ----------
-    rows : sequence of dict
-        The entry ``"boundaries"`` of ``report.json``.
-    ax : matplotlib Axes, optional
-    **kwargs
-        Passed to ``Axes.errorbar``.
+    rows, ax, **kwargs
+        As in :func:`plot_widths`.
 
     Returns
     -------
@@ -118,10 +114,8 @@ def plot_architectures(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
     widths = [max(row["width"] for row in found.values()) for found in networks.values()]
     labels = [fill(f"{name}, width {n}", 24) for name, n in zip(networks, widths, strict=True)]
     ax.set_yticks(range(len(networks)), labels, fontsize=7.5)
-    ticks = (1, 2, 4, 8, 12, 20, 40)
-    ax.set_xticks(ticks, [str(tick) for tick in ticks])
-    ax.minorticks_off()
-    ax.set_xlabel(r"learning rate  $c=\eta\lambda_0$")
+    set_ticks(ax.xaxis, (1, 2, 4, 8, 12, 20, 40))
+    ax.set_xlabel(AXES["c"])
     return ax
 
 

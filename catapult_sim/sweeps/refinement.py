@@ -117,6 +117,19 @@ def paint(phases: Phases, levels: int | tuple[int, int] = 3) -> Phases:
 
 def _ladder(shape: tuple[int, ...], levels: int | tuple[int, int]) -> Iterator[Steps]:
     """Sizes of rectangles, from the coarse grid to single cells."""
+    deepest = require_levels(shape, levels)
+    for level in range(max(deepest), -1, -1):
+        yield 2 ** min(level, deepest[0]), 2 ** min(level, deepest[1])
+
+
+def require_levels(shape: tuple[int, ...], levels: int | tuple[int, int]) -> tuple[int, int]:
+    """Return how often each axis is halved, or raise InputError where the shape does not fit.
+
+    Examples
+    --------
+    >>> require_levels((17, 9), 3)
+    (3, 3)
+    """
     deepest = (levels, levels) if isinstance(levels, int) else levels
     if len(shape) != 2 or len(deepest) != 2:
         raise InputError(f"shape must name two axes; got shape {shape}, levels {levels}")
@@ -127,8 +140,7 @@ def _ladder(shape: tuple[int, ...], levels: int | tuple[int, int]) -> Iterator[S
                 f"cells along an axis must be a multiple of {2**level} (2 to the power of "
                 f"levels) and one more, at least 2; got {cells}"
             )
-    for level in range(max(deepest), -1, -1):
-        yield 2 ** min(level, deepest[0]), 2 ** min(level, deepest[1])
+    return deepest
 
 
 def _lattice(shape: tuple[int, int], steps: Steps) -> npt.NDArray[np.bool_]:

@@ -1,9 +1,8 @@
-"""One derived rule: a map ``state -> next state`` with exact symbolic right-hand sides.
+"""A derived rule: a map ``state -> next state`` with exact symbolic right-hand sides.
 
-An :class:`Update` is typed nowhere: a derivation produces it, and code, formulas and figures
-are generated from it. How it is written as code is in :mod:`~catapult_sim.symbolic.voices.source`,
-how as formulas in :mod:`~catapult_sim.symbolic.voices.printing`; each of these voices is a method
-too.
+Derivations return an :class:`Update`; :meth:`Update.descent` makes one of any loss. Code and
+formulas are generated from it: its methods :meth:`~Update.numpy`, :meth:`~Update.latex` and so on
+are the functions of :mod:`~catapult_sim.symbolic.voices`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,10 @@ from typing import Any
 
 import sympy as sp
 
-from catapult_sim.symbolic.voices import printing, source
+from catapult_sim.symbolic.voices import formulas, functions, source
+
+ETA = sp.Symbol("eta", positive=True)
+"""The learning rate of every rule."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,14 @@ class Update:
     where : mapping of symbol to sympy.Expr
         Quantities of the current step that the right-hand sides name, each in terms of
         the state, the parameters and the quantities before it.
+    loss : sympy.Expr, optional
+        What the rule descends, in the same symbols.
 
     Raises
     ------
     ValueError
-        If there are not as many right-hand sides as variables, or a right-hand side
-        holds a symbol that is declared nowhere.
+        If there are not as many right-hand sides as variables, or a right-hand side or the
+        loss holds a symbol that is declared nowhere.
 
     Examples
     --------
@@ -66,17 +70,19 @@ class Update:
     parameters: tuple[sp.Symbol, ...]
     next: tuple[sp.Expr, ...]
     reference: str
-    notation: Mapping[sp.Symbol, str] = field(default_factory=dict)
-    where: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
+    notation: Mapping[sp.Symbol, str] = field(default_factory=dict, hash=False)
+    where: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict, hash=False)
+    loss: sp.Expr | None = None
 
-    numpy = source.numpy_step
-    compiled = source.compiled_step
+    numpy = functions.numpy_step
+    numpy_quantity = functions.numpy_quantity
+    compiled = functions.compiled_step
     numpy_source = source.numpy_source
     python = source.python_source
     javascript = source.javascript_source
-    text = printing.text
-    latex = printing.latex
-    mathml = printing.mathml
+    text = formulas.text
+    latex = formulas.latex
+    mathml = formulas.mathml
 
     def __post_init__(self) -> None:
         if len(self.next) != len(self.state):
@@ -85,12 +91,78 @@ class Update:
                 f"variables; got {len(self.next)}"
             )
         declared = {*self.symbols, *self._sizes}
-        used = set().union(*(e.free_symbols for e in (*self.where.values(), *self.next)))
+        written = (*self.where.values(), *self.next, sp.sympify(self.loss or 0))
+        used = set().union(*(expression.free_symbols for expression in written))
         if used - declared:
             raise ValueError(
                 f"{self.name}: required symbols from state, parameters and where; "
                 f"got {_listed(used - declared)} besides"
             )
+
+    def __repr__(self) -> str:
+        """Return the name and the equations, a line each."""
+        lines = self.text().splitlines()
+        shown = lines if len(lines) <= 6 else [*lines[:5], f"... {len(lines) - 5} more"]
+        return "\n    ".join([f"Update {self.name} ({self.reference}):", *shown])
+
+    def _repr_latex_(self) -> str:
+        rows = r" \\ ".join(line.replace(" = ", " &= ", 1) for line in self.latex().splitlines())
+        return rf"$\displaystyle \begin{{aligned}} {rows} \end{{aligned}}$"
+
+    @classmethod
+    def descent(cls, loss: sp.Expr, state: Iterable[sp.Symbol], optimizer: Any = None) -> Update:
+        r"""Make the rule by which an optimiser descends a loss, with learning rate ``eta``.
+
+        Parameters
+        ----------
+        loss : sympy.Expr
+            Its symbols other than the weights become parameters, after ``eta``.
+        state : iterable of P sympy.Symbol
+            The weights.
+        optimizer : optional
+            Its ``step(gradient, rate, *memory) -> (displacement, *memory)`` says how one weight
+            moves, given ``memory`` numbers that it remembers, zero at the start; if it has
+            ``ahead(weight, *memory)``, the gradient is taken there. By default plain
+            gradient descent. Symbols of it, such as a momentum, become parameters too.
+
+        Returns
+        -------
+        Update
+            State: the P weights, then what the optimiser remembers of each.
+
+        Raises
+        ------
+        ValueError
+            If the loss holds none of the weights, or a symbol called ``eta``.
+
+        Examples
+        --------
+        The smallest network that has a catapult, ``f = u v`` on one sample:
+
+        >>> u, v = sp.symbols("u v", real=True)
+        >>> Update.descent((u * v) ** 2 / 2, [u, v])
+        Update descent (gradient descent on u**2*v**2/2):
+            u' = -eta*u*v**2 + u
+            v' = -eta*u**2*v + v
+        """
+        loss, weights = sp.sympify(loss, strict=True), tuple(state)
+        others = loss.free_symbols - set(weights)
+        if others == loss.free_symbols or "eta" in map(str, loss.free_symbols):
+            raise ValueError(
+                "descent() requires a loss of the weights without a symbol eta, the learning rate; "
+                f"got {loss} and {_listed(weights)}"
+            )
+        memories, images = _descent(loss, weights, optimizer)
+        variables = (*weights, *memories)
+        used = others.union(*(image.free_symbols for image in images))
+        return cls(
+            "descent",
+            variables,
+            (ETA, *sorted(used - {ETA, *variables}, key=str)),
+            images,
+            f"{optimizer or 'gradient descent'} on {loss}",
+            loss=loss,
+        )
 
     @property
     def symbols(self) -> tuple[sp.Symbol, ...]:
@@ -116,7 +188,8 @@ class Update:
         for symbol, value in self.where.items():
             written_out[symbol] = value.xreplace(written_out)
         following = tuple(component.xreplace(written_out) for component in self.next)
-        return replace(self, next=following, where={})
+        loss = None if self.loss is None else self.loss.xreplace(written_out)
+        return replace(self, next=following, where={}, loss=loss)
 
     def entrywise(self) -> Update:
         """Return the same rule with every block replaced by its entries, row by row.
@@ -185,7 +258,7 @@ class Update:
         images = sp.Matrix(rule.next).jacobian(sp.Matrix(rule.state)) * deviations
         name, state = f"linearised-{self.name}", (*rule.state, *deviations)
         following = (*rule.next, *images)
-        return Update(name, state, rule.parameters, following, self.reference, self.notation)
+        return replace(rule, name=name, state=state, next=following)
 
     def _mapped(self, put: Callable[[Iterable[Any]], tuple[Any, ...]]) -> Update:
         return replace(
@@ -194,7 +267,26 @@ class Update:
             parameters=put(self.parameters),
             next=put(self.next),
             where=dict(zip(put(self.where), put(self.where.values()), strict=True)),
+            loss=None if self.loss is None else put([self.loss])[0],
         )
+
+
+def _descent(
+    loss: sp.Expr, weights: tuple[sp.Symbol, ...], optimizer: Any
+) -> tuple[list[sp.Symbol], tuple[sp.Expr, ...]]:
+    """Return what an optimiser remembers of the weights, and the next weights and memory."""
+    numbers = range(getattr(optimizer, "memory", 0))
+    memories = [[sp.Symbol(f"memory{k or ''}_{w}", real=True) for w in weights] for k in numbers]
+    each = list(zip(weights, *memories, strict=True))
+    ahead = getattr(optimizer, "ahead", lambda weight, *memory: weight)
+    step = getattr(optimizer, "step", lambda gradient, rate: (-rate * gradient,))
+    places = {own[0]: ahead(*own) for own in each}
+    gradients = [loss.diff(w).subs(places, simultaneous=True) for w in weights]
+    moved = [step(g, ETA, *memory) for g, (_, *memory) in zip(gradients, each, strict=True)]
+    displacements, *kept = zip(*moved, strict=True)
+    following = [w + change for w, change in zip(weights, displacements, strict=True)]
+    images = (*following, *(symbol for one in kept for symbol in one))
+    return [symbol for one in memories for symbol in one], tuple(map(sp.sympify, images))
 
 
 def _listed(symbols: Iterable[sp.Symbol]) -> str:

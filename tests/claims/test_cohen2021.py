@@ -1,12 +1,14 @@
 """Where sharpness settles: on made-up runs whose answers are known, and on one that is real."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from catapult_sim.claims import cohen2021
 from catapult_sim.claims.cohen2021 import SETTINGS, Edge, Setting
 from catapult_sim.claims.verdict import Verdict, judge, verdict
-from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.bench import EFFORTS, Bench
 
 DESCENT = Setting("made up", "2", 5, 1000)
 
@@ -76,7 +78,8 @@ def test_a_quadratic_is_barely_stable_at_the_threshold(setting):
 
 
 def test_another_threshold_is_refuted(monkeypatch):
-    monkeypatch.setitem(cohen2021.SIZES, "quick", (2, 64, 1))
+    small = replace(EFFORTS["quick"], members=2, edge_samples=64)
+    monkeypatch.setitem(EFFORTS, "quick", small)
     claims = cohen2021.setting_claims(Setting("short", "2", 5, 600))
     level = next(claim for claim in claims if claim.id.endswith("level"))
     bench = Bench(7)

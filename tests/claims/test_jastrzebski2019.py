@@ -10,10 +10,10 @@ from catapult_sim.claims import jastrzebski2019 as paper
 from catapult_sim.claims.jastrzebski2019 import curvature, exact, nudged, runs
 from catapult_sim.claims.jastrzebski2019.paper import GROUP
 from catapult_sim.claims.verdict import Verdict, judge
-from catapult_sim.experiments.bench import EFFORTS, Bench, Effort
+from catapult_sim.experiments.bench import EFFORTS, Bench
 from catapult_sim.experiments.sharpest_directions import Track
+from tests.experiments.efforts import TINY
 
-TINY = Effort("tiny", 0.1, 12, 3, 8, {1: (32, 64), 2: (16, 32)}, 60, 6, 5e-2, trained=8)
 CONFIRMED, REFUTED, INCONCLUSIVE = Verdict.CONFIRMED, Verdict.REFUTED, Verdict.INCONCLUSIVE
 
 

@@ -41,7 +41,7 @@ def test_one_pair_out_of_order_is_seen(monkeypatch):
     found = thresholds.ordered(Bench(0), "relu", "hessian")
     assert found.value == 1
     assert found.error > 0.1  # of a few seeds, though they are unanimous
-    last = thresholds.EFFORTS["quick"].widths[-1]
+    last = Bench(0).effort.early_widths[-1]
     made_up(
         monkeypatch,
         lambda shape, name: 6 if (name, shape.width) == ("sharp", last) else ladder[name],

@@ -11,17 +11,17 @@ from catapult_sim.claims import lewkowycz2020
 from catapult_sim.claims.lewkowycz2020 import boundaries, closure
 from catapult_sim.claims.verdict import Verdict, judge
 from catapult_sim.experiments import networks, one_sample
-from catapult_sim.experiments.bench import EFFORTS, Bench, Effort
+from catapult_sim.experiments.bench import EFFORTS, Bench
 from catapult_sim.experiments.networks import Architecture
 from catapult_sim.numeric.runs.phases import Boundary, Phase, boundary
 from catapult_sim.symbolic import linear_net
 from catapult_sim.symbolic.linear_net import f, lam
 from catapult_sim.validation import InputError
+from tests.experiments.efforts import TINY
 
 EXACT = [
     claim for claim in lewkowycz2020.CLAIMS if claim.cost == 1 and claim.id != "catapult.closure"
 ]
-TINY = Effort("tiny", 0.1, 12, 3, 8, {1: (32, 64), 2: (16, 32)}, 60, 6, 5e-2)
 
 
 @pytest.fixture
@@ -177,15 +177,17 @@ def test_claims_do_not_depend_on_the_order_in_which_they_are_judged(tiny):
 def test_the_trained_linear_network_and_the_closure_have_the_same_boundary(tiny):
     bench, width = tiny(), 64
     drawn = networks.draw_networks(bench, Architecture("linear", 1), width)
-    net = networks.linear_net(bench, width)
-    (U, _), (V, _) = drawn.net.split(drawn.theta)
+    net = networks.linear_net(bench.samples(), width)
+    (U, _), (V, _) = drawn.net.split(drawn.start)
     state = net.from_weights(np.swapaxes(U, 1, 2), V)
     np.testing.assert_allclose(drawn.unit, 1 / net.top_eigenvalue(state), rtol=1e-12)
     how = networks.search(bench, "end")
 
     def closure_side(c):
         steps = how.stop["steps"]
-        return how.side(net.train(c * drawn.unit, steps, state=state, observe={}, tolerance=1e-4))
+        rates = c * drawn.unit
+        run = net.train(learning_rate=rates, steps=steps, state=state, observe={}, tolerance=1e-4)
+        return how.side(run)
 
     explicit = networks.network_boundary(bench, "end", Architecture("linear", 1), width)
     closure = boundary(closure_side, how.low, how.high, members=3, grid=6, tolerance=5e-2)

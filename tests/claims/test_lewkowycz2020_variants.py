@@ -1,11 +1,13 @@
 """What changes c_act, on cases whose answers are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from catapult_sim.claims.lewkowycz2020 import variants
 from catapult_sim.claims.lewkowycz2020.variants import PLAIN, VARIANTS, Variant, c_act
-from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.bench import EFFORTS, Bench
 from catapult_sim.experiments.networks import Architecture, draw_networks
 from catapult_sim.numeric.runs.phases import Boundary, centre
 
@@ -19,8 +21,8 @@ def bracket(values):
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setitem(variants.MEMBERS, "quick", 2)
-    monkeypatch.setitem(variants.WIDTHS, "quick", {1: 48, 2: 16})
+    effort = replace(EFFORTS["quick"], members=2, varied={1: 48, 2: 16})
+    monkeypatch.setitem(EFFORTS, "quick", effort)
 
 
 def test_thresholds_are_compared_seed_by_seed():
@@ -37,12 +39,12 @@ def test_a_single_batch_of_everything_changes_nothing(small):
     )
 
 
-def test_the_weights_take_no_part_in_the_verdict():
-    networks = draw_networks(Bench(1), LINEAR, 64, members=2, dtype="float32", weight_decay=1.0)
-    plain = draw_networks(Bench(1), LINEAR, 64, members=2, dtype="float32")
+def test_the_weights_take_no_part_in_the_verdict(small):
+    networks = draw_networks(Bench(1), LINEAR, 64, dtype="float32", weight_decay=1.0)
+    plain = draw_networks(Bench(1), LINEAR, 64, dtype="float32")
     np.testing.assert_allclose(
-        variants.error(networks, networks.theta),
-        plain.net.loss(plain.theta, plain.X, plain.y),
+        variants.error(networks, networks.start),
+        plain.net.loss(plain.start, plain.X, plain.y),
         rtol=1e-6,
     )
 
@@ -57,5 +59,5 @@ def test_every_variant_trains_otherwise_than_plain_descent(small):
 
 def test_cross_entropy_of_a_frozen_kernel_rises_beyond_two(small, monkeypatch):
     """Wide networks that move little: their loss is convex, with at most that curvature."""
-    monkeypatch.setitem(variants.WIDTHS, "quick", {1: 64, 2: 256})
+    monkeypatch.setitem(EFFORTS, "quick", replace(EFFORTS["quick"], varied={1: 64, 2: 256}))
     assert variants.classifier_rise(Bench(1), "tanh").value > 1.9

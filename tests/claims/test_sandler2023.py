@@ -10,12 +10,11 @@ from catapult_sim.claims import sandler2023 as paper
 from catapult_sim.claims.sandler2023 import digits, model
 from catapult_sim.claims.sandler2023 import timescales as directions
 from catapult_sim.claims.verdict import Verdict, judge
-from catapult_sim.experiments.bench import EFFORTS, Bench, Effort
+from catapult_sim.experiments.bench import EFFORTS, Bench
 from catapult_sim.numeric.minibatch import moments
 from catapult_sim.numeric.runs.averages import TwoPoint
 from catapult_sim.validation import InputError
-
-TINY = Effort("tiny", 0.1, 12, 3, 8, {1: (32, 64), 2: (16, 32)}, 60, 6, 5e-2, trained=2)
+from tests.experiments.efforts import TINY
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ from catapult_sim.claims.smith2021 import coefficients as small
 from catapult_sim.claims.smith2021 import experiment, flow
 from catapult_sim.claims.smith2021.experiment import EXPLICIT, LARGE, SMALL, Recipe
 from catapult_sim.claims.verdict import Verdict, judge
-from catapult_sim.experiments.bench import EFFORTS, Bench, Effort
+from catapult_sim.experiments.bench import EFFORTS, Bench
 from catapult_sim.numeric.flows.epochs import draws
 from catapult_sim.symbolic import backward_error
 from catapult_sim.validation import InputError
+from tests.experiments.efforts import TINY
 
-TINY = Effort("tiny", 0.1, 12, 3, 8, {1: (32, 64), 2: (16, 32)}, 60, 6, 5e-2, trained=12)
 EXACT = ("identity", "finite-batch", "coefficient", "series", "curl", "momentum")
 
 
@@ -30,7 +30,7 @@ def low():
 
 @pytest.fixture
 def tiny(monkeypatch):
-    monkeypatch.setitem(EFFORTS, "tiny", TINY)
+    monkeypatch.setitem(EFFORTS, "tiny", replace(TINY, trained=12))
     monkeypatch.setattr(experiment, "HIDDEN", 16)
     monkeypatch.setattr(experiment, "SAMPLES", 64)
     return lambda seed=0, data=None: Bench(seed, "tiny", data)

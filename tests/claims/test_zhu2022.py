@@ -1,6 +1,5 @@
 """Claims on quadratic models: what they rest on, against closed forms and explicit weights."""
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +29,8 @@ def test_the_exact_claims_are_confirmed_for_another_seed(claim):
 
 @pytest.mark.parametrize("quadratic", [False, True])
 def test_two_points_train_the_network_as_all_samples_do(quadratic):
-    line = replace(sampled_line(np.random.default_rng(0)), quadratic=quadratic)
+    network = sampled_line(np.random.default_rng(0))
+    line = network.expanded() if quadratic else network
     two = on_two_points(line)
     states, losses = [], []
     for problem in (line, two):
@@ -46,9 +46,9 @@ def test_two_points_have_the_kernel_s_two_eigenvalues_the_larger_first():
     for seed in range(4):
         line = sampled_line(np.random.default_rng(seed))
         two = on_two_points(line)
-        top = np.linalg.eigvalsh(kernel.ntk(line.net, line.theta, line.X))[:-3:-1]
+        top = np.linalg.eigvalsh(kernel.ntk(line.net, line.start, line.X))[:-3:-1]
         np.testing.assert_allclose(
-            kernel.ntk(two.net, two.theta, two.X), np.diag(top), rtol=1e-10, atol=1e-12
+            kernel.ntk(two.net, two.start, two.X), np.diag(top), rtol=1e-10, atol=1e-12
         )
         assert two.unit == pytest.approx(1 / top[0])
 

@@ -2,11 +2,14 @@
 
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from catapult_sim import claims
 from catapult_sim.experiments.bench import Bench
+from catapult_sim.numeric.runs.phases import boundary
 from catapult_sim.validation import InputError
 
 
@@ -43,17 +46,22 @@ def test_what_is_shared_is_measured_once_even_in_parallel():
     assert (bench.once(("x", 1), measure), len(calls)) == (1, 1)
 
 
-def test_what_is_asked_for_is_told_whether_new_or_known_and_to_who_asked():
+def test_a_boundary_is_listed_where_it_was_asked_for_whether_new_or_known():
     bench = Bench(0)
-    bench.once("before", lambda: 0)
-    with bench.asking() as asked:
-        bench.once("new", lambda: 1)
-        bench.once("before", lambda: 2)
-        other = threading.Thread(target=bench.once, args=("other", lambda: 3))
-        other.start()
-        other.join()
-    bench.once("after", lambda: 4)
-    assert asked == {"new": 1, "before": 0}
+    known, new = (boundary(lambda c, at=at: np.where(c > at, 1, -1), 1.0, 8.0) for at in (2, 3))
+    bench.boundary("a", "rise", (8,), lambda: known)
+    asking, other = bench.for_one_claim(), bench.for_one_claim()
+    asking.boundary("b", "end", (8, 16), lambda: new)
+    asking.boundary("a", "rise", (8,), lambda: new)
+    assert asking.boundaries == {("b", "end", (8, 16)): new, ("a", "rise", (8,)): known}
+    assert other.boundaries == {}
+    assert other.boundary("b", "end", (8, 16), lambda: known) is new
+
+
+def test_no_claim_asks_for_the_name_of_an_effort():
+    """All that an effort means stands in its table."""
+    files = Path(claims.__file__).parent.rglob("*.py")
+    assert [path.name for path in files if "effort.name" in path.read_text()] == []
 
 
 @pytest.mark.parametrize(

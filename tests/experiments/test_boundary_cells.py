@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from catapult_sim import datasets
-from catapult_sim.experiments.boundary_cells import KINDS, WHOLE_RUNS, boundary_of
+from catapult_sim.experiments.boundary_cells import KINDS, boundary_of
 from catapult_sim.experiments.first_steps import KINDS as FIRST_STEPS
+from catapult_sim.experiments.networks import WHOLE_RUNS
 from catapult_sim.mlp.network import MLP
 
 DATA = {"data": "digits", "samples": 12, "scale": 1.0, "seed": 0}

@@ -1,11 +1,13 @@
 """The thresholds of the first steps, against explicit descent and dense matrices."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from catapult_sim.claims.kalra2023_early import networks
 from catapult_sim.claims.kalra2023_early.networks import VERSIONS, Shape, threshold
-from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.bench import EFFORTS, Bench
 from catapult_sim.experiments.first_steps import KINDS
 from catapult_sim.mlp.network import MLP
 
@@ -17,10 +19,8 @@ class Explicit:
 
     def __init__(self, bench, shape, seed):
         start = networks.draw(bench, shape)[seed]
-        self.net = MLP(
-            start.network.widths, activation=shape.activation, parametrization="standard"
-        )
-        self.theta, self.X, self.y = start.theta.astype(float), start.X, start.y
+        self.net = MLP(start.net.widths, activation=shape.activation, parametrization="standard")
+        self.theta, self.X, self.y = start.start.astype(float), start.X, start.y
 
     def sharpness(self, theta, version):
         everywhere = np.eye(self.net.size)
@@ -58,7 +58,7 @@ class Explicit:
 def test_nothing_happens_at_the_lower_end_and_it_does_at_the_upper(
     name, version, activation, monkeypatch
 ):
-    monkeypatch.setitem(networks.SIZES, "quick", (2, 8))
+    monkeypatch.setitem(EFFORTS, "quick", replace(EFFORTS["quick"], seeds=2, samples=8))
     bench, shape = Bench(5), SHAPES[activation]
     found = threshold(bench, shape, name, version)
     closed = (found.lower > 0) & np.isfinite(found.upper)

@@ -1,5 +1,7 @@
 """Cells of networks: the same whether alone or together, and those of the instruments."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
@@ -10,7 +12,6 @@ from catapult_sim.experiments.phase_cells import bytes_of, data_entries, phase_o
 from catapult_sim.mlp.kernel import ntk, top_eigenvalue
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
-from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.sweeps.cell import identify, physics_of
 from catapult_sim.sweeps.sweep import sweep
 from catapult_sim.validation import InputError
@@ -62,16 +63,11 @@ def test_both_models_train_alike_where_the_network_is_linear(method):
     """The closure from the same weights follows the explicit network, batch by batch."""
     cell = DATA | MODELS["tanh"] | {"activation": "linear"} | METHODS[method]
     explicit = start(cell, [1.0])
-    (U, _), (v, _) = MLP([64, 33, 1], activation="linear").split(explicit.state[0])
-    X, y = datasets.digits()
-    rng = np.random.default_rng([0, *b"samples"])
-    X, y = datasets.subset(X, y.reshape(-1, 1), 12, rng=rng)
-    net = LinearNet(X / 8, y, width=33)
+    (U, _), (v, _) = explicit.net.split(explicit.start[0])
     closure = start(cell | {"model": "linear"}, [1.0])
-    rate = 0.6 / explicit.top
-    found = explicit.train(learning_rate=rate)
-    state = net.from_weights(U.T, v)[None]
-    expected = closure.train.func(rate, **closure.train.keywords | {"state": state})
+    rate = 0.6 / explicit.lambda_0
+    found = explicit.train(rate)
+    expected = replace(closure, start=closure.model.from_weights(U.T, v)[None]).train(rate)
     np.testing.assert_allclose(found.values["loss"], expected.values["loss"], rtol=1e-8)
 
 

@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
+from catapult_sim.mlp.optimizers import regularized_gradient
 
 from catapult_sim.mlp import optimizers, schedules
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.optimizers import regularized_gradient
 from catapult_sim.mlp.passes import Passes
-from catapult_sim.mlp.point import Point
 from catapult_sim.mlp.training import train
-from catapult_sim.numeric.runs import trajectory
+from catapult_sim.numeric.runs import blocks
 from catapult_sim.numeric.runs.batches import SAMPLINGS, minibatches
 from catapult_sim.numeric.runs.trajectory import Outcome
 from catapult_sim.validation import InputError
@@ -111,7 +110,7 @@ def test_the_regularised_gradient_is_the_complex_step_of_the_penalised_loss(loss
     penalty = np.sum(net.gradient(nudged, X, y) ** 2, axis=-1)
     penalised = net.loss(nudged, X, y) + strength / 4 * penalty
     for data in ((X, y), (X[None], y[None])):
-        point = Point(net, theta[:1], *data)
+        point = net.point(theta[:1], *data)
         found = regularized_gradient(point, np.array([strength]))[0]
         np.testing.assert_allclose(found, penalised.imag / 1e-30, rtol=1e-11, atol=1e-14)
 
@@ -184,7 +183,7 @@ def test_members_take_steps_together_and_their_losses_as_many_at_once_as_stay_in
     layers = 8 * 4 * 12 * (4 + 6 + 2)  # bytes of one member's
     states = 8 * net.size
     monkeypatch.setattr(optimizers, "BLOCK_BYTES", 2 * layers)
-    monkeypatch.setattr(trajectory, "BLOCK_BYTES", 6 * (states + layers // 3))
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 6 * (states + layers // 3))
 
     def spied(self, theta, X):
         seen.append((X.shape[-2], len(theta)))

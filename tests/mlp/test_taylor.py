@@ -111,7 +111,7 @@ def test_the_error_along_a_ray_vanishes_with_the_next_order(activation, hidden, 
     ray, lengths = np.random.default_rng(0).normal(size=net.size), 1e-3 * 2.0 ** -np.arange(5)
     points = model.origin + lengths[:, None] * ray
     if activation == "relu":  # no unit passes its kink on this ray
-        assert all((z > 0).all(0).sum() == (z > 0).any(0).sum() for z in net.forward(points, X)[2])
+        assert all((z > 0).all(0).sum() == (z > 0).any(0).sum() for z in net.forward(points, X)[1])
     errors = np.linalg.norm(net.predict(points, X) - model.predict(points, X), axis=(-2, -1))
     assert convergence_order(lengths, errors).value == pytest.approx(order + 1, abs=0.02)
 

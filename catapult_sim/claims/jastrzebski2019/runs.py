@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from catapult_sim.experiments.bench import Bench, once
+from catapult_sim.experiments.networks import draw
 from catapult_sim.experiments.sharpest_directions import Track, track
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.curvature.directions import ESCAPES, alignment
@@ -33,7 +34,6 @@ from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
 SAMPLES, HIDDEN = 512, (32,) * 6
-SEEDS = 1 / 4  # in units of those that other claims train: these runs are costly
 BATCHES = (8, 32, 128)
 POINTS = 40  # measurements along a run
 # Of residuals; the top eigenvalue is then within 0.7 % of its value at 1e-6 wherever compared.
@@ -71,22 +71,28 @@ class Problem:
         return track(self.net, start, *self.train, tolerance=TOLERANCE, rng=rng, **options)
 
 
-@once("sharpest problem")
+@once
 def problem(bench: Bench, loss: str) -> Problem:
     """Draw networks and data, where the data allow it."""
     known, test = bench.split(SAMPLES, multiple_of=max(BATCHES))
-    widths = [known[0].shape[1], *HIDDEN, known[1].shape[1]]
-    net = MLP(widths, parametrization="standard", gain="lecun", biases=True, loss=loss)
+    drawn = draw(
+        known,
+        HIDDEN,
+        rng=bench.rng("sharpest network"),
+        ensemble=(bench.effort.followed,),
+        parametrization="standard",
+        gain="lecun",
+        biases=True,
+        loss=loss,
+    )
     try:
-        net.require_data(*known)
+        drawn.net.require_data(*known)
     except InputError as refusal:  # there are no samples, or their labels are no probabilities
         raise NothingToMeasure from refusal
-    seeds = (max(2, round(SEEDS * bench.effort.trained)),)
-    theta = net.init(rng=bench.rng("sharpest network"), ensemble=seeds)
-    return Problem(net, theta, known, test)
+    return Problem(drawn.net, drawn.start, known, test)
 
 
-@once("sharpest grid")
+@once
 def grid(bench: Bench, loss: str, rate: int = 1, size: int = MIDDLE) -> Track:
     """Follow SGD at one of the three learning rates; "theta" is among what it observed."""
     recipe = RECIPES[loss]
@@ -106,7 +112,7 @@ GAMMAS = (0.01, 0.1, 1.0, 5.0)
 K = 5
 
 
-@once("sharpest nudged")
+@once
 def nudged(bench: Bench, loss: str, gamma: float) -> Track:
     """Follow Nudged-SGD, its eigenvectors as old as an epoch at most: as the authors do."""
     recipe, given = RECIPES[loss], problem(bench, loss)
@@ -147,7 +153,7 @@ class Look:
         return float(self.response.predicted[0, self.response.scales == alpha][0])
 
 
-@once("sharpest steps")
+@once
 def looks(bench: Bench, loss: str) -> list[list[Look]]:
     """Look at every network, at points of the run in the middle of the grid."""
     given, theta = problem(bench, loss), _states(bench, loss, ABOUT_THE_PEAK)
@@ -190,7 +196,7 @@ SHARP = 0.4  # of a run: about the peak
 ESCAPE_EPOCHS = 8
 
 
-@once("sharpest escape")
+@once
 def escape(bench: Bench, loss: str, name: str) -> Track:
     """Go on from about the peak for some epochs by a row of the ablation."""
     given = problem(bench, loss)

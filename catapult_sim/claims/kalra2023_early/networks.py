@@ -7,20 +7,17 @@ error. The thresholds are those of :mod:`catapult_sim.experiments.first_steps`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from catapult_sim.experiments.bench import Bench
-from catapult_sim.experiments.first_steps import STEPS, NetworkStart, bracket
-from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.training import train
+from catapult_sim.experiments import networks as experiments
+from catapult_sim.experiments.bench import Bench, once
+from catapult_sim.experiments.first_steps import FirstSteps, bracket
+from catapult_sim.experiments.networks import Networks
 from catapult_sim.numeric.runs.phases import Boundary
-from catapult_sim.types import Array
 
 PRECISION = 0.03
-SIZES = {"quick": (8, 32), "full": (16, 64)}  # seeds, samples
 VERSIONS = {"hessian": "Hessian", "kernel": "kernel"}
 
 
@@ -33,23 +30,37 @@ class Shape:
     width: int
 
 
-def draw(bench: Bench, shape: Shape) -> list[NetworkStart]:
+def draw(bench: Bench, shape: Shape) -> Networks:
     """Draw networks; the seed names its members, whatever the shape."""
-    members, samples = SIZES[bench.effort.name]
-    (X, y), _ = bench.split(samples, draw="early")
-    widths = [X.shape[1], *[shape.width] * shape.depth, y.shape[1]]
-    net = MLP(widths, activation=shape.activation, parametrization="standard", dtype="float32")
-    data = net.require_data(X, y)
+    data, _ = bench.split(bench.effort.samples, draw="early")
+    drawn = experiments.draw(
+        data,
+        [shape.width] * shape.depth,
+        rng=bench.rng("early network"),
+        ensemble=(bench.effort.seeds,),
+        activation=shape.activation,
+        parametrization="standard",
+        dtype="float32",
+    )
+    X, y = drawn.net.require_data(*data)
+    return replace(drawn, X=X, y=y)
 
-    def start(theta: Array) -> NetworkStart:
-        return NetworkStart(partial(train, net, theta, *data, steps=STEPS), net, theta, *data)
 
-    return [start(one) for one in net.init(rng=bench.rng("early network"), ensemble=(members,))]
+@once
+def starts(bench: Bench, shape: Shape) -> list[FirstSteps]:
+    """Return the first steps of every seed of a shape."""
+    drawn = draw(bench, shape)
+    return [FirstSteps(drawn[seed]) for seed in range(bench.effort.seeds)]
+
+
+@once
+def in_kernel_units(bench: Bench, shape: Shape, name: str, curvature: str) -> Boundary:
+    """Bracket a threshold for every seed of a shape, in units of the kernel's ``lambda_0``."""
+    return bracket(starts(bench, shape), name, curvature, tolerance=PRECISION)
 
 
 def threshold(bench: Bench, shape: Shape, name: str, version: str = "hessian") -> Boundary:
     """Bracket a threshold for every seed of a shape, in units of that version's ``lambda_0``."""
-    starts = bench.once(("early", shape), lambda: draw(bench, shape))
-    key = ("early", shape, name, version if name == "sharp" else "")
-    found = bench.once(key, lambda: bracket(starts, name, version, tolerance=PRECISION))
-    return found.scaled(np.array([one.top(version) / one.top("kernel") for one in starts]))
+    found = in_kernel_units(bench, shape, name, version if name == "sharp" else "kernel")
+    ratios = [one.top(version) / one.top("kernel") for one in starts(bench, shape)]
+    return found.scaled(np.array(ratios))

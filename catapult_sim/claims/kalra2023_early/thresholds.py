@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -22,21 +21,6 @@ from catapult_sim.numeric.runs.measured import Measured, mean, share
 from catapult_sim.numeric.runs.phases import boundary
 from catapult_sim.types import Array
 
-
-@dataclass(frozen=True)
-class Effort:
-    """Which networks are measured."""
-
-    widths: tuple[int, ...]  # with DEPTH hidden layers
-    depths: tuple[int, ...]  # hidden layers of WIDTH units
-    wide: tuple[int, ...]  # widths with one hidden layer, where only the loss is watched
-    deep: int  # width with DEEP hidden layers
-
-
-EFFORTS = {
-    "quick": Effort((24, 48, 96, 192), (1, 2, 3, 5), (256, 512, 1024), 256),
-    "full": Effort((48, 96, 192, 384), (1, 2, 3, 5, 7), (512, 1024, 2048), 512),
-}
 ACTIVATIONS = ("relu", "tanh")
 DEPTH, WIDTH = 3, 96
 DEEP = 7  # as in the paper
@@ -44,12 +28,12 @@ DEEP = 7  # as in the paper
 
 def by_width(bench: Bench, activation: str) -> list[Shape]:
     """Return the networks that differ in width."""
-    return [Shape(activation, DEPTH, width) for width in EFFORTS[bench.effort.name].widths]
+    return [Shape(activation, DEPTH, width) for width in bench.effort.early_widths]
 
 
 def by_depth(bench: Bench, activation: str) -> list[Shape]:
     """Return the networks that differ in depth."""
-    return [Shape(activation, depth, WIDTH) for depth in EFFORTS[bench.effort.name].depths]
+    return [Shape(activation, depth, WIDTH) for depth in bench.effort.early_depths]
 
 
 def ordered(bench: Bench, activation: str, version: str) -> Measured:
@@ -75,7 +59,7 @@ def exponent(
 
 def wide_limit(bench: Bench, activation: str) -> Measured:
     """Extrapolate c_loss of the kernel to infinite width, linearly in 1 / width."""
-    widths = np.array(EFFORTS[bench.effort.name].wide)
+    widths = np.array(bench.effort.early_wide)
     found = [threshold(bench, Shape(activation, 1, width), "loss", "kernel") for width in widths]
     return mean(np.polyfit(1 / widths, [one.centres for one in found], 1)[1], PRECISION)
 
@@ -85,11 +69,9 @@ def linear_limit(bench: Bench, activation: str) -> float:
 
     The modes of the residual then decay apart, ``L_t / L_0 = sum_i p_i (1 - c lam_i / lam_0)^2t``.
     """
-    starts = draw(bench, Shape(activation, 1, EFFORTS[bench.effort.name].wide[-1]))
-    net, X, y = starts[0].network, starts[0].X, starts[0].y
-    theta = np.stack([start.theta for start in starts])
-    values, modes = np.linalg.eigh(kernel.ntk(net, theta, X).astype(float))
-    residual = (net.predict(theta, X) - y).reshape(len(values), -1, 1)
+    drawn = draw(bench, Shape(activation, 1, bench.effort.early_wide[-1]))
+    values, modes = np.linalg.eigh(kernel.ntk(drawn.net, drawn.start, drawn.X).astype(float))
+    residual = (drawn.outputs(drawn.start) - drawn.y).reshape(len(values), -1, 1)
     parts = np.sum(modes * residual, axis=-2) ** 2
     parts /= parts.sum(axis=-1, keepdims=True)
     times = 2 * np.arange(1, STEPS + 1)[:, None]
@@ -104,7 +86,7 @@ def linear_limit(bench: Bench, activation: str) -> float:
 
 def deep_end(bench: Bench) -> Measured:
     """Find c_max of ReLU networks as deep as the paper's, and of a width among its widths."""
-    return threshold(bench, Shape("relu", DEEP, EFFORTS[bench.effort.name].deep), "max").measured
+    return threshold(bench, Shape("relu", DEEP, bench.effort.early_deep), "max").measured
 
 
 PAPER = "Kalra and Barkeshli 2023, arXiv:2302.12250"

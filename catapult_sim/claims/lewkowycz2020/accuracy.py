@@ -22,19 +22,15 @@ import numpy as np
 from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.lewkowycz2020.paper import PAPER
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import unit_rate
-from catapult_sim.mlp import kernel
-from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.training import train
+from catapult_sim.experiments.networks import draw
 from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
-from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
+from catapult_sim.numeric.runs.trajectory import Outcome
 from catapult_sim.types import Array
 
 RATES = np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 8.0])
 STEPS, TIME = 100, 300.0
 SAMPLES = 256
 ACTIVATIONS = ("relu", "tanh")
-SIZES = {"quick": (8, 128), "full": (16, 512)}  # seeds, width
 
 
 @dataclass(frozen=True)
@@ -56,11 +52,11 @@ class Scan:
         return math.sqrt(self.c[beyond - 1] * self.c[beyond]) if known else math.nan
 
 
-@once("accuracy")
+@once
 def scan(bench: Bench, activation: str, kind: str) -> Scan:
     """Train at every learning rate: ``kind`` is "steps" or "time", whichever is fixed."""
-    seeds, _ = SIZES[bench.effort.name]
-    columns = [_one_seed(bench, activation, seed, kind == "time") for seed in range(seeds)]
+    seeds = range(bench.effort.seeds)
+    columns = [_one_seed(bench, activation, seed, kind == "time") for seed in seeds]
     choosing, judging, diverged = (np.stack(part, axis=1) for part in zip(*columns, strict=True))
     return Scan(RATES, choosing, judging, diverged, chance(bench))
 
@@ -69,24 +65,18 @@ def _one_seed(
     bench: Bench, activation: str, seed: int, fixed_time: bool
 ) -> tuple[Array, Array, Array]:
     """Return the accuracy on either half, and which learning rates diverged, each ``(K,)``."""
-    (X, y), (X_test, y_test) = bench.split(SAMPLES, draw=f"accuracy {seed}")
-    width = SIZES[bench.effort.name][1]
-    net = MLP([X.shape[1], width, y.shape[1]], activation=activation)
-    theta = net.init(rng=bench.rng(f"accuracy network {seed}"))
-    unit = unit_rate(kernel.top_eigenvalue(net, theta, X))
-
-    def run_at(c: Array, steps: int) -> Trajectory:
-        return train(net, theta, X, y, learning_rate=c * unit, steps=steps)
-
+    data, (X_test, y_test) = bench.split(SAMPLES, draw=f"accuracy {seed}")
+    rng, hidden = bench.rng(f"accuracy network {seed}"), [bench.effort.accuracy_width]
+    network = draw(data, hidden, rng=rng, activation=activation).at_lambda_0()
     if fixed_time:
-        runs = [run_at(RATES[[i]], round(TIME / c)) for i, c in enumerate(RATES)]
+        runs = [network.run_at([c], steps=round(TIME / c)) for c in RATES]
     else:
-        runs = [run_at(RATES, STEPS)]
+        runs = [network.run_at(RATES, steps=STEPS)]
     last = np.concatenate([run.state for run in runs])
     diverged = np.concatenate([run.outcome for run in runs]) == Outcome.DIVERGED
     half = len(X_test) // 2
     accuracies = [
-        np.where(diverged, chance(bench), net.accuracy(last, X_test[rows], y_test[rows]))
+        np.where(diverged, chance(bench), network.net.accuracy(last, X_test[rows], y_test[rows]))
         for rows in (slice(half), slice(half, None))
     ]
     return accuracies[0], accuracies[1], diverged

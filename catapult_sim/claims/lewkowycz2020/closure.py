@@ -10,13 +10,14 @@ import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, equals
 from catapult_sim.claims.lewkowycz2020.paper import PAPER
-from catapult_sim.experiments import networks
 from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.networks import linear_net
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.runs.averages import EMA, SWA
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.measured import Measured
+from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall, Nesterov
 from catapult_sim.types import Array
 
 
@@ -92,7 +93,8 @@ def closure_error(
     outputs: int = 1,
     sampling: str | None = None,
     average: EMA | SWA | None = None,
-    **method: Any,
+    optimizer: GradientDescent | HeavyBall | Nesterov = GradientDescent(),
+    weight_decay: float = 0.0,
 ) -> Measured:
     """Compare the closure with a network on data through its catapult, in the functions.
 
@@ -101,18 +103,30 @@ def closure_error(
     steps, (X, y) = 60, bench.samples()
     if outputs > 1:
         y = bench.rng("labels").normal(size=(len(X), outputs))
+    batches = None
     if sampling is not None:
-        method["batches"] = minibatches(
-            len(X), len(X) // 4, steps=steps, sampling=sampling, rng=bench.rng("batches")
-        )
+        rng = bench.rng("batches")
+        batches = minibatches(len(X), len(X) // 4, steps=steps, sampling=sampling, rng=rng)
     explicit = MLP([X.shape[1], width, outputs], activation="linear")
     theta = explicit.init(rng=bench.rng("network"))
     rate = c / float(kernel.top_eigenvalue(explicit, theta, X))
+    method: dict[str, Any] = {
+        "momentum": getattr(optimizer, "momentum", 0.0),
+        "weight_decay": weight_decay,
+    }
+    method |= {"nesterov": isinstance(optimizer, Nesterov), "batches": batches}
     thetas = explicit_run(explicit, theta, X, y, rate, steps, **method)
     (weights, _), (readout, _) = explicit.split(theta)
-    net = networks.linear_net(bench, width, y)
-    method |= {"weights": (weights.T, readout), "average": average}
-    run = net.train(rate, steps, observe={"f": net.predict}, **method)
+    net = linear_net((X, y), width, weight_decay=weight_decay)
+    run = net.train(
+        learning_rate=rate,
+        steps=steps,
+        weights=(weights.T, readout),
+        optimizer=optimizer,
+        batches=batches,
+        average=average,
+        observe={"f": net.predict},
+    )
     errors = [relative_error(run.values["f"], explicit.predict(thetas, X))]
     if average is not None:
         averaged = explicit.predict(explicit_average(thetas, average), X)
@@ -121,8 +135,8 @@ def closure_error(
 
 
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
-    "heavy-ball": ("heavy ball, beta = 0.5", {"c": 3.5, "momentum": 0.5}),
-    "nesterov": ("Nesterov, beta = 0.5", {"c": 2.2, "momentum": 0.5, "nesterov": True}),
+    "heavy-ball": ("heavy ball, beta = 0.5", {"c": 3.5, "optimizer": HeavyBall(0.5)}),
+    "nesterov": ("Nesterov, beta = 0.5", {"c": 2.2, "optimizer": Nesterov(0.5)}),
     "weight-decay": ("weight decay", {"weight_decay": 0.01}),
     "minibatches": ("reshuffled minibatches", {"c": 0.5, "sampling": "repartitioned"}),
     "fixed-batches": ("minibatches of a fixed partition", {"c": 0.5, "sampling": "shuffled"}),
@@ -136,7 +150,7 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
             "c": 0.4,
             "outputs": 3,
             "sampling": "repartitioned",
-            "momentum": 0.3,
+            "optimizer": HeavyBall(0.3),
             "weight_decay": 0.01,
             "average": EMA(0.9),
         },

@@ -11,26 +11,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.lewkowycz2020.paper import PAPER
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import unit_rate
-from catapult_sim.mlp import kernel
+from catapult_sim.experiments.networks import Networks, draw
 from catapult_sim.mlp.losses import fraction_right
-from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.taylor import Model, TaylorModel
-from catapult_sim.mlp.training import train
 from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean, share
 from catapult_sim.types import Array
 
 RATES = np.array([2.5, 3.0, 3.5])  # c of the catapults
 SAMPLES, TESTS = 32, 256
 STEPS, EVERY = 100, 5  # after the linearisation, and how often outputs are compared
-SIZES = {"quick": (6, (256, 512, 1024)), "full": (12, (256, 512, 1024, 2048))}  # seeds, widths
 
 
 @dataclass(frozen=True)
@@ -70,10 +66,10 @@ def through(width: int) -> int:
     return round(5 * math.log2(width))
 
 
-@once("linear dynamics")
+@once
 def pairs(bench: Bench, activation: str, width: int, before: int) -> Pairs:
     """Run every seed at every learning rate, linearised after some steps."""
-    seeds = range(SIZES[bench.effort.name][0])
+    seeds = range(bench.effort.linearised)
     runs = [one_seed(bench, activation, width, seed, before) for seed in seeds]
     return Pairs(*(np.stack(part) for part in zip(*runs, strict=True)))
 
@@ -82,36 +78,26 @@ def one_seed(
     bench: Bench, activation: str, width: int, seed: int, before: int
 ) -> tuple[Array, ...]:
     """Return what the network and its linear models put out, the labels, and eta lambda."""
-    samples, (X_test, y_test) = bench.split(SAMPLES, draw=f"linear dynamics {seed}")
-    X, y = samples
-    net = MLP([X.shape[1], width, y.shape[1]], activation=activation)
-    theta = net.init(rng=bench.rng(f"linear dynamics network {seed}"))
-    rates = RATES * unit_rate(kernel.top_eigenvalue(net, theta, X))
-    origins = train(net, theta, X, y, learning_rate=rates, steps=before).state
-    tests = X_test[:TESTS]
-    linear = [
-        follow(TaylorModel(net, origin, order=1), origin[None], samples, rate, tests)
-        for origin, rate in zip(origins, rates, strict=True)
-    ]
-    network = follow(net, origins, samples, rates, tests)
-    scaled = rates * kernel.top_eigenvalue(net, origins, X)
+    data, (X_test, y_test) = bench.split(SAMPLES, draw=f"linear dynamics {seed}")
+    rng, tests = bench.rng(f"linear dynamics network {seed}"), X_test[:TESTS]
+    start = draw(data, [width], rng=rng, activation=activation).at_lambda_0()
+    after = replace(start, start=start.run_at(RATES, steps=before).state)
+    linear = [follow(after[k].expanded(order=1), [c], tests) for k, c in enumerate(RATES)]
+    scaled = RATES * start.unit * start.top_eigenvalue(after.start)
+    network = follow(after, RATES, tests)
     return network, np.concatenate(linear, axis=1), y_test[None, :TESTS], scaled
 
 
-def follow(
-    model: Model, theta: Array, samples: tuple[Array, Array], rates: Array, tests: Array
-) -> Array:
+def follow(networks: Networks, c: npt.ArrayLike, tests: Array) -> Array:
     """Train on, and return the outputs on tests every few steps, ``(T, K, tests, k)``."""
-    observe = {"outputs": lambda point: model.predict(point, tests)}
-    run = train(
-        model, theta, *samples, learning_rate=rates, steps=STEPS, observe=observe, every=EVERY
-    )
+    observe = {"outputs": replace(networks, X=tests).outputs}
+    run = networks.run_at(c, steps=STEPS, observe=observe, every=EVERY)
     return run.values["outputs"][::EVERY]
 
 
 def widest(bench: Bench, activation: str) -> Pairs:
     """Return the widest networks and what they are like after the catapult."""
-    width = SIZES[bench.effort.name][1][-1]
+    width = bench.effort.hidden[1][-1]
     return pairs(bench, activation, width, through(width))
 
 
@@ -142,13 +128,13 @@ def accuracy_gap(bench: Bench, activation: str) -> Measured:
 
 def early_matches(bench: Bench, activation: str) -> Measured:
     """Return the share of runs in which a network linearised at its start is of any use."""
-    width = SIZES[bench.effort.name][1][0]
+    width = bench.effort.hidden[1][0]
     return share(pairs(bench, activation, width, 0).distance < 1)
 
 
 def width_exponent(bench: Bench, activation: str) -> Measured:
     """Fit the power of the width with which the distance shrinks, averaged over a seed's rates."""
-    widths = SIZES[bench.effort.name][1]
+    widths = bench.effort.hidden[1]
     found = [pairs(bench, activation, width, through(width)) for width in widths]
     over = np.all([one.over for one in found], axis=0)
     if not over.any():

@@ -21,23 +21,25 @@ import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, at_most, equals, negated
 from catapult_sim.claims.lewkowycz2020.paper import ENDS, PAPER
-from catapult_sim.experiments import networks
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.experiments.networks import Architecture, Networks, unit_rate
-from catapult_sim.experiments.phase_cells import SETTLED
-from catapult_sim.mlp import kernel
+from catapult_sim.experiments.networks import (
+    SETTLED,
+    Architecture,
+    Networks,
+    Search,
+    draw,
+    draw_networks,
+)
 from catapult_sim.mlp.losses import squared_error
-from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.measured import Measured, mean, share
-from catapult_sim.numeric.runs.phases import Boundary, Phase, boundary, classify, divergence, rise
+from catapult_sim.numeric.runs.optimizers import HeavyBall
+from catapult_sim.numeric.runs.phases import Boundary, Phase, classify, divergence, rise
 from catapult_sim.numeric.runs.trajectory import Trajectory
 from catapult_sim.types import Array
 
 RANGE, GRID, PRECISION, STEPS = (1.0, 40.0), 12, 0.03, 150
 DEPTHS = (1, 2)
-WIDTHS = {"quick": {1: 256, 2: 96}, "full": {1: 1024, 2: 256}}
-MEMBERS = {"quick": 8, "full": 24}
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ VARIANTS = (
     Variant("sgd-eighth", "SGD, an eighth of the samples in a batch", batches=8),
     Variant("l2", "L2 of 1e-4", network={"weight_decay": 1e-4}),
     Variant("standard", "standard parametrisation", network={"parametrization": "standard"}),
-    Variant("momentum", "heavy ball, beta = 0.9", training={"momentum": 0.9}),
+    Variant("momentum", "heavy ball, beta = 0.9", training={"optimizer": HeavyBall(0.9)}),
 )
 
 
@@ -68,24 +70,21 @@ def c_act(bench: Bench, architecture: Architecture, variant: Variant = PLAIN) ->
 
 
 def _c_act(bench: Bench, architecture: Architecture, variant: Variant) -> Boundary:
-    members = MEMBERS[bench.effort.name]
-    width = WIDTHS[bench.effort.name][architecture.depth]
-    drawn = networks.draw_networks(
-        bench, architecture, width, members=members, dtype="float32", **variant.network
-    )
-    training = dict(variant.training)
+    width = bench.effort.varied[architecture.depth]
+    drawn = draw_networks(bench, architecture, width, dtype="float32", **variant.network)
+    stop: dict[str, Any] = {"steps": STEPS, "tolerance": 1e-3, **variant.training}
+    stop["observe"] = {"error": partial(error, drawn)}
     if variant.batches > 1:
-        samples, rng = len(drawn.X), bench.rng("variant batches")
-        size = samples // variant.batches
-        training["batches"] = minibatches(samples, size, STEPS, rng=rng, ensemble=(members,))
-
-    def side(c: Array) -> Array:
-        run = drawn.run_at(
-            c, steps=STEPS, tolerance=1e-3, observe={"error": partial(error, drawn)}, **training
+        samples, ensemble = len(drawn.X), (bench.effort.members,)
+        stop["batches"] = minibatches(
+            samples,
+            samples // variant.batches,
+            STEPS,
+            rng=bench.rng("variant batches"),
+            ensemble=ensemble,
         )
-        return divergence(of_data(run), settled=SETTLED)
-
-    return boundary(side, *RANGE, members=members, grid=GRID, tolerance=PRECISION)
+    how = Search(*RANGE, lambda run: divergence(of_data(run), settled=SETTLED), stop)
+    return drawn.bracket(how, grid=GRID, tolerance=PRECISION)
 
 
 def error(networks: Networks, theta: Array) -> Array:
@@ -127,30 +126,29 @@ def shift(bench: Bench, activation: str, variant: Variant) -> Measured:
 
 def classifiers(bench: Bench, activation: str) -> Networks:
     """Draw networks that tell ten digits apart by cross-entropy."""
-    (X, y), _ = bench.split(bench.effort.samples, draw="classifiers")
-    hidden = [WIDTHS[bench.effort.name][2]] * 2
-    widths = [X.shape[1], *hidden, y.shape[1]]
-    net = MLP(widths, activation=activation, loss="cross_entropy", dtype="float32")
-    theta = net.init(rng=bench.rng("classifier"), ensemble=(MEMBERS[bench.effort.name],))
-    curvature = net.loss_function.curvature * kernel.top_eigenvalue(net, theta, X)
-    return Networks(net, theta, X, y, unit_rate(curvature))
+    data, _ = bench.split(bench.effort.samples, draw="classifiers")
+    drawn = draw(
+        data,
+        [bench.effort.varied[2]] * 2,
+        rng=bench.rng("classifier"),
+        ensemble=(bench.effort.members,),
+        activation=activation,
+        loss="cross_entropy",
+        dtype="float32",
+    )
+    return drawn.at_lambda_0(drawn.net.loss_function.curvature)
 
 
 def classifier_rise(bench: Bench, activation: str) -> Measured:
     """Find where the loss of cross-entropy first rises."""
-    networks = classifiers(bench, activation)
-
-    def side(c: Array) -> Array:
-        return rise(networks.run_at(c, steps=60, escape=1.0))
-
-    members = len(networks.theta)
-    return boundary(side, 1.0, 400.0, members=members, grid=GRID, tolerance=PRECISION).measured
+    how = Search(1.0, 400.0, rise, {"steps": 60, "escape": 1.0})
+    return classifiers(bench, activation).bracket(how, grid=GRID, tolerance=PRECISION).measured
 
 
 def classifier_catapults(bench: Bench, activation: str) -> Measured:
     """Return the share of seeds of which some learning rate makes a catapult."""
     networks = classifiers(bench, activation)
-    c = np.repeat(np.geomspace(2, 2000, 16)[:, None], len(networks.theta), axis=1)
+    c = np.repeat(np.geomspace(2, 2000, 16)[:, None], len(networks.start), axis=1)
     run = networks.run_at(c, steps=STEPS)
     return share((classify(run, settled=0.5) == Phase.CATAPULT).any(axis=0))
 

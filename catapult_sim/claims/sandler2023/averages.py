@@ -14,7 +14,7 @@ from catapult_sim.numeric.runs.measured import Measured, mean, ratio
 from catapult_sim.types import Array
 
 
-@once("average ends")
+@once
 def ends(bench: Bench, loss: str) -> dict[tuple[str, str], dict[str, Array]]:
     """Return test loss and error ``(S,)`` of where an experiment leads.
 

@@ -39,7 +39,7 @@ def fixed_batches(bench: Bench, found: Experiment, seen: bool) -> tuple[Array, A
     return X[rows], y[rows]
 
 
-@once("one step")
+@once
 def one_large_step(bench: Bench, loss: str, seen: bool) -> OneStep:
     """Take the step that is best for a batch; others are the data that training does not see."""
     found = experiment(bench, loss)

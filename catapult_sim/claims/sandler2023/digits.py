@@ -6,17 +6,15 @@ kernel's top eigenvalue on the first samples: at 2 gradient descent could first 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import unit_rate
-from catapult_sim.mlp import kernel
+from catapult_sim.experiments.networks import Networks, draw
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.training import train
 from catapult_sim.numeric.runs.averages import EMA, SWA, IterateAverage, TwoPoint, schedule
 from catapult_sim.numeric.runs.batches import Batches, minibatches
 from catapult_sim.numeric.runs.measured import NothingToMeasure
@@ -24,7 +22,6 @@ from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
 SAMPLES, HIDDEN, BATCH_SIZE = 800, 32, 4
-SEEDS = 4  # in units of those that other claims train: these networks are small and quick
 # The curvature of cross-entropy falls as networks become sure of their labels.
 RATES = {"squared_error": 1.0, "cross_entropy": 4.0}
 WARM_UP, GAP = 1200, 400
@@ -46,29 +43,29 @@ class Experiment:
     scheduled: dict[str, Array]  # (S, P) each, after the same batches at the average's schedule
 
 
-@once("averages")
+@once
 def experiment(bench: Bench, loss: str) -> Experiment:
     """Train by one of :data:`RATES`, where the data allow it."""
     known, test = bench.split(SAMPLES, multiple_of=32)
-    net = MLP([known[0].shape[1], HIDDEN, known[1].shape[1]], activation="tanh", loss=loss)
+    seeds, rng = (bench.effort.averaged,), bench.rng("averaged network")
+    drawn = draw(known, [HIDDEN], rng=rng, ensemble=seeds, activation="tanh", loss=loss)
+    net = drawn.net
     try:
         net.require_data(*known)
     except InputError as refusal:  # there are no samples, or their labels are no probabilities
         raise NothingToMeasure from refusal
-    seeds = (SEEDS * bench.effort.trained,)
-    theta = net.init(rng=bench.rng("averaged network"), ensemble=seeds)
-    unit = unit_rate(kernel.top_eigenvalue(net, theta[0], known[0][:64]))
+    unit = replace(drawn[0], X=known[0][:64]).at_lambda_0().unit
     rate = RATES[loss] * float(unit) / net.loss_function.curvature
     rng = bench.rng("averaged batches")
     batches = drawn_anew(known, BATCH_SIZE, WARM_UP + GAP, rng, seeds)
 
     warm_up, later = batches[:, :WARM_UP], batches[:, WARM_UP:]
-    start = descend(net, theta, known, rate, warm_up)
-    follow = partial(descend, net, start, known, rate)
+    warm = replace(drawn, start=descend(drawn, rate, warm_up))
+    follow = partial(descend, warm, rate)
     following, last = follow(later[:, :1]), follow(later)
     # Two points need no memory of all that lies between them.
     averages = {
-        name: average.value((start, last))
+        name: average.value((warm.start, last))
         if isinstance(average, TwoPoint)
         else follow(later, average=average)
         for name, average in AVERAGES.items()
@@ -76,18 +73,13 @@ def experiment(bench: Bench, loss: str) -> Experiment:
     scheduled = {
         name: follow(later, schedule=schedule(average, GAP)) for name, average in AVERAGES.items()
     }
-    return Experiment(net, known, test, rate, start, following, last, averages, scheduled)
+    return Experiment(net, known, test, rate, warm.start, following, last, averages, scheduled)
 
 
-def descend(
-    net: MLP, theta: Array, data: tuple[Array, Array], rate: float, batches: Batches, **method: Any
-) -> Array:
+def descend(networks: Networks, rate: float, batches: Batches, **method: Any) -> Array:
     """Take a step on every batch; return where they lead, or the average that is asked for."""
-    X, y = data
     count = batches.shape[-2]
-    run = train(
-        net, theta, X, y, learning_rate=rate, steps=count, every=count, batches=batches, **method
-    )
+    run = networks.train(rate, steps=count, every=count, batches=batches, **method)
     return run.state if run.average is None else run.average
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,10 +13,8 @@ from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.sandler2023.digits import descend, drawn_anew
 from catapult_sim.claims.sandler2023.model import GROUP, PAPER
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import unit_rate
-from catapult_sim.mlp import kernel
+from catapult_sim.experiments.networks import Networks, draw
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.training import train
 from catapult_sim.numeric.minibatch.moments import propagate
 from catapult_sim.numeric.runs.averages import EMA, IterateAverage, TwoPoint
 from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
@@ -42,20 +40,21 @@ class Timescales:
     predicted: dict[str, tuple[Array, Array]]  # twice (D,)
 
 
-@once("timescales")
+@once
 def timescales(bench: Bench) -> Timescales:
     """Let a small network fluctuate about its minimum, where there are data enough."""
     data, _ = bench.split(SAMPLES, multiple_of=BATCH_SIZE)
     if not len(data[0]):
         raise NothingToMeasure
-    net, bottom = _descended(bench, *data)
+    small = _descended(bench, data)
+    net, bottom = small.net, small.start
     h, vectors, minimum, spread = _directions(net, bottom, *data)
     eta = STEEPEST / h[-1]
     # Far enough that slow directions are still on their way when noise rules the fast ones.
     displacement = np.sqrt(spread * eta * h) * 4
     start = bottom + vectors @ (minimum + displacement)
     measured, predicted = {}, {}
-    for name, end in _ends(bench, net, start, data, eta).items():
+    for name, end in _ends(bench, replace(small, start=start), eta).items():
         distance = (end - bottom) @ vectors - minimum
         measured[name] = distance.mean(axis=0) ** 2, distance.var(axis=0, ddof=1)
         rates = np.full(STEPS, eta)
@@ -66,29 +65,26 @@ def timescales(bench: Bench) -> Timescales:
     return Timescales(eta * h, measured, predicted)
 
 
-def _descended(bench: Bench, X: Array, y: Array) -> tuple[MLP, Array]:
+def _descended(bench: Bench, data: tuple[Array, Array]) -> Networks:
     """Train a small network by gradient descent, close to a minimum."""
-    net = MLP([X.shape[1], HIDDEN, y.shape[1]], activation="tanh")
-    theta = net.init(rng=bench.rng("small averaged network"))
-    rate = unit_rate(kernel.top_eigenvalue(net, theta, X[:64]))
-    return net, train(net, theta, X, y, learning_rate=rate, steps=DESCENT).state
+    drawn = draw(data, [HIDDEN], rng=bench.rng("small averaged network"), activation="tanh")
+    rate = replace(drawn, X=drawn.X[:64]).at_lambda_0().unit
+    return replace(drawn, start=drawn.train(rate, steps=DESCENT).state)
 
 
-def _ends(
-    bench: Bench, net: MLP, start: Array, data: tuple[Array, Array], eta: float
-) -> dict[str, Array]:
+def _ends(bench: Bench, one: Networks, eta: float) -> dict[str, Array]:
     """Return where an ensemble that starts at one place goes, ``(S, P)`` by :class:`Timescales`."""
-    theta = np.broadcast_to(start, (MEMBERS, net.size))
+    ensemble = replace(one, start=np.broadcast_to(one.start, (MEMBERS, one.net.size)))
     rng = bench.rng("small averaged batches")
-    batches = drawn_anew(data, BATCH_SIZE, STEPS, rng, (MEMBERS,))
-    before = descend(net, theta, data, eta, batches[:, :-GAP])
+    batches = drawn_anew((one.X, one.y), BATCH_SIZE, STEPS, rng, (MEMBERS,))
+    before = replace(one, start=descend(ensemble, eta, batches[:, :-GAP]))
     late = batches[:, -GAP:]
-    last = descend(net, before, data, eta, late)
+    last = descend(before, eta, late)
     return {
         "last": last,
-        "half": descend(net, before, data, eta / 2, late),
-        "two-point": AVERAGES["two-point"].value((before, last)),
-        "ema": descend(net, theta, data, eta, batches, average=AVERAGES["ema"]),
+        "half": descend(before, eta / 2, late),
+        "two-point": AVERAGES["two-point"].value((before.start, last)),
+        "ema": descend(ensemble, eta, batches, average=AVERAGES["ema"]),
     }
 
 

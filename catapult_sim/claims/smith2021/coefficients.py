@@ -16,8 +16,7 @@ import numpy as np
 from catapult_sim.claims.claim import Claim, Claims, equals
 from catapult_sim.claims.smith2021.flow import GROUP, METHODS, PAPER, epoch_of
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import unit_rate
-from catapult_sim.mlp import kernel
+from catapult_sim.experiments.networks import draw
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.flows.epochs import draws
 from catapult_sim.numeric.flows.flow import flow
@@ -56,10 +55,9 @@ def small_network(bench: Bench, batches: int, batch_size: int) -> Batches:
     X, y = bench.samples()
     used = min(batches, len(X)), min(batch_size, max(1, len(X) // batches))
     X, y = (array[: math.prod(used)] for array in (X, y))
-    net = MLP([X.shape[1], 3, y.shape[1]], activation="tanh")
-    starts = net.init(rng=bench.rng("small network"), ensemble=(8,))
-    unit = float(unit_rate(kernel.top_eigenvalue(net, starts, X)).min())
-    return Batches(net, X.reshape(*used, -1), y.reshape(*used, -1), starts, unit)
+    drawn = draw((X, y), [3], rng=bench.rng("small network"), ensemble=(8,), activation="tanh")
+    unit = float(drawn.at_lambda_0().unit.min())
+    return Batches(drawn.net, X.reshape(*used, -1), y.reshape(*used, -1), drawn.start, unit)
 
 
 # Averages over draws --------------------------------------------------------------------------
@@ -132,7 +130,7 @@ def identity_claims() -> Iterator[Claim]:
 STEP_SIZES = np.array([0.02, 0.01, 0.005, 0.0025])  # times the duration, in units of 1 / lambda
 
 
-@once("recovered")
+@once
 def recovered(bench: Bench, sampling: str) -> Recovered:
     """Fit both coefficients of the regulariser to epochs of the small network."""
     problem = small_network(bench, 4, 3)

@@ -12,12 +12,12 @@ from scipy.sparse.linalg import eigsh
 from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.smith2021.flow import GROUP, PAPER
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import unit_rate
+from catapult_sim.experiments.networks import draw, require_lambda_0
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.training import train
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.measured import Measured, mean, ratio
+from catapult_sim.numeric.runs.optimizers import GradientDescent, Regularized
 from catapult_sim.types import Array
 
 HIDDEN, SAMPLES, LARGEST_BATCH = 64, 256, 32
@@ -51,18 +51,18 @@ QUANTITIES = {
 }
 
 
-@once("sgd")
+@once
 @np.errstate(all="ignore")  # a network that diverges has no quantities
 def ends(bench: Bench, recipe: Recipe) -> dict[str, Array]:
     """Train an ensemble, the same members by every recipe; return :data:`QUANTITIES`, ``(S,)``.
 
     NaN where there are too few samples to deal into batches.
     """
-    (X, y), test = bench.split(SAMPLES, multiple_of=LARGEST_BATCH)
-    if not len(X):
+    data, test = bench.split(SAMPLES, multiple_of=LARGEST_BATCH)
+    if not len(data[0]):
         return {name: np.full(bench.effort.trained, np.nan) for name in QUANTITIES}
-    net, theta = trained(bench, recipe, X, y)
-    batches = (a.reshape(-1, LARGE.batch_size, a.shape[-1]) for a in (X, y))
+    net, theta = trained(bench, recipe, data)
+    batches = (a.reshape(-1, LARGE.batch_size, a.shape[-1]) for a in data)
     gradients = net.loss_and_gradient(theta[:, None], *batches)[1]
     found = {
         "error": 1 - net.accuracy(theta, *test),
@@ -72,30 +72,25 @@ def ends(bench: Bench, recipe: Recipe) -> dict[str, Array]:
     return {name: np.where(np.isfinite(array), array, np.nan) for name, array in found.items()}
 
 
-def trained(bench: Bench, recipe: Recipe, X: Array, y: Array) -> tuple[MLP, Array]:
+def trained(bench: Bench, recipe: Recipe, data: tuple[Array, Array]) -> tuple[MLP, Array]:
     """Return the network, and the parameters of its ensemble after training, ``(S, P)``."""
-    members = (bench.effort.trained,)
-    labels = "cross_entropy" if _one_hot(y) else "squared_error"
-    net = MLP([X.shape[1], HIDDEN, y.shape[1]], activation="relu", loss=labels)
-    theta = net.init(rng=bench.rng("sgd network"), ensemble=members)
-    unit = sgd_unit(bench, net, theta[0], X)
-    epoch = len(X) // recipe.batch_size
+    members, samples = (bench.effort.trained,), len(data[0])
+    loss = "cross_entropy" if _one_hot(data[1]) else "squared_error"
+    drawn = draw(data, [HIDDEN], rng=bench.rng("sgd network"), ensemble=members, loss=loss)
+    unit = sgd_unit(bench, drawn.net, drawn.start[0], drawn.X)
+    epoch = samples // recipe.batch_size
     steps = recipe.epochs * epoch
     rng = bench.rng("sgd batches")
-    run = train(
-        net,
-        theta,
-        X,
-        y,
-        learning_rate=recipe.learning_rate * unit,
-        regularizer=recipe.regularizer * unit,
+    run = drawn.train(
+        recipe.learning_rate * unit,
+        optimizer=Regularized(GradientDescent(), recipe.regularizer * unit),
         steps=steps,
         batches=minibatches(
-            len(X), recipe.batch_size, steps, sampling="shuffled", rng=rng, ensemble=members
+            samples, recipe.batch_size, steps, sampling="shuffled", rng=rng, ensemble=members
         ),
         every=epoch,
     )
-    return net, run.state
+    return drawn.net, run.state
 
 
 def _one_hot(y: Array) -> bool:
@@ -107,9 +102,11 @@ def sgd_unit(bench: Bench, net: MLP, theta: Array, X: Array) -> float:
 
     def measure() -> float:
         matrix = kernel.ntk(net, theta, X)
-        unit_rate(matrix.trace())  # of constant data there is none, and Lanczos would not say so
+        require_lambda_0(
+            matrix.trace()
+        )  # of constant data there is none, and Lanczos would not say so
         top = eigsh(matrix, 1, v0=np.ones(len(matrix)), return_eigenvectors=False)
-        return float(unit_rate(top)[0] / net.loss_function.curvature)
+        return float((1 / require_lambda_0(top))[0] / net.loss_function.curvature)
 
     return bench.once("sgd unit", measure)
 

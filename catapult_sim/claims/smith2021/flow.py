@@ -82,7 +82,7 @@ def problems() -> tuple[Problem, ...]:
 ORDERS = {"full": 4, "shuffled": 3, "reversed_pair": 2, "replacement": 2}  # the highest measured
 
 
-@once("modified fields")
+@once
 def modified_fields(bench: Bench, sampling: str) -> list[tuple[Problem, ModifiedField]]:
     """Derive the field of each problem to the highest order measured."""
     import sympy as sp

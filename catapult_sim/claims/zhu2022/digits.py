@@ -9,16 +9,20 @@ from functools import partial
 import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, at_most, equals
-from catapult_sim.claims.zhu2022.runs import PAPER, Problem, bracket, end
-from catapult_sim.experiments import networks
+from catapult_sim.claims.zhu2022.runs import PAPER, bracket, end
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import Architecture
-from catapult_sim.experiments.phase_cells import SETTLED
+from catapult_sim.experiments.networks import (
+    CONVERGED,
+    SETTLED,
+    Architecture,
+    Networks,
+    draw_networks,
+    network_boundary,
+)
 from catapult_sim.mlp.taylor import TaylorModel
 from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
 from catapult_sim.numeric.runs.phases import Phase, classify
 
-MODELS = {"quick": 8, "full": 16}  # of networks on data
 ON_DIGITS = (
     *(Architecture(activation, 1) for activation in ("relu", "tanh")),
     Architecture("relu", 1, centred=False),
@@ -26,26 +30,22 @@ ON_DIGITS = (
 CATAPULTS = np.array([2.6, 3.0, 3.4, 3.8])
 
 
-def expanded(bench: Bench, architecture: Architecture) -> list[Problem]:
+def expanded(bench: Bench, architecture: Architecture) -> list[Networks]:
     """Return the quadratic models of the widest networks on data, of some of the seeds."""
-    drawn = networks.draw_networks(bench, architecture, bench.effort.hidden[1][-1])
-    return [
-        Problem(drawn.net, drawn.theta[seed], drawn.X, drawn.y, drawn.unit[seed], quadratic=True)
-        for seed in range(MODELS[bench.effort.name])
-    ]
+    drawn = draw_networks(bench, architecture, bench.effort.hidden[1][-1])
+    return [drawn[seed].expanded() for seed in range(bench.effort.seeds)]
 
 
-@once("quadratic end")
+@once
 def digits_end(bench: Bench, architecture: Architecture) -> Measured:
     """Find where quadratic models on data stop converging."""
-    problems = expanded(bench, architecture)
-    return bracket(problems, partial(end, steps=bench.effort.steps), 2.5, 8.0).measured
+    return bracket(expanded(bench, architecture), end(bench.effort.steps)).measured
 
 
 def beyond_the_model(bench: Bench, architecture: Architecture) -> Measured:
     """Compare where the network itself stops converging."""
     width = bench.effort.hidden[1][-1]
-    network = networks.network_boundary(bench, "end", architecture, width).measured
+    network = network_boundary(bench, "end", architecture, width).measured
     model = digits_end(bench, architecture)
     return replace(
         network,
@@ -57,10 +57,9 @@ def beyond_the_model(bench: Bench, architecture: Architecture) -> Measured:
 def final_curvature(bench: Bench, architecture: Architecture) -> Measured:
     """Measure the mean final ``eta lambda`` of catapults, at the c where it is largest."""
     rows = []
-    for problem in expanded(bench, architecture):
-        run = problem.run_at(CATAPULTS, steps=bench.effort.steps, tolerance=1e-4)
-        model = TaylorModel(problem.net, problem.theta)
-        scaled = CATAPULTS * problem.unit * model.top_eigenvalue(run.state, problem.X)
+    for model in expanded(bench, architecture):
+        run = model.run_at(CATAPULTS, steps=bench.effort.steps, tolerance=CONVERGED)
+        scaled = CATAPULTS * model.unit * model.top_eigenvalue(run.state)
         caught = classify(run, settled=SETTLED) == Phase.CATAPULT
         rows.append(np.where(caught, scaled, np.nan))
     columns = [column[np.isfinite(column)] for column in np.array(rows).T]
@@ -72,12 +71,12 @@ def final_curvature(bench: Bench, architecture: Architecture) -> Measured:
 
 def update_error(bench: Bench, printed: bool) -> Measured:
     """Compare a kernel after a step with its update, in units of the change."""
-    problem = expanded(bench, ON_DIGITS[0])[0]
-    model, rate = TaylorModel(problem.net, problem.theta), 3 * problem.unit
-    run = problem.run_at(3.0, steps=3)
-    before, gradient = run.state, model.gradient(run.state, problem.X, problem.y)
-    A, B = model.kernel_terms(before, problem.X, problem.y)
-    change = model.kernel(before - rate * gradient, problem.X) - model.kernel(before, problem.X)
+    one = expanded(bench, ON_DIGITS[0])[0]
+    model, rate = TaylorModel(one.net, one.start), 3 * one.unit
+    before = one.run_at(3.0, steps=3).state
+    gradient = model.gradient(before, one.X, one.y)
+    A, B = model.kernel_terms(before, one.X, one.y)
+    change = model.kernel(before - rate * gradient, one.X) - model.kernel(before, one.X)
     update = -rate * A + rate**2 / 4 * B if printed else -rate * (A + A.T) + rate**2 * B
     return Measured(float(np.linalg.norm(update - change) / np.linalg.norm(change)), 0.0, 1)
 

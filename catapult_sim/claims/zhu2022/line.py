@@ -17,82 +17,85 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.claims.claim import Claim, Claims, equals
-from catapult_sim.claims.zhu2022.runs import PAPER, SEEDS, Problem, bracket, end
+from catapult_sim.claims.zhu2022.runs import GRID, PAPER, PRECISION, bracket, end
 from catapult_sim.experiments.bench import Bench, once
+from catapult_sim.experiments.networks import Networks, bracket_each
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.runs.measured import Measured, mean
 from catapult_sim.types import Array
 
 WIDTH, SAMPLES, PRINTED = 5000, 128, 0.37  # of the setting on one input, and its 2 / lambda_1
+DRAWS = 256  # of which the mean is compared with what is printed
 
 
-def sampled_line(rng: np.random.Generator) -> Problem:
+def sampled_line(rng: np.random.Generator) -> Networks:
     """Draw the samples and the network of the paper; c is in units of ``1 / lambda_1``."""
     y = np.repeat([-1.0, 1.0], SAMPLES // 2)
     X = rng.normal(2 * y)[:, None]
     net = MLP([1, WIDTH, 1], gain="lecun")
     theta = np.concatenate([rng.normal(size=WIDTH), rng.choice([-1.0, 1.0], WIDTH)])
-    line = Problem(net, theta, X, y, unit=1.0)
-    return replace(line, unit=1 / kernel.top_eigenvalue(net, theta, on_two_points(line).X))
+    line = Networks(net, theta, X, y)
+    return replace(line, lambda_0=kernel.top_eigenvalue(net, theta, on_two_points(line).X))
 
 
-def on_two_points(problem: Problem) -> Problem:
+def on_two_points(line: Networks) -> Networks:
     """Return the two points on which the same network learns the same, that of p_1 first.
 
     The mean of ``(a x_i - y_i)^2`` over a side's share of all samples is ``(a x - y)^2 / 2`` and
     a constant, with ``x^2 / 2 = mean x_i^2`` and ``x y / 2 = mean x_i y_i``.
     """
-    x, y = problem.X[:, 0], problem.y
+    x, y = line.X[:, 0], line.y
     sides = np.stack([np.where(x < 0, x, 0), np.where(x > 0, x, 0)])
     length = np.sqrt(2 * np.mean(sides**2, axis=1)) * [-1, 1]
     targets = 2 * np.mean(sides * y, axis=1) / length
-    own = np.diag(kernel.ntk(problem.net, problem.theta, length[:, None]))
+    own = np.diag(kernel.ntk(line.net, line.start, length[:, None]))
     first = np.argsort(-own)
-    return replace(problem, X=length[first, None], y=targets[first])
+    return replace(line, X=length[first, None], y=targets[first])
 
 
-@once("lines")
-def lines(bench: Bench) -> list[Problem]:
+@once
+def lines(bench: Bench) -> list[Networks]:
     """Draw the setting on one input for every seed."""
-    seeds = range(SEEDS[bench.effort.name])
+    seeds = range(bench.effort.few_samples)
     return [sampled_line(bench.rng(f"one input {seed}")) for seed in seeds]
 
 
-def points(bench: Bench, quadratic: bool) -> list[Problem]:
-    """Return the two points of every seed."""
-    return [replace(on_two_points(line), quadratic=quadratic) for line in lines(bench)]
+def points(bench: Bench, quadratic: bool) -> list[Networks]:
+    """Return the two points of every seed, for the network or its quadratic model to learn."""
+    two = [on_two_points(line) for line in lines(bench)]
+    return [one.expanded() for one in two] if quadratic else two
 
 
-def mode_losses(problem: Problem, c: npt.ArrayLike, steps: int) -> Array:
+def mode_losses(two: Networks, c: npt.ArrayLike, steps: int) -> Array:
     """Return the squared residual of each of two points at every step, ``(T, K, 2)``."""
-    model, X, y = problem.model, problem.X, problem.y
-    observe = {"residual": lambda theta: model.predict(theta, X)[..., 0] - y}
-    return problem.run_at(c, steps=steps, observe=observe).values["residual"] ** 2
+    observe = {"residual": lambda theta: two.outputs(theta)[..., 0] - two.y}
+    return two.run_at(c, steps=steps, observe=observe).values["residual"] ** 2
 
 
-def rises(problem: Problem, c: Array, mode: int) -> Array:
+def rises(two: Networks, c: Array, mode: int) -> Array:
     """Tell whether a mode's share of the loss exceeds its start, at ``c = eta lambda_mode``."""
-    own = np.diag(kernel.ntk(problem.net, problem.theta, problem.X))
-    share = mode_losses(problem, c * own[0] / own[mode], steps=20)[..., mode]
+    own = np.diag(kernel.ntk(two.net, two.start, two.X))
+    share = mode_losses(two, c * own[0] / own[mode], steps=20)[..., mode]
     return np.where((share > share[0]).any(axis=0), 1, -1)
 
 
 def mode_rise(bench: Bench, mode: int, quadratic: bool) -> Measured:
     """Find the ``eta lambda_mode`` at which a mode first catapults."""
-    return bracket(points(bench, quadratic), partial(rises, mode=mode), 1.5, 3.0).measured
+    each, sides = points(bench, quadratic), partial(rises, mode=mode)
+    return bracket_each(each, sides, 1.5, 3.0, grid=GRID, tolerance=PRECISION).measured
 
 
 def line_end(bench: Bench) -> Measured:
     """Find the ``eta lambda_1`` at which the quadratic model stops converging."""
-    return bracket(points(bench, True), partial(end, steps=200), 2.5, 8.0).measured
+    return bracket(points(bench, True), end(200)).measured
 
 
 def rest_of_kernel(bench: Bench) -> Measured:
     """Return the largest share of the kernel that is not in its two top eigenvalues."""
 
-    def share(line: Problem) -> float:
-        values = np.linalg.eigvalsh(kernel.ntk(line.net, line.theta, line.X))
+    def share(line: Networks) -> float:
+        values = np.linalg.eigvalsh(kernel.ntk(line.net, line.start, line.X))
         return float(np.abs(values[:-2]).sum() / values.sum())
 
     return Measured(max(map(share, lines(bench))), 0.0, len(lines(bench)))
@@ -101,7 +104,7 @@ def rest_of_kernel(bench: Bench) -> Measured:
 def scale_of_rates(bench: Bench) -> Measured:
     """Compare our ``2 / lambda_1`` with the printed one, in many draws: it varies by a tenth."""
     rng = bench.rng("rates on one input")
-    return mean([2 * sampled_line(rng).unit / PRINTED for _ in range(16 * SEEDS["quick"])])
+    return mean([2 * sampled_line(rng).unit / PRINTED for _ in range(DRAWS)])
 
 
 def line_claims() -> Iterator[Claim]:

@@ -8,43 +8,38 @@ from functools import partial
 import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, equals
-from catapult_sim.claims.zhu2022.runs import PAPER, SEEDS, Problem, bracket, end
+from catapult_sim.claims.zhu2022.runs import PAPER, bracket, end
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.mlp import kernel
-from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.taylor import TaylorModel
+from catapult_sim.experiments.networks import Networks, Search, draw
 from catapult_sim.numeric.runs.measured import Measured
+from catapult_sim.numeric.runs.phases import rise
 from catapult_sim.types import Array
 
 
-def one_sample(bench: Bench) -> list[Problem]:
-    """Draw ReLU networks on one sample of two inputs with label 1."""
-    net, X = MLP([2, 2000, 1]), np.array([[0.6, 0.8]])
-    thetas = net.init(rng=bench.rng("one sample"), ensemble=(SEEDS[bench.effort.name],))
-    units = 1 / kernel.top_eigenvalue(net, thetas, X)
-    return [
-        Problem(net, theta, X, np.ones(1), float(unit), quadratic=True)
-        for theta, unit in zip(thetas, units, strict=True)
-    ]
+def one_sample(bench: Bench) -> list[Networks]:
+    """Draw quadratic models of ReLU networks on one sample of two inputs with label 1."""
+    data, ensemble = (np.array([[0.6, 0.8]]), np.ones((1, 1))), (bench.effort.few_samples,)
+    drawn = draw(data, [2000], rng=bench.rng("one sample"), ensemble=ensemble).at_lambda_0()
+    return [drawn[seed].expanded() for seed in range(*ensemble)]
 
 
 def map_error(bench: Bench) -> Measured:
     """Follow outputs and kernels of quadratic models through a catapult by the map."""
-    errors = [departure_from_map(problem) for problem in one_sample(bench)]
+    errors = [departure_from_map(model) for model in one_sample(bench)]
     return Measured(max(errors), 0.0, len(errors))
 
 
-def departure_from_map(problem: Problem, c: float = 3.0, steps: int = 30) -> float:
+def departure_from_map(model: Networks, c: float = 3.0, steps: int = 30) -> float:
     """Return the largest error of the map along a run, relative to the largest value."""
-    model, net, X = TaylorModel(problem.net, problem.theta), problem.net, problem.X
+    net, X = model.net, model.X
     observe = {
-        "output": lambda theta: model.predict(theta, X)[..., 0, 0],
-        "kernel": lambda theta: model.top_eigenvalue(theta, X),
+        "output": lambda theta: model.outputs(theta)[..., 0, 0],
+        "kernel": model.top_eigenvalue,
     }
-    run = problem.run_at([c], steps=steps, observe=observe).values
+    run = model.run_at([c], steps=steps, observe=observe).values
     seen = np.stack([run["output"][:, 0], run["kernel"][:, 0]])
-    bend = (net.layers[0].scale * net.layers[1].scale) ** 2 * np.sum(X**2)
-    orbit = map_orbit(seen[0, 0], seen[1, 0], rate=c * problem.unit, bend=bend, steps=steps)
+    bend = (net.scales[0] * net.scales[1]) ** 2 * np.sum(X**2)
+    orbit = map_orbit(seen[0, 0], seen[1, 0], rate=c * model.unit, bend=bend, steps=steps)
     return float(np.max(np.abs(seen - orbit) / np.abs(orbit).max(axis=1, keepdims=True)))
 
 
@@ -66,15 +61,8 @@ def map_orbit(g: float, top: float, rate: float, bend: float, steps: int) -> Arr
 
 def sample_boundary(bench: Bench, kind: str) -> Measured:
     """Find where the loss of one sample first rises, or stops converging."""
-    if kind == "end":
-        return bracket(one_sample(bench), partial(end, steps=200), 2.5, 8.0).measured
-    return bracket(one_sample(bench), first_step, 1.5, 3.0).measured
-
-
-def first_step(problem: Problem, c: Array) -> Array:
-    """Tell whether the loss exceeds its start after one step."""
-    loss = problem.run_at(c, steps=1).values["loss"]
-    return np.where(loss[1] > loss[0], 1, -1)
+    first_step = Search(1.5, 3.0, rise, {"steps": 1})
+    return bracket(one_sample(bench), end(200) if kind == "end" else first_step).measured
 
 
 def sample_claims() -> Iterator[Claim]:

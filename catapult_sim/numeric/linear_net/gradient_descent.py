@@ -22,11 +22,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from catapult_sim.numeric.linear_net.data import PrincipalData
 from catapult_sim.numeric.linear_net.factor import gram_root
+from catapult_sim.numeric.runs.rule import Method
 from catapult_sim.types import Array
 
 # steps(W, F, e, rate, scales, losses): W (s, r + k, N), F and e (r, k, N), rate (N,), scales
@@ -44,8 +46,10 @@ class Descent:
 
     data: PrincipalData
     width: float
+    method: Method
     alone: bool = False  # no ensemble
     compiled: Steps | None = None  # what replaces the loop over the steps
+    average: ClassVar[None] = None
 
     @property
     def longest(self) -> int:
@@ -59,6 +63,11 @@ class Descent:
         """The bytes that a step of one member takes besides its state: W in lanes, and dW."""
         s, r, k = self.sizes
         return 2 * 8 * s * (r + k)
+
+    @property
+    def bytes(self) -> int:
+        """The bytes that a member takes at any time besides its state."""
+        return self.work
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -84,7 +93,7 @@ class Descent:
         )
         return np.concatenate([part.reshape(*gram.shape[:-2], -1) for part in parts], axis=-1)
 
-    def gram(self, state: Array) -> Array:
+    def weights(self, state: Array) -> Array:
         """Return the Gram matrices of a state, ``(..., p, p)``."""
         _, r, k = self.sizes
         q = len(self.data.scales)
@@ -107,11 +116,11 @@ class Descent:
         return [part.reshape(*state.shape[:-1], *shape) for part, shape in parts]
 
     def stride(
-        self, state: Array, learning_rate: Array, *, first: int, count: int
+        self, state: Array, rate: Array, member: Array, *numbers: Array, first: int, count: int
     ) -> tuple[Array, Array]:
         """Take ``count`` steps; return the next state and the losses before each step."""
         following, squares = state.copy(), np.empty((count, len(state)))
-        self._descend(following, learning_rate / self.root**2, squares)
+        self._descend(following, rate / self.root**2, squares)
         losses = np.multiply(squares, 0.5, out=squares)
         losses += self.data.floor
         return following, losses

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import math
-from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.linear_net.observables import StateObservables
-from catapult_sim.numeric.linear_net.optimizer_choice import chosen_rule, observers, of_gram
+from catapult_sim.numeric.linear_net.rule_choice import chosen_rule
 from catapult_sim.numeric.linear_net.wishart import draw_gram, joined
 from catapult_sim.numeric.runs.averages import Average
-from catapult_sim.numeric.runs.blas_threads import threads, threads_for
-from catapult_sim.numeric.runs.memory import MEMORY_LIMIT, require_memory, run_bytes
-from catapult_sim.numeric.runs.trajectory import (
-    ESCAPE,
-    Stride,
-    Trajectory,
-    ensemble_shape,
-    iterate_in_strides,
-)
+from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint
+from catapult_sim.numeric.runs.memory import MEMORY_LIMIT, require_memory
+from catapult_sim.numeric.runs.optimizers import GradientDescent, Optimizer
+from catapult_sim.numeric.runs.rule import Method, Schedule, run
+from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
 from catapult_sim.randomness import draw
 from catapult_sim.types import Array, Observe, Progress, Rng
-from catapult_sim.validation import (
-    InputError,
-    require_count,
-    require_observers,
-    require_positive,
-)
+from catapult_sim.validation import InputError, require_count, require_positive
 
 
 class LinearNet(StateObservables):
@@ -45,14 +35,15 @@ class LinearNet(StateObservables):
         Labels.
     width : int or inf
         n, the number of hidden units.
-    memory_limit : float
-        Bytes that :meth:`init` and :meth:`train` may take, but for what quantities form while
-        they are measured.
+    weight_decay : array_like
+        At least 0: training descends on the loss plus ``weight_decay / 2`` times the squared norm
+        of all weights. Broadcasts with the ensemble of a run.
 
     Raises
     ------
     InputError
-        Where data are empty, not finite or do not match, or the width is not positive.
+        Where data are empty, not finite or do not match, the width is not positive, or the weight
+        decay is negative or not finite.
 
     Examples
     --------
@@ -62,22 +53,11 @@ class LinearNet(StateObservables):
     >>> net
     LinearNet(X of shape (1, 1), y of shape (1, 1), width=1000000)
     >>> state = net.init(rng=0)
-    >>> run = net.train(2.5 / net.top_eigenvalue(state), 60, state=state)
+    >>> run = net.train(learning_rate=2.5 / net.top_eigenvalue(state), steps=60, state=state)
     >>> loss = run.values["loss"]
     >>> bool(loss.max() > 1e3 * loss[0] and loss[-1] < 1e-3 * loss[0])
     True
     """
-
-    def __init__(
-        self,
-        X: npt.ArrayLike,
-        y: npt.ArrayLike,
-        *,
-        width: float,
-        memory_limit: float = MEMORY_LIMIT,
-    ) -> None:
-        super().__init__(X, y, width=width)
-        self.memory_limit = memory_limit
 
     def __repr__(self) -> str:
         """Say what it is, but for the numbers in its data."""
@@ -85,7 +65,12 @@ class LinearNet(StateObservables):
         return f"LinearNet({shapes}, width={self.width:.15g})"
 
     def init(
-        self, *, rng: Rng = None, ensemble: tuple[int, ...] = (), scale: npt.ArrayLike = 1.0
+        self,
+        *,
+        rng: Rng = None,
+        ensemble: tuple[int, ...] = (),
+        scale: npt.ArrayLike = 1.0,
+        memory_limit: float = MEMORY_LIMIT,
     ) -> Array:
         """Draw states of networks whose weights are all N(0, scale^2), from their exact law.
 
@@ -97,6 +82,8 @@ class LinearNet(StateObservables):
             Shape of the ensemble to draw.
         scale : array_like
             Standard deviation of the weights; broadcasts against the ensemble.
+        memory_limit : float
+            Bytes that the states may take.
 
         Returns
         -------
@@ -117,7 +104,7 @@ class LinearNet(StateObservables):
         """
         squares = require_positive("scale", scale)[..., None, None] ** 2
         members = math.prod(np.broadcast_shapes(squares.shape[:-2], ensemble))
-        require_memory(16 * members * self._columns**2, self.memory_limit, "this ensemble")
+        require_memory(16 * members * self._columns**2, memory_limit, "this ensemble")
         return squares * draw(lambda one: draw_gram(one, self.data, self.width), rng, ensemble)
 
     @property
@@ -172,36 +159,38 @@ class LinearNet(StateObservables):
         tuple
             The next state, and the loss of the state that was given, ``(...)``.
         """
-        run = self.train(learning_rate, 1, state=state, observe={}, escape=math.inf, tolerance=-1.0)
+        run = self.train(
+            learning_rate=learning_rate, steps=1, state=state, escape=math.inf, tolerance=-1.0
+        )
         return run.state, run.values["loss"][0]
 
     def train(
         self,
+        *,
         learning_rate: npt.ArrayLike,
         steps: int,
-        *,
-        rng: Rng = None,
-        weights: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
         state: npt.ArrayLike | None = None,
-        momentum: npt.ArrayLike = 0.0,
-        nesterov: bool = False,
-        weight_decay: npt.ArrayLike = 0.0,
+        weights: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        rng: Rng = None,
+        optimizer: Optimizer = GradientDescent(),
         batches: npt.ArrayLike | None = None,
+        schedule: Schedule | None = None,
         average: Average | None = None,
         observe: Observe | None = None,
         every: int = 1,
         tolerance: float = 0.0,
         escape: float = ESCAPE,
         compiled: bool = False,
+        checkpoint: Checkpoint | None = None,
         progress: Progress | None = None,
+        memory_limit: float = MEMORY_LIMIT,
     ) -> Trajectory:
-        """Train by gradient descent, with momentum, decay, batches and averages at will.
+        """Train an ensemble of states by gradient descent or another optimiser.
 
-        ``W_(t+1) = W_t + D``, ``D = momentum * (W_t - W_(t-1)) - learning_rate * gradient``,
-        where the gradient is that of the batch's loss plus ``weight_decay / 2`` times the
-        squared norm of all weights; it is taken at W_t, or, with ``nesterov``, at
-        ``W_t + momentum * (W_t - W_(t-1))``. The loss that is recorded is that of all samples
-        at W_t, without the penalty.
+        The gradient is that of the loss of the samples that a step sees plus the weight decay. The
+        loss that is recorded at every step is that of all samples, without weight decay.
+
+        What is not listed here is as in :func:`~catapult_sim.mlp.training.train`.
 
         Parameters
         ----------
@@ -209,40 +198,20 @@ class LinearNet(StateObservables):
             Broadcasts against momentum, weight decay and the leading axes of the initial
             state; together they are the ensemble ``(...)``.
         steps : int
-        rng : numpy.random.Generator, int or None
-            Draws one initial network, the same for every learning rate.
+        state : array_like, shape (..., p, p), optional
+            Where to start, at rest, see :meth:`init`.
         weights : (U, V), optional
             Start here instead, see :meth:`from_weights`.
-        state : array_like, shape (..., p, p), optional
-            Start here instead, see :meth:`init`. Every run starts at rest.
-        momentum : array_like
-            In [0, 1): heavy ball, or with ``nesterov`` Nesterov's method.
-        nesterov : bool
-        weight_decay : array_like
-            At least 0.
-        batches : array_like of int, shape (T, b), optional
-            The samples that each step sees, see
-            :func:`~catapult_sim.numeric.runs.batches.minibatches`; after T steps
-            they come again. By default every step sees all samples.
-        average : EMA or SWA, optional
-            Average the weights along the run. The average's loss and observed quantities
-            are recorded as ``average_loss``, ``average_top_eigenvalue`` and so on.
+        rng : numpy.random.Generator, int or None
+            Otherwise draws one initial network, the same for every learning rate.
+        optimizer : GradientDescent, HeavyBall or Nesterov
+            No other: only steps that mix columns of the weights leave the Gram matrix closed.
         observe : mapping of str to callable, optional
-            What to measure besides the loss, of states ``(N, p, p)``; by default
-            ``top_eigenvalue`` and ``weight_norm``. Called from several threads, each time
-            with some of the members.
-        every : int
-            Measure at multiples of this step.
-        tolerance : float
-            A member is finished when its loss is at most this fraction of its start.
-        escape : float
-            A member has diverged when its loss exceeds this multiple of its start.
+            What to measure besides the loss, of states ``(N, p, p)``, such as
+            :meth:`top_eigenvalue`. Called from several threads, each time with some of the members.
         compiled : bool
             Let numba compile the loop (extra ``fast``; full-batch gradient descent only).
             Results agree to rounding.
-        progress : callable, optional
-            Called with the number of steps just taken, those of all members together: at most
-            members times ``steps + 1``, and what a member's end makes it repeat.
 
         Returns
         -------
@@ -252,57 +221,61 @@ class LinearNet(StateObservables):
         Raises
         ------
         InputError
-            Where an argument is not as required above, or the run exceeds the memory limit.
+            Where an argument is not as required above, the run exceeds the memory limit, or the
+            checkpoint is that of another run.
 
         Examples
         --------
         >>> net = LinearNet([[1.0, 0.0], [0.0, 1.0]], [1.0, -1.0], width=float("inf"))
-        >>> run = net.train([0.5, 1.0], steps=20, rng=0)
+        >>> run = net.train(learning_rate=[0.5, 1.0], steps=20, rng=0)
         >>> run.values["loss"].shape
         (21, 2)
         >>> from catapult_sim.numeric.runs.averages import SWA
         >>> from catapult_sim.numeric.runs.batches import minibatches
-        >>> one_by_one = minibatches(2, 1, steps=20, rng=0)
-        >>> run = net.train(0.5, 20, rng=0, momentum=0.5, batches=one_by_one, average=SWA(5))
-        >>> print(*run.values)
-        loss top_eigenvalue weight_norm average_loss average_top_eigenvalue average_weight_norm
+        >>> from catapult_sim.numeric.runs.optimizers import HeavyBall
+        >>> method = {"optimizer": HeavyBall(0.5), "batches": minibatches(2, 1, steps=20, rng=0)}
+        >>> observe = {"lambda": net.top_eigenvalue}
+        >>> method |= {"average": SWA(5), "observe": observe}
+        >>> print(*net.train(learning_rate=0.5, steps=20, rng=0, **method).values)
+        loss lambda average_loss average_lambda
         """
+        gram, every = self._initial(rng, weights, state), require_count("every", every, 1)
         rates = require_positive("learning_rate", learning_rate)
-        gram = self._initial(rng, weights, state)
-        rule, others = chosen_rule(
+        method = Method.of(
+            optimizer,
+            require_count("steps", steps),
+            batches=batches,
+            schedule=schedule,
+            average=average,
+            samples=self.samples,
+            ensemble=gram.shape[:-2],
+        )
+        rule = chosen_rule(
             self.data,
             self.width,
-            momentum=momentum,
-            nesterov=nesterov,
-            weight_decay=weight_decay,
-            batches=batches,
-            average=average,
+            method,
+            decays=bool(self.weight_decay.any()),
             compiled=compiled,
-            alone=rates.ndim == 0 and gram.ndim == 2,
+            alone=rates.ndim == self.weight_decay.ndim == 0 and gram.ndim == 2,
         )
-        if observe is None:
-            observe = {"top_eigenvalue": self.top_eigenvalue, "weight_norm": self.weight_norm}
-        measured = observers(rule, require_observers(observe))
-        start = rule.start(gram)
-        parameters = (rates, *others)
-        count = require_count("steps", steps)
-        required = run_bytes(start, parameters, count, measured, work=rule.work, threads=threads())
-        require_memory(required, self.memory_limit, "this run")
-        with threads_for(math.prod(ensemble_shape(start, parameters))) as side_by_side:
-            run = iterate_in_strides(
-                rule.stride if progress is None else _told(rule.stride, progress),
-                start,
-                *parameters,
-                steps=count,
-                longest=rule.longest,
-                observe=measured,
-                every=every,
-                tolerance=tolerance,
-                escape=escape,
-                member_bytes=rule.work,
-                threads=side_by_side,
-            )
-        return of_gram(rule, run)
+        return run(
+            rule,
+            gram,
+            gram.shape[:-2],
+            {"learning_rate": rates, "weight_decay": self.weight_decay},
+            problem=self._problem,
+            observe=observe,
+            every=every,
+            tolerance=tolerance,
+            escape=escape,
+            checkpoint=checkpoint,
+            progress=progress,
+            memory_limit=memory_limit,
+        )
+
+    def _problem(self) -> dict[str, str]:
+        told = {"X": fingerprint(self.X), "y": fingerprint(self.y)}
+        return told | {"width": repr(self.width)}
 
     def _initial(
         self,
@@ -318,19 +291,6 @@ class LinearNet(StateObservables):
                 f"state must have shape (..., {self._columns}, {self._columns}); got {given.shape}"
             )
         return given
-
-
-def _told(stride: Stride, progress: Progress) -> Stride:
-    """Let a rule tell how many steps it has taken, one thread after the other."""
-    turn = Lock()
-
-    def told(state: Array, *rates: Array, first: int, count: int) -> tuple[Array, Array]:
-        taken = stride(state, *rates, first=first, count=count)
-        with turn:
-            progress(count * len(state))
-        return taken
-
-    return told
 
 
 def _with_rest(A: Array, F: Array, outside: Array) -> tuple[Array, Array]:

@@ -15,7 +15,12 @@ from catapult_sim.numeric.curvature.eigenpairs import largest_eigenvalue
 from catapult_sim.numeric.linear_net.data import PrincipalData
 from catapult_sim.numeric.linear_net.hessian import HessianSpectrum, hessian_spectrum
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_samples, require_width
+from catapult_sim.validation import (
+    InputError,
+    require_at_least_zero,
+    require_samples,
+    require_width,
+)
 
 LARGEST = 1e150  # squares of much larger data overflow
 
@@ -31,20 +36,25 @@ class StateObservables:
         Labels.
     width : int or inf
         n, the number of hidden units.
+    weight_decay : array_like
+        Of training; no part of the loss or of its Hessian.
 
     Raises
     ------
     InputError
-        Where data are empty, not finite, beyond 1e150 or do not match, or the width is not
-        positive.
+        Where data are empty, not finite, beyond 1e150 or do not match, the width is not positive,
+        or the weight decay is negative or not finite.
     """
 
-    def __init__(self, X: npt.ArrayLike, y: npt.ArrayLike, *, width: float) -> None:
+    def __init__(
+        self, X: npt.ArrayLike, y: npt.ArrayLike, *, width: float, weight_decay: npt.ArrayLike = 0.0
+    ) -> None:
         self.X, self.y = require_samples(X, y)
         for name, values in (("X", self.X), ("y", self.y)):
             if (largest := np.abs(values).max()) > LARGEST:
                 raise InputError(f"{name} must be at most {LARGEST:g} in size; got {largest:g}")
         self.width = require_width(width)
+        self.weight_decay = require_at_least_zero("weight_decay", weight_decay)
         self.samples, self.inputs = self.X.shape
         self.outputs = self.y.shape[1]
         self.data = PrincipalData.of(self.X, self.y)

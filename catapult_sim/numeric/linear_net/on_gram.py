@@ -22,16 +22,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from catapult_sim.numeric.linear_net.batch_gradient import batch_gradient
-from catapult_sim.numeric.linear_net.optimizer import AVERAGE, LAST_STEP, WEIGHTS, Stepwise
+from catapult_sim.numeric.linear_net.column_sets import AVERAGE, LAST_STEP, WEIGHTS, ColumnSets
 from catapult_sim.types import Array
 
 AVERAGED = slice(WEIGHTS, None, AVERAGE)  # the sets whose sum is the average
 
 
 @dataclass(frozen=True)
-class Joint(Stepwise):
+class OnGram(ColumnSets):
     """SGD with momentum, decay and averaging on the state ``[K, e]``, flat.
 
     ``K`` has shape ``(s, p, s, p)``: sets and columns twice; ``e`` is the residual of W.
@@ -40,19 +41,19 @@ class Joint(Stepwise):
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """The shape of K."""
-        sets = 2 if self.average is None else 3
+        sets = 2 if self.method.average is None else 3
         columns = sum(self.data.target.shape)
         return sets, columns, sets, columns
 
-    def start(self, gram: Array) -> Array:
-        """Return the state of weights at rest, their average themselves, ``(..., S)``."""
+    def start(self, weights: Array) -> Array:
+        """Return the state of Gram matrices ``(..., p, p)`` at rest, ``(..., S)``."""
         q = len(self.data.scales)
-        K = np.zeros(gram.shape[:-2] + self.shape)
-        K[..., WEIGHTS, :, WEIGHTS, :] = gram
+        K = np.zeros(weights.shape[:-2] + self.shape)
+        K[..., WEIGHTS, :, WEIGHTS, :] = weights
         K[..., WEIGHTS, q:, WEIGHTS, :q] /= self.width
-        return self._flat(K, self.data.residual(gram[..., :q, q:]))
+        return self._flat(K, self.data.residual(weights[..., :q, q:]))
 
-    def gram(self, state: Array) -> Array:
+    def weights(self, state: Array) -> Array:
         """Return the Gram matrices of the weights, ``(..., p, p)``."""
         K, _ = self._parts(state)
         return self._symmetric(K[..., WEIGHTS, :, WEIGHTS, :])
@@ -69,13 +70,19 @@ class Joint(Stepwise):
         return self.data.loss(residual + self._moved(K, AVERAGE, 1.0))
 
     def _step(
-        self, t: int, state: Array, learning_rate: Array, momentum: Array, weight_decay: Array
+        self,
+        state: Array,
+        rate: Array,
+        momentum: Array,
+        weight_decay: Array,
+        rows: npt.NDArray[np.int64] | None,
+        keep: float,
     ) -> Array:
         K, residual = self._parts(state)
-        ahead = momentum if self.nesterov else np.zeros_like(momentum)
+        ahead = self._ahead(momentum)
         seen = residual + self._moved(K, LAST_STEP, ahead[:, None, None])
-        gamma = learning_rate[:, None, None] * batch_gradient(self.data, self.batches, seen, t)
-        mixing, slope = self._mixing(learning_rate * weight_decay, momentum, ahead, t)
+        gamma = rate[:, None, None] * batch_gradient(self.data, rows, seen)
+        mixing, slope = self._mixing(rate * weight_decay, momentum, ahead, keep)
         twist = self._twist(gamma)
         side = K.shape[-2] * K.shape[-1]
         half = K.reshape(len(K), side, side) @ _columns(mixing, slope, twist)
@@ -94,11 +101,12 @@ class Joint(Stepwise):
         twist[:, q:, :q] = np.swapaxes(gamma, -1, -2) / self.width
         return twist
 
-    def _mixing(self, decay: Array, momentum: Array, ahead: Array, t: int) -> tuple[Array, Array]:
+    def _mixing(
+        self, decay: Array, momentum: Array, ahead: Array, keep: float
+    ) -> tuple[Array, Array]:
         """How sets mix and how the gradient's columns join them, both ``(N, s, s)``."""
         sets = self.shape[0]
         zero, one = np.zeros_like(decay), np.ones_like(decay)
-        keep = self._keep(t)
         step = np.stack([-decay, momentum - decay * ahead, zero][:sets], axis=-1)
         point = np.stack([one, ahead, zero][:sets], axis=-1)
         share = np.array([1.0, 1.0, -keep])[:sets]

@@ -12,15 +12,16 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from catapult_sim.numeric.linear_net.batch_gradient import batch_gradient
+from catapult_sim.numeric.linear_net.column_sets import AVERAGE, WEIGHTS, ColumnSets
 from catapult_sim.numeric.linear_net.factor import gram_root
-from catapult_sim.numeric.linear_net.optimizer import AVERAGE, WEIGHTS, Stepwise
 from catapult_sim.types import Array
 
 
 @dataclass(frozen=True)
-class Thin(Stepwise):
+class OnWeights(ColumnSets):
     """Every optimiser on the state ``[W / sqrt(n), e]``, flat.
 
     ``W`` has shape ``(3, n + 1, p)``: the weights, their last step, and the distance of their
@@ -32,17 +33,17 @@ class Thin(Stepwise):
         """The shape of W."""
         return 3, int(self.width) + 1, sum(self.data.target.shape)
 
-    def start(self, gram: Array) -> Array:
-        """Return the state of weights at rest, their average themselves, ``(..., S)``."""
+    def start(self, weights: Array) -> Array:
+        """Return the state of Gram matrices ``(..., p, p)`` at rest, ``(..., S)``."""
         q, r = len(self.data.scales), self.data.rank
-        W = np.zeros(gram.shape[:-2] + self.shape)
-        columns = np.r_[:r, q : gram.shape[-1]]
-        W[..., WEIGHTS, :-1, columns] = np.moveaxis(gram_root(gram, q, r, self.width), -1, 0)
+        W = np.zeros(weights.shape[:-2] + self.shape)
+        columns = np.r_[:r, q : weights.shape[-1]]
+        W[..., WEIGHTS, :-1, columns] = np.moveaxis(gram_root(weights, q, r, self.width), -1, 0)
         if q > r:
-            W[..., WEIGHTS, -1, r] = np.sqrt(gram[..., r, r])
-        return self._flat(W, self.data.residual(gram[..., :q, q:]))
+            W[..., WEIGHTS, -1, r] = np.sqrt(weights[..., r, r])
+        return self._flat(W, self.data.residual(weights[..., :q, q:]))
 
-    def gram(self, state: Array) -> Array:
+    def weights(self, state: Array) -> Array:
         """Return the Gram matrices of the weights, ``(..., p, p)``."""
         W, _ = self._parts(state)
         return self._gram(W[..., WEIGHTS, :, :])
@@ -58,18 +59,23 @@ class Thin(Stepwise):
         return self.data.loss(residual + self._moved(W[..., WEIGHTS, :, :], W[..., AVERAGE, :, :]))
 
     def _step(
-        self, t: int, state: Array, learning_rate: Array, momentum: Array, weight_decay: Array
+        self,
+        state: Array,
+        rate: Array,
+        momentum: Array,
+        weight_decay: Array,
+        rows: npt.NDArray[np.int64] | None,
+        keep: float,
     ) -> Array:
-        learning_rate, momentum, weight_decay = (
-            rate[:, None, None] for rate in (learning_rate, momentum, weight_decay)
-        )
+        numbers = rate, momentum, weight_decay, self._ahead(momentum)
+        rate, momentum, weight_decay, ahead = (number[:, None, None] for number in numbers)
         sets, residual = self._parts(state)
         W, last, distance = np.moveaxis(sets, 1, 0)
-        ahead = momentum * last if self.nesterov else np.zeros_like(last)
-        seen = residual + self._moved(W, ahead)
-        slope = self._mixed(W + ahead, batch_gradient(self.data, self.batches, seen, t))
-        step = momentum * last - learning_rate * (slope + weight_decay * (W + ahead))
-        following = np.stack([W + step, step, self._keep(t) * (distance - step)], axis=1)
+        point = W + ahead * last
+        seen = residual + self._moved(W, ahead * last)
+        slope = self._mixed(point, batch_gradient(self.data, rows, seen))
+        step = momentum * last - rate * (slope + weight_decay * point)
+        following = np.stack([W + step, step, keep * (distance - step)], axis=1)
         return self._flat(following, residual + self._moved(W, step))
 
     def _mixed(self, W: Array, g: Array) -> Array:

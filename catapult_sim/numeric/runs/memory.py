@@ -7,7 +7,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.runs.trajectory import BLOCK_BYTES, ensemble_shape
+from catapult_sim.numeric.runs.blocks import BLOCK_BYTES
+from catapult_sim.numeric.runs.trajectory import ensemble_shape
 from catapult_sim.types import Observe
 from catapult_sim.validation import InputError
 

@@ -22,11 +22,12 @@ from functools import cache
 
 import sympy as sp
 
-from catapult_sim.symbolic.update import Update
+from catapult_sim.symbolic.update import ETA, Update
 
 REFERENCE = "Lewkowycz et al. 2020, arXiv:2003.02218"
 
-eta, lam, n, zeta, b = sp.symbols("eta lam n zeta b", positive=True)
+eta = ETA
+lam, n, zeta, b = sp.symbols("lam n zeta b", positive=True)
 delta = sp.Symbol("delta", real=True)
 d, k, m = sp.symbols("d k m", integer=True, positive=True)
 

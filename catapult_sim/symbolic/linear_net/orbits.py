@@ -89,7 +89,7 @@ def balanced_map() -> Update:
     """
     rule = two_factor_map().inline()
     balanced = sp.factor(rule.next[0].subs({p: 2 * F, q: 0}) / 2)
-    return Update("balanced-map", (F,), (Y,), (balanced,), LABELLED)
+    return Update("balanced-map", (F,), (Y,), (balanced,), LABELLED, loss=(F - Y) ** 2 / 2)
 
 
 def period_two_orbit() -> Orbit:

@@ -82,6 +82,7 @@ def sample_map(label: sp.Expr | float = 0) -> Update:
         LABELLED if label else REFERENCE,
         NOTATION,
         {r: f - label} if label else {},
+        residual**2 / 2,
     )
 
 
@@ -124,7 +125,9 @@ def infinite_width_map() -> Update:
     (-f*(eta*lam - 1), lam)
     """
     limits = tuple(sp.factor(sp.limit(component, n, sp.oo)) for component in sample_map().next)
-    return Update("infinite-width-map", (f, lam), (eta,), limits, REFERENCE, NOTATION)
+    return Update(
+        "infinite-width-map", (f, lam), (eta,), limits, REFERENCE, NOTATION, loss=f**2 / 2
+    )
 
 
 def boundaries() -> dict[str, sp.Expr]:

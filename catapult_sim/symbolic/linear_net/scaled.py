@@ -46,7 +46,8 @@ def residual_map() -> Update:
     to_scaled = {r: D * unit, f: F * unit, y: Y * unit, lam: Lam / eta}
     f_next, lam_next = (component.subs(to_scaled) for component in sample_map(label=y).next)
     scaled = (sp.factor(sp.expand(f_next / unit) - Y), Lam + sp.factor(eta * lam_next - Lam))
-    return Update("residual-map", (D, Lam), (Y,), scaled, LABELLED, SCALED, {F: D + Y})
+    where = {F: D + Y}
+    return Update("residual-map", (D, Lam), (Y,), scaled, LABELLED, SCALED, where, D**2 / 2)
 
 
 def edge_map() -> Update:
@@ -68,7 +69,8 @@ def edge_map() -> Update:
     D_next, Lam_next = D_next.subs(from_edge), Lam_next.subs(from_edge)
     growth = sp.cancel((Lam_next - 4 - Y * D_next) / E)
     following = (sp.factor(D_next), E * sp.expand(growth.subs(Y, F - D)))
-    return Update("edge-map", (D, E), (Y,), following, LABELLED, SCALED, {F: D + Y})
+    where = {F: D + Y}
+    return Update("edge-map", (D, E), (Y,), following, LABELLED, SCALED, where, D**2 / 2)
 
 
 def scaled_map() -> Update:
@@ -87,7 +89,7 @@ def scaled_map() -> Update:
     unlabelled = {D: sp.sqrt(s), Y: 0}
     D_next, Lam_next = (component.subs(unlabelled) for component in residual_map().inline().next)
     scaled = (sp.factor(D_next**2), sp.expand(Lam_next))
-    return Update("scaled-map", (s, Lam), (), scaled, REFERENCE, SCALED)
+    return Update("scaled-map", (s, Lam), (), scaled, REFERENCE, SCALED, loss=s / 2)
 
 
 def two_factor_map() -> Update:
@@ -115,7 +117,7 @@ def two_factor_map() -> Update:
     halves = (Lam_next / 2, D_next + F - D)
     p_next, q_next = (sp.factor((halves[0] + sign * halves[1]).subs(factors)) for sign in (1, -1))
     where = {D: sp.expand(factors[F] - Y)}
-    return Update("two-factor-map", (p, q), (Y,), (p_next, q_next), LABELLED, {}, where)
+    return Update("two-factor-map", (p, q), (Y,), (p_next, q_next), LABELLED, {}, where, D**2 / 2)
 
 
 def invariant_law() -> Update:

@@ -2,63 +2,59 @@
 
 A run over millions of cells spends its time in the memory that intermediate results
 pass through. :func:`in_place` therefore gives a rule as NumPy operations on given
-arrays, bound to them once and repeated at every step; :func:`scalar` gives it to a
-compiled loop, where intermediate results never leave the processor. Both are written
-from the text of the rule's Python voice and keep the order of its operations, so that
-they agree bit for bit.
+arrays, bound to them once and repeated at every step; :func:`scalar` and :func:`on_lanes` give
+it to a compiled loop, where intermediate results never leave the processor. All keep the order
+of operations of the NumPy voice, so that sums, products, quotients and squares agree bit for bit.
 """
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
 import sympy as sp
-from sympy.printing.pycode import PythonCodePrinter
 
-from catapult_sim.symbolic.update import Update
-from catapult_sim.symbolic.voices.source import spoken, straight_line
+from catapult_sim.symbolic.voices.rule import Rule, straight_line
 from catapult_sim.types import Array
 
 Program = list[Callable[[], Any]]
 Arrays = Sequence[Array] | Array  # the rows of an array will do
 Bind = Callable[[Arrays, Arrays, Arrays], Program]
 
-OPERATIONS: Mapping[type[ast.operator], np.ufunc] = {
-    ast.Add: np.add,
-    ast.Sub: np.subtract,
-    ast.Mult: np.multiply,
-    ast.Div: np.divide,
-}
+# What an array does instead of a power.
+_POWERS = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}
 
 
-def in_place(rule: Update) -> Bind:
+def in_place(rule: Rule, results: Sequence[sp.Expr] | None = None) -> Bind:
     """Return a rule as NumPy operations on memory that the caller provides.
 
     Parameters
     ----------
     rule : Update
-        Its right-hand sides are made of sums, products, quotients and squares.
+        Its right-hand sides are made of elementwise functions.
+    results : sequence of R sympy.Expr, optional
+        What to compute of state and parameters; by default the next state.
 
     Returns
     -------
     callable
         ``bind(state, parameters, following) -> list of operations``. Each argument is a
         sequence of arrays ``(N,)``; called one after the other, without arguments, the
-        operations read ``state`` and ``parameters`` and write the next state into
+        operations read ``state`` and ``parameters`` and write the R results into
         ``following``, which shares no memory with the others.
 
     Raises
     ------
     ValueError
-        If the size of a block is not a number, or the rule holds any other operation.
+        If the size of a block is not a number, or an operation is not elementwise.
 
     Examples
     --------
     >>> x, a = sp.symbols("x a")
+    >>> from catapult_sim.symbolic import Update
     >>> logistic = Update("logistic", (x,), (a,), (a * x * (1 - x),), "May 1976, eq. 3")
     >>> now, rate, after = np.array([0.5, 0.25]), np.full(2, 4.0), np.empty(2)
     >>> for operation in in_place(logistic)([now], [rate], [after]):
@@ -66,84 +62,98 @@ def in_place(rule: Update) -> Bind:
     >>> after
     array([1.  , 0.75])
     """
-    state_names, parameter_names, lines, results = spoken(rule, PythonCodePrinter().doprint)
-    writer = _Writer({*state_names, *parameter_names, *(name for name, _ in lines)})
-    for name, value in lines:
-        writer.write(value, name)
-    targets = [f"next {name}" for name in state_names]
-    for value, target in zip(results, targets, strict=True):
-        writer.write(value, target)
-    given = [*state_names, *parameter_names, *targets]
+    rule = rule.entrywise()
+    tape = _Tape(rule, rule.next if results is None else results)
 
     def bind(state: Arrays, parameters: Arrays, following: Arrays) -> Program:
-        places: dict[Any, Any] = dict(zip(given, [*state, *parameters, *following], strict=True))
-        for _, _, target in writer.tape:
-            if target not in places:
-                places[target] = np.empty_like(state[0])
-        # What has no place is a constant.
+        places = [*state, *parameters, *following]
+        places += [np.empty_like(state[0]) for _ in range(tape.temporaries)]
         return [
-            partial(operation, *(places.get(x, x) for x in operands), places[target])
-            for operation, operands, target in writer.tape
+            partial(operation, *(_look_up(x, places) for x in operands), places[target])
+            for operation, operands, target in tape.operations
         ]
 
     return bind
 
 
-class _Writer:
-    """Writes expressions as single operations on named places and constants."""
-
-    def __init__(self, names: set[str]) -> None:
-        self.names = names
-        self.tape: list[tuple[Any, list[Any], str]] = []
-        self.free: list[str] = []
-
-    def write(self, text: str, target: str) -> None:
-        """Append what leaves the value of an expression in ``target``."""
-        value = self._value(ast.parse(text, mode="eval").body, target)
-        if value != target:
-            self.tape.append((np.positive, [value], target))
-
-    def _value(self, node: ast.expr, target: str | None = None) -> Any:
-        """Append what computes an expression; return its place or its constant value."""
-        match node:
-            case ast.Constant(value=int() | float() as value):
-                return float(value)
-            case ast.Name(id=name):
-                return name
-            case ast.UnaryOp(op=ast.USub(), operand=inner):
-                return self._apply(np.negative, [inner], target)
-            case ast.BinOp(left=base, op=ast.Pow(), right=ast.Constant(value=2)):
-                return self._apply(np.square, [base], target)
-            case ast.BinOp(left=left, op=operator, right=right) if type(operator) in OPERATIONS:
-                return self._apply(OPERATIONS[type(operator)], [left, right], target)
-        raise ValueError(
-            f"in_place() requires sums, products, quotients and squares; got {ast.unparse(node)}"
-        )
-
-    def _apply(self, operation: np.ufunc, nodes: list[ast.expr], target: str | None) -> Any:
-        operands = [self._value(node) for node in nodes]
-        places = [operand for operand in operands if isinstance(operand, str)]
-        if not places:
-            return float(operation(*operands))
-        # A temporary place is free again once it has been read.
-        self.free += [place for place in places if place not in self.names]
-        if target is None:
-            target = self.free.pop() if self.free else f"temporary {len(self.tape)}"
-        self.tape.append((operation, operands, target))
-        return target
+def _look_up(operand: Any, places: Sequence[Array]) -> Any:
+    return places[operand.place] if isinstance(operand, _Value) else operand
 
 
-def scalar(rule: Update) -> Callable[..., tuple[float, ...]]:
+class _Value(np.lib.mixins.NDArrayOperatorsMixin):
+    """Stands for an array, and records the operations that it takes part in."""
+
+    def __init__(self, record: list[tuple[np.ufunc, tuple[Any, ...], _Value]]) -> None:
+        self.record, self.place = record, -1
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if ufunc is np.power and not isinstance(inputs[1], _Value) and inputs[1] in _POWERS:
+            ufunc, inputs = _POWERS[inputs[1]], inputs[:1]
+        self.record.append((ufunc, inputs, result := _Value(self.record)))
+        return result
+
+    def __bool__(self) -> bool:
+        raise TypeError("a comparison")
+
+
+class _Tape:
+    """Operations in order, each with its operands and the place of its result.
+
+    Places are numbered: state, parameters and results come first, then temporary ones.
+    """
+
+    def __init__(self, rule: Rule, results: Sequence[sp.Expr]) -> None:
+        arguments = (*rule.state, *rule.parameters)
+        lines = straight_line(rule, results)
+        record: list[tuple[np.ufunc, tuple[Any, ...], _Value]] = []
+        given = [_Value(record) for _ in arguments]
+        function = sp.lambdify(arguments, results, "numpy", cse=lambda _: lines)
+        try:
+            values = function(*given)
+        except TypeError:
+            wrong = ", ".join(map(str, results))
+            raise ValueError(f"in_place() requires elementwise functions; got {wrong}") from None
+        for place, value in enumerate(given):
+            value.place = place
+        first = len(given)
+        for place, value in enumerate(values, start=first):
+            if not isinstance(value, _Value) or value.place >= 0:
+                # A constant, a variable or a result that stands in two places is copied.
+                record.append((np.positive, (value,), value := _Value(record)))
+            value.place = place
+        fresh = count(first + len(values))
+        self.operations = list(_with_places(record, fresh))
+        self.temporaries = next(fresh) - first - len(values)
+
+
+def _with_places(
+    record: list[tuple[np.ufunc, tuple[Any, ...], _Value]], fresh: Iterator[int]
+) -> Iterator[tuple[np.ufunc, tuple[Any, ...], int]]:
+    """Give each result a place; a temporary one is free again once it has been read last."""
+    last = {id(x): i for i, (_, operands, _) in enumerate(record) for x in operands}
+    temporary, free = set[int](), list[int]()
+    for i, (operation, operands, result) in enumerate(record):
+        read = {x.place for x in operands if isinstance(x, _Value) and last[id(x)] == i}
+        free += sorted(read & temporary)
+        if result.place < 0:
+            result.place = free.pop() if free else next(fresh)
+            temporary.add(result.place)
+        yield operation, operands, result.place
+
+
+def scalar(rule: Rule, results: Sequence[sp.Expr] | None = None) -> Callable[..., Any]:
     """Compile one step of a rule on numbers, to be called in loops that numba compiles.
 
     Parameters
     ----------
     rule : Update
+    results : sequence of R sympy.Expr, optional
+        What to compute of state and parameters; by default the next state.
 
     Returns
     -------
     callable
-        ``step(*state, *parameters) -> tuple`` of S numbers.
+        ``step(*state, *parameters) -> tuple`` of R numbers.
 
     Raises
     ------
@@ -152,12 +162,36 @@ def scalar(rule: Update) -> Callable[..., tuple[float, ...]]:
     ValueError
         If the size of a block is not a number.
     """
+    rule = rule.entrywise()
+    return _compiled((*rule.state, *rule.parameters), rule, {}, results)
+
+
+def on_lanes(rule: Rule, results: Sequence[sp.Expr] | None = None) -> Callable[..., Any]:
+    """Compile what :func:`scalar` compiles, to be called as ``step(rows, i)``.
+
+    Column i of ``rows`` holds the state and the parameters of one lane.
+    """
+    rule = rule.entrywise()
+    rows, i = sp.IndexedBase("rows"), sp.Symbol("lane", integer=True)
+    variables = (*rule.state, *rule.parameters)
+    places = {symbol: rows[row, i] for row, symbol in enumerate(variables)}
+    return _compiled((sp.Symbol("rows"), i), rule, places, results)
+
+
+def _compiled(
+    arguments: tuple[sp.Symbol, ...],
+    rule: Rule,
+    places: dict[sp.Symbol, sp.Expr],
+    results: Sequence[sp.Expr] | None,
+) -> Callable[..., Any]:
     import numba
 
-    explicit = rule.entrywise()
-    lines, results = straight_line(explicit)
+    lines, values = straight_line(rule, rule.next if results is None else results)
     # A list would be allocated at every step.
-    program = (lines, tuple(results))
-    arguments = (*explicit.state, *explicit.parameters)
-    step = sp.lambdify(arguments, explicit.next, "math", cse=lambda _: program)
-    return numba.njit(error_model="numpy")(step)
+    program = (
+        [(symbol, value.xreplace(places)) for symbol, value in lines],
+        tuple(value.xreplace(places) for value in values),
+    )
+    step = sp.lambdify(arguments, list(values), "math", cse=lambda _: program)
+    compiled: Callable[..., Any] = numba.njit(error_model="numpy")(step)
+    return compiled

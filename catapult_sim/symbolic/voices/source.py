@@ -1,4 +1,4 @@
-"""A derived rule as code: NumPy, numba, Python and JavaScript.
+"""A derived rule as source code: NumPy, Python and JavaScript.
 
 All of them are written from the same list of lines, so that they differ in their language and
 in nothing else.
@@ -6,118 +6,14 @@ in nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import numpy.typing as npt
 import sympy as sp
 from sympy.printing.numpy import NumPyPrinter
 from sympy.printing.pycode import PythonCodePrinter
 
-if TYPE_CHECKING:
-    from catapult_sim.symbolic.update import Update
-
-Step = Callable[..., npt.NDArray[np.floating[Any]]]
-Lines = tuple[list[tuple[sp.Symbol, sp.Expr]], list[sp.Expr]]
+from catapult_sim.symbolic.voices.rule import Rule, spoken
 
 
-def numpy_step(rule: Update) -> Step:
-    """Return the rule as ``step(state, *parameters)`` on arrays.
-
-    Returns
-    -------
-    callable
-        Takes ``state (..., S)`` and parameters that broadcast against ``(...)``,
-        returns the next ``state (..., S)``. Common subexpressions are shared.
-        It raises a ValueError if the state or the parameters are too many or too few.
-
-    Raises
-    ------
-    ValueError
-        If the size of a block is not a number.
-
-    Examples
-    --------
-    >>> from catapult_sim.symbolic import Update
-    >>> x, a = sp.symbols("x a")
-    >>> step = Update("decay", (x,), (a,), (a * x,), "none").numpy()
-    >>> step(np.array([[1.0], [2.0]]), 0.5)
-    array([[0.5],
-           [1. ]])
-    """
-    rule = rule.entrywise()
-    arguments = (*rule.state, *rule.parameters)
-    components = sp.lambdify(arguments, rule.next, "numpy", cse=lambda _: straight_line(rule))
-
-    def step(state: npt.NDArray[Any], *parameters: npt.ArrayLike) -> npt.NDArray[Any]:
-        state = _checked(rule, state, parameters)
-        following = components(*np.moveaxis(state, -1, 0), *parameters)
-        return np.stack(np.broadcast_arrays(*following), axis=-1)
-
-    return step
-
-
-def compiled_step(rule: Update) -> Step:
-    """Return :func:`numpy_step`, compiled by numba: same call, one pass over memory.
-
-    Returns
-    -------
-    callable
-        ``step(state, *parameters)`` in double precision, shapes as in :func:`numpy_step`.
-
-    Raises
-    ------
-    ImportError
-        If numba is not installed.
-    ValueError
-        If the size of a block is not a number.
-    """
-    rule = rule.entrywise()
-    advance = _on_vectors(rule)
-
-    def step(state: npt.NDArray[Any], *parameters: npt.ArrayLike) -> npt.NDArray[Any]:
-        state = _checked(rule, state, parameters)
-        # A leading zero stands for the parameters of a rule that has none.
-        return advance(state, np.stack(np.broadcast_arrays(0.0, *parameters), axis=-1))
-
-    return step
-
-
-def _on_vectors(rule: Update) -> Step:
-    """Compile ``(state (..., S), parameters (..., 1 + P)) -> (..., S)``."""
-    try:
-        import numba
-    except ImportError as missing:
-        raise ImportError(
-            "compiled() requires numba; install it with: pip install catapult_sim[fast]"
-        ) from missing
-    vectors = tuple(sp.DeferredVector(name) for name in ("state", "parameters"))
-    lines = _placed(rule, *vectors)
-    components = numba.njit(error_model="numpy")(
-        sp.lambdify(vectors, rule.next, "numpy", cse=lambda _: lines)
-    )
-
-    @numba.guvectorize(["(float64[:], float64[:], float64[:])"], "(s),(p)->(s)")  # type: ignore[untyped-decorator]
-    def advance(state: Any, parameters: Any, following: Any) -> None:
-        for i, component in enumerate(components(state, parameters)):
-            following[i] = component
-
-    compiled: Step = advance
-    return compiled
-
-
-def _placed(rule: Update, state: sp.DeferredVector, parameters: sp.DeferredVector) -> Lines:
-    """Write the lines of a rule in the entries of two vectors, parameters from 1 on."""
-    places = {symbol: state[i] for i, symbol in enumerate(rule.state)}
-    places |= {symbol: parameters[i] for i, symbol in enumerate(rule.parameters, start=1)}
-    lines, results = straight_line(rule)
-    # One type for all components: numba iterates over no other tuple.
-    numbers = [e.xreplace(places) if e.free_symbols else sp.Float(e) for e in results]
-    return [(symbol, value.xreplace(places)) for symbol, value in lines], numbers
-
-
-def python_source(rule: Update) -> str:
+def python_source(rule: Rule) -> str:
     """Return the source of the rule as a plain Python function on sequences.
 
     Examples
@@ -136,8 +32,8 @@ def python_source(rule: Update) -> str:
     return _function(rule, PythonCodePrinter(), "state", "[", "]")
 
 
-def numpy_source(rule: Update) -> str:
-    """Return the source of the rule as a function on arrays, as :func:`numpy_step` takes them.
+def numpy_source(rule: Rule) -> str:
+    """Return the source of the rule as a function on arrays, as :meth:`Update.numpy` takes them.
 
     Examples
     --------
@@ -160,7 +56,7 @@ def numpy_source(rule: Update) -> str:
 
 
 def _function(
-    rule: Update, printer: PythonCodePrinter | NumPyPrinter, rows: str, before: str, after: str
+    rule: Rule, printer: PythonCodePrinter | NumPyPrinter, rows: str, before: str, after: str
 ) -> str:
     """Write a function of Python, given how it takes its state apart and puts the next together."""
     state, parameters, lines, results = spoken(rule, printer.doprint)
@@ -178,7 +74,7 @@ def _function(
     )
 
 
-def javascript_source(rule: Update) -> str:
+def javascript_source(rule: Rule) -> str:
     """Return the source of the rule as a JavaScript function on arrays.
 
     Examples
@@ -209,41 +105,3 @@ def javascript_source(rule: Update) -> str:
             "}",
         ]
     )
-
-
-def spoken(
-    rule: Update, write: Callable[[sp.Expr], str]
-) -> tuple[list[str], list[str], list[tuple[str, str]], list[str]]:
-    """Write state, parameters, assignments and results in one language."""
-    rule = rule.entrywise()
-    lines, results = straight_line(rule)
-    return (
-        [write(symbol) for symbol in rule.state],
-        [write(symbol) for symbol in rule.parameters],
-        [(write(symbol), write(value)) for symbol, value in lines],
-        [write(result) for result in results],
-    )
-
-
-def straight_line(rule: Update) -> Lines:
-    """Return assignments in order, and results: what every language says."""
-    names = sp.numbered_symbols("x", exclude=rule.symbols)
-    lines = []
-    for symbol, value in rule.where.items():
-        shared, (reduced,) = sp.cse([value], names)
-        lines += [*shared, (symbol, reduced)]
-    shared, results = sp.cse(rule.next, names)
-    return [*lines, *shared], results
-
-
-def _checked(
-    rule: Update, state: npt.ArrayLike, parameters: tuple[npt.ArrayLike, ...]
-) -> npt.NDArray[Any]:
-    state = np.asarray(state)
-    if state.shape[-1:] != (len(rule.state),) or len(parameters) != len(rule.parameters):
-        raise ValueError(
-            f"{rule.name}: required a state of shape (..., {len(rule.state)}) and the "
-            f"{len(rule.parameters)} parameters ({', '.join(map(str, rule.parameters))}); "
-            f"got shape {state.shape} and {len(parameters)}"
-        )
-    return state

@@ -9,8 +9,8 @@ import pytest
 import sympy as sp
 
 from catapult_sim.numeric.maps import phase_map, phase_map_numba, phase_map_numpy
+from catapult_sim.numeric.runs.iterate import iterate
 from catapult_sim.numeric.runs.phases import Phase, classify
-from catapult_sim.numeric.runs.trajectory import iterate
 from catapult_sim.symbolic import linear_net
 from catapult_sim.validation import InputError
 
@@ -98,12 +98,7 @@ def test_broadcast_arrays_give_the_map_of_the_written_out_ones(voice):
 
 def test_classes_are_those_of_an_observed_run(voice):
     F, Lam, Y = grid(2000, seed=3)
-    step = linear_net.residual_map().numpy()
-
-    def advance(state, label):
-        return step(state, label), state[:, 0] ** 2 / 2
-
-    run = iterate(advance, np.stack([F - Y, Lam], axis=-1), Y, steps=400)
+    run = iterate(linear_net.residual_map(), np.stack([F - Y, Lam], axis=-1), Y=Y, steps=400)
     found, expected = phase_map.phase_map(F, Lam, Y, steps=400).phase, classify(run)
     # A loss that is small at the last step by accident counts for the observed run alone.
     decided = found != Phase.UNDECIDED

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.runs.iterate import iterate
 from catapult_sim.numeric.runs.phases import (
     Boundary,
     Phase,
@@ -14,9 +15,9 @@ from catapult_sim.numeric.runs.phases import (
     escape,
     rise,
 )
-from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory, iterate
+from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
 from catapult_sim.validation import InputError
-from tests.numeric.runs.test_trajectory import scripted
+from tests.numeric.runs.test_iterate import count, scripted
 
 SCRIPTS = {
     "monotone to zero": ([1, 0.5, 1e-4], Phase.LAZY),
@@ -33,13 +34,13 @@ SCRIPTS = {
 @pytest.mark.parametrize("story", SCRIPTS)
 def test_a_phase_is_what_the_losses_tell(story):
     losses, phase = SCRIPTS[story]
-    advance, start = scripted([losses])
-    assert classify(iterate(advance, start, steps=2))[0] == phase
+    start, loss = scripted([losses])
+    assert classify(iterate(count, start, steps=2, **loss))[0] == phase
 
 
 def test_sides_of_the_boundaries_follow_the_phases():
-    advance, start = scripted([losses for losses, _ in SCRIPTS.values()])
-    run = iterate(advance, start, steps=2)
+    start, loss = scripted([losses for losses, _ in SCRIPTS.values()])
+    run = iterate(count, start, steps=2, **loss)
     np.testing.assert_array_equal(rise(run), [-1, 1, -1, 1, 1, 1, -1, 1])
     np.testing.assert_array_equal(divergence(run), [-1, -1, 0, 0, 1, 1, -1, 1])
 

@@ -11,7 +11,7 @@ import pytest
 import sympy as sp
 
 from catapult_sim.symbolic import DERIVATIONS, Update
-from catapult_sim.symbolic.voices.source import Step
+from catapult_sim.symbolic.voices.functions import Step
 from tests.symbolic.rules import QUOTIENT, ROTATION, RULES, a, x, y
 
 

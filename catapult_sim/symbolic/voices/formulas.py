@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import sympy as sp
 
-if TYPE_CHECKING:
-    from catapult_sim.symbolic.update import Update
+from catapult_sim.symbolic.voices.rule import Rule
 
 # SymPy names an entity that XML does not know, and adds minus one times a matrix.
 _BETTER_MATHML = (
@@ -20,7 +18,7 @@ _BETTER_MATHML = (
 _NEXT = "<mrow><mi>t</mi><mo>+</mo><mn>1</mn></mrow>"
 
 
-def text(rule: Update) -> str:
+def text(rule: Rule) -> str:
     """Return the rule as plain text, the next step marked by a prime.
 
     Examples
@@ -34,7 +32,7 @@ def text(rule: Update) -> str:
     return "\n".join(f"{left} = {right}" for left, right in _equations(rule, str, "{}'".format))
 
 
-def latex(rule: Update) -> str:
+def latex(rule: Rule) -> str:
     r"""Return the rule as LaTeX, one equation per line, steps as subscripts ``t``.
 
     Examples
@@ -55,7 +53,7 @@ def latex(rule: Update) -> str:
     return "\n".join(line.replace("+ - ", "- ") for line in lines)
 
 
-def mathml(rule: Update) -> str:
+def mathml(rule: Rule) -> str:
     """Return the rule as presentation MathML, one ``<math>`` element per line.
 
     Examples
@@ -77,7 +75,7 @@ def mathml(rule: Update) -> str:
 
 
 def _equations(
-    rule: Update, now: Callable[[sp.Symbol], str], following: Callable[[sp.Symbol], str]
+    rule: Rule, now: Callable[[sp.Symbol], str], following: Callable[[sp.Symbol], str]
 ) -> Iterator[tuple[str, sp.Expr]]:
     """Pair what quantities are called now, and variables a step later, with what they are."""
     for symbol, quantity in rule.where.items():

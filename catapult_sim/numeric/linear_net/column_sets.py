@@ -1,4 +1,4 @@
-"""What every optimiser of the linear network keeps: sets of columns, beside the residual."""
+"""Optimisers of the linear network as mixings of sets of columns, beside the residual."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from catapult_sim.numeric.linear_net.data import PrincipalData
-from catapult_sim.numeric.runs.averages import Average
-from catapult_sim.numeric.runs.batches import Batches
+from catapult_sim.numeric.runs.optimizers import Nesterov
+from catapult_sim.numeric.runs.rule import Averaged, Method
 from catapult_sim.types import Array
 
 # The sets of columns: the weights, their last step, and the distance of their average.
@@ -18,14 +19,12 @@ WEIGHTS, LAST_STEP, AVERAGE = 0, 1, 2
 
 
 @dataclass(frozen=True)
-class Stepwise(ABC):
+class ColumnSets(ABC):
     """SGD with momentum, decay and averaging on the state ``[columns, e]``, flat."""
 
     data: PrincipalData
     width: float
-    nesterov: bool = False
-    batches: Batches | None = None
-    average: Average | None = None
+    method: Method
 
     @property
     def longest(self) -> int:
@@ -38,16 +37,28 @@ class Stepwise(ABC):
         return 4 * 8 * math.prod(self.shape)
 
     @property
+    def bytes(self) -> int:
+        """The bytes that a member takes at any time besides its state."""
+        return self.work
+
+    @property
+    def average(self) -> Averaged | None:
+        """What is known of the average."""
+        if self.method.average is None:
+            return None
+        return Averaged(self.average_gram, self.average_loss)
+
+    @property
     @abstractmethod
     def shape(self) -> tuple[int, ...]:
         """The shape of what stands for the columns."""
 
     @abstractmethod
-    def start(self, gram: Array) -> Array:
+    def start(self, weights: Array) -> Array:
         """Return the state of weights at rest, their average themselves, ``(..., S)``."""
 
     @abstractmethod
-    def gram(self, state: Array) -> Array:
+    def weights(self, state: Array) -> Array:
         """Return the Gram matrices of the weights, ``(..., p, p)``."""
 
     @abstractmethod
@@ -58,23 +69,42 @@ class Stepwise(ABC):
     def average_loss(self, state: Array) -> Array:
         """Return the loss of the averaged weights, ``(...)``."""
 
-    def stride(self, state: Array, *rates: Array, first: int, count: int) -> tuple[Array, Array]:
+    def stride(
+        self, state: Array, rate: Array, member: Array, *numbers: Array, first: int, count: int
+    ) -> tuple[Array, Array]:
         """Take ``count`` steps; return the next state and the losses before each step."""
-        losses = np.empty((count, len(state)))
-        for t in range(count):
-            losses[t] = self.data.loss(self._parts(state)[1])
-            state = self._step(first + t, state, *rates)
+        losses, members = np.empty((count, len(state))), member.astype(np.int64)
+        weight_decay, momentum = numbers if len(numbers) == 2 else (*numbers, np.zeros_like(rate))
+        for t in range(first, first + count):
+            losses[t - first] = self.data.loss(self._parts(state)[1])
+            if t < self.method.steps:
+                eta, rows = self.method.rate(t, rate), self.method.rows(t, members)
+                state = self._step(state, eta, momentum, weight_decay, rows, self._keep(t))
         return state, losses
 
     @abstractmethod
     def _step(
-        self, t: int, state: Array, learning_rate: Array, momentum: Array, weight_decay: Array
+        self,
+        state: Array,
+        rate: Array,
+        momentum: Array,
+        weight_decay: Array,
+        rows: npt.NDArray[np.int64] | None,
+        keep: float,
     ) -> Array:
-        """Return the state after step t, whose parameters are ``(N,)``."""
+        """Return the state after a step, whose parameters are ``(N,)``.
+
+        It sees the samples ``rows``; of its distance the average keeps ``keep``.
+        """
 
     def _keep(self, t: int) -> float:
-        """How much of its distance the average keeps in step t."""
-        return 0.0 if self.average is None else self.average.keep(t)
+        average = self.method.average
+        return 0.0 if average is None else average.keep(t)
+
+    def _ahead(self, momentum: Array) -> Array:
+        """How many of its last steps ahead of the weights the gradient is taken."""
+        ahead = isinstance(self.method.optimizer, Nesterov)
+        return momentum if ahead else np.zeros_like(momentum)
 
     def _parts(self, state: Array) -> tuple[Array, Array]:
         size, leading = math.prod(self.shape), state.shape[:-1]

@@ -1,0 +1,353 @@
+"""Networks of any layers: a layered network's outputs, loss, gradient and curvature products.
+
+The parameters of a network are a vector ``theta (..., P)``: those of layer after layer. Leading
+axes are an ensemble; the networks of an ensemble see the same inputs.
+
+Curvature comes without a matrix: differentiating every line of the forward and the backward
+pass along a direction in theta gives the Hessian times that direction [1]_, see
+:mod:`catapult_sim.mlp.passes`.
+
+References
+----------
+.. [1] B. A. Pearlmutter, *Fast exact multiplication by the Hessian*, Neural Computation 6, 147
+   (1994): the R-operator.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.mlp.layers import Chain, Layer
+from catapult_sim.mlp.losses import LOSSES, Loss, Objective, fraction_right
+from catapult_sim.mlp.passes import Passes
+from catapult_sim.mlp.point import Point, require_parameters
+from catapult_sim.randomness import draw
+from catapult_sim.types import Array, Rng
+from catapult_sim.validation import InputError, require_count, require_samples
+
+DTYPES = ("float64", "float32")
+
+
+class Network(ABC):
+    """A network of layers and its loss: what :class:`MLP` and :class:`Sequential` have in common.
+
+    Attributes
+    ----------
+    size : int
+        P, the number of parameters.
+    inputs, outputs : int
+        d and k, the numbers of each sample that it takes and gives.
+    layers : Chain
+    objective : Objective
+        The loss and its weight decay.
+    dtype : numpy.dtype
+    numbers_per_sample : int
+        How many numbers its passes keep of each sample while a gradient is computed.
+    """
+
+    def _assemble(
+        self,
+        inputs: int,
+        layers: Sequence[Layer],
+        loss: str,
+        weight_decay: float,
+        dtype: npt.DTypeLike,
+    ) -> None:
+        """Check what every network is made of, and keep it."""
+        loss_function = LOSSES[known("loss", loss, LOSSES)]
+        self.objective = Objective(loss_function, _not_negative("weight_decay", weight_decay))
+        self.dtype = np.dtype(known("dtype", np.dtype(dtype).name, DTYPES))
+        self.layers = Chain(tuple(layers))
+        self.inputs, self.outputs = inputs, self.layers.outputs(inputs)
+        self.size = self.layers.size
+        self.numbers_per_sample = self.passes(1).numbers_per_sample
+
+    @abstractmethod
+    def __repr__(self) -> str:
+        """Return what makes this network again."""
+
+    @property
+    def loss_function(self) -> Loss:
+        """The loss of the outputs."""
+        return self.objective.loss
+
+    @property
+    def weight_decay(self) -> float:
+        """The factor of ``|theta|^2 / 2`` in the loss."""
+        return self.objective.weight_decay
+
+    def init(self, *, rng: Rng = None, ensemble: tuple[int, ...] = ()) -> Array:
+        """Draw parameters, ``(*ensemble, P)``; each member has a random stream of its own.
+
+        The same seed gives the same network in both precisions, but for rounding.
+        """
+        return draw(self._draw_one, rng, ensemble)
+
+    def _draw_one(self, rng: np.random.Generator) -> Array:
+        theta = rng.normal(size=self.size)
+        self.layers.draw(theta)
+        return theta.astype(self.dtype, copy=False)
+
+    def split(self, theta: Array) -> list[tuple[Array, Array]]:
+        """Return views of the weights ``(..., *shape)`` and biases of each layer that has any."""
+        return [layer.split(theta[..., place]) for layer, _, place in self.passes(1).parts]
+
+    # Of any theta (..., P) and data, one product at a time ---------------------------------------
+
+    def at(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike | None = None) -> Point:
+        """Return the network at one theta, for many products there; y may be left out for J."""
+        inputs, targets = (self.require_inputs(X), None) if y is None else self.require_data(X, y)
+        return self.point(self.require_parameters(theta), inputs, targets)
+
+    def predict(self, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
+        """Return the outputs, ``theta (..., P), X (m, d) -> (..., m, k)``."""
+        return self.forward(self.require_parameters(theta), self.require_inputs(X))[0]
+
+    def loss(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
+        """Return the loss, by default ``(1/2m) sum_a |f_a - y_a|^2``, shape ``(...)``."""
+        return self.point(self.require_parameters(theta), *self.require_data(X, y), orders=1).loss
+
+    def accuracy(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
+        """Return the fraction of samples whose largest output is at the largest label, ``(...)``.
+
+        A single output counts as right where its sign is the label's. NaN where an output is
+        not finite.
+
+        Examples
+        --------
+        >>> from catapult_sim.mlp.network import MLP
+        >>> network = MLP([1, 1, 1], activation="linear")
+        >>> network.accuracy([[1.0, 1.0], [1.0, -1.0]], [[-1.0], [2.0], [3.0]], [-1, 1, -1])
+        array([0.66666667, 0.33333333])
+        """
+        inputs, targets = self.require_data(X, y)
+        outputs = self.forward(self.require_parameters(theta), inputs)[0]
+        return fraction_right(outputs, targets)
+
+    def gradient(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
+        """Return the gradient of :meth:`loss` by theta, ``(..., P)``."""
+        return self.loss_and_gradient(self.require_parameters(theta), *self.require_data(X, y))[1]
+
+    def hessian_product(
+        self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike, direction: npt.ArrayLike
+    ) -> Array:
+        """Return the Hessian of :meth:`loss` by theta times a direction.
+
+        Parameters
+        ----------
+        theta : array_like, shape (..., P)
+        X : array_like, shape (m, d)
+        y : array_like, shape (m,) or (m, k)
+        direction : array_like, shape (..., P)
+            Its leading axes broadcast against those of theta.
+
+        Returns
+        -------
+        numpy.ndarray, shape (..., P)
+            Exact; it costs about as much as three gradients. For many directions in turn at
+            one theta take :meth:`at`.
+
+        Raises
+        ------
+        InputError
+            Where data, parameters or direction do not fit the network.
+
+        Examples
+        --------
+        For ``f = u v`` and ``L = f^2 / 2`` the Hessian is ``((v^2, 2uv), (2uv, u^2))``.
+
+        >>> from catapult_sim.mlp.network import MLP
+        >>> network = MLP([1, 1, 1], activation="linear")
+        >>> network.hessian_product([2.0, 3.0], [[1.0]], [0.0], np.eye(2))
+        array([[ 9., 12.],
+               [12.,  4.]])
+        """
+        parameters, along = self._together(theta, direction)
+        return self.loss_hessian_product(parameters, *self.require_data(X, y), along)
+
+    def gauss_newton_product(
+        self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike, direction: npt.ArrayLike
+    ) -> Array:
+        """Return ``J^T H_f J`` times a direction, ``H_f`` the loss's Hessian by the outputs.
+
+        The Hessian without the curvature of the network itself and without weight decay; shapes
+        and errors as in :meth:`hessian_product`.
+
+        Examples
+        --------
+        >>> from catapult_sim.mlp.network import MLP
+        >>> network = MLP([1, 1, 1], activation="linear")
+        >>> network.gauss_newton_product([2.0, 3.0], [[1.0]], [0.0], np.eye(2))
+        array([[9., 6.],
+               [6., 4.]])
+        """
+        parameters, along = self._together(theta, direction)
+        return self.at(parameters, X, y).gauss_newton_product(along)
+
+    def sharpness_gradient(
+        self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike, direction: npt.ArrayLike
+    ) -> Array:
+        """Return the gradient of ``v^T H v`` by theta, at a fixed direction v.
+
+        At a unit eigenvector of the Hessian it is the gradient of its eigenvalue, where that is
+        a single one. Exact; shapes and errors as in :meth:`hessian_product`.
+
+        Examples
+        --------
+        The Hessian of ``(u v)^2 / 2`` has ``v^2`` in its corner:
+
+        >>> from catapult_sim.mlp.network import MLP
+        >>> network = MLP([1, 1, 1], activation="linear")
+        >>> network.sharpness_gradient([2.0, 3.0], [[1.0]], [0.0], [1.0, 0.0])
+        array([0., 6.])
+        """
+        parameters, along = self._together(theta, direction)
+        return self.at(parameters, X, y).sharpness_gradient(along)
+
+    def jacobian_product(
+        self, theta: npt.ArrayLike, X: npt.ArrayLike, direction: npt.ArrayLike
+    ) -> Array:
+        """Return J times a direction ``(..., P)``: what it does to the outputs, ``(..., m, k)``.
+
+        Examples
+        --------
+        >>> from catapult_sim.mlp.network import MLP
+        >>> MLP([1, 1, 1], activation="linear").jacobian_product([2.0, 3.0], [[1.0]], [1.0, 0.0])
+        array([[3.]])
+        """
+        parameters, along = self._together(theta, direction)
+        return self.at(parameters, X).jacobian_product(along)
+
+    def transposed_jacobian_product(
+        self, theta: npt.ArrayLike, X: npt.ArrayLike, signal: npt.ArrayLike
+    ) -> Array:
+        """Return J^T times a signal in the outputs ``(..., m, k)``, shape ``(..., P)``.
+
+        Examples
+        --------
+        >>> from catapult_sim.mlp.network import MLP
+        >>> network = MLP([1, 1, 1], activation="linear")
+        >>> network.transposed_jacobian_product([2.0, 3.0], [[1.0]], [[1.0]])
+        array([3., 2.])
+        """
+        parameters, pulled = self.require_parameters(theta), np.asarray(signal)
+        leading = np.broadcast_shapes(parameters.shape[:-1], pulled.shape[:-2])
+        spread = np.broadcast_to(parameters, (*leading, self.size))
+        return self.at(spread, X).transposed_jacobian_product(pulled)
+
+    def _together(self, theta: npt.ArrayLike, direction: npt.ArrayLike) -> tuple[Array, Array]:
+        """Return theta spread over the leading axes of a direction, and the direction."""
+        parameters, along = self.require_parameters(theta), self.require_parameters(direction)
+        shape = np.broadcast_shapes(parameters.shape, along.shape)
+        return np.broadcast_to(parameters, shape), along
+
+    # What they require --------------------------------------------------------------------------
+
+    def require_data(self, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
+        """Return X ``(m, d)`` and y ``(m, k)`` that fit this network, or raise InputError."""
+        inputs, targets = require_samples(X, y)
+        given, required = (inputs.shape[1], targets.shape[1]), (self.inputs, self.outputs)
+        if given != required:
+            raise InputError(
+                f"this network takes {required[0]} inputs and gives {required[1]} outputs; "
+                f"got data with {given[0]} and {given[1]}"
+            )
+        targets = self.loss_function.require(targets)
+        return inputs.astype(self.dtype, copy=False), targets.astype(self.dtype, copy=False)
+
+    def require_inputs(self, X: npt.ArrayLike) -> Array:
+        """Return X ``(..., m, d)`` that fits this network, or raise InputError."""
+        inputs = np.asarray(X, dtype=self.dtype)
+        if inputs.ndim < 2 or inputs.shape[-1] != self.inputs:
+            raise InputError(f"X must have shape (m, {self.inputs}); got shape {inputs.shape}")
+        return inputs
+
+    def require_parameters(self, theta: npt.ArrayLike) -> Array:
+        """Return theta ``(..., P)`` as an array of this network, or raise InputError."""
+        return require_parameters(theta, self.size, self.dtype)
+
+    # Of clean input; X and y may have leading axes, as a minibatch for every member has.
+
+    def forward(self, theta: Array, X: Array) -> tuple[Array, list[Array]]:
+        """Return the outputs, and what goes into every activation."""
+        passes = self.passes(1)
+        return passes.move(theta, X), passes.hidden()
+
+    def point(self, theta: Array, X: Array, y: Array | None = None, *, orders: int = 3) -> Point:
+        """Return the network at one theta; 1, 2 or 3 orders for gradient, Hessian, sharpness."""
+        return Point(self.passes(orders), self.objective, theta, X, y)
+
+    def loss_and_gradient(self, theta: Array, X: Array, y: Array) -> tuple[Array, Array]:
+        """Return loss ``(...)`` and gradient ``(..., P)`` of clean input."""
+        point = self.point(theta, X, y, orders=1)
+        return point.loss, point.gradient()
+
+    def loss_hessian_product(self, theta: Array, X: Array, y: Array, direction: Array) -> Array:
+        """Return the Hessian times a direction, ``(..., P)``, of clean input."""
+        point = self.point(self._together(theta, direction)[0], X, y, orders=2)
+        return point.hessian_product(direction)
+
+    def passes(self, orders: int) -> Passes:
+        """Return room for this network's passes of some orders."""
+        return Passes(self.layers, self.inputs, orders)
+
+
+class Sequential(Network):
+    """A network of layers one after the other, of any kind.
+
+    Parameters
+    ----------
+    inputs : int
+        d, the numbers of each sample.
+    layers : sequence of Layer
+    loss, weight_decay, dtype
+        As those of :class:`catapult_sim.mlp.network.MLP`.
+
+    Raises
+    ------
+    InputError
+        Where a layer does not take what the one before it gives, or an option is not known.
+
+    Examples
+    --------
+    >>> from catapult_sim.mlp.activations import ACTIVATIONS
+    >>> from catapult_sim.mlp.dense import Dense
+    >>> from catapult_sim.mlp.pointwise import Pointwise
+    >>> network = Sequential(3, [Dense(3, 9), Pointwise(ACTIVATIONS["tanh"]), Dense(9, 2)])
+    >>> network.size, network.predict(network.init(rng=0), [[0.0, 0.0, 0.0]])
+    (45, array([[0., 0.]]))
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        layers: Sequence[Layer],
+        *,
+        loss: str = "squared_error",
+        weight_decay: float = 0.0,
+        dtype: npt.DTypeLike = "float64",
+    ) -> None:
+        width = require_count("inputs", inputs, 1)
+        self._assemble(width, layers, loss, weight_decay, dtype)
+
+    def __repr__(self) -> str:
+        """Name the layers."""
+        return f"Sequential({self.inputs}, {list(self.layers.layers)})"
+
+
+def known(what: str, name: str, names: Any) -> str:
+    """Return a name that is one of some, or raise InputError."""
+    if name not in names:
+        raise InputError(f"{what} must be one of {', '.join(names)}; got {name!r}")
+    return name
+
+
+def _not_negative(what: str, value: float) -> float:
+    if not 0 <= value < float("inf"):
+        raise InputError(f"{what} must be finite and at least 0; got {value}")
+    return float(value)

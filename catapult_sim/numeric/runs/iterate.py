@@ -1,0 +1,178 @@
+"""Iterate a rule or a step over an ensemble and observe it on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.numeric.runs.strides import iterate_in_strides
+from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
+from catapult_sim.types import Array, Observe
+from catapult_sim.validation import InputError
+
+if TYPE_CHECKING:
+    import sympy as sp
+
+    from catapult_sim.symbolic import Update
+
+Function = Callable[..., Array]
+
+# What a parameter may be called besides its symbol.
+_WORDS = {"learning_rate": "eta"}
+
+
+def iterate(
+    rule: Update | Function,
+    state: npt.ArrayLike,
+    *parameters: npt.ArrayLike,
+    steps: int,
+    loss: sp.Expr | Function | None = None,
+    observe: Observe | None = None,
+    every: int = 1,
+    tolerance: float = 0.0,
+    escape: float = ESCAPE,
+    state_ndim: int = 1,
+    **named: npt.ArrayLike,
+) -> Trajectory:
+    """Apply a rule up to ``steps`` times to every member of an ensemble.
+
+    Parameters
+    ----------
+    rule : Update or callable
+        A derived rule; or a step ``(state (N, S), *parameters (N,)) -> next state (N, S)``.
+        A step returns the next state and nothing else.
+    state : array_like, shape (..., S)
+        Where the members start.
+    *parameters, **named : array_like
+        What stays fixed along a run, such as learning rates. Their shapes and that
+        of the state's leading axes broadcast to the shape of the ensemble. Those of an Update
+        are given by name or in its order; ``learning_rate`` is another word for ``eta``.
+        Those of a step are given in its order.
+    steps : int
+        How many updates; losses are recorded at steps 0 to ``steps``.
+    loss : sympy.Expr or callable, optional
+        By default that of the Update. An expression in the symbols of the Update, or a function
+        ``(state (N, S), *parameters (N,)) -> (N,)``. Without any, no loss is recorded, members
+        diverge when their state is no longer finite, and by default the state is observed.
+    observe : mapping of str to callable
+        Quantities ``state (N, S) -> (N, ...)`` measured at multiples of ``every``.
+    tolerance : float
+        A member has converged when its loss is at most this fraction of its start.
+    escape : float
+        A member has diverged when its loss exceeds this multiple of its start.
+    state_ndim : int
+        How many trailing axes make up one member's state.
+
+    Returns
+    -------
+    Trajectory
+        With the key ``"loss"`` and those of ``observe``.
+
+    Raises
+    ------
+    InputError
+        If the parameters are not those of the rule, or a step returns more than the next state.
+
+    Examples
+    --------
+    A derived rule, its runs, their phases:
+
+    >>> from catapult_sim.numeric.runs.phases import Phase, classify
+    >>> from catapult_sim.symbolic import linear_net
+    >>> rule = linear_net.sample_map()
+    >>> run = iterate(rule, [1.0, 2.0], learning_rate=[0.5, 1.5, 2.1], n=1e6, steps=300)
+    >>> [Phase(phase).name for phase in classify(run)]
+    ['LAZY', 'CATAPULT', 'DIVERGENT']
+
+    A step of one's own:
+
+    >>> def descend(x, rate):
+    ...     return x * (1 - rate[:, None])
+    >>> run = iterate(descend, [1.0], [0.5, 3.0], loss=lambda x, rate: x[:, 0] ** 2 / 2, steps=2)
+    >>> print(run.values["loss"])
+    [[0.5     0.5    ]
+     [0.125   2.     ]
+     [0.03125 8.     ]]
+    """
+    step, of_state = _functions(rule, loss)
+    if callable(rule) and named:
+        raise InputError(f"a step takes its parameters in its order; got {', '.join(named)}")
+    rates = parameters if callable(rule) else parameters_of(rule, parameters, named)
+    measure = of_state or _finite
+    if of_state is None and observe is None:
+        observe = {"state": lambda now: now}
+    run = iterate_in_strides(
+        lambda now, *rates, first, count: (step(now, *rates), measure(now, *rates)[None]),
+        state,
+        *rates,
+        steps=steps,
+        longest=1,
+        observe=observe,
+        every=every,
+        tolerance=tolerance if of_state else 0.0,
+        escape=escape,
+        state_ndim=state_ndim,
+    )
+    if of_state:
+        return run
+    return replace(run, values={name: v for name, v in run.values.items() if name != "loss"})
+
+
+def _functions(
+    rule: Update | Function, loss: sp.Expr | Function | None
+) -> tuple[Function, Function | None]:
+    """Return the step and, where there is one, the loss as functions of state and parameters."""
+    if callable(rule):
+        if not (loss is None or callable(loss)):
+            raise InputError(f"the loss of a step must be a function of its state; got {loss!r}")
+        return _alone(rule), loss
+    loss = rule.loss if loss is None else loss
+    return rule.numpy(), loss if loss is None or callable(loss) else rule.numpy_quantity(loss)
+
+
+def _alone(step: Function) -> Function:
+    """Refuse a step that returns more than the next state."""
+
+    def checked(state: Array, *parameters: Array) -> Array:
+        following = step(state, *parameters)
+        if isinstance(following, tuple):
+            raise InputError(
+                "a step must return the next state alone, its loss be given as loss=; got a tuple"
+            )
+        return following
+
+    return checked
+
+
+def _finite(state: Array, *_: Array) -> Array:
+    """Return 1 where a state is finite and infinity where it is not: a loss for want of one."""
+    finite = np.isfinite(state).all(axis=tuple(range(1, state.ndim)))
+    return np.where(finite, 1.0, np.inf)
+
+
+def parameters_of(
+    rule: Update, parameters: Sequence[npt.ArrayLike], named: Mapping[str, Any]
+) -> tuple[npt.ArrayLike, ...]:
+    """Return the parameters of a rule in its order, some given in order and others by name.
+
+    Examples
+    --------
+    >>> from catapult_sim.symbolic import linear_net
+    >>> parameters_of(linear_net.sample_map(), [], {"n": 100, "learning_rate": 0.1})
+    (0.1, 100)
+    """
+    names = [str(symbol) for symbol in rule.entrywise().parameters]
+    by_name = {name if name in names else _WORDS.get(name, name): v for name, v in named.items()}
+    given = dict(zip(names, parameters, strict=False)) | by_name
+    counted = len(parameters) + len(named)
+    if counted != len(names) or set(given) != set(names):
+        got = ", ".join([*("a value" for _ in parameters), *named]) or "none"
+        raise InputError(
+            f"{rule.name} requires the {len(names)} parameters {', '.join(names) or '(none)'}, "
+            f"in this order or by name; got {got}"
+        )
+    return tuple(given[name] for name in names)

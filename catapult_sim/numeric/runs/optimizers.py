@@ -1,0 +1,309 @@
+r"""Optimisers: how a gradient, the learning rate and what is remembered make a step.
+
+With the weights W, the gradient g and the learning rate eta, at rest at the start::
+
+    GradientDescent          D = -eta g(W)
+    HeavyBall(beta)          D <- beta D - eta g(W)
+    Nesterov(beta)           D <- beta D - eta g(W + beta D)
+
+and ``W <- W + D``. :class:`Regularized` adds a penalty to the loss of any of them.
+
+For developers
+--------------
+An optimiser is a frozen dataclass with three members, and all of them are generic arithmetic:
+arrays of an ensemble ``(N, P)``, numbers and SymPy expressions pass through alike.
+
+``memory``
+    How many vectors like the weights it remembers from step to step, all zero at the start.
+``point(weights, *last)``
+    Where the gradient is taken: ``weights`` itself, or ahead of it.
+``step(gradient, rate, *last)``
+    The displacement, followed by the vectors that take the place of ``last``.
+
+It knows of the past what it remembers, and nothing else: a count of steps is a memory too. So a
+run may be cut into strides and go on from a file. Fields that are numbers or arrays broadcast
+with the ensemble; where ``step`` is called they have the shape ``(N, 1)``. A new optimiser is a
+class like :class:`HeavyBall`, and touches nothing else.
+
+What needs more of the loss than its gradient is a :class:`Wrapper` of an optimiser.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.types import Array
+from catapult_sim.validation import InputError, require_at_least_zero, require_momentum
+
+
+class Optimizer(Protocol):
+    """What training asks of an optimiser: see the module's paragraph for developers."""
+
+    @property
+    def memory(self) -> int:
+        """How many vectors it remembers."""
+
+    def point(self, weights: Any, *last: Any) -> Any:
+        """Return where the gradient is taken."""
+
+    def step(self, gradient: Any, rate: Any, *last: Any) -> tuple[Any, ...]:
+        """Return the displacement, and what to remember."""
+
+
+@dataclass(frozen=True)
+class GradientDescent:
+    """Gradient descent: ``W <- W - eta g``.
+
+    Examples
+    --------
+    >>> GradientDescent().step(2.0, 0.1)
+    (-0.2,)
+    """
+
+    memory: ClassVar[int] = 0
+
+    def point(self, weights: Any) -> Any:
+        """Return where the gradient is taken: at the weights."""
+        return weights
+
+    def step(self, gradient: Any, rate: Any) -> tuple[Any]:
+        """Return the displacement."""
+        return (-rate * gradient,)
+
+
+@dataclass(frozen=True)
+class HeavyBall:
+    """Momentum of Polyak: ``D <- momentum D - eta g``, ``W <- W + D``.
+
+    Parameters
+    ----------
+    momentum : array_like
+        In [0, 1); broadcasts with the ensemble.
+
+    Raises
+    ------
+    InputError
+        Where the momentum is not in [0, 1).
+
+    Examples
+    --------
+    >>> HeavyBall(0.5).step(2.0, 0.1, -1.0)
+    (-0.7, -0.7)
+    """
+
+    momentum: npt.ArrayLike
+    memory: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        _require_momentum(self.momentum)
+
+    def point(self, weights: Any, last: Any) -> Any:
+        """Return where the gradient is taken: at the weights."""
+        return weights
+
+    def step(self, gradient: Any, rate: Any, last: Any) -> tuple[Any, Any]:
+        """Return the displacement, which is remembered too."""
+        displacement = self.momentum * last - rate * gradient
+        return displacement, displacement
+
+
+@dataclass(frozen=True)
+class Nesterov:
+    """Momentum of Nesterov: a heavy ball whose gradient is taken at ``W + momentum D``.
+
+    Parameters
+    ----------
+    momentum : array_like
+        In [0, 1); broadcasts with the ensemble.
+
+    Raises
+    ------
+    InputError
+        Where the momentum is not in [0, 1).
+
+    Examples
+    --------
+    >>> Nesterov(0.5).point(3.0, -1.0)
+    2.5
+    """
+
+    momentum: npt.ArrayLike
+    memory: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        _require_momentum(self.momentum)
+
+    def point(self, weights: Any, last: Any) -> Any:
+        """Return where the gradient is taken: ahead, where momentum alone would lead."""
+        return weights + self.momentum * last
+
+    def step(self, gradient: Any, rate: Any, last: Any) -> tuple[Any, Any]:
+        """Return the displacement, which is remembered too."""
+        displacement = self.momentum * last - rate * gradient
+        return displacement, displacement
+
+
+def _require_momentum(momentum: Any) -> None:
+    if np.asarray(momentum).dtype != object:  # as of a SymPy symbol
+        require_momentum(momentum)
+
+
+@dataclass(frozen=True)
+class Look:
+    """The loss that a step sees, at the point where its gradient is taken, for N members."""
+
+    t: int  # the step's number
+    members: npt.NDArray[np.int64]  # (N,), their numbers in the ensemble, in C order
+    weights: Array  # (N, P), before the step
+    gradient: Callable[[], Array]  # -> (N, P)
+    hessian_product: Callable[[Array], Array]  # (N, P) -> (N, P)
+
+
+class Wrapper(ABC):
+    """An optimiser within one that needs more of the loss than its gradient."""
+
+    optimizer: Optimizer | Wrapper
+
+    @property
+    def memory(self) -> int:
+        """How many vectors the optimiser remembers."""
+        return self.optimizer.memory
+
+    def point(self, weights: Any, *last: Any) -> Any:
+        """Return where the optimiser's gradient is taken."""
+        return self.optimizer.point(weights, *last)
+
+    @abstractmethod
+    def displace(self, look: Look, rate: Array, *last: Array) -> tuple[Array, ...]:
+        """Return the displacement, and what to remember, as ``step`` of an optimiser does."""
+
+
+AnyOptimizer = Optimizer | Wrapper
+
+
+def displace(optimizer: AnyOptimizer, look: Look, rate: Array, *last: Array) -> tuple[Array, ...]:
+    """Return the displacement, and what to remember, of an optimiser or a wrapper of one."""
+    if isinstance(optimizer, Wrapper):
+        return optimizer.displace(look, rate, *last)
+    return optimizer.step(look.gradient(), rate, *last)
+
+
+@dataclass(frozen=True)
+class Regularized(Wrapper):
+    r"""An optimiser on the loss ``C + (coefficient / 4) |grad C|^2``, C the loss that a step sees.
+
+    With g and H the gradient and the Hessian of C, its gradient is ``g + (coefficient / 2) H g``.
+    The penalty makes explicit what mini-batches do implicitly: to first order in the learning
+    rate eta, SGD on shuffled batches follows gradient flow on ``C + (eta / 4m) sum_k |grad C_k|^2``
+    [1]_.
+
+    Parameters
+    ----------
+    optimizer : Optimizer or Wrapper
+    coefficient : array_like
+        At least 0; broadcasts with the ensemble.
+
+    Raises
+    ------
+    InputError
+        Where the coefficient is negative or not finite.
+
+    References
+    ----------
+    .. [1] S. L. Smith, B. Dherin, D. Barrett and S. De, *On the origin of implicit
+       regularization in stochastic gradient descent*, arXiv:2101.12176 (2021).
+
+    Examples
+    --------
+    On ``L = (u v)^2 / 2`` at (1, 1), where ``|grad L|^2 = u^2 v^2 (u^2 + v^2)``:
+
+    >>> one = np.ones((1, 2))
+    >>> look = Look(0, np.arange(1), one, one.copy, lambda v: v @ np.array([[1, 2], [2, 1]]))
+    >>> displace(Regularized(GradientDescent(), 0.4), look, 1.0)
+    (array([[-1.6, -1.6]]),)
+    """
+
+    optimizer: AnyOptimizer
+    coefficient: npt.ArrayLike
+
+    def __post_init__(self) -> None:
+        require_at_least_zero("coefficient", self.coefficient)
+
+    def displace(self, look: Look, rate: Array, *last: Array) -> tuple[Array, ...]:
+        """Return the displacement, and what to remember."""
+        penalised = replace(look, gradient=lambda: self._gradient(look))
+        return displace(self.optimizer, penalised, rate, *last)
+
+    def _gradient(self, look: Look) -> Array:
+        gradient = look.gradient()
+        half = np.broadcast_to(np.asarray(self.coefficient) / 2, (len(gradient), 1))
+        on = half[:, 0] > 0
+        if on.any():
+            # A product may overflow where there is no penalty.
+            gradient[on] += half[on] * look.hessian_product(gradient)[on]
+        return gradient
+
+
+def require_optimizer(optimizer: Any) -> AnyOptimizer:
+    """Return an optimiser or a wrapper of one, or raise InputError.
+
+    Examples
+    --------
+    >>> require_optimizer(HeavyBall(0.9))
+    HeavyBall(momentum=0.9)
+    """
+    if isinstance(optimizer, type) or not hasattr(optimizer, "memory"):
+        raise InputError(
+            f"optimizer must be one such as GradientDescent() or HeavyBall(0.9); got {optimizer!r}"
+        )
+    checked: AnyOptimizer = optimizer
+    return checked
+
+
+def parameters_of(optimizer: AnyOptimizer) -> dict[str, Array]:
+    """Return the numbers of an optimiser that broadcast with the ensemble, by name.
+
+    Examples
+    --------
+    >>> parameters_of(Regularized(HeavyBall(0.9), [0.1, 0.2]))
+    {'momentum': array(0.9), 'coefficient': array([0.1, 0.2])}
+    """
+    inner = parameters_of(optimizer.optimizer) if isinstance(optimizer, Wrapper) else {}
+    return inner | {name: np.asarray(getattr(optimizer, name), float) for name in _own(optimizer)}
+
+
+def with_parameters(optimizer: AnyOptimizer, values: Iterator[Array]) -> AnyOptimizer:
+    """Return an optimiser with other numbers, in the order of :func:`parameters_of`."""
+    changed: dict[str, Any] = {}
+    if isinstance(optimizer, Wrapper):
+        changed["optimizer"] = with_parameters(optimizer.optimizer, values)
+    changed |= {name: next(values) for name in _own(optimizer)}
+    # Not by ``replace``, which would check what was checked, at every step.
+    other = copy.copy(optimizer)
+    other.__dict__.update(changed)
+    return other
+
+
+def _own(optimizer: Any) -> list[str]:
+    """Name the fields that are numbers or arrays of numbers."""
+    names = [field.name for field in fields(optimizer)]
+    return [name for name in names if np.asarray(getattr(optimizer, name)).dtype.kind in "fiu"]
+
+
+def named(optimizer: AnyOptimizer) -> str:
+    """Return which optimiser it is, without its numbers.
+
+    Examples
+    --------
+    >>> named(Regularized(HeavyBall(0.9), 0.1))
+    'Regularized(HeavyBall)'
+    """
+    inner = f"({named(optimizer.optimizer)})" if isinstance(optimizer, Wrapper) else ""
+    return type(optimizer).__name__ + inner

@@ -1,0 +1,269 @@
+"""Run any training: what a rule must offer, and how it is checked, counted, run and kept.
+
+For developers
+--------------
+A training checks its input, makes a :class:`Rule` of it, and calls :func:`run`. Memory limits,
+threads, strides, observers, averages, progress and checkpoints then work for it as for all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from threading import Lock
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.numeric.runs.averages import Average, require_average
+from catapult_sim.numeric.runs.batches import Batches, require_batches
+from catapult_sim.numeric.runs.blas_threads import threads, threads_for
+from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint, resumable
+from catapult_sim.numeric.runs.memory import require_memory, run_bytes
+from catapult_sim.numeric.runs.optimizers import (
+    AnyOptimizer,
+    GradientDescent,
+    named,
+    parameters_of,
+    require_optimizer,
+    with_parameters,
+)
+from catapult_sim.numeric.runs.strides import Stride, iterate_in_strides
+from catapult_sim.numeric.runs.trajectory import Trajectory, ensemble_shape
+from catapult_sim.types import Array, Observe, Progress
+from catapult_sim.validation import InputError, require_at_least_zero, require_observers
+
+Schedule = Callable[[int], Any] | npt.ArrayLike
+
+
+@dataclass(frozen=True)
+class Method:
+    """How training descends: its optimiser, and what each step sees."""
+
+    optimizer: AnyOptimizer
+    steps: int
+    batches: Batches | None = None  # (T, b), or (*members of the start, T, b)
+    factors: Array | None = None  # (steps,), of the learning rates
+    average: Average | None = None
+
+    @classmethod
+    def of(
+        cls,
+        optimizer: Any,
+        steps: int,
+        *,
+        batches: npt.ArrayLike | None,
+        schedule: Schedule | None,
+        average: Any,
+        samples: int,
+        ensemble: tuple[int, ...],
+    ) -> Method:
+        """Check the options of training on so many samples from an ensemble of starts."""
+        return cls(
+            require_optimizer(optimizer),
+            steps,
+            None if batches is None else require_batches(batches, samples, ensemble),
+            None if schedule is None else _factors(schedule, steps),
+            require_average(average),
+        )
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is gradient descent on all samples at constant rates, and no more."""
+        others = self.batches, self.factors, self.average
+        return isinstance(self.optimizer, GradientDescent) and others == (None, None, None)
+
+    def rate(self, t: int, rate: Array) -> Array:
+        """Return the learning rates of step t."""
+        return rate if self.factors is None else rate * self.factors[t]
+
+    def rows(self, t: int, members: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+        """Return the samples of step t, ``(b,)`` or ``(N, b)``; None where it sees all of them."""
+        if self.batches is None:
+            return None
+        batch = self.batches[..., t % self.batches.shape[-2], :]
+        return batch if batch.ndim == 1 else batch.reshape(-1, batch.shape[-1])[members]
+
+    def optimizer_of(self, values: tuple[Array, ...], dtype: Any) -> AnyOptimizer:
+        """Return the optimiser of a block of members, whose numbers are ``(N,)`` each."""
+        columns = (value.astype(dtype)[:, None] for value in values)
+        return with_parameters(self.optimizer, columns)
+
+    def asked(self, t: int) -> dict[str, str]:
+        """Return what its first t steps depend on, but for numbers that broadcast."""
+        arrays = {
+            "batches": () if self.batches is None else self.batches[..., :t, :],
+            "schedule": () if self.factors is None else self.factors[:t],
+        }
+        told = {name: fingerprint(array) for name, array in arrays.items()}
+        return told | {"optimizer": named(self.optimizer), "average": str(self.average)}
+
+
+def _factors(schedule: Schedule, steps: int) -> Array:
+    given = [schedule(t) for t in range(steps)] if callable(schedule) else schedule
+    factors = np.asarray(given, dtype=float)
+    if factors.shape != (steps,):
+        raise InputError(f"schedule must give {steps} factors, one a step; got {factors.shape}")
+    return require_at_least_zero("the factors of schedule", factors)
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """The average that states carry: functions of states."""
+
+    weights: Callable[[Array], Array]  # (..., S) -> the averaged weights
+    loss: Callable[[Array], Array]  # (N, S) -> (N,), their loss
+
+
+class Rule(Protocol):
+    """How an ensemble moves: all that :func:`run` needs to know of a model and its optimiser."""
+
+    @property
+    def method(self) -> Method:
+        """Its options."""
+
+    @property
+    def average(self) -> Averaged | None:
+        """What is known of the average, where there is one."""
+
+    @property
+    def longest(self) -> int:
+        """How many steps to take between two looks at the losses, at most."""
+
+    @property
+    def work(self) -> int:
+        """The bytes that a member takes in a stride, beside its states: it sizes blocks."""
+
+    @property
+    def bytes(self) -> int:
+        """The bytes that a member takes at any time, beside its states: it counts memory."""
+
+    def start(self, weights: Array) -> Array:
+        """Return the states ``(..., S)`` of weights at rest, their average themselves."""
+
+    def stride(
+        self, state: Array, rate: Array, member: Array, *numbers: Array, first: int, count: int
+    ) -> tuple[Array, Array]:
+        """Take ``count`` steps, as :func:`~catapult_sim.numeric.runs.strides.iterate_in_strides`.
+
+        Its parameters are ``(N,)`` each: the learning rates, which member of the start each is,
+        and the numbers of the optimiser and of the model that broadcast with the ensemble.
+        """
+
+    def weights(self, state: Array) -> Array:
+        """Return the weights of states: what observers see, and a run returns."""
+
+
+def run(
+    rule: Rule,
+    weights: Array,
+    leading: tuple[int, ...],
+    numbers: Mapping[str, Array],
+    *,
+    problem: Callable[[], dict[str, str]],
+    observe: Observe | None,
+    checkpoint: Checkpoint | None,
+    progress: Progress | None,
+    memory_limit: float,
+    **ends: Any,
+) -> Trajectory:
+    """Run an ensemble by a rule.
+
+    Parameters
+    ----------
+    rule : Rule
+    weights : numpy.ndarray, shape (*leading, ...)
+        Where the members start.
+    leading : tuple of int
+    numbers : mapping of str to numpy.ndarray
+        The learning rates first, then what the model has that broadcasts with the ensemble; those
+        of the optimiser are added.
+    problem : callable
+        Returns what tells the model and its data from others, by name: a checkpoint asks.
+    observe, checkpoint, progress, memory_limit
+        As :func:`~catapult_sim.mlp.training.train` has them.
+    **ends
+        Its ``every``, ``tolerance`` and ``escape``.
+
+    Returns
+    -------
+    Trajectory
+        Its states are weights.
+
+    Raises
+    ------
+    InputError
+        Where the run exceeds the memory limit, or an option is not as required.
+    """
+    start, steps = rule.start(weights), rule.method.steps
+    named_numbers = {**numbers, **parameters_of(rule.method.optimizer)}
+    rate, *others = named_numbers.values()
+    members = np.arange(math.prod(leading)).reshape(leading)
+    parameters = (rate, members, *others)
+    seen = _on_states(rule, require_observers(observe))
+    required = run_bytes(start, parameters, steps, seen, work=rule.bytes, threads=threads())
+    require_memory(required, memory_limit, "this run")
+
+    def to(last: int, before: Trajectory | None) -> Trajectory:
+        with threads_for(math.prod(ensemble_shape(start, parameters))) as side_by_side:
+            return iterate_in_strides(
+                rule.stride if progress is None else _told(rule.stride, progress),
+                start,
+                *parameters,
+                steps=last,
+                longest=rule.longest,
+                observe=seen,
+                resume=before,
+                member_bytes=rule.work,
+                threads=side_by_side,
+                **ends,
+            )
+
+    def asked(t: int) -> dict[str, str]:
+        arrays = {**named_numbers, "start": weights}
+        told = {name: fingerprint(array) for name, array in arrays.items()} | problem()
+        return told | rule.method.asked(t) | {name: str(value) for name, value in ends.items()}
+
+    if checkpoint is None:
+        return _of_weights(rule, to(steps, None))
+    return _of_weights(rule, resumable(to, steps, checkpoint, every=ends["every"], asked=asked))
+
+
+def _on_states(rule: Rule, observe: Observe) -> dict[str, Callable[[Any], Array]]:
+    """Let quantities of weights be measured on states; with an average, of it too."""
+    seen: dict[str, Callable[[Any], Array]] = {
+        name: partial(_of, rule.weights, quantity) for name, quantity in observe.items()
+    }
+    if rule.average is None:
+        return seen
+    seen["average_loss"] = rule.average.loss
+    for name, quantity in observe.items():
+        seen[f"average_{name}"] = partial(_of, rule.average.weights, quantity)
+    return seen
+
+
+def _of(part: Callable[[Any], Array], quantity: Callable[[Any], Array], state: Array) -> Array:
+    return quantity(part(state))
+
+
+def _of_weights(rule: Rule, found: Trajectory) -> Trajectory:
+    """Return a run of states as one of weights."""
+    with np.errstate(all="ignore"):  # of diverged members too
+        average = None if rule.average is None else rule.average.weights(found.state)
+        return replace(found, state=rule.weights(found.state), average=average)
+
+
+def _told(stride: Stride, progress: Progress) -> Stride:
+    """Let a rule tell how many steps it has taken, one thread after the other."""
+    turn = Lock()
+
+    def told(state: Array, *rates: Array, first: int, count: int) -> tuple[Array, Array]:
+        taken = stride(state, *rates, first=first, count=count)
+        with turn:
+            progress(count * len(state))
+        return taken
+
+    return told

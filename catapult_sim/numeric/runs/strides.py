@@ -1,0 +1,248 @@
+"""Run an ensemble in strides of several steps, and observe it on the way.
+
+A run ends member by member: one that has converged, or has left every bound, is
+taken out of the work, labelled, and keeps its last state. Divergence is data; no
+exception is raised and NumPy stays silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event, Lock
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.numeric.runs.blocks import blocks_of, on_threads
+from catapult_sim.numeric.runs.trajectory import ESCAPE, Outcome, Trajectory, ensemble_shape
+from catapult_sim.types import Array, Observe
+from catapult_sim.validation import require_count, require_observers
+
+Stride = Callable[..., tuple[Array, Array]]
+
+
+def iterate_in_strides(
+    stride: Stride,
+    state: npt.ArrayLike,
+    *parameters: npt.ArrayLike,
+    steps: int,
+    longest: int,
+    observe: Observe | None = None,
+    every: int = 1,
+    tolerance: float = 0.0,
+    escape: float = ESCAPE,
+    state_ndim: int = 1,
+    resume: Trajectory | None = None,
+    member_bytes: int = 0,
+    threads: int = 1,
+) -> Trajectory:
+    """Run an ensemble by a rule that takes several steps in one call.
+
+    Otherwise as :func:`~catapult_sim.numeric.runs.iterate.iterate`, which is the case of one step.
+
+    The losses of a stride are judged together. A member that ended within it takes the
+    stride again, step by step, up to where it ended.
+
+    Parameters
+    ----------
+    stride : callable
+        ``stride(state (N, S), *parameters (N,), first=t, count=c)`` returns the state at
+        step t + c and the losses ``(c, N)`` of steps t to t + c - 1, starting from the
+        state at step t; or fewer losses, where those of the later steps are not measured.
+        Where strides begin must not change a result.
+    longest : int
+        The largest ``count``.
+    resume : Trajectory, optional
+        Continue this run of the same ensemble from its last step. Strides begin there too.
+    member_bytes : int
+        What a stride works on for each member, besides its state.
+    threads : int
+        How many blocks of members run side by side. Strides and observers are called from
+        all of them.
+    state, parameters, steps, observe, every, tolerance, escape, state_ndim
+        As in :func:`~catapult_sim.numeric.runs.iterate.iterate`.
+
+    Returns
+    -------
+    Trajectory
+        As that of :func:`~catapult_sim.numeric.runs.iterate.iterate`.
+    """
+    steps, every = require_count("steps", steps), require_count("every", every, 1)
+    observe = require_observers(observe)
+    members, rates, ensemble = _flatten(_floats(state), parameters, state_ndim)
+    begun = 0 if resume is None else int(resume.step[-1])
+    run = _begun(members, steps) if resume is None else _continued(resume, steps)
+    plan = _Plan(stride, observe, every if observe else steps + 1, longest, tolerance, escape)
+    going = np.flatnonzero(run.outcome == Outcome.RUNNING)
+    parts = blocks_of(going, _bytes_of_one(members) + member_bytes, threads)
+
+    def run_part(part: npt.NDArray[np.int64]) -> None:
+        # What NumPy may be silent about is told to each thread by itself.
+        with np.errstate(all="ignore"):
+            _run(plan, run, begun, part, [rate[part] for rate in rates])
+
+    if min(threads, len(parts)) == 1:
+        for part in parts:
+            run_part(part)
+    else:
+        on_threads(run_part, parts, threads, plan.given_up)
+    return _shaped(run, ensemble)
+
+
+def _floats(state: npt.ArrayLike) -> Array:
+    """Return a state as it is in single precision, else in double."""
+    array = np.asarray(state)
+    return array if array.dtype == np.float32 else np.asarray(array, dtype=float)
+
+
+def _bytes_of_one(members: Array) -> int:
+    return members.nbytes // max(len(members), 1)
+
+
+def _begun(members: Array, steps: int) -> Trajectory:
+    """Return a run before its first step, its members in a row."""
+    count = len(members)
+    return Trajectory(
+        np.arange(steps + 1),
+        {"loss": np.full((steps + 1, count), np.nan)},
+        members.copy(),
+        np.full(count, Outcome.RUNNING, dtype=np.int8),
+        np.full(count, steps),
+    )
+
+
+def _continued(run: Trajectory, steps: int) -> Trajectory:
+    """Lay the members of a run in a row again, with room for all steps."""
+    count, leading = run.outcome.size, run.outcome.ndim
+
+    def longer(values: Array) -> Array:
+        room = np.full((steps + 1 - len(values), count, *values.shape[1 + leading :]), np.nan)
+        return np.concatenate([values.reshape(len(values), *room.shape[1:]), room])
+
+    return Trajectory(
+        np.arange(steps + 1),
+        {name: longer(values) for name, values in run.values.items()},
+        run.state.reshape(count, *run.state.shape[leading:]).copy(),
+        run.outcome.flatten(),
+        run.stopped.flatten(),
+    )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is done to every block of members."""
+
+    stride: Stride
+    observe: Observe
+    every: int
+    longest: int
+    tolerance: float
+    escape: float
+    room: Lock = field(default_factory=Lock)  # who makes some for a quantity
+    given_up: Event = field(default_factory=Event)  # whether no part shall go on
+
+    def length(self, t: int, last_step: int) -> int:
+        """How many steps to take at once: no observation may fall within, the last is alone."""
+        return max(1, min(self.longest, self.every - t % self.every, last_step - t))
+
+    def bounded(self, loss: Array, start: Array) -> npt.NDArray[np.bool_]:
+        """Tell which losses have not diverged; one that is infinite has, even at the start."""
+        return (loss <= self.escape * start) & (loss < np.inf)
+
+    def finished(self, loss: Array, start: Array) -> npt.NDArray[np.bool_]:
+        """Tell which losses have come down to the tolerance."""
+        return (loss <= self.tolerance * start) & (loss < np.inf)
+
+
+def _run(
+    plan: _Plan, run: Trajectory, t: int, active: npt.NDArray[np.int64], rates: list[Array]
+) -> None:
+    """Run the ``active`` members from step t to their ends, and write what happens into ``run``."""
+    current, last_step = run.state[active], len(run.step) - 1
+    while t <= last_step and not plan.given_up.is_set():
+        if t % plan.every == 0:
+            _measure(plan, run, t, active, current)
+        count = plan.length(t, last_step)
+        following, loss = plan.stride(current, *rates, first=t, count=count)
+        run.values["loss"][t : t + len(loss), _places(active)] = loss
+        start = run.values["loss"][0, active]
+        going = plan.bounded(loss, start) & ~plan.finished(loss, start)
+        if t == last_step or not going.all():
+            ended = ~going.all(axis=0) | (t == last_step)
+            where = np.where(going.all(axis=0), 0, np.argmin(going, axis=0))[ended]
+            following = following[~ended]  # first, for states may be large
+            before = current if ended.all() else current[ended]
+            _end(plan, run, t, active[ended], where, before, [rate[ended] for rate in rates])
+            active, rates = active[~ended], [rate[~ended] for rate in rates]
+        if not len(active):
+            return
+        current, t = following, t + count
+
+
+def _places(active: npt.NDArray[np.int64]) -> slice | npt.NDArray[np.int64]:
+    """Name neighbours by a slice, which NumPy writes to several times faster."""
+    neighbours = len(active) and active[-1] - active[0] + 1 == len(active)
+    return slice(active[0], active[-1] + 1) if neighbours else active
+
+
+def _measure(
+    plan: _Plan, run: Trajectory, t: int, active: npt.NDArray[np.int64], current: Array
+) -> None:
+    shape = run.values["loss"].shape
+    for name, quantity in plan.observe.items():
+        measured = np.asarray(quantity(current))
+        with plan.room:
+            if name not in run.values:
+                run.values[name] = np.full(shape + measured.shape[1:], np.nan)
+        run.values[name][t, active] = measured
+
+
+def _end(
+    plan: _Plan,
+    run: Trajectory,
+    t: int,
+    members: npt.NDArray[np.int64],
+    where: npt.NDArray[np.int64],
+    state: Array,
+    rates: list[Array],
+) -> None:
+    """Write how the ``members`` ended ``where`` steps after ``t``, from their state at t."""
+    start = run.values["loss"][0, members]
+    final = run.values["loss"][t + where, members]
+    run.outcome[members[~plan.bounded(final, start)]] = Outcome.DIVERGED
+    run.outcome[members[plan.finished(final, start)]] = Outcome.CONVERGED
+    run.stopped[members] = t + where
+    for after in range(int(where.max(initial=0)) + 1):
+        run.state[members[where == after]] = state[where == after]
+        later = where > after
+        run.values["loss"][t + after + 1 :, members[where == after]] = np.nan
+        members, where, rates = members[later], where[later], [rate[later] for rate in rates]
+        if len(members):
+            state, _ = plan.stride(state[later], *rates, first=t + after, count=1)
+
+
+def _shaped(run: Trajectory, ensemble: tuple[int, ...]) -> Trajectory:
+    """Give a run in a row the shape of its ensemble; cut what comes after the last member."""
+    length = run.stopped.max(initial=0) + 1
+    return Trajectory(
+        run.step[:length],
+        {
+            name: array[:length].reshape(length, *ensemble, *array.shape[2:])
+            for name, array in run.values.items()
+        },
+        run.state.reshape(*ensemble, *run.state.shape[1:]),
+        run.outcome.reshape(ensemble),
+        run.stopped.reshape(ensemble),
+    )
+
+
+def _flatten(
+    state: Array, parameters: tuple[npt.ArrayLike, ...], state_ndim: int
+) -> tuple[Array, list[Array], tuple[int, ...]]:
+    """Broadcast state and parameters to one ensemble and lay its members in a row."""
+    trailing = state.shape[state.ndim - state_ndim :]
+    rates = [np.asarray(parameter, dtype=float) for parameter in parameters]
+    ensemble = ensemble_shape(state, rates, state_ndim)
+    members = np.broadcast_to(state, ensemble + trailing).reshape(-1, *trailing)
+    return members, [np.broadcast_to(rate, ensemble).ravel() for rate in rates], ensemble

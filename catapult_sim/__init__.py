@@ -51,94 +51,48 @@ from typing import TYPE_CHECKING
 from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
-    from catapult_sim import (
-        claims as claims,
-    )
-    from catapult_sim import (
-        datasets as datasets,
-    )
-    from catapult_sim import (
-        experiments as experiments,
-    )
-    from catapult_sim import (
-        mlp as mlp,
-    )
-    from catapult_sim import (
-        numeric as numeric,
-    )
-    from catapult_sim import (
-        plots as plots,
-    )
-    from catapult_sim import (
-        sweeps as sweeps,
-    )
-    from catapult_sim import (
-        symbolic as symbolic,
-    )
+    from catapult_sim import claims as claims
+    from catapult_sim import datasets as datasets
+    from catapult_sim import experiments as experiments
+    from catapult_sim import mlp as mlp
+    from catapult_sim import numeric as numeric
+    from catapult_sim import plots as plots
+    from catapult_sim import sweeps as sweeps
+    from catapult_sim import symbolic as symbolic
     from catapult_sim.mlp.kernel import ntk as ntk
     from catapult_sim.mlp.network import MLP as MLP
     from catapult_sim.mlp.observers import Observers as Observers
     from catapult_sim.mlp.taylor import TaylorModel as TaylorModel
     from catapult_sim.mlp.training import train as train
     from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs as top_eigenpairs
-    from catapult_sim.numeric.curvature.spectrum import (
-        spectral_density as spectral_density,
-    )
-    from catapult_sim.numeric.curvature.spectrum import (
-        trace as trace,
-    )
+    from catapult_sim.numeric.curvature.spectrum import spectral_density as spectral_density
+    from catapult_sim.numeric.curvature.spectrum import trace as trace
     from catapult_sim.numeric.curvature.stability import largest_stable_rate as largest_stable_rate
     from catapult_sim.numeric.flows.flow import flow as flow
     from catapult_sim.numeric.linear_net.network import LinearNet as LinearNet
     from catapult_sim.numeric.maps.attractor import attractor as attractor
     from catapult_sim.numeric.maps.phase_map import phase_map as phase_map
-    from catapult_sim.numeric.runs.averages import (
-        EMA as EMA,
-    )
-    from catapult_sim.numeric.runs.averages import (
-        SWA as SWA,
-    )
-    from catapult_sim.numeric.runs.averages import (
-        TwoPoint as TwoPoint,
-    )
-    from catapult_sim.numeric.runs.averages import (
-        Window as Window,
-    )
+    from catapult_sim.numeric.runs.averages import EMA as EMA
+    from catapult_sim.numeric.runs.averages import SWA as SWA
+    from catapult_sim.numeric.runs.averages import TwoPoint as TwoPoint
+    from catapult_sim.numeric.runs.averages import Window as Window
     from catapult_sim.numeric.runs.batches import minibatches as minibatches
     from catapult_sim.numeric.runs.checkpoint import Checkpoint as Checkpoint
     from catapult_sim.numeric.runs.measured import Measured as Measured
-    from catapult_sim.numeric.runs.phases import (
-        Boundary as Boundary,
-    )
-    from catapult_sim.numeric.runs.phases import (
-        Phase as Phase,
-    )
-    from catapult_sim.numeric.runs.phases import (
-        boundary as boundary,
-    )
-    from catapult_sim.numeric.runs.phases import (
-        classify as classify,
-    )
-    from catapult_sim.numeric.runs.trajectory import (
-        Outcome as Outcome,
-    )
-    from catapult_sim.numeric.runs.trajectory import (
-        Trajectory as Trajectory,
-    )
-    from catapult_sim.numeric.runs.trajectory import (
-        iterate as iterate,
-    )
+    from catapult_sim.numeric.runs.phases import Boundary as Boundary
+    from catapult_sim.numeric.runs.phases import Phase as Phase
+    from catapult_sim.numeric.runs.phases import boundary as boundary
+    from catapult_sim.numeric.runs.phases import classify as classify
+    from catapult_sim.numeric.runs.trajectory import Outcome as Outcome
+    from catapult_sim.numeric.runs.trajectory import Trajectory as Trajectory
+    from catapult_sim.numeric.runs.trajectory import iterate as iterate
     from catapult_sim.sweeps.cell import cell as cell
     from catapult_sim.sweeps.record import read_record as read_record
     from catapult_sim.sweeps.refinement import refine as refine
     from catapult_sim.sweeps.sweep import sweep as sweep
     from catapult_sim.sweeps.workers import process_pool as process_pool
-    from catapult_sim.symbolic.backward_error import (
-        modified_field as modified_field,
-    )
-    from catapult_sim.symbolic.backward_error import (
-        modified_loss as modified_loss,
-    )
+    from catapult_sim.symbolic.backward_error import modified_field as modified_field
+    from catapult_sim.symbolic.backward_error import modified_loss as modified_loss
     from catapult_sim.symbolic.update import Update as Update
     from catapult_sim.validation import InputError as InputError
 else:

@@ -17,29 +17,13 @@ from typing import TYPE_CHECKING
 from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
-    from catapult_sim.experiments import (
-        batch_losses as batch_losses,
-    )
-    from catapult_sim.experiments import (
-        bench as bench,
-    )
-    from catapult_sim.experiments import (
-        boundary_cells as boundary_cells,
-    )
-    from catapult_sim.experiments import (
-        first_steps as first_steps,
-    )
-    from catapult_sim.experiments import (
-        networks as networks,
-    )
-    from catapult_sim.experiments import (
-        one_sample as one_sample,
-    )
-    from catapult_sim.experiments import (
-        phase_cells as phase_cells,
-    )
-    from catapult_sim.experiments import (
-        sharpest_directions as sharpest_directions,
-    )
+    from catapult_sim.experiments import batch_losses as batch_losses
+    from catapult_sim.experiments import bench as bench
+    from catapult_sim.experiments import boundary_cells as boundary_cells
+    from catapult_sim.experiments import first_steps as first_steps
+    from catapult_sim.experiments import networks as networks
+    from catapult_sim.experiments import one_sample as one_sample
+    from catapult_sim.experiments import phase_cells as phase_cells
+    from catapult_sim.experiments import sharpest_directions as sharpest_directions
 else:
     __getattr__, __dir__, __all__ = attach(__name__)

@@ -21,6 +21,7 @@ from catapult_sim.numeric.curvature.directions import nudged_step
 from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs, top_eigenpairs
 from catapult_sim.numeric.curvature.operators import Product
 from catapult_sim.numeric.runs.batches import minibatches
+from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Observe, Rng
 from catapult_sim.validation import InputError, require_count, require_positive
@@ -42,6 +43,8 @@ class Track:
     products: npt.NDArray[np.int64]  # (T, ...), of the Hessian with a vector
     state: Array  # (..., P), theta after the last step
     vectors: Array  # (..., P, K), of the last measurement
+
+    __repr__ = short_repr
 
     @property
     def products_per_pair(self) -> float:

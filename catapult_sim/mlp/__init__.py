@@ -25,47 +25,19 @@ from typing import TYPE_CHECKING
 from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
-    from catapult_sim.mlp import (
-        activations as activations,
-    )
-    from catapult_sim.mlp import (
-        averaging as averaging,
-    )
-    from catapult_sim.mlp import (
-        kernel as kernel,
-    )
-    from catapult_sim.mlp import (
-        layers as layers,
-    )
-    from catapult_sim.mlp import (
-        losses as losses,
-    )
-    from catapult_sim.mlp import (
-        network as network,
-    )
-    from catapult_sim.mlp import (
-        observers as observers,
-    )
-    from catapult_sim.mlp import (
-        optimizers as optimizers,
-    )
-    from catapult_sim.mlp import (
-        passes as passes,
-    )
-    from catapult_sim.mlp import (
-        point as point,
-    )
-    from catapult_sim.mlp import (
-        schedules as schedules,
-    )
-    from catapult_sim.mlp import (
-        taylor as taylor,
-    )
-    from catapult_sim.mlp import (
-        taylor_series as taylor_series,
-    )
-    from catapult_sim.mlp import (
-        training as training,
-    )
+    from catapult_sim.mlp import activations as activations
+    from catapult_sim.mlp import averaging as averaging
+    from catapult_sim.mlp import kernel as kernel
+    from catapult_sim.mlp import layers as layers
+    from catapult_sim.mlp import losses as losses
+    from catapult_sim.mlp import network as network
+    from catapult_sim.mlp import observers as observers
+    from catapult_sim.mlp import optimizers as optimizers
+    from catapult_sim.mlp import passes as passes
+    from catapult_sim.mlp import point as point
+    from catapult_sim.mlp import schedules as schedules
+    from catapult_sim.mlp import taylor as taylor
+    from catapult_sim.mlp import taylor_series as taylor_series
+    from catapult_sim.mlp import training as training
 else:
     __getattr__, __dir__, __all__ = attach(__name__)

@@ -19,23 +19,11 @@ from typing import TYPE_CHECKING
 from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
-    from catapult_sim.numeric import (
-        curvature as curvature,
-    )
-    from catapult_sim.numeric import (
-        flows as flows,
-    )
-    from catapult_sim.numeric import (
-        linear_net as linear_net,
-    )
-    from catapult_sim.numeric import (
-        maps as maps,
-    )
-    from catapult_sim.numeric import (
-        minibatch as minibatch,
-    )
-    from catapult_sim.numeric import (
-        runs as runs,
-    )
+    from catapult_sim.numeric import curvature as curvature
+    from catapult_sim.numeric import flows as flows
+    from catapult_sim.numeric import linear_net as linear_net
+    from catapult_sim.numeric import maps as maps
+    from catapult_sim.numeric import minibatch as minibatch
+    from catapult_sim.numeric import runs as runs
 else:
     __getattr__, __dir__, __all__ = attach(__name__)

@@ -16,37 +16,17 @@ from typing import TYPE_CHECKING
 from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
-    from catapult_sim.plots.boundary_panels import (
-        BOUNDARIES as BOUNDARIES,
-    )
-    from catapult_sim.plots.boundary_panels import (
-        boundaries as boundaries,
-    )
-    from catapult_sim.plots.boundary_panels import (
-        plot_boundaries as plot_boundaries,
-    )
-    from catapult_sim.plots.boundary_panels import (
-        plot_lanes as plot_lanes,
-    )
-    from catapult_sim.plots.phases import (
-        plot_phase_grid as plot_phase_grid,
-    )
-    from catapult_sim.plots.phases import (
-        plot_phases as plot_phases,
-    )
-    from catapult_sim.plots.phases import (
-        plot_runs as plot_runs,
-    )
+    from catapult_sim.plots.boundary_panels import BOUNDARIES as BOUNDARIES
+    from catapult_sim.plots.boundary_panels import boundaries as boundaries
+    from catapult_sim.plots.boundary_panels import plot_boundaries as plot_boundaries
+    from catapult_sim.plots.boundary_panels import plot_lanes as plot_lanes
+    from catapult_sim.plots.phases import plot_phase_grid as plot_phase_grid
+    from catapult_sim.plots.phases import plot_phases as plot_phases
+    from catapult_sim.plots.phases import plot_runs as plot_runs
     from catapult_sim.plots.style import AXES as AXES
     from catapult_sim.plots.style import PHASE_COLOURS as PHASE_COLOURS
-    from catapult_sim.plots.verification import (
-        phase_diagram as phase_diagram,
-    )
-    from catapult_sim.plots.verification import (
-        plot_architectures as plot_architectures,
-    )
-    from catapult_sim.plots.verification import (
-        plot_widths as plot_widths,
-    )
+    from catapult_sim.plots.verification import phase_diagram as phase_diagram
+    from catapult_sim.plots.verification import plot_architectures as plot_architectures
+    from catapult_sim.plots.verification import plot_widths as plot_widths
 else:
     __getattr__, __dir__, __all__ = attach(__name__)

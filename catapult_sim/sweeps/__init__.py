@@ -16,20 +16,10 @@ from typing import TYPE_CHECKING
 from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
-    from catapult_sim.sweeps import (
-        cell as cell,
-    )
-    from catapult_sim.sweeps import (
-        record as record,
-    )
-    from catapult_sim.sweeps import (
-        refinement as refinement,
-    )
-    from catapult_sim.sweeps import (
-        sweep as sweep,
-    )
-    from catapult_sim.sweeps import (
-        workers as workers,
-    )
+    from catapult_sim.sweeps import cell as cell
+    from catapult_sim.sweeps import record as record
+    from catapult_sim.sweeps import refinement as refinement
+    from catapult_sim.sweeps import sweep as sweep
+    from catapult_sim.sweeps import workers as workers
 else:
     __getattr__, __dir__, __all__ = attach(__name__)

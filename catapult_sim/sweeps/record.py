@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from catapult_sim.printing import short_repr
 from catapult_sim.validation import InputError
 
 
@@ -30,6 +31,8 @@ class Line:
     cell: dict[str, Any]
     result: Any = None
     error: str | None = None  # the traceback, where there is no result
+
+    __repr__ = short_repr
 
     @classmethod
     def parse(cls, text: bytes | str) -> Line | None:

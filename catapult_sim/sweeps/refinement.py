@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.printing import short_repr
 from catapult_sim.validation import InputError, require_count
 
 Phases = npt.NDArray[np.int16]  # (nx, ny), UNKNOWN where not computed
@@ -32,6 +33,8 @@ class Refined:
 
     phases: Phases  # (nx, ny)
     computed: npt.NDArray[np.bool_]  # (nx, ny); the others are painted
+
+    __repr__ = short_repr
 
     @property
     def fraction(self) -> float:

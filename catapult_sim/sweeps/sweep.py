@@ -16,6 +16,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from catapult_sim.printing import short_repr
 from catapult_sim.sweeps.cell import (
     Named,
     Physics,
@@ -41,6 +42,8 @@ class Sweep:
     failed: int  # cells with a new failure; the same call tries them again
     dropped: int  # lines of the record that could not be read
     lines: Iterable[Line]  # read from disk, where there is a record, whenever iterated over
+
+    __repr__ = short_repr
 
 
 def sweep(

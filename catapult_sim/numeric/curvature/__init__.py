@@ -16,26 +16,12 @@ from typing import TYPE_CHECKING
 from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
-    from catapult_sim.numeric.curvature import (
-        directions as directions,
-    )
-    from catapult_sim.numeric.curvature import (
-        eigenpairs as eigenpairs,
-    )
-    from catapult_sim.numeric.curvature import (
-        krylov as krylov,
-    )
-    from catapult_sim.numeric.curvature import (
-        operators as operators,
-    )
-    from catapult_sim.numeric.curvature import (
-        spectrum as spectrum,
-    )
-    from catapult_sim.numeric.curvature import (
-        stability as stability,
-    )
-    from catapult_sim.numeric.curvature import (
-        step_response as step_response,
-    )
+    from catapult_sim.numeric.curvature import directions as directions
+    from catapult_sim.numeric.curvature import eigenpairs as eigenpairs
+    from catapult_sim.numeric.curvature import krylov as krylov
+    from catapult_sim.numeric.curvature import operators as operators
+    from catapult_sim.numeric.curvature import spectrum as spectrum
+    from catapult_sim.numeric.curvature import stability as stability
+    from catapult_sim.numeric.curvature import step_response as step_response
 else:
     __getattr__, __dir__, __all__ = attach(__name__)

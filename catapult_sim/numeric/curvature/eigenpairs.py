@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.curvature.krylov import Krylov, orthonormal_rows
 from catapult_sim.numeric.curvature.operators import Operator, require_operator
+from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Rng
 from catapult_sim.validation import InputError, require_count, require_positive
@@ -31,6 +32,8 @@ class Eigenpairs:
     residuals: Array  # (k,), |A v - value v|: within this of each value lies an eigenvalue
     converged: npt.NDArray[np.bool_]  # (k,), residual within the tolerance, and no pair overlooked
     products: int  # of the operator with a vector
+
+    __repr__ = short_repr
 
 
 @np.errstate(over="ignore", invalid="ignore")

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from catapult_sim.numeric.curvature.krylov import Krylov, orthonormal_rows, split
 from catapult_sim.numeric.curvature.operators import Operator, Product, require_operator
 from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Rng
 from catapult_sim.validation import require_count, require_positive
@@ -98,6 +99,8 @@ class SpectralDensity:
     weights: Array  # (S, n); 0 beside nodes that were not needed
     size: int  # P
     products: int
+
+    __repr__ = short_repr
 
     def moment(self, power: int) -> Measured:
         """Return the mean of ``eigenvalue ** power`` over the spectrum.

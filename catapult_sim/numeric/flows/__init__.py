@@ -15,23 +15,11 @@ from typing import TYPE_CHECKING
 from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
-    from catapult_sim.numeric.flows import (
-        breakdown as breakdown,
-    )
-    from catapult_sim.numeric.flows import (
-        convergence as convergence,
-    )
-    from catapult_sim.numeric.flows import (
-        epochs as epochs,
-    )
-    from catapult_sim.numeric.flows import (
-        fields as fields,
-    )
-    from catapult_sim.numeric.flows import (
-        flow as flow,
-    )
-    from catapult_sim.numeric.flows import (
-        recovery as recovery,
-    )
+    from catapult_sim.numeric.flows import breakdown as breakdown
+    from catapult_sim.numeric.flows import convergence as convergence
+    from catapult_sim.numeric.flows import epochs as epochs
+    from catapult_sim.numeric.flows import fields as fields
+    from catapult_sim.numeric.flows import flow as flow
+    from catapult_sim.numeric.flows import recovery as recovery
 else:
     __getattr__, __dir__, __all__ = attach(__name__)

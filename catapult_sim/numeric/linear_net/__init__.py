@@ -36,42 +36,18 @@ from typing import TYPE_CHECKING
 from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
-    from catapult_sim.numeric.linear_net import (
-        batch_gradient as batch_gradient,
-    )
-    from catapult_sim.numeric.linear_net import (
-        data as data,
-    )
-    from catapult_sim.numeric.linear_net import (
-        factor as factor,
-    )
-    from catapult_sim.numeric.linear_net import (
-        gradient_descent as gradient_descent,
-    )
-    from catapult_sim.numeric.linear_net import (
-        hessian as hessian,
-    )
-    from catapult_sim.numeric.linear_net import (
-        network as network,
-    )
-    from catapult_sim.numeric.linear_net import (
-        observables as observables,
-    )
-    from catapult_sim.numeric.linear_net import (
-        on_gram as on_gram,
-    )
-    from catapult_sim.numeric.linear_net import (
-        on_weights as on_weights,
-    )
-    from catapult_sim.numeric.linear_net import (
-        optimizer as optimizer,
-    )
-    from catapult_sim.numeric.linear_net import (
-        optimizer_choice as optimizer_choice,
-    )
-    from catapult_sim.numeric.linear_net import (
-        wishart as wishart,
-    )
+    from catapult_sim.numeric.linear_net import batch_gradient as batch_gradient
+    from catapult_sim.numeric.linear_net import data as data
+    from catapult_sim.numeric.linear_net import factor as factor
+    from catapult_sim.numeric.linear_net import gradient_descent as gradient_descent
+    from catapult_sim.numeric.linear_net import hessian as hessian
+    from catapult_sim.numeric.linear_net import network as network
+    from catapult_sim.numeric.linear_net import observables as observables
+    from catapult_sim.numeric.linear_net import on_gram as on_gram
+    from catapult_sim.numeric.linear_net import on_weights as on_weights
+    from catapult_sim.numeric.linear_net import optimizer as optimizer
+    from catapult_sim.numeric.linear_net import optimizer_choice as optimizer_choice
+    from catapult_sim.numeric.linear_net import wishart as wishart
     from catapult_sim.numeric.linear_net.network import LinearNet as LinearNet
 else:
     __getattr__, __dir__, __all__ = attach(__name__)

@@ -12,14 +12,8 @@ from typing import TYPE_CHECKING
 from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
-    from catapult_sim.numeric.maps import (
-        attractor as attractor,
-    )
-    from catapult_sim.numeric.maps import (
-        phase_map as phase_map,
-    )
-    from catapult_sim.numeric.maps import (
-        phase_map_numpy as phase_map_numpy,
-    )
+    from catapult_sim.numeric.maps import attractor as attractor
+    from catapult_sim.numeric.maps import phase_map as phase_map
+    from catapult_sim.numeric.maps import phase_map_numpy as phase_map_numpy
 else:
     __getattr__, __dir__, __all__ = attach(__name__)

@@ -12,14 +12,8 @@ from typing import TYPE_CHECKING
 from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
-    from catapult_sim.numeric.minibatch import (
-        moments as moments,
-    )
-    from catapult_sim.numeric.minibatch import (
-        process as process,
-    )
-    from catapult_sim.numeric.minibatch import (
-        stationary as stationary,
-    )
+    from catapult_sim.numeric.minibatch import moments as moments
+    from catapult_sim.numeric.minibatch import process as process
+    from catapult_sim.numeric.minibatch import stationary as stationary
 else:
     __getattr__, __dir__, __all__ = attach(__name__)

@@ -9,6 +9,7 @@
 ``measured``       a number with its standard error
 ``memory``         how many bytes a run takes, checked before it begins
 ``blas_threads``   how many threads linear algebra may use
+``presentation``   columns that say what became of each member
 =================  ===============================================================================
 """
 
@@ -17,29 +18,14 @@ from typing import TYPE_CHECKING
 from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
-    from catapult_sim.numeric.runs import (
-        averages as averages,
-    )
-    from catapult_sim.numeric.runs import (
-        batches as batches,
-    )
-    from catapult_sim.numeric.runs import (
-        blas_threads as blas_threads,
-    )
-    from catapult_sim.numeric.runs import (
-        checkpoint as checkpoint,
-    )
-    from catapult_sim.numeric.runs import (
-        measured as measured,
-    )
-    from catapult_sim.numeric.runs import (
-        memory as memory,
-    )
-    from catapult_sim.numeric.runs import (
-        phases as phases,
-    )
-    from catapult_sim.numeric.runs import (
-        trajectory as trajectory,
-    )
+    from catapult_sim.numeric.runs import averages as averages
+    from catapult_sim.numeric.runs import batches as batches
+    from catapult_sim.numeric.runs import blas_threads as blas_threads
+    from catapult_sim.numeric.runs import checkpoint as checkpoint
+    from catapult_sim.numeric.runs import measured as measured
+    from catapult_sim.numeric.runs import memory as memory
+    from catapult_sim.numeric.runs import phases as phases
+    from catapult_sim.numeric.runs import presentation as presentation
+    from catapult_sim.numeric.runs import trajectory as trajectory
 else:
     __getattr__, __dir__, __all__ = attach(__name__)

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from catapult_sim import EMA, SWA, TwoPoint
 from catapult_sim.claims.sandler2023 import digits as digits
 from catapult_sim.commands import files
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.numeric.runs.averages import EMA, SWA, TwoPoint, schedule
+from catapult_sim.numeric.runs.averages import schedule
 
 ENDS = (25, 50, 100, 200, 400, 800)
 STYLES = {

@@ -15,9 +15,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from catapult_sim import Phase, phase_map
 from catapult_sim.commands import files
-from catapult_sim.numeric.maps.phase_map import phase_map
-from catapult_sim.numeric.runs.phases import Phase
 from catapult_sim.plots import plot_phases
 
 LABEL = 0.7

@@ -15,8 +15,8 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from catapult_sim import attractor
 from catapult_sim.commands import files
-from catapult_sim.numeric.maps.attractor import attractor
 from catapult_sim.symbolic.linear_net import balanced_map
 
 DOUBLINGS = {1.0: "1", np.sqrt(5) - 1: r"$\sqrt{5}-1$", 1.2880: " 1.2880, 1.2992", 1.2992: ""}

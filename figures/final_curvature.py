@@ -13,9 +13,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from catapult_sim import Phase, phase_map
 from catapult_sim.commands import files
-from catapult_sim.numeric.maps.phase_map import phase_map
-from catapult_sim.numeric.runs.phases import Phase
 
 CATAPULT = "#c9791a"
 SHOWN = {2.5: "#35618f", 3.0: "#c9791a", 3.5: "#8a3f54"}

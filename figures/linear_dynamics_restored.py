@@ -15,14 +15,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from catapult_sim import MLP, TaylorModel, train
 from catapult_sim.claims.lewkowycz2020.linear_again import RATES, SAMPLES, SIZES, pairs, through
 from catapult_sim.commands import files
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import unit_rate
 from catapult_sim.mlp import kernel
-from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.taylor import TaylorModel
-from catapult_sim.mlp.training import train
 
 STEPS, MOMENTS = 40, (0, 2, 4, 10, 20)
 INK = ("#b06a7c", "#d08a3c", "#8a5208", "#5b8a72", "#35618f")

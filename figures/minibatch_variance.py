@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from catapult_sim import EMA, TwoPoint, Window
 from catapult_sim.commands import files
 from catapult_sim.numeric.minibatch.moments import propagate, sample
 from catapult_sim.numeric.minibatch.stationary import equivalent_rate, stationary_variance
-from catapult_sim.numeric.runs.averages import EMA, TwoPoint, Window
 
 CASES = {
     "iterates": ({}, "black"),

@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from catapult_sim import Phase, phase_map
 from catapult_sim.commands import files
-from catapult_sim.numeric.maps.phase_map import phase_map
-from catapult_sim.numeric.runs.phases import Phase
 from catapult_sim.plots import plot_phases
 
 

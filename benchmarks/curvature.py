@@ -28,10 +28,9 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 from side_by_side import installed
 
+from catapult_sim import MLP, top_eigenpairs
 from catapult_sim.datasets import digits, subset
 from catapult_sim.experiments.sharpest_directions import track
-from catapult_sim.mlp.network import MLP
-from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs
 
 SAMPLES, OUTPUTS, TRACKED, STEPS = 512, 10, 5, 100
 warnings.filterwarnings("ignore", category=FutureWarning)  # of the peers

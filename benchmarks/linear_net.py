@@ -19,7 +19,7 @@ import argparse
 import numpy as np
 from side_by_side import installed, medians, table
 
-from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim import LinearNet
 
 INPUTS, SAMPLES, STEPS, TIMED_STEPS = 10, 50, 200, 20
 RATES, SEEDS = 256, 16

@@ -40,10 +40,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from side_by_side import installed, medians, table
 
-from catapult_sim import datasets
+from catapult_sim import MLP, datasets, train
 from catapult_sim.mlp import kernel
-from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.training import train
 from catapult_sim.sweeps import workers
 
 LARGE, SMALL = (512, 512), (64, 32)  # width and samples

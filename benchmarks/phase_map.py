@@ -19,9 +19,9 @@ from unittest.mock import patch
 import numpy as np
 from side_by_side import medians
 
+from catapult_sim import Phase
 from catapult_sim.numeric.maps import phase_map as ours
 from catapult_sim.numeric.maps import phase_map_numba, phase_map_numpy
-from catapult_sim.numeric.runs.phases import Phase
 
 STEPS, SETTLED, ROUNDS = 1000, 1e-3, 9
 F0, LAM0 = (

@@ -19,13 +19,9 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import numpy as np
 from distributed import Client, LocalCluster
 
+from catapult_sim import Phase, cell, classify, iterate, process_pool, sweep
 from catapult_sim.experiments.phase_cells import phase_of
-from catapult_sim.numeric.runs.iterate import iterate
-from catapult_sim.numeric.runs.phases import Phase, classify
 from catapult_sim.numeric.runs.trajectory import peak
-from catapult_sim.sweeps.cell import cell
-from catapult_sim.sweeps.sweep import sweep
-from catapult_sim.sweeps.workers import process_pool
 
 CHEAP, GROUP, ROUNDS = 100_000, 1000, 5
 NAMES = [phase.name.lower() for phase in Phase]

@@ -1,8 +1,31 @@
 """Solvable models of deep-learning dynamics: derived, integrated, trained and judged.
 
-The tree is the argument: :mod:`~catapult_sim.symbolic` derives what the equations are,
-:mod:`~catapult_sim.numeric` integrates what they do, :mod:`~catapult_sim.mlp` trains real
-networks, :mod:`~catapult_sim.claims` judges what the papers say about them.
+Public names
+------------
+===============================================  ==============================================
+``LinearNet``, ``MLP``, ``TaylorModel``          models: linear at any width, fully connected, and
+                                                 their linear and quadratic approximations
+``train``, ``iterate``                           run an ensemble, of networks or of any step
+``Observers``, ``ntk``                           what to measure along a run; the tangent kernel
+``Trajectory``, ``Outcome``, ``Checkpoint``      a run, how its members ended, a run on disk
+``classify``, ``Phase``                          lazy, catapult, divergent or undecided
+``boundary``, ``Boundary``, ``Measured``         where phases meet, with a standard error
+``minibatches``                                  which samples each step sees
+``EMA``, ``SWA``, ``Window``, ``TwoPoint``       averages of iterates
+``top_eigenpairs``, ``trace``,                   curvature of anything that multiplies a vector
+``spectral_density``, ``largest_stable_rate``
+``phase_map``, ``attractor``                     maps with few state variables
+``Update``, ``modified_field``,                  derived rules; backward error analysis
+``modified_loss``, ``flow``
+``sweep``, ``cell``, ``refine``,                 many cells on any executor, and their records
+``read_record``, ``process_pool``
+``InputError``                                   what every function raises for wrong input
+===============================================  ==============================================
+
+All else is reached by its path, such as ``catapult_sim.mlp.kernel.kernel_spectrum``; nothing needs
+an import of its own. ``symbolic`` derives what the equations are, ``numeric`` integrates what they
+do, ``mlp`` trains real networks on ``datasets``, ``sweeps`` computes many cells, ``experiments``
+runs what ``claims`` judges, ``plots`` draws it.
 
 Glossary
 --------
@@ -23,110 +46,56 @@ Networks use the NTK parametrisation unless named. ``rng`` is a numpy Generator,
 seed or None; NaN means not measured.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
-    from catapult_sim import claims, experiments, mlp, numeric, plots, sweeps, symbolic
-    from catapult_sim.mlp.network import MLP
-    from catapult_sim.mlp.observers import Observers
-    from catapult_sim.mlp.taylor import TaylorModel
-    from catapult_sim.mlp.training import train
-    from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs
-    from catapult_sim.numeric.curvature.spectrum import spectral_density, trace
-    from catapult_sim.numeric.linear_net import LinearNet
-    from catapult_sim.numeric.runs.averages import EMA, SWA
-    from catapult_sim.numeric.runs.batches import minibatches
-    from catapult_sim.numeric.runs.checkpoint import Checkpoint
-    from catapult_sim.numeric.runs.iterate import iterate
-    from catapult_sim.numeric.runs.measured import Measured
-    from catapult_sim.numeric.runs.phases import Boundary, Phase, boundary, classify
-    from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
-    from catapult_sim.sweeps.cell import cell
-    from catapult_sim.sweeps.record import read_record
-    from catapult_sim.sweeps.refinement import refine
-    from catapult_sim.sweeps.sweep import sweep
-    from catapult_sim.sweeps.workers import process_pool
-    from catapult_sim.validation import InputError
+    from catapult_sim import claims as claims
+    from catapult_sim import datasets as datasets
+    from catapult_sim import experiments as experiments
+    from catapult_sim import mlp as mlp
+    from catapult_sim import numeric as numeric
+    from catapult_sim import plots as plots
+    from catapult_sim import sweeps as sweeps
+    from catapult_sim import symbolic as symbolic
+    from catapult_sim.mlp.kernel import ntk as ntk
+    from catapult_sim.mlp.network import MLP as MLP
+    from catapult_sim.mlp.observers import Observers as Observers
+    from catapult_sim.mlp.taylor import TaylorModel as TaylorModel
+    from catapult_sim.mlp.training import train as train
+    from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs as top_eigenpairs
+    from catapult_sim.numeric.curvature.spectrum import spectral_density as spectral_density
+    from catapult_sim.numeric.curvature.spectrum import trace as trace
+    from catapult_sim.numeric.curvature.stability import largest_stable_rate as largest_stable_rate
+    from catapult_sim.numeric.flows.flow import flow as flow
+    from catapult_sim.numeric.linear_net.network import LinearNet as LinearNet
+    from catapult_sim.numeric.maps.attractor import attractor as attractor
+    from catapult_sim.numeric.maps.phase_map import phase_map as phase_map
+    from catapult_sim.numeric.runs.averages import EMA as EMA
+    from catapult_sim.numeric.runs.averages import SWA as SWA
+    from catapult_sim.numeric.runs.averages import TwoPoint as TwoPoint
+    from catapult_sim.numeric.runs.averages import Window as Window
+    from catapult_sim.numeric.runs.batches import minibatches as minibatches
+    from catapult_sim.numeric.runs.checkpoint import Checkpoint as Checkpoint
+    from catapult_sim.numeric.runs.iterate import iterate as iterate
+    from catapult_sim.numeric.runs.measured import Measured as Measured
+    from catapult_sim.numeric.runs.phases import Boundary as Boundary
+    from catapult_sim.numeric.runs.phases import Phase as Phase
+    from catapult_sim.numeric.runs.phases import boundary as boundary
+    from catapult_sim.numeric.runs.phases import classify as classify
+    from catapult_sim.numeric.runs.trajectory import Outcome as Outcome
+    from catapult_sim.numeric.runs.trajectory import Trajectory as Trajectory
+    from catapult_sim.sweeps.cell import cell as cell
+    from catapult_sim.sweeps.record import read_record as read_record
+    from catapult_sim.sweeps.refinement import refine as refine
+    from catapult_sim.sweeps.sweep import sweep as sweep
+    from catapult_sim.sweeps.workers import process_pool as process_pool
+    from catapult_sim.symbolic.backward_error import modified_field as modified_field
+    from catapult_sim.symbolic.backward_error import modified_loss as modified_loss
+    from catapult_sim.symbolic.update import Update as Update
+    from catapult_sim.validation import InputError as InputError
+else:
+    __getattr__, __dir__, __all__ = attach(__name__)
 
 __version__ = "0.1.0"
-
-# Where each public name lives; imported on first use, so that NumPy users wait for neither
-# SymPy nor Matplotlib.
-_HOMES = {
-    "Boundary": "numeric.runs.phases",
-    "Checkpoint": "numeric.runs.checkpoint",
-    "EMA": "numeric.runs.averages",
-    "InputError": "validation",
-    "LinearNet": "numeric.linear_net",
-    "MLP": "mlp.network",
-    "Measured": "numeric.runs.measured",
-    "Observers": "mlp.observers",
-    "Outcome": "numeric.runs.trajectory",
-    "Phase": "numeric.runs.phases",
-    "SWA": "numeric.runs.averages",
-    "TaylorModel": "mlp.taylor",
-    "Trajectory": "numeric.runs.trajectory",
-    "boundary": "numeric.runs.phases",
-    "cell": "sweeps.cell",
-    "classify": "numeric.runs.phases",
-    "iterate": "numeric.runs.iterate",
-    "minibatches": "numeric.runs.batches",
-    "process_pool": "sweeps.workers",
-    "read_record": "sweeps.record",
-    "refine": "sweeps.refinement",
-    "spectral_density": "numeric.curvature.spectrum",
-    "sweep": "sweeps.sweep",
-    "top_eigenpairs": "numeric.curvature.eigenpairs",
-    "trace": "numeric.curvature.spectrum",
-    "train": "mlp.training",
-}
-_FLOORS = ("claims", "experiments", "mlp", "numeric", "plots", "sweeps", "symbolic")
-
-__all__ = [
-    "EMA",
-    "MLP",
-    "SWA",
-    "Boundary",
-    "Checkpoint",
-    "InputError",
-    "LinearNet",
-    "Measured",
-    "Observers",
-    "Outcome",
-    "Phase",
-    "TaylorModel",
-    "Trajectory",
-    "boundary",
-    "cell",
-    "claims",
-    "classify",
-    "experiments",
-    "iterate",
-    "minibatches",
-    "mlp",
-    "numeric",
-    "plots",
-    "process_pool",
-    "read_record",
-    "refine",
-    "spectral_density",
-    "sweep",
-    "sweeps",
-    "symbolic",
-    "top_eigenpairs",
-    "trace",
-    "train",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"catapult_sim.{_HOMES[name]}"), name)
-    if name in _FLOORS:
-        return importlib.import_module(f"catapult_sim.{name}")
-    raise AttributeError(f"module 'catapult_sim' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])

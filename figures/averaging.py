@@ -13,10 +13,11 @@ from functools import partial
 
 import numpy as np
 
+from catapult_sim import EMA, SWA, TwoPoint
 from catapult_sim.claims.sandler2023 import digits
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import Networks
-from catapult_sim.numeric.runs.averages import EMA, SWA, TwoPoint, schedule
+from catapult_sim.numeric.runs.averages import schedule
 from catapult_sim.plots import style
 
 ENDS = (25, 50, 100, 200, 400, 800)

@@ -10,11 +10,10 @@ of the batch gradients; shuffled batches do not follow it, the slope stays at 2.
 import numpy as np
 import sympy as sp
 
+from catapult_sim import flow, modified_field
 from catapult_sim.numeric.flows.epochs import draws, mean_epoch
 from catapult_sim.numeric.flows.fields import numeric_field
-from catapult_sim.numeric.flows.flow import flow
 from catapult_sim.plots import style
-from catapult_sim.symbolic.backward_error import modified_field
 
 STATE = a, b, c = sp.symbols("a b c")
 LOSSES = (a * b * c, (a - b**2) ** 2 / 2, (a * c - 1) ** 2 / 2 + b**3 / 3, sp.exp(a - c))

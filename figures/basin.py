@@ -12,8 +12,7 @@ chaos lets go of it decides the final curvature, in ever finer bands that repeat
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from catapult_sim.numeric.maps.phase_map import phase_map
-from catapult_sim.numeric.runs.phases import Phase
+from catapult_sim import Phase, phase_map
 from catapult_sim.plots import plot_phases, style
 
 LABEL = 0.7

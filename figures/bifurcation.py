@@ -12,7 +12,7 @@ where the orbit is known: log|1 - 2Y|, then log|9 - 2 (1 + Y)^2| / 2 (solid), an
 import numpy as np
 from matplotlib.colors import LogNorm
 
-from catapult_sim.numeric.maps.attractor import attractor
+from catapult_sim import attractor
 from catapult_sim.plots import style
 from catapult_sim.symbolic.linear_net import balanced_map
 

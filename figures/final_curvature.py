@@ -10,8 +10,7 @@ log f_0, with that factor as its period (bars), and has no limit. lambda = (|u|^
 
 import numpy as np
 
-from catapult_sim.numeric.maps.phase_map import phase_map
-from catapult_sim.numeric.runs.phases import Phase
+from catapult_sim import Phase, phase_map
 from catapult_sim.plots import style
 
 SHOWN = {2.5: style.BLUE, 3.0: style.AMBER, 3.5: style.WINE}

@@ -11,9 +11,9 @@ to: half of a for two points far apart; 1 / (1 / a + 1 / (1 - gamma)) for an exp
 
 import numpy as np
 
+from catapult_sim import EMA, TwoPoint, Window
 from catapult_sim.numeric.minibatch.moments import propagate, sample
 from catapult_sim.numeric.minibatch.stationary import equivalent_rate, stationary_variance
-from catapult_sim.numeric.runs.averages import EMA, TwoPoint, Window
 from catapult_sim.plots import style
 
 CASES = {

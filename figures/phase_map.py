@@ -11,8 +11,7 @@ lambda = (|u|^2 + |v|^2) / n.
 
 import numpy as np
 
-from catapult_sim.numeric.maps.phase_map import phase_map
-from catapult_sim.numeric.runs.phases import Phase
+from catapult_sim import Phase, phase_map
 from catapult_sim.plots import plot_phases, style
 
 

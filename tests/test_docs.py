@@ -50,7 +50,7 @@ def test_every_claim_of_that_page_is_judged():
 def test_the_python_of_that_page_shows_the_three_phases(capsys):
     (block,) = re.findall(r"```python\n(.*?)```", PAPER, flags=re.DOTALL)
     exec(compile(block, "paper.md", "exec"), {})
-    assert capsys.readouterr().out == "['LAZY', 'CATAPULT', 'DIVERGENT']\n"
+    assert capsys.readouterr().out == "['lazy', 'catapult', 'divergent']\n"
 
 
 @pytest.mark.parametrize("paper", claims.PAPERS)

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import pkgutil
+import pydoc
 import re
 import subprocess
 import sys
@@ -18,12 +19,20 @@ MODULES = [
     for module in pkgutil.walk_packages([str(ROOT)], "catapult_sim.")
     if not module.name.endswith("__main__")
 ]
-GROUND = {"validation", "types", "randomness", "datasets", "plurals"}
+GROUND = {"validation", "types", "randomness", "datasets", "lazy", "plurals", "printing", "tables"}
 FLOORS = ["ground", "symbolic", "numeric", "mlp", "sweeps", "experiments", "claims", "roof"]
 
 
+def folder_of(package):
+    return ROOT.joinpath(*package.split(".")[1:])
+
+
+def source_of(package):
+    return (folder_of(package) / "__init__.py").read_text()
+
+
 def test_public_names_are_these():
-    assert sorted(catapult_sim.__all__) == [
+    assert catapult_sim.__all__ == [
         "Boundary",
         "Checkpoint",
         "EMA",
@@ -37,15 +46,26 @@ def test_public_names_are_these():
         "SWA",
         "TaylorModel",
         "Trajectory",
+        "TwoPoint",
+        "Update",
+        "Window",
+        "attractor",
         "boundary",
         "cell",
         "claims",
         "classify",
+        "datasets",
         "experiments",
+        "flow",
         "iterate",
+        "largest_stable_rate",
         "minibatches",
         "mlp",
+        "modified_field",
+        "modified_loss",
+        "ntk",
         "numeric",
+        "phase_map",
         "plots",
         "process_pool",
         "read_record",
@@ -66,6 +86,54 @@ def test_public_names_are_these():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="has no attribute 'catapult'"):
         catapult_sim.catapult  # noqa: B018
+
+
+PACKAGES = [name for name in ["catapult_sim", *MODULES] if folder_of(name).is_dir()]
+LAZY = [name for name in PACKAGES if "attach(__name__)" in source_of(name)]
+OPTIONAL = "_numba"  # how modules end that only import where an optional package is installed
+
+
+@pytest.mark.parametrize("package", LAZY)
+def test_a_package_shows_its_public_names_and_no_helpers(package):
+    found = importlib.import_module(package)
+    shown = [name for name in dir(found) if not name.startswith("_")]
+    assert shown == found.__all__
+    assert not {"annotations", "np", "Any", "TYPE_CHECKING", "attach"} & set(shown)
+    assert all(getattr(found, name) is not None for name in shown)
+
+
+@pytest.mark.parametrize("package", [name for name in LAZY if name.count(".") > 0])
+def test_a_package_names_all_of_its_files_or_none(package):
+    files = {Path(file.name).name for file in pkgutil.iter_modules([str(folder_of(package))])}
+    public = {name for name in files if not name.endswith(OPTIONAL)}
+    named = set(importlib.import_module(package).__all__) & files
+    assert named in (public, set())
+
+
+@pytest.mark.parametrize("package", LAZY)
+def test_no_module_hides_a_public_function_of_its_name(package):
+    # Importing a module binds its name in its package, whatever the name was bound to before.
+    found = importlib.import_module(package)
+    for file in pkgutil.iter_modules(found.__path__):
+        if file.name in found.__all__:
+            assert getattr(found, file.name).__name__ == f"{package}.{file.name}"
+
+
+@pytest.mark.parametrize("package", LAZY)
+def test_help_of_a_package_says_what_is_in_it(package):
+    found = importlib.import_module(package)
+    assert [name for name in found.__all__ if f"``{name}``" not in found.__doc__] == []
+    shown = pydoc.render_doc(found, renderer=pydoc.plaintext)
+    assert [line for line in found.__doc__.splitlines() if line not in shown] == []
+
+
+def test_a_module_is_reached_by_its_path_without_an_import():
+    code = (
+        "import catapult_sim as cs; "
+        "print(cs.mlp.kernel.ntk is cs.ntk, cs.numeric.maps.phase_map.phase_map is cs.phase_map, "
+        "cs.datasets.digits.__name__, cs.numeric.curvature.eigenpairs.Eigenpairs.__name__)"
+    )
+    assert run(code) == "True True digits Eigenpairs\n"
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -122,7 +190,7 @@ def test_using_the_numeric_floors_imports_neither_sympy_nor_matplotlib():
     used = (
         "import sys, catapult_sim as cs; cs.LinearNet, cs.MLP, cs.claims, cs.boundary, cs.sweep; "
     )
-    heavy = "('sympy', 'matplotlib', 'numba', 'sklearn', 'dask', 'distributed')"
+    heavy = "('sympy', 'matplotlib', 'numba', 'pandas', 'sklearn', 'dask', 'distributed')"
     assert run(used + f"print([m for m in {heavy} if m in sys.modules])") == "[]\n"
 
 

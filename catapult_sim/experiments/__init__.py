@@ -1,1 +1,29 @@
-"""What is run: networks on data at c = eta lambda_0, by commands and claims alike."""
+"""What is run, by commands and claims alike: networks on data at c = eta lambda_0.
+
+=======================  =========================================================================
+``networks``             the closure or trained networks on data: drawn, run at c, bracketed
+``bench``                data, sizes and seeds of a verification; what quick and full mean
+``one_sample``           the derived map of the one-sample model, iterated
+``phase_cells``          cells of sweeps: a run and its phase
+``boundary_cells``       cells of sweeps: the brackets of a boundary
+``first_steps``          the thresholds of the first steps of training
+``sharpest_directions``  SGD and Nudged-SGD, with the largest Hessian eigenpairs along the way
+``batch_losses``         the loss of fixed minibatches along lines through a trajectory
+=======================  =========================================================================
+"""
+
+from typing import TYPE_CHECKING
+
+from catapult_sim.lazy import attach
+
+if TYPE_CHECKING:
+    from catapult_sim.experiments import batch_losses as batch_losses
+    from catapult_sim.experiments import bench as bench
+    from catapult_sim.experiments import boundary_cells as boundary_cells
+    from catapult_sim.experiments import first_steps as first_steps
+    from catapult_sim.experiments import networks as networks
+    from catapult_sim.experiments import one_sample as one_sample
+    from catapult_sim.experiments import phase_cells as phase_cells
+    from catapult_sim.experiments import sharpest_directions as sharpest_directions
+else:
+    __getattr__, __dir__, __all__ = attach(__name__)

@@ -21,13 +21,14 @@ from catapult_sim.numeric.curvature.directions import nudged_step
 from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs, top_eigenpairs
 from catapult_sim.numeric.curvature.operators import Product
 from catapult_sim.numeric.runs.batches import minibatches
+from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Observe, Rng
 from catapult_sim.validation import InputError, require_count, require_positive
 
 Schedule = float | Callable[[int], float]
 
-LOOKS_AGAIN = 0.5  # probability of overlooking a direction that the next measurement may find
+LOOKS_AGAIN = 0.5  # probability of missing a direction that the next measurement may find
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Track:
     products: npt.NDArray[np.int64]  # (T, ...), of the Hessian with a vector
     state: Array  # (..., P), theta after the last step
     vectors: Array  # (..., P, K), of the last measurement
+
+    __repr__ = short_repr
 
     @property
     def products_per_pair(self) -> float:
@@ -75,7 +78,7 @@ def track(
 
     Eigenpairs are measured at multiples of ``every``, each time from the vectors of the time
     before, and nudge the steps until the next measurement. A direction that has become sharper
-    than those may be overlooked with a probability of 1/2, and is looked for again the next time.
+    than those may be missed with a probability of 1/2, and is looked for again the next time.
     Measurements change nothing of a run whose gamma and rest are 1, which is SGD, bit for bit.
 
     Parameters
@@ -191,7 +194,7 @@ def _measure(
     *,
     rng: Rng,
 ) -> _Measurement:
-    look = {} if vectors is None else {"overlooked": LOOKS_AGAIN}
+    look = {} if vectors is None else {"miss_probability": LOOKS_AGAIN}
     pairs = eigenpairs(hessian(theta), start=vectors, rng=rng, **look)
     return pairs, {name: of(theta[None])[0] for name, of in quantities.items()}
 

@@ -1,1 +1,46 @@
-"""What real networks do: NumPy, many at once, without autodiff."""
+"""Fully connected networks in NumPy: every derivative by hand, many networks at once.
+
+=================  ===============================================================================
+``network``        ``MLP``: draw, evaluate and differentiate networks of any depth
+``training``       ``train``: gradient descent of an ensemble, with batches, momentum, schedules
+``observers``      quantities to measure along a run: curvature, kernel, accuracy, distance
+``kernel``         the neural tangent kernel: its matrix, products and top eigenvalue
+``point``          gradient, Hessian and Gauss-Newton products at one theta
+``taylor``         the linear and the quadratic model of a network, and how they train
+``taylor_series``  derivatives of a network along lines through one theta
+``activations``    activation functions with their derivatives
+``losses``         loss functions with their derivatives
+``layers``         where the weights of each layer lie in theta, and their scales
+``passes``         forward and backward passes, and their directional derivatives
+``optimizers``     one step of gradient descent, with momentum and batches
+``schedules``      factors of the learning rate as functions of the step
+``averaging``      averages of iterates, carried along by training
+=================  ===============================================================================
+
+Parameters are one vector theta, shape ``(..., P)``; leading axes are an ensemble.
+"""
+
+from typing import TYPE_CHECKING
+
+from catapult_sim.lazy import attach
+
+if TYPE_CHECKING:
+    from catapult_sim.mlp import activations as activations
+    from catapult_sim.mlp import dense as dense
+    from catapult_sim.mlp import descent as descent
+    from catapult_sim.mlp import kernel as kernel
+    from catapult_sim.mlp import layered as layered
+    from catapult_sim.mlp import layers as layers
+    from catapult_sim.mlp import losses as losses
+    from catapult_sim.mlp import network as network
+    from catapult_sim.mlp import observers as observers
+    from catapult_sim.mlp import passes as passes
+    from catapult_sim.mlp import point as point
+    from catapult_sim.mlp import pointwise as pointwise
+    from catapult_sim.mlp import schedules as schedules
+    from catapult_sim.mlp import series as series
+    from catapult_sim.mlp import taylor as taylor
+    from catapult_sim.mlp import taylor_expansion as taylor_expansion
+    from catapult_sim.mlp import training as training
+else:
+    __getattr__, __dir__, __all__ = attach(__name__)

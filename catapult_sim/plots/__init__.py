@@ -1,29 +1,35 @@
-"""Pictures of what was measured: theory is a line, measurement is points with error bars."""
+"""Pictures of what was measured: theory is a line, measurement is points with bars.
 
-from catapult_sim.plots.boundary_panels import (
-    BOUNDARIES,
-    boundaries,
-    plot_boundaries,
-    plot_boundary_rows,
-)
-from catapult_sim.plots.phases import phase_grid, plot_phase_grid, plot_phases, plot_runs, runs
-from catapult_sim.plots.style import AXES, PHASE_COLOURS, save
-from catapult_sim.plots.verification import phase_diagram, plot_architectures, plot_widths
+=======================================  =========================================================
+``plot_phases``, ``plot_phase_grid``     phases over two quantities
+``plot_runs``                            a quantity of runs, step by step
+``plot_boundaries``, ``plot_boundary_rows``      boundaries against the width, or a row for each
+``boundaries``, ``BOUNDARIES``           both for many networks; what each boundary looks like
+``phase_diagram``                        the boundaries that a verification measured
+``plot_widths``, ``plot_architectures``  its two panels
+``AXES``, ``PHASE_COLOURS``              labels of axes, colours of phases
+=======================================  =========================================================
+"""
 
-__all__ = [
-    "AXES",
-    "BOUNDARIES",
-    "PHASE_COLOURS",
-    "boundaries",
-    "phase_diagram",
-    "phase_grid",
-    "plot_architectures",
-    "plot_boundaries",
-    "plot_boundary_rows",
-    "plot_phase_grid",
-    "plot_phases",
-    "plot_runs",
-    "plot_widths",
-    "runs",
-    "save",
-]
+from typing import TYPE_CHECKING
+
+from catapult_sim.lazy import attach
+
+if TYPE_CHECKING:
+    from catapult_sim.plots.boundary_panels import BOUNDARIES as BOUNDARIES
+    from catapult_sim.plots.boundary_panels import boundaries as boundaries
+    from catapult_sim.plots.boundary_panels import plot_boundaries as plot_boundaries
+    from catapult_sim.plots.boundary_panels import plot_boundary_rows as plot_boundary_rows
+    from catapult_sim.plots.phases import phase_grid as phase_grid
+    from catapult_sim.plots.phases import plot_phase_grid as plot_phase_grid
+    from catapult_sim.plots.phases import plot_phases as plot_phases
+    from catapult_sim.plots.phases import plot_runs as plot_runs
+    from catapult_sim.plots.phases import runs as runs
+    from catapult_sim.plots.style import AXES as AXES
+    from catapult_sim.plots.style import PHASE_COLOURS as PHASE_COLOURS
+    from catapult_sim.plots.style import save as save
+    from catapult_sim.plots.verification import phase_diagram as phase_diagram
+    from catapult_sim.plots.verification import plot_architectures as plot_architectures
+    from catapult_sim.plots.verification import plot_widths as plot_widths
+else:
+    __getattr__, __dir__, __all__ = attach(__name__)

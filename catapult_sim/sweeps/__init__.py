@@ -1,1 +1,25 @@
-"""Many cells: what a cell is, the record of its results, sweeps over any executor, refinement."""
+"""Compute many cells on any executor, with one append-only record that a rerun continues.
+
+=================  ===============================================================================
+``sweep``          compute every cell that the record does not hold yet
+``cell``           mark a function of cells with the version of its physics
+``record``         read a record, or append to it under a lock
+``refinement``     compute a two-dimensional phase diagram only where phases meet
+``workers``        pools of worker processes
+=================  ===============================================================================
+
+A cell is a dict that JSON can hold, such as ``{"c": 3.0, "width": 64}``; its result is JSON too.
+"""
+
+from typing import TYPE_CHECKING
+
+from catapult_sim.lazy import attach
+
+if TYPE_CHECKING:
+    from catapult_sim.sweeps import cell as cell
+    from catapult_sim.sweeps import record as record
+    from catapult_sim.sweeps import refinement as refinement
+    from catapult_sim.sweeps import sweep as sweep
+    from catapult_sim.sweeps import workers as workers
+else:
+    __getattr__, __dir__, __all__ = attach(__name__)

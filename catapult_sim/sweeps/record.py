@@ -15,21 +15,29 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from catapult_sim.printing import short_repr
+from catapult_sim.tables import data_frame
 from catapult_sim.validation import InputError
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True)
 class Line:
-    """What became of one cell."""
+    """One line of a record: a cell with its result or its error."""
 
     key: str
     physics: str
     cell: dict[str, Any]
     result: Any = None
     error: str | None = None  # the traceback, where there is no result
+
+    __repr__ = short_repr
 
     @classmethod
     def parse(cls, text: bytes | str) -> Line | None:
@@ -42,7 +50,7 @@ class Line:
 
 
 class Record(Protocol):
-    """Where a sweep puts its lines."""
+    """A place to append lines to and to read them from."""
 
     known: set[str]  # keys of the cells that have a result
     dropped: int  # lines that could not be read
@@ -55,7 +63,7 @@ class Record(Protocol):
 
 
 class Memory:
-    """A record that lives as long as its process."""
+    """A record in memory, for sweeps without a file."""
 
     def __init__(self) -> None:
         self.known: set[str] = set()
@@ -97,50 +105,53 @@ class _File:
 
     def lines(self) -> Iterable[Line]:
         """Return all lines, read from disk whenever they are asked for."""
-        return _Lines(self._path)
+        return read_record(self._path)
 
 
 @dataclass(frozen=True)
-class _Lines:
+class Lines:
+    """The whole lines of a record, read from disk whenever iterated over."""
+
     path: Path
 
     def __iter__(self) -> Iterator[Line]:
-        return read_record(self.path)
+        """Read lines in the order of the file, and pass over those that cannot be read."""
+        whole = readable = 0
+        try:
+            with self.path.open("rb") as file:
+                for text in file:
+                    whole += text.endswith(b"\n")
+                    if text.endswith(b"\n") and (line := Line.parse(text)):
+                        readable += 1
+                        yield line
+        except OSError as error:
+            raise InputError(f"record must be a file that can be read: {error}") from None
+        if whole and not readable:
+            raise _no_record(self.path)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return a pandas DataFrame, as that of :class:`~catapult_sim.sweeps.sweep.Sweep`."""
+        return data_frame(line_columns(self))
 
 
-def read_record(path: str | Path) -> Iterator[Line]:
-    """Read the whole lines of a record, which may be growing meanwhile.
+def read_record(path: str | Path) -> Lines:
+    """Return the whole lines of a record, which may be growing meanwhile.
 
     Parameters
     ----------
     path : path
 
-    Yields
-    ------
-    Line
-        In the order of the file; what cannot be read is passed over.
-
-    Raises
-    ------
-    InputError
-        Where the file cannot be opened, or has whole lines and none of a record.
+    Returns
+    -------
+    Lines
+        An iterable of :class:`Line`, with ``to_frame()``. Iterating raises InputError where the
+        file cannot be opened, or has whole lines and none of a record.
     """
-    whole = readable = 0
-    try:
-        with Path(path).open("rb") as file:
-            for text in file:
-                whole += text.endswith(b"\n")
-                if text.endswith(b"\n") and (line := Line.parse(text)):
-                    readable += 1
-                    yield line
-    except OSError as error:
-        raise InputError(f"record must be a file that can be read: {error}") from None
-    if whole and not readable:
-        raise _no_record(path)
+    return Lines(Path(path))
 
 
 def settled(lines: Iterable[Line]) -> dict[str, Line]:
-    """Return one line for each key: the last, but a result rather than a failure.
+    """Return for each key its last line with a result, or its last failure where there is none.
 
     Examples
     --------
@@ -153,6 +164,30 @@ def settled(lines: Iterable[Line]) -> dict[str, Line]:
         if line.error is None or line.key not in found or found[line.key].error is not None:
             found[line.key] = line
     return found
+
+
+def line_columns(lines: Iterable[Line]) -> dict[str, list[Any]]:
+    """Return a column for each entry of cells and results, None where a line has no such entry.
+
+    An entry of a result that its cell has too is called ``result.NAME``.
+
+    Examples
+    --------
+    >>> done, failed = Line("a", "f/1", {"x": 1}, {"y": 2}), Line("b", "f/1", {"x": 3}, error="...")
+    >>> line_columns([done, failed])
+    {'x': [1, 3], 'y': [2, None], 'error': [None, '...']}
+    """
+    rows = [_entries(line) for line in settled(lines).values()]
+    return {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain(*rows))}
+
+
+def _entries(line: Line) -> dict[str, Any]:
+    if line.error is not None:
+        found = {"error": line.error}
+    else:
+        found = line.result if isinstance(line.result, dict) else {"result": line.result}
+    taken = line.cell
+    return taken | {f"result.{name}" if name in taken else name: found[name] for name in found}
 
 
 @contextmanager

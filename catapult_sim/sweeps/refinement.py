@@ -1,11 +1,11 @@
 """A phase diagram in two dimensions, computed where phases meet.
 
 A coarse grid comes first. Then every rectangle of it that shows two phases is halved in
-both directions, and so are its parts, down to single cells; a rectangle is the business
-of its neighbours too, who share its edges. Rectangles of one phase are painted.
+both directions, and so are its parts, down to single cells. Neighbouring rectangles share the
+cells of their edges, so they are refined together. Rectangles of one phase are painted.
 
-What lies whole within a rectangle of the coarse grid, an island smaller than it, is not
-seen: the coarse grid sets which features are found, the levels set how sharply.
+An island that lies within one rectangle of the coarse grid is not found: the coarse grid sets
+which features are found, the levels set how sharply.
 """
 
 from __future__ import annotations
@@ -13,12 +13,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.printing import short_repr
+from catapult_sim.tables import data_frame
 from catapult_sim.validation import InputError, require_count
+
+if TYPE_CHECKING:
+    import pandas
 
 Phases = npt.NDArray[np.int16]  # (nx, ny), UNKNOWN where not computed
 Steps = tuple[int, int]  # how many cells a rectangle is long along each axis
@@ -28,15 +33,51 @@ UNKNOWN = -1
 
 @dataclass(frozen=True)
 class Refined:
-    """A diagram, and which of its cells were computed."""
+    """A phase diagram, and which of its cells were computed."""
 
     phases: Phases  # (nx, ny)
     computed: npt.NDArray[np.bool_]  # (nx, ny); the others are painted
+
+    __repr__ = short_repr
 
     @property
     def fraction(self) -> float:
         """The part of the cells that was computed."""
         return float(self.computed.mean())
+
+    def to_frame(
+        self, names: Callable[[int], object] | None = None, **axes: npt.ArrayLike
+    ) -> pandas.DataFrame:
+        """Return a pandas DataFrame with a row for each cell, painted ones included.
+
+        Parameters
+        ----------
+        names : callable, optional
+            What to write for a phase, such as :class:`~catapult_sim.numeric.runs.phases.Phase`,
+            whose members are words.
+        **axes : array_like, shape (nx,) and (ny,)
+            The values along both axes, by name; by default the indices ``i`` and ``j``.
+
+        Examples
+        --------
+        >>> found = refine(lambda k: k.sum(axis=1) > 2, (3, 3), levels=1)
+        >>> found.to_frame(c=[1, 2, 3], width=[4, 8, 16]).tail(2)
+           c  width  phase  computed
+        7  3      8      1      True
+        8  3     16      1      True
+        """
+        shape = self.phases.shape
+        values = axes or {"i": np.arange(shape[0]), "j": np.arange(shape[1])}
+        sizes = tuple(map(np.size, values.values()))
+        if sizes != shape:
+            raise InputError(f"axes must be two, of as many values as {shape}; got {sizes}")
+        columns = zip(values, np.meshgrid(*values.values(), indexing="ij"), strict=True)
+        codes, which = np.unique(self.phases, return_inverse=True)
+        phases = codes if names is None else np.array([str(names(code)) for code in codes.tolist()])
+        return data_frame(
+            {name: grid.ravel() for name, grid in columns}
+            | {"phase": phases[which].ravel(), "computed": self.computed.ravel()}
+        )
 
 
 def refine(

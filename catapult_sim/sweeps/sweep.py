@@ -1,7 +1,7 @@
-"""Many cells, any executor, one append-only record; stop and resume.
+"""Compute many cells on any executor, with one append-only record: stop and resume.
 
-What is found depends on the cells alone: not on their order, nor on who computes them, nor
-on what they are computed with.
+Results depend on the cells alone: not on their order, nor on the executor, nor on which cells
+are computed in one call.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
+from catapult_sim.printing import short_repr
 from catapult_sim.sweeps.cell import (
     Named,
     Physics,
@@ -25,9 +26,13 @@ from catapult_sim.sweeps.cell import (
     identify_all,
     physics_of,
 )
-from catapult_sim.sweeps.record import Line, Memory, Record, open_record
+from catapult_sim.sweeps.record import Line, Memory, Record, line_columns, open_record
+from catapult_sim.tables import data_frame
 from catapult_sim.types import Progress
 from catapult_sim.validation import require_count
+
+if TYPE_CHECKING:
+    import pandas
 
 Function = Callable[[dict[str, Any]], Any]
 
@@ -41,6 +46,16 @@ class Sweep:
     failed: int  # cells with a new failure; the same call tries them again
     dropped: int  # lines of the record that could not be read
     lines: Iterable[Line]  # read from disk, where there is a record, whenever iterated over
+
+    __repr__ = short_repr
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return a pandas DataFrame: a row for each cell of the record.
+
+        Columns are the entries of the cells, then those of the results, or ``result`` where these
+        are not dicts; ``error`` is the traceback of a cell that failed.
+        """
+        return data_frame(line_columns(self.lines))
 
 
 def sweep(
@@ -71,7 +86,7 @@ def sweep(
     progress : callable, optional
         Called with the number of cells just found in the record or finished.
     group : int, optional
-        How many cells to compute together; by default what the function's physics says.
+        How many cells to compute in one call; by default as the function is marked.
     window : int
         How many groups are with the executor at a time, a few for each of its workers.
 
@@ -117,7 +132,7 @@ def _opened(record: str | Path | None, physics: str) -> AbstractContextManager[R
 
 
 class _Missing:
-    """The cells that are not known; counts those that are."""
+    """Iterate over the cells whose keys are not known, and count the others."""
 
     def __init__(
         self,
@@ -146,7 +161,7 @@ def _lines(cells: list[Named], physics: Physics, outcomes: list[str]) -> list[st
 def _finished(
     function: Function, tasks: Iterable[list[Named]], executor: Executor | None, window: int
 ) -> Iterator[tuple[list[Named], list[str]]]:
-    """Yield groups with their outcomes as they come; at most ``window`` groups are under way."""
+    """Yield groups with their outcomes as they are computed, at most ``window`` at a time."""
     if executor is None:
         yield from ((task, compute(function, [one.cell for one in task])) for task in tasks)
         return
@@ -173,7 +188,7 @@ def _finished(
 
 
 def _outcomes(future: Future[list[str]], count: int) -> list[str]:
-    """Return what a worker sent, or why it could not."""
+    """Return the results of a worker, or for each cell the error that the executor raised."""
     try:
         return future.result()
     except (BrokenExecutor, CancelledError):

@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
@@ -156,6 +157,8 @@ class Alignment:
     mean: Array  # (K,)
     magnitude: Array  # (K,), of |cos|
     deviation: Array  # (K,), standard deviation of cos; 0 for a single gradient
+
+    __repr__ = short_repr
 
 
 def alignment(gradients: npt.ArrayLike, vectors: npt.ArrayLike) -> Alignment:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.curvature.krylov import Krylov, orthonormal_rows
 from catapult_sim.numeric.curvature.operators import Operator, require_operator
+from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Rng
 from catapult_sim.validation import InputError, require_count, require_positive
@@ -29,8 +30,10 @@ class Eigenpairs:
     values: Array  # (k,)
     vectors: Array  # (P, k), orthonormal columns
     residuals: Array  # (k,), |A v - value v|: within this of each value lies an eigenvalue
-    converged: npt.NDArray[np.bool_]  # (k,), residual within the tolerance, and no pair overlooked
+    converged: npt.NDArray[np.bool_]  # (k,), residual within the tolerance, and no pair missed
     products: int  # of the operator with a vector
+
+    __repr__ = short_repr
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -42,7 +45,7 @@ def top_eigenpairs(
     which: Literal["largest", "smallest"] = "largest",
     start: npt.ArrayLike | None = None,
     tolerance: float = 1e-6,
-    overlooked: float = 0.01,
+    miss_probability: float = 0.01,
     max_products: int = 1000,
     basis: int | None = None,
     rng: Rng = None,
@@ -72,9 +75,9 @@ def top_eigenpairs(
         magnitude among the eigenvalues seen; values then are accurate to this
         fraction at least, and to its square over the relative gap. Not less than ten times
         the rounding error.
-    overlooked : float
-        In (0, 1]: how probable it may be that a wanted eigenvector is overlooked, where there is
-        one, see the notes. Along a trajectory the next step looks again: there 0.5 will do.
+    miss_probability : float
+        In (0, 1]: the largest accepted probability of missing a wanted eigenpair, see the notes.
+        0.5 suffices along a trajectory, where the next step looks again.
     max_products : int
         Where to stop, converged or not; at least the number of start vectors, the random one too.
     basis : int, optional
@@ -98,23 +101,23 @@ def top_eigenpairs(
     -----
     What holds without luck: the vectors are orthonormal, every value is the Rayleigh quotient of
     its vector, the i-th value is not above the i-th largest eigenvalue, and within its
-    residual of it lies an eigenvalue. That no larger one was overlooked rests on the last start
+    residual of it lies an eigenvalue. That no larger one was missed rests on the last start
     vector r, a random one. Of an eigenvector e beyond the k pairs found, it holds at most
 
     ``|r . e| <= |R^T S (x - T)^(-1) r|``, with x one tolerance beyond the k-th value,
 
     where T, S are as in :mod:`catapult_sim.numeric.curvature.krylov` without the k pairs: from one
     start, the bound of [1]_. Products go on until r would hold so little with probability
-    ``overlooked`` at most. So often an eigenvector may be overlooked, where there is one: in
+    ``miss_probability`` at most. So often an eigenvector may be missed, where there is one: in
     practice more seldom, the more so at a small tolerance. The probability is that of found pairs
     which do not depend on r, of exact arithmetic, and without restarts. It holds for each call:
-    overlooked at one step of training, a pair is looked for anew at the next. Eigenvalues of
+    missed at one step of training, a pair is looked for anew at the next. Eigenvalues of
     multiplicity up to k are found, since k random vectors meet every eigenspace in as many
     directions.
 
     From k good start vectors the random one takes about 8 to 12 products for the Hessian of a
-    network, whatever k, and half of that where ``overlooked`` is 0.5; more where the eigenvalues
-    beyond the k-th are close to it.
+    network, whatever k, and half of that where ``miss_probability`` is 0.5; more where the
+    eigenvalues beyond the k-th are close to it.
 
     References
     ----------
@@ -155,10 +158,10 @@ def top_eigenpairs(
     budget = require_count("max_products", max_products, len(block))
     floor = 10 * float(np.finfo(dtype).eps)
     accuracy = max(float(require_positive("tolerance", tolerance)), floor)
-    if not 0 < overlooked <= 1:
-        raise InputError(f"overlooked must be above 0 and at most 1; got {overlooked}")
+    if not 0 < miss_probability <= 1:
+        raise InputError(f"miss_probability must be above 0 and at most 1; got {miss_probability}")
     # What a random unit vector holds of a given one is less than this so often.
-    hidden = overlooked * math.sqrt(math.pi / (2 * length))
+    hidden = miss_probability * math.sqrt(math.pi / (2 * length))
     order = slice(None, None, -1) if which == "largest" else slice(None)
     space = Krylov(product, block, min(limit, length))
     return _solve(space, k, order, accuracy, hidden, budget)

@@ -20,21 +20,22 @@ import numpy.typing as npt
 from catapult_sim.numeric.curvature.krylov import Krylov, orthonormal_rows, split
 from catapult_sim.numeric.curvature.operators import Operator, Product, require_operator
 from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Rng
 from catapult_sim.validation import require_count, require_positive
 
 # A standard error from fewer probes could be small by luck.
-LEAST_SAMPLES = 8
+LEAST_PROBES = 8
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def trace(
-    operator: Operator, *, samples: int = 20, size: int | None = None, rng: Rng = None
+    operator: Operator, *, probes: int = 20, size: int | None = None, rng: Rng = None
 ) -> Measured:
     """Estimate the trace of a symmetric operator, with a standard error.
 
-    Hutch++ [1]_: ``samples`` products find the range of the large eigenvalues, where the trace is
+    Hutch++ [1]_: ``probes`` products find the range of the large eigenvalues, where the trace is
     then computed exactly with as many; what is orthogonal to it is estimated
     from independent random signs, as many again, whose spread is the error.
 
@@ -42,7 +43,7 @@ def trace(
     ----------
     operator : array_like, LinearOperator, sparse array or callable
         As in :func:`~catapult_sim.numeric.curvature.eigenpairs.top_eigenpairs`.
-    samples : int
+    probes : int
         At least 8; three products each. Where P products are not more, the trace is exact.
     size : int, optional
         P, for a callable.
@@ -56,7 +57,7 @@ def trace(
     Raises
     ------
     InputError
-        Where the operator or ``samples`` is not as required.
+        Where the operator or ``probes`` is not as required.
 
     Examples
     --------
@@ -66,15 +67,15 @@ def trace(
     1.643(2) of 1.6439
     """
     product, length, dtype = require_operator(operator, size)
-    count, rng = require_count("samples", samples, LEAST_SAMPLES), require_rng(rng)
+    count, rng = require_count("probes", probes, LEAST_PROBES), require_rng(rng)
     if length <= 3 * count:
         return Measured(_trace_within(product, np.eye(length, dtype=dtype)), 0.0, length)
     sketch = np.stack([product(probe) for probe in _signs(rng, count, length, dtype)])
     frame = orthonormal_rows(sketch, rng)
-    probes = _signs(rng, count, length, dtype)
-    for probe in probes:
+    others = _signs(rng, count, length, dtype)
+    for probe in others:
         split(probe, frame)
-    beyond = mean([probe @ product(probe) for probe in probes])
+    beyond = mean([probe @ product(probe) for probe in others])
     return Measured(_trace_within(product, frame) + beyond.value, beyond.error, count)
 
 
@@ -99,6 +100,8 @@ class SpectralDensity:
     size: int  # P
     products: int
 
+    __repr__ = short_repr
+
     def moment(self, power: int) -> Measured:
         """Return the mean of ``eigenvalue ** power`` over the spectrum.
 
@@ -106,11 +109,11 @@ class SpectralDensity:
         """
         return mean(np.sum(self.weights * self.nodes**power, axis=-1))
 
-    def density(self, x: npt.ArrayLike, width: float) -> Array:
-        """Return the density at x ``(...)``, smoothed by a Gaussian of standard deviation width."""
-        deviation = float(require_positive("width", width))
-        distance = (np.asarray(x, dtype=float)[..., None, None] - self.nodes) / deviation
-        bumps = np.exp(-(distance**2) / 2) / (deviation * math.sqrt(2 * math.pi))
+    def density(self, x: npt.ArrayLike, deviation: float) -> Array:
+        """Return the density at x ``(...)``, smoothed by a Gaussian of that standard deviation."""
+        sigma = float(require_positive("deviation", deviation))
+        distance = (np.asarray(x, dtype=float)[..., None, None] - self.nodes) / sigma
+        bumps = np.exp(-(distance**2) / 2) / (sigma * math.sqrt(2 * math.pi))
         return np.sum(self.weights * bumps, axis=(-2, -1)) / len(self.nodes)
 
 
@@ -119,7 +122,7 @@ def spectral_density(
     operator: Operator,
     *,
     nodes: int = 50,
-    samples: int = 8,
+    probes: int = 8,
     size: int | None = None,
     rng: Rng = None,
 ) -> SpectralDensity:
@@ -136,7 +139,7 @@ def spectral_density(
         As in :func:`~catapult_sim.numeric.curvature.eigenpairs.top_eigenpairs`.
     nodes : int
         n products and nodes for each vector, held to at most P.
-    samples : int
+    probes : int
         S, the number of random vectors.
     size : int, optional
         P, for a callable.
@@ -149,14 +152,14 @@ def spectral_density(
     Raises
     ------
     InputError
-        Where the operator, ``nodes`` or ``samples`` is not as required.
+        Where the operator, ``nodes`` or ``probes`` is not as required.
 
     Examples
     --------
     Half of the eigenvalues are 1, half are 3.
 
     >>> D = np.repeat([1.0, 3.0], 500)
-    >>> found = spectral_density(lambda v: D * v, nodes=10, samples=4, size=1000, rng=0)
+    >>> found = spectral_density(lambda v: D * v, nodes=10, probes=4, size=1000, rng=0)
     >>> found.nodes[0, :2].round(9), found.products
     (array([1., 3.]), 8)
     >>> print(found.moment(1))  # signs make it exact where the operator is diagonal
@@ -165,7 +168,7 @@ def spectral_density(
     product, length, dtype = require_operator(operator, size)
     count = min(require_count("nodes", nodes, 1), length)
     rng = require_rng(rng)
-    places = np.empty((require_count("samples", samples, 1), count))
+    places = np.empty((require_count("probes", probes, 1), count))
     weights, products = np.empty_like(places), 0
     for row, probe in enumerate(_signs(rng, len(places), length, dtype)):
         space = Krylov(product, probe[None] / math.sqrt(length), count)

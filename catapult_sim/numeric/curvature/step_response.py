@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.curvature.operators import Operator, Product, require_operator
+from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Rng
 from catapult_sim.validation import InputError
@@ -43,6 +44,8 @@ class StepResponse:
     error: Array  # (K + 2, A), standard error of that mean; NaN for a single mini-batch
     predicted: Array  # (K + 2, A), the quadratic's mean change
     products: int  # of the Hessian with a vector, for the prediction
+
+    __repr__ = short_repr
 
 
 @np.errstate(all="ignore")
@@ -141,6 +144,8 @@ class CrossSections:
     multiples: Array  # (M,), k ascending, with 0
     unit: Array  # (K,), Delta_i: the mean of |d . e_i| over mini-batches
     loss: Array  # (K, M)
+
+    __repr__ = short_repr
 
 
 def cross_sections(

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.flows.fields import numeric_field
 from catapult_sim.numeric.flows.flow import compare
+from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Breakdown:
 
     eta_lam: npt.NDArray[np.float64]  # (R,): learning rate times initial curvature
     error: npt.NDArray[np.float64]  # (order + 1, R), relative; inf where a flow runs away
+
+    __repr__ = short_repr
 
 
 def linear_net_breakdown(

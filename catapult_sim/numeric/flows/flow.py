@@ -17,6 +17,7 @@ from scipy.integrate import solve_ivp
 from catapult_sim.numeric.flows.fields import (
     Field,
 )
+from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
 
 _RELATIVE_TOLERANCE = 1e-13  # SciPy accepts nothing below 100 machine epsilons
@@ -83,6 +84,8 @@ class Comparison:
     iterates: Array  # (T, P)
     flows: dict[str, Array]  # each (T, P), NaN where a flow has ended
     errors: dict[str, Array]  # each (T,): |flow - iterate|
+
+    __repr__ = short_repr
 
 
 def compare(

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from catapult_sim.numeric.flows.epochs import Gradients
 from catapult_sim.numeric.flows.flow import flow
 from catapult_sim.numeric.runs.measured import Measured
+from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
 
 
@@ -31,6 +32,8 @@ class Recovered:
 
     descent: Measured
     variance: Measured
+
+    __repr__ = short_repr
 
 
 def recover_regularizer(

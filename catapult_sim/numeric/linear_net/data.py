@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
 
 
@@ -33,6 +34,8 @@ class PrincipalData:
     left: Array  # (m, q): P; the coordinate of scale 0 has none
     target: Array  # (q, k): P^T y / sqrt(m), where S F must go
     unseen: Array  # (m, k): what of the labels no weights can fit
+
+    __repr__ = short_repr
 
     @classmethod
     def of(cls, X: Array, y: Array) -> PrincipalData:

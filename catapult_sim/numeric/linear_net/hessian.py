@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.linear_net.data import PrincipalData
 from catapult_sim.numeric.linear_net.factor import gram_root
+from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
 
 
@@ -37,6 +38,8 @@ class HessianSpectrum:
     pairs: Array  # (..., min(r, k)) each with both signs
     pair_multiplicity: float  # of each sign of each pair
     zero_multiplicity: float  # of the eigenvalue 0, beside what ``values`` has of it
+
+    __repr__ = short_repr
 
 
 def hessian_spectrum(data: PrincipalData, gram: Array, width: float) -> HessianSpectrum:

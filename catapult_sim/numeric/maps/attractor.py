@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.runs.trajectory import ensemble_shape
+from catapult_sim.printing import short_repr
 from catapult_sim.types import Array, Progress
 from catapult_sim.validation import InputError, require_count, require_positive
 
@@ -37,6 +38,8 @@ class Attractor:
     period: npt.NDArray[np.int64]  # (...), 0 where none was found or the orbit left
     exponent: Array  # (...), Lyapunov exponent per step; NaN where the orbit left
     state: Array  # (..., S), a point of the orbit; NaN where it left
+
+    __repr__ = short_repr
 
 
 def attractor(

@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.maps import phase_map_numba, phase_map_numpy
-from catapult_sim.numeric.runs.phases import Phase
+from catapult_sim.numeric.runs.phases import Phase, Phases
+from catapult_sim.printing import short_repr
 from catapult_sim.types import Array, Progress
 from catapult_sim.validation import (
     InputError,
@@ -38,10 +39,12 @@ WORTH_COMPILING = 10**9
 class PhaseMap:
     """What became of each cell of a map of shape ``(...)``."""
 
-    phase: npt.NDArray[np.int8]  # (...), a Phase each
+    phase: Phases  # (...)
     steps: npt.NDArray[np.int32]  # (...), updates until the cell settled, left or ran out
     peak_loss: Array  # (...), largest D^2 / 2 = eta^2 L / n; inf where divergent
     curvature: Array  # (...), Lam = eta lambda where the cell was left; inf where divergent
+
+    __repr__ = short_repr
 
 
 def phase_map(
@@ -104,8 +107,8 @@ def phase_map(
 
     >>> rates = np.array([1.0, 3.0, 4.1])  # eta lambda_0, with lambda_0 = 2
     >>> found = phase_map(rates / 2 / 1e3, rates)
-    >>> [Phase(code).name for code in found.phase]
-    ['LAZY', 'CATAPULT', 'DIVERGENT']
+    >>> found.phase
+    Phases(['lazy', 'catapult', 'divergent'])
     >>> found.steps
     array([ 1, 49, 16], dtype=int32)
     """
@@ -125,7 +128,10 @@ def phase_map(
     for array in (peak_loss, Lam):
         np.copyto(array, np.inf, where=phase == Phase.DIVERGENT)
     return PhaseMap(
-        phase.reshape(shape), taken.reshape(shape), peak_loss.reshape(shape), Lam.reshape(shape)
+        phase.reshape(shape).view(Phases),
+        taken.reshape(shape),
+        peak_loss.reshape(shape),
+        Lam.reshape(shape),
     )
 
 

@@ -23,6 +23,7 @@ from catapult_sim.numeric.minibatch.process import (
     require_rates,
 )
 from catapult_sim.numeric.runs.averages import IterateAverage
+from catapult_sim.printing import short_repr
 from catapult_sim.randomness import draw
 from catapult_sim.types import Array, Rng
 
@@ -36,6 +37,8 @@ class Moments:
     average_mean: Array  # (T + 1, ...), of the average; of the iterates where there is none
     average_variance: Array  # (T + 1, ...)
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -43,6 +46,8 @@ class Samples:
 
     iterates: Array  # (T + 1, *S, ...)
     averages: Array  # (T + 1, *S, ...)
+
+    __repr__ = short_repr
 
 
 def propagate(

@@ -1,1 +1,36 @@
-"""Runs of ensembles: trajectories, phases, boundaries, averages, batches, checkpoints, memory."""
+"""Run an ensemble step by step, and say what became of it.
+
+=================  ===============================================================================
+``trajectory``     iterate a step, observe quantities, stop members that converged or diverged
+``phases``         lazy, catapult, divergent or undecided; where one ends and the next begins
+``averages``       averages of iterates: EMA, SWA, windows, two points
+``batches``        which samples each minibatch step sees
+``checkpoint``     store a long run on disk and continue it
+``measured``       a number with its standard error
+``memory``         how many bytes a run takes, checked before it begins
+``blas_threads``   how many threads linear algebra may use
+``presentation``   columns that say what became of each member
+=================  ===============================================================================
+"""
+
+from typing import TYPE_CHECKING
+
+from catapult_sim.lazy import attach
+
+if TYPE_CHECKING:
+    from catapult_sim.numeric.runs import averages as averages
+    from catapult_sim.numeric.runs import batches as batches
+    from catapult_sim.numeric.runs import blas_threads as blas_threads
+    from catapult_sim.numeric.runs import blocks as blocks
+    from catapult_sim.numeric.runs import checkpoint as checkpoint
+    from catapult_sim.numeric.runs import iterate as iterate
+    from catapult_sim.numeric.runs import measured as measured
+    from catapult_sim.numeric.runs import memory as memory
+    from catapult_sim.numeric.runs import optimizers as optimizers
+    from catapult_sim.numeric.runs import phases as phases
+    from catapult_sim.numeric.runs import presentation as presentation
+    from catapult_sim.numeric.runs import rule as rule
+    from catapult_sim.numeric.runs import strides as strides
+    from catapult_sim.numeric.runs import trajectory as trajectory
+else:
+    __getattr__, __dir__, __all__ = attach(__name__)

@@ -18,7 +18,7 @@ SAMPLINGS = ("shuffled", "repartitioned", "replacement")
 
 def minibatches(
     samples: int,
-    size: int,
+    batch_size: int,
     steps: int,
     *,
     sampling: str = "repartitioned",
@@ -31,8 +31,8 @@ def minibatches(
     ----------
     samples : int
         N, the number of samples.
-    size : int
-        Samples in a batch; a divisor of N, unless they are drawn with replacement.
+    batch_size : int
+        B, samples in a batch; a divisor of N, unless they are drawn with replacement.
     steps : int
         How many batches to draw.
     sampling : {"repartitioned", "shuffled", "replacement"}
@@ -47,13 +47,13 @@ def minibatches(
 
     Returns
     -------
-    numpy.ndarray of int, shape (*ensemble, steps, size)
+    numpy.ndarray of int, shape (*ensemble, steps, batch_size)
         Numbers of samples, ascending in each batch.
 
     Raises
     ------
     InputError
-        Where a number is not a positive integer, ``size`` does not divide ``samples``, or the
+        Where a number is not a positive integer, ``batch_size`` does not divide ``samples``, or the
         sampling is not known.
 
     References
@@ -69,23 +69,25 @@ def minibatches(
     [0, 1, 2, 3]
     """
     samples = require_count("samples", samples, 1)
-    size, steps = require_count("size", size, 1), require_count("steps", steps)
+    batch_size, steps = require_count("batch_size", batch_size, 1), require_count("steps", steps)
     if sampling not in SAMPLINGS:
         raise InputError(f"sampling must be one of {', '.join(SAMPLINGS)}; got {sampling!r}")
     generator = require_rng(rng)
     if sampling == "replacement":
-        shape = (steps, size)
+        shape = (steps, batch_size)
         return draw(lambda one: np.sort(one.integers(samples, size=shape)), generator, ensemble)
-    if samples % size:
-        raise InputError(f"batch size must divide the number of samples, {samples}; got {size}")
-    parts = samples // size
+    if samples % batch_size:
+        raise InputError(
+            f"batch size must divide the number of samples, {samples}; got {batch_size}"
+        )
+    parts = samples // batch_size
     epochs = -(-steps // parts)
     if sampling == "repartitioned":
         visits = draw(lambda one: _orders(one, samples, epochs), generator, ensemble)
-        rows = np.sort(visits.reshape(*ensemble, epochs * parts, size))
+        rows = np.sort(visits.reshape(*ensemble, epochs * parts, batch_size))
     else:
         deal, order = generator.spawn(2)
-        partition = np.sort(_partitions(deal, samples, size, ensemble))
+        partition = np.sort(_partitions(deal, samples, batch_size, ensemble))
         orders = draw(lambda one: _orders(one, parts, epochs), order, ensemble)
         numbers = orders.reshape(*ensemble, epochs * parts)
         rows = np.take_along_axis(partition, numbers[..., None], axis=-2)
@@ -93,11 +95,11 @@ def minibatches(
 
 
 def _partitions(
-    rng: np.random.Generator, samples: int, size: int, ensemble: tuple[int, ...]
+    rng: np.random.Generator, samples: int, batch_size: int, ensemble: tuple[int, ...]
 ) -> Array:
     """Deal the samples into batches once for each member, ``(*ensemble, N / B, B)``."""
     dealt = draw(lambda one: one.permutation(samples), rng, ensemble)
-    return dealt.reshape(*ensemble, samples // size, size)
+    return dealt.reshape(*ensemble, samples // batch_size, batch_size)
 
 
 def _orders(rng: np.random.Generator, count: int, epochs: int) -> Array:

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.numeric.runs.presentation import member_columns
 from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory, final, peak
+from catapult_sim.printing import short_repr
+from catapult_sim.tables import Columns, data_frame, html_table
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_count, require_positive
+
+if TYPE_CHECKING:
+    import pandas
 
 Side = npt.NDArray[np.int8]
 
@@ -28,8 +34,50 @@ class Phase(IntEnum):
     CATAPULT = 2
     DIVERGENT = 3
 
+    def __str__(self) -> str:
+        """Return the phase as a word."""
+        return self.name.lower()
 
-def classify(run: Trajectory, *, settled: float = 1e-3) -> npt.NDArray[np.int8]:
+    def __format__(self, spec: str) -> str:
+        """Format the word."""
+        return format(str(self), spec)
+
+
+class Phases(np.ndarray[Any, np.dtype[np.int8]]):
+    """An array of :class:`Phase` codes that prints as words; all else is as with any array.
+
+    Examples
+    --------
+    >>> codes = np.array([1, 2, 3], dtype=np.int8).view(Phases)
+    >>> codes
+    Phases(['lazy', 'catapult', 'divergent'])
+    >>> codes == Phase.CATAPULT
+    array([False,  True, False])
+    """
+
+    @property
+    def names(self) -> npt.NDArray[np.str_]:
+        """The phases as an array of words."""
+        return np.array([str(phase) for phase in Phase])[np.asarray(self)]
+
+    def __str__(self) -> str:
+        """Return the words, of a large array the first and the last."""
+        if self.ndim == 0:
+            return repr(str(self.names))
+        words = {int(phase): repr(str(phase)) for phase in Phase}
+        write: Any = {"int": lambda code: words.get(int(code), str(code))}
+        return np.array2string(np.asarray(self), separator=", ", formatter=write)
+
+    def __repr__(self) -> str:
+        """Return the words with the name of the class."""
+        return "Phases(" + str(self) + ")"
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        """Leave what is computed from phases as plain numbers."""
+        return array[()] if return_scalar else array.view(np.ndarray)
+
+
+def classify(run: Trajectory, *, settled: float = 1e-3) -> Phases:
     """Name the phase of each member of a run.
 
     Parameters
@@ -40,10 +88,10 @@ def classify(run: Trajectory, *, settled: float = 1e-3) -> npt.NDArray[np.int8]:
 
     Returns
     -------
-    numpy.ndarray, shape (...)
-        :class:`Phase` codes. DIVERGENT where the loss left every bound, LAZY where it
-        came down without ever exceeding its start, CATAPULT where it came down from a
-        peak above its start, UNDECIDED where it has not come down yet.
+    Phases, shape (...)
+        :class:`Phase` codes that print as words. DIVERGENT where the loss left every bound,
+        LAZY where it came down without ever exceeding its start, CATAPULT where it came down
+        from a peak above its start, UNDECIDED where it has not come down yet.
 
     Raises
     ------
@@ -56,13 +104,14 @@ def classify(run: Trajectory, *, settled: float = 1e-3) -> npt.NDArray[np.int8]:
     >>> net = LinearNet([[1.0]], [0.0], width=1000)
     >>> state = net.init(rng=0)
     >>> rates = np.array([1.0, 3.0, 4.1]) / net.top_eigenvalue(state)
-    >>> [Phase(p).name for p in classify(net.train(rates, 200, state=state))]
-    ['LAZY', 'CATAPULT', 'DIVERGENT']
+    >>> classify(net.train(rates, 200, state=state))
+    Phases(['lazy', 'catapult', 'divergent'])
     """
     came_down = final(run) <= require_positive("settled", settled) * run.values["loss"][0]
     phase = np.where(rise(run) == BEYOND, Phase.CATAPULT, Phase.LAZY)
     phase = np.where(came_down, phase, Phase.UNDECIDED)
-    return np.where(run.outcome == Outcome.DIVERGED, Phase.DIVERGENT, phase).astype(np.int8)
+    phase = np.where(run.outcome == Outcome.DIVERGED, Phase.DIVERGENT, phase)
+    return phase.astype(np.int8).view(Phases)
 
 
 def rise(run: Trajectory, name: str = "loss") -> Side:
@@ -97,6 +146,20 @@ class Boundary:
     upper: Array  # (S,) the smallest value known to lie beyond; inf where none
     windows: tuple[tuple[int, float], ...]  # (member, value): below again, beyond its upper
     evaluations: int  # runs of a single member
+
+    __repr__ = short_repr
+
+    def _columns(self) -> Columns:
+        members = member_columns(self.lower.shape)
+        return members | {"lower": self.lower, "upper": self.upper, "centre": self.centres}
+
+    def _repr_html_(self) -> str:
+        """Return a table of the brackets."""
+        return html_table(self._columns(), f"Boundary at {self.measured}")
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return a pandas DataFrame: a row for each member with the ends of its bracket."""
+        return data_frame(self._columns())
 
     @property
     def centres(self) -> Array:

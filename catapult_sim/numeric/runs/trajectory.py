@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.numeric.runs.presentation import long_columns, member_columns
+from catapult_sim.tables import data_frame, html_table
 from catapult_sim.types import Array
+
+if TYPE_CHECKING:
+    import pandas
 
 # Catapults of width 1e12 peak at some 1e12 times their start, or 1e30 times where the
 # start happens to be small; beyond this factor squares soon overflow.
@@ -32,10 +38,24 @@ class Outcome(IntEnum):
             Outcome.DIVERGED: "the loss left every bound",
         }[self]
 
+    def __str__(self) -> str:
+        """Return the outcome as a word."""
+        return self.name.lower()
+
 
 @dataclass(frozen=True)
 class Trajectory:
-    """What was observed along a run of an ensemble of shape ``(...)``."""
+    """What was observed along a run of an ensemble of shape ``(...)``.
+
+    Examples
+    --------
+    >>> def descend(x, rate):
+    ...     return x * (1 - rate[:, None]), 0.5 * x[:, 0] ** 2
+    >>> iterate(descend, [1.0], [0.5, 3.0, 9.0], steps=80)
+    Trajectory of an ensemble (3,), steps 0 to 80: 2 running, 1 diverged
+      last loss 3.42e-49 to 7e+100
+      loss (81, 3), state (3, 1)
+    """
 
     step: npt.NDArray[np.int64]  # (T,)
     values: dict[str, Array]  # each (T, ...) or (T, ..., *Q), NaN where not measured
@@ -43,6 +63,35 @@ class Trajectory:
     outcome: npt.NDArray[np.int8]  # (...), an Outcome each
     stopped: npt.NDArray[np.int64]  # (...), the step of each member's last loss
     average: Array | None = None  # (..., S), that of each member's states, where one was asked for
+
+    def __repr__(self) -> str:
+        """Return shapes, how many members ended how, and the range of their last losses."""
+        ends = [f"{n} {one}" for one in Outcome if (n := int((self.outcome == one).sum()))]
+        low, high = (f.reduce(final(self), None, initial=np.nan) for f in (np.fmin, np.fmax))
+        arrays = self.values | {"state": self.state}
+        return (
+            f"Trajectory of an ensemble {self.outcome.shape}, steps 0 to {self.step[-1]}: "
+            f"{', '.join(ends)}\n  last loss {low:.3g} to {high:.3g}\n  "
+            + ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        )
+
+    def _repr_html_(self) -> str:
+        """Return a table of the members: how each ended, and its losses."""
+        losses = {"first": self.values["loss"][0], "peak": peak(self), "last": final(self)}
+        columns = {
+            **member_columns(self.outcome.shape),
+            "outcome": np.array([str(one) for one in Outcome])[self.outcome.ravel()],
+            "stopped at": self.stopped.ravel(),
+            **{f"{name} loss": loss.ravel() for name, loss in losses.items()},
+        }
+        return html_table(columns, f"Trajectory, steps 0 to {self.step[-1]}")
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return a pandas DataFrame in long form: a row for each step of each member it made.
+
+        Its columns are ``step``, the place of the member in the ensemble, and every quantity.
+        """
+        return data_frame(long_columns(self.step, self.values, self.stopped))
 
 
 def ensemble_shape(

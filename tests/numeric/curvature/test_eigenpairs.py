@@ -171,7 +171,7 @@ def test_a_start_that_misses_the_top_eigenvector_does_not_hide_it():
 
 
 @pytest.mark.parametrize("tolerance", [0.04, 1e-2])
-def test_a_single_random_start_overlooks_the_top_one_time_in_a_hundred_at_most(tolerance):
+def test_a_single_random_start_misses_the_top_one_time_in_a_hundred_at_most(tolerance):
     spectrum = outliers(500)
     found = [
         top_eigenpairs(lambda v: spectrum * v, size=500, tolerance=tolerance, rng=seed)
@@ -181,28 +181,30 @@ def test_a_single_random_start_overlooks_the_top_one_time_in_a_hundred_at_most(t
     assert all(pairs.converged for pairs in found)
 
 
-@pytest.mark.parametrize("overlooked", [0.02, 0.5, 1.0])
-def test_a_warm_start_overlooks_the_top_as_seldom_as_asked(overlooked):
+@pytest.mark.parametrize("miss_probability", [0.02, 0.5, 1.0])
+def test_a_warm_start_misses_the_top_as_seldom_as_asked(miss_probability):
     spectrum, wrong = outliers(500), np.eye(500)[:, 1:2]
-    options = {"start": wrong, "tolerance": 1e-2, "overlooked": overlooked}
+    options = {"start": wrong, "tolerance": 1e-2, "miss_probability": miss_probability}
     found = [top_eigenpairs(lambda v: spectrum * v, rng=seed, **options) for seed in range(200)]
-    assert np.mean([pairs.values[0] < 0.99 for pairs in found]) <= overlooked
+    assert np.mean([pairs.values[0] < 0.99 for pairs in found]) <= miss_probability
     assert all(pairs.converged for pairs in found)
 
 
-def test_looking_less_for_what_is_overlooked_takes_fewer_products():
+def test_looking_less_for_what_is_missed_takes_fewer_products():
     spectrum, right = outliers(500), np.eye(500)[:, :1]
     products = [
-        top_eigenpairs(lambda v: spectrum * v, start=right, rng=0, overlooked=probability).products
+        top_eigenpairs(
+            lambda v: spectrum * v, start=right, rng=0, miss_probability=probability
+        ).products
         for probability in (0.01, 0.5, 1.0)
     ]
     assert products[0] > products[1] > products[2] > 1
 
 
-@pytest.mark.parametrize("overlooked", [0.0, -1.0, 1.5, np.nan])
-def test_what_is_no_probability_is_refused(overlooked):
-    with pytest.raises(InputError, match="overlooked must be above 0 and at most 1"):
-        top_eigenpairs(np.eye(3), overlooked=overlooked)
+@pytest.mark.parametrize("miss_probability", [0.0, -1.0, 1.5, np.nan])
+def test_what_is_no_probability_is_refused(miss_probability):
+    with pytest.raises(InputError, match="miss_probability must be above 0 and at most 1"):
+        top_eigenpairs(np.eye(3), miss_probability=miss_probability)
 
 
 def test_a_budget_spent_before_the_search_beyond_is_over_shows_as_not_converged():

@@ -1,4 +1,4 @@
-"""The verdicts in words: a table, Markdown and JSON."""
+"""Judgements as a table, a Markdown page and JSON."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from catapult_sim.claims.verdict import Judgement, Verdict
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import ARCHITECTURES, LINEAR
 from catapult_sim.experiments.one_sample import ONE_SAMPLE
+from catapult_sim.printing import counted
 
 HEADERS = ("claim", "predicted", "measured", "tolerance", "verdict")
+SIGNS = {"=": "", "<=": "<= "}
 
 
 def table(judgements: Sequence[Judgement], style: str = "simple", text_width: int = 60) -> str:
@@ -22,7 +24,7 @@ def table(judgements: Sequence[Judgement], style: str = "simple", text_width: in
     rows = [
         (
             judgement.claim.text,
-            f"{'<= ' * (judgement.claim.relation == '<=')}{judgement.predicted:.6g}",
+            f"{SIGNS[judgement.claim.relation]}{judgement.predicted:.6g}",
             str(judgement.measured),
             f"{judgement.claim.tolerance:g}",
             judgement.verdict.name,
@@ -43,7 +45,7 @@ def summary(judgements: Sequence[Judgement]) -> str:
     """
     counts = Counter(judgement.verdict for judgement in judgements)
     words = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict)
-    return f"{len(judgements)} claims: {words}"
+    return f"{counted(len(judgements), 'claim')}: {words}"
 
 
 def markdown(judgements: Sequence[Judgement], bench: Bench, figure: str | None) -> str:
@@ -57,7 +59,8 @@ def markdown(judgements: Sequence[Judgement], bench: Bench, figure: str | None) 
         "the start of each seed. Loss (1/2m) sum |f - y|^2, kernel (1/m) J J^T, NTK "
         "parametrisation. 3.998(4) means 3.998 +- 0.004, one standard error."
     )
-    sources = [f"- `{judgement.claim.id}`: {judgement.claim.source}" for judgement in judgements]
+    claims = [judgement.claim for judgement in judgements]
+    sources = [f"- `{claim.id}` ({claim.kind}): {claim.source}" for claim in claims]
     parts = [
         "# Verification report",
         protocol,
@@ -79,6 +82,7 @@ def as_dict(
             "id": judgement.claim.id,
             "text": judgement.claim.text,
             "source": judgement.claim.source,
+            "kind": judgement.claim.kind,
             "relation": judgement.claim.relation,
             "predicted": _number(judgement.predicted),
             "measured": _number(judgement.measured.value),

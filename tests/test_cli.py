@@ -14,7 +14,9 @@ import pytest
 
 from catapult_sim import __version__, claims, cli
 from catapult_sim.claims import cells
+from catapult_sim.claims.claim import KINDS
 from catapult_sim.claims.verdict import Verdict
+from catapult_sim.symbolic import linear_net
 
 # A shell may have told its background jobs to ignore Ctrl-C.
 PROGRAM = (
@@ -141,6 +143,56 @@ def test_a_claim_that_cannot_be_judged_gives_status_1_and_leaves_the_others(
     assert "catapult.broken: ZeroDivisionError: no such network" in err
     assert cli.main(asked) == 1
     assert "0 cells computed, 2 found in the record; 1 failed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kind", "must", "status"),
+    [
+        ("theorem", ["--must", "theorem"], 1),
+        ("statement", ["--must", "theorem"], 0),
+        ("conjecture", ["--must", "conjecture"], 1),
+        ("theorem", [], 1),
+        ("statement", [], 1),
+    ],
+)
+def test_only_a_kind_that_must_hold_is_refuted_with_status_1(
+    tmp_path, capsys, monkeypatch, kind, must, status
+):
+    (right,) = claims.select(["catapult.map"])
+    wrong = replace(right, id="catapult.wrong", predict=9.0, kind=kind)
+    for module in (claims, cells):
+        monkeypatch.setattr(module, "CLAIMS", (*claims.CLAIMS, wrong))
+    asked = ["verify", "--claims", "catapult.map", "catapult.wrong", *must]
+    assert cli.main([*asked, "--out", str(tmp_path)]) == status
+    assert "2 claims: 1 confirmed, 1 refuted" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_kind_of_claim_may_fail(tmp_path, monkeypatch, kind):
+    """An exception is a fault of the code, not a verdict."""
+
+    def fails(bench):
+        raise ZeroDivisionError
+
+    broken = replace(claims.CLAIMS[0], id="catapult.broken", measure=fails, kind=kind)
+    for module in (claims, cells):
+        monkeypatch.setattr(module, "CLAIMS", (*claims.CLAIMS, broken))
+    asked = ["verify", "--claims", "catapult.broken", "--must", "theorem"]
+    assert cli.main([*asked, "--out", str(tmp_path)]) == 1
+
+
+def test_a_broken_map_is_a_theorem_refuted(tmp_path, monkeypatch):
+    rule = linear_net.sample_map()
+    wrong = replace(rule, next=(rule.next[0], 1.01 * rule.next[1]))
+    monkeypatch.setattr(linear_net, "sample_map", lambda: wrong)
+    asked = ["verify", "--claims", "catapult.map", "--must", "theorem", "--out", str(tmp_path)]
+    assert cli.main(asked) == 1
+
+
+def test_any_kind_of_claim_may_be_asked_to_hold(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["verify", "--help"])
+    assert f"--must {{{','.join(KINDS)}}}" in capsys.readouterr().out
 
 
 def test_what_is_not_finite_survives_the_record():

@@ -4,7 +4,8 @@ import json
 import math
 
 from catapult_sim import report
-from catapult_sim.claims.verdict import Claim, Judgement, Verdict
+from catapult_sim.claims.claim import Claim
+from catapult_sim.claims.verdict import Judgement, Verdict
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.numeric.runs.measured import Measured
 
@@ -27,6 +28,7 @@ def test_the_table_shows_predicted_measured_tolerance_and_verdict():
 
 def test_the_summary_counts():
     assert report.summary(ROWS) == "2 claims: 1 confirmed, 0 refuted, 1 inconclusive"
+    assert report.summary(ROWS[:1]) == "1 claim: 1 confirmed, 0 refuted, 0 inconclusive"
 
 
 def test_json_holds_every_column_and_no_nan():
@@ -36,6 +38,7 @@ def test_json_holds_every_column_and_no_nan():
         "id": "test.a",
         "text": "A | thing",
         "source": "Paper, eq. 1",
+        "kind": "statement",
         "relation": "=",
         "predicted": 4.0,
         "measured": 4.01,
@@ -56,6 +59,7 @@ def test_markdown_states_the_protocol_and_the_normalisation():
     assert "(1/2m) sum |f - y|^2" in page
     assert "![phase diagram](figure.png)" in page
     assert "CONFIRMED" in page
+    assert "- `test.a` (statement): Paper, eq. 1" in page
     assert "![" not in report.markdown(ROWS, Bench(0), None)
 
 

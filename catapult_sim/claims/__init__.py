@@ -1,37 +1,29 @@
 """What the papers say, judged: a file or folder per paper, and no paper imports another."""
 
 from collections.abc import Sequence
+from importlib import import_module
 
-from catapult_sim.claims import (
-    cohen2021,
-    jastrzebski2019,
-    kalra2023_early,
-    kalra2023_sharpness,
-    lewkowycz2020,
-    meltzer2023,
-    sandler2023,
-    smith2021,
-    zhu2022,
-)
-from catapult_sim.claims.verdict import Claim
+from catapult_sim.claims.claim import Claim
 from catapult_sim.validation import InputError
 
 __all__ = ["CLAIMS", "PAPERS", "select"]
 
 PAPERS = (
-    lewkowycz2020,
-    smith2021,
-    jastrzebski2019,
-    sandler2023,
-    kalra2023_early,
-    kalra2023_sharpness,
-    cohen2021,
-    zhu2022,
-    meltzer2023,
+    "lewkowycz2020",
+    "smith2021",
+    "jastrzebski2019",
+    "sandler2023",
+    "kalra2023_early",
+    "kalra2023_sharpness",
+    "cohen2021",
+    "zhu2022",
+    "meltzer2023",
 )
-"""Every paper whose statements are judged: a file or folder with its ``CLAIMS``."""
+"""Every paper whose statements are judged: a file or folder of that name, with its ``CLAIMS``."""
 
-CLAIMS: tuple[Claim, ...] = tuple(claim for paper in PAPERS for claim in paper.CLAIMS)
+CLAIMS: tuple[Claim, ...] = tuple(
+    claim for paper in PAPERS for claim in import_module(f"{__name__}.{paper}").CLAIMS
+)
 
 
 def select(names: Sequence[str]) -> list[Claim]:

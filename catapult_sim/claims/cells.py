@@ -18,7 +18,8 @@ import numpy as np
 
 import catapult_sim
 from catapult_sim.claims import CLAIMS
-from catapult_sim.claims.verdict import Claim, Judgement, judge
+from catapult_sim.claims.claim import Claim
+from catapult_sim.claims.verdict import Judgement, judge
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.phase_cells import data_entries
 from catapult_sim.numeric.runs.measured import Measured
@@ -104,7 +105,7 @@ def found_of(claim: Claim, found: Cell) -> Judgement:
 
 
 def _as_json(value: float) -> float | str:
-    """Return a number for JSON, which has none that are not finite: those as text."""
+    """Return a number for JSON, as text where it is NaN or infinite."""
     return float(value) if math.isfinite(value) else str(float(value))
 
 

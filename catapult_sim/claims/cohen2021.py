@@ -1,26 +1,21 @@
-r"""Cohen et al. 2021: sharpness rises to where training is barely stable, and stays there.
+"""Sharpness rises to where training is barely stable, and stays there [Cohen2021].
 
 Networks of tanh with two hidden layers learn ten digits by full-batch gradient descent on
 squared error, with and without momentum. They start as in the paper, in the standard
 parametrisation with weights of variance 1 / (3 fan in), at a low sharpness: that of the Hessian.
 The learning rate is the linear threshold over a sharpness that training passes if nothing stops
 it. The last quarter of a run is its end.
-
-References
-----------
-.. [1] J. Cohen, S. Kaur, Y. Li, J. Z. Kolter and A. Talwalkar, arXiv:2103.00065.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import draw
 from catapult_sim.mlp.observers import Observers
@@ -125,9 +120,6 @@ def edge(bench: Bench, setting: Setting) -> Edge:
     return Edge(setting, run.step, run.values["loss"], scaled)
 
 
-# What is measured -----------------------------------------------------------------------------
-
-
 def level(found: Edge) -> Measured:
     """Average ``eta * sharpness`` over the end."""
     return mean(found.settled.mean(axis=0))
@@ -155,61 +147,45 @@ def stalled_seeds(found: Edge) -> Measured:
     return share(~(second.mean(axis=0) < first.mean(axis=0)))
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-PAPER = "Cohen et al. 2021, arXiv:2103.00065"
-
-
 def setting_claims(setting: Setting) -> Iterator[Claim]:
     """State what the sharpness does under one method and learning rate."""
-    group = f"progressive_sharpening.{setting.name}"
+    claim = Claims(
+        "Cohen et al. 2021, arXiv:2103.00065",
+        f"progressive_sharpening.{setting.name}",
+        f"tanh, 2 hidden layers, {setting.words}",
+        cost=setting.steps / 250,
+    )
 
-    def claim(name: str, text: str, measure: Any, **how: Any) -> Claim:
-        return Claim(
-            f"{group}.{name}",
-            f"tanh, 2 hidden layers, {setting.words}: {text}",
-            PAPER,
-            measure=lambda bench: measure(edge(bench, setting)),
-            cost=setting.steps / 250,
-            **how,
-        )
+    def of_run(measure: Callable[[Edge], Measured]) -> Callable[[Bench], Measured]:
+        return lambda bench: measure(edge(bench, setting))
 
     yield claim(
         "level",
         f"eta * sharpness ends at {setting.formula}",
-        level,
-        predict=constant(setting.threshold),
-        tolerance=0.05 * setting.threshold,
+        of_run(level),
+        equals(setting.threshold, within=0.05 * setting.threshold),
     )
-    at_most = partial(claim, relation="<=")
-    yield at_most(
-        "rise",
-        "the sharpness rises (its lowest over its end)",
-        lowest,
-        predict=constant(1.0),
-        tolerance=0.0,
+    yield claim(
+        "rise", "the sharpness rises (its lowest over its end)", of_run(lowest), at_most(1.0)
     )
-    yield at_most(
+    yield claim(
         "band",
         "at the end the sharpness stays within a tenth of its threshold (largest distance)",
-        band,
-        predict=constant(0.0),
-        tolerance=0.1,
+        of_run(band),
+        at_most(0.0, within=0.1),
     )
     # "Most", for no share of finitely many seeds is known to be exactly 1.
-    yield at_most(
+    yield claim(
         "short-term",
         "at the end the loss rises in some step of most seeds (share in which it does not)",
-        monotone_seeds,
-        predict=constant(0.5),
-        tolerance=0.0,
+        of_run(monotone_seeds),
+        at_most(0.5),
     )
-    yield at_most(
+    yield claim(
         "long-term",
         "at the end the loss of most seeds falls over many steps (share in which it does not)",
-        stalled_seeds,
-        predict=constant(0.5),
-        tolerance=0.0,
+        of_run(stalled_seeds),
+        at_most(0.5),
     )
 
 

@@ -1,12 +1,8 @@
-r"""Kalra, He and Barkeshli 2023: one sample with a label, from minima to the edge of chaos.
+"""One sample with a label, from minima to the edge of chaos [Kalra2023sharpness].
 
 In the units ``F = eta f / sqrt(n)``, ``Y = eta y / sqrt(n)``, ``Lam = eta lambda`` a two-layer
 linear network on the sample (1, y) is one map with the parameter Y. Explicit networks, trained
 step by step, measure where it settles; the derived map measures what needs millions of steps.
-
-References
-----------
-.. [1] D. Kalra, T. He and M. Barkeshli, arXiv:2311.02076.
 """
 
 from __future__ import annotations
@@ -19,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.claims.claim import Claim, Claims, equals
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import Networks, Search, draw, draw_linear
 from catapult_sim.experiments.one_sample import paired
@@ -28,7 +24,6 @@ from catapult_sim.numeric.runs.measured import Measured, mean
 from catapult_sim.numeric.runs.phases import boundary, divergence
 from catapult_sim.types import Array
 
-PAPER = "Kalra et al. 2023, arXiv:2311.02076"
 X, WIDTH, RATE = np.ones((1, 1)), 100, 0.5
 ORBIT_LABEL = 1.1  # between the doublings at 1 and sqrt(5) - 1
 
@@ -161,7 +156,8 @@ def chaos(bench: Bench, rule: str) -> Measured:
     return mean(found.exponent[np.isfinite(found.exponent)])
 
 
-# What is claimed ------------------------------------------------------------------------------
+theorem = Claims("Kalra et al. 2023, arXiv:2311.02076", "edge_of_stability", kind="theorem")
+derived = replace(theorem, source="derived here")
 
 
 def orbit_claims() -> Iterator[Claim]:
@@ -171,82 +167,68 @@ def orbit_claims() -> Iterator[Claim]:
         ("product", "F_1 F_2 = 1", lambda a, b: a * b, 0),
         ("curvature", "the mean of eta lambda is 1 + Y", lambda a, b: (a + b) / 2, 1),
     ):
-        yield Claim(
-            f"edge_of_stability.orbit.{name}",
+        yield theorem(
+            f"orbit.{name}",
             f"one sample, Y = {ORBIT_LABEL:g}: explicit networks alternate, {text}",
-            PAPER,
-            partial(orbit_prediction, combine=combine, variable=variable),
             partial(orbit_measurement, combine=combine, variable=variable),
-            tolerance=1e-6,
+            equals(partial(orbit_prediction, combine=combine, variable=variable), within=1e-6),
         )
 
 
 def threshold_claims() -> Iterator[Claim]:
     """State where periods double."""
-    yield Claim(
-        "edge_of_stability.doubling-2.explicit",
+    yield theorem(
+        "doubling-2.explicit",
         "one sample: explicit networks begin to alternate at Y = 1",
-        PAPER,
-        lambda bench: derived_doubling(bench, 2),
         first_doubling,
-        tolerance=0.01,
+        equals(partial(derived_doubling, period=2), within=0.01),
         cost=5,
     )
+    balanced = replace(theorem, setting="balanced network", cost=3)
     for period, place in ((2, "1"), (4, "sqrt 5 - 1")):
-        yield Claim(
-            f"edge_of_stability.doubling-{period}",
-            f"balanced network: the attractor's period becomes {period} at Y = {place}",
-            PAPER,
-            partial(derived_doubling, period=period),
+        yield balanced(
+            f"doubling-{period}",
+            f"the attractor's period becomes {period} at Y = {place}",
             partial(doubling, period=period),
-            tolerance=0.005,
-            cost=3,
+            equals(partial(derived_doubling, period=period), within=0.005),
         )
     for period, label in ((8, 1.2880), (16, 1.2992)):
-        yield Claim(
-            f"edge_of_stability.doubling-{period}",
-            f"balanced network: the attractor's period becomes {period} at Y = {label:.4f}",
-            "found here, by iterating the map",
-            constant(label),
+        yield balanced(
+            f"doubling-{period}",
+            f"the attractor's period becomes {period} at Y = {label:.4f}",
             partial(doubling, period=period),
-            tolerance=0.001,
-            cost=3,
+            equals(label, within=0.001),
+            source="found here, by iterating the map",
         )
+
+
+def label_claims() -> Iterator[Claim]:
+    """State what a label does to the Hessian and to the basin."""
+    yield derived(
+        "hessian",
+        "one sample with label: the derived Hessian spectrum is that of an explicit network "
+        "(relative error)",
+        sharpness_error,
+        equals(0.0, within=1e-10),
+    )
+    yield derived(
+        "basin",
+        "one sample with label: convergence ends at c = 4 + eta^2 y (f_0 - y) / n",
+        basin_end,
+        equals(predicted_basin_end, within=1e-3),
+        cost=3,
+    )
 
 
 def chaos_claims() -> Iterator[Claim]:
     """State how fast orbits part where the map is a tripled angle."""
     for rule, place in (("residual-map", "y = 0, c = 4"), ("balanced-map", "Y = 2, u = v")):
-        yield Claim(
-            f"edge_of_stability.lyapunov.{rule}",
+        yield derived(
+            f"lyapunov.{rule}",
             f"one sample, {place}: the Lyapunov exponent is ln 3",
-            "derived here",
-            constant(math.log(3)),
             partial(chaos, rule=rule),
-            tolerance=0.02,
+            equals(math.log(3), within=0.02),
         )
 
 
-CLAIMS = (
-    Claim(
-        "edge_of_stability.hessian",
-        "one sample with label: the derived Hessian spectrum is that of an explicit network "
-        "(relative error)",
-        "derived here",
-        constant(0.0),
-        sharpness_error,
-        tolerance=1e-10,
-    ),
-    Claim(
-        "edge_of_stability.basin",
-        "one sample with label: convergence ends at c = 4 + eta^2 y (f_0 - y) / n",
-        "derived here",
-        predicted_basin_end,
-        basin_end,
-        tolerance=1e-3,
-        cost=3,
-    ),
-    *orbit_claims(),
-    *threshold_claims(),
-    *chaos_claims(),
-)
+CLAIMS = (*label_claims(), *orbit_claims(), *threshold_claims(), *chaos_claims())

@@ -1,4 +1,4 @@
-r"""Meltzer, Chen and Liu 2023: why networks with one hidden layer survive a catapult.
+"""Why networks with one hidden layer survive a catapult [Meltzer2023].
 
 The outputs of a ReLU network with one hidden layer and no bias are homogeneous in its parameters
 of degree 2, so that ``J theta = 2 f``. A step of gradient descent on the squared residuals ``r =
@@ -7,12 +7,9 @@ f - y`` then changes the weight norm exactly by
     ``|theta'|^2 - |theta|^2 = -(4 eta / m) r . f + (eta^2 / m) r^T Theta r``,
 
 with ``Theta = (1/m) J J^T`` of top eigenvalue lambda; without labels, r = f, that is at most
-``-(eta / m) |f|^2 (4 - eta lambda)``: while ``eta lambda < 4`` the norm falls.
-
-References
-----------
-.. [1] D. Meltzer, M. Chen and J. Liu, arXiv:2301.07737: the norm falls while the loss is
-   large; activation maps become sparser as the learning rate grows.
+``-(eta / m) |f|^2 (4 - eta lambda)``: while ``eta lambda < 4`` the norm falls. The paper says that
+it falls while the loss is large, and that activation maps become sparser as the learning rate
+grows.
 """
 
 from __future__ import annotations
@@ -23,17 +20,17 @@ from functools import partial
 
 import numpy as np
 
-from catapult_sim.claims.verdict import NOTHING, Claim, constant
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import SETTLED, Architecture, Networks, draw_networks
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.observers import Observers
 from catapult_sim.numeric.curvature.eigenpairs import largest_eigenvalue
-from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
 from catapult_sim.numeric.runs.phases import Phase, classify
 from catapult_sim.types import Array
 
-PAPER = "Meltzer et al. 2023"
+PAPER = "Meltzer and Liu 2023"
 RATES = np.array([[1.0], [2.5], [3.5], [6.0], [10.0]])  # for the norm
 SPARSE_RATES = np.array([[0.5], [1.0], [2.0], [2.5], [3.0], [3.5], [4.0], [6.0], [8.0], [12.0]])
 STEPS = 30
@@ -109,51 +106,42 @@ def sparsening(bench: Bench, architecture: Architecture) -> Measured:
         usable = np.isfinite(column) & (c >= 1)
         if usable.sum() > 2:
             slopes.append(np.polyfit(c[usable], column[usable], 1)[0])
-    return mean(slopes) if slopes else NOTHING
+    if not slopes:
+        raise NothingToMeasure
+    return mean(slopes)
 
 
 def norm_claims() -> Iterator[Claim]:
     """State how weight norms change."""
     setting = f"{FOLLOWED.name}, c up to {RATES[-1, 0]:g}"
-    yield Claim(
-        "quadratic_models.norm.identity",
+    theorem = Claims(PAPER, "quadratic_models.norm", kind="theorem", cost=2)
+    yield theorem(
+        "identity",
         f"{setting}: |theta'|^2 = |theta|^2 - (4 eta/m) r.f + (eta^2/m) r.Theta r (relative error)",
-        "derived here",
-        constant(0.0),
         identity_error,
-        tolerance=1e-10,
-        cost=2,
+        equals(0.0, within=1e-10),
+        source="derived here",
     )
-    yield Claim(
-        "quadratic_models.norm.falls",
+    yield theorem(
+        "falls",
         f"{setting}, labels 0: the weight norm falls while eta lambda < 4 (largest gain)",
-        PAPER,
-        constant(0.0),
         largest_gain,
-        tolerance=1e-12,
-        relation="<=",
-        cost=2,
+        at_most(0.0, within=1e-12),
     )
 
 
-def sparsity_claims(architecture: Architecture) -> Iterator[Claim]:
+def sparsity_claims() -> Iterator[Claim]:
     """State how activations become sparse."""
-    group = f"{architecture.activation}-{architecture.depth}"
-    group += "" if architecture.centred else "-uncentred"
-    yield Claim(
-        f"quadratic_models.sparsity.{group}",
-        f"{architecture.name}: activations become sparser as the learning rate grows above c = 2 "
-        "(change of the active share as c doubles)",
-        PAPER,
-        constant(0.0),
-        partial(sparsening, architecture=architecture),
-        tolerance=0.0,
-        relation="<=",
-        cost=6 * architecture.depth,
-    )
+    claim = Claims(PAPER, "quadratic_models.sparsity")
+    for one in ARCHITECTURES:
+        yield claim(
+            f"{one.activation}-{one.depth}{'' if one.centred else '-uncentred'}",
+            f"{one.name}: activations become sparser as the learning rate grows above c = 2 "
+            "(change of the active share as c doubles)",
+            partial(sparsening, architecture=one),
+            at_most(0.0),
+            cost=6 * one.depth,
+        )
 
 
-CLAIMS = (
-    *norm_claims(),
-    *(claim for architecture in ARCHITECTURES for claim in sparsity_claims(architecture)),
-)
+CLAIMS = (*norm_claims(), *sparsity_claims())

@@ -1,19 +1,18 @@
-"""What is claimed, what was measured, and the verdict."""
+"""The verdict on a claim: its prediction against its measurement."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
-from typing import Literal
 
+from catapult_sim.claims.claim import Claim, Relation
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.numeric.runs.measured import Measured
+from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure
 
 NOTHING = Measured(math.nan, math.nan, 0)
-"""What is measured where there is nothing to measure; its verdict is INCONCLUSIVE."""
+"""The measurement where there is nothing to measure; its verdict is INCONCLUSIVE."""
 
 
 class Verdict(Enum):
@@ -22,43 +21,6 @@ class Verdict(Enum):
     CONFIRMED = "confirmed"
     REFUTED = "refuted"
     INCONCLUSIVE = "inconclusive"
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A statement of a paper that can be measured.
-
-    ``tolerance`` is written down before the measurement. The relation ``"<="`` claims
-    that the measured value does not exceed the predicted one.
-    """
-
-    id: str
-    text: str
-    source: str
-    predict: Callable[[Bench], float]
-    measure: Callable[[Bench], Measured]
-    tolerance: float
-    relation: Literal["=", "<="] = "="
-    cost: float = 1.0  # in units of a cheap claim: the costly ones are judged first
-
-
-def constant(value: float) -> Callable[[Bench], float]:
-    """Predict a number that does not depend on the bench."""
-    return lambda bench: value
-
-
-def negated(measure: Callable[[Bench], Measured]) -> Callable[[Bench], Measured]:
-    """Turn the sign of a measurement, so that ``"<="`` claims a lower bound.
-
-    What was a lower bound becomes an upper one, and the other way round.
-    """
-
-    def turned(bench: Bench) -> Measured:
-        found = measure(bench)
-        bounds = {"at_least": found.at_most, "at_most": found.at_least}
-        return replace(found, value=-found.value, **bounds)
-
-    return turned
 
 
 @dataclass(frozen=True)
@@ -73,7 +35,7 @@ class Judgement:
 
     @classmethod
     def of(cls, claim: Claim, predicted: float, measured: Measured, seconds: float) -> Judgement:
-        """Weigh what was measured."""
+        """Judge a measurement by the claim's relation and tolerance."""
         reached = verdict(predicted, measured, claim.tolerance, claim.relation)
         return cls(claim, predicted, measured, reached, seconds)
 
@@ -81,14 +43,18 @@ class Judgement:
 def judge(claim: Claim, bench: Bench) -> Judgement:
     """Measure a claim and judge it."""
     start = time.perf_counter()
-    predicted, measured = claim.predict(bench), claim.measure(bench)
+    predicted = claim.predicted(bench)
+    try:
+        measured = claim.measure(bench)
+    except NothingToMeasure:
+        measured = NOTHING
     return Judgement.of(claim, predicted, measured, time.perf_counter() - start)
 
 
 def verdict(
-    predicted: float, measured: Measured, tolerance: float, relation: Literal["=", "<="] = "="
+    predicted: float, measured: Measured, tolerance: float, relation: Relation = "="
 ) -> Verdict:
-    """Weigh the gap between prediction and measurement against the noise.
+    """Compare a measurement with a prediction, up to a tolerance and its noise.
 
     With ``noise = 2 error`` the gap lies within noise of what was measured, but for a lower bound
     any way above it, for an upper one any way below. Where all of that is within the tolerance the

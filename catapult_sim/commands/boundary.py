@@ -10,12 +10,13 @@ from typing import Any
 
 from tabulate import tabulate
 
-from catapult_sim.commands.options import add_command, counted, network, require_networks
+from catapult_sim.commands.options import add_command, network, require_networks
 from catapult_sim.commands.sweeping import REASONS, RECORD, opened, report
 from catapult_sim.experiments import first_steps
 from catapult_sim.experiments.boundary_cells import CURVATURES, KINDS, boundary_of, bytes_of
 from catapult_sim.experiments.networks import SETTLED, WHOLE_RUNS
 from catapult_sim.numeric.runs.phases import centre
+from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import Cell
 from catapult_sim.sweeps.record import Line, read_record, settled
 from catapult_sim.validation import InputError

@@ -11,6 +11,7 @@ from typing import Any
 from catapult_sim.experiments import phase_cells
 from catapult_sim.mlp.activations import ACTIVATIONS
 from catapult_sim.numeric.runs.memory import MEMORY_LIMIT, require_memory
+from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import Cell
 from catapult_sim.validation import InputError, require_count, require_momentum, require_positive
 
@@ -198,14 +199,3 @@ def _shape(cell: Cell) -> tuple[tuple[str, Any], ...]:
 def _sweep_of(workers: int, cell: Cell) -> str:
     shape = ", ".join(f"{name} {cell[name]}" for name in ("width", "depth") if name in cell)
     return f"this sweep, with {counted(workers, 'worker')} and networks of {shape},"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number of things in words.
-
-    Examples
-    --------
-    >>> counted(1, "cell"), counted(2, "cell")
-    ('1 cell', '2 cells')
-    """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -18,9 +18,9 @@ from typing import Any
 from tqdm import tqdm
 
 from catapult_sim import __version__
-from catapult_sim.commands.options import counted
 from catapult_sim.experiments.networks import SETTLED
 from catapult_sim.numeric.runs.checkpoint import write_whole
+from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import Cell
 from catapult_sim.sweeps.record import Line, erase, settled
 from catapult_sim.sweeps.sweep import Sweep, sweep
@@ -31,7 +31,7 @@ RECORD = "records.jsonl"
 
 # Options that change no result: a folder may be continued with other values of these.
 EXECUTION = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json"}
-EXECUTION |= {"memory_limit", "claims", "kinds", "curvature"}
+EXECUTION |= {"memory_limit", "claims", "must", "kinds", "curvature"}
 
 # Why a loss may not come down.
 REASONS = (

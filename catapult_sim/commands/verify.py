@@ -14,12 +14,14 @@ from tabulate import tabulate
 from catapult_sim.commands.options import Help, add_execution
 from catapult_sim.commands.sweeping import RECORD, as_json, opened
 from catapult_sim.numeric.runs.checkpoint import write_whole
+from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import identify, physics_of
 from catapult_sim.sweeps.record import Line, read_record, settled
 from catapult_sim.validation import InputError
 
 if TYPE_CHECKING:
-    from catapult_sim.claims.verdict import Claim, Judgement
+    from catapult_sim.claims.claim import Claim
+    from catapult_sim.claims.verdict import Judgement
     from catapult_sim.experiments.bench import Bench
 
 FIGURE = "phase_diagram.png"
@@ -31,7 +33,7 @@ def add(commands: Any) -> None:
         "verify",
         help="judge the claims of the papers",
         description="Judge the claims of the papers: predicted, measured, error bar, verdict. "
-        "The exit status is 1 if a claim is refuted, or could not be judged.",
+        "The exit status is 1 if a claim is refuted (see --must), or if judging one failed.",
         formatter_class=Help,
     )
     parser.set_defaults(run=run)
@@ -44,6 +46,11 @@ def add(commands: Any) -> None:
         metavar="ID",
         help="ids as --list shows, or what comes before one of their dots",
     )
+    add(
+        "--must",
+        choices=("theorem", "statement", "conjecture"),
+        help="the kind of claim whose refutation gives exit status 1 (default: every kind)",
+    )
     add("--effort", default="quick", help="quick (about 6 minutes) or full (hours)")
     add("--seed", type=int, default=0, help="names every random draw")
     add(
@@ -55,10 +62,9 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Judge, write, print; 1 if a claim is refuted or failed."""
+    """Judge, write, print; return 1 if a claim that must hold is refuted, or judging one failed."""
     from catapult_sim import claims, report
     from catapult_sim.claims import cells as claim_cells
-    from catapult_sim.claims.verdict import Verdict
     from catapult_sim.experiments.phase_cells import data_entries
 
     chosen = list(claims.CLAIMS) if "all" in options.claims else claims.select(options.claims)
@@ -88,8 +94,17 @@ def run(options: argparse.Namespace) -> int:
     print(text if options.json else report.table(judgements))
     if not options.json:
         print(f"\n{report.summary(judgements)}\nreport and figure: {options.out}{os.sep}")
-    refuted = any(judgement.verdict is Verdict.REFUTED for judgement in judgements)
-    return int(refuted or tally.failed > 0)
+    return int(len(judgements) < len(chosen) or _refuted(judgements, options.must))
+
+
+def _refuted(judgements: Sequence[Judgement], must: str | None) -> bool:
+    """Tell whether a claim of a kind, or of any kind, is refuted."""
+    from catapult_sim.claims.verdict import Verdict
+
+    kinds = {
+        judgement.claim.kind for judgement in judgements if judgement.verdict is Verdict.REFUTED
+    }
+    return must in kinds if must else bool(kinds)
 
 
 def _key(cell: dict[str, Any]) -> str:
@@ -145,13 +160,13 @@ def _write(
 
 
 def _plan(chosen: Sequence[Any], bench: Any) -> str:
-    """Say what is about to be done."""
+    """Return what is about to be judged, in words."""
     effort = bench.effort
     widths = sorted(width for hidden in effort.hidden.values() for width in hidden)
     return (
-        f"Judging {len(chosen)} claims, effort {effort.name}, seed {bench.seed}: exact models of "
-        f"width 1e2 to 1e12 from {effort.starts} starts; networks of {widths[0]} to {widths[-1]} "
-        f"hidden units, {effort.members} seeds, on {effort.samples} samples of {bench.source}; "
-        f"minibatch training with {effort.trained} seeds. All claims take about "
+        f"Judging {counted(len(chosen), 'claim')}, effort {effort.name}, seed {bench.seed}: exact "
+        f"models of width 1e2 to 1e12 from {effort.starts} starts; networks of {widths[0]} to "
+        f"{widths[-1]} hidden units, {effort.members} seeds, on {effort.samples} samples of "
+        f"{bench.source}; minibatch training with {effort.trained} seeds. All claims take about "
         f"{effort.minutes:g} minutes on two cores."
     )

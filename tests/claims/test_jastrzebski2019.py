@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from catapult_sim import claims
-from catapult_sim.claims.jastrzebski2019 import exact, measures, runs
-from catapult_sim.claims.jastrzebski2019 import statements as paper
+from catapult_sim.claims import jastrzebski2019 as paper
+from catapult_sim.claims.jastrzebski2019 import curvature, exact, nudged, runs
+from catapult_sim.claims.jastrzebski2019.paper import GROUP
 from catapult_sim.claims.verdict import Verdict, judge
 from catapult_sim.experiments.bench import EFFORTS, Bench
 from catapult_sim.experiments.sharpest_directions import Track
@@ -17,7 +18,7 @@ CONFIRMED, REFUTED, INCONCLUSIVE = Verdict.CONFIRMED, Verdict.REFUTED, Verdict.I
 
 
 def one(name):
-    (claim,) = (claim for claim in paper.CLAIMS if claim.id == f"{paper.GROUP}.{name}")
+    (claim,) = (claim for claim in paper.CLAIMS if claim.id == f"{GROUP}.{name}")
     return claim
 
 
@@ -46,18 +47,18 @@ def test_a_peak_lasts_a_tenth_of_a_run_and_a_spike_does_not():
     values = np.ones((40, 2))
     values[7, 0] = 9.0
     values[20:24, 1] = 5.0
-    np.testing.assert_allclose(measures.peak(values), [3.0, 5.0])
-    np.testing.assert_allclose(measures.spike(values), [9.0, 5.0])
+    np.testing.assert_allclose(curvature.peak(values), [3.0, 5.0])
+    np.testing.assert_allclose(curvature.spike(values), [9.0, 5.0])
 
 
 def test_the_loss_is_halved_between_measurements():
     run = made_up(np.ones(4), [2.0, 1.5, 0.9, 0.1])
-    np.testing.assert_allclose(measures.halving_time(run), 10 + 10 * 0.25 / 0.3)
-    assert np.isnan(measures.halving_time(made_up(np.ones(3), [2.0, 1.5, 1.1]))).all()
+    np.testing.assert_allclose(nudged.halving_time(run), 10 + 10 * 0.25 / 0.3)
+    assert np.isnan(nudged.halving_time(made_up(np.ones(3), [2.0, 1.5, 1.1]))).all()
 
 
 def test_a_loss_that_diverges_is_never_halved():
-    assert np.isnan(measures.halving_time(made_up(np.ones(3), [2.0, np.nan, np.nan]))).all()
+    assert np.isnan(nudged.halving_time(made_up(np.ones(3), [2.0, np.nan, np.nan]))).all()
 
 
 RISE_AND_FALL = np.r_[np.linspace(1, 10, 20), np.linspace(10, 3, 21)]
@@ -186,7 +187,7 @@ def test_steps_along_the_sharpest_direction(monkeypatch, name, found, expected):
 # Closed forms ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("claim", claims.select([f"{paper.GROUP}.exact"]), ids=lambda c: c.id)
+@pytest.mark.parametrize("claim", claims.select([f"{GROUP}.exact"]), ids=lambda c: c.id)
 def test_the_closed_forms_are_confirmed_for_another_seed(claim):
     assert judge(claim, Bench(5)).verdict is CONFIRMED
 
@@ -229,7 +230,7 @@ def tiny(monkeypatch):
 @pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
 def test_every_claim_measures_networks_on_digits(tiny, loss):
     bench = tiny()
-    for claim in claims.select([f"{paper.GROUP}.{loss}"]):
+    for claim in claims.select([f"{GROUP}.{loss}"]):
         found = judge(claim, bench).measured
         halves = claim.id.endswith("faster")  # so short a run does not halve its loss
         assert (found.n, np.isfinite(found.value) or halves) == (2, True), claim.id
@@ -262,5 +263,5 @@ def test_runs_of_a_grid_have_equal_time(tiny):
 def test_data_that_do_not_allow_it_are_inconclusive(tiny, tmp_path):
     path = tmp_path / "few.csv"
     path.write_text("\n".join(f"{i},{i % 3},{i % 2}" for i in range(40)))
-    for claim in claims.select([f"{paper.GROUP}.cross_entropy", f"{paper.GROUP}.squared_error"]):
+    for claim in claims.select([f"{GROUP}.cross_entropy", f"{GROUP}.squared_error"]):
         assert judge(claim, tiny(data=path)).verdict is INCONCLUSIVE, claim.id

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from catapult_sim import claims
+from catapult_sim.claims import lewkowycz2020
 from catapult_sim.claims.lewkowycz2020 import boundaries, closure
 from catapult_sim.claims.verdict import Verdict, judge
 from catapult_sim.experiments import networks, one_sample
@@ -18,7 +19,9 @@ from catapult_sim.symbolic.linear_net import f, lam
 from catapult_sim.validation import InputError
 from tests.experiments.efforts import TINY
 
-EXACT = [claim for claim in boundaries.CLAIMS if claim.cost == 1 and claim.id != "catapult.closure"]
+EXACT = [
+    claim for claim in lewkowycz2020.CLAIMS if claim.cost == 1 and claim.id != "catapult.closure"
+]
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import re
 import pytest
 
 from catapult_sim.claims import CLAIMS
-from catapult_sim.claims.verdict import Verdict, negated, verdict
+from catapult_sim.claims.claim import negated
+from catapult_sim.claims.verdict import Verdict, verdict
 from catapult_sim.numeric.runs.measured import Measured
 
 CASES = [

@@ -1,5 +1,24 @@
-"""Jastrzebski et al. 2019: the sharpest directions of the loss and the length of SGD steps."""
+"""The sharpest directions of the loss and the length of SGD steps [Jastrzebski2019].
 
-from catapult_sim.claims.jastrzebski2019.statements import CLAIMS
+The runs are in :mod:`~catapult_sim.claims.jastrzebski2019.runs`; every other file asks one
+question of them.
+"""
+
+from catapult_sim.claims.jastrzebski2019.curvature import curvature_claims
+from catapult_sim.claims.jastrzebski2019.escape import escape_claims
+from catapult_sim.claims.jastrzebski2019.exact import exact_claims
+from catapult_sim.claims.jastrzebski2019.nudged import nudged_claims
+from catapult_sim.claims.jastrzebski2019.runs import RECIPES
+from catapult_sim.claims.jastrzebski2019.steps import step_claims
 
 __all__ = ["CLAIMS"]
+
+CLAIMS = (
+    *exact_claims(),
+    *(
+        claim
+        for loss in RECIPES
+        for kind in (curvature_claims, step_claims, nudged_claims, escape_claims)
+        for claim in kind(loss)
+    ),
+)

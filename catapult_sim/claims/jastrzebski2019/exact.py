@@ -1,11 +1,14 @@
-"""What a step along an eigenvector does, where it is known in closed form."""
+"""What a step along an eigenvector does, where it is known in closed form [Jastrzebski2019]."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from catapult_sim.claims.claim import Claim, Claims, equals
+from catapult_sim.claims.jastrzebski2019.paper import GROUP
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.curvature.directions import nudge
@@ -96,19 +99,26 @@ def _worst(found: Array, expected: Array) -> Measured:
     return Measured(float(gaps.max()), 0.0, len(gaps))
 
 
-FORMS = {
-    "quadratic": (
-        "quadratic loss: a step along e_i, times alpha, changes the loss by "
-        "h c^2 ((1 - alpha eta h)^2 - 1) / 2, with h the eigenvalue and c the distance",
-        quadratic_error,
-    ),
-    "linear-network": (
-        "two-layer linear network: along e_i the loss is the quartic in alpha of the weights "
-        "written out",
-        linear_net_error,
-    ),
-    "nudge": (
-        "quadratic loss: a nudged step is SGD's with the first dense modes multiplied by gamma",
-        nudge_error,
-    ),
-}
+def exact_claims() -> Iterator[Claim]:
+    """State the closed forms that hold to rounding."""
+    theorem = Claims("derived here", f"{GROUP}.exact", kind="theorem")
+    for name, text, measure in (
+        (
+            "quadratic",
+            "quadratic loss: a step along e_i, times alpha, changes the loss by "
+            "h c^2 ((1 - alpha eta h)^2 - 1) / 2, with h the eigenvalue and c the distance",
+            quadratic_error,
+        ),
+        (
+            "linear-network",
+            "two-layer linear network: along e_i the loss is the quartic in alpha of the weights "
+            "written out",
+            linear_net_error,
+        ),
+        (
+            "nudge",
+            "quadratic loss: a nudged step is SGD's with the first dense modes multiplied by gamma",
+            nudge_error,
+        ),
+    ):
+        yield theorem(name, f"{text} (relative error)", measure, equals(0.0, within=1e-10))

@@ -12,7 +12,6 @@ must matter if it ever does; neighbouring rates differ by about a factor of 3.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -30,6 +29,7 @@ from catapult_sim.numeric.curvature.step_response import (
     cross_sections,
     step_response,
 )
+from catapult_sim.numeric.runs.measured import NothingToMeasure
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
@@ -72,8 +72,8 @@ class Problem:
 
 
 @once
-def problem(bench: Bench, loss: str) -> Problem | None:
-    """Draw networks and data; None where the data do not allow it."""
+def problem(bench: Bench, loss: str) -> Problem:
+    """Draw networks and data, where the data allow it."""
     known, test = bench.split(SAMPLES, multiple_of=max(BATCHES))
     drawn = draw(
         known,
@@ -87,51 +87,45 @@ def problem(bench: Bench, loss: str) -> Problem | None:
     )
     try:
         drawn.net.require_data(*known)
-    except InputError:  # there are no samples, or their labels are no probabilities
-        return None
+    except InputError as refusal:  # there are no samples, or their labels are no probabilities
+        raise NothingToMeasure from refusal
     return Problem(drawn.net, drawn.start, known, test)
 
 
-def grid(bench: Bench, loss: str, rate: int = 1, size: int = MIDDLE) -> Track | None:
+@once
+def grid(bench: Bench, loss: str, rate: int = 1, size: int = MIDDLE) -> Track:
     """Follow SGD at one of the three learning rates; "theta" is among what it observed."""
-
-    def measure(given: Problem) -> Track:
-        recipe = RECIPES[loss]
-        steps = round(recipe.time / recipe.rates[rate])
-        return given.follow(
-            bench,
-            learning_rate=recipe.rates[rate],
-            batch_size=size,
-            steps=steps,
-            k=1,
-            every=max(1, steps // POINTS),
-            observe={"theta": lambda theta: theta},
-        )
-
-    return _once(bench, ("sharpest grid", loss, rate, size), loss, measure)
+    recipe = RECIPES[loss]
+    steps = round(recipe.time / recipe.rates[rate])
+    return problem(bench, loss).follow(
+        bench,
+        learning_rate=recipe.rates[rate],
+        batch_size=size,
+        steps=steps,
+        k=1,
+        every=max(1, steps // POINTS),
+        observe={"theta": lambda theta: theta},
+    )
 
 
 GAMMAS = (0.01, 0.1, 1.0, 5.0)
 K = 5
 
 
-def nudged(bench: Bench, loss: str, gamma: float) -> Track | None:
+@once
+def nudged(bench: Bench, loss: str, gamma: float) -> Track:
     """Follow Nudged-SGD, its eigenvectors as old as an epoch at most: as the authors do."""
-
-    def measure(given: Problem) -> Track:
-        recipe, epoch = RECIPES[loss], len(given.train[0]) // MIDDLE
-        return given.follow(
-            bench,
-            learning_rate=recipe.rates[1],
-            batch_size=MIDDLE,
-            steps=round(recipe.nudged_time / recipe.rates[1]),
-            k=K,
-            every=epoch,
-            gamma=gamma,
-            observe={"accuracy": lambda theta: given.net.accuracy(theta, *given.test)},
-        )
-
-    return _once(bench, ("sharpest nudged", loss, gamma), loss, measure)
+    recipe, given = RECIPES[loss], problem(bench, loss)
+    return given.follow(
+        bench,
+        learning_rate=recipe.rates[1],
+        batch_size=MIDDLE,
+        steps=round(recipe.nudged_time / recipe.rates[1]),
+        k=K,
+        every=len(given.train[0]) // MIDDLE,
+        gamma=gamma,
+        observe={"accuracy": lambda theta: given.net.accuracy(theta, *given.test)},
+    )
 
 
 # The step against the curvature ---------------------------------------------------------------
@@ -159,24 +153,20 @@ class Look:
         return float(self.response.predicted[0, self.response.scales == alpha][0])
 
 
-def looks(bench: Bench, loss: str) -> list[list[Look]] | None:
+@once
+def looks(bench: Bench, loss: str) -> list[list[Look]]:
     """Look at every network, at points of the run in the middle of the grid."""
-
-    def measure(given: Problem) -> list[list[Look]]:
-        theta = _states(bench, loss, ABOUT_THE_PEAK)
-        rng = bench.rng("sharpest steps")
-        return [
-            [_look(given, loss, one, rng) for one in theta[:, member]]
-            for member in range(len(given.theta))
-        ]
-
-    return _once(bench, ("sharpest steps", loss), loss, measure)
+    given, theta = problem(bench, loss), _states(bench, loss, ABOUT_THE_PEAK)
+    rng = bench.rng("sharpest steps")
+    return [
+        [_look(given, loss, one, rng) for one in theta[:, member]]
+        for member in range(len(given.theta))
+    ]
 
 
 def _states(bench: Bench, loss: str, shares: tuple[float, ...]) -> Array:
     """Return where the run in the middle of the grid was, ``(shares, S, P)``."""
     run = grid(bench, loss)
-    assert run is not None
     return run.values["theta"][[round(share * (len(run.step) - 1)) for share in shares]]
 
 
@@ -206,26 +196,18 @@ SHARP = 0.4  # of a run: about the peak
 ESCAPE_EPOCHS = 8
 
 
-def escape(bench: Bench, loss: str, name: str) -> Track | None:
+@once
+def escape(bench: Bench, loss: str, name: str) -> Track:
     """Go on from about the peak for some epochs by a row of the ablation."""
-
-    def measure(given: Problem) -> Track:
-        epoch = len(given.train[0]) // MIDDLE
-        return given.follow(
-            bench,
-            _states(bench, loss, (SHARP,))[0],
-            learning_rate=RECIPES[loss].rates[1],
-            batch_size=MIDDLE,
-            steps=ESCAPE_EPOCHS * epoch,
-            k=1,
-            every=max(1, epoch // 2),
-            **ESCAPES[name]._asdict(),
-        )
-
-    return _once(bench, ("sharpest escape", loss, name), loss, measure)
-
-
-def _once(bench: Bench, key: Any, loss: str, measure: Callable[[Problem], Any]) -> Any:
-    """Measure once; None where the data do not allow it."""
     given = problem(bench, loss)
-    return None if given is None else bench.once(key, lambda: measure(given))
+    epoch = len(given.train[0]) // MIDDLE
+    return given.follow(
+        bench,
+        _states(bench, loss, (SHARP,))[0],
+        learning_rate=RECIPES[loss].rates[1],
+        batch_size=MIDDLE,
+        steps=ESCAPE_EPOCHS * epoch,
+        k=1,
+        every=max(1, epoch // 2),
+        **ESCAPES[name]._asdict(),
+    )

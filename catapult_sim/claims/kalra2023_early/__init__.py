@@ -1,4 +1,4 @@
-"""Kalra and Barkeshli 2023: phases of the first steps of training."""
+"""Phases of the first steps of training [Kalra2023early]."""
 
 from catapult_sim.claims.kalra2023_early.thresholds import CLAIMS
 

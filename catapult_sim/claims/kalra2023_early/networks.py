@@ -2,10 +2,7 @@
 
 Networks in the standard parametrisation learn ten digits by full-batch gradient descent on squared
 error. The thresholds are those of :mod:`catapult_sim.experiments.first_steps`.
-
-References
-----------
-.. [1] D. S. Kalra and M. Barkeshli, arXiv:2302.12250. It trains on batches of 512.
+[Kalra2023early] trains on batches of 512.
 """
 
 from __future__ import annotations

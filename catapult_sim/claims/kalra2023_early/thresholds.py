@@ -1,11 +1,7 @@
-r"""Kalra and Barkeshli 2023: the phases of the first ten steps of training.
+"""Claims on the phases of the first ten steps of training [Kalra2023early].
 
 The thresholds c_loss, c_sharp, c_barrier and c_max are those of
 :mod:`catapult_sim.experiments.first_steps`, with the sharpness of the Hessian and of the kernel.
-
-References
-----------
-.. [1] D. S. Kalra and M. Barkeshli, arXiv:2302.12250.
 """
 
 from __future__ import annotations
@@ -16,8 +12,8 @@ from functools import partial
 
 import numpy as np
 
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals, negated
 from catapult_sim.claims.kalra2023_early.networks import PRECISION, VERSIONS, Shape, draw, threshold
-from catapult_sim.claims.verdict import Claim, constant, negated
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.first_steps import KINDS, STEPS
 from catapult_sim.mlp import kernel
@@ -28,9 +24,6 @@ from catapult_sim.types import Array
 ACTIVATIONS = ("relu", "tanh")
 DEPTH, WIDTH = 3, 96
 DEEP = 7  # as in the paper
-
-
-# What is measured -----------------------------------------------------------------------------
 
 
 def by_width(bench: Bench, activation: str) -> list[Shape]:
@@ -96,81 +89,74 @@ def deep_end(bench: Bench) -> Measured:
     return threshold(bench, Shape("relu", DEEP, bench.effort.early_deep), "max").measured
 
 
-# What is claimed ------------------------------------------------------------------------------
-
 PAPER = "Kalra and Barkeshli 2023, arXiv:2302.12250"
 
 
 def trend_claims(activation: str, version: str) -> Iterator[Claim]:
     """State how thresholds move with the width and the depth."""
-    group, word = f"early_training.{activation}", VERSIONS[version]
-    fit = partial(partial, exponent, activation=activation, version=version)
-    claim = partial(Claim, source=PAPER, predict=constant(0.0), cost=4)
+    claim = Claims(
+        PAPER,
+        f"early_training.{activation}",
+        activation,
+        cost=4,
+        given={"activation": activation, "version": version},
+    )
+    word = VERSIONS[version]
     for name in ("loss", "sharp"):
-        in_width, in_depth = fit(name=name, among=by_width), fit(name=name, among=by_depth)
         yield claim(
-            f"{group}.width.{name}.{version}",
-            f"{activation}: c_{name} falls with the width, {word} (exponent)",
-            measure=in_width,
-            tolerance=0.0,
-            relation="<=",
+            f"width.{name}.{version}",
+            f"c_{name} falls with the width, {word} (exponent)",
+            partial(exponent, name=name, among=by_width),
+            at_most(0.0),
         )
         yield claim(
-            f"{group}.depth.{name}.{version}",
-            f"{activation}: c_{name} rises with the depth, {word} (minus the exponent)",
-            measure=negated(in_depth),
-            tolerance=0.0,
-            relation="<=",
+            f"depth.{name}.{version}",
+            f"c_{name} rises with the depth, {word} (minus the exponent)",
+            negated(partial(exponent, name=name, among=by_depth)),
+            at_most(0.0),
         )
     yield claim(
-        f"{group}.width.max.{version}",
-        f"{activation}: c_max does not depend on the width, {word} (exponent)",
-        measure=fit(name="max", among=by_width),
-        tolerance=0.1,
+        f"width.max.{version}",
+        f"c_max does not depend on the width, {word} (exponent)",
+        partial(exponent, name="max", among=by_width),
+        equals(0.0, within=0.1),
     )
 
 
-def claims_of(activation: str) -> Iterator[Claim]:
+def activation_claims(activation: str) -> Iterator[Claim]:
     """State what the thresholds of an activation do."""
-    group = f"early_training.{activation}"
+    claim = Claims(PAPER, f"early_training.{activation}", cost=4, given={"activation": activation})
     for version, word in VERSIONS.items():
-        yield Claim(
-            f"{group}.order.{version}",
+        yield claim(
+            f"order.{version}",
             f"{activation}: c_loss <= c_sharp <= c_barrier <= c_max, {word} (share of seeds)",
-            PAPER,
-            constant(1.0),
-            partial(ordered, activation=activation, version=version),
-            tolerance=0.05,
+            partial(ordered, version=version),
+            equals(1.0, within=0.05),
             cost=16,
         )
         yield from trend_claims(activation, version)
-    limit = partial(
-        Claim, measure=partial(wide_limit, activation=activation), tolerance=0.1, cost=4
-    )
-    yield limit(
-        f"{group}.wide",
+    yield claim(
+        "wide",
         f"{activation}, 1 hidden layer: c_loss is 2 at infinite width, kernel (extrapolated)",
-        source=PAPER,
-        predict=constant(2.0),
+        wide_limit,
+        equals(2.0, within=0.1),
     )
-    yield limit(
-        f"{group}.wide.linear",
+    yield claim(
+        "wide.linear",
         f"{activation}, 1 hidden layer: at infinite width c_loss is that of the linearised "
         "network, kernel (extrapolated)",
+        wide_limit,
+        equals(partial(linear_limit, activation=activation), within=0.1),
         source="derived here",
-        predict=partial(linear_limit, activation=activation),
     )
 
 
 CLAIMS = (
-    *(claim for activation in ACTIVATIONS for claim in claims_of(activation)),
-    Claim(
-        "early_training.relu.deep.max",
+    *(claim for activation in ACTIVATIONS for claim in activation_claims(activation)),
+    Claims(PAPER, "early_training.relu.deep", cost=8)(
+        "max",
         f"relu, {DEEP} hidden layers: c_max is 12 to 14, Hessian",
-        PAPER,
-        constant(13.0),
         deep_end,
-        tolerance=1.0,
-        cost=8,
+        equals(13.0, within=1.0),
     ),
 )

@@ -1,7 +1,21 @@
-"""Lewkowycz et al. 2020: the catapult mechanism, in the one-sample model, on data, in networks."""
+"""The catapult mechanism [Lewkowycz2020]: one sample, data, networks, accuracy."""
 
-from catapult_sim.claims.lewkowycz2020 import accuracy, boundaries, linear_again, variants
+from catapult_sim.claims.lewkowycz2020 import (
+    accuracy,
+    boundaries,
+    closure,
+    linear_again,
+    one_sample,
+    variants,
+)
 
 __all__ = ["CLAIMS"]
 
-CLAIMS = (*boundaries.CLAIMS, *variants.CLAIMS, *accuracy.CLAIMS, *linear_again.CLAIMS)
+CLAIMS = (
+    *closure.CLAIMS,
+    *one_sample.CLAIMS,
+    *boundaries.CLAIMS,
+    *variants.CLAIMS,
+    *accuracy.CLAIMS,
+    *linear_again.CLAIMS,
+)

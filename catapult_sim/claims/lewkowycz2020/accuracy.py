@@ -1,16 +1,13 @@
-r"""Lewkowycz et al. 2020: the learning rate at which networks generalise best.
+"""The learning rate at which networks generalise best [Lewkowycz2020].
+
+Section 3.3 of the paper: it lies above ``2 / lambda_0``, near the largest that converges; at
+fixed time the catapult matches or beats the lazy phase.
 
 A network learns some of the samples by full-batch gradient descent on squared error, at many
 learning rates ``c = eta lambda_0``: for a fixed number of steps, or to a fixed time ``c steps``.
 Every seed draws its own samples and its own network, the same at every learning rate. The
 samples left over are halved: one half chooses a learning rate, the other judges it, so that the
 best of many does not look better than it is.
-
-References
-----------
-.. [1] A. Lewkowycz et al., arXiv:2003.02218, section 3.3: the best learning rate lies above
-   ``2 / lambda_0``, near the largest that converges; at fixed time the catapult matches or beats
-   the lazy phase.
 """
 
 from __future__ import annotations
@@ -22,10 +19,11 @@ from functools import partial
 
 import numpy as np
 
-from catapult_sim.claims.verdict import NOTHING, Claim, constant
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals
+from catapult_sim.claims.lewkowycz2020.paper import PAPER
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import draw
-from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
 from catapult_sim.numeric.runs.trajectory import Outcome
 from catapult_sim.types import Array
 
@@ -89,9 +87,6 @@ def chance(bench: Bench) -> float:
     return 1 / max(2, bench.split(SAMPLES)[0][1].shape[1])
 
 
-# What is measured -----------------------------------------------------------------------------
-
-
 def best(found: Scan, among: Array) -> Array:
     """Judge the learning rate that the other half chose ``among`` some, ``(S,)``."""
     chosen = np.argmax(np.where(among, found.choosing.mean(axis=1), -np.inf))
@@ -122,47 +117,44 @@ def beyond_the_end(bench: Bench, activation: str) -> Measured:
     """Average the accuracy of learning rates a quarter or more beyond the end."""
     found = scan(bench, activation, "steps")
     beyond = found.judging[found.c > 1.25 * found.end]
-    return mean(beyond.mean(axis=0)) if len(beyond) else NOTHING
-
-
-# What is claimed ------------------------------------------------------------------------------
+    if not len(beyond):
+        raise NothingToMeasure
+    return mean(beyond.mean(axis=0))
 
 
 def accuracy_claims(activation: str) -> Iterator[Claim]:
     """State where the accuracy of a network with one hidden layer is best."""
-    group, name = f"catapult.accuracy.{activation}", f"{activation}, 1 hidden layer"
-    claim = partial(Claim, source="Lewkowycz et al. 2020, section 3", cost=15)
-    measure = partial(partial, activation=activation)
+    claim = Claims(
+        f"{PAPER}, section 3",
+        f"catapult.accuracy.{activation}",
+        cost=15,
+        given={"activation": activation},
+    )
+    name = f"{activation}, 1 hidden layer"
+    steps = f"{name}, fixed steps"
     yield claim(
-        f"{group}.steps",
-        f"{name}, fixed steps: the best learning rate lies above 2 / lambda_0 (accuracy lost)",
-        predict=constant(0.0),
-        measure=measure(lazy_advantage, kind="steps"),
-        tolerance=0.0,
-        relation="<=",
+        "steps",
+        f"{steps}: the best learning rate lies above 2 / lambda_0 (accuracy lost)",
+        partial(lazy_advantage, kind="steps"),
+        at_most(0.0),
     )
     yield claim(
-        f"{group}.where",
-        f"{name}, fixed steps: the best learning rate is near the largest that converges "
-        "(log2 of their ratio)",
-        predict=constant(0.0),
-        measure=lambda bench: optimum(scan(bench, activation, "steps")),
-        tolerance=0.5,
+        "where",
+        f"{steps}: the best learning rate is near the largest that converges (log2 of their ratio)",
+        lambda bench, activation: optimum(scan(bench, activation, "steps")),
+        equals(0.0, within=0.5),
     )
     yield claim(
-        f"{group}.time",
+        "time",
         f"{name}, fixed time: the catapult matches or beats the lazy phase (accuracy lost)",
-        predict=constant(0.0),
-        measure=measure(lazy_advantage, kind="time"),
-        tolerance=0.005,
-        relation="<=",
+        partial(lazy_advantage, kind="time"),
+        at_most(0.0, within=0.005),
     )
     yield claim(
-        f"{group}.beyond",
-        f"{name}, fixed steps: a quarter beyond the largest that converges accuracy is a guess's",
-        predict=chance,
-        measure=measure(beyond_the_end),
-        tolerance=0.1,
+        "beyond",
+        f"{steps}: a quarter beyond the largest that converges accuracy is a guess's",
+        beyond_the_end,
+        equals(chance, within=0.1),
     )
 
 

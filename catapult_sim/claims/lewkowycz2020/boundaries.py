@@ -1,12 +1,6 @@
-r"""Lewkowycz et al. 2020: the catapult mechanism.
+"""Where the phases of networks on data end, linear and other ones [Lewkowycz2020].
 
-Theory against explicit networks: :mod:`~catapult_sim.claims.lewkowycz2020.closure`. One sample:
-:mod:`~catapult_sim.claims.lewkowycz2020.one_sample`. Here, linear and other networks on data.
-
-References
-----------
-.. [1] A. Lewkowycz et al., arXiv:2003.02218.
-.. [2] D. Kalra and M. Barkeshli, arXiv:2302.12250: where the loss first rises, as c_loss.
+Where the loss first rises is the c_loss of [Kalra2023early].
 """
 
 from __future__ import annotations
@@ -17,27 +11,13 @@ from functools import partial
 
 import numpy as np
 
-from catapult_sim.claims.lewkowycz2020.closure import exact_claims, optimiser_claims
-from catapult_sim.claims.lewkowycz2020.one_sample import (
-    boundary_claims,
-    curvature_claims,
-    momentum_claims,
-    theorem_claims,
-    width_claims,
-)
-from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals
+from catapult_sim.claims.lewkowycz2020.paper import ENDS, PAPER
 from catapult_sim.experiments import networks
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import ARCHITECTURES, Architecture
 from catapult_sim.experiments.one_sample import WIDTHS
 from catapult_sim.numeric.runs.measured import Measured, mean
-
-PAPER = "Lewkowycz et al. 2020"
-LITERATURE = {  # c_act, and who says so
-    "linear": (4.0, f"{PAPER}, section 2"),
-    "tanh": (4.0, f"supplement of {PAPER}, at second hand"),
-    "relu": (12.0, f"{PAPER}, section 3"),
-}
 
 EDGES = ("lower", "upper")
 
@@ -74,93 +54,80 @@ def network_end(bench: Bench, architecture: Architecture) -> Measured:
     return networks.network_boundary(bench, "end", architecture, width).measured
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def data_claims() -> Iterator[Claim]:
-    """State what the linear network on many samples does."""
+    """State what the linear network on many samples does.
+
+    Near the threshold the peak loss is ``n (c - 2)^2 / (4 eta^2)``: it exceeds a start that does
+    not grow with the width from ``c - 2`` of order ``n^(-1/2)`` on.
+    """
+    theorem = Claims(f"{PAPER}, section 2", "catapult.data", kind="theorem")
     at_widest = f"linear network on data, width 1e{round(math.log10(WIDTHS[-1]))}"
-    yield Claim(
-        "catapult.data.rise",
+    yield theorem(
+        "rise",
         f"{at_widest}: it stops being lazy at c = 2",
-        f"{PAPER}, section 2",
-        constant(2.0),
         partial(widest, kind="rise"),
-        tolerance=0.05,
+        equals(2.0, within=0.05),
         cost=8,
     )
-    yield Claim(
-        "catapult.data.rise.width",
+    yield theorem(
+        "rise.width",
         "linear network on data: it stays lazy above 2 by O(n^-1/2) (exponent)",
-        "derived here",
-        constant(-0.5),
         rise_excess,
-        tolerance=0.1,
+        equals(-0.5, within=0.1),
+        source="derived here",
         cost=20,
     )
-    yield Claim(
-        "catapult.data.end",
+    yield theorem(
+        "end",
         f"{at_widest}: it stops converging at c = 4",
-        f"{PAPER}, section 2",
-        constant(4.0),
         partial(widest, kind="end"),
-        tolerance=0.1,
+        equals(4.0, within=0.1),
         cost=8,
     )
-    yield Claim(
-        "catapult.data.end.width",
+    yield theorem(
+        "end.width",
         "linear network on data, widths 1e4 to 1e12: no seed diverges below c = 4 (by how much)",
-        "conjectured here",
-        constant(0.0),
         earliest_end,
-        tolerance=0.1,
-        relation="<=",
+        at_most(0.0, within=0.1),
+        source="conjectured here",
         cost=20,
     )
 
 
 def network_claims(architecture: Architecture) -> Iterator[Claim]:
     """State what trained networks do."""
-    (end, end_source), effort = LITERATURE[architecture.activation], architecture.depth**2
+    name, effort, end = architecture.name, architecture.depth**2, ENDS[architecture.activation]
     group = f"catapult.{architecture.activation}-{architecture.depth}"
     group += "" if architecture.centred else "-uncentred"
-    claim = partial(Claim, source=f"{PAPER}, section 3")
-    yield claim(
-        f"{group}.rise",
-        f"{architecture.name}: the loss first rises at c = 2 (extrapolated to infinite width)",
-        predict=constant(2.0),
-        measure=partial(networks.wide_limit, architecture=architecture),
-        tolerance=0.1,
+    claim = Claims(
+        f"{PAPER}, section 3",
+        group,
         cost=10 * effort,
+        given={"architecture": architecture},
     )
     yield claim(
-        f"{group}.end",
-        f"{architecture.name}, widest trained: convergence ends at c_act = {end:g}",
-        source=end_source,
-        predict=constant(end),
-        measure=partial(network_end, architecture=architecture),
-        tolerance=0.1 * end,
-        cost=10 * effort,
+        "rise",
+        f"{name}: the loss first rises at c = 2 (extrapolated to infinite width)",
+        networks.wide_limit,
+        equals(2.0, within=0.1),
     )
     yield claim(
-        f"{group}.final-curvature",
-        f"{architecture.name}: catapults end at eta lambda below 2 (mean at the worst c)",
-        predict=constant(2.0),
-        measure=partial(networks.final_curvature, architecture=architecture),
-        tolerance=0.05,
-        relation="<=",
+        "end",
+        f"{name}, widest trained: convergence ends at c_act = {end.c_act:g}",
+        network_end,
+        equals(end.c_act, within=0.1 * end.c_act),
+        source=end.source,
+    )
+    yield claim(
+        "final-curvature",
+        f"{name}: catapults end at eta lambda below 2 (mean at the worst c)",
+        networks.final_curvature,
+        at_most(2.0, within=0.05),
         cost=4 * effort,
     )
 
 
 CLAIMS = (
-    *exact_claims(),
-    *optimiser_claims(),
-    *boundary_claims(),
-    *theorem_claims(),
-    *width_claims(),
-    *curvature_claims(),
-    *momentum_claims(),
     *data_claims(),
     *(claim for architecture in ARCHITECTURES for claim in network_claims(architecture)),
 )

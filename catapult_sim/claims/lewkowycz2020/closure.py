@@ -1,9 +1,4 @@
-r"""Lewkowycz et al. 2020: the theory of the linear network against networks trained explicitly.
-
-References
-----------
-.. [1] A. Lewkowycz et al., arXiv:2003.02218.
-"""
+"""The theory of the linear network [Lewkowycz2020] against networks trained explicitly."""
 
 from __future__ import annotations
 
@@ -13,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.claims.claim import Claim, Claims, equals
+from catapult_sim.claims.lewkowycz2020.paper import PAPER
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import linear_net
 from catapult_sim.mlp import kernel
@@ -138,28 +134,6 @@ def closure_error(
     return max(errors, key=lambda error: error.value)
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
-def exact_claims() -> Iterator[Claim]:
-    """State that the theory follows explicit networks."""
-    exact = partial(Claim, predict=constant(0.0), tolerance=1e-10)
-    yield exact(
-        "catapult.map",
-        "the derived (f, lambda) map follows an explicit network through a catapult "
-        "(relative error)",
-        "Lewkowycz et al. 2020, eq. 2",
-        measure=map_error,
-    )
-    yield exact(
-        "catapult.closure",
-        "the width-independent closure follows an explicit network on data through a "
-        "catapult (relative error)",
-        "derived here",
-        measure=closure_error,
-    )
-
-
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "heavy-ball": ("heavy ball, beta = 0.5", {"c": 3.5, "optimizer": HeavyBall(0.5)}),
     "nesterov": ("Nesterov, beta = 0.5", {"c": 2.2, "optimizer": Nesterov(0.5)}),
@@ -184,14 +158,31 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def optimiser_claims() -> Iterator[Claim]:
-    """State that the closure follows explicit networks under every optimiser and option."""
+def closure_claims() -> Iterator[Claim]:
+    """State that the theory follows explicit networks, the closure under every method."""
+    theorem = Claims("derived here", "catapult", kind="theorem")
+    yield theorem(
+        "map",
+        "the derived (f, lambda) map follows an explicit network through a catapult "
+        "(relative error)",
+        map_error,
+        equals(0.0, within=1e-10),
+        source=f"{PAPER}, eq. 2",
+    )
+    yield theorem(
+        "closure",
+        "the width-independent closure follows an explicit network on data through a "
+        "catapult (relative error)",
+        closure_error,
+        equals(0.0, within=1e-10),
+    )
     for name, (words, method) in METHODS.items():
-        yield Claim(
-            f"catapult.closure.{name}",
+        yield theorem(
+            f"closure.{name}",
             f"the closure follows an explicit network on data, {words} (relative error)",
-            "derived here",
-            constant(0.0),
             partial(closure_error, **method),
-            tolerance=1e-10,
+            equals(0.0, within=1e-10),
         )
+
+
+CLAIMS = tuple(closure_claims())

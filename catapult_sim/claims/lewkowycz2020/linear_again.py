@@ -1,14 +1,10 @@
-r"""Lewkowycz et al. 2020: after the catapult training is linear again.
+"""After the catapult training is linear again [Lewkowycz2020].
 
 A network trains for ``5 log2(width)`` steps, through its catapult. It is linearised there, or, for
 comparison, at its start, and both go on at the same learning rate. How far they come apart is
-measured on test samples, where the catapult is over: where ``eta lambda < 2``.
-
-References
-----------
-.. [1] A. Lewkowycz et al., arXiv:2003.02218, section 4.1: for learning rates up to
-   ``4 / lambda_0`` the linear model matches the network from ``O(log n)`` steps on, the better the
-   wider the network.
+measured on test samples, where the catapult is over: where ``eta lambda < 2``. By section 4.1 of
+the paper, for learning rates up to ``4 / lambda_0`` the linear model matches the network from
+``O(log n)`` steps on, the better the wider the network.
 """
 
 from __future__ import annotations
@@ -16,16 +12,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.claims.verdict import NOTHING, Claim, constant
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals
+from catapult_sim.claims.lewkowycz2020.paper import PAPER
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import Networks, draw
 from catapult_sim.mlp.losses import fraction_right
-from catapult_sim.numeric.runs.measured import Measured, mean, share
+from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean, share
 from catapult_sim.types import Array
 
 RATES = np.array([2.5, 3.0, 3.5])  # c of the catapults
@@ -99,9 +95,6 @@ def follow(networks: Networks, c: npt.ArrayLike, tests: Array) -> Array:
     return run.values["outputs"][::EVERY]
 
 
-# What is measured -----------------------------------------------------------------------------
-
-
 def widest(bench: Bench, activation: str) -> Pairs:
     """Return the widest networks and what they are like after the catapult."""
     width = bench.effort.hidden[1][-1]
@@ -116,7 +109,9 @@ def share_over(bench: Bench, activation: str) -> Measured:
 def worst(values: Array, over: Array) -> Measured:
     """Average over seeds whose catapult is over, three or more, where that is largest."""
     columns = [mean(c[ended]) for c, ended in zip(values.T, over.T, strict=True) if sum(ended) > 2]
-    return max(columns, key=lambda found: found.value, default=NOTHING)
+    if not columns:
+        raise NothingToMeasure
+    return max(columns, key=lambda found: found.value)
 
 
 def distance(bench: Bench, activation: str) -> Measured:
@@ -143,52 +138,48 @@ def width_exponent(bench: Bench, activation: str) -> Measured:
     found = [pairs(bench, activation, width, through(width)) for width in widths]
     over = np.all([one.over for one in found], axis=0)
     if not over.any():
-        return NOTHING
+        raise NothingToMeasure
     logs = np.log([one.distance[over] for one in found])
     powers, seeds = np.polyfit(np.log(widths), logs, 1)[0], np.nonzero(over)[0]
     return mean([powers[seeds == seed].mean() for seed in np.unique(seeds)])
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def restoration_claims(activation: str) -> Iterator[Claim]:
     """State how linear a network with one hidden layer is after its catapult."""
-    group, name = f"quadratic_models.restored.{activation}", f"{activation}, 1 hidden layer"
-    source = "Lewkowycz et al. 2020, section 4.1"
-    claim = partial(Claim, source=source, relation="<=", predict=constant(0.0), cost=8)
-    yield Claim(
-        f"{group}.over",
-        f"{name}: after 5 log2(width) steps catapults are over, eta lambda < 2 (share of runs)",
-        source,
-        constant(1.0),
-        partial(share_over, activation=activation),
-        tolerance=0.1,
+    claim = Claims(
+        f"{PAPER}, section 4.1",
+        f"quadratic_models.restored.{activation}",
         cost=8,
+        given={"activation": activation},
+    )
+    name = f"{activation}, 1 hidden layer"
+    after = f"{name}, linearised after the catapult"
+    yield claim(
+        "over",
+        f"{name}: after 5 log2(width) steps catapults are over, eta lambda < 2 (share of runs)",
+        share_over,
+        equals(1.0, within=0.1),
     )
     yield claim(
-        f"{group}.distance",
-        f"{name}, linearised after the catapult: its test outputs stay (relative distance)",
-        measure=partial(distance, activation=activation),
-        tolerance=0.1,
+        "distance",
+        f"{after}: its test outputs stay (relative distance)",
+        distance,
+        at_most(0.0, within=0.1),
     )
     yield claim(
-        f"{group}.accuracy",
-        f"{name}, linearised after the catapult: its test accuracy stays (difference)",
-        measure=partial(accuracy_gap, activation=activation),
-        tolerance=0.02,
+        "accuracy",
+        f"{after}: its test accuracy stays (difference)",
+        accuracy_gap,
+        at_most(0.0, within=0.02),
     )
     yield claim(
-        f"{group}.start",
+        "start",
         f"{name}, linearised at the start: no match above c = 2 (share of runs within 100 %)",
-        measure=partial(early_matches, activation=activation),
-        tolerance=0.0,
+        early_matches,
+        at_most(0.0),
     )
     yield claim(
-        f"{group}.width",
-        f"{name}, linearised after the catapult: the match improves with width (exponent)",
-        measure=partial(width_exponent, activation=activation),
-        tolerance=0.0,
+        "width", f"{after}: the match improves with width (exponent)", width_exponent, at_most(0.0)
     )
 
 

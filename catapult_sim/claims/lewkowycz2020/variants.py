@@ -1,14 +1,12 @@
-r"""Lewkowycz et al. 2020: where convergence ends for other activations and other training.
+"""Where convergence ends for other activations and other training [Lewkowycz2020].
 
 ``c_act`` is the learning rate ``c = eta lambda_0`` at which a network on digits stops converging.
 A variant changes one thing of full-batch gradient descent in the NTK parametrisation, and is
 compared with it seed by seed. Activations of one kind are claimed to behave alike.
 
-References
-----------
-.. [1] A. Lewkowycz et al., arXiv:2003.02218: c_act depends strongly on the activation and weakly
-   on the rest; L2, parametrisation and SGD do not move the phases, unless noise dominates, which
-   makes them smaller; momentum should move them up.
+The paper says that c_act depends strongly on the activation and weakly on the rest; that L2,
+parametrisation and SGD do not move the phases, unless noise dominates, which makes them smaller;
+and that momentum should move them up.
 """
 
 from __future__ import annotations
@@ -21,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from catapult_sim.claims.verdict import Claim, constant, negated
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals, negated
+from catapult_sim.claims.lewkowycz2020.paper import ENDS, PAPER
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import (
     SETTLED,
@@ -99,9 +98,6 @@ def of_data(run: Trajectory) -> Trajectory:
     return replace(run, values={"loss": run.values["error"]})
 
 
-# What is measured -----------------------------------------------------------------------------
-
-
 def end(bench: Bench, architecture: Architecture) -> Measured:
     """Find c_act of full-batch gradient descent."""
     return c_act(bench, architecture).measured
@@ -157,96 +153,77 @@ def classifier_catapults(bench: Bench, activation: str) -> Measured:
     return share((classify(run, settled=0.5) == Phase.CATAPULT).any(axis=0))
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-PAPER = "Lewkowycz et al. 2020"
-GUESS = "a guess, made to be judged"
-ACTIVATIONS = {  # c_act, and who says so
-    "linear": (4.0, f"{PAPER}, section 2"),
-    "tanh": (4.0, f"supplement of {PAPER}, at second hand"),
-    "erf": (4.0, f"{GUESS}: as tanh"),
-    "relu": (12.0, f"{PAPER}, section 3"),
-    "leaky_relu": (12.0, f"{GUESS}: as ReLU"),
-    "gelu": (12.0, f"{GUESS}: as ReLU"),
-    "silu": (12.0, f"{GUESS}: as ReLU"),
-    "softplus": (4.0, f"{GUESS}: as linear"),
-    "quadratic": (4.0, f"{GUESS}: as linear"),
-}
 ELSEWHERE = ("linear", "tanh", "relu")  # what other claims judge
 CLASSIFIERS = ("relu", "tanh")
 
 
 def end_claims(activation: str) -> Iterator[Claim]:
     """State where convergence ends with one and with two hidden layers."""
-    literature, source = ACTIVATIONS[activation]
+    claim, said = Claims(f"{PAPER}, section 3", "catapult.variants"), ENDS[activation]
     for depth in () if activation in ELSEWHERE else DEPTHS:
         architecture = Architecture(activation, depth)
-        yield Claim(
-            f"catapult.variants.{activation}-{depth}.end",
-            f"{architecture.name}: convergence ends at c_act = {literature:g}",
-            source,
-            constant(literature),
+        yield claim(
+            f"{activation}-{depth}.end",
+            f"{architecture.name}: convergence ends at c_act = {said.c_act:g}",
             partial(end, architecture=architecture),
-            tolerance=0.1 * literature,
+            equals(said.c_act, within=0.1 * said.c_act),
+            source=said.source,
+            kind=said.kind,
             cost=6,
         )
-    yield Claim(
-        f"catapult.variants.{activation}.depth",
+    yield claim(
+        f"{activation}.depth",
         f"{activation}: c_act depends weakly on the depth (log2 of 2 hidden layers over 1)",
-        f"{PAPER}, section 3",
-        constant(0.0),
         partial(depth_ratio, activation=activation),
-        tolerance=0.3,
+        equals(0.0, within=0.3),
         cost=12,
     )
 
 
 def shift_claims(activation: str) -> Iterator[Claim]:
     """State how c_act moves when the training changes."""
+    claim = Claims(PAPER, f"catapult.variants.{activation}-2", cost=6)
     for variant in VARIANTS:
-        up, down = variant.name == "momentum", variant.name == "sgd-eighth"
-        says = "moves up" if up else "is smaller, if moved" if down else "stays"
-        measure = partial(shift, activation=activation, variant=variant)
-        yield Claim(
-            f"catapult.variants.{activation}-2.{variant.name}",
-            f"{activation}, 2 hidden layers, {variant.words}: c_act {says} "
-            f"({'minus ' * up}log2 of the ratio)",
-            PAPER,
-            constant(0.0),
-            negated(measure) if up else measure,
-            tolerance=0.0 if up else 0.15,
-            relation="<=" if up or down else "=",
-            cost=6,
-        )
+        moved = partial(shift, activation=activation, variant=variant)
+        words = f"{activation}, 2 hidden layers, {variant.words}"
+        match variant.name:
+            case "momentum":
+                text = f"{words}: c_act moves up (minus log2 of the ratio)"
+                yield claim(variant.name, text, negated(moved), at_most(0.0))
+            case "sgd-eighth":
+                text = f"{words}: c_act is smaller, if moved (log2 of the ratio)"
+                yield claim(variant.name, text, moved, at_most(0.0, within=0.15))
+            case _:
+                text = f"{words}: c_act stays (log2 of the ratio)"
+                yield claim(variant.name, text, moved, equals(0.0, within=0.15))
 
 
 def classifier_claims(activation: str) -> Iterator[Claim]:
     """State what cross-entropy does."""
-    group = f"catapult.variants.{activation}-2.cross-entropy"
-    yield Claim(
-        f"{group}.rise",
-        f"{activation}, 2 hidden layers, cross-entropy: the loss does not rise below "
-        "c = 2 / curvature (minus c)",
-        "derived here, for a kernel that does not change",
-        constant(-2.0),
-        negated(partial(classifier_rise, activation=activation)),
-        tolerance=0.1,
-        relation="<=",
-        cost=4,
-    )
-    yield Claim(
-        f"{group}.catapults",
-        f"{activation}, 2 hidden layers, cross-entropy: there are catapults (share of seeds)",
+    claim = Claims(
         f"{PAPER}, as expected there",
-        constant(1.0),
-        partial(classifier_catapults, activation=activation),
-        tolerance=0.1,
+        f"catapult.variants.{activation}-2.cross-entropy",
+        f"{activation}, 2 hidden layers, cross-entropy",
         cost=4,
+        given={"activation": activation},
+    )
+    yield claim(
+        "rise",
+        "the loss does not rise below c = 2 / curvature (minus c)",
+        negated(classifier_rise),
+        at_most(-2.0, within=0.1),
+        source="derived here, for a kernel that does not change",
+    )
+    yield claim(
+        "catapults",
+        "there are catapults (share of seeds)",
+        classifier_catapults,
+        equals(1.0, within=0.1),
     )
 
 
 CLAIMS = (
-    *(claim for activation in ACTIVATIONS for claim in end_claims(activation)),
+    *(claim for activation in ENDS for claim in end_claims(activation)),
     *(claim for activation in CLASSIFIERS for claim in shift_claims(activation)),
     *(claim for activation in CLASSIFIERS for claim in classifier_claims(activation)),
 )

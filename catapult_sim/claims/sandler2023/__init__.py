@@ -1,15 +1,10 @@
-"""Sandler et al. 2023: the losses of minibatches, and what averaging iterates is worth.
+"""The losses of minibatches, and what averaging iterates is worth [Sandler2023].
 
 The quadratic model, :mod:`~catapult_sim.claims.sandler2023.model`: closed forms, propagated moments
 and samples against one another, and the learning rates that averages are worth. On digits: the
 losses of fixed batches, :mod:`~catapult_sim.claims.sandler2023.batches`; averages of networks,
 :mod:`~catapult_sim.claims.sandler2023.averages`, also eigenvector by eigenvector,
 :mod:`~catapult_sim.claims.sandler2023.timescales`.
-
-References
-----------
-.. [1] M. Sandler, A. Zhmoginov, M. Vladymyrov and N. Miller, *Training trajectories,
-   mini-batch losses and the curious role of the learning rate*, arXiv:2301.02312 (2023).
 """
 
 from catapult_sim.claims.sandler2023.averages import average_claims

@@ -1,19 +1,13 @@
-"""Sandler et al. 2023: averages of networks on digits against lowered learning rates.
-
-References
-----------
-.. [1] M. Sandler, A. Zhmoginov, M. Vladymyrov and N. Miller, *Training trajectories,
-   mini-batch losses and the curious role of the learning rate*, arXiv:2301.02312 (2023).
-"""
+"""Averages of networks on digits against lowered learning rates [Sandler2023]."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
 
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.sandler2023.digits import experiment
 from catapult_sim.claims.sandler2023.model import GROUP, PAPER
-from catapult_sim.claims.verdict import NOTHING, Claim, constant
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.mlp.losses import IN_WORDS
 from catapult_sim.numeric.runs.measured import Measured, mean, ratio
@@ -28,8 +22,6 @@ def ends(bench: Bench, loss: str) -> dict[tuple[str, str], dict[str, Array]]:
     ``(name, "scheduled")``.
     """
     found = experiment(bench, loss)
-    if found is None:
-        return {}
     places = {("last", "constant"): found.last}
     places |= {(name, "averaged"): theta for name, theta in found.averages.items()}
     places |= {(name, "scheduled"): theta for name, theta in found.scheduled.items()}
@@ -42,37 +34,32 @@ def ends(bench: Bench, loss: str) -> dict[tuple[str, str], dict[str, Array]]:
     }
 
 
-def gain(
-    bench: Bench, loss: str, average: str, quantity: str, way: str = "averaged"
-) -> Array | None:
+def gain(bench: Bench, loss: str, average: str, quantity: str, way: str = "averaged") -> Array:
     """Return by how much an average, or its schedule, ends below the last iterate, ``(S,)``."""
     found = ends(bench, loss)
-    if not found:
-        return None
     return found["last", "constant"][quantity] - found[average, way][quantity]
 
 
 def excess(bench: Bench, loss: str, average: str, quantity: str) -> Measured:
     """Measure by how much an average ends above the last iterate, in pairs."""
-    gained = gain(bench, loss, average, quantity)
-    return NOTHING if gained is None else mean(-gained)
+    return mean(-gain(bench, loss, average, quantity))
 
 
 def gain_ratio(bench: Bench, loss: str, average: str, quantity: str = "loss") -> Measured:
     """Measure the gain of an average in units of that of its schedule."""
-    averaged, scheduled = (
-        gain(bench, loss, average, quantity, way) for way in ("averaged", "scheduled")
-    )
-    return NOTHING if averaged is None or scheduled is None else ratio(averaged, scheduled)
-
-
-# What is claimed ------------------------------------------------------------------------------
+    ways = ("averaged", "scheduled")
+    return ratio(*(gain(bench, loss, average, quantity, way) for way in ways))
 
 
 def average_claims(loss: str) -> Iterator[Claim]:
     """State what averages do to networks on digits."""
-    claim = partial(Claim, source=PAPER, cost=5)
-    where = f"digits, {IN_WORDS[loss]}"
+    claim = Claims(
+        PAPER,
+        f"{GROUP}.digits.{loss}",
+        f"digits, {IN_WORDS[loss]}",
+        cost=5,
+        given={"loss": loss},
+    )
     names = {
         "two-point": ("the mean of two points far apart", "halving the learning rate"),
         "ema": ("an EMA", "its exponential schedule"),
@@ -81,17 +68,14 @@ def average_claims(loss: str) -> Iterator[Claim]:
     for name, (what, instead) in names.items():
         for quantity in ("loss", "error"):
             yield claim(
-                f"{GROUP}.digits.{loss}.{name}.{quantity}",
-                f"{where}: the test {quantity} of {what} is below the last iterate's (difference)",
-                predict=constant(0.0),
-                measure=partial(excess, loss=loss, average=name, quantity=quantity),
-                tolerance=0.0,
-                relation="<=",
+                f"{name}.{quantity}",
+                f"the test {quantity} of {what} is below the last iterate's (difference)",
+                partial(excess, average=name, quantity=quantity),
+                at_most(0.0),
             )
         yield claim(
-            f"{GROUP}.digits.{loss}.{name}.schedule",
-            f"{where}: {what} lowers the test loss as much as {instead} (fraction)",
-            predict=constant(1.0),
-            measure=partial(gain_ratio, loss=loss, average=name),
-            tolerance=0.25,
+            f"{name}.schedule",
+            f"{what} lowers the test loss as much as {instead} (fraction)",
+            partial(gain_ratio, average=name),
+            equals(1.0, within=0.25),
         )

@@ -1,10 +1,4 @@
-"""Sandler et al. 2023: the losses of fixed batches along lines through a trajectory on digits.
-
-References
-----------
-.. [1] M. Sandler, A. Zhmoginov, M. Vladymyrov and N. Miller, *Training trajectories,
-   mini-batch losses and the curious role of the learning rate*, arXiv:2301.02312 (2023).
-"""
+"""The losses of fixed batches along lines through a trajectory on digits [Sandler2023]."""
 
 from __future__ import annotations
 
@@ -13,9 +7,9 @@ from functools import partial
 
 import numpy as np
 
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.sandler2023.digits import GAP, Experiment, experiment
 from catapult_sim.claims.sandler2023.model import GROUP, PAPER
-from catapult_sim.claims.verdict import NOTHING, Claim, constant
 from catapult_sim.experiments.batch_losses import (
     OneStep,
     concave_share,
@@ -46,25 +40,21 @@ def fixed_batches(bench: Bench, found: Experiment, seen: bool) -> tuple[Array, A
 
 
 @once
-def one_large_step(bench: Bench, loss: str, seen: bool) -> OneStep | None:
+def one_large_step(bench: Bench, loss: str, seen: bool) -> OneStep:
     """Take the step that is best for a batch; others are the data that training does not see."""
     found = experiment(bench, loss)
-    if found is None:
-        return None
     batch = fixed_batches(bench, found, seen)
     return one_step(found.net, found.start, batch, found.test, found.rate * TRIED)
 
 
 def lines(
     bench: Bench, loss: str, line: str, seen: bool = True, points: int = 21
-) -> tuple[Array, Array] | None:
+) -> tuple[Array, Array]:
     """Return positions and losses ``(n, S)`` of fixed batches along one of :data:`LINES`.
 
     Positions go from 0 to 1; along the gradient step, to 2 in units of the best learning rate.
     """
     found, step = experiment(bench, loss), one_large_step(bench, loss, seen)
-    if found is None or step is None:
-        return None
     batch = fixed_batches(bench, found, seen)
     gradient = found.net.loss_and_gradient(found.start, *batch)[1]
     direction, end = {
@@ -78,63 +68,57 @@ def lines(
 
 def misfit(bench: Bench, loss: str, line: str) -> Measured:
     """Measure 1 - R^2 of the parabola through a batch's losses along a line."""
-    found = lines(bench, loss, line)
-    return NOTHING if found is None else mean(1 - quadratic_fit(*found).goodness)
+    return mean(1 - quadratic_fit(*lines(bench, loss, line)).goodness)
 
 
 def concavity(bench: Bench, loss: str, line: str) -> Measured:
     """Measure the share of negative second differences of those losses."""
-    found = lines(bench, loss, line)
-    return NOTHING if found is None else mean(concave_share(found[1]))
+    return mean(concave_share(lines(bench, loss, line)[1]))
 
 
 def share_left(bench: Bench, loss: str) -> Measured:
     """Measure which part of a batch's loss its best single step leaves."""
     step = one_large_step(bench, loss, seen=True)
-    return NOTHING if step is None else mean(step.batch_after / step.batch_before)
+    return mean(step.batch_after / step.batch_before)
 
 
 def fall_of_others(bench: Bench, loss: str) -> Measured:
     """Measure by how much that step lowers the loss of unseen data."""
     step = one_large_step(bench, loss, seen=True)
-    return NOTHING if step is None else mean(step.others_before - step.others_after)
-
-
-# What is claimed ------------------------------------------------------------------------------
+    return mean(step.others_before - step.others_after)
 
 
 def batch_claims(loss: str) -> Iterator[Claim]:
     """State what the losses of fixed batches look like on digits."""
-    claim = partial(Claim, source=PAPER, cost=5)
-    where = f"digits, {IN_WORDS[loss]}, batches of {FIXED_BATCH}"
+    claim = Claims(
+        PAPER,
+        f"{GROUP}.digits.{loss}",
+        f"digits, {IN_WORDS[loss]}, batches of {FIXED_BATCH}",
+        cost=5,
+        given={"loss": loss},
+    )
     for line, what in LINES.items():
         yield claim(
-            f"{GROUP}.digits.{loss}.quadratic.{line}",
-            f"{where}: the loss is quadratic {what} (1 - R^2)",
-            predict=constant(0.0),
-            measure=partial(misfit, loss=loss, line=line),
-            tolerance=0.05,
+            f"quadratic.{line}",
+            f"the loss is quadratic {what} (1 - R^2)",
+            partial(misfit, line=line),
+            equals(0.0, within=0.05),
         )
         yield claim(
-            f"{GROUP}.digits.{loss}.convex.{line}",
-            f"{where}: the loss is convex {what} (share of negative second differences)",
-            predict=constant(0.0),
-            measure=partial(concavity, loss=loss, line=line),
-            tolerance=0.05,
+            f"convex.{line}",
+            f"the loss is convex {what} (share of negative second differences)",
+            partial(concavity, line=line),
+            equals(0.0, within=0.05),
         )
     yield claim(
-        f"{GROUP}.digits.{loss}.one-step",
-        f"{where}: one large step leaves at most a tenth of a batch's loss (share left)",
-        predict=constant(0.1),
-        measure=partial(share_left, loss=loss),
-        tolerance=0.0,
-        relation="<=",
+        "one-step",
+        "one large step leaves at most a tenth of a batch's loss (share left)",
+        share_left,
+        at_most(0.1),
     )
     yield claim(
-        f"{GROUP}.digits.{loss}.one-step-others",
-        f"{where}: that step does not lower the loss of other data, as in the model (fall)",
-        predict=constant(0.0),
-        measure=partial(fall_of_others, loss=loss),
-        tolerance=0.0,
-        relation="<=",
+        "one-step-others",
+        "that step does not lower the loss of other data, as in the model (fall)",
+        fall_of_others,
+        at_most(0.0),
     )

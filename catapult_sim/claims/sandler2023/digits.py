@@ -17,6 +17,7 @@ from catapult_sim.experiments.networks import Networks, draw
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.runs.averages import EMA, SWA, IterateAverage, TwoPoint, schedule
 from catapult_sim.numeric.runs.batches import Batches, minibatches
+from catapult_sim.numeric.runs.measured import NothingToMeasure
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
@@ -43,16 +44,16 @@ class Experiment:
 
 
 @once
-def experiment(bench: Bench, loss: str) -> Experiment | None:
-    """Train by one of :data:`RATES`; None where the data do not allow it."""
+def experiment(bench: Bench, loss: str) -> Experiment:
+    """Train by one of :data:`RATES`, where the data allow it."""
     known, test = bench.split(SAMPLES, multiple_of=32)
     seeds, rng = (bench.effort.averaged,), bench.rng("averaged network")
     drawn = draw(known, [HIDDEN], rng=rng, ensemble=seeds, activation="tanh", loss=loss)
     net = drawn.net
     try:
         net.require_data(*known)
-    except InputError:  # there are no samples, or their labels are no probabilities
-        return None
+    except InputError as refusal:  # there are no samples, or their labels are no probabilities
+        raise NothingToMeasure from refusal
     unit = replace(drawn[0], X=known[0][:64]).at_lambda_0().unit
     rate = RATES[loss] * float(unit) / net.loss_function.curvature
     rng = bench.rng("averaged batches")

@@ -1,11 +1,6 @@
-"""Sandler et al. 2023: quadratic minibatch losses, and the learning rates that averages are worth.
+"""Quadratic minibatch losses, and the learning rates that averages are worth [Sandler2023].
 
 Closed forms, propagated moments and samples are measured against one another.
-
-References
-----------
-.. [1] M. Sandler, A. Zhmoginov, M. Vladymyrov and N. Miller, *Training trajectories,
-   mini-batch losses and the curious role of the learning rate*, arXiv:2301.02312 (2023).
 """
 
 from __future__ import annotations
@@ -16,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.claims.claim import Claim, Claims, equals
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.numeric.minibatch.moments import propagate, sample
 from catapult_sim.numeric.minibatch.stationary import equivalent_rate, stationary_variance
@@ -136,56 +131,49 @@ SCHEDULED: dict[str, tuple[str, IterateAverage]] = {
 }
 
 
-# What is claimed ------------------------------------------------------------------------------
+theorem = Claims("derived here", f"{GROUP}.model", kind="theorem")
 
 
 def model_claims() -> Iterator[Claim]:
     """State what holds in the quadratic model."""
-    derived = partial(Claim, source="derived here")
     for name, (what, options) in MODEL.items():
-        yield derived(
-            f"{GROUP}.model.closed.{name}",
+        yield theorem(
+            f"closed.{name}",
             f"quadratic minibatch losses, {what}: the closed form of the stationary variance is "
             "where exact propagation settles (relative error)",
-            predict=constant(0.0),
-            measure=partial(closed_form_error, options=options),
-            tolerance=1e-12,
+            partial(closed_form_error, options=options),
+            equals(0.0, within=1e-12),
         )
-        yield derived(
-            f"{GROUP}.model.sampled.{name}",
+        yield theorem(
+            f"sampled.{name}",
             f"quadratic minibatch losses, {what}: samples have that variance (ratio)",
-            predict=constant(1.0),
-            measure=partial(sampled_ratio, name=name),
-            tolerance=0.05,
+            partial(sampled_ratio, name=name),
+            equals(1.0, within=0.05),
         )
-    yield derived(
-        f"{GROUP}.model.inverse-time",
+    yield theorem(
+        "inverse-time",
         "no schedule lowers the variance faster than 1 / t, which is V / (1 + V) at each step "
         "(relative error of V)",
-        predict=constant(0.0),
-        measure=inverse_time_error,
-        tolerance=1e-12,
+        inverse_time_error,
+        equals(0.0, within=1e-12),
     )
 
 
 def rate_claims() -> Iterator[Claim]:
     """State what learning rates, and what schedules, averages are worth."""
     for name, (text, value, measure) in WORTH.items():
-        yield Claim(
-            f"{GROUP}.model.rate.{name}",
+        yield theorem(
+            f"rate.{name}",
             f"quadratic minibatch losses, small rates: {text}",
-            PAPER if name in ("two-point", "ema", "swa") else "derived here",
-            constant(value),
             measure,
-            tolerance=0.01 * value,
+            equals(value, within=0.01 * value),
+            source=PAPER if name in ("two-point", "ema", "swa") else None,
         )
     for name, (what, average) in SCHEDULED.items():
-        yield Claim(
-            f"{GROUP}.model.schedule.{name}",
+        yield theorem(
+            f"schedule.{name}",
             f"quadratic minibatch losses, {what}: its mean leaves that of its schedule at second "
             "order in a (power)",
-            "derived here",
-            constant(2.0),
             partial(schedule_order, average=average),
-            tolerance=0.05,
+            equals(2.0, within=0.05),
         )

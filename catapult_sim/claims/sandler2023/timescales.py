@@ -1,10 +1,4 @@
-"""Sandler et al. 2023: what averages do eigenvector by eigenvector of a small network's Hessian.
-
-References
-----------
-.. [1] M. Sandler, A. Zhmoginov, M. Vladymyrov and N. Miller, *Training trajectories,
-   mini-batch losses and the curious role of the learning rate*, arXiv:2301.02312 (2023).
-"""
+"""What averages do along each eigenvector of a small network's Hessian [Sandler2023]."""
 
 from __future__ import annotations
 
@@ -15,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.sandler2023.digits import descend, drawn_anew
 from catapult_sim.claims.sandler2023.model import GROUP, PAPER
-from catapult_sim.claims.verdict import NOTHING, Claim, constant
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import Networks, draw
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.minibatch.moments import propagate
 from catapult_sim.numeric.runs.averages import EMA, IterateAverage, TwoPoint
-from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
 from catapult_sim.types import Array
 
 HIDDEN, SAMPLES, BATCH_SIZE = 8, 256, 16
@@ -47,11 +41,11 @@ class Timescales:
 
 
 @once
-def timescales(bench: Bench) -> Timescales | None:
-    """Let a small network fluctuate about its minimum; None where data are too few."""
+def timescales(bench: Bench) -> Timescales:
+    """Let a small network fluctuate about its minimum, where there are data enough."""
     data, _ = bench.split(SAMPLES, multiple_of=BATCH_SIZE)
     if not len(data[0]):
-        return None
+        raise NothingToMeasure
     small = _descended(bench, data)
     net, bottom = small.net, small.start
     h, vectors, minimum, spread = _directions(net, bottom, *data)
@@ -115,8 +109,6 @@ def relative(bench: Bench, band: str, part: int, name: str, to: str = "last") ->
     The effect is on the squared mean (part 0) or on the variance (part 1).
     """
     found = timescales(bench)
-    if found is None:
-        return NOTHING
     chosen = BANDS[band](found.rates * GAP)
     measured = found.measured[name][part] / found.measured[to][part]
     predicted = found.predicted[name][part] / found.predicted[to][part]
@@ -126,48 +118,40 @@ def relative(bench: Bench, band: str, part: int, name: str, to: str = "last") ->
 def slow_harm(bench: Bench) -> Measured:
     """Measure the mean square of the last iterate over that of two points, in slow directions."""
     found = timescales(bench)
-    if found is None:
-        return NOTHING
     chosen = BANDS["slow"](found.rates * GAP)
     last, averaged = (np.add(*found.measured[name]) for name in ("last", "two-point"))
     return mean((last / averaged)[chosen])
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def timescale_claims() -> Iterator[Claim]:
     """State what averages do along the eigenvectors of a network's Hessian."""
-    claim = partial(Claim, predict=constant(1.0), tolerance=0.1, cost=10)
-    steps = f"{GAP} steps"
+    claim = Claims(PAPER, f"{GROUP}.digits.timescale", cost=10)
     for name, what in {"two-point": "the mean of two points", "ema": "an EMA"}.items():
         yield claim(
-            f"{GROUP}.digits.timescale.{name}",
-            f"digits, along the Hessian's eigenvectors that relax within {steps}: {what} lowers "
-            "the variance as predicted from the spectrum (measured / predicted)",
-            PAPER,
-            measure=partial(relative, band="fast", part=1, name=name),
+            name,
+            f"digits, along the Hessian's eigenvectors that relax within {GAP} steps: {what} "
+            "lowers the variance as predicted from the spectrum (measured / predicted)",
+            partial(relative, band="fast", part=1, name=name),
+            equals(1.0, within=0.1),
         )
         yield claim(
-            f"{GROUP}.digits.timescale.{name}-slow",
+            f"{name}-slow",
             f"digits, along those that do not: {what} lags behind in the mean as predicted "
             "(measured / predicted, squares)",
-            PAPER,
-            measure=partial(relative, band="slow", part=0, name=name),
+            partial(relative, band="slow", part=0, name=name),
+            equals(1.0, within=0.1),
         )
     yield claim(
-        f"{GROUP}.digits.timescale.halving",
+        "halving",
         "digits, along the fast ones: two points against halving the learning rate, as predicted "
         "(measured / predicted)",
-        PAPER,
-        measure=partial(relative, band="fast", part=1, name="two-point", to="half"),
+        partial(relative, band="fast", part=1, name="two-point", to="half"),
+        equals(1.0, within=0.1),
     )
     yield claim(
-        f"{GROUP}.digits.timescale.harm",
+        "harm",
         "digits, along the slow ones: the mean of two points is no nearer to the minimum than the "
         "last iterate (mean square of the latter over the former)",
-        PAPER,
-        measure=slow_harm,
-        tolerance=0.0,
-        relation="<=",
+        slow_harm,
+        at_most(1.0),
     )

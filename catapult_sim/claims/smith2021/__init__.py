@@ -1,12 +1,8 @@
-"""Smith et al. 2021: the implicit regularisation of stochastic gradient descent.
+"""The implicit regularisation of stochastic gradient descent [Smith2021].
 
 The modified flow is in :mod:`~catapult_sim.claims.smith2021.flow`, the regulariser's coefficients
 in :mod:`~catapult_sim.claims.smith2021.coefficients`, the experiment of the paper in
 :mod:`~catapult_sim.claims.smith2021.experiment`.
-
-References
-----------
-.. [1] S. L. Smith, B. Dherin, D. Barrett and S. De, arXiv:2101.12176.
 """
 
 from catapult_sim.claims.smith2021.coefficients import (

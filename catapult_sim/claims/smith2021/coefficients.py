@@ -1,10 +1,6 @@
-r"""Smith et al. 2021: the coefficients of the implicit regulariser, on a small network.
+"""The coefficients of the implicit regulariser, on a small network [Smith2021].
 
-References
-----------
-.. [1] S. L. Smith, B. Dherin, D. Barrett and S. De, arXiv:2101.12176.
-.. [2] D. Barrett and B. Dherin, arXiv:2009.11162: the modified loss of gradient descent.
-.. [3] A. Ghosh, H. Lyu, X. Zhang and R. Wang, arXiv:2302.00849: that of heavy ball.
+That of gradient descent is from [Barrett2021], that of heavy ball from [Ghosh2023].
 """
 
 from __future__ import annotations
@@ -17,8 +13,8 @@ from itertools import combinations
 
 import numpy as np
 
+from catapult_sim.claims.claim import Claim, Claims, equals
 from catapult_sim.claims.smith2021.flow import GROUP, METHODS, PAPER, epoch_of
-from catapult_sim.claims.verdict import Claim, constant
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import draw
 from catapult_sim.mlp.network import MLP
@@ -105,33 +101,30 @@ def finite_batch_error(bench: Bench) -> Measured:
 
 def identity_claims() -> Iterator[Claim]:
     """State the averages that make the regulariser, on a real network."""
+    theorem = Claims(PAPER, GROUP, kind="theorem")
     closed = {
         "shuffled": ("order-average", "all orders", "(m^2 H g - sum_j H_j g_j) / 2"),
         "reversed_pair": ("reversal", "an order and its reverse", "the mean over all orders"),
         "replacement": ("replacement", "draws with replacement", "(m (m - 1) / 2) H g"),
     }
     for sampling, (name, averaged, form) in closed.items():
-        yield Claim(
-            f"{GROUP}.identity.{name}",
+        yield theorem(
+            f"identity.{name}",
             f"sum of H_j g_k over steps j after k, averaged over {averaged}, is {form} "
             "(relative error)",
-            PAPER,
-            constant(0.0),
             partial(identity_error, sampling=sampling),
-            tolerance=1e-10,
+            equals(0.0, within=1e-10),
         )
-    yield Claim(
-        f"{GROUP}.finite-batch",
+    yield theorem(
+        "finite-batch",
         "batches of B of N samples: the variance of their gradients is (N - B) / (N - 1) / B of "
         "the samples' (relative error, every batch of every size enumerated)",
-        PAPER,
-        constant(0.0),
         finite_batch_error,
-        tolerance=1e-10,
+        equals(0.0, within=1e-10),
     )
 
 
-# Coefficients that runs betray ----------------------------------------------------------------
+# Coefficients fitted to runs ------------------------------------------------------------------
 
 
 STEP_SIZES = np.array([0.02, 0.01, 0.005, 0.0025])  # times the duration, in units of 1 / lambda
@@ -159,18 +152,16 @@ def coefficient(bench: Bench, sampling: str, part: str) -> Measured:
 
 
 def coefficient_claims() -> Iterator[Claim]:
-    """State the coefficients that runs of a small network betray."""
+    """State the coefficients fitted to runs of a small network."""
+    theorem = Claims(PAPER, f"{GROUP}.coefficient", kind="theorem", cost=3)
+    squared = {"descent": "|grad C|^2", "variance": "the batch gradients' variance"}
     for sampling, variance in (("full", 0.0), ("shuffled", 0.25), ("replacement", 0.0)):
         for part, value in (("descent", 0.25), ("variance", variance)):
-            squared = {"descent": "|grad C|^2", "variance": "the batch gradients' variance"}[part]
-            yield Claim(
-                f"{GROUP}.coefficient.{sampling}-{part}",
-                f"{METHODS[sampling]}: coefficient of {squared}, per unit of step size",
-                PAPER,
-                constant(value),
+            yield theorem(
+                f"{sampling}-{part}",
+                f"{METHODS[sampling]}: coefficient of {squared[part]}, per unit of step size",
                 partial(coefficient, sampling=sampling, part=part),
-                tolerance=0.005,
-                cost=3,
+                equals(value, within=0.005),
             )
 
 
@@ -207,14 +198,12 @@ def after_transients(problem: Batches, step_size: float, beta: float) -> tuple[A
 
 def momentum_claims() -> Iterator[Claim]:
     """State the coefficient of heavy ball."""
+    theorem = Claims("Ghosh et al. 2023", f"{GROUP}.momentum", kind="theorem", cost=3)
     for beta in (0.5, 0.9):
         value = (1 + beta) / (4 * (1 - beta) ** 2)
-        yield Claim(
-            f"{GROUP}.momentum.beta-{beta:g}",
+        yield theorem(
+            f"beta-{beta:g}",
             f"heavy ball, beta = {beta:g}: coefficient (1 + beta) / (4 (1 - beta)^2) of |grad C|^2",
-            "Ghosh et al. 2023",
-            constant(value),
             partial(momentum_coefficient, beta=beta),
-            tolerance=0.02 * value,
-            cost=3,
+            equals(value, within=0.02 * value),
         )

@@ -1,9 +1,4 @@
-"""Smith et al. 2021, the experiment: what a large learning rate penalises, and what that gains.
-
-References
-----------
-.. [1] S. L. Smith, B. Dherin, D. Barrett and S. De, arXiv:2101.12176.
-"""
+"""The experiment of [Smith2021]: what a large learning rate penalises, and what that gains."""
 
 from __future__ import annotations
 
@@ -14,8 +9,8 @@ from functools import partial
 import numpy as np
 from scipy.sparse.linalg import eigsh
 
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.smith2021.flow import GROUP, PAPER
-from catapult_sim.claims.verdict import Claim, constant
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import draw, require_lambda_0
 from catapult_sim.mlp import kernel
@@ -127,37 +122,37 @@ def effect_ratio(bench: Bench, quantity: str, recipe: Recipe) -> Measured:
     return ratio(*(ends(bench, one)[quantity] - small for one in (recipe, LARGE)))
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def experiment_claims(quantity: str) -> Iterator[Claim]:
     """State what the regulariser does to networks on data, at equal time of training."""
-    what = QUANTITIES[quantity]
-    claim = partial(Claim, source=PAPER, cost=20)
-    below = partial(claim, predict=constant(0.0), tolerance=0.0, relation="<=")
-    yield below(
-        f"{GROUP}.experiment.{quantity}.large",
-        f"{what}: SGD at a large learning rate ends below SGD at an eighth of it (difference)",
-        measure=partial(excess, quantity=quantity, recipe=LARGE),
-    )
-    yield below(
-        f"{GROUP}.experiment.{quantity}.explicit",
-        f"{what}: so does SGD at the small one with the regulariser made explicit (difference)",
-        measure=partial(excess, quantity=quantity, recipe=EXPLICIT),
+    claim = Claims(
+        PAPER,
+        f"{GROUP}.experiment.{quantity}",
+        QUANTITIES[quantity],
+        cost=20,
+        given={"quantity": quantity},
     )
     yield claim(
-        f"{GROUP}.experiment.{quantity}.recovered",
-        f"{what}: the explicit regulariser recovers what the large learning rate gains (fraction)",
-        predict=constant(1.0),
-        measure=partial(effect_ratio, quantity=quantity, recipe=EXPLICIT),
-        tolerance=0.5,
+        "large",
+        "SGD at a large learning rate ends below SGD at an eighth of it (difference)",
+        partial(excess, recipe=LARGE),
+        at_most(0.0),
+    )
+    yield claim(
+        "explicit",
+        "so does SGD at the small one with the regulariser made explicit (difference)",
+        partial(excess, recipe=EXPLICIT),
+        at_most(0.0),
+    )
+    yield claim(
+        "recovered",
+        "the explicit regulariser recovers what the large learning rate gains (fraction)",
+        partial(effect_ratio, recipe=EXPLICIT),
+        equals(1.0, within=0.5),
     )
     for name, factor in (("half", 1 / 2), ("double", 2)):
-        recipe = Recipe(round(16 * factor), factor)
         yield claim(
-            f"{GROUP}.experiment.{quantity}.{name}-batch",
-            f"{what}: {name} the learning rate with {name} the batch gains as much (fraction)",
-            predict=constant(1.0),
-            measure=partial(effect_ratio, quantity=quantity, recipe=recipe),
-            tolerance=0.25,
+            f"{name}-batch",
+            f"{name} the learning rate with {name} the batch gains as much (fraction)",
+            partial(effect_ratio, recipe=Recipe(round(16 * factor), factor)),
+            equals(1.0, within=0.25),
         )

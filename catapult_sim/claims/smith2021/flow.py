@@ -1,9 +1,6 @@
-r"""Smith et al. 2021: how closely a modified flow follows training, and what its field is.
+"""How closely a modified flow follows training, and what its field is [Smith2021].
 
-References
-----------
-.. [1] S. L. Smith, B. Dherin, D. Barrett and S. De, arXiv:2101.12176.
-.. [2] D. Barrett and B. Dherin, arXiv:2009.11162: the modified loss of gradient descent.
+The modified loss of gradient descent is that of [Barrett2021].
 """
 
 from __future__ import annotations
@@ -16,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.claims.claim import Claim, Claims, equals
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.numeric.flows.convergence import convergence_order
 from catapult_sim.numeric.flows.epochs import Gradients, draws, mean_epoch
@@ -133,36 +130,30 @@ def worst_order(bench: Bench, order: int, sampling: str, followed: str, expected
 
 def order_claims() -> Iterator[Claim]:
     """State how fast the error of the modified flow vanishes, order by order."""
+    claim = Claims("derived here", f"{GROUP}.order", kind="theorem", cost=2)
+    worst = "(slope, worst of 3 problems)"
     for sampling, highest in ORDERS.items():
         for order in range(highest + 1):
-            yield order_claim(
+            slope = order + 2
+            yield claim(
                 f"{sampling}-{order}",
                 f"{METHODS[sampling]}: the field to order {order} misses a mean epoch by the power "
-                f"{order + 2} of the step size",
-                order + 2,
-                partial(worst_order, order=order, sampling=sampling, followed=sampling),
+                f"{slope} of the step size {worst}",
+                partial(
+                    worst_order, order=order, sampling=sampling, followed=sampling, expected=slope
+                ),
+                equals(slope, within=0.1),
+                source=PAPER if order == 1 else None,
             )
     for field, followed in (("full", "shuffled"), ("shuffled", "replacement")):
-        yield order_claim(
+        yield claim(
             f"{followed}-1-not-{field}",
             f"{METHODS[followed]}: the first-order field of {METHODS[field]} misses a mean epoch "
-            "by the power 2",
-            2,
-            partial(worst_order, order=1, sampling=field, followed=followed),
+            f"by the power 2 {worst}",
+            partial(worst_order, order=1, sampling=field, followed=followed, expected=2),
+            equals(2, within=0.1),
+            source=PAPER,
         )
-
-
-def order_claim(name: str, text: str, slope: int, measure: Callable[..., Measured]) -> Claim:
-    """State a slope, which the measurement is told to find the farthest from it."""
-    return Claim(
-        f"{GROUP}.order.{name}",
-        f"{text} (slope, worst of 3 problems)",
-        PAPER if "-1" in name else "derived here",
-        constant(slope),
-        partial(measure, expected=slope),
-        tolerance=0.1,
-        cost=2,
-    )
 
 
 # What the field is ----------------------------------------------------------------------------
@@ -214,26 +205,26 @@ def first_order_curl(bench: Bench, sampling: str) -> Measured:
 
 def field_claims() -> Iterator[Claim]:
     """State what the modified field is, and where it stops being a gradient."""
-    yield Claim(
-        f"{GROUP}.series",
+    theorem = Claims("derived here", GROUP, kind="theorem", cost=2)
+    yield theorem(
+        "series",
         "gradient descent's field to third order: coefficients 1/2; 1/3, 1/12; 1/4, 1/12, 1/12, 0 "
         "(largest difference)",
-        "Barrett & Dherin 2021; derived here",
-        constant(0.0),
         series_error,
-        tolerance=1e-15,
+        equals(0.0, within=1e-15),
+        source="Barrett & Dherin 2021; derived here",
+        cost=1,
     )
     for sampling in ("full", "shuffled"):
-        claim = partial(Claim, source="derived here", tolerance=0.0, cost=2)
-        yield claim(
-            f"{GROUP}.curl.{sampling}-1",
+        yield theorem(
+            f"curl.{sampling}-1",
             f"{METHODS[sampling]}: to first order a modified loss exists (curls found, 3 problems)",
-            predict=constant(0.0),
-            measure=partial(first_order_curl, sampling=sampling),
+            partial(first_order_curl, sampling=sampling),
+            equals(0.0, within=0.0),
         )
-        yield claim(
-            f"{GROUP}.curl.{sampling}-2",
+        yield theorem(
+            f"curl.{sampling}-2",
             f"{METHODS[sampling]}: at second order none does (order of the first curl, 3 weights)",
-            predict=constant(2.0),
-            measure=partial(curl_order, sampling=sampling),
+            partial(curl_order, sampling=sampling),
+            equals(2.0, within=0.0),
         )

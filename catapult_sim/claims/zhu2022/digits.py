@@ -1,12 +1,4 @@
-r"""Zhu et al. 2022: the quadratic model of a network catapults as the network does.
-
-On one input: :mod:`~catapult_sim.claims.zhu2022.line`. On one sample:
-:mod:`~catapult_sim.claims.zhu2022.sample`. Here, on digits.
-
-References
-----------
-.. [1] L. Zhu, C. Liu, A. Radhakrishnan and M. Belkin, arXiv:2205.11787.
-"""
+"""On digits, the quadratic model of a network catapults as the network does [Zhu2022]."""
 
 from __future__ import annotations
 
@@ -16,10 +8,8 @@ from functools import partial
 
 import numpy as np
 
-from catapult_sim.claims.verdict import NOTHING, Claim, constant
-from catapult_sim.claims.zhu2022.line import line_claims
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.zhu2022.runs import PAPER, bracket, end
-from catapult_sim.claims.zhu2022.sample import sample_claims
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import (
     CONVERGED,
@@ -30,7 +20,7 @@ from catapult_sim.experiments.networks import (
     network_boundary,
 )
 from catapult_sim.mlp.taylor import TaylorModel
-from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
 from catapult_sim.numeric.runs.phases import Phase, classify
 
 ON_DIGITS = (
@@ -74,7 +64,9 @@ def final_curvature(bench: Bench, architecture: Architecture) -> Measured:
         rows.append(np.where(caught, scaled, np.nan))
     columns = [column[np.isfinite(column)] for column in np.array(rows).T]
     usable = [mean(column) for column in columns if len(column) > 2]
-    return max(usable, key=lambda found: found.value, default=NOTHING)
+    if not usable:
+        raise NothingToMeasure
+    return max(usable, key=lambda found: found.value)
 
 
 def update_error(bench: Bench, printed: bool) -> Measured:
@@ -89,51 +81,53 @@ def update_error(bench: Bench, printed: bool) -> Measured:
     return Measured(float(np.linalg.norm(update - change) / np.linalg.norm(change)), 0.0, 1)
 
 
-# What is claimed ------------------------------------------------------------------------------
+def update_claims() -> Iterator[Claim]:
+    """State what a step does to the kernel, as derived and as printed."""
+    claim = Claims("derived here", "quadratic_models", "quadratic model on data")
+    yield claim(
+        "kernel-update",
+        "a step's kernel is K' = K - eta (G J^T + J G^T) + eta^2 G G^T (error over the change)",
+        partial(update_error, printed=False),
+        equals(0.0, within=1e-8),
+        kind="theorem",
+    )
+    yield claim(
+        "kernel-update.printed",
+        "a step's kernel is K' = K - (eta / 4) (4 G J^T - eta G G^T) (error over the change)",
+        partial(update_error, printed=True),
+        equals(0.0, within=1e-8),
+        source=f"{PAPER}, section 3.2",
+    )
+
+
+def network_claims(architecture: Architecture) -> Iterator[Claim]:
+    """State where the quadratic model of a network and the network itself stop converging."""
+    group, name = f"quadratic_models.{architecture.activation}", architecture.name
+    group += "" if architecture.centred else "-uncentred"
+    claim = Claims(f"{PAPER}, section 3", group, cost=8, given={"architecture": architecture})
+    yield claim(
+        "end",
+        f"quadratic model of {name}, on data: it converges up to c = 4",
+        digits_end,
+        equals(4.0, within=0.2),
+    )
+    yield claim(
+        "network-end",
+        f"{name}: the network stops converging where its quadratic model does (difference)",
+        beyond_the_model,
+        equals(0.0, within=0.4),
+    )
+    if architecture.centred:
+        yield claim(
+            "final-curvature",
+            f"quadratic model of {name}: catapults end at eta lambda below 2 (worst c)",
+            final_curvature,
+            at_most(2.0, within=0.05),
+        )
 
 
 def digit_claims() -> Iterator[Claim]:
     """State what happens on many samples."""
-    for printed, formula in (
-        (False, "K' = K - eta (G J^T + J G^T) + eta^2 G G^T"),
-        (True, "K' = K - (eta / 4) (4 G J^T - eta G G^T)"),
-    ):
-        yield Claim(
-            f"quadratic_models.kernel-update{'.printed' * printed}",
-            f"quadratic model on data: a step's kernel is {formula} (error over the change)",
-            f"{PAPER}, section 3.2" if printed else "derived here",
-            constant(0.0),
-            partial(update_error, printed=printed),
-            tolerance=1e-8,
-        )
+    yield from update_claims()
     for architecture in ON_DIGITS:
-        group, name = f"quadratic_models.{architecture.activation}", architecture.name
-        group += "" if architecture.centred else "-uncentred"
-        claim = partial(Claim, source=f"{PAPER}, section 3", cost=8)
-        yield claim(
-            f"{group}.end",
-            f"quadratic model of {name}, on data: it converges up to c = 4",
-            predict=constant(4.0),
-            measure=partial(digits_end, architecture=architecture),
-            tolerance=0.2,
-        )
-        yield claim(
-            f"{group}.network-end",
-            f"{name}: the network stops converging where its quadratic model does (difference)",
-            predict=constant(0.0),
-            measure=partial(beyond_the_model, architecture=architecture),
-            tolerance=0.4,
-        )
-        if not architecture.centred:
-            continue
-        yield claim(
-            f"{group}.final-curvature",
-            f"quadratic model of {name}: catapults end at eta lambda below 2 (worst c)",
-            predict=constant(2.0),
-            measure=partial(final_curvature, architecture=architecture),
-            tolerance=0.05,
-            relation="<=",
-        )
-
-
-CLAIMS = (*line_claims(), *sample_claims(), *digit_claims())
+        yield from network_claims(architecture)

@@ -1,13 +1,10 @@
-r"""Zhu et al. 2022: on one input, the quadratic model catapults along two eigenvectors in turn.
+"""On one input, the quadratic model catapults along two eigenvectors in turn [Zhu2022].
 
 On one input without bias a ReLU network is a straight line on either side of zero, and its
 kernel has rank two: p_1 and p_2 are the samples of one sign each. So the mean loss of all
-samples is, but for a constant, that of two points, on which the boundaries are found.
-
-References
-----------
-.. [1] L. Zhu, C. Liu, A. Radhakrishnan and M. Belkin, arXiv:2205.11787. Its loss is a sum over
-   samples; the rates in its figure on one input are those of a mean of squares without 1/2.
+samples is, but for a constant, that of two points, on which the boundaries are found. The loss of
+the paper is a sum over samples; the rates in its figure on one input are those of a mean of
+squares without 1/2.
 """
 
 from __future__ import annotations
@@ -19,7 +16,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.claims.claim import Claim, Claims, equals
 from catapult_sim.claims.zhu2022.runs import GRID, PAPER, PRECISION, bracket, end
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import Networks, bracket_each
@@ -110,42 +107,38 @@ def scale_of_rates(bench: Bench) -> Measured:
     return mean([2 * sampled_line(rng).unit / PRINTED for _ in range(DRAWS)])
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def line_claims() -> Iterator[Claim]:
     """State what happens on one input."""
     setting = f"ReLU, width {WIDTH}, {SAMPLES} samples of one input"
-    claim = partial(Claim, source=f"{PAPER}, section 3.2", cost=3)
-    yield claim(
-        "quadratic_models.line.rank",
+    theorem = Claims(f"{PAPER}, section 3.2", "quadratic_models.line", kind="theorem", cost=3)
+    yield theorem(
+        "rank",
         f"{setting}: the kernel has rank 2 (share of all but two eigenvalues)",
-        predict=constant(0.0),
-        measure=rest_of_kernel,
-        tolerance=1e-10,
+        rest_of_kernel,
+        equals(0.0, within=1e-10),
     )
-    yield claim(
-        "quadratic_models.line.rates",
+    yield theorem(
+        "rates",
         f"{setting}: 2 / lambda_1 is twice the printed {PRINTED}, whose loss has no 1/2 (ratio)",
-        predict=constant(2.0),
-        measure=scale_of_rates,
-        tolerance=0.2,
+        scale_of_rates,
+        equals(2.0, within=0.2),
+        kind="statement",
     )
     for quadratic, name in ((True, "model"), (False, "network")):
+        what = "quadratic model" if quadratic else "the network itself"
         for mode, which in enumerate(("first", "second")):
             number = mode + 1
-            yield claim(
-                f"quadratic_models.line.{name}.{which}",
-                f"{setting}, {'quadratic model' if quadratic else 'the network itself'}: the loss "
-                f"along p_{number} catapults from eta lambda_{number} = 2",
-                predict=constant(2.0),
-                measure=partial(mode_rise, mode=mode, quadratic=quadratic),
-                tolerance=0.02 if quadratic else 0.05,
+            yield theorem(
+                f"{name}.{which}",
+                f"{setting}, {what}: the loss along p_{number} catapults from "
+                f"eta lambda_{number} = 2",
+                partial(mode_rise, mode=mode, quadratic=quadratic),
+                equals(2.0, within=0.02 if quadratic else 0.05),
+                kind="theorem" if quadratic else "statement",
             )
-    yield claim(
-        "quadratic_models.line.end",
+    yield theorem(
+        "end",
         f"{setting}: the quadratic model converges up to eta lambda_1 = 4",
-        predict=constant(4.0),
-        measure=line_end,
-        tolerance=0.1,
+        line_end,
+        equals(4.0, within=0.1),
     )

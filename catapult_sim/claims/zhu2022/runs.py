@@ -1,9 +1,4 @@
-"""Zhu et al. 2022: how boundaries of networks and their quadratic models are looked for.
-
-References
-----------
-.. [1] L. Zhu, C. Liu, A. Radhakrishnan and M. Belkin, arXiv:2205.11787.
-"""
+"""Boundaries of networks and of their quadratic models [Zhu2022]."""
 
 from __future__ import annotations
 

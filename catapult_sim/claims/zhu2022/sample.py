@@ -1,9 +1,4 @@
-r"""Zhu et al. 2022: on one sample, output and kernel of the quadratic model are one map.
-
-References
-----------
-.. [1] L. Zhu, C. Liu, A. Radhakrishnan and M. Belkin, arXiv:2205.11787.
-"""
+"""On one sample, output and kernel of the quadratic model are one map [Zhu2022]."""
 
 from __future__ import annotations
 
@@ -12,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from catapult_sim.claims.verdict import Claim, constant
+from catapult_sim.claims.claim import Claim, Claims, equals
 from catapult_sim.claims.zhu2022.runs import PAPER, bracket, end
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import Networks, Search, draw
@@ -70,28 +65,23 @@ def sample_boundary(bench: Bench, kind: str) -> Measured:
     return bracket(one_sample(bench), end(200) if kind == "end" else first_step).measured
 
 
-# What is claimed ------------------------------------------------------------------------------
-
-
 def sample_claims() -> Iterator[Claim]:
     """State what happens on one sample."""
     setting = "quadratic model of ReLU, one sample with a label"
-    claim = partial(Claim, source=f"{PAPER}, section 3.1", cost=2)
-    yield claim(
-        "quadratic_models.one-sample.map",
+    theorem = Claims(f"{PAPER}, section 3.1", "quadratic_models.one-sample", kind="theorem", cost=2)
+    yield theorem(
+        "map",
         f"{setting}: its map through a catapult (relative error)",
-        predict=constant(0.0),
-        measure=map_error,
-        tolerance=1e-8,
+        map_error,
+        equals(0.0, within=1e-8),
     )
     for kind, value, text in (
         ("rise", 2.0, "the loss rises from eta lambda_0 = 2"),
         ("end", 4.0, "it converges up to eta lambda_0 = 4"),
     ):
-        yield claim(
-            f"quadratic_models.one-sample.{kind}",
+        yield theorem(
+            kind,
             f"{setting}, width 2000: {text}",
-            predict=constant(value),
-            measure=partial(sample_boundary, kind=kind),
-            tolerance=0.05 * value,
+            partial(sample_boundary, kind=kind),
+            equals(value, within=0.05 * value),
         )

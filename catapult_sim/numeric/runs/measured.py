@@ -35,6 +35,10 @@ class Measured:
         return SIGNS[self.at_least, self.at_most] + _with_error(self.value, self.error)
 
 
+class NothingToMeasure(Exception):
+    """The data or the runs leave nothing to measure: raised by a measurement."""
+
+
 SIGNS = {(False, False): "", (True, False): ">= ", (False, True): "<= ", (True, True): "~ "}
 
 

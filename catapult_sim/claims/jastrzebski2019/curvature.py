@@ -1,0 +1,115 @@
+"""How the largest eigenvalue goes along a run of SGD [Jastrzebski2019].
+
+The peak of the curvature is that of its running mean over a tenth of a run, so that it is where
+the curvature stays for a while. The largest single measurement is reported separately: at large
+learning rates it is a spike. Comparisons are between runs from the same starts, by the same
+batches where their sizes agree, mostly of logarithms. "Ends" is the last tenth of a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import pairwise
+from math import log
+
+import numpy as np
+
+from catapult_sim.claims.claim import Claim, at_most
+from catapult_sim.claims.jastrzebski2019 import runs
+from catapult_sim.claims.jastrzebski2019.paper import on_digits
+from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.sharpest_directions import Track
+from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.types import Array
+
+
+def running_mean(values: Array) -> Array:
+    """Average ``(T, S)`` over windows of a tenth of T, ``(windows, S)``."""
+    width = max(1, len(values) // 10)
+    return np.lib.stride_tricks.sliding_window_view(values, width, axis=0).mean(axis=-1)
+
+
+def top(run: Track) -> Array:
+    """Return the largest eigenvalue, ``(T, S)``."""
+    return run.eigenvalues[..., 0]
+
+
+def peak(values: Array) -> Array:
+    """Return the largest running mean, ``(S,)``."""
+    return running_mean(values).max(axis=0)
+
+
+def spike(values: Array) -> Array:
+    """Return the largest single value, ``(S,)``."""
+    return values.max(axis=0)
+
+
+def final_curvature(run: Track) -> Array:
+    """Return the mean of the largest eigenvalue over the last tenth of a run, ``(S,)``."""
+    return running_mean(top(run))[-1]
+
+
+@np.errstate(all="ignore")  # networks that died or diverged leave the logarithm's domain
+def log_ratio(above: Array, below: Array, sign: int = 1) -> Measured:
+    """Measure log(above / below), times a sign."""
+    return mean(sign * np.log(above / below))
+
+
+def start_to_peak(bench: Bench, loss: str) -> Measured:
+    """Measure log(start / peak)."""
+    curvature = top(runs.grid(bench, loss))
+    return log_ratio(curvature[0], peak(curvature))
+
+
+def end_to_peak(bench: Bench, loss: str) -> Measured:
+    """Measure log(end / peak)."""
+    run = runs.grid(bench, loss)
+    return log_ratio(final_curvature(run), peak(top(run)))
+
+
+def lower(
+    bench: Bench,
+    loss: str,
+    low: tuple[int, int],
+    high: tuple[int, int],
+    of: Callable[[Array], Array] = peak,
+) -> Measured:
+    """Measure log(peak of ``low`` / peak of ``high``), each a learning rate and a batch size."""
+    one, other = (of(top(runs.grid(bench, loss, *cell))) for cell in (low, high))
+    return log_ratio(one, other)
+
+
+def curvature_claims(loss: str) -> Iterator[Claim]:
+    """State how the largest eigenvalue goes along a run of SGD."""
+    claim, rates, size = on_digits(loss), runs.RECIPES[loss].rates, runs.MIDDLE
+    yield claim(
+        "growth",
+        "curvature grows, to more than 1.5 times its start (log of start over peak)",
+        start_to_peak,
+        at_most(-log(1.5)),
+    )
+    yield claim(
+        "peak",
+        "it peaks, and ends below 0.9 of the peak (log of end over peak)",
+        end_to_peak,
+        at_most(log(0.9)),
+    )
+    for high, low in pairwise(range(len(rates))):
+        ratio = partial(lower, low=(low, size), high=(high, size))
+        what = f"at learning rate {rates[low]:g} than at {rates[high]:g} (log ratio)"
+        yield claim(f"rate.{rates[low]:g}", f"lower peak {what}", ratio, at_most(0.0))
+        yield claim(
+            f"rate.{rates[low]:g}-spike",
+            f"lower largest single curvature {what}",
+            partial(ratio, of=spike),
+            at_most(0.0),
+            source="observed here",
+        )
+    for small, large in pairwise(runs.BATCHES):
+        yield claim(
+            f"batch.{small}",
+            f"lower peak with batches of {small} than of {large} (log ratio)",
+            partial(lower, low=(1, small), high=(1, large)),
+            at_most(0.0),
+        )

@@ -1,0 +1,90 @@
+"""What Nudged-SGD does in comparison with SGD [Jastrzebski2019]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from math import log
+
+import numpy as np
+
+from catapult_sim.claims.claim import Claim, at_most
+from catapult_sim.claims.jastrzebski2019 import runs
+from catapult_sim.claims.jastrzebski2019.curvature import final_curvature, log_ratio
+from catapult_sim.claims.jastrzebski2019.paper import PAPER, on_digits
+from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.sharpest_directions import Track
+from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.types import Array
+
+
+def halving_time(run: Track) -> Array:
+    """Return the step at which the loss is half of its start, interpolated, ``(S,)``; or NaN."""
+    ratio = run.values["loss"] / run.values["loss"][0]
+    return np.array([_first_crossing(run.step, column) for column in ratio.T])
+
+
+def _first_crossing(step: Array, ratio: Array) -> float:
+    below = ratio <= 0.5
+    if not below.any():
+        return float("nan")
+    i = int(below.argmax())
+    share = (ratio[i - 1] - 0.5) / (ratio[i - 1] - ratio[i])
+    return float(step[i - 1] + share * (step[i] - step[i - 1]))
+
+
+def compared(
+    bench: Bench, loss: str, gamma: float, of: Callable[[Track], Array], sign: int
+) -> Measured:
+    """Measure log(quantity of gamma / that of SGD), times a sign."""
+    nudged, sgd = (of(runs.nudged(bench, loss, one)) for one in (gamma, 1.0))
+    return log_ratio(nudged, sgd, sign)
+
+
+def accuracy_lost(bench: Bench, loss: str, gamma: float) -> Measured:
+    """Measure the test accuracy of SGD less that of gamma, at the end."""
+    nudged, sgd = (runs.nudged(bench, loss, one) for one in (gamma, 1.0))
+    return mean(sgd.values["accuracy"][-1] - nudged.values["accuracy"][-1])
+
+
+def nudged_claims(loss: str) -> Iterator[Claim]:
+    """State what Nudged-SGD does."""
+    claim = on_digits(loss)
+    for gamma in (0.01, 0.1):
+        yield claim(
+            f"nudged.{gamma:g}.faster",
+            f"gamma = {gamma:g} halves the training loss sooner than SGD (log ratio of times)",
+            partial(compared, gamma=gamma, of=halving_time, sign=1),
+            at_most(0.0),
+        )
+        yield claim(
+            f"nudged.{gamma:g}.sharper",
+            f"gamma = {gamma:g} ends sharper than SGD (log of SGD's curvature over its)",
+            partial(compared, gamma=gamma, of=final_curvature, sign=-1),
+            at_most(0.0),
+        )
+        yield claim(
+            f"nudged.{gamma:g}.accuracy",
+            f"gamma = {gamma:g} generalises as well as SGD, to 0.01 (test accuracy lost)",
+            partial(accuracy_lost, gamma=gamma),
+            at_most(0.0, within=0.01),
+        )
+    yield claim(
+        "nudged.0.01.tenfold",
+        "gamma = 0.01 ends sharper by an order of magnitude (log of SGD's curvature over its)",
+        partial(compared, gamma=0.01, of=final_curvature, sign=-1),
+        at_most(-log(10)),
+        source=f"{PAPER}, first version",
+    )
+    yield claim(
+        "nudged.5.flatter",
+        "gamma = 5 ends flatter than SGD (log of its curvature over SGD's)",
+        partial(compared, gamma=5.0, of=final_curvature, sign=1),
+        at_most(0.0),
+    )
+    yield claim(
+        "nudged.5.accuracy",
+        "gamma = 5 generalises as well as SGD, to 0.01 (test accuracy lost)",
+        partial(accuracy_lost, gamma=5.0),
+        at_most(0.0, within=0.01),
+    )

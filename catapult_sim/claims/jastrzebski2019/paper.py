@@ -1,0 +1,15 @@
+"""Jastrzebski et al. 2019: what all claims on one loss have in common."""
+
+from __future__ import annotations
+
+from catapult_sim.claims.claim import Claims
+from catapult_sim.mlp.losses import IN_WORDS
+
+PAPER, GROUP = "Jastrzebski et al. 2019", "sharpest_directions"
+
+
+def on_digits(loss: str, source: str = PAPER) -> Claims:
+    """Return what claims on networks on digits have in common."""
+    return Claims(
+        source, f"{GROUP}.{loss}", f"digits, {IN_WORDS[loss]}", cost=20, given={"loss": loss}
+    )

@@ -66,3 +66,14 @@ def _written_out(array: Any) -> str:
         return str(array)  # phases are words
     write: Any = {"float_kind": "{:.6g}".format, "bool": str}
     return np.array2string(array, separator=", ", formatter=write)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun, with an s unless the number is 1.
+
+    Examples
+    --------
+    >>> counted(1, "claim"), counted(0, "claim"), counted(2, "hidden layer")
+    ('1 claim', '0 claims', '2 hidden layers')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -13,7 +13,7 @@ from catapult_sim.claims.verdict import Judgement, Verdict
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import ARCHITECTURES, LINEAR
 from catapult_sim.experiments.one_sample import ONE_SAMPLE
-from catapult_sim.plurals import counted
+from catapult_sim.printing import counted
 
 HEADERS = ("claim", "predicted", "measured", "tolerance", "verdict")
 SIGNS = {"=": "", "<=": "<= "}

@@ -11,7 +11,7 @@ from typing import Any
 from catapult_sim.experiments import phase_cells
 from catapult_sim.mlp.activations import ACTIVATIONS
 from catapult_sim.numeric.runs.memory import MEMORY_LIMIT, require_memory
-from catapult_sim.plurals import counted
+from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import Cell
 from catapult_sim.validation import InputError, require_count, require_momentum, require_positive
 

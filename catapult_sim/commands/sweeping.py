@@ -20,7 +20,7 @@ from tqdm import tqdm
 from catapult_sim import __version__
 from catapult_sim.experiments.networks import SETTLED
 from catapult_sim.numeric.runs.checkpoint import write_whole
-from catapult_sim.plurals import counted
+from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import Cell
 from catapult_sim.sweeps.record import Line, erase, settled
 from catapult_sim.sweeps.sweep import Sweep, sweep

@@ -14,7 +14,7 @@ from tabulate import tabulate
 from catapult_sim.commands.options import Help, add_execution
 from catapult_sim.commands.sweeping import RECORD, as_json, opened
 from catapult_sim.numeric.runs.checkpoint import write_whole
-from catapult_sim.plurals import counted
+from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import identify, physics_of
 from catapult_sim.sweeps.record import Line, read_record, settled
 from catapult_sim.validation import InputError

@@ -37,7 +37,6 @@ from catapult_sim.numeric.runs.phases import (
     rise,
 )
 from catapult_sim.numeric.runs.trajectory import Trajectory
-from catapult_sim.plurals import counted
 from catapult_sim.types import Array, Rng
 from catapult_sim.validation import require_positive
 
@@ -253,7 +252,7 @@ class Architecture:
     @property
     def name(self) -> str:
         """The architecture in words."""
-        layers = f"{self.activation}, {counted(self.depth, 'hidden layer')}"
+        layers = f"{self.activation}, {self.depth} hidden layer{'s' * (self.depth > 1)}"
         return layers if self.centred else f"{layers}, inputs not centred"
 
 

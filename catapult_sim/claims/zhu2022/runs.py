@@ -1,4 +1,4 @@
-"""How boundaries of networks and their quadratic models are looked for [Zhu2022]."""
+"""Boundaries of networks and of their quadratic models [Zhu2022]."""
 
 from __future__ import annotations
 

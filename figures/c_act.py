@@ -12,17 +12,12 @@ one hidden layer, and two to three times further with two. Small batches end ear
 
 import numpy as np
 
-from catapult_sim.claims.lewkowycz2020.variants import (
-    ACTIVATIONS,
-    CLASSIFIERS,
-    DEPTHS,
-    PLAIN,
-    VARIANTS,
-    c_act,
-)
+from catapult_sim.claims.lewkowycz2020.paper import ENDS
+from catapult_sim.claims.lewkowycz2020.variants import CLASSIFIERS, DEPTHS, PLAIN, VARIANTS, c_act
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import Architecture
 from catapult_sim.plots import style
+from catapult_sim.printing import counted
 
 COLOURS = {1: style.BLUE, 2: style.OCHRE}
 CHANGES = {
@@ -39,12 +34,12 @@ def main() -> None:
     """Draw the figure next to this file."""
     bench = Bench()
     figure, (left, right) = style.panels(1, 2, size=(10, 4.4), sharex=True)
-    for place, activation in enumerate(ACTIVATIONS):
+    for place, activation in enumerate(ENDS):
         for depth, shift in zip(DEPTHS, (-0.18, 0.18), strict=True):
             found = c_act(bench, Architecture(activation, depth))
-            label = f"{depth} hidden layer{'s' * (depth > 1)}" if place == 0 else None
+            label = counted(depth, "hidden layer") if place == 0 else None
             draw(left, place + shift, found, COLOURS[depth], label)
-    left.set_yticks(range(len(ACTIVATIONS)), [style.NAMES.get(name, name) for name in ACTIVATIONS])
+    left.set_yticks(range(len(ENDS)), [style.NAMES.get(name, name) for name in ENDS])
     for place, variant in enumerate((PLAIN, *VARIANTS)):
         for activation, shift in zip(CLASSIFIERS, (-0.18, 0.18), strict=True):
             found = c_act(bench, Architecture(activation, DEPTHS[-1]), variant)

@@ -37,6 +37,7 @@ from catapult_sim.numeric.runs.phases import (
     rise,
 )
 from catapult_sim.numeric.runs.trajectory import Trajectory
+from catapult_sim.printing import counted
 from catapult_sim.types import Array, Rng
 from catapult_sim.validation import require_positive
 
@@ -252,7 +253,7 @@ class Architecture:
     @property
     def name(self) -> str:
         """The architecture in words."""
-        layers = f"{self.activation}, {self.depth} hidden layer{'s' * (self.depth > 1)}"
+        layers = f"{self.activation}, {counted(self.depth, 'hidden layer')}"
         return layers if self.centred else f"{layers}, inputs not centred"
 
 

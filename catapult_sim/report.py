@@ -100,10 +100,16 @@ def as_dict(
 
 
 def _in_order(boundaries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Name each boundary once, by model, kind and width."""
+    """Keep each boundary once, by model, kind and width; unknown models come last."""
     models = [ONE_SAMPLE, LINEAR, *(one.name for one in ARCHITECTURES)]
-    found = {(models.index(row["model"]), row["boundary"], row["width"]): row for row in boundaries}
-    return [found[place] for place in sorted(found)]
+
+    def place(row: dict[str, Any]) -> tuple[Any, ...]:
+        model = row["model"]
+        order = models.index(model) if model in models else len(models)
+        return order, model, row["boundary"], row["width"]
+
+    found = {place(row): row for row in boundaries}
+    return [found[key] for key in sorted(found)]
 
 
 def _number(value: float) -> float | None:

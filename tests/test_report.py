@@ -71,3 +71,11 @@ def test_boundaries_are_named_once_in_the_order_of_models_and_widths():
     rows += [row("one sample", 100), *rows]
     found = report.as_dict([], rows)["boundaries"]
     assert found == [rows[2], rows[1], rows[0]]
+
+
+def test_a_paper_may_bring_boundaries_of_models_that_the_report_does_not_know():
+    rows = [
+        {"model": model, "boundary": "end", "width": 10, "brackets": [[3.9, None]]}
+        for model in ("transformer", "convolution", "linear network on data")
+    ]
+    assert report.as_dict([], rows)["boundaries"] == rows[::-1]

@@ -1,9 +1,12 @@
 """Claims: how rows are stated, and what a judgement makes of them."""
 
 import math
+import pkgutil
+import re
 
 import pytest
 
+from catapult_sim import claims
 from catapult_sim.claims import CLAIMS
 from catapult_sim.claims.claim import KINDS, Claims, at_most, equals
 from catapult_sim.claims.verdict import NOTHING, Verdict, judge
@@ -63,3 +66,9 @@ def test_a_conjecture_says_that_it_is_guessed_and_no_theorem_does():
     for claim in CLAIMS:
         assert ("guessed" in claim.source) == (claim.kind == "conjecture"), claim.id
         assert claim.kind != "theorem" or "observed" not in claim.source, claim.id
+
+
+def test_every_paper_in_the_folder_is_on_the_list():
+    files = [module.name for module in pkgutil.iter_modules(claims.__path__)]
+    papers = [name for name in files if re.match(r"[a-z]+\d{4}", name)]
+    assert sorted(claims.PAPERS) == sorted(papers)

@@ -17,16 +17,14 @@ iteration, 2.6 times as SciPy's eigsh with our products, 7.4 times as PyHessian,
 curvlinops. Tracking takes 7 to 7.5 products a step for one direction, 15 to 17 for five.
 """
 
-import argparse
 import itertools
 import os
-import statistics
-import time
 import warnings
+from functools import partial
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
-from side_by_side import installed
+from side_by_side import installed, medians, options, table
 
 from catapult_sim import MLP, top_eigenpairs
 from catapult_sim.datasets import digits, subset
@@ -178,22 +176,18 @@ def top_eigenvalue(width, tolerance, repeats):
                 torch, curvlinops, model, X, y, tolerance, rng
             )
         residuals = {name: torch_residual for name in contenders if name[0] in "Pc"}
-    print(f"\ntop eigenvalue, width {width}, P = {net.size}, residual {tolerance:g}")
-    seconds, found = {name: [] for name in contenders}, {}
-    for repeat in range(repeats + 1):
-        for name, run in contenders.items():
-            rng, start = np.random.default_rng(repeat), time.perf_counter()
-            found[name] = run(rng)
-            if repeat:
-                seconds[name].append(time.perf_counter() - start)
-    unit = statistics.median(seconds["ours"])
+    found, rngs = {}, {name: map(np.random.default_rng, itertools.count()) for name in contenders}
+
+    def run_of(name, run):
+        found[name] = run(next(rngs[name]))
+
+    runs = {name: partial(run_of, name, run) for name, run in contenders.items()}
+    seconds = medians(runs, repeats, settling=0)  # in a round all have the same generator
+    notes = {}
     for name, (value, vector, products) in found.items():
-        median = statistics.median(seconds[name])
         residual = residuals.get(name, relative_residual)(value, vector)
-        print(
-            f"  {name:<40} {median / unit:>6.2f}   ({1e3 * median:.4g} ms, {products} products, "
-            f"value {value:.7g}, residual {residual:.1e})"
-        )
+        notes[name] = f"{products} products, value {value:.7g}, residual {residual:.1e}"
+    table(f"top eigenvalue, width {width}, P = {net.size}, residual {tolerance:g}", seconds, notes)
 
 
 def by_curvlinops(torch, curvlinops, model, X, y, tolerance, rng):
@@ -216,8 +210,8 @@ def tracking(tolerance):
     rate = 1 / top_eigenpairs(product_at(net, theta, X, y), size=net.size, rng=0).values[0]
     print(f"\nTracking for {STEPS} steps, width 256, residual {tolerance:g}")
     for k, batch in itertools.product((1, TRACKED), (SAMPLES, 32)):
-        options = {"learning_rate": rate, "batch_size": batch, "steps": STEPS, "k": k}
-        run = track(net, theta, X, y, tolerance=tolerance, rng=0, **options)
+        how = {"learning_rate": rate, "batch_size": batch, "steps": STEPS, "k": k}
+        run = track(net, theta, X, y, tolerance=tolerance, rng=0, **how)
         print(
             f"  {k} directions, batches of {batch:>3}: {run.products[1:].mean():.1f} products a "
             f"step, at most {run.products[1:].max()}; {run.products[0]} at the start"
@@ -225,12 +219,8 @@ def tracking(tolerance):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--residual", type=float, default=1e-3)
-    parser.add_argument("--width", type=int, default=512)
-    options = parser.parse_args()
-    top_eigenvalue(options.width, options.residual, options.repeats)
+    asked = options(__doc__, repeats=7, residual=1e-3, width=512)
+    top_eigenvalue(asked.width, asked.residual, asked.repeats)
     tracking(1e-3)
 
 

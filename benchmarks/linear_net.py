@@ -14,10 +14,8 @@ microseconds wait for one another. Training 10^6 units explicitly takes 3300 tim
 1800 in PyTorch and 4400 in JAX, and half as many times where ours begins with cold caches.
 """
 
-import argparse
-
 import numpy as np
-from side_by_side import installed, medians, table
+from side_by_side import installed, medians, options, table
 
 from catapult_sim import LinearNet
 
@@ -181,12 +179,8 @@ def every_width(repeats):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5)
-    repeats = parser.parse_args().repeats
-    numba, torch, jax = (installed(name) for name in ("numba", "torch", "jax"))
-    if jax:
-        jax.config.update("jax_enable_x64", True)
+    repeats = options(__doc__, repeats=5).repeats
+    numba, torch, jax = map(installed, ("numba", "torch", "jax"))
     every_width(repeats * 5)
     many_networks(repeats * 5, jax, numba)
     one_wide_network(10**6, repeats, jax, torch, numba)

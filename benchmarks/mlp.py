@@ -5,8 +5,8 @@
 ReLU networks with 3 hidden layers in NTK parametrisation, 512 digits, 10 outputs, squared error.
 All contenders of a table run in turn, in one process, on the same cores and as many threads; a
 table shows the medians of their times in units of ours. Before that, every contender's result is
-compared with ours. Peers that are not installed are left out: ``pip install torch jax
-neural-tangents scikit-learn``.
+compared with ours. On a busy machine take ``--clock cpu``. Peers that are not installed are left
+out: ``pip install torch jax neural-tangents scikit-learn``.
 
 Nearly all the time is matrix products, so look at the architecture that NumPy's OpenBLAS says it
 takes the processor for. Where ``OPENBLAS_CORETYPE`` is set in the environment to Haswell, it runs
@@ -31,24 +31,15 @@ long, neural-tangents 50 to 105 (NTK-vector products) and 350 to 470 (contracted
 is formed in less time than the matrix-free way takes, up to a few hundred rows.
 """
 
-import argparse
 import os
 import statistics
 import time
 from functools import partial
 
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+from side_by_side import installed, options, rounds, table
 
-
-def options():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--widths", type=int, nargs="+", default=[512, 2048])
-    parser.add_argument("--dtypes", nargs="+", default=["float32", "float64"])
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: on a busy machine")
-    parser.add_argument("--only", nargs="+", metavar="TABLE")
-    return parser.parse_args()
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}  # cpu: on a busy machine
+DTYPES = ["float32", "float64"]
 
 
 def share_cores(threads):
@@ -59,13 +50,14 @@ def share_cores(threads):
         os.environ[f"{library}_NUM_THREADS"] = str(len(cores))
 
 
-OPTIONS = options()
+OPTIONS = options(
+    __doc__, widths=[512, 2048], dtypes=DTYPES, repeats=7, threads=2, clock="wall", only=["all"]
+)
 share_cores(OPTIONS.threads)
 
 import numpy as np  # noqa: E402
 import threadpoolctl  # noqa: E402
 from scipy.sparse.linalg import eigsh  # noqa: E402
-from side_by_side import installed, settle, timed  # noqa: E402
 
 from catapult_sim import datasets  # noqa: E402
 from catapult_sim.mlp import kernel  # noqa: E402
@@ -77,34 +69,22 @@ TOLERANCE = 1e-4  # of the residual of a top eigenvalue
 
 
 PEERS = {name: installed(name) for name in ("torch", "jax", "neural_tangents")}
-if PEERS["jax"]:
-    PEERS["jax"].config.update("jax_enable_x64", True)
 if PEERS["torch"]:
     PEERS["torch"].set_num_threads(OPTIONS.threads)
 
 
 def race(title, contenders, repeats):
-    """Compare every contender's result with the first, and time it once per round.
-
-    Threads of the one before spin on for a while: what is timed is a run after runs of its own.
-    """
-    print(f"\n{title}")
+    """Compare every contender's result with the first, and time it after runs of its own."""
     results = {name: np.array(run(), dtype=float) for name, run in contenders.items()}
     reference = next(iter(results.values()))
     for name, result in results.items():
         error = np.abs(result - reference).max() / np.abs(reference).max()
         if not (error < 1e-3 or np.isnan(error)):
             print(f"  {name} DIFFERS by {error:.1e}")
-    seconds = {name: [] for name in contenders}
-    for _ in range(repeats):
-        for name, run in contenders.items():
-            settle(run)
-            seconds[name].append(timed(run, CLOCKS[OPTIONS.clock]))
-    medians = {name: statistics.median(times) for name, times in seconds.items()}
-    unit = next(iter(medians.values()))
-    for name, median in medians.items():
-        best = min(seconds[name]) / min(next(iter(seconds.values())))
-        print(f"  {name:<44} {median / unit:>7.3f}  (best {best:.3f}; {1e3 * median:.4g} ms)")
+    seconds = rounds(contenders, repeats, clock=CLOCKS[OPTIONS.clock], settling=float("inf"))
+    least = min(next(iter(seconds.values())))
+    notes = {name: f"best {min(times) / least:.3f}" for name, times in seconds.items()}
+    table(title, {name: statistics.median(times) for name, times in seconds.items()}, notes)
 
 
 class Problem:
@@ -415,22 +395,22 @@ def whole_kernel(problem):
 BLAS = ("internal_api", "version", "architecture", "num_threads")
 
 # Ensembles and Lanczos iterations take their place here.
-TABLES = {
-    table.__name__: table
-    for table in (gd_step, hessian_product, kernel_product, kernel_eigenvalue, whole_kernel)
-}
+TABLES = (gd_step, hessian_product, kernel_product, kernel_eigenvalue, whole_kernel)
 
 
 def main():
     for library in threadpoolctl.threadpool_info():
         print("  " + ", ".join(f"{key} {library.get(key)}" for key in BLAS))
     shown = f"{DEPTH} hidden layers, {SAMPLES} digits, {OUTPUTS} outputs"
-    for name in OPTIONS.only or TABLES:
+    for contenders in TABLES:
+        name = contenders.__name__
+        if not {"all", name} & {*OPTIONS.only}:
+            continue
         for width in OPTIONS.widths:
             for dtype in OPTIONS.dtypes:
                 problem = Problem(width, dtype, PEERS)
                 title = f"{name}: width {width}, {dtype}, {shown}"
-                race(title, TABLES[name](problem), OPTIONS.repeats)
+                race(title, contenders(problem), OPTIONS.repeats)
 
 
 if __name__ == "__main__":

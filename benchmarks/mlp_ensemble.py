@@ -34,15 +34,17 @@ OpenBLAS's kernels matter more than all that: with ``OPENBLAS_CORETYPE=Haswell``
 the same products take 8.1 / 17 ms, and vmap was the faster with three hidden layers in float32.
 """
 
-import argparse
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from side_by_side import installed, medians, table
+from side_by_side import installed, medians, options, table
 
 from catapult_sim import MLP, datasets, train
 from catapult_sim.mlp import kernel
 from catapult_sim.sweeps import workers
+from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.training import train
+from catapult_sim.numeric.runs import blas_threads
 
 LARGE, SMALL = (512, 512), (64, 32)  # width and samples
 
@@ -85,7 +87,7 @@ def products(net, theta, X, members, steps):
     Members side by side, each on one thread, which is quicker than one by one on all.
     """
     weights = [W for W, _ in net.split(theta[0])]
-    threads = workers.threads()
+    threads = blas_threads.threads()
 
     def of_one_thread(_):
         inputs = [X, *(np.ones((len(X), len(W)), theta.dtype) for W in weights[1:])]
@@ -101,7 +103,7 @@ def products(net, theta, X, members, steps):
                     np.matmul(z, W.T, out=signal)
 
     def run():
-        with workers.threads_for(members), ThreadPoolExecutor(threads) as pool:
+        with blas_threads.threads_for(members), ThreadPoolExecutor(threads) as pool:
             list(pool.map(of_one_thread, range(threads)))
 
     return run
@@ -130,47 +132,39 @@ def vmapped(jax, net, theta, X, y, rates, steps):
     return lambda: jax.block_until_ready(both(weights, jnp.array(rates)))
 
 
-def compare(depth, size, dtype, options, jax):
+def compare(depth, size, dtype, asked, jax):
     width, samples = size
     X, y = datasets.digits("ten")
     X, y = X[:samples].astype(dtype), y[:samples].astype(dtype)
     net = MLP([X.shape[1], *[width] * depth, 10], activation="tanh", dtype=dtype)
-    theta = net.init(rng=0, ensemble=(options.seeds,))
+    theta = net.init(rng=0, ensemble=(asked.seeds,))
     unit = 1 / kernel.top_eigenvalue(net, theta, X)
     for words, high in (("all to the end", 2.0), ("most beyond the threshold", 32.0)):
-        rates = (np.geomspace(0.5, high, options.rates)[:, None] * unit).astype(dtype)
+        rates = (np.geomspace(0.5, high, asked.rates)[:, None] * unit).astype(dtype)
 
         def ours(rates=rates):
-            train(net, theta, X, y, learning_rate=rates, steps=options.steps, memory_limit=2**35)
+            train(net, theta, X, y, learning_rate=rates, steps=asked.steps, memory_limit=2**35)
 
-        arguments = (net, theta, X, y, rates, options.steps)
+        arguments = (net, theta, X, y, rates, asked.steps)
         contenders = {
             "ours": ours,
             "NumPy, network by network": loop(*arguments, stop=False),
             "the same, stopped when diverged": loop(*arguments, stop=True),
-            "matrix products alone": products(net, theta, X, rates.size, options.steps),
+            "matrix products alone": products(net, theta, X, rates.size, asked.steps),
         }
         if jax:
             contenders["jax.vmap"] = vmapped(jax, *arguments)
         networks = f"{depth} hidden of {width}, {samples} samples, {dtype}"
-        table(f"{networks}, c from 0.5 to {high:g}: {words}", medians(contenders, options.repeats))
+        table(f"{networks}, c from 0.5 to {high:g}: {words}", medians(contenders, asked.repeats))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rates", type=int, default=64)
-    parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--steps", type=int, default=50)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--depth", type=int, nargs="+", default=[1, 3])
-    options = parser.parse_args()
+    asked = options(__doc__, rates=64, seeds=4, steps=50, repeats=3, depth=[1, 3])
     jax = installed("jax")
-    if jax:
-        jax.config.update("jax_enable_x64", True)
-    print(f"{options.rates} learning rates x {options.seeds} seeds, {options.steps} steps")
-    for depth, size in [(1, SMALL), *((depth, LARGE) for depth in options.depth)]:
+    print(f"{asked.rates} learning rates x {asked.seeds} seeds, {asked.steps} steps")
+    for depth, size in [(1, SMALL), *((depth, LARGE) for depth in asked.depth)]:
         for dtype in ("float32", "float64"):
-            compare(depth, size, dtype, options, jax)
+            compare(depth, size, dtype, asked, jax)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,7 @@ Run with ``python benchmarks/sweep.py``.
 """
 
 import os
-import statistics
 import tempfile
-import time
 import tracemalloc
 from pathlib import Path
 
@@ -18,6 +16,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
 from distributed import Client, LocalCluster
+from side_by_side import medians, timed
 
 from catapult_sim import Phase, cell, classify, iterate, process_pool, sweep
 from catapult_sim.experiments.phase_cells import phase_of
@@ -64,25 +63,10 @@ def network_cells(seeds):
     shared = {"model": "mlp", "activation": "relu", "depth": 1, "width": 128, "scale": 1.0}
     shared |= {"data": "digits", "samples": 32, "steps": 200}
     return [
-        shared | {"rate": rate, "seed": seed}
+        shared | {"c": c, "seed": seed}
         for seed in seeds
-        for rate in np.geomspace(0.5, 6.0, 16).tolist()
+        for c in np.geomspace(0.5, 6.0, 16).tolist()
     ]
-
-
-def seconds(work):
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def turns(ways, rounds=ROUNDS):
-    """Median seconds of each way, taking turns."""
-    found = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, work in ways.items():
-            found[name].append(seconds(work))
-    return {name: statistics.median(times) for name, times in found.items()}
 
 
 def recording(folder):
@@ -96,8 +80,9 @@ def recording(folder):
     def computed_and_recorded():
         sweep(phase_map, cells, record=next(paths))
 
-    found = turns({"computed": compute_only, "recorded": computed_and_recorded})
-    again = seconds(lambda: sweep(phase_map, cells, record=folder / "0.jsonl"))
+    ways = {"computed": compute_only, "recorded": computed_and_recorded}
+    found = medians(ways, ROUNDS)
+    again = timed(lambda: sweep(phase_map, cells, record=folder / "0.jsonl"))
     ratio = found["recorded"] / found["computed"]
     size = (folder / "0.jsonl").stat().st_size / len(cells)
     print(f"{len(cells)} cheap cells, computed and recorded / computed: {ratio:.2f} (at most 2)")
@@ -127,14 +112,15 @@ def workers(folder):
     with process_pool(1) as one, process_pool(2) as two:
         for pool in (one, two):
             sweep(phase_of, network_cells(range(90, 94)), executor=pool)  # workers start
-        found = turns(
+        found = medians(
             {
                 "here": lambda: sweep(phase_of, cells),
                 "one": lambda: sweep(phase_of, cells, executor=one),
                 "two": lambda: sweep(phase_of, cells, executor=two),
                 "one loop": lambda: sweep(burn, loops, executor=one),
                 "two loops": lambda: sweep(burn, loops, executor=two),
-            }
+            },
+            ROUNDS,
         )
     print(
         f"MLP cells, one worker / two: {found['one'] / found['two']:.2f} (at least 1.7)", end=", "
@@ -150,7 +136,7 @@ def round_trips(folder):
 
     def rate(executor):
         sweep(phase_map, cells[:20], executor=executor, group=1)
-        return len(cells) / seconds(lambda: sweep(phase_map, cells, executor=executor, group=1))
+        return len(cells) / timed(lambda: sweep(phase_map, cells, executor=executor, group=1))
 
     with process_pool(2) as two:
         print(f"groups a second: {rate(two):.0f} through two processes, {rate(None):.0f} in this")

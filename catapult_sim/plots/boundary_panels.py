@@ -11,27 +11,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
+from catapult_sim.plots import style
 from catapult_sim.plots.brackets import Row, Rows, mean_and_spread, seed_centres
-from catapult_sim.plots.style import (
-    AXES,
-    BLUE,
-    BROWN,
-    GREEN,
-    HOLLOW,
-    PHASE_COLOURS,
-    WINE,
-    panels,
-    set_ticks,
-)
 
 # A boundary's colour, marker and line: solid for those of the first steps.
 BOUNDARIES = {
-    "loss": (BLUE, "o", "-"),
-    "sharp": (GREEN, "s", "-"),
-    "barrier": (BROWN, "^", "-"),
-    "max": (WINE, "D", "-"),
-    "rise": (BLUE, "o", ":"),
-    "end": (WINE, "D", ":"),
+    "loss": (style.BLUE, "o", "-"),
+    "sharp": (style.GREEN, "s", "-"),
+    "barrier": (style.BROWN, "^", "-"),
+    "max": (style.WINE, "D", "-"),
+    "rise": (style.BLUE, "o", ":"),
+    "end": (style.WINE, "D", ":"),
 }
 MATRICES = {"ntk": "NTK", "hessian": "Hessian"}
 
@@ -52,7 +42,7 @@ def boundaries(rows: Rows) -> Figure:
         len(matrices) * (2.9 if x else 1.2 + 0.32 * len(_kinds(rows))),
     )
     shared = {"squeeze": False, "sharex": True, "sharey": True}
-    figure, grid = panels(len(matrices), len(networks), size=size, **shared)
+    figure, grid = style.panels(len(matrices), len(networks), size=size, **shared)
     for (i, matrix), (j, network) in product(enumerate(matrices), enumerate(networks)):
         here = [row for row in rows if (row["curvature"], row[column]) == (matrix, network)]
         name = rf"$c=\eta\lambda_0$, $\lambda_0$ of the {MATRICES[matrix]}"
@@ -90,6 +80,7 @@ def plot_boundaries(rows: Rows, x: str, *, ax: Axes | None = None, **kwargs: Any
     ax = ax or plt.subplots()[1]
     values = sorted({float(row[x]) for row in rows})
     places = dict(zip(values, _places(values), strict=True))
+    lazy, _, divergent = style.PHASE_COLOURS.values()
     for kind in _kinds(rows):
         chosen = sorted(
             (row for row in rows if row["boundary"] == kind), key=lambda row: float(row[x])
@@ -100,12 +91,12 @@ def plot_boundaries(rows: Rows, x: str, *, ax: Axes | None = None, **kwargs: Any
         for place, row in zip(zip(where, means, strict=True), chosen, strict=True):
             _point_beyond(ax, place, row)
         if kind == "loss":
-            ax.fill_between(where, 1e-3, means, color=PHASE_COLOURS["lazy"], lw=0, alpha=0.7)
+            ax.fill_between(where, 1e-3, means, color=lazy, lw=0, alpha=0.7)
         if kind == "max":
-            ax.fill_between(where, means, 1e3, color=PHASE_COLOURS["divergent"], lw=0, alpha=0.25)
+            ax.fill_between(where, means, 1e3, color=divergent, lw=0, alpha=0.25)
     ax.axhline(2, color="black", lw=1, ls="--")
-    ax.set(xscale="log" if x == "width" else "linear", yscale="log", xlabel=AXES[x])
-    set_ticks(ax.xaxis, list(places.values()), [f"{value:g}" for value in values])
+    ax.set(xscale="log" if x == "width" else "linear", yscale="log", xlabel=style.AXES[x])
+    style.set_ticks(ax.xaxis, list(places.values()), [f"{value:g}" for value in values])
     ax.set_ylim(_limits(rows))
     _name_powers(ax.yaxis)
     return ax
@@ -122,14 +113,7 @@ def _point_beyond(ax: Axes, place: tuple[float, float], row: Row) -> None:
 def plot_boundary_rows(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
     """Draw the boundaries of one network, a row for each; a dot is one seed.
 
-    Parameters
-    ----------
-    rows, ax, **kwargs
-        As in :func:`plot_boundaries`; ``rows`` has one entry of each kind.
-
-    Returns
-    -------
-    matplotlib Axes
+    All is as in :func:`plot_boundaries`; ``rows`` has one entry of each kind.
     """
     ax = ax or plt.subplots()[1]
     for height, row in enumerate(rows):
@@ -164,7 +148,7 @@ def _symbol(kind: str) -> str:
 
 def _style(kind: str) -> dict[str, Any]:
     colour, marker, line = BOUNDARIES[kind]
-    return HOLLOW | {"color": colour, "marker": marker, "ls": line, "label": _symbol(kind)}
+    return style.HOLLOW | {"color": colour, "marker": marker, "ls": line, "label": _symbol(kind)}
 
 
 def _places(values: list[float]) -> list[float]:

@@ -15,7 +15,7 @@ from matplotlib.ticker import ScalarFormatter
 from scipy.ndimage import distance_transform_edt
 
 from catapult_sim.numeric.runs.phases import Phase
-from catapult_sim.plots.style import AXES, GREY, INK, PHASE_COLOURS, panels
+from catapult_sim.plots import style
 
 
 def plot_phases(
@@ -45,7 +45,7 @@ def plot_phases(
     matplotlib Axes
     """
     ax = ax or plt.subplots()[1]
-    colours = ListedColormap([GREY, *PHASE_COLOURS.values()])
+    colours = ListedColormap([style.GREY, *style.PHASE_COLOURS.values()])
     options: dict[str, Any] = {"cmap": colours, "vmin": -0.5, "vmax": 3.5, "rasterized": True}
     ax.pcolormesh(x, y, phase, **options | {"shading": "nearest"} | kwargs)
     return ax
@@ -55,8 +55,8 @@ def phase_grid(
     x: tuple[str, npt.ArrayLike], y: tuple[str, npt.ArrayLike], phase: npt.ArrayLike, title: str
 ) -> Figure:
     """Draw :func:`plot_phase_grid` over two axes, each a name of ``AXES`` and its values."""
-    figure, ax = panels(size=(6.4, 4.8))
-    plot_phase_grid(x[1], y[1], phase, ax=ax).set(xlabel=AXES[x[0]], ylabel=AXES[y[0]])
+    figure, ax = style.panels(size=(6.4, 4.8))
+    plot_phase_grid(x[1], y[1], phase, ax=ax).set(xlabel=style.AXES[x[0]], ylabel=style.AXES[y[0]])
     ax.set_title(title, fontsize=9)
     return figure
 
@@ -71,14 +71,7 @@ def plot_phase_grid(
 ) -> Axes:
     """Draw :func:`plot_phases`, name its regions, and scale axes as their values are spaced.
 
-    Parameters
-    ----------
-    x, y, phase, ax, **kwargs
-        As in :func:`plot_phases`; codes that are no phase stay blank.
-
-    Returns
-    -------
-    matplotlib Axes
+    All is as in :func:`plot_phases`; codes that are no phase stay blank.
     """
     codes, x, y = np.asarray(phase), np.asarray(x), np.asarray(y)
     ax = plot_phases(x, y, np.ma.masked_outside(codes, min(Phase), max(Phase)), ax=ax, **kwargs)
@@ -101,7 +94,8 @@ def _name_region(
         return
     depth = distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
     i, j = np.unravel_index(depth.argmax(), depth.shape)
-    ax.text(float(x[i]), float(y[j]), name, color=INK.get(name, "white"), ha="center", va="center")
+    ink = style.INK.get(name, "white")
+    ax.text(float(x[i]), float(y[j]), name, color=ink, ha="center", va="center")
 
 
 Runs = Mapping[float, Mapping[str, Any]]  # by c: the phase, and quantities step by step
@@ -109,7 +103,7 @@ Runs = Mapping[float, Mapping[str, Any]]  # by c: the phase, and quantities step
 
 def runs(found: Runs) -> Figure:
     """Draw loss and top kernel eigenvalue of runs, as in :func:`plot_runs`, in two panels."""
-    figure, (upper, lower) = panels(2, 1, size=(6.4, 4.8), sharex=True)
+    figure, (upper, lower) = style.panels(2, 1, size=(6.4, 4.8), sharex=True)
     plot_runs(found, "loss", ax=upper)
     plot_runs(found, "top_eigenvalue", ax=lower)
     upper.set(yscale="log", ylabel="loss", ylim=_limits(found, "loss"))

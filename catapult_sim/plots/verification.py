@@ -13,17 +13,8 @@ from matplotlib.figure import Figure
 
 from catapult_sim.experiments.networks import LINEAR
 from catapult_sim.experiments.one_sample import ONE_SAMPLE
+from catapult_sim.plots import style
 from catapult_sim.plots.brackets import Row, Rows, mean_and_spread, seed_centres
-from catapult_sim.plots.style import (
-    AXES,
-    HOLLOW,
-    INK,
-    INK_ON_WHITE,
-    PHASE_COLOURS,
-    panels,
-    set_ticks,
-    shade_phases,
-)
 
 MARKS = {ONE_SAMPLE: ("o", "#222222"), LINEAR: ("s", "#1f5fa8")}
 RANGE = (1.0, 40.0)
@@ -37,7 +28,7 @@ def phase_diagram(rows: Rows) -> Figure:
     rows : sequence of dict
         The entry ``"boundaries"`` of ``report.json``.
     """
-    figure, (left, right) = panels(1, 2, size=(10.5, 4.8), width_ratios=(1, 1.25))
+    figure, (left, right) = style.panels(1, 2, size=(10.5, 4.8), width_ratios=(1, 1.25))
     plot_widths(rows, ax=left)
     left.set_title("linear network, exact at any width", fontsize=10, pad=18)
     plot_architectures(rows, ax=right)
@@ -62,20 +53,20 @@ def plot_widths(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
     """
     ax = ax or plt.subplots()[1]
     edges = (1.0, 2.0, 4.0, 6.0)
-    shade_phases(ax, edges, alpha=None)
-    for (phase, ink), (left, right) in zip(INK.items(), pairwise(edges), strict=True):
+    style.shade_phases(ax, edges, alpha=None)
+    for (phase, ink), (left, right) in zip(style.INK.items(), pairwise(edges), strict=True):
         ax.text((left + right) / 2, 0.02, phase, color=ink, **_label(ax, va="bottom"))
     for model, (marker, colour) in MARKS.items():
         chosen = [row for row in rows if row["model"] == model]
         points = [(row["width"], *mean_and_spread(row)) for row in chosen]
         if points:
             widths, means, spreads = np.array(points).T
-            style = HOLLOW | {"ls": "", "marker": marker, "color": colour, "label": model}
-            ax.errorbar(means, widths, xerr=spreads, **style | kwargs)
+            look = style.HOLLOW | {"ls": "", "marker": marker, "color": colour, "label": model}
+            ax.errorbar(means, widths, xerr=spreads, **look | kwargs)
     for predicted in edges[1:-1]:
         ax.axvline(predicted, color="black", lw=1, ls="--")
     ax.set(yscale="log", xlim=(edges[0], edges[-1]), ylim=(30, 1e14))
-    ax.set(xlabel=AXES["c"], ylabel=AXES["width"])
+    ax.set(xlabel=style.AXES["c"], ylabel=style.AXES["width"])
     ax.set_xticks(range(1, 7))
     if ax.get_legend_handles_labels()[0]:
         ax.legend(loc="upper right", frameon=True, framealpha=0.9, fontsize=8, edgecolor="none")
@@ -85,14 +76,7 @@ def plot_widths(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
 def plot_architectures(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
     """Draw the phases of trained networks, one bar each; a dot is one seed.
 
-    Parameters
-    ----------
-    rows, ax, **kwargs
-        As in :func:`plot_widths`.
-
-    Returns
-    -------
-    matplotlib Axes
+    All is as in :func:`plot_widths`.
     """
     ax = ax or plt.subplots()[1]
     networks = _widest(rows)
@@ -106,16 +90,16 @@ def plot_architectures(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
             mean, spread = mean_and_spread(row)
             options: dict[str, Any] = {"fmt": "o", "ms": 5, "mfc": "white", "color": "black"}
             ax.errorbar(mean, place, xerr=spread, **options | {"capsize": 3} | kwargs)
-    for value, style in ((2, "--"), (4, "--"), (12, ":")):
-        ax.axvline(value, color="black", lw=1, ls=style)
-    for phase, x in zip(PHASE_COLOURS, (1.42, 2.83, 27.0), strict=True):
-        ax.text(x, 1.0, phase, color=INK_ON_WHITE[phase], **_label(ax, va="bottom"))
+    for value, line in ((2, "--"), (4, "--"), (12, ":")):
+        ax.axvline(value, color="black", lw=1, ls=line)
+    for phase, x in zip(style.PHASE_COLOURS, (1.42, 2.83, 27.0), strict=True):
+        ax.text(x, 1.0, phase, color=style.INK_ON_WHITE[phase], **_label(ax, va="bottom"))
     ax.set(xscale="log", xlim=RANGE, ylim=(len(networks) - 0.4, -0.6))
     widths = [max(row["width"] for row in found.values()) for found in networks.values()]
     labels = [fill(f"{name}, width {n}", 24) for name, n in zip(networks, widths, strict=True)]
     ax.set_yticks(range(len(networks)), labels, fontsize=7.5)
-    set_ticks(ax.xaxis, (1, 2, 4, 8, 12, 20, 40))
-    ax.set_xlabel(AXES["c"])
+    style.set_ticks(ax.xaxis, (1, 2, 4, 8, 12, 20, 40))
+    ax.set_xlabel(style.AXES["c"])
     return ax
 
 
@@ -135,7 +119,8 @@ def _phase_bar(ax: Axes, place: int, found: dict[str, Row]) -> None:
     }
     for phase, (start, stop) in stretches.items():
         if start is not None and stop is not None:
-            ax.barh(place, stop - start, left=start, height=0.76, color=PHASE_COLOURS[phase], lw=0)
+            colour = style.PHASE_COLOURS[phase]
+            ax.barh(place, stop - start, left=start, height=0.76, color=colour, lw=0)
 
 
 def _label(ax: Axes, **options: Any) -> dict[str, Any]:

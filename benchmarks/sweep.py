@@ -24,7 +24,7 @@ from catapult_sim.experiments.phase_cells import phase_of
 from catapult_sim.numeric.runs.trajectory import peak
 
 CHEAP, GROUP, ROUNDS = 100_000, 1000, 5
-NAMES = [phase.name.lower() for phase in Phase]
+NAMES = [str(phase) for phase in Phase]
 
 
 def advance(state, rate):
@@ -61,9 +61,9 @@ def network_cells(seeds):
     shared = {"model": "mlp", "activation": "relu", "depth": 1, "width": 128, "scale": 1.0}
     shared |= {"data": "digits", "samples": 32, "steps": 200}
     return [
-        shared | {"rate": rate, "seed": seed}
+        shared | {"c": c, "seed": seed}
         for seed in seeds
-        for rate in np.geomspace(0.5, 6.0, 16).tolist()
+        for c in np.geomspace(0.5, 6.0, 16).tolist()
     ]
 
 

@@ -131,6 +131,12 @@ def test_help_of_a_package_says_what_is_in_it(package):
     assert [line for line in found.__doc__.splitlines() if line not in shown] == []
 
 
+@pytest.mark.parametrize("package", LAZY)
+def test_paths_in_the_documentation_of_a_package_exist(package):
+    for path in re.findall(r"catapult_sim(?:\.\w+)+", importlib.import_module(package).__doc__):
+        assert pydoc.locate(path) is not None, path
+
+
 def test_a_module_is_reached_by_its_path_without_an_import():
     code = (
         "import catapult_sim as cs; "

@@ -23,7 +23,7 @@ from catapult_sim.experiments.phase_cells import phase_of
 from catapult_sim.numeric.runs.trajectory import peak
 
 CHEAP, GROUP, ROUNDS = 100_000, 1000, 5
-NAMES = [phase.name.lower() for phase in Phase]
+NAMES = [str(phase) for phase in Phase]
 
 
 def step(state):

@@ -19,10 +19,10 @@ Public names
 ``modified_loss``, ``flow``
 ``sweep``, ``cell``, ``refine``,                 many cells on any executor, and their records
 ``read_record``, ``process_pool``
-``InputError``                                   what every function raises for wrong input
+``InputError``                                   raised for input that a function cannot accept
 ===============================================  ==============================================
 
-All else is reached by its path, such as ``catapult_sim.mlp.kernel.kernel_spectrum``; nothing needs
+All else is reached by its path, such as ``catapult_sim.mlp.kernel.top_eigenpairs``; nothing needs
 an import of its own. ``symbolic`` derives what the equations are, ``numeric`` integrates what they
 do, ``mlp`` trains real networks on ``datasets``, ``sweeps`` computes many cells, ``experiments``
 runs what ``claims`` judges, ``plots`` draws it.
@@ -40,6 +40,8 @@ kernel             ``(1/m) J J^T``, the neural tangent kernel; gradient descent 
 sharpness          the top eigenvalue of the Hessian of the loss, never the kernel's
 ``c``              ``eta lambda_0``, the learning rate that phase diagrams are drawn in
 ``theta``          parameters of networks, ``(..., P)``; leading axes are an ensemble
+``steps``          updates of a run; ``batch_size`` samples are in a minibatch
+``probes``         random vectors that an operator is multiplied with
 =================  ==========================================================================
 
 Networks use the NTK parametrisation unless named. ``rng`` is a numpy Generator, an integer

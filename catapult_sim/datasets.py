@@ -17,6 +17,12 @@ from catapult_sim.validation import (
     require_samples,
 )
 
+__all__ = ["digits", "load", "standardise", "subset"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 def digits(labels: str = "parity", *, standardised: bool = True) -> tuple[Array, Array]:
     """Return the 1797 handwritten digits of 8 x 8 pixels that scikit-learn ships.

@@ -102,6 +102,10 @@ def test_a_package_shows_its_public_names_and_no_helpers(package):
     assert all(getattr(found, name) is not None for name in shown)
 
 
+def test_the_data_sets_show_no_helpers():
+    assert dir(catapult_sim.datasets) == ["digits", "load", "standardise", "subset"]
+
+
 @pytest.mark.parametrize("package", [name for name in LAZY if name.count(".") > 0])
 def test_a_package_names_all_of_its_files_or_none(package):
     files = {Path(file.name).name for file in pkgutil.iter_modules([str(folder_of(package))])}
@@ -125,6 +129,12 @@ def test_help_of_a_package_says_what_is_in_it(package):
     assert [name for name in found.__all__ if f"``{name}``" not in found.__doc__] == []
     shown = pydoc.render_doc(found, renderer=pydoc.plaintext)
     assert [line for line in found.__doc__.splitlines() if line not in shown] == []
+
+
+@pytest.mark.parametrize("package", LAZY)
+def test_paths_in_the_documentation_of_a_package_exist(package):
+    for path in re.findall(r"catapult_sim(?:\.\w+)+", importlib.import_module(package).__doc__):
+        assert pydoc.locate(path) is not None, path
 
 
 def test_a_module_is_reached_by_its_path_without_an_import():

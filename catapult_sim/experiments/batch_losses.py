@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp.network import MLP
+from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
@@ -63,6 +64,8 @@ class QuadraticFit:
     minimum: Array  # (...), the position of the vertex; NaN where the parabola opens downwards
     lowest: Array  # (...), the loss at the vertex
     goodness: Array  # (...), R^2: the share of the losses' variance that the parabola explains
+
+    __repr__ = short_repr
 
 
 def quadratic_fit(positions: npt.ArrayLike, losses: npt.ArrayLike) -> QuadraticFit:
@@ -141,6 +144,8 @@ class OneStep:
     batch_after: Array
     others_before: Array
     others_after: Array
+
+    __repr__ = short_repr
 
 
 def one_step(

@@ -76,7 +76,7 @@ def plot_phase_grid(
     codes, x, y = np.asarray(phase), np.asarray(x), np.asarray(y)
     ax = plot_phases(x, y, np.ma.masked_outside(codes, min(Phase), max(Phase)), ax=ax, **kwargs)
     for one in Phase:
-        _name_region(ax, (codes == one).T, x, y, one.name.lower())
+        _name_region(ax, (codes == one).T, x, y, str(one))
     for axis, values, set_scale in ((ax.xaxis, x, ax.set_xscale), (ax.yaxis, y, ax.set_yscale)):
         if not np.allclose(np.diff(values), values[1] - values[0]):
             short = values[-1] < 64 * values[0]

@@ -42,7 +42,7 @@ class Refined:
 
     @property
     def fraction(self) -> float:
-        """The part of the cells that was computed."""
+        """The fraction of the cells that was computed."""
         return float(self.computed.mean())
 
     def to_frame(
@@ -139,7 +139,7 @@ def _require_phases(phases: npt.ArrayLike, count: int) -> npt.NDArray[Any]:
 
 
 def paint(phases: Phases, levels: int | tuple[int, int] = 3) -> Phases:
-    """Fill what is not computed, also in a diagram that is half done.
+    """Paint the cells not computed whose rectangles are of one phase; others stay -1.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def _complete(phases: Phases, steps: Steps) -> npt.NDArray[np.bool_]:
 
 
 def _uniform(phases: Phases, steps: Steps) -> npt.NDArray[np.bool_]:
-    """Tell for each rectangle, edges included, whether all that is known of it is one phase."""
+    """Tell for each rectangle, edges included, whether its computed cells are all of one phase."""
     windows = np.lib.stride_tricks.sliding_window_view(phases, (steps[0] + 1, steps[1] + 1))
     inside = windows[:: steps[0], :: steps[1]]
     highest = inside.max(axis=(2, 3))

@@ -96,7 +96,7 @@ def ntk(
 
 
 def _last_first(passes: Passes) -> list[tuple[Part, Array]]:
-    """Return layers and their unit signals, the last one before the others."""
+    """Return layers and their unit signals, in the order in which their shares are added."""
     pairs = list(zip(passes.parts, passes.unit_signals(), strict=True))
     return [*pairs[-1:], *pairs[:-1]]
 
@@ -124,7 +124,7 @@ class _Factored:
 
 
 def _factors_pay(network: Network, samples: int, itemsize: int) -> bool:
-    """Whether a product is less work from the unit signals than by passes, and there is room."""
+    """Tell whether products cost less from unit signals than by passes, and memory allows it."""
     parts = network.passes(1).parts
     hidden = sum(at.z.width for _, at, _ in parts[:-1])
     passes = 2 * sum(layer.multiplications for layer, _, _ in parts[1:-1])
@@ -175,7 +175,7 @@ def top_eigenpairs(
 
 
 def _operator(network: Network, theta: npt.ArrayLike, X: npt.ArrayLike) -> Operator:
-    """Return what multiplies a vector by the kernel with the least work."""
+    """Return the kernel as an operator, in the form whose products cost less."""
     parameters, inputs = network.require_parameters(theta), network.require_inputs(X)
     alone = parameters.ndim == 1 and inputs.ndim == 2
     if alone and _factors_pay(network, len(inputs), parameters.itemsize):

@@ -254,27 +254,18 @@ class Bilinear(Layer):
         """
 
         def products(s: list[Array], t: list[Array]) -> Iterator[Array]:
-            left, right = self._rows(x, s), self._rows(y, t)
-            *leading, samples, _ = right.shape
-            flat = (rows.reshape(*rows.shape[:-3], -1, self.size) for rows in (left, right))
-            of_all = next(flat) @ next(flat).swapaxes(-1, -2)
-            yield of_all.reshape(*left.shape[:-1], leading[-1], samples)
+            yield _scalar_products(self._rows(x, s), self._rows(y, t))
+            if self.biases:  # their input is 1, of order 0
+                one, other = (self._channels(a[0][..., None, :]).sum(axis=-2) for a in (s, t))
+                yield _scalar_products(one, other)
 
         return products
 
     def _rows(self, x: list[Array], s: list[Array]) -> Array:
-        """Return the rows themselves, ``(..., k, m, size)``: each sample alone, in an array."""
+        """Return rows by the weights, ``(..., k, m, weights)``, each sample alone in an array."""
         pairs = zip(x, s, strict=False)  # inputs that do not depend on theta have one order
-        alone = [(a[..., None, :, None, :], b[..., None, :]) for a, b in pairs]
-        by_weights = sum(self.outer(a, b) for a, b in alone)
-        assert isinstance(by_weights, np.ndarray)
-        flat = by_weights.reshape(*by_weights.shape[: -len(self.shape)], -1)
-        if not self.biases:
-            return flat
-        by_biases = self._channels(alone[0][1]).sum(axis=-2)
-        shape = np.broadcast_shapes(flat.shape[:-1], by_biases.shape[:-1])
-        parts = (np.broadcast_to(part, (*shape, part.shape[-1])) for part in (flat, by_biases))
-        return np.concatenate(list(parts), axis=-1)
+        rows: Any = sum(self.outer(a[..., None, :, None, :], b[..., None, :]) for a, b in pairs)
+        return np.reshape(rows, (*rows.shape[: -len(self.shape)], -1))
 
     def _channels(self, z: Array) -> Array:
         """Return a view with a row for each place in each sample, ``(..., places, channels)``."""
@@ -283,20 +274,9 @@ class Bilinear(Layer):
 
 @dataclass(frozen=True)
 class Chain(Layer):
-    """Layers one after the other.
-
-    Raises
-    ------
-    InputError
-        Where there are none.
-    """
+    """Layers one after the other, at least one."""
 
     layers: tuple[Layer, ...]
-
-    def __post_init__(self) -> None:
-        """Check that there is a layer."""
-        if not self.layers:
-            raise InputError("a chain of layers needs at least one; got none")
 
     @property
     def inside(self) -> Sequence[Layer]:
@@ -305,6 +285,8 @@ class Chain(Layer):
 
     def outputs(self, inputs: int) -> int:
         """Return the numbers that the last layer gives for each sample."""
+        if not self.layers:
+            raise InputError("a chain of layers needs at least one; got none")
         for layer in self.layers:
             inputs = layer.outputs(inputs)
         return inputs
@@ -361,3 +343,9 @@ def _multiply_series(
             out += product(a, W, like.scratch)
         else:
             product(a, W, out)
+
+
+def _scalar_products(left: Array, right: Array) -> Array:
+    """Return those of all rows ``(..., k, m, P)``, as ``(..., k, m, k', m)``."""
+    products: Array = np.einsum("...kmp,...jnp->...kmjn", left, right)
+    return products

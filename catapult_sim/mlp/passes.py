@@ -153,8 +153,8 @@ class Passes:
 
     def hidden(self) -> list[Array]:
         """Return what goes into every activation, each ``(..., m, width)``."""
-        activations = (at for at in self._network.walk() if isinstance(at.layer, Pointwise))
-        return [at.x.values[0] for at in activations if at.x.depends]
+        walk = self._network.walk()
+        return [at.x.values[0] for at in walk if isinstance(at.layer, Pointwise)]
 
     def _forget(self) -> None:
         """Forget the orders above 0."""

@@ -63,13 +63,12 @@ def ntk(
     """
     parameters, inputs = network.require_parameters(theta), network.require_inputs(X)
     samples, outputs, leading = inputs.shape[-2], network.outputs, parameters.shape[:-1]
-    members = math.prod(leading)
+    members, passes = math.prod(leading), network.passes(1)
     require_memory(
-        ntk_bytes(network, members, samples, parameters.itemsize),
+        _bytes(passes, members, samples, parameters.itemsize),
         memory_limit,
         f"the kernel of {members} networks, {samples} samples and {outputs} outputs",
     )
-    passes = network.passes(1)
     passes.move(parameters, inputs)
     layers = [
         (
@@ -81,10 +80,15 @@ def ntk(
     total = np.empty((*leading, samples, outputs, samples, outputs), parameters.dtype)
     for i in range(outputs):
         # Entry [a, j, b] belongs to output i of sample a and output j <= i of sample b.
-        panel = np.zeros((*leading, samples, i + 1, samples), parameters.dtype)
-        for products, signals in layers:
-            for term in products([signals[..., i : i + 1, :, :]], [signals[..., : i + 1, :, :]]):
-                panel += term[..., 0, :, :, :]
+        panel = np.empty((*leading, samples, i + 1, samples), parameters.dtype)
+        terms = (
+            term[..., 0, :, :, :]
+            for products, signals in layers
+            for term in products([signals[..., i : i + 1, :, :]], [signals[..., : i + 1, :, :]])
+        )
+        panel[...] = next(terms)
+        for term in terms:
+            panel += term
         total[..., :, i, :, : i + 1] = panel.swapaxes(-1, -2)
         total[..., :, : i + 1, :, i] = panel.swapaxes(-1, -3)
     total /= samples
@@ -92,7 +96,7 @@ def ntk(
 
 
 def _last_first(passes: Passes) -> list[tuple[Part, Array]]:
-    """Return layers and their unit signals, the last one before the others."""
+    """Return layers and their unit signals, in the order in which their shares are added."""
     pairs = list(zip(passes.parts, passes.unit_signals(), strict=True))
     return [*pairs[-1:], *pairs[:-1]]
 
@@ -120,7 +124,7 @@ class _Factored:
 
 
 def _factors_pay(network: Network, samples: int, itemsize: int) -> bool:
-    """Whether a product is less work from the unit signals than by passes, and there is room."""
+    """Tell whether products cost less from unit signals than by passes, and memory allows it."""
     parts = network.passes(1).parts
     hidden = sum(at.z.width for _, at, _ in parts[:-1])
     passes = 2 * sum(layer.multiplications for layer, _, _ in parts[1:-1])
@@ -130,7 +134,11 @@ def _factors_pay(network: Network, samples: int, itemsize: int) -> bool:
 
 def ntk_bytes(network: Network, members: int, samples: int, itemsize: int) -> int:
     """Return the bytes of the kernels of some networks, and of what they are made from."""
-    parts, outputs = network.passes(1).parts, network.outputs
+    return _bytes(network.passes(1), members, samples, itemsize)
+
+
+def _bytes(passes: Passes, members: int, samples: int, itemsize: int) -> int:
+    parts, outputs = passes.parts, passes.outputs
     signals = 2 * samples * outputs * sum(at.z.width for _, at, _ in parts[:-1])
     grams = samples**2 * (2 * outputs + len(parts))
     return members * itemsize * ((samples * outputs) ** 2 + signals + grams)
@@ -167,7 +175,7 @@ def top_eigenpairs(
 
 
 def _operator(network: Network, theta: npt.ArrayLike, X: npt.ArrayLike) -> Operator:
-    """Return what multiplies a vector by the kernel with the least work."""
+    """Return the kernel as an operator, in the form whose products cost less."""
     parameters, inputs = network.require_parameters(theta), network.require_inputs(X)
     alone = parameters.ndim == 1 and inputs.ndim == 2
     if alone and _factors_pay(network, len(inputs), parameters.itemsize):

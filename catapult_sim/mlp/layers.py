@@ -25,11 +25,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from catapult_sim.mlp.series import GIVEN, Room, Series, Variable
+from catapult_sim.mlp.series import GIVEN, Room, Variable
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
@@ -42,8 +43,6 @@ class Workspace:
     Attributes
     ----------
     x, z : Variable
-    scratch_x, scratch_z : Series
-        Of their widths, for the use of one formula.
     parameters : list
         The coefficients of the parameters, as :meth:`Bilinear.split` returns them.
     along_gradient : bool
@@ -58,7 +57,6 @@ class Workspace:
 
     def __init__(self, layer: Layer, x: Variable, z: Variable, room: Room) -> None:
         self.layer, self.x, self.z = layer, x, z
-        self.scratch_x, self.scratch_z = room.scratch(x.width), room.scratch(z.width)
         self.parameters: list[tuple[Array, Array]] = []
         self.along_gradient = False
         self.kept: Any = None
@@ -92,7 +90,7 @@ class Layer(ABC):
         """The layers that it is made of, in the order of their parameters."""
         return ()
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The number of its parameters."""
         return sum(layer.size for layer in self.inside)
@@ -170,7 +168,7 @@ class Bilinear(Layer):
         """How many multiplications a sample takes in one product."""
         return math.prod(self.shape)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The number of its parameters."""
         return math.prod(self.shape) + self.biases * self.shape[-1]
@@ -195,10 +193,10 @@ class Bilinear(Layer):
         if order == 1 and at.along_gradient:
             self.spread(at, at.z.signals[GIVEN][0], z)
             if at.x.depends:
-                z += self.multiply(x[1], at.parameters[0][0], at.scratch_z[0])
+                z += self.multiply(x[1], at.parameters[0][0], at.z.scratch)
             return
         weights = [W for W, _ in at.parameters]
-        _multiply_series(self.multiply, x, weights, order, z, at.scratch_z)
+        _multiply_series(self.multiply, x, weights, order, z, at.z)
         if self.biases and order < len(at.parameters):
             channels = self._channels(z)
             channels += at.parameters[order][1][..., None, :]
@@ -207,7 +205,7 @@ class Bilinear(Layer):
         """Write one order of the signal at x."""
         s, weights = at.z.signals[kind].coefficients, [W for W, _ in at.parameters]
         out = at.x.signals[kind][order]
-        _multiply_series(self.transpose, s, weights, order, out, at.scratch_x)
+        _multiply_series(self.transpose, s, weights, order, out, at.x)
 
     def gradient(self, at: Workspace, order: int, kind: str, out: Array) -> None:
         """Write one order of the gradient by the parameters, ``(..., size)``.
@@ -256,27 +254,18 @@ class Bilinear(Layer):
         """
 
         def products(s: list[Array], t: list[Array]) -> Iterator[Array]:
-            left, right = self._rows(x, s), self._rows(y, t)
-            *leading, samples, _ = right.shape
-            flat = (rows.reshape(*rows.shape[:-3], -1, self.size) for rows in (left, right))
-            of_all = next(flat) @ next(flat).swapaxes(-1, -2)
-            yield of_all.reshape(*left.shape[:-1], leading[-1], samples)
+            yield _scalar_products(self._rows(x, s), self._rows(y, t))
+            if self.biases:  # their input is 1, of order 0
+                one, other = (self._channels(a[0][..., None, :]).sum(axis=-2) for a in (s, t))
+                yield _scalar_products(one, other)
 
         return products
 
     def _rows(self, x: list[Array], s: list[Array]) -> Array:
-        """Return the rows themselves, ``(..., k, m, size)``: each sample alone, in an array."""
+        """Return rows by the weights, ``(..., k, m, weights)``, each sample alone in an array."""
         pairs = zip(x, s, strict=False)  # inputs that do not depend on theta have one order
-        alone = [(a[..., None, :, None, :], b[..., None, :]) for a, b in pairs]
-        by_weights = sum(self.outer(a, b) for a, b in alone)
-        assert isinstance(by_weights, np.ndarray)
-        flat = by_weights.reshape(*by_weights.shape[: -len(self.shape)], -1)
-        if not self.biases:
-            return flat
-        by_biases = self._channels(alone[0][1]).sum(axis=-2)
-        shape = np.broadcast_shapes(flat.shape[:-1], by_biases.shape[:-1])
-        parts = (np.broadcast_to(part, (*shape, part.shape[-1])) for part in (flat, by_biases))
-        return np.concatenate(list(parts), axis=-1)
+        rows: Any = sum(self.outer(a[..., None, :, None, :], b[..., None, :]) for a, b in pairs)
+        return np.reshape(rows, (*rows.shape[: -len(self.shape)], -1))
 
     def _channels(self, z: Array) -> Array:
         """Return a view with a row for each place in each sample, ``(..., places, channels)``."""
@@ -285,20 +274,9 @@ class Bilinear(Layer):
 
 @dataclass(frozen=True)
 class Chain(Layer):
-    """Layers one after the other.
-
-    Raises
-    ------
-    InputError
-        Where there are none.
-    """
+    """Layers one after the other, at least one."""
 
     layers: tuple[Layer, ...]
-
-    def __post_init__(self) -> None:
-        """Check that there is a layer."""
-        if not self.layers:
-            raise InputError("a chain of layers needs at least one; got none")
 
     @property
     def inside(self) -> Sequence[Layer]:
@@ -307,6 +285,8 @@ class Chain(Layer):
 
     def outputs(self, inputs: int) -> int:
         """Return the numbers that the last layer gives for each sample."""
+        if not self.layers:
+            raise InputError("a chain of layers needs at least one; got none")
         for layer in self.layers:
             inputs = layer.outputs(inputs)
         return inputs
@@ -349,14 +329,23 @@ def _multiply_series(
     right: Sequence[Array],
     order: int,
     out: Array,
-    scratch: Series,
+    like: Variable,
 ) -> None:
-    """Write one order of a product of two series, ``sum_i left_(order - i) right_i``."""
+    """Write one order of a product of two series, ``sum_i left_(order - i) right_i``.
+
+    ``out`` belongs to the variable ``like``.
+    """
     pairs = [(left[order - i], W) for i, W in enumerate(right) if 0 <= order - i < len(left)]
     if not pairs:
         out[...] = 0
     for i, (a, W) in enumerate(pairs):
         if i:
-            out += product(a, W, scratch[0])
+            out += product(a, W, like.scratch)
         else:
             product(a, W, out)
+
+
+def _scalar_products(left: Array, right: Array) -> Array:
+    """Return those of all rows ``(..., k, m, P)``, as ``(..., k, m, k', m)``."""
+    products: Array = np.einsum("...kmp,...jnp->...kmjn", left, right)
+    return products

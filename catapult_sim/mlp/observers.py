@@ -1,4 +1,4 @@
-"""What to watch along a run of networks, ready to be passed to ``observe``."""
+"""Observers: quantities to measure along a run of networks, for ``observe=``."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class Observers:
         return top_eigenpairs(point.hessian, rng=0)
 
     def _each(self, theta: Array, quantity: Callable[[AnyPoint], Any]) -> Array:
-        """Measure networks one by one."""
+        """Measure a quantity of each network in turn; NaN where theta is not finite."""
         members = theta.reshape(-1, theta.shape[-1])
         found = [
             quantity(self.network.at(one, self.X, self.y)) if np.isfinite(one).all() else np.nan

@@ -24,7 +24,7 @@ import numpy as np
 
 from catapult_sim.mlp.layers import Bilinear, Layer, Workspace, after
 from catapult_sim.mlp.pointwise import Pointwise
-from catapult_sim.mlp.series import GIVEN, LOSS, Room
+from catapult_sim.mlp.series import GIVEN, LOSS, Frame, Room
 from catapult_sim.types import Array
 
 
@@ -47,12 +47,15 @@ class Passes:
     ----------
     parts : list of Part
         The layers with parameters, in the order of these.
+    size, outputs : int
+        Numbers of parameters, and of outputs for each sample.
     """
 
     def __init__(self, network: Layer, inputs: int, orders: int) -> None:
         self._room = Room(orders)
         self._x = self._room.variable(inputs, depends=False)
         self._z = after(network, self._x, self._room)
+        self.outputs = self._z.width
         self._network = Workspace(network, self._x, self._z, self._room)
         self.parts: list[Part] = []
         self.size = 0
@@ -61,7 +64,7 @@ class Passes:
                 end = self.size + at.layer.size
                 self.parts.append(Part(at.layer, at, slice(self.size, end)))
                 self.size = end
-        self._fitted: tuple[object, ...] = ()
+        self._fitted: tuple[Frame, ...] = ()
         self._forth = -1  # the highest order that is computed forward ...
         self._back = {LOSS: -1, GIVEN: -1}  # ... and backward
 
@@ -71,15 +74,15 @@ class Passes:
 
         The values and the signals of every layer, the samples, and the loss's own signal.
         """
-        return 2 * (sum(one.width for one in self._room.variables) + self._z.width)
+        return 2 * (sum(one.width for one in self._room.variables) + self.outputs)
 
     def move(self, theta: Array, X: Array) -> Array:
         """Return the outputs ``(..., m, k)`` at theta ``(..., P)`` and X ``(..., m, d)``."""
         self.leading = np.broadcast_shapes(theta.shape[:-1], X.shape[:-2])
         self.samples, self.dtype = X.shape[-2], np.result_type(theta, X)
-        fitted = (self.leading, X.shape, X.dtype, self.dtype)
+        fitted = ((self.leading, self.samples, self.dtype), (X.shape[:-2], self.samples, X.dtype))
         if fitted != self._fitted:
-            self._room.fit(self.leading, X, self.dtype)
+            self._room.fit(*fitted)
             self._fitted = fitted
         self._x.values.hold(X)
         for layer, at, place in self.parts:
@@ -141,8 +144,7 @@ class Passes:
 
         Shapes ``(..., m, k, width)``, where m may be 1 if all samples have the same.
         """
-        outputs = self._z.width
-        unit = np.eye(outputs, dtype=self.dtype)[None]
+        unit = np.eye(self.outputs, dtype=self.dtype)[None]
         self._network.layer.pullback(self._network, unit)
         signals = [at.units for _, at, _ in self.parts]
         for _, at, _ in self.parts:
@@ -151,8 +153,8 @@ class Passes:
 
     def hidden(self) -> list[Array]:
         """Return what goes into every activation, each ``(..., m, width)``."""
-        activations = (at for at in self._network.walk() if isinstance(at.layer, Pointwise))
-        return [at.x.values[0] for at in activations if at.x.depends]
+        walk = self._network.walk()
+        return [at.x.values[0] for at in walk if isinstance(at.layer, Pointwise)]
 
     def _forget(self) -> None:
         """Forget the orders above 0."""

@@ -1,4 +1,4 @@
-"""A network at one point theta: what is computed there once, for many directions."""
+"""A network at one point theta: loss, gradient and products with curvature matrices there."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ class Point(Place):
             self._passes.backward(0, self._evaluated()[1])
 
     def _differentiate(self) -> Array:
-        """Go forth and back along the direction, and return the tangent of the outputs."""
+        """Do the passes of order 1 along the direction, and return the tangent of the outputs."""
         tangent = self._passes.forward(1)
         self._passes.backward(1, self._curved(tangent))
         return tangent

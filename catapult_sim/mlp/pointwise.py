@@ -64,7 +64,7 @@ class Pointwise(Layer):
         s, out = at.z.signals[kind], at.x.signals[kind][order]
         np.multiply(s[order], at.kept[1], out=out)
         for lower in range(order):
-            bent = self._compose(at, 2, order - lower, at.scratch_x[0])
+            bent = self._compose(at, 2, order - lower, at.x.scratch)
             if bent is not None:
                 bent *= s[lower]
                 out += bent

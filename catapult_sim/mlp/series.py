@@ -8,14 +8,16 @@ coefficients of one quantity, a :class:`Variable` what one layer hands to the ne
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from catapult_sim.types import Array
 
 LOSS, GIVEN = "loss", "given"
 """Kinds of signals: derivatives of the loss, and signals that a caller gives."""
+Frame = tuple[tuple[int, ...], int, np.dtype[Any]]
+"""Leading axes, samples and precision of arrays."""
 
 
 class Series:
@@ -27,29 +29,36 @@ class Series:
     matrices, ``a_0, ..., a_k`` below each other and ``s_k, ..., s_0``.
     """
 
-    def __init__(self, width: int, orders: int, *, highest_first: bool = False) -> None:
-        self.width, self._orders, self._highest_first = width, orders, highest_first
+    def __init__(
+        self,
+        room: Room,
+        width: int,
+        orders: int,
+        *,
+        highest_first: bool = False,
+        constant: bool = False,
+    ) -> None:
+        self._room, self._orders, self._highest_first = room, orders, highest_first
+        self.width, self._constant = width, constant
         self._flat: Array | None = None
-        self._coefficients: list[Array] | None = None
-
-    def fit(self, leading: tuple[int, ...], samples: int, dtype: npt.DTypeLike) -> None:
-        """Take another shape and precision; what was held is lost."""
-        self._shape, self._dtype = (*leading, self._orders, samples, self.width), np.dtype(dtype)
-        self._coefficients = None
+        self._coefficients: list[Array] = []  # until they are asked for
 
     def hold(self, constant: Array) -> None:
         """Hold a given array ``(..., m, width)``, which does not depend on theta."""
         self._stack, self._coefficients = constant[..., None, :, :], [constant]
 
+    def forget(self) -> None:
+        """Forget the coefficients, but not the memory that they had."""
+        self._coefficients = []
+
     def __getitem__(self, order: int) -> Array:
-        return self.coefficients[order]
+        return (self._coefficients or self.coefficients)[order]
 
     @property
     def coefficients(self) -> list[Array]:
         """Room for every order, lowest first; a constant has the order 0 only."""
-        if self._coefficients is None:
+        if not self._coefficients:
             self._allocate()
-        assert self._coefficients is not None
         return self._coefficients
 
     def tall(self, order: int, count: int) -> Array:
@@ -66,12 +75,15 @@ class Series:
 
         Coefficients that are not written to take no memory.
         """
-        size = math.prod(self._shape)
-        if self._flat is None or self._flat.size < size or self._flat.dtype != self._dtype:
-            self._flat = np.empty(size, self._dtype)
-        self._stack = self._flat[:size].reshape(self._shape)
+        leading, samples, dtype = self._room.constant if self._constant else self._room.varying
+        shape = (*leading, self._orders, samples, self.width)
+        size = math.prod(shape)
+        if self._flat is None or self._flat.size < size or self._flat.dtype != dtype:
+            self._flat = np.empty(size, dtype)
+        self._stack = self._flat[:size].reshape(shape)
         places = range(self._orders)[::-1] if self._highest_first else range(self._orders)
         self._coefficients = [self._stack[..., place, :, :] for place in places]
+        self._room.allocated.append(self)
 
 
 class Variable:
@@ -87,38 +99,63 @@ class Variable:
         Whether the values depend on theta.
     """
 
-    def __init__(self, width: int, orders: int, depends: bool) -> None:
-        self.width, self.depends = width, depends
-        self.values = Series(width, orders if depends else 1)
-        self.signals = {kind: Series(width, orders, highest_first=True) for kind in (LOSS, GIVEN)}
+    def __init__(self, room: Room, width: int, orders: int, depends: bool) -> None:
+        self._room, self.width, self.depends = room, width, depends
+        self.values = Series(room, width, orders if depends else 1, constant=not depends)
+        self.signals = _Signals(room, width, orders)
+
+    @property
+    def scratch(self) -> Array:
+        """An array ``(..., m, width)`` for the use of one formula; equal widths share it."""
+        return self._room.scratch(self.width)
+
+
+class _Signals(dict[str, Series]):
+    """Series by their kind, made when they are asked for."""
+
+    def __init__(self, room: Room, width: int, orders: int) -> None:
+        self._made_of = room, width, orders
+
+    def __missing__(self, kind: str) -> Series:
+        self[kind] = Series(*self._made_of, highest_first=True)
+        return self[kind]
 
 
 class Room:
-    """Makes the variables of a network's passes, and fits all of them to the samples."""
+    """Makes the variables of a network's passes, and fits all of them to the samples.
+
+    Attributes
+    ----------
+    variables : list of Variable
+    allocated : list of Series
+        Those in use at the shapes of now.
+    varying, constant : tuple
+        Leading axes, samples and precision of what depends on theta, and of what does not.
+    """
+
+    varying: Frame
+    constant: Frame
 
     def __init__(self, orders: int) -> None:
         self._orders = orders
         self._scratch: dict[int, Series] = {}
         self.variables: list[Variable] = []
+        self.allocated: list[Series] = []
 
     def variable(self, width: int, *, depends: bool) -> Variable:
         """Return a new variable of so many numbers per sample."""
-        self.variables.append(Variable(width, self._orders, depends))
+        self.variables.append(Variable(self, width, self._orders, depends))
         return self.variables[-1]
 
-    def scratch(self, width: int) -> Series:
-        """Return a series of one order for the use of one formula; equal widths share it."""
-        return self._scratch.setdefault(width, Series(width, 1))
+    def scratch(self, width: int) -> Array:
+        """Return an array for the use of one formula; equal widths share it."""
+        if width not in self._scratch:
+            self._scratch[width] = Series(self, width, 1)
+        return self._scratch[width][0]
 
-    def fit(self, leading: tuple[int, ...], X: Array, dtype: npt.DTypeLike) -> None:
-        """Fit the arrays to the networks and samples; what is constant has the shape of X."""
-        samples = X.shape[-2]
-        for variable in self.variables:
-            if not variable.depends:
-                variable.values.fit(X.shape[:-2], samples, X.dtype)
-            else:
-                variable.values.fit(leading, samples, dtype)
-            for signal in variable.signals.values():
-                signal.fit(leading, samples, dtype)
-        for scratch in self._scratch.values():
-            scratch.fit(leading, samples, dtype)
+    def fit(self, varying: Frame, constant: Frame) -> None:
+        """Give the arrays other shapes and precisions; what they held is lost."""
+        self.varying, self.constant = varying, constant
+        for series in self.allocated:
+            series.forget()
+        self.allocated.clear()

@@ -44,7 +44,7 @@ from catapult_sim.validation import InputError
 
 
 class TaylorModel:
-    """The Taylor polynomial of a network's outputs around a point, in the place of a network.
+    """A network whose outputs are replaced by their Taylor polynomial around a point.
 
     It has the network's parameters, loss and weight decay, and trains as the network does. Its
     derivatives are exact.
@@ -215,7 +215,7 @@ class TaylorModel:
 
 
 class TaylorPoint(Place):
-    """A Taylor model at one theta, X and y, as a :class:`Point` is a network there.
+    """A Taylor model at one theta, X and y: the counterpart of :class:`Point`.
 
     Input is clean. What is computed at the origin is kept from theta to theta.
 

@@ -71,7 +71,7 @@ def test_both_models_train_alike_where_the_network_is_linear(method):
     rate = 0.6 / explicit.top
     found = explicit.train(learning_rate=rate)
     state = net.from_weights(U.T, v)[None]
-    expected = closure.train.func(rate, **closure.train.keywords | {"state": state})
+    expected = closure.train.func(learning_rate=rate, **closure.train.keywords | {"state": state})
     np.testing.assert_allclose(found.values["loss"], expected.values["loss"], rtol=1e-8)
 
 

@@ -56,7 +56,8 @@ def classify(run: Trajectory, *, settled: float = 1e-3) -> npt.NDArray[np.int8]:
     >>> net = LinearNet([[1.0]], [0.0], width=1000)
     >>> state = net.init(rng=0)
     >>> rates = np.array([1.0, 3.0, 4.1]) / net.top_eigenvalue(state)
-    >>> [Phase(p).name for p in classify(net.train(rates, 200, state=state))]
+    >>> run = net.train(learning_rate=rates, steps=200, state=state)
+    >>> [Phase(p).name for p in classify(run)]
     ['LAZY', 'CATAPULT', 'DIVERGENT']
     """
     came_down = final(run) <= require_positive("settled", settled) * run.values["loss"][0]

@@ -91,7 +91,7 @@ def one_wide_network(width, repeats, jax, torch, numba):
     rate = float(1.5 / net.top_eigenvalue(state))
 
     def ours(compiled=False):
-        net.train(rate, STEPS, state=state, observe={}, compiled=compiled)
+        net.train(learning_rate=rate, steps=STEPS, state=state, compiled=compiled)
 
     contenders = {"ours": ours}
     if numba:
@@ -149,10 +149,10 @@ def many_networks(repeats, jax, numba):
     net = LinearNet(X, y, width=10**6)
     state = net.init(rng=0, ensemble=(SEEDS,))
     rates = np.linspace(0.2, 3.9, RATES)[:, None] / net.top_eigenvalue(state)
-    contenders = {"ours": lambda: net.train(rates, STEPS, state=state, observe={})}
+    contenders = {"ours": lambda: net.train(learning_rate=rates, steps=STEPS, state=state)}
     if numba:
         contenders["ours, compiled"] = lambda: net.train(
-            rates, STEPS, state=state, observe={}, compiled=True
+            learning_rate=rates, steps=STEPS, state=state, compiled=True
         )
     if jax:
         gram = np.broadcast_to(state, (*rates.shape, *state.shape[-2:])).reshape(-1, 11, 11)
@@ -171,7 +171,7 @@ def every_width(repeats):
         rate = 1.5 / net.top_eigenvalue(state)
 
         def run(net=net, state=state, rate=rate):
-            net.train(rate, STEPS, state=state, observe={})
+            net.train(learning_rate=rate, steps=STEPS, state=state)
 
         thin = "  (fewer units than columns)" if width < 11 else ""
         contenders[f"width {width:g}{thin}"] = run

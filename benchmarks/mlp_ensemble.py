@@ -41,9 +41,6 @@ from side_by_side import installed, medians, options, table
 
 from catapult_sim import MLP, datasets, train
 from catapult_sim.mlp import kernel
-from catapult_sim.sweeps import workers
-from catapult_sim.mlp.network import MLP
-from catapult_sim.mlp.training import train
 from catapult_sim.numeric.runs import blas_threads
 
 LARGE, SMALL = (512, 512), (64, 32)  # width and samples

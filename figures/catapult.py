@@ -36,7 +36,8 @@ def draw_runs(net, losses, curvatures):
     state = net.init(rng=1)
     unit = 1 / net.top_eigenvalue(state)
     c = np.array(list(SHOWN))
-    run = net.train(c * unit, 60, state=state)
+    observe = {"top_eigenvalue": net.top_eigenvalue}
+    run = net.train(learning_rate=c * unit, steps=60, state=state, observe=observe)
     for i, phase in enumerate(SHOWN.values()):
         loss = run.values["loss"][:, i]
         visible = loss < 1e9 * loss[0]
@@ -59,7 +60,7 @@ def draw_ends(net, ax):
     state = net.init(rng=2, ensemble=(8,))
     unit = 1 / net.top_eigenvalue(state)
     c = np.linspace(0.5, 4.4, 79)[:, None]
-    run = net.train(c * unit, 300, state=state, observe={}, tolerance=1e-6)
+    run = net.train(learning_rate=c * unit, steps=300, state=state, tolerance=1e-6)
     ended = cs.classify(run, settled=0.1)
     final = c * unit * net.top_eigenvalue(run.state)
     for name in ("LAZY", "CATAPULT"):

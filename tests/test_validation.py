@@ -44,7 +44,7 @@ def test_wrong_data_and_widths_are_refused(inputs, labels, width, sentence):
 @pytest.mark.parametrize("rate", [0.0, -0.1, [0.1, 0.0], np.nan, np.inf])
 def test_learning_rates_are_positive_and_finite(rate):
     with pytest.raises(InputError, match=r"learning_rate must be (positive|finite); got"):
-        LinearNet(X, Y, width=5).train(rate, 3)
+        LinearNet(X, Y, width=5).train(learning_rate=rate, steps=3)
     net = MLP([2, 3, 1])
     with pytest.raises(InputError, match=r"learning_rate must be (positive|finite); got"):
         train(net, net.init(rng=0), X, Y, learning_rate=rate, steps=3)
@@ -65,7 +65,7 @@ def test_tensors_that_require_gradients_are_refused():
 @pytest.mark.parametrize("rate", [None, np.nan, np.float64("nan")])
 def test_a_single_number_has_no_index(rate):
     with pytest.raises(InputError, match=r"learning_rate must be finite; got (None|nan)$"):
-        LinearNet(X, Y, width=5).train(rate, 3)
+        LinearNet(X, Y, width=5).train(learning_rate=rate, steps=3)
 
 
 def test_long_values_are_shortened():
@@ -86,7 +86,10 @@ OPERATOR = "operator must be a square array, .* as network.at.theta, X, y..hessi
 WRONG_TYPES = {
     "names to observe": (lambda: trained(observe=["loss"]), "observe must map names to func.*loss"),
     "no function": (lambda: trained(observe={"a": 3}), "observe must map names to functions"),
-    "of the closure": (lambda: CLOSURE.train(0.1, 2, observe="loss"), "observe must map.*'loss'"),
+    "of the closure": (
+        lambda: CLOSURE.train(learning_rate=0.1, steps=2, observe="loss"),
+        "observe must map.*'loss'",
+    ),
     "a path": (lambda: trained(checkpoint="a.npz"), "must be a Checkpoint of a file; got 'a.npz'"),
     "seed of weights": (lambda: NET.init(rng=-1), SEED + "-1"),
     "word for a seed": (lambda: CLOSURE.init(rng="a"), SEED + "'a'"),

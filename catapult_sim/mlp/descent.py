@@ -34,10 +34,10 @@ class Descent:
 
     def start(self, weights: Array) -> Array:
         """Return the states of weights at rest, their average themselves, ``(..., S)``."""
-        rest = [np.zeros_like(weights)] * self.method.optimizer.memory
-        average = self.method.average
-        memory = () if average is None else average.begin(weights)
-        return np.concatenate([weights, *rest, *memory], axis=-1)
+        remembered = [np.zeros_like(weights)] * self.method.optimizer.memory
+        if self.method.average is not None:
+            remembered += self.method.average.begin(weights)
+        return np.concatenate([weights, *remembered], axis=-1) if remembered else weights
 
     def weights(self, state: Array) -> Array:
         """Return the parameters of states, ``(..., P)``."""
@@ -115,25 +115,29 @@ class Descent:
         members: npt.NDArray[np.int64],
         optimizer: AnyOptimizer,
     ) -> tuple[Array, Array | None]:
-        """Return the next state, and the loss of all samples before it where the step saw that."""
+        """Return the next state, and the loss of all samples before it where the step sees that."""
         theta, last, memory = self._parts(state)
         point, rows = optimizer.point(theta, *last), self.method.rows(t, members)
         samples = (self.X, self.y) if rows is None else (self.X[rows], self.y[rows])
         seen = self._at("seen", point, *samples)
         loss = seen.loss if rows is None and point is theta else None
-        eta = self.method.rate(t, rate).astype(theta.dtype)[:, None]
         look = Look(t, members, theta, seen.gradient, seen.hessian_product)
-        displacement, *kept = displace(optimizer, look, eta, *last)
-        if state.shape == theta.shape:
-            # The displacement is nobody else's: one array less in the fastest of loops.
+        eta = self.method.rate(t, rate).astype(theta.dtype)[:, None]
+        if not last and not memory:
+            (displacement,) = displace(optimizer, look, eta)
             return np.add(theta, displacement, out=displacement), loss
         following = np.empty_like(state)
         moved, *places = self._vectors(following)
+        for place, vector in zip(places, last, strict=False):
+            place[...] = vector
+        # What an optimiser is given may be overwritten, and often is what it returns.
+        displacement, *kept = displace(optimizer, look, eta, *places[: len(last)])
         np.add(theta, displacement, out=moved)
         if self.method.average is not None:
             kept += self.method.average.advance(memory, moved, t)
         for place, vector in zip(places, kept, strict=True):
-            place[...] = vector
+            if vector is not place:
+                place[...] = vector
         return following, loss
 
     def problem(self, weights: Array) -> dict[str, str]:

@@ -186,8 +186,7 @@ def test_the_trained_linear_network_and_the_closure_have_the_same_boundary(tiny)
     def closure_side(c):
         steps = how.stop["steps"]
         rates = c * drawn.unit
-        run = net.train(learning_rate=rates, steps=steps, state=state, observe={}, tolerance=1e-4)
-        return how.side(run)
+        return how.side(net.train(learning_rate=rates, steps=steps, state=state, tolerance=1e-4))
 
     explicit = networks.network_boundary(bench, "end", Architecture("linear", 1), width)
     closure = boundary(closure_side, how.low, how.high, members=3, grid=6, tolerance=5e-2)

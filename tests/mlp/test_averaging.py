@@ -10,6 +10,7 @@ from catapult_sim.mlp.training import train
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.runs import averages, blocks
 from catapult_sim.numeric.runs.averages import EMA, SWA, TwoPoint, Window
+from catapult_sim.numeric.runs.optimizers import HeavyBall, Nesterov
 from catapult_sim.numeric.runs.trajectory import Outcome
 from catapult_sim.validation import InputError
 from tests.mlp.test_optimizers import OPTIMIZERS, X, Y, batches_of, build, by_hand
@@ -67,8 +68,8 @@ def test_who_is_averaged_does_not_notice(name, monkeypatch):
     "method",
     [
         {},
-        {"momentum": 0.6},
-        {"momentum": 0.6, "nesterov": True},
+        {"optimizer": HeavyBall(0.6)},
+        {"optimizer": Nesterov(0.6)},
         {"batches": batches_of(ensemble=())},
     ],
     ids=str,
@@ -78,7 +79,7 @@ def test_averages_of_the_linear_network_are_those_of_its_closure(method, average
     theta = net.init(rng=2)
     (U, _), (V, _) = net.split(theta)
     options = {"learning_rate": 0.2, "steps": 60, "average": average, **method}
-    closure = LinearNet(X / 2, Y, width=30).train(weights=(U.T, V), observe={}, **options)
+    closure = LinearNet(X / 2, Y, width=30).train(weights=(U.T, V), **options)
     found = train(net, theta, X, Y, **options)
     for name in ("loss", "average_loss"):
         np.testing.assert_allclose(found.values[name], closure.values[name], rtol=1e-9)
@@ -86,10 +87,10 @@ def test_averages_of_the_linear_network_are_those_of_its_closure(method, average
 
 def test_the_average_of_a_member_is_that_of_where_it_stopped():
     rates = np.array([0.1, 1e60, 300.0])
-    found = run(learning_rate=rates, steps=9, momentum=0.5, escape=1e3)
+    found = run(learning_rate=rates, steps=9, optimizer=HeavyBall(0.5), escape=1e3)
     assert found.outcome.tolist() == [Outcome.RUNNING, Outcome.DIVERGED, Outcome.DIVERGED]
     for i, last in enumerate(found.stopped):
-        until = run(learning_rate=rates, steps=int(last), momentum=0.5, escape=np.inf)
+        until = run(learning_rate=rates, steps=int(last), optimizer=HeavyBall(0.5), escape=np.inf)
         np.testing.assert_array_equal(found.average[i], until.average[i])
 
 
@@ -136,7 +137,7 @@ def test_where_outputs_are_linear_in_the_weights_those_of_the_average_are_the_av
     net, theta = build()
     model = TaylorModel(net, theta[0], order=1)
     outputs = {"outputs": lambda theta: model.predict(theta, X)}
-    options = {"steps": 9, "observe": outputs, "average": EMA(0.7), "momentum": 0.7}
+    options = {"steps": 9, "observe": outputs, "average": EMA(0.7)} | {"optimizer": HeavyBall(0.7)}
     found = train(model, theta[0], X, Y, learning_rate=0.1, **options).values
     for t in (3, 9):
         expected = np.tensordot(averages.weights(EMA(0.7), t), found["outputs"][: t + 1], axes=1)

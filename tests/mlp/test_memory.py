@@ -8,6 +8,7 @@ import pytest
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.runs.optimizers import HeavyBall
 from catapult_sim.validation import InputError
 
 RNG = np.random.default_rng(0)
@@ -24,21 +25,21 @@ def mlp(memory_limit, learning_rate, **options):
 
 
 def linear(memory_limit, learning_rate, **options):
-    net = LinearNet(LINEAR.X, LINEAR.y, width=1e6, memory_limit=memory_limit)
-    net.train(learning_rate, 20, state=STATES, **options)
+    options |= {"learning_rate": learning_rate, "steps": 20, "memory_limit": memory_limit}
+    LINEAR.train(state=STATES, **options)
 
 
 RUNS = {
     "one network": (mlp, 1e-3, {}),
-    "one with momentum": (mlp, 1e-3, {"momentum": 0.9}),
+    "one with momentum": (mlp, 1e-3, {"optimizer": HeavyBall(0.9)}),
     "an ensemble": (mlp, np.full(20, 1e-3), {}),
     "an ensemble of which some diverge": (mlp, np.geomspace(1e-3, 1e3, 20), {}),
-    "an ensemble with momentum": (mlp, np.full(20, 1e-3), {"momentum": 0.9}),
-    "linear networks": (linear, np.linspace(0.01, 0.1, 60)[:, None], {"observe": {}}),
+    "an ensemble with momentum": (mlp, np.full(20, 1e-3), {"optimizer": HeavyBall(0.9)}),
+    "linear networks": (linear, np.linspace(0.01, 0.1, 60)[:, None], {}),
     "with momentum": (
         linear,
         np.linspace(0.01, 0.1, 20)[:, None],
-        {"momentum": 0.5, "observe": {}},
+        {"optimizer": HeavyBall(0.5)},
     ),
 }
 

@@ -7,6 +7,7 @@ from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.observers import Observers
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.runs.batches import minibatches
+from catapult_sim.numeric.runs.optimizers import Nesterov
 from catapult_sim.validation import InputError
 
 RNG = np.random.default_rng(0)
@@ -84,7 +85,7 @@ def test_members_are_measured_the_same_alone(name):
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"momentum": 0.5, "batches": minibatches(12, 4, 6, rng=0), "nesterov": True}],
+    [{}, {"optimizer": Nesterov(0.5), "batches": minibatches(12, 4, 6, rng=0)}],
 )
 def test_watching_changes_nothing_of_a_run(options):
     options = {"learning_rate": [[0.1], [50.0]], "steps": 6, "every": 3, **options}

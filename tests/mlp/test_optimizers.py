@@ -2,14 +2,21 @@
 
 import numpy as np
 import pytest
-from catapult_sim.mlp.optimizers import regularized_gradient
 
-from catapult_sim.mlp import optimizers, schedules
+from catapult_sim.mlp import descent, schedules
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.passes import Passes
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.runs import blocks
 from catapult_sim.numeric.runs.batches import SAMPLINGS, minibatches
+from catapult_sim.numeric.runs.optimizers import (
+    GradientDescent,
+    HeavyBall,
+    Look,
+    Nesterov,
+    Regularized,
+    displace,
+)
 from catapult_sim.numeric.runs.trajectory import Outcome
 from catapult_sim.validation import InputError
 
@@ -29,24 +36,25 @@ def batches_of(size=4, steps=9, ensemble=(3,), **options):
 
 OPTIMIZERS = {
     "gradient descent": {},
-    "heavy ball": {"momentum": 0.7},
-    "nesterov": {"momentum": 0.7, "nesterov": True},
+    "heavy ball": {"optimizer": HeavyBall(0.7)},
+    "nesterov": {"optimizer": Nesterov(0.7)},
     "schedule": {"schedule": np.linspace(1.0, 0.2, 9)},
-    "regulariser": {"regularizer": 0.2},
+    "regulariser": {"optimizer": Regularized(GradientDescent(), 0.2)},
     **{sampling: {"batches": batches_of(sampling=sampling)} for sampling in SAMPLINGS},
     "batches for all": {"batches": batches_of(ensemble=())},
     "all at once": {
-        "momentum": 0.5,
-        "nesterov": True,
+        "optimizer": Regularized(Nesterov(0.5), 0.1),
         "batches": batches_of(sampling="replacement"),
-        "regularizer": 0.1,
         "schedule": lambda t: schedules.warm_up(t, steps=4),
     },
 }
 
 
-def by_hand(net, theta, rate, s, *, momentum=0.0, nesterov=False, regularizer=0.0, **options):
+def by_hand(net, theta, rate, s, *, optimizer=GradientDescent(), **options):
     """Take nine textbook steps of one network; yield where it is."""
+    regularizer = getattr(optimizer, "coefficient", 0.0)
+    optimizer = getattr(optimizer, "optimizer", optimizer)
+    momentum, nesterov = getattr(optimizer, "momentum", 0.0), isinstance(optimizer, Nesterov)
     factors = options.get("schedule", np.ones(9))
     factors = [factors(t) for t in range(9)] if callable(factors) else factors
     before = now = theta
@@ -93,12 +101,13 @@ def test_momentum_and_regulariser_are_axes_of_the_ensemble():
     net, theta = build()
     betas, penalties = np.array([0.0, 0.5, 0.9])[:, None, None], np.array([[0.0], [0.1]])
     options = {"learning_rate": 0.05, "steps": 9, "batches": batches_of()}
-    together = train(net, theta, X, Y, momentum=betas, regularizer=penalties, **options)
+    together = train(
+        net, theta, X, Y, optimizer=Regularized(HeavyBall(betas), penalties), **options
+    )
     assert together.state.shape == (3, 2, 3, net.size)
     for i, j in np.ndindex(3, 2):
-        alone = train(
-            net, theta, X, Y, momentum=betas[i, 0, 0], regularizer=penalties[j, 0], **options
-        )
+        own = Regularized(HeavyBall(betas[i, 0, 0]), penalties[j, 0])
+        alone = train(net, theta, X, Y, optimizer=own, **options)
         np.testing.assert_array_equal(alone.state, together.state[i, j])
 
 
@@ -111,7 +120,8 @@ def test_the_regularised_gradient_is_the_complex_step_of_the_penalised_loss(loss
     penalised = net.loss(nudged, X, y) + strength / 4 * penalty
     for data in ((X, y), (X[None], y[None])):
         point = net.point(theta[:1], *data)
-        found = regularized_gradient(point, np.array([strength]))[0]
+        look = Look(0, np.arange(1), theta[:1], point.gradient, point.hessian_product)
+        found = -displace(Regularized(GradientDescent(), strength), look, 1.0)[0][0]
         np.testing.assert_allclose(found, penalised.imag / 1e-30, rtol=1e-11, atol=1e-14)
 
 
@@ -121,7 +131,7 @@ def test_one_batch_is_gradient_descent_bit_for_bit(activation, sampling):
     net, theta = build(activation=activation)
     rates = np.array([[0.05], [0.3], [200.0]])
     one = batches_of(12, 40, sampling=sampling)
-    for options in ({}, {"momentum": 0.5}, {"momentum": 0.5, "nesterov": True}):
+    for options in ({}, {"optimizer": HeavyBall(0.5)}, {"optimizer": Nesterov(0.5)}):
         options = {"learning_rate": rates, "steps": 40, **options}
         stochastic = train(net, theta, X, Y, batches=one, **options)
         full = train(net, theta, X, Y, **options)
@@ -137,8 +147,8 @@ def test_heavy_ball_is_stable_up_to_its_threshold_and_not_beyond():
     theta = np.array([1e-9, 1.0])  # the Hessian is diag(1, 0) to 1e-9
     for options, threshold in (
         ({}, 2.0),
-        ({"momentum": 0.5}, 3.0),
-        ({"momentum": 0.5, "nesterov": True}, 1.5),
+        ({"optimizer": HeavyBall(0.5)}, 3.0),
+        ({"optimizer": Nesterov(0.5)}, 1.5),
     ):
         rates = threshold * np.array([0.99, 1.01])
         run = train(net, theta, [[1.0]], [0.0], learning_rate=rates, steps=300, **options)
@@ -182,7 +192,7 @@ def test_members_take_steps_together_and_their_losses_as_many_at_once_as_stay_in
     whole = train(net, theta, X, Y, **options)
     layers = 8 * 4 * 12 * (4 + 6 + 2)  # bytes of one member's
     states = 8 * net.size
-    monkeypatch.setattr(optimizers, "BLOCK_BYTES", 2 * layers)
+    monkeypatch.setattr(descent, "BLOCK_BYTES", 2 * layers)
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 6 * (states + layers // 3))
 
     def spied(self, theta, X):
@@ -213,9 +223,8 @@ def test_batches_come_again():
         ({"steps": -1}, "steps must be an integer of at least 0; got -1"),
         ({"every": 0}, "every must be an integer of at least 1; got 0"),
         ({"learning_rate": 0.0}, "learning_rate must be positive; got 0"),
-        ({"momentum": 1.0}, "momentum must satisfy 0 <= momentum < 1; got 1.0"),
-        ({"regularizer": -0.1}, "regularizer must be finite and at least 0; got -0.1"),
-        ({"regularizer": [0.1, np.nan]}, "regularizer must be finite and at least 0; got nan"),
+        ({"optimizer": 0.9}, r"optimizer must be one such as GradientDescent\(\) .*; got 0.9"),
+        ({"optimizer": HeavyBall}, "optimizer must be one such as .*; got <class"),
         ({"schedule": [1.0, 0.5]}, r"schedule must give 3 factors, one a step; got \(2,\)"),
         ({"schedule": lambda t: -t}, "factors of schedule must be finite and at least 0; got -1"),
         ({"memory_limit": 1e3}, r"this run requires \S+ bytes of memory; memory_limit allows 1e"),
@@ -225,3 +234,23 @@ def test_wrong_calls_are_refused_in_one_sentence(wrong, sentence):
     net, theta = build()
     with pytest.raises(InputError, match=sentence):
         train(net, theta, X, Y, **{"learning_rate": 0.1, "steps": 3, **wrong})
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: HeavyBall(1.0), "momentum must satisfy 0 <= momentum < 1; got 1.0"),
+        (lambda: Nesterov(-0.1), "momentum must satisfy 0 <= momentum < 1; got -0.1"),
+        (
+            lambda: Regularized(GradientDescent(), -0.1),
+            "coefficient must be finite and at least 0; got -0.1",
+        ),
+        (
+            lambda: Regularized(GradientDescent(), [0.1, np.nan]),
+            "coefficient must be finite and at least 0; got nan",
+        ),
+    ],
+)
+def test_wrong_optimisers_are_refused_in_one_sentence(make, sentence):
+    with pytest.raises(InputError, match=sentence):
+        make()

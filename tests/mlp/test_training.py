@@ -47,9 +47,8 @@ def test_the_linear_network_catapults_exactly_as_the_closure():
     run = train(net, theta, X, Y, learning_rate=rate, steps=80)
     (U, _), (v, _) = net.split(theta)
     closure = LinearNet(X / 2, Y, width=200)
-    np.testing.assert_allclose(
-        run.values["loss"], closure.train(rate, 80, weights=(U.T, v)).values["loss"], rtol=1e-9
-    )
+    of_closure = closure.train(learning_rate=rate, steps=80, weights=(U.T, v))
+    np.testing.assert_allclose(run.values["loss"], of_closure.values["loss"], rtol=1e-9)
     assert classify(run, settled=0.5) == Phase.CATAPULT
 
 

@@ -51,7 +51,7 @@ def phases(cells):
     net = LinearNet(np.eye(2), [1.0, -1.0], width=cells[0]["width"])
     state = net.init(rng=0)
     rates = np.array([cell["c"] for cell in cells]) / net.top_eigenvalue(state)
-    run = net.train(rates, 60, state=state)
+    run = net.train(learning_rate=rates, steps=60, state=state)
     return [
         {"phase": int(phase), "loss": loss}
         for phase, loss in zip(classify(run), run.values["loss"][10].tolist(), strict=True)

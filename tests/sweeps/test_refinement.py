@@ -53,7 +53,7 @@ def network_phases(c, widths):
     nets = [LinearNet([[1.0]], [0.0], width=width) for width in widths]
     states = [net.init(rng=0) for net in nets]
     runs = [
-        net.train(c / net.top_eigenvalue(state), 200, state=state, observe={})
+        net.train(learning_rate=c / net.top_eigenvalue(state), steps=200, state=state)
         for net, state in zip(nets, states, strict=True)
     ]
     return np.stack([classify(run) for run in runs], axis=1)

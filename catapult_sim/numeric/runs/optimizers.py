@@ -18,7 +18,9 @@ arrays of an ensemble ``(N, P)``, numbers and SymPy expressions pass through ali
 ``point(weights, *last)``
     Where the gradient is taken: ``weights`` itself, or ahead of it.
 ``step(gradient, rate, *last)``
-    The displacement, followed by the vectors that take the place of ``last``.
+    The displacement, followed by the vectors that take the place of ``last``. What is given is
+    nobody else's, and may be overwritten: ``gradient *= rate`` saves an array, and is plain
+    multiplication where it is a number or an expression.
 
 It knows of the past what it remembers, and nothing else: a count of steps is a memory too. So a
 run may be cut into strides and go on from a file. Fields that are numbers or arrays broadcast
@@ -30,11 +32,10 @@ What needs more of the loss than its gradient is a :class:`Wrapper` of an optimi
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -75,7 +76,8 @@ class GradientDescent:
 
     def step(self, gradient: Any, rate: Any) -> tuple[Any]:
         """Return the displacement."""
-        return (-rate * gradient,)
+        gradient *= -rate
+        return (gradient,)
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,10 @@ class HeavyBall:
 
     def step(self, gradient: Any, rate: Any, last: Any) -> tuple[Any, Any]:
         """Return the displacement, which is remembered too."""
-        displacement = self.momentum * last - rate * gradient
-        return displacement, displacement
+        gradient *= rate
+        last *= self.momentum
+        last -= gradient
+        return last, last
 
 
 @dataclass(frozen=True)
@@ -146,8 +150,10 @@ class Nesterov:
 
     def step(self, gradient: Any, rate: Any, last: Any) -> tuple[Any, Any]:
         """Return the displacement, which is remembered too."""
-        displacement = self.momentum * last - rate * gradient
-        return displacement, displacement
+        gradient *= rate
+        last *= self.momentum
+        last -= gradient
+        return last, last
 
 
 def _require_momentum(momentum: Any) -> None:
@@ -155,8 +161,7 @@ def _require_momentum(momentum: Any) -> None:
         require_momentum(momentum)
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """The loss that a step sees, at the point where its gradient is taken, for N members."""
 
     t: int  # the step's number
@@ -238,7 +243,7 @@ class Regularized(Wrapper):
 
     def displace(self, look: Look, rate: Array, *last: Array) -> tuple[Array, ...]:
         """Return the displacement, and what to remember."""
-        penalised = replace(look, gradient=lambda: self._gradient(look))
+        penalised = look._replace(gradient=lambda: self._gradient(look))
         return displace(self.optimizer, penalised, rate, *last)
 
     def _gradient(self, look: Look) -> Array:
@@ -279,15 +284,15 @@ def parameters_of(optimizer: AnyOptimizer) -> dict[str, Array]:
     return inner | {name: np.asarray(getattr(optimizer, name), float) for name in _own(optimizer)}
 
 
-def with_parameters(optimizer: AnyOptimizer, values: Iterator[Array]) -> AnyOptimizer:
-    """Return an optimiser with other numbers, in the order of :func:`parameters_of`."""
-    changed: dict[str, Any] = {}
+def with_parameters(optimizer: AnyOptimizer, values: Mapping[str, Array]) -> AnyOptimizer:
+    """Return an optimiser with other numbers, named as in :func:`parameters_of`."""
+    # Neither ``replace``, which would check what was checked, nor ``copy``: both cost as much as a
+    # step of a small network.
+    other: Any = object.__new__(type(optimizer))
+    own = optimizer.__dict__
+    other.__dict__.update(own, **{name: values[name] for name in values if name in own})
     if isinstance(optimizer, Wrapper):
-        changed["optimizer"] = with_parameters(optimizer.optimizer, values)
-    changed |= {name: next(values) for name in _own(optimizer)}
-    # Not by ``replace``, which would check what was checked, at every step.
-    other = copy.copy(optimizer)
-    other.__dict__.update(changed)
+        other.__dict__["optimizer"] = with_parameters(optimizer.optimizer, values)
     return other
 
 

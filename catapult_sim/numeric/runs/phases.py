@@ -104,7 +104,7 @@ def classify(run: Trajectory, *, settled: float = 1e-3) -> Phases:
     >>> net = LinearNet([[1.0]], [0.0], width=1000)
     >>> state = net.init(rng=0)
     >>> rates = np.array([1.0, 3.0, 4.1]) / net.top_eigenvalue(state)
-    >>> classify(net.train(rates, 200, state=state))
+    >>> classify(net.train(learning_rate=rates, steps=200, state=state))
     Phases(['lazy', 'catapult', 'divergent'])
     """
     came_down = final(run) <= require_positive("settled", settled) * run.values["loss"][0]

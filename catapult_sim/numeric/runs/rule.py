@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from threading import Lock
 from typing import Any, Protocol
 
@@ -70,11 +70,16 @@ class Method:
             require_average(average),
         )
 
+    @cached_property
+    def numbers(self) -> dict[str, Array]:
+        """The numbers of the optimiser that broadcast with the ensemble, by name."""
+        return parameters_of(self.optimizer)
+
     @property
     def plain(self) -> bool:
         """Whether it is gradient descent on all samples at constant rates, and no more."""
         others = self.batches, self.factors, self.average
-        return isinstance(self.optimizer, GradientDescent) and others == (None, None, None)
+        return isinstance(self.optimizer, GradientDescent) and all(one is None for one in others)
 
     def rate(self, t: int, rate: Array) -> Array:
         """Return the learning rates of step t."""
@@ -89,8 +94,10 @@ class Method:
 
     def optimizer_of(self, values: tuple[Array, ...], dtype: Any) -> AnyOptimizer:
         """Return the optimiser of a block of members, whose numbers are ``(N,)`` each."""
+        if not values:
+            return self.optimizer
         columns = (value.astype(dtype)[:, None] for value in values)
-        return with_parameters(self.optimizer, columns)
+        return with_parameters(self.optimizer, dict(zip(self.numbers, columns, strict=True)))
 
     def asked(self, t: int) -> dict[str, str]:
         """Return what its first t steps depend on, but for numbers that broadcast."""
@@ -199,7 +206,7 @@ def run(
         Where the run exceeds the memory limit, or an option is not as required.
     """
     start, steps = rule.start(weights), rule.method.steps
-    named_numbers = {**numbers, **parameters_of(rule.method.optimizer)}
+    named_numbers = {**numbers, **rule.method.numbers}
     rate, *others = named_numbers.values()
     members = np.arange(math.prod(leading)).reshape(leading)
     parameters = (rate, members, *others)

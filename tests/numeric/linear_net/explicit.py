@@ -4,6 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from catapult_sim.numeric.runs.optimizers import Nesterov
+
 
 def problem(seed, width, m, d, k):
     rng = np.random.default_rng(seed)
@@ -35,6 +37,14 @@ def jacobian(X, U, V):
             by_U = np.outer(V[:, i], x)
             rows.append(np.concatenate([by_U.ravel(), by_V.ravel()]) / np.sqrt(n))
     return np.array(rows)
+
+
+def plain(options):
+    """Return the options of the loop below that mean what those of the network's training mean."""
+    optimizer = options.get("optimizer")
+    momentum = getattr(optimizer, "momentum", 0.0)
+    found = {"momentum": momentum, "nesterov": isinstance(optimizer, Nesterov)}
+    return found | {"weight_decay": options.get("weight_decay", 0.0)}
 
 
 def train(

@@ -35,8 +35,8 @@ def test_the_closure_is_gradient_descent_on_the_weights_through_a_catapult(shape
     c, steps = (3.0, 60) if width > 1 else (0.5, 60)
     rate = c / net.top_eigenvalue(net.from_weights(U, V))
     run = net.train(
-        rate,
-        steps,
+        learning_rate=rate,
+        steps=steps,
         weights=(U, V),
         observe={"f": lambda s: net.predict(s)[:, -1, -1], "lam": net.top_eigenvalue},
     )
@@ -57,7 +57,7 @@ def test_on_one_sample_the_closure_is_the_derived_map(width):
     net = LinearNet([[1.0]], [0.0], width=width)
     state = net.init(rng=1)
     rate = 2.7 / net.top_eigenvalue(state)
-    run = net.train(rate, 80, state=state)
+    run = net.train(learning_rate=rate, steps=80, state=state)
     step, point = derived.sample_map().numpy(), np.array([state[0, 1], np.trace(state)])
     for t in run.step:
         assert run.values["loss"][t] == pytest.approx(point[0] ** 2 / 2, rel=1e-7)
@@ -71,7 +71,7 @@ def test_infinite_width_is_the_linear_dynamics_in_closed_form():
     net = LinearNet(X, y, width=float("inf"))
     state = net.init(rng=5)
     eta = 0.9 / net.top_eigenvalue(state)
-    run = net.train(eta, 40, state=state)
+    run = net.train(learning_rate=eta, steps=40, state=state)
     kernel = 2 * X @ X.T / 7  # A = B = 1
     residual = net.predict(state)[:, 0] - y
     powers = [np.linalg.matrix_power(np.eye(7) - eta * kernel, t) @ residual for t in range(41)]
@@ -82,7 +82,7 @@ def test_infinite_width_is_the_linear_dynamics_in_closed_form():
 def test_the_wide_network_tends_to_the_infinite_one():
     X, y = np.eye(2), [1.0, -1.0]
     losses = [
-        LinearNet(X, y, width=width).train(0.7, 30, rng=2).values["loss"]
+        LinearNet(X, y, width=width).train(learning_rate=0.7, steps=30, rng=2).values["loss"]
         for width in (1e4, 1e8, 1e12, float("inf"))
     ]
     gaps = [np.abs(loss - losses[-1]).max() for loss in losses[:-1]]
@@ -125,9 +125,9 @@ def test_a_member_is_the_same_in_an_ensemble_of_one_and_of_many():
     rng = np.random.default_rng(1)
     net = LinearNet(rng.normal(size=(5, 3)), rng.normal(size=5), width=100)
     rates = np.linspace(0.1, 3, 9) / net.top_eigenvalue(net.init(rng=3))
-    together = net.train(rates, 50, rng=3)
+    together = net.train(learning_rate=rates, steps=50, rng=3)
     for i, rate in enumerate(rates):
-        alone = net.train([rate], 50, rng=3)
+        alone = net.train(learning_rate=[rate], steps=50, rng=3)
         np.testing.assert_array_equal(
             together.values["loss"][: len(alone.step), i], alone.values["loss"][:, 0]
         )
@@ -139,7 +139,7 @@ def test_gradient_flow_s_conservation_law_holds_to_first_order_in_the_rate():
     state = net.init(rng=0)
 
     def drift(rate):
-        end = net.train(rate, round(1 / rate), state=state).state
+        end = net.train(learning_rate=rate, steps=round(1 / rate), state=state).state
         return abs((end[0, 0] - end[1, 1]) - (state[0, 0] - state[1, 1]))
 
     assert drift(1e-3) / drift(1e-4) == pytest.approx(10, rel=0.1)
@@ -178,7 +178,9 @@ def test_the_compiled_loop_is_gradient_descent_on_the_weights_through_a_catapult
     U, V = rng.normal(size=(width, d)), rng.normal(size=(width, k))
     net = LinearNet(X, y, width=width)
     rate = (0.7 if spare is not None else 2.6) / net.top_eigenvalue(net.from_weights(U, V))
-    run = net.train(rate, 60, weights=(U, V), compiled=True, observe={"f": net.predict})
+    run = net.train(
+        learning_rate=rate, steps=60, weights=(U, V), compiled=True, observe={"f": net.predict}
+    )
     outputs, _ = explicit(X, y, U, V, rate, 60)
     scale = np.abs(outputs).max(axis=(1, 2), keepdims=True)
     assert (np.abs(run.values["f"] - outputs) < 1e-10 * scale).all()
@@ -193,7 +195,9 @@ def test_the_compiled_loop_holds_where_inputs_span_less_than_they_could():
     U, V = rng.normal(size=(40, 4)), rng.normal(size=(40, 2))
     net = LinearNet(X, y, width=40)
     rate = 1.0 / net.top_eigenvalue(net.from_weights(U, V))
-    run = net.train(rate, 60, weights=(U, V), compiled=True, observe={"f": net.predict})
+    run = net.train(
+        learning_rate=rate, steps=60, weights=(U, V), compiled=True, observe={"f": net.predict}
+    )
     outputs, _ = explicit(X, y, U, V, rate, 60)
     assert np.abs(run.values["f"] - outputs).max() < 1e-10 * np.abs(outputs).max()
 
@@ -203,10 +207,10 @@ def test_a_compiled_member_is_the_same_in_any_company_beside_one_that_diverges()
     rng = np.random.default_rng(1)
     net = LinearNet(rng.normal(size=(14, 11)), rng.normal(size=14), width=100)
     rates = np.linspace(0.1, 9, 140) / net.top_eigenvalue(net.init(rng=3))
-    together = net.train(rates, 50, rng=3, compiled=True)
+    together = net.train(learning_rate=rates, steps=50, rng=3, compiled=True)
     assert set(together.outcome.tolist()) == {Outcome.RUNNING, Outcome.DIVERGED}
     for i in (0, 63, 64, 139):  # in three loads of lanes
-        alone = net.train(rates[i : i + 1], 50, rng=3, compiled=True)
+        alone = net.train(learning_rate=rates[i : i + 1], steps=50, rng=3, compiled=True)
         losses = alone.values["loss"][:, 0]
         np.testing.assert_array_equal(together.values["loss"][: len(losses), i], losses)
         np.testing.assert_array_equal(together.state[i], alone.state[0])
@@ -217,6 +221,6 @@ def test_the_compiled_loop_leaves_a_network_alone_whose_inputs_are_zero(outputs)
     pytest.importorskip("numba")
     net = LinearNet(np.zeros((3, 2)), np.ones((3, outputs)), width=20)
     start = net.init(rng=0, ensemble=(2,))
-    run = net.train(np.array([0.1, 0.2]), 9, state=start, compiled=True)
+    run = net.train(learning_rate=np.array([0.1, 0.2]), steps=9, state=start, compiled=True)
     np.testing.assert_allclose(run.state, start, rtol=1e-12)
     np.testing.assert_array_equal(run.values["loss"], outputs / 2)

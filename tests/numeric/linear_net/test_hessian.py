@@ -45,7 +45,10 @@ def test_the_sharpness_is_right_in_the_middle_of_a_catapult():
     state = net.from_weights(U, V)
     rate = 2.6 / net.top_eigenvalue(state)
     run = net.train(
-        rate, 30, state=state, observe={"sharpness": net.sharpness, "top": net.top_eigenvalue}
+        learning_rate=rate,
+        steps=30,
+        state=state,
+        observe={"sharpness": net.sharpness, "top": net.top_eigenvalue},
     )
     for t in (0, 3, 6, 30):
         end = explicit.train(X, y, U, V, rate, t).end
@@ -96,7 +99,7 @@ def test_the_sharpness_of_an_infinitely_wide_network_stays_to_the_last_bit():
     net = LinearNet(X, y, width=np.inf)
     state = net.init(rng=0)
     rate = 1.5 / net.hessian_spectrum(state).values[0]
-    run = net.train(rate, 30, state=state, observe={"sharpness": net.sharpness})
+    run = net.train(learning_rate=rate, steps=30, state=state, observe={"sharpness": net.sharpness})
     start = run.values["sharpness"][0]
     assert start == pytest.approx(net.hessian_spectrum(state).values[0], rel=1e-13)
     assert (run.values["sharpness"] == start).all()

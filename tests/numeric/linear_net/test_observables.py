@@ -10,6 +10,7 @@ from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.runs import blocks
 from catapult_sim.numeric.runs.averages import EMA, SWA
 from catapult_sim.numeric.runs.batches import minibatches
+from catapult_sim.numeric.runs.optimizers import HeavyBall, Nesterov
 from catapult_sim.numeric.runs.trajectory import Outcome
 from catapult_sim.validation import InputError
 from tests.numeric.linear_net import explicit
@@ -50,7 +51,7 @@ def test_a_catapult_aligns_the_layers():
     net = LinearNet([[1.0]], [0.0], width=1000)
     state = net.init(rng=0)
     rates = np.array([1.0, 2.7]) / net.top_eigenvalue(state)
-    run = net.train(rates, 8, state=state, observe={"alignment": net.alignment})
+    run = net.train(learning_rate=rates, steps=8, state=state, observe={"alignment": net.alignment})
     lazy, catapult = run.values["alignment"].max(axis=0)
     assert lazy < 0.1 < 0.5 < catapult
 
@@ -58,12 +59,14 @@ def test_a_catapult_aligns_the_layers():
 def test_observers_may_measure_arrays():
     X, y, _, _ = explicit.problem(0, 1, 5, 3, 2)
     net = LinearNet(X, y, width=20)
-    run = net.train([0.1, 0.2, 0.3], 7, rng=0, observe={"f": net.predict}, every=3)
+    run = net.train(
+        learning_rate=[0.1, 0.2, 0.3], steps=7, rng=0, observe={"f": net.predict}, every=3
+    )
     assert run.values["f"].shape == (8, 3, 5, 2)
     np.testing.assert_array_equal(np.isnan(run.values["f"]).all(axis=(1, 2, 3)), run.step % 3 != 0)
 
 
-@pytest.mark.parametrize("options", [{}, {"momentum": 0.3}, {"compiled": True}])
+@pytest.mark.parametrize("options", [{}, {"optimizer": HeavyBall(0.3)}, {"compiled": True}])
 def test_observing_every_step_changes_neither_the_run_nor_where_members_end(options):
     # Observed, a run goes step by step; unobserved, in strides, within which members end.
     if options.get("compiled"):
@@ -72,8 +75,10 @@ def test_observing_every_step_changes_neither_the_run_nor_where_members_end(opti
     net = LinearNet(X, 0 * y, width=100)
     rates = np.linspace(0.3, 6, 40) / net.top_eigenvalue(net.init(rng=0))
     options = {"rng": 0, "tolerance": 1e-9, "escape": 1e9, **options}
-    watched = net.train(rates, 150, observe={"norm": net.weight_norm}, **options)
-    free = net.train(rates, 150, observe={}, **options)
+    watched = net.train(
+        learning_rate=rates, steps=150, observe={"norm": net.weight_norm}, **options
+    )
+    free = net.train(learning_rate=rates, steps=150, **options)
     assert len(set(watched.outcome.tolist())) == 3
     np.testing.assert_array_equal(free.values["loss"], watched.values["loss"])
     np.testing.assert_array_equal(free.state, watched.state)
@@ -81,12 +86,12 @@ def test_observing_every_step_changes_neither_the_run_nor_where_members_end(opti
     np.testing.assert_array_equal(free.stopped, watched.stopped)
 
 
-@pytest.mark.parametrize("options", [{}, {"momentum": 0.3}])
+@pytest.mark.parametrize("options", [{}, {"optimizer": HeavyBall(0.3)}])
 @pytest.mark.parametrize("rate", [0.1, [0.1, 0.2, 0.3]])
 def test_progress_is_told_of_every_step_of_every_member(rate, options):
     X, y, _, _ = explicit.problem(0, 1, 5, 3, 1)
     net, told = LinearNet(X, y, width=20), []
-    net.train(rate, 300, rng=0, progress=told.append, observe={}, **options)
+    net.train(learning_rate=rate, steps=300, rng=0, progress=told.append, **options)
     assert sum(told) == 301 * np.size(rate)
     assert len(told) > 2
 
@@ -99,16 +104,16 @@ def test_rates_seeds_and_scales_are_one_call():
     net = LinearNet(X, y, width=20)
     scales = np.array([0.5, 1.0, 2.0])
     states = net.init(rng=0, ensemble=(4,), scale=scales[:, None])
-    run = net.train(np.array([0.1, 0.2])[:, None, None], 9, state=states)
+    run = net.train(learning_rate=np.array([0.1, 0.2])[:, None, None], steps=9, state=states)
     assert run.values["loss"].shape == (10, 2, 3, 4)
     np.testing.assert_array_equal(states, scales[:, None, None, None] ** 2 * states[1])
 
 
 CONFIGURATIONS = {
     "gradient descent": {},
-    "momentum": {"momentum": 0.5, "nesterov": True},
+    "momentum": {"optimizer": Nesterov(0.5)},
     "average": {"average": SWA(3)},
-    "decay": {"weight_decay": 0.01},
+    "decay": {},
     "batches": {"batches": minibatches(12, 3, 70, rng=0)},
 }
 
@@ -121,13 +126,15 @@ def test_a_member_has_the_same_bits_alone_and_beside_others_on_threads(
 ):
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 10_000)
     X, y, _, _ = explicit.problem(1, 1, *shape)
-    net = LinearNet(X, y, width=width)
+    net = LinearNet(X, y, width=width, weight_decay=0.01 if name == "decay" else 0.0)
     states = net.init(rng=0, ensemble=(5,))
+    observe = {"top_eigenvalue": net.top_eigenvalue, "weight_norm": net.weight_norm}
     rates = np.linspace(0.2, 5, 4)[:, None] / net.top_eigenvalue(states)
-    options = {"steps": 70, "tolerance": 1e-6, "escape": 1e20, **CONFIGURATIONS[name]}
-    together = net.train(rates, state=states, **options)
+    options = {"steps": 70, "tolerance": 1e-6, "escape": 1e20, "observe": observe}
+    options |= CONFIGURATIONS[name]
+    together = net.train(learning_rate=rates, state=states, **options)
     for i, j in np.ndindex(rates.shape):
-        alone = net.train(rates[i, [j]], state=states[j], **options)
+        alone = net.train(learning_rate=rates[i, [j]], state=states[j], **options)
         length = len(alone.step)
         for quantity, values in alone.values.items():
             np.testing.assert_array_equal(values[:, 0], together.values[quantity][:length, i, j])
@@ -142,21 +149,24 @@ def test_a_network_that_is_no_ensemble_is_one_of_one_member_to_rounding(width, s
     net = LinearNet(X, y, width=width)
     state = net.init(rng=0)
     rate = 1.5 / net.top_eigenvalue(state)
-    alone, of_one = (net.train(rates, 40, state=state) for rates in (rate, rate[None]))
+    alone, of_one = (
+        net.train(learning_rate=rates, steps=40, state=state) for rates in (rate, rate[None])
+    )
     np.testing.assert_allclose(alone.values["loss"], of_one.values["loss"][:, 0], rtol=1e-12)
     np.testing.assert_allclose(alone.state, of_one.state[0], rtol=1e-12, atol=1e-13)
 
 
 def test_memory_is_stated_before_it_is_taken():
-    net = LinearNet(np.eye(3), np.ones(3), width=10, memory_limit=1e6)
+    net, limit = LinearNet(np.eye(3), np.ones(3), width=10), {"memory_limit": 1e6}
     with pytest.raises(InputError, match=r"requires 2.56e\+09 bytes.*allows 1e\+06"):
-        net.init(rng=0, ensemble=(10**7,))
+        net.init(rng=0, ensemble=(10**7,), **limit)
     with pytest.raises(InputError, match=r"this run requires .* bytes of memory"):
-        net.train(np.full(1000, 0.1), 1000, rng=0)
+        net.train(learning_rate=np.full(1000, 0.1), steps=1000, rng=0, **limit)
     values = {"f": net.predict}
     with pytest.raises(InputError, match=r"this run requires .* bytes of memory"):
-        net.train(np.full(10, 0.1), 5000, rng=0, observe=values)
-    assert net.train(np.full(10, 0.1), 1000, rng=0).step[-1] == 1000
+        net.train(learning_rate=np.full(10, 0.1), steps=5000, rng=0, observe=values, **limit)
+    run = net.train(learning_rate=np.full(10, 0.1), steps=1000, rng=0, **limit)
+    assert run.step[-1] == 1000
 
 
 # Compiled ---------------------------------------------------------------------------------------
@@ -171,7 +181,8 @@ def test_the_compiled_loop_agrees_to_rounding(shape, width, top):
     states = np.tile(net.init(rng=0, ensemble=(70,)), (2, 1, 1))  # more than one load of lanes
     rates = np.tile(np.linspace(0.3, top, 70), 2) / net.top_eigenvalue(states)
     plain, fast = (
-        net.train(rates, 60, state=states, compiled=compiled) for compiled in (False, True)
+        net.train(learning_rate=rates, steps=60, state=states, compiled=compiled)
+        for compiled in (False, True)
     )
     np.testing.assert_allclose(fast.values["loss"], plain.values["loss"], rtol=1e-9)
     np.testing.assert_allclose(fast.state, plain.state, rtol=1e-9, atol=1e-9)
@@ -181,7 +192,7 @@ def test_the_compiled_loop_agrees_to_rounding(shape, width, top):
 def test_importing_the_network_draws_in_neither_numba_nor_sympy():
     code = (
         "import sys, catapult_sim.numeric.linear_net as l;"
-        "l.LinearNet([[1.0]], [0.0], width=9).train(0.1, 3, rng=0);"
+        "l.LinearNet([[1.0]], [0.0], width=9).train(learning_rate=0.1, steps=3, rng=0);"
         "print([m for m in ('numba', 'sympy') if m in sys.modules])"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -206,7 +217,7 @@ DEGENERATE = {
 
 @pytest.mark.parametrize("name", DEGENERATE)
 @pytest.mark.parametrize("width", [1, 2, 50])
-@pytest.mark.parametrize("options", [{}, {"momentum": 0.5, "average": EMA(0.5)}])
+@pytest.mark.parametrize("options", [{}, {"optimizer": HeavyBall(0.5), "average": EMA(0.5)}])
 def test_degenerate_data_train_as_the_weights_do(name, width, options):
     X, y = (np.array(part, dtype=float) for part in DEGENERATE[name])
     rng = np.random.default_rng(3)
@@ -216,10 +227,13 @@ def test_degenerate_data_train_as_the_weights_do(name, width, options):
     top = net.top_eigenvalue(state)
     size = max(1.0, np.abs(y).max())
     rate = float(0.3 / max(top, size))
-    plain = {key: value for key, value in options.items() if key != "average"}
-    truth = explicit.train(X, y[:, None], U, V, rate, 20, **plain)
+    truth = explicit.train(X, y[:, None], U, V, rate, 20, **explicit.plain(options))
     run = net.train(
-        rate, 20, state=state, observe={"f": net.predict, "h": net.sharpness}, **options
+        learning_rate=rate,
+        steps=20,
+        state=state,
+        observe={"f": net.predict, "h": net.sharpness},
+        **options,
     )
     expected = truth.functions[: len(run.step)]  # a loss of exactly zero is the end
     scale = np.abs(expected).max() + size
@@ -232,7 +246,8 @@ def test_degenerate_data_train_as_the_weights_do(name, width, options):
 def test_without_inputs_nothing_moves():
     net = LinearNet(np.zeros((2, 3)), [1.0, 2.0], width=5)
     state = net.init(rng=0)
-    run = net.train(0.5, 4, state=state)
+    observe = {"top_eigenvalue": net.top_eigenvalue}
+    run = net.train(learning_rate=0.5, steps=4, state=state, observe=observe)
     np.testing.assert_array_equal(run.values["loss"], 1.25)
     np.testing.assert_array_equal(run.values["top_eigenvalue"], 0)
     np.testing.assert_array_equal(run.state, state)
@@ -246,7 +261,7 @@ def test_a_short_layer_keeps_its_digits_beside_a_long_one(scales):
     state = net.from_weights(U, V)
     rate = 1.3 / net.top_eigenvalue(state)
     truth = explicit.train(X, 0 * y, U, V, rate, 30)
-    run = net.train(rate, 30, state=state, observe={})
+    run = net.train(learning_rate=rate, steps=30, state=state)
     np.testing.assert_allclose(run.values["loss"], truth.losses, rtol=1e-10)
     end = net.from_weights(*truth.end)
     lengths = np.sqrt(np.diag(end))
@@ -257,7 +272,7 @@ def test_a_run_from_a_state_that_is_not_finite_has_diverged():
     net = LinearNet(np.eye(2), [1.0, -1.0], width=9)
     states = net.init(rng=0, ensemble=(2,))
     states[1] = np.nan
-    run = net.train(0.1, 5, state=states, observe={})
+    run = net.train(learning_rate=0.1, steps=5, state=states)
     assert [Outcome(code).name for code in run.outcome] == ["RUNNING", "DIVERGED"]
 
 
@@ -266,7 +281,9 @@ def test_what_lies_outside_the_inputs_counts_in_the_norm_and_decays():
     rng = np.random.default_rng(1)
     U, V = rng.normal(size=(20, 3)), rng.normal(size=(20, 1))
     for decay in (0.0, 0.1):
-        run = LinearNet(X, y, width=20).train(0.2, 15, weights=(U, V), weight_decay=decay)
+        net = LinearNet(X, y, width=20, weight_decay=decay)
+        options = {"weights": (U, V), "observe": {"weight_norm": net.weight_norm}}
+        run = net.train(learning_rate=0.2, steps=15, **options)
         truth = explicit.train(np.array(X), np.array([y]), U, V, 0.2, 15, weight_decay=decay)
         norm = sum(np.sum(w**2) for w in truth.end) / 20
         assert run.values["weight_norm"][-1] == pytest.approx(norm, rel=1e-12)
@@ -292,8 +309,8 @@ def test_a_diverging_run_is_labelled_and_warns_of_nothing():
     X, y, _, _ = explicit.problem(0, 1, 4, 3, 2)
     net = LinearNet(X, y, width=30)
     observe = {"h": net.sharpness, "s": lambda s: net.kernel_spectrum(s)[:, 0], "a": net.alignment}
-    for options in ({}, {"momentum": 0.5, "average": EMA(0.9)}):
-        run = net.train(50.0, 200, rng=0, observe=observe, **options)
+    for options in ({}, {"optimizer": HeavyBall(0.5), "average": EMA(0.9)}):
+        run = net.train(learning_rate=50.0, steps=200, rng=0, observe=observe, **options)
         assert run.outcome == Outcome.DIVERGED
 
 

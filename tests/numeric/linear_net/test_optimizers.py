@@ -8,6 +8,12 @@ from catapult_sim.numeric.curvature.stability import largest_stable_rate
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.runs.averages import EMA, SWA
 from catapult_sim.numeric.runs.batches import SAMPLINGS, minibatches
+from catapult_sim.numeric.runs.optimizers import (
+    GradientDescent,
+    HeavyBall,
+    Nesterov,
+    Regularized,
+)
 from catapult_sim.validation import InputError
 from tests.numeric.linear_net import explicit
 
@@ -15,13 +21,12 @@ SHAPES = [(6, 4, 1), (6, 3, 2), (4, 7, 1), (3, 5, 3)]  # m, d, k
 
 OPTIMIZERS = {
     "gradient descent": {},
-    "heavy ball": {"momentum": 0.6},
-    "Nesterov": {"momentum": 0.6, "nesterov": True},
+    "heavy ball": {"optimizer": HeavyBall(0.6)},
+    "Nesterov": {"optimizer": Nesterov(0.6)},
     "weight decay": {"weight_decay": 0.002},
     "averaged": {"average": EMA(0.8)},
     "all at once": {
-        "momentum": 0.4,
-        "nesterov": True,
+        "optimizer": Nesterov(0.4),
         "weight_decay": 0.001,
         "average": SWA(5),
     },
@@ -31,12 +36,13 @@ OPTIMIZERS = {
 def compare(net, X, y, U, V, rate, steps, options, batches=None):
     """Train both ways; return the explicit run, and the largest relative error in functions."""
     average = options.get("average")
-    plain = {name: value for name, value in options.items() if name != "average"}
     keep = None if average is None else average.keep
-    truth = explicit.train(X, y, U, V, rate, steps, batches=batches, keep=keep, **plain)
-    run = net.train(
-        rate, steps, weights=(U, V), observe={"f": net.predict}, batches=batches, **options
+    truth = explicit.train(
+        X, y, U, V, rate, steps, batches=batches, keep=keep, **explicit.plain(options)
     )
+    options = {"observe": {"f": net.predict}, "batches": batches, **options}
+    decayed = LinearNet(X, y, width=net.width, weight_decay=options.pop("weight_decay", 0.0))
+    run = decayed.train(learning_rate=rate, steps=steps, weights=(U, V), **options)
     errors = [
         np.abs(run.values["f"] - truth.functions)
         / np.abs(truth.functions).max((1, 2), keepdims=True)
@@ -60,8 +66,8 @@ def test_the_closure_is_the_optimiser_on_the_weights_through_a_catapult(name, sh
     X, y, U, V = explicit.problem(3, width, *shape)
     net = LinearNet(X, y, width=width)
     top = net.top_eigenvalue(net.from_weights(U, V))
-    momentum, nesterov = options.get("momentum", 0.0), options.get("nesterov", False)
-    rate = 1.3 * largest_stable_rate(top, momentum=momentum, nesterov=nesterov)
+    momentum = {k: v for k, v in explicit.plain(options).items() if k != "weight_decay"}
+    rate = 1.3 * largest_stable_rate(top, **momentum)
     truth, run, error = compare(net, X, y, U, V, rate, 120, options)
     assert truth.losses.max() > 2 * truth.losses[0]  # it rose,
     assert truth.losses[-1] < 0.2 * truth.losses.max()  # and came down
@@ -103,16 +109,18 @@ def test_the_closure_is_sgd_on_the_weights(name, shape, sampling):
 def test_one_batch_of_all_samples_is_gradient_descent():
     X, y, U, V = explicit.problem(0, 50, 6, 3, 1)
     net = LinearNet(X, y, width=50)
-    whole = net.train(0.3, 40, weights=(U, V), batches=minibatches(6, 6, 40, rng=0))
-    plain = net.train(0.3, 40, weights=(U, V))
+    whole = net.train(
+        learning_rate=0.3, steps=40, weights=(U, V), batches=minibatches(6, 6, 40, rng=0)
+    )
+    plain = net.train(learning_rate=0.3, steps=40, weights=(U, V))
     np.testing.assert_allclose(whole.values["loss"], plain.values["loss"], rtol=1e-11)
 
 
 def test_batches_of_a_table_come_again():
     X, y, U, V = explicit.problem(0, 50, 4, 3, 1)
     net, table = LinearNet(X, y, width=50), [[0, 1], [2, 3]]
-    short = net.train(0.3, 10, weights=(U, V), batches=table)
-    long = net.train(0.3, 10, weights=(U, V), batches=table * 5)
+    short = net.train(learning_rate=0.3, steps=10, weights=(U, V), batches=table)
+    long = net.train(learning_rate=0.3, steps=10, weights=(U, V), batches=table * 5)
     np.testing.assert_array_equal(short.values["loss"], long.values["loss"])
 
 
@@ -121,7 +129,8 @@ def test_norms_kernel_and_state_of_the_average_are_those_of_averaged_weights(wid
     X, y, U, V = explicit.problem(1, width, 5, 7, 2)
     net = LinearNet(X, y, width=width)
     observe = {"norm": net.weight_norm, "kernel": net.kernel}
-    run = net.train(0.3, 30, weights=(U, V), average=SWA(10), momentum=0.5, observe=observe)
+    options = {"average": SWA(10), "optimizer": HeavyBall(0.5), "observe": observe}
+    run = net.train(learning_rate=0.3, steps=30, weights=(U, V), **options)
     truth = explicit.train(X, y, U, V, 0.3, 30, momentum=0.5, keep=lambda t: SWA(10).keep(t))
     J = explicit.jacobian(X, *truth.average)
     np.testing.assert_allclose(run.values["average_kernel"][-1], J @ J.T / 5, atol=1e-13)
@@ -132,7 +141,8 @@ def test_norms_kernel_and_state_of_the_average_are_those_of_averaged_weights(wid
 
 def test_the_average_of_what_diverged_makes_no_noise():
     X, y, U, V = explicit.problem(1, 60, 5, 7, 2)
-    run = LinearNet(X, y, width=60).train([0.3, 1e200], 30, weights=(U, V), average=EMA(0.9))
+    options = {"learning_rate": [0.3, 1e200], "steps": 30, "weights": (U, V)}
+    run = LinearNet(X, y, width=60).train(average=EMA(0.9), **options)
     finite = np.isfinite(run.average).all(axis=(-2, -1))
     assert run.average.shape == run.state.shape
     np.testing.assert_array_equal(finite, [True, False])
@@ -142,20 +152,21 @@ def test_swa_is_the_mean_of_the_iterates_from_its_start():
     X, y, U, V = explicit.problem(1, 30, 5, 3, 1)
     iterates = [explicit.train(X, y, U, V, 0.5, t).end for t in range(4, 13)]
     mean = [np.mean([one[layer] for one in iterates], axis=0) for layer in (0, 1)]
-    run = LinearNet(X, y, width=30).train(0.5, 12, weights=(U, V), average=SWA(4))
+    options = {"learning_rate": 0.5, "steps": 12, "weights": (U, V)}
+    run = LinearNet(X, y, width=30).train(average=SWA(4), **options)
     assert run.values["average_loss"][-1] == pytest.approx(explicit.loss(X, y, *mean), rel=1e-12)
 
 
 @pytest.mark.parametrize(("batches", "rate"), [(None, 0.9), ([[0], [1]], 0.3)])
-@pytest.mark.parametrize("options", [{}, {"momentum": 0.25}])
+@pytest.mark.parametrize("options", [{}, {"optimizer": HeavyBall(0.25)}])
 def test_losses_keep_their_digits_when_they_have_fallen_by_twenty_decades(batches, rate, options):
     X, y, U, V = explicit.problem(2, 16, 2, 2, 1)
     X = np.linalg.qr(X)[0]  # no slow direction
     net = LinearNet(X, y, width=16)  # whose square root is exact
-    run = net.train(rate, 90, weights=(U, V), batches=batches, observe={}, **options)
+    run = net.train(learning_rate=rate, steps=90, weights=(U, V), batches=batches, **options)
     with mpmath.workdps(120):
         precise = (np.vectorize(mpmath.mpf, otypes=[object])(array) for array in (X, y, U, V))
-        truth = explicit.train(*precise, rate, 90, batches=batches, **options)
+        truth = explicit.train(*precise, rate, 90, batches=batches, **explicit.plain(options))
         losses = truth.losses.astype(float)
     assert (losses < 1e-20 * losses[0]).any()
     np.testing.assert_allclose(run.values["loss"], losses, rtol=1e-12)
@@ -182,15 +193,17 @@ def test_infinite_width_with_momentum_is_the_linear_dynamics(nesterov):
     rate, kernel = 0.8 / net.top_eigenvalue(state), 2 * X @ X.T / 5  # A = B = 1
     start = net.predict(state)[:, 0] - y[:, 0]
     errors = linear_run(rate * kernel, 0.0, start, 60, 0.7, nesterov)
-    run = net.train(rate, 60, state=state, momentum=0.7, nesterov=nesterov)
+    optimizer = (Nesterov if nesterov else HeavyBall)(0.7)
+    run = net.train(learning_rate=rate, steps=60, state=state, optimizer=optimizer)
     np.testing.assert_allclose(run.values["loss"], (errors**2).sum(axis=1) / 10, rtol=1e-9)
 
 
 def test_decay_at_infinite_width_shrinks_kernel_and_functions():
     X, y, _, _ = explicit.problem(4, 1, 5, 3, 1)
-    net = LinearNet(X, y, width=float("inf"))
-    state, rate, decay = net.init(rng=0), 0.2, 0.3
-    run = net.train(rate, 25, state=state, weight_decay=decay)
+    rate, decay = 0.2, 0.3
+    net = LinearNet(X, y, width=float("inf"), weight_decay=decay)
+    state, observe = net.init(rng=0), {"weight_norm": net.weight_norm}
+    run = net.train(learning_rate=rate, steps=25, state=state, observe=observe)
     kept, f, expected = 1 - rate * decay, net.predict(state)[:, 0], []
     for t in range(26):
         expected.append(((f - y[:, 0]) ** 2).sum() / 10)
@@ -208,9 +221,9 @@ def test_infinite_width_diverges_beyond_the_threshold_and_not_before(momentum, n
     net = LinearNet(X, y, width=float("inf"))
     state = net.init(rng=0)
     edge = largest_stable_rate(net.top_eigenvalue(state), momentum=momentum, nesterov=nesterov)
-    run = net.train(
-        edge * np.array([0.98, 1.02]), 3000, state=state, momentum=momentum, nesterov=nesterov
-    )
+    optimizer = (Nesterov if nesterov else HeavyBall)(momentum)
+    rates = edge * np.array([0.98, 1.02])
+    run = net.train(learning_rate=rates, steps=3000, state=state, optimizer=optimizer)
     assert run.values["loss"][-1, 0] < 10 * run.values["loss"][0, 0]
     assert run.values["loss"][run.stopped[1], 1] > 1e10 * run.values["loss"][0, 1]
 
@@ -220,8 +233,10 @@ def test_wide_networks_tend_to_the_infinite_one(name):
     X, y, _, _ = explicit.problem(8, 1, 4, 6, 2)
     losses = []
     for width in (1e4, 1e8, 1e12, float("inf")):
-        net = LinearNet(X, y, width=width)
-        losses.append(net.train(0.5, 30, rng=2, **OPTIMIZERS[name]).values["loss"])
+        options = dict(OPTIMIZERS[name])
+        net = LinearNet(X, y, width=width, weight_decay=options.pop("weight_decay", 0.0))
+        run = net.train(learning_rate=0.5, steps=30, rng=2, **options)
+        losses.append(run.values["loss"])
     gaps = [np.abs(loss / losses[-1] - 1).max() for loss in losses[:-1]]
     np.testing.assert_array_less(gaps[1:], [0.1 * gap for gap in gaps[:-1]])
     assert gaps[-1] < 1e-4
@@ -233,15 +248,16 @@ def test_wide_networks_tend_to_the_infinite_one(name):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"momentum": 1.0}, "momentum must satisfy 0 <= momentum < 1; got 1.0"),
-        ({"momentum": -0.1}, "momentum must satisfy"),
-        ({"weight_decay": -1.0}, "weight_decay must be finite and at least 0; got -1.0"),
-        ({"weight_decay": np.inf}, "weight_decay must be finite"),
+        ({"optimizer": 0.9}, "optimizer must be one such as"),
+        ({"optimizer": Regularized(GradientDescent(), 0.1)}, "optimizer must be .*; got Regular"),
         ({"average": 0.9}, r"average must be EMA\(...\), SWA\(...\) or None; got 0.9"),
         ({"batches": [[0, 9]]}, "batches must number samples from 0 to 3; got 0 to 9"),
         ({"batches": [[0.5]]}, "batches must be a non-empty array of integers"),
         ({"batches": [0, 1]}, "batches must be a non-empty array of integers"),
-        ({"compiled": True, "momentum": 0.5}, "compiled=True requires plain full-batch"),
+        (
+            {"compiled": True, "optimizer": HeavyBall(0.5)},
+            "compiled=True requires plain full-batch",
+        ),
         ({"state": np.eye(3)}, r"state must have shape \(..., 4, 4\); got \(3, 3\)"),
         ({"steps": -1}, "steps must be an integer of at least 0; got -1"),
     ],
@@ -249,7 +265,14 @@ def test_wide_networks_tend_to_the_infinite_one(name):
 def test_wrong_options_are_refused_in_one_sentence(options, message):
     X, y, _, _ = explicit.problem(0, 1, 4, 3, 1)
     with pytest.raises(InputError, match=message):
-        LinearNet(X, y, width=10).train(0.1, **{"steps": 3, **options})
+        LinearNet(X, y, width=10).train(learning_rate=0.1, **{"steps": 3, **options})
+
+
+@pytest.mark.parametrize("decay", [-1.0, np.inf])
+def test_wrong_weight_decays_are_refused_in_one_sentence(decay):
+    sentence = f"weight_decay must be finite and at least 0; got {decay}"
+    with pytest.raises(InputError, match=sentence):
+        LinearNet([[1.0]], [0.0], width=10, weight_decay=decay)
 
 
 @pytest.mark.parametrize("wrong", [lambda: EMA(1.0), lambda: EMA(-0.1), lambda: SWA(-1)])

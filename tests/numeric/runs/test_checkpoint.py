@@ -13,6 +13,12 @@ from catapult_sim.mlp.training import train
 from catapult_sim.numeric.runs.averages import EMA, SWA
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.checkpoint import Checkpoint, write_whole
+from catapult_sim.numeric.runs.optimizers import (
+    GradientDescent,
+    HeavyBall,
+    Nesterov,
+    Regularized,
+)
 from catapult_sim.numeric.runs.trajectory import Outcome
 from catapult_sim.validation import InputError
 
@@ -25,17 +31,16 @@ BATCHES = minibatches(12, 4, 50, rng=5, ensemble=(3,))
 
 OPTIMIZERS = {
     "gradient descent": {},
-    "heavy ball": {"momentum": 0.7},
-    "nesterov": {"momentum": [[0.0], [0.5], [0.9]], "nesterov": True},
-    "regulariser": {"regularizer": 0.1},
+    "heavy ball": {"optimizer": HeavyBall(0.7)},
+    "nesterov": {"optimizer": Nesterov([[0.0], [0.5], [0.9]])},
+    "regulariser": {"optimizer": Regularized(GradientDescent(), 0.1)},
     "schedule": {"schedule": np.linspace(1.0, 0.2, 50)},
     "sgd": {"batches": BATCHES, "every": 3},
     "average": {"average": EMA(0.9)},
     "all at once": {
         "average": SWA(20),
         "batches": BATCHES,
-        "momentum": 0.5,
-        "nesterov": True,
+        "optimizer": Nesterov(0.5),
         "schedule": lambda t: 0.99**t,
         "every": 4,
     },
@@ -95,8 +100,7 @@ def test_a_finished_run_is_read_and_a_longer_one_goes_on(tmp_path, monkeypatch):
     first = run(steps=20, **kept, **OPTIMIZERS["heavy ball"])
     assert_same(first, run(steps=20, **OPTIMIZERS["heavy ball"]))
     assert_same(run(**kept, **OPTIMIZERS["heavy ball"]), run(**OPTIMIZERS["heavy ball"]))
-    monkeypatch.setattr("catapult_sim.mlp.optimizers.Descent.stride", None)
-    monkeypatch.setattr("catapult_sim.mlp.training._Run.fingerprints", lambda self, t: {})
+    monkeypatch.setattr("catapult_sim.mlp.descent.Descent.stride", None)
     again = run(**kept, **OPTIMIZERS["heavy ball"])
     assert again.values["loss"].shape[0] == 51
 
@@ -115,15 +119,15 @@ def test_batches_and_schedules_of_a_longer_run_may_be_longer(tmp_path):
     ("other", "named"),
     [
         ({"learning_rate": 2 * RATES}, "learning_rate"),
-        ({"momentum": 0.6}, "momentum"),
-        ({"nesterov": True}, "nesterov"),
+        ({"optimizer": HeavyBall(0.6)}, "momentum"),
+        ({"optimizer": Nesterov(0.5)}, "optimizer"),
         ({"batches": BATCHES}, "batches"),
         ({"average": EMA(0.9)}, "average"),
         ({"tolerance": 0.1}, "tolerance"),
     ],
 )
 def test_the_checkpoint_of_another_run_is_refused(other, named, tmp_path):
-    kept = {"checkpoint": Checkpoint(tmp_path / "run.npz"), "momentum": 0.5}
+    kept = {"checkpoint": Checkpoint(tmp_path / "run.npz"), "optimizer": HeavyBall(0.5)}
     run(**kept)
     with pytest.raises(InputError, match=rf"must be of this run; .*run.npz is of another {named}$"):
         run(**kept | other)
@@ -174,12 +178,13 @@ from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.checkpoint import Checkpoint
+from catapult_sim.numeric.runs.optimizers import HeavyBall
 rng = np.random.default_rng(0)
 net, X, y = MLP([4, 32, 2]), rng.normal(size=(12, 4)), rng.normal(size=(12, 2))
 theta, steps = net.init(rng=0, ensemble=(2,)), 4000
 batches = minibatches(12, 4, steps, rng=1, ensemble=(2,))
-run = train(net, theta, X, y, learning_rate=0.05, steps=steps, momentum=0.9, batches=batches,
-            every=10, checkpoint=Checkpoint(sys.argv[1], every=20))
+run = train(net, theta, X, y, learning_rate=0.05, steps=steps, optimizer=HeavyBall(0.9),
+            batches=batches, every=10, checkpoint=Checkpoint(sys.argv[1], every=20))
 sys.stdout.buffer.write(run.state.tobytes() + run.values["loss"].tobytes())
 """
 

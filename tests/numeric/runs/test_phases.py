@@ -50,7 +50,10 @@ def test_the_catapult_is_seen_however_long_it_takes(width):
     # It lasts ln(n) steps: a detector with a fixed window would miss the wide ones.
     net = LinearNet([[1.0]], [0.0], width=width)
     state = net.init(rng=3)
-    assert classify(net.train(2.5 / net.top_eigenvalue(state), 400, state=state)) == Phase.CATAPULT
+    assert (
+        classify(net.train(learning_rate=2.5 / net.top_eigenvalue(state), steps=400, state=state))
+        == Phase.CATAPULT
+    )
 
 
 def step_at(edges):
@@ -186,7 +189,7 @@ def test_the_finest_tolerance_is_reached():
 
 @pytest.mark.parametrize("settled", [0.0, -1.0, np.nan])
 def test_what_counts_as_come_down_is_positive(settled):
-    run = LinearNet([[1.0]], [0.0], width=10).train(0.1, 2)
+    run = LinearNet([[1.0]], [0.0], width=10).train(learning_rate=0.1, steps=2)
     with pytest.raises(InputError, match=r"settled must be (positive|finite); got"):
         classify(run, settled=settled)
 

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from catapult_sim.commands import files
 from catapult_sim.numeric.maps.phase_map import phase_map
 from catapult_sim.numeric.runs.phases import Phase
+from catapult_sim.symbolic.linear_net import residual_map
 
 CATAPULT = "#c9791a"
 SHOWN = {2.5: "#35618f", 3.0: "#c9791a", 3.5: "#8a3f54"}
@@ -37,8 +38,8 @@ def main() -> None:
 
 def ends(F0, Lam0):
     """Return final curvatures, NaN where a run has not come down to rounding."""
-    found = phase_map(F0, Lam0, steps=20_000, settled=1e-8)
-    return np.where(found.phase == Phase.UNDECIDED, np.nan, found.curvature)
+    found = phase_map(residual_map(), D=F0, Lam=Lam0, Y=0, steps=20_000, settled=1e-8)
+    return np.where(found.phase == Phase.UNDECIDED, np.nan, found.state["Lam"])
 
 
 def draw_ends(ax):

@@ -18,18 +18,19 @@ from catapult_sim.commands import files
 from catapult_sim.numeric.maps.phase_map import phase_map
 from catapult_sim.numeric.runs.phases import Phase
 from catapult_sim.plots import plot_phases
+from catapult_sim.symbolic.linear_net import residual_map
 
 
 def main() -> None:
     """Draw the figure next to this file."""
     Lam0, F0 = np.linspace(0.003, 5, 640), np.geomspace(1e-6, 2.5, 420)
-    found = phase_map(F0[:, None], Lam0, steps=2000)
+    found = phase_map(residual_map(), D=F0[:, None], Lam=Lam0, Y=0, steps=2000)
     unphysical = Lam0 < 2 * F0[:, None]
     figure = Figure(figsize=(9.5, 3.7), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     plot_phases(Lam0, F0, np.ma.masked_where(unphysical, found.phase), ax=left)
     settled = (found.phase == Phase.LAZY) | (found.phase == Phase.CATAPULT)
-    ends = np.ma.masked_where(unphysical | ~settled, found.curvature)
+    ends = np.ma.masked_where(unphysical | ~settled, found.state["Lam"])
     options = {"cmap": "viridis", "vmin": 0, "vmax": 2, "rasterized": True}
     image = right.pcolormesh(Lam0, F0, ends, shading="nearest", **options)
     figure.colorbar(image, ax=right, label=r"final curvature  $\eta\lambda_\infty$", pad=0.02)

@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 
 from catapult_sim import Phase, phase_map
 from catapult_sim.plots import plot_phases, style
+from catapult_sim.symbolic.linear_net import residual_map
 
 LABEL = 0.7
 ZOOM = (-0.1, 0.2)
@@ -40,7 +41,7 @@ def edge(F):
 def draw_phases(ax):
     """Draw the phases, the line, and the part that is magnified."""
     F0, Lam0 = np.linspace(-2.1, 3.2, 500), np.linspace(0, 6.4, 500)
-    found = phase_map(F0, Lam0[:, None], LABEL, steps=2000)
+    found = phase_map(residual_map(), D=F0 - LABEL, Lam=Lam0[:, None], Y=LABEL, steps=2000)
     plot_phases(F0, Lam0, np.ma.masked_where(Lam0[:, None] < 2 * abs(F0), found.phase), ax=ax)
     ends = LABEL - 2, LABEL + 2
     ax.plot(ends, [edge(F) for F in ends], color="black", lw=1.4)
@@ -56,8 +57,10 @@ def draw_phases(ax):
 def draw_zoom(ax):
     """Draw the final curvature against the distance from the line."""
     F0, below = np.linspace(*ZOOM, 480), np.geomspace(2e-3, 0.4, 360)
-    found = phase_map(F0, edge(F0) - below[:, None], LABEL, steps=4000)
-    ends = np.ma.masked_where(found.phase == Phase.UNDECIDED, found.curvature)
+    found = phase_map(
+        residual_map(), D=F0 - LABEL, Lam=edge(F0) - below[:, None], Y=LABEL, steps=4000
+    )
+    ends = np.ma.masked_where(found.phase == Phase.UNDECIDED, found.state["Lam"])
     options = {"cmap": "viridis", "vmin": 1.4, "vmax": 2, "rasterized": True}
     image = ax.pcolormesh(F0, below, ends, shading="nearest", **options)
     ax.set(yscale="log", ylabel=r"distance below the line  $-E_0$")

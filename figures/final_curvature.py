@@ -12,6 +12,7 @@ import numpy as np
 
 from catapult_sim import Phase, phase_map
 from catapult_sim.plots import style
+from catapult_sim.symbolic.linear_net import residual_map
 
 SHOWN = {2.5: style.BLUE, 3.0: style.AMBER, 3.5: style.WINE}
 
@@ -32,8 +33,8 @@ def main() -> None:
 
 def ends(F0, Lam0):
     """Return final curvatures, NaN where a run has not come down to rounding."""
-    found = phase_map(F0, Lam0, steps=20_000, settled=1e-8)
-    return np.where(found.phase == Phase.UNDECIDED, np.nan, found.curvature)
+    found = phase_map(residual_map(), D=F0, Lam=Lam0, Y=0, steps=20_000, settled=1e-8)
+    return np.where(found.phase == Phase.UNDECIDED, np.nan, found.state["Lam"])
 
 
 def draw_ends(ax):

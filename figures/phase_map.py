@@ -13,17 +13,18 @@ import numpy as np
 
 from catapult_sim import Phase, phase_map
 from catapult_sim.plots import plot_phases, style
+from catapult_sim.symbolic.linear_net import residual_map
 
 
 def main() -> None:
     """Draw the figure next to this file."""
     Lam0, F0 = np.linspace(0.003, 5, 640), np.geomspace(1e-6, 2.5, 420)
-    found = phase_map(F0[:, None], Lam0, steps=2000)
+    found = phase_map(residual_map(), D=F0[:, None], Lam=Lam0, Y=0, steps=2000)
     unphysical = Lam0 < 2 * F0[:, None]
     figure, (left, right) = style.panels(1, 2, size=(9.5, 3.7), sharey=True)
     plot_phases(Lam0, F0, np.ma.masked_where(unphysical, found.phase), ax=left)
     settled = (found.phase == Phase.LAZY) | (found.phase == Phase.CATAPULT)
-    ends = np.ma.masked_where(unphysical | ~settled, found.curvature)
+    ends = np.ma.masked_where(unphysical | ~settled, found.state["Lam"])
     options = {"cmap": "viridis", "vmin": 0, "vmax": 2, "rasterized": True}
     image = right.pcolormesh(Lam0, F0, ends, shading="nearest", **options)
     figure.colorbar(image, ax=right, label=r"final curvature  $\eta\lambda_\infty$", pad=0.02)

@@ -9,6 +9,7 @@ from catapult_sim.numeric.curvature.spectrum import spectral_density
 from catapult_sim.numeric.maps.phase_map import phase_map
 from catapult_sim.numeric.runs.averages import EMA
 from catapult_sim.numeric.runs.batches import minibatches
+from catapult_sim.symbolic.linear_net import residual_map
 from catapult_sim.validation import InputError
 
 X, Y = [[1.0, 2.0], [0.0, 1.0]], [1.0, -1.0]
@@ -98,7 +99,10 @@ WRONG_TYPES = {
     "seed of vectors": (lambda: top_eigenpairs(np.eye(3), rng=-1), SEED + "-1"),
     "seed of a density": (lambda: spectral_density(np.eye(3), rng=-1), SEED + "-1"),
     "decay": (lambda: EMA("a"), "decay must satisfy 0 <= decay < 1; got 'a'"),
-    "cells": (lambda: phase_map("a", 1), "F0 must be an array of numbers; got 'a'"),
+    "cells": (
+        lambda: phase_map(residual_map(), D="a", Lam=1, Y=0),
+        "D must be an array of numbers; got 'a'",
+    ),
     "one width": (lambda: MLP(64), "widths must name inputs, hidden layers and outputs.*got 64"),
     "a network": (lambda: top_eigenpairs(NET), OPERATOR + "MLP"),
     "observers": (lambda: top_eigenpairs(Observers(NET, X, Y)), OPERATOR + "Observers"),

@@ -91,7 +91,7 @@ class Update:
                 f"variables; got {len(self.next)}"
             )
         declared = {*self.symbols, *self._sizes}
-        written = (*self.where.values(), *self.next, sp.sympify(self.loss or 0))
+        written = (*self.where.values(), *self.next, sp.sympify(self.loss or 0, strict=True))
         used = set().union(*(expression.free_symbols for expression in written))
         if used - declared:
             raise ValueError(

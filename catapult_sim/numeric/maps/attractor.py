@@ -1,4 +1,4 @@
-"""Where the orbits of a derived map end: how often they return, how fast they part.
+"""Attractors of a derived map: the period of its orbits and their Lyapunov exponent.
 
 The Lyapunov exponent is the mean growth of the logarithm of a small deviation. The
 deviation obeys the map's Jacobian, which SymPy derives from the rule
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.numeric.runs.iterate import parameters_of
 from catapult_sim.numeric.runs.trajectory import ensemble_shape
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array, Progress
@@ -51,17 +52,20 @@ def attractor(
     longest: int = 64,
     tolerance: float = 1e-8,
     progress: Progress | None = None,
+    **named: npt.ArrayLike,
 ) -> Attractor:
     """Find the period of the orbits' attractors and their largest Lyapunov exponent.
 
     Parameters
     ----------
     rule : Update
-        A polynomial map, such as :func:`~catapult_sim.symbolic.linear_net.balanced_map`.
+        Any map, such as :func:`~catapult_sim.symbolic.linear_net.balanced_map` or
+        :meth:`Update.descent <catapult_sim.symbolic.Update.descent>` makes.
     state : array_like, shape (..., S)
         Where the orbits start.
-    *parameters : array_like
-        The rule's parameters; with the leading axes of the state they broadcast to ``(...)``.
+    *parameters, **named : array_like
+        The rule's parameters, in order or by name; ``learning_rate`` is another word for ``eta``.
+        With the leading axes of the state they broadcast to ``(...)``.
     transient : int
         Steps before anything is measured.
     steps : int
@@ -93,7 +97,7 @@ def attractor(
     where it triples an angle:
 
     >>> from catapult_sim.symbolic import linear_net
-    >>> found = attractor(linear_net.balanced_map(), [0.3], [0.9, 1.1, 1.25, 2.0])
+    >>> found = attractor(linear_net.balanced_map(), [0.3], Y=[0.9, 1.1, 1.25, 2.0])
     >>> found.period
     array([1, 2, 4, 0])
     >>> bool(abs(found.exponent[-1] - np.log(3)) < 0.05)
@@ -101,7 +105,9 @@ def attractor(
     """
     from catapult_sim.symbolic.voices import in_place
 
-    orbits, rates, shape = _orbits(rule, state, parameters)
+    rule = rule.entrywise()
+    given = parameters_of(rule, parameters, named) if named else parameters
+    orbits, rates, shape = _orbits(rule, state, given)
     counts = (require_count("transient", transient), require_count("steps", steps, 1))
     longest = require_count("longest", longest, 1)
     tolerance = float(require_positive("tolerance", tolerance))

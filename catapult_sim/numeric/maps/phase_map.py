@@ -1,26 +1,22 @@
-r"""The phases of one sample, over millions of cells.
+"""The phases of any rule of few variables, over millions of cells.
 
-In the units ``F = eta f / sqrt(n)``, ``Y = eta y / sqrt(n)``, ``Lam = eta lambda`` the
-two-layer linear network on one sample is a map of two variables, ``D = F - Y`` and
-``Lam``, with one parameter. Width and learning rate are gone, and a phase diagram is
-this map iterated from every cell of a grid.
-
-The step is generated from :func:`catapult_sim.symbolic.linear_net.edge_map`: as
-NumPy operations in place or, for large maps where the extra ``fast`` is installed, as
-a compiled loop with the same bits; see :mod:`catapult_sim.numeric.maps.phase_map_numpy`.
-
-The model is that of Lewkowycz et al. 2020, arXiv:2003.02218, section 2; with a label,
-of Kalra et al. 2023, arXiv:2311.02076.
+A phase diagram is a map iterated from every cell of a grid. The step is generated from the
+rule: as NumPy operations in place or, for large maps where the extra ``fast`` is installed, as
+a compiled loop; see :mod:`catapult_sim.numeric.maps.phase_map_numpy`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.maps import phase_map_numba, phase_map_numpy
+from catapult_sim.numeric.maps.judged import Judged, judged
+from catapult_sim.numeric.runs.iterate import parameter_names, parameters_of
 from catapult_sim.numeric.runs.phases import Phase, Phases
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array, Progress
@@ -30,6 +26,11 @@ from catapult_sim.validation import (
     require_finite,
     require_positive,
 )
+
+if TYPE_CHECKING:
+    import sympy as sp
+
+    from catapult_sim.symbolic import Update
 
 # So many steps of single cells take NumPy longer than a compiler takes to start.
 WORTH_COMPILING = 10**9
@@ -41,38 +42,35 @@ class PhaseMap:
 
     phase: Phases  # (...)
     steps: npt.NDArray[np.int32]  # (...), updates until the cell settled, left or ran out
-    peak_loss: Array  # (...), largest D^2 / 2 = eta^2 L / n; inf where divergent
-    curvature: Array  # (...), Lam = eta lambda where the cell was left; inf where divergent
+    peak_loss: Array  # (...), the largest loss; inf where divergent
+    state: dict[str, Array]  # each (...), variables where the cell was left; inf where divergent
 
     __repr__ = short_repr
 
 
 def phase_map(
-    F0: npt.ArrayLike,
-    Lam0: npt.ArrayLike,
-    Y: npt.ArrayLike = 0.0,
+    rule: Update,
     *,
+    loss: sp.Expr | None = None,
     steps: int = 1000,
     settled: float = 1e-3,
     progress: Progress | None = None,
+    **cells: npt.ArrayLike,
 ) -> PhaseMap:
-    r"""Iterate ``D' = D (1 - Lam + F D)``, ``Lam' = Lam + D (Lam D - 4 F)`` from each cell.
+    r"""Iterate a rule from each cell of a grid, and name the phase of each.
 
-    Phases are those of :func:`catapult_sim.numeric.runs.phases.classify`, with two refinements
-    that the closed map allows. A loss has come down when it is small where a minimum
-    attracts, ``Lam < 2 - 2 |D|``: a small loss at a larger curvature is an accident that the
-    next steps undo. And a cell has left when its loss overflows, for beyond a bounded region
-    ``D`` is cubed at every step.
+    Phases are those of :func:`catapult_sim.numeric.runs.phases.classify`, but a cell has left only
+    when its loss overflows. The two-layer linear network on one sample,
+    :func:`~catapult_sim.symbolic.linear_net.residual_map`, has sharper rules of its own: a loss
+    has come down when it is small where a minimum attracts, ``Lam < 2 - 2 |D|``: a small loss at
+    a larger curvature is an accident that the next steps undo.
 
     Parameters
     ----------
-    F0 : array_like
-        Initial output ``eta f_0 / sqrt(n)``.
-    Lam0 : array_like
-        Initial curvature ``eta lambda_0``. Weights exist where ``Lam0 >= 2 |F0|``; elsewhere
-        the map is iterated all the same.
-    Y : array_like
-        Label ``eta y / sqrt(n)``. The three broadcast to the shape of the map.
+    rule : Update
+    loss : sympy.Expr, optional
+        What decides the phases, never negative, in the symbols of the rule; by default the
+        rule's own.
     steps : int
         How many updates at most. The work is cheapest where ``steps`` has a divisor
         near 20.
@@ -80,76 +78,106 @@ def phase_map(
         The fraction of its initial value to which a loss must come down.
     progress : callable, optional
         Called with the number of cells just finished.
+    **cells : array_like
+        The initial value of each variable and the value of each parameter, by name;
+        ``learning_rate`` is another word for ``eta``. They broadcast to the shape of the map.
 
     Returns
     -------
     PhaseMap
         ``steps`` counts the losses above the settled level, ``L_0`` included: the step at
         which a loss that falls steadily came down. The last of a divergent cell, at most
-        two, are infinite. Cells are examined every 20 steps or so; ``curvature`` is read then.
+        two, are infinite. Cells are examined every 20 steps or so; ``state`` is read then.
 
     Raises
     ------
     InputError
-        If an array holds anything but finite numbers, shapes do not broadcast, ``steps``
-        is no positive integer or ``settled`` is not between 0 and 1.
+        If a variable or parameter is missing, an array holds anything but finite numbers, shapes
+        do not broadcast, ``steps`` is no positive integer, ``settled`` is not between 0 and 1, or
+        there is no loss.
 
     Notes
     -----
-    ``E = Lam - 4 - Y D`` obeys ``E' = (1 + F D) E`` with ``1 + F D >= 1 - Y^2 / 4``. So for
-    ``|Y| < 2`` no orbit crosses the line ``E = 0``. Below it weights exist where ``|D| <= 2``
-    only, and all orbits are bounded; above it every cell that was ever tried diverged. For
-    ``y = 0`` this is ``eta_max = 4 / lambda_0``.
+    In the units ``F = eta f / sqrt(n)``, ``Y = eta y / sqrt(n)``, ``Lam = eta lambda`` the
+    one-sample network [Lewkowycz2020]_ is a map of ``D = F - Y`` and ``Lam``, without width and
+    learning rate. ``E = Lam - 4 - Y D`` obeys ``E' = (1 + F D) E`` with
+    ``1 + F D >= 1 - Y^2 / 4``. So for ``|Y| < 2`` no orbit crosses the line ``E = 0``. Below it
+    weights exist, ``Lam >= 2 |F|``, where ``|D| <= 2`` only, and all orbits are bounded; above it
+    every cell that was ever tried diverged. For ``y = 0`` this is ``eta_max = 4 / lambda_0``.
 
     Examples
     --------
-    A network of width 10^6 with ``f_0 = 1`` at ``y = 0``, at three learning rates:
+    A network of width 10^6 with ``f_0 = 1`` and ``lambda_0 = 2`` at three learning rates:
 
-    >>> rates = np.array([1.0, 3.0, 4.1])  # eta lambda_0, with lambda_0 = 2
-    >>> found = phase_map(rates / 2 / 1e3, rates)
+    >>> from catapult_sim.symbolic import Update, linear_net
+    >>> rule, rates = linear_net.sample_map(), np.array([0.5, 1.5, 2.05])
+    >>> found = phase_map(rule, f=1.0, lam=2.0, learning_rate=rates, n=1e6)
     >>> found.phase
     Phases(['lazy', 'catapult', 'divergent'])
-    >>> found.steps
-    array([ 1, 49, 16], dtype=int32)
+
+    The same without width and learning rate; and three factors in a chain, by gradient descent:
+
+    >>> found = phase_map(linear_net.residual_map(), D=rates / 1e3, Lam=2 * rates, Y=0)
+    >>> found.phase, found.steps
+    (Phases(['lazy', 'catapult', 'divergent']), array([ 1, 49, 16], dtype=int32))
+    >>> import sympy as sp
+    >>> a, b, c = sp.symbols("a b c")
+    >>> chain = Update.descent((a * b * c - 1) ** 2 / 2, [a, b, c])
+    >>> found = phase_map(chain, a=[1.8, 1.8, 2.5], b=1, c=1, learning_rate=[0.1, 0.5, 0.8])
+    >>> found.phase
+    Phases(['lazy', 'catapult', 'divergent'])
     """
-    cells = _cells(F0, Lam0, Y)
+    model = judged(rule, loss)
+    variables = list(map(str, rule.entrywise().state))
+    values = _cells(rule, variables, cells)
     steps = require_count("steps", steps, 1)
     if not require_positive("settled", settled) < 1:
         raise InputError(f"settled must be less than 1; got {settled:g}")
-    shape, count = cells[0].shape, cells[0].size
+    shape, count = values[0].shape, values[0].size
     phase, taken = np.empty(count, np.int8), np.empty(count, np.int32)
-    peak, Lam = np.empty(count), np.empty(count)
+    peak, state = np.empty(count), np.empty((len(variables), count))
+    found, level = (phase, taken, peak, state), settled ** (1 / model.exponent)
     # A divergent cell is data: it overflows, is labelled, and NumPy stays silent.
     with np.errstate(all="ignore"):
-        found = (phase, taken, peak, Lam)
-        _voice(count * steps)(cells, np.sqrt(settled), steps, found, progress or (lambda _: None))
-        peak_loss = np.square(peak, out=peak)
-        peak_loss /= 2
-    for array in (peak_loss, Lam):
+        _voice(model, count * steps)(values, level, steps, found, progress or (lambda _: None))
+        if model.exponent == 2:
+            np.square(peak, out=peak)
+            peak /= 2
+    for array in (peak, *state):
         np.copyto(array, np.inf, where=phase == Phase.DIVERGENT)
     return PhaseMap(
         phase.reshape(shape).view(Phases),
         taken.reshape(shape),
-        peak_loss.reshape(shape),
-        Lam.reshape(shape),
+        peak.reshape(shape),
+        dict(zip(variables, state.reshape(len(variables), *shape), strict=True)),
     )
 
 
-def _cells(*values: npt.ArrayLike) -> tuple[Array, ...]:
-    """Broadcast the initial values, without copies."""
-    arrays = [require_finite(*pair) for pair in zip(("F0", "Lam0", "Y"), values, strict=True)]
+def _cells(
+    rule: Update, variables: list[str], cells: Mapping[str, npt.ArrayLike]
+) -> tuple[Array, ...]:
+    """Broadcast the initial values and the parameters in the rule's order, without copies."""
+    if missing := set(variables) - set(cells):
+        raise InputError(
+            f"{rule.name} requires its variables {', '.join(variables)} by name; "
+            f"got no {', '.join(sorted(missing))}"
+        )
+    others = {name: values for name, values in cells.items() if name not in variables}
+    values = [*map(cells.__getitem__, variables), *parameters_of(rule, (), others)]
+    names = [*variables, *parameter_names(rule)]
+    arrays = [require_finite(*pair) for pair in zip(names, values, strict=True)]
     try:
         return np.broadcast_arrays(*arrays)
     except ValueError:
         shapes = ", ".join(str(array.shape) for array in arrays)
-        raise InputError(f"F0, Lam0 and Y must broadcast; got shapes {shapes}") from None
+        raise InputError(f"{', '.join(names)} must broadcast; got shapes {shapes}") from None
 
 
-def _voice(work: int) -> phase_map_numpy.Run:
+def _voice(model: Judged, work: int) -> phase_map_numpy.Run:
     """Choose between voices that differ in speed and in nothing else."""
     if work < WORTH_COMPILING:
-        return phase_map_numpy.in_place()
+        return phase_map_numpy.in_place(model)
     try:
-        return phase_map_numba.compiled()
+        return phase_map_numba.compiled(model)
     except ImportError:
-        return phase_map_numpy.in_place()
+        return phase_map_numpy.in_place(model)

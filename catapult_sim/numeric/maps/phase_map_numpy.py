@@ -4,10 +4,8 @@ A block of lanes takes a burst of steps; then lanes whose cells have ended are g
 the next ones. So a processor works on full vectors in its cache until no cell waits,
 and never on a cell that has ended. Here NumPy does it, in place, and here stand the rules
 by which cells are judged; :mod:`~catapult_sim.numeric.maps.phase_map_numba` is the same in a
-loop compiled by numba. Both take their step from the derived map and agree bit for bit.
-
-The state is D and ``E = Lam - 4 - Y D``, in which a step takes the fewest operations and
-rounding carries no cell across the edge ``E = 0``.
+loop compiled by numba. Both take their step from the derived map; where that is made of sums,
+products, quotients and squares they agree bit for bit.
 """
 
 from __future__ import annotations
@@ -20,11 +18,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.numeric.maps.judged import Change, Judged
 from catapult_sim.types import Array, Progress
 
-# run(cells, level, steps, found, tell): F0, Lam0 and Y of one shape; the fraction of |D| that
-# counts as settled; flat arrays to fill with phase, steps, peak |D| and curvature; whom to
-# tell how many cells have just ended.
+# run(cells, level, steps, found, tell): state and parameters of one shape; the fraction of the
+# size that counts as settled; flat arrays to fill with phase, steps and peak size, and one
+# (S, cells) for the state; whom to tell how many cells have just ended.
 Tell = Progress
 Run = Callable[[tuple[Array, ...], float, int, tuple[Array, ...], Tell], None]
 
@@ -36,54 +35,33 @@ BURST = 24
 
 
 class Lane(IntEnum):
-    """The rows of a block of lanes."""
+    """The first rows of a block of lanes."""
 
-    D = 0
-    E = 1
-    Y = 2
-    LOW = 3  # |D| at which the loss has come down
-    START = 4  # |D| at step 0
-    PEAK = 5  # largest |D| so far
-    ABOVE = 6  # how many |D| were larger than LOW
-    AGE = 7
-    CELL = 8
+    LOW = 0  # the size at which the loss has come down
+    START = 1  # the size at step 0
+    PEAK = 2  # the largest size so far
+    ABOVE = 3  # how many sizes were larger than LOW
+    AGE = 4
+    CELL = 5
+    STATE = 6  # from here on the state, then the parameters
 
 
 # Numbers are judged where these are compiled, arrays where they are not.
 
 
-def from_edge(D: Any, Lam: Any, Y: Any) -> Any:
-    """Return the distance E from the edge of divergence."""
-    return Lam - 4 - Y * D
-
-
-def curvature_of(D: Any, E: Any, Y: Any) -> Any:
-    """Return the curvature Lam."""
-    return E + 4 + Y * D
-
-
-def settled_at(D: Any, E: Any, Y: Any, low: Any) -> Any:
-    """Tell where the loss is small and a minimum attracts, or where the loss is zero.
-
-    Minima attract where ``Lam < 2``. The margin keeps out labels ``|Y| >= 1``, at which none
-    does: there ``Lam >= 2 |F| >= 2 - 2 |D|``.
-    """
-    return (abs(D) <= low) & ((E + Y * D + 2 * abs(D) < -2) | (D == 0))
-
-
-def going_on(settled: Any, D: Any, age: Any, steps: int) -> Any:
+def going_on(settled: Any, size: Any, age: Any, steps: int) -> Any:
     """Tell where a cell has neither settled nor left, and has steps to take."""
-    return (settled == 0) & (abs(D) < np.inf) & (age < steps)
+    return (settled == 0) & (size < np.inf) & (age < steps)
 
 
-def phase_of(settled: Any, D: Any, start: Any, peak: Any) -> Any:
+def phase_of(settled: Any, size: Any, start: Any, peak: Any) -> Any:
     """Return the Phase code of what has ended: 0 undecided, 1 lazy, 2 catapult, 3 divergent."""
-    return settled + settled * (peak > start) + 3 * (1 - (abs(D) < np.inf))
+    return settled + settled * (peak > start) + 3 * (1 - (size < np.inf))
 
 
-def taken_by(phase: Any, D: Any, above: Any, age: Any) -> Any:
+def taken_by(phase: Any, size: Any, above: Any, age: Any) -> Any:
     """Count the losses above the settled level, an infinite last one included, or all steps."""
-    return above + (abs(D) == np.inf) + (phase == 0) * (age - above)
+    return above + (size == np.inf) + (phase == 0) * (age - above)
 
 
 def burst_length(steps: int) -> int:
@@ -105,71 +83,76 @@ def _row(array: Array) -> Any:
     return array.flat
 
 
-def _fresh(rows: tuple[Any, ...], level: float, first: int, last: int) -> Array:
-    """Return lanes for the cells ``first`` to ``last``."""
-    F0, Lam0, Y = (row[first:last] for row in rows)
-    fresh = np.zeros((len(Lane), F0.size))
-    np.subtract(F0, Y, out=fresh[Lane.D])
-    fresh[Lane.E], fresh[Lane.Y] = from_edge(fresh[Lane.D], Lam0, Y), Y
-    fresh[Lane.START] = fresh[Lane.PEAK] = np.abs(fresh[Lane.D])
-    fresh[Lane.LOW] = level * fresh[Lane.START]
-    fresh[Lane.CELL] = np.arange(first, first + F0.size)
-    return fresh
-
-
 @cache
-def in_place() -> Run:
+def in_place(model: Judged) -> Run:
     """Return the voice of NumPy alone."""
-    from catapult_sim.symbolic import linear_net
     from catapult_sim.symbolic.voices import in_place
 
-    bind = in_place.in_place(linear_net.edge_map())
+    rule = model.rule
+    step, measure = in_place.in_place(rule), in_place.in_place(rule, [model.size])
+    variables = len(rule.state)
+
+    def fresh(rows: tuple[Any, ...], level: float, first: int, last: int) -> Array:
+        """Return lanes for the cells ``first`` to ``last``."""
+        given = [row[first:last] for row in rows]
+        values = [*model.enter(*given)[:variables], *given[variables:]]
+        lanes = np.zeros((Lane.STATE + len(given), len(given[0])))
+        for row, value in zip(lanes[Lane.STATE :], values, strict=True):
+            row[:] = value
+        state, parameters = np.split(lanes[Lane.STATE :], [variables])
+        for operation in measure(state, parameters, [lanes[Lane.START]]):
+            operation()
+        lanes[Lane.PEAK] = lanes[Lane.START]
+        lanes[Lane.LOW] = level * lanes[Lane.START]
+        lanes[Lane.CELL] = np.arange(first, first + lanes.shape[1])
+        return lanes
 
     def run(
         cells: tuple[Array, ...], level: float, steps: int, found: tuple[Array, ...], tell: Tell
     ) -> None:
         rows, length = in_rows(cells), burst_length(steps)
-        lanes = _fresh(rows, level, 0, LANES)
-        started, burst = lanes.shape[1], _bound(bind, lanes)
+        lanes = fresh(rows, level, 0, LANES)
+        started, burst = lanes.shape[1], _bound(step, measure, lanes, variables)
         while lanes.size:
-            burst(length)
+            size = burst(length)
             lanes[Lane.AGE] += length
-            D, settled = lanes[Lane.D], settled_at(*lanes[: Lane.START])
-            ended = np.flatnonzero(~going_on(settled, D, lanes[Lane.AGE], steps))
-            _record(found, np.take(lanes, ended, axis=1), settled[ended])
+            settled = (size <= lanes[Lane.LOW]) & model.attracts(lanes[Lane.STATE :])
+            ended = np.flatnonzero(~going_on(settled, size, lanes[Lane.AGE], steps))
+            _record(found, np.take(lanes, ended, axis=1), settled[ended], size[ended], model.leave)
             tell(ended.size)
-            following = _fresh(rows, level, started, started + ended.size)
+            following = fresh(rows, level, started, started + ended.size)
             started += following.shape[1]
             refilled, empty = np.split(ended, [following.shape[1]])
-            for row, fresh in zip(lanes, following, strict=True):
-                row[refilled] = fresh
+            for row, values in zip(lanes, following, strict=True):
+                row[refilled] = values
             if empty.size:
                 lanes = np.delete(lanes, empty, axis=1)
-                burst = _bound(bind, lanes)
+                burst = _bound(step, measure, lanes, variables)
 
     return run
 
 
-def _bound(bind: Any, lanes: Array) -> Callable[[int], None]:
-    """Bind a burst of steps to a block of lanes."""
-    state, label = lanes[: Lane.Y], lanes[Lane.Y : Lane.LOW]
+def _bound(bind: Any, measure: Any, lanes: Array, variables: int) -> Callable[[int], Array]:
+    """Bind a burst of steps to a block of lanes; it returns the sizes at its end."""
+    state, parameters = np.split(lanes[Lane.STATE :], [variables])
     low, peak = lanes[Lane.LOW], lanes[Lane.PEAK]
     following, size = np.empty_like(state), np.empty_like(low)
     above, count = np.empty(low.shape, bool), np.empty(low.shape, np.uint8)
 
     def step(now: Array, after: Array) -> list[Callable[[], Any]]:
         return [
-            partial(np.abs, now[Lane.D], out=size),
+            *measure(now, parameters, [size]),
             partial(np.maximum, peak, size, out=peak),
             partial(np.greater, size, low, out=above),
             partial(np.add, count, above.view(np.uint8), out=count),
-            *bind(now, label, after),
+            *bind(now, parameters, after),
         ]
 
     # There and back again, so that no step has to copy its result.
     programs = step(state, following), step(following, state)
+    last = measure(state, parameters, [size])
 
-    def burst(length: int) -> None:
+    def burst(length: int) -> Array:
         count[:] = 0
         for t in range(length):
             for operation in programs[t % 2]:
@@ -177,16 +160,26 @@ def _bound(bind: Any, lanes: Array) -> Callable[[int], None]:
         if length % 2:
             state[:] = following
         lanes[Lane.ABOVE] += count
+        for operation in last:
+            operation()
+        return size
 
     return burst
 
 
-def _record(found: tuple[Array, ...], lanes: Array, settled: npt.NDArray[np.bool_]) -> None:
+def _record(
+    found: tuple[Array, ...],
+    lanes: Array,
+    settled: npt.NDArray[np.bool_],
+    size: Array,
+    leave: Change,
+) -> None:
     """Write what became of the cells in these lanes."""
-    D, E, Y, _, start, peak, above, age, cell = lanes
+    _, start, peak, above, age, cell = lanes[: Lane.STATE]
+    phases, ages, peaks, states = found
     where = cell.astype(np.intp)
-    phase = phase_of(settled.view(np.int8), D, start, peak)
-    taken = taken_by(phase, D, above, age)
-    values = phase, taken, np.maximum(peak, np.abs(D)), curvature_of(D, E, Y)
-    for array, value in zip(found, values, strict=True):
-        array[where] = value
+    phase = phase_of(settled.view(np.int8), size, start, peak)
+    phases[where], ages[where] = phase, taken_by(phase, size, above, age)
+    peaks[where] = np.maximum(peak, size)
+    for row, values in zip(states, leave(*lanes[Lane.STATE :]), strict=False):
+        row[where] = values

@@ -154,6 +154,11 @@ def _finite(state: Array, *_: Array) -> Array:
     return np.where(finite, 1.0, np.inf)
 
 
+def parameter_names(rule: Update) -> list[str]:
+    """Return what the parameters of a rule are called, in its order, blocks entry by entry."""
+    return [str(symbol) for symbol in rule.entrywise().parameters]
+
+
 def parameters_of(
     rule: Update, parameters: Sequence[npt.ArrayLike], named: Mapping[str, Any]
 ) -> tuple[npt.ArrayLike, ...]:
@@ -165,7 +170,7 @@ def parameters_of(
     >>> parameters_of(linear_net.sample_map(), [], {"n": 100, "learning_rate": 0.1})
     (0.1, 100)
     """
-    names = [str(symbol) for symbol in rule.entrywise().parameters]
+    names = parameter_names(rule)
     by_name = {name if name in names else _WORDS.get(name, name): v for name, v in named.items()}
     given = dict(zip(names, parameters, strict=False)) | by_name
     counted = len(parameters) + len(named)

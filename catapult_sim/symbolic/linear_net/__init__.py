@@ -17,7 +17,6 @@ from catapult_sim.symbolic.linear_net.gram import (
 )
 from catapult_sim.symbolic.linear_net.hessian import hessian_eigenvalues
 from catapult_sim.symbolic.linear_net.orbits import (
-    Orbit,
     balanced_map,
     fixed_points,
     period_doublings,
@@ -50,7 +49,6 @@ __all__ = [
     "D",
     "F",
     "Lam",
-    "Orbit",
     "Y",
     "balanced_map",
     "boundaries",

@@ -12,33 +12,14 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import sympy as sp
 
 from catapult_sim.symbolic.linear_net.sample import LABELLED
-from catapult_sim.symbolic.linear_net.scaled import D, F, Lam, Y, p, q, residual_map, two_factor_map
+from catapult_sim.symbolic.linear_net.scaled import F, Y, p, q, residual_map, two_factor_map
+from catapult_sim.symbolic.orbits import Orbit, exact_orbits, orbit_through
 from catapult_sim.symbolic.update import Update
-
-
-@dataclass(frozen=True)
-class Orbit:
-    """Points that :func:`residual_map` visits in turn.
-
-    Attributes
-    ----------
-    points : tuple of (residual D, curvature Lam)
-        In order; one point is a fixed point.
-    multipliers : tuple of sympy.Expr, length 2
-        What the orbit does to a small deviation: the eigenvalues of the linearised
-        map, taken once round.
-    stable : sympy condition
-        Where all deviations shrink, except along a line of such orbits.
-    """
-
-    points: tuple[tuple[sp.Expr, sp.Expr], ...]
-    multipliers: tuple[sp.Expr, ...]
-    stable: sp.Basic
 
 
 def fixed_points() -> tuple[Orbit, ...]:
@@ -50,7 +31,7 @@ def fixed_points() -> tuple[Orbit, ...]:
     Returns
     -------
     tuple of Orbit
-        The line of minima first; then ``u = v = 0``, and two points with ``u = +-v``.
+        The line of minima first; then two points with ``u = +-v``, and ``u = v = 0``.
 
     References
     ----------
@@ -61,17 +42,11 @@ def fixed_points() -> tuple[Orbit, ...]:
     >>> for point in fixed_points():
     ...     print(*point.points, point.multipliers, point.stable)
     (0, Lam) (1, 1 - Lam) Lam < 2
-    (-Y, 0) ((Y - 1)**2, (Y + 1)**2) False
     (-2, 4 - 2*Y) (9, 5 - 2*Y) False
     (2, 2*Y + 4) (9, 2*Y + 5) False
+    (-Y, 0) ((Y - 1)**2, (Y + 1)**2) False
     """
-    # A symbol that may vanish: the untrainable network u = v = 0 has no curvature.
-    curvature = sp.Dummy(real=True)
-    D_next, Lam_next = (x.subs(Lam, curvature) for x in residual_map().inline().next)
-    solutions = sp.solve([D_next - D, Lam_next - curvature], [D, curvature], dict=True)
-    line = [point for point in solutions if curvature not in point]
-    others = [point for point in solutions if point[D] != 0]
-    return tuple(_orbit((point[D], point.get(curvature, Lam))) for point in [*line, *others])
+    return exact_orbits(residual_map())
 
 
 def balanced_map() -> Update:
@@ -117,7 +92,9 @@ def period_two_orbit() -> Orbit:
     _, factors = sp.factor_list(sp.cancel((once.subs(F, once) - F) / (once - F)))
     birth = _doubled(sp.diff(once, F).subs(F, Y))
     (born,) = [factor for factor, _ in factors if factor.subs({F: birth, Y: birth}) == 0]
-    return _orbit(*((output - Y, 2 * output) for output in sp.solve(born, F)))
+    points = [(output - Y, 2 * output) for output in sp.solve(born, F)]
+    orbit = orbit_through(residual_map().inline(), points)
+    return replace(orbit, multipliers=orbit.multipliers[::-1])  # along the manifold first
 
 
 def period_doublings() -> dict[int, sp.Expr]:
@@ -142,18 +119,3 @@ def period_doublings() -> dict[int, sp.Expr]:
 def _doubled(multiplier: sp.Expr) -> sp.Expr:
     (label,) = [Y_0 for Y_0 in sp.solve(sp.expand(multiplier) + 1, Y) if Y_0 > 0]
     return label
-
-
-def _orbit(*points: tuple[sp.Expr, sp.Expr]) -> Orbit:
-    """Complete the points with what the linearised map does once round."""
-    map_ = sp.Matrix(residual_map().inline().next)
-    jacobian = map_.jacobian([D, Lam])
-    around = sp.eye(2)
-    for residual, curvature in points:
-        around = jacobian.subs({D: residual, Lam: curvature}, simultaneous=True) * around
-    x = sp.Symbol("x")
-    # Once round, the square roots in the points cancel from trace and determinant.
-    characteristic = x**2 - sp.expand(around.trace()) * x + sp.expand(around.det())
-    multipliers = tuple(sp.factor(value) for value in sp.solve(characteristic, x))
-    shrinking = [value**2 < 1 for value in multipliers if value != 1]
-    return Orbit(points, multipliers, sp.reduce_inequalities(shrinking))

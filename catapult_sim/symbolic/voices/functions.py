@@ -68,9 +68,8 @@ def numpy_quantity(rule: Rule, quantity: sp.Expr) -> Step:
 
     def measure(state: npt.NDArray[Any], *parameters: npt.ArrayLike) -> npt.NDArray[Any]:
         variables = _checked(rule, state, parameters)
-        # The zero gives a constant the shape of the ensemble.
-        values: npt.NDArray[Any] = components(*variables, *parameters)[0] + 0 * variables[0]
-        return values
+        shape = np.broadcast_shapes(variables.shape[1:], *map(np.shape, parameters))
+        return np.broadcast_to(components(*variables, *parameters)[0], shape)
 
     return measure
 

@@ -166,15 +166,17 @@ def scalar(rule: Rule, results: Sequence[sp.Expr] | None = None) -> Callable[...
     return _compiled((*rule.state, *rule.parameters), rule, {}, results)
 
 
-def on_lanes(rule: Rule, results: Sequence[sp.Expr] | None = None) -> Callable[..., Any]:
+def on_lanes(
+    rule: Rule, results: Sequence[sp.Expr] | None = None, first: int = 0
+) -> Callable[..., Any]:
     """Compile what :func:`scalar` compiles, to be called as ``step(rows, i)``.
 
-    Column i of ``rows`` holds the state and the parameters of one lane.
+    Column i of ``rows`` holds the state and the parameters of one lane, from the row ``first`` on.
     """
     rule = rule.entrywise()
     rows, i = sp.IndexedBase("rows"), sp.Symbol("lane", integer=True)
     variables = (*rule.state, *rule.parameters)
-    places = {symbol: rows[row, i] for row, symbol in enumerate(variables)}
+    places = {symbol: rows[row, i] for row, symbol in enumerate(variables, start=first)}
     return _compiled((sp.Symbol("rows"), i), rule, places, results)
 
 
@@ -190,7 +192,7 @@ def _compiled(
     # A list would be allocated at every step.
     program = (
         [(symbol, value.xreplace(places)) for symbol, value in lines],
-        tuple(value.xreplace(places) for value in values),
+        tuple(v.xreplace(places) if v.free_symbols else sp.Float(v, 17) for v in values),
     )
     step = sp.lambdify(arguments, list(values), "math", cse=lambda _: program)
     compiled: Callable[..., Any] = numba.njit(error_model="numpy")(step)

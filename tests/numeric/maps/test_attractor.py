@@ -94,6 +94,22 @@ def test_any_derived_map_has_an_exponent():
     assert found.exponent[-1] == pytest.approx(math.log(2), abs=2e-3)
 
 
+def test_gradient_descent_on_three_factors_settles_doubles_and_becomes_chaotic():
+    a, b, c = sp.symbols("a b c")
+    rule = Update.descent((a * b * c - 1) ** 2 / 2, [a, b, c])
+    rates = [0.5, 0.7, 0.85, 0.95]
+    found = attractor(rule, [0.9, 0.9, 0.9], learning_rate=rates, transient=20_000)
+    # On the line a = b = c the map is x <- x - eta x^2 (x^3 - 1); its slope at 1 is 1 - 3 eta.
+    for i, (rate, period) in enumerate(zip(rates, [1, 2, 4, 0], strict=True)):
+        assert found.period[i] == period
+        x, growth = found.state[i, 0], 0.0
+        for _ in range(2000):
+            growth += math.log(abs(1 - rate * (5 * x**4 - 2 * x)))
+            x = x - rate * x**2 * (x**3 - 1)
+        assert period == 0 or x == pytest.approx(found.state[i, 0], abs=1e-7)
+        assert growth < 0 if period else found.exponent[i] == pytest.approx(growth / 2000, abs=0.03)
+
+
 def test_orbits_that_do_not_fit_the_rule_are_refused():
     with pytest.raises(InputError, match=r"residual-map requires a state of shape \(..., 2\)"):
         attractor(RESIDUAL, [1.0], 0.0)

@@ -1,0 +1,100 @@
+"""A rule, and what decides the phase of a cell: of any rule, and of the network on one sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from catapult_sim.types import Array
+from catapult_sim.validation import InputError
+
+if TYPE_CHECKING:
+    import sympy as sp
+
+    from catapult_sim.symbolic import Update
+
+Change = Callable[..., tuple[Array, ...]]
+
+
+def _unchanged(*values: Array) -> tuple[Array, ...]:
+    """Leave state and parameters as they are."""
+    return values
+
+
+def anywhere(rows: Any) -> Any:
+    """Trust a small loss, whatever the state."""
+    return True
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A rule with what decides the phase of a cell.
+
+    The rule may be stepped in other coordinates than those of the cells: ``enter`` and ``leave``
+    take state and parameters to the state in the others, and what follows it is ignored.
+    """
+
+    rule: Update
+    size: sp.Expr  # of which the loss is a monotonic function; not negative
+    attracts: Callable[[Any], Any] = anywhere  # rows (S + P, ...): where what is small stays small
+    exponent: int = 1  # the loss is size**exponent / exponent, of exponent 1 or 2
+    enter: Change = _unchanged
+    leave: Change = _unchanged
+
+
+def judged(rule: Update, loss: sp.Expr | None) -> Judged:
+    """Return how the cells of a rule are judged, or raise InputError."""
+    if loss is None and rule.name == "residual-map" and rule == _one_sample_rule():
+        return one_sample()
+    loss = rule.loss if loss is None else loss
+    if loss is None:
+        raise InputError(f"{rule.name} has no loss: give one as loss=; got none")
+    try:
+        rule = replace(rule.entrywise(), loss=loss)
+    except ValueError as wrong:
+        raise InputError(
+            f"loss must be an expression in the symbols of the rule; {wrong}"
+        ) from None
+    return Judged(rule, loss)
+
+
+@cache
+def _one_sample_rule() -> Update:
+    from catapult_sim.symbolic import linear_net
+
+    return linear_net.residual_map()
+
+
+@cache
+def one_sample() -> Judged:
+    """Return the rules of the two-layer linear network on one sample.
+
+    The state is D and ``E = Lam - 4 - Y D``, in which a step takes the fewest operations and
+    rounding carries no cell across the edge ``E = 0``.
+    """
+    from catapult_sim.symbolic import linear_net
+
+    rule = linear_net.edge_map()
+    return Judged(rule, abs(rule.state[0]), a_minimum_attracts, 2, from_edge, to_curvature)
+
+
+def from_edge(D: Any, Lam: Any, Y: Any) -> tuple[Any, Any]:
+    """Return the residual D and the distance E from the edge of divergence."""
+    return D, Lam - 4 - Y * D
+
+
+def to_curvature(D: Any, E: Any, Y: Any) -> tuple[Any, Any]:
+    """Return the residual D and the curvature Lam."""
+    return D, E + 4 + Y * D
+
+
+def a_minimum_attracts(rows: Any) -> Any:
+    """Tell where a minimum of the one-sample network attracts, or the loss is zero.
+
+    Minima attract where ``Lam < 2``. The margin keeps out labels ``|Y| >= 1``, at which none
+    does: there ``Lam >= 2 |F| >= 2 - 2 |D|``.
+    """
+    D, E, Y = rows[0], rows[1], rows[2]
+    return (E + Y * D + 2 * abs(D) < -2) | (D == 0)

@@ -1,0 +1,163 @@
+"""Fixed points and periodic orbits of any rule: exact where SymPy can, else by Newton's method."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.numeric.runs.iterate import parameters_of
+from catapult_sim.types import Array
+from catapult_sim.validation import InputError, require_count
+
+if TYPE_CHECKING:
+    from catapult_sim.symbolic import Update
+    from catapult_sim.symbolic.orbits import Orbit
+
+_NEWTON_STEPS = 60
+
+# Multipliers closer to one than this belong to a line or a surface of orbits.
+_NEUTRAL = 1e-6
+
+
+def orbits(
+    rule: Update,
+    period: int = 1,
+    *,
+    near: npt.ArrayLike | None = None,
+    tolerance: float = 1e-10,
+    **named: float,
+) -> tuple[Orbit, ...]:
+    """Find the fixed points of a rule, or its orbits of a longer period.
+
+    Parameters
+    ----------
+    rule : Update
+    period : int
+        Orbits whose period divides this one are left out.
+    near : array_like, shape (N, S), optional
+        Where Newton's method starts; without it orbits are derived, or this function raises.
+    tolerance : float
+        The largest residual that is accepted of a number, relative to the state where it exceeds 1.
+    **named : float
+        The parameters by name. To derive orbits, some or all may stay symbols; Newton's method
+        needs them all.
+
+    Returns
+    -------
+    tuple of Orbit
+        ``exact`` and ``residual`` say how each was found. From Newton's method come the orbits
+        that it met, perhaps not all; of a line or a surface, the points next to the starts.
+
+    Raises
+    ------
+    InputError
+        If there is no closed form and no start, or the parameters are not those of the rule.
+
+    Examples
+    --------
+    Three factors in a chain, whose orbit of period two is no root of a quadratic:
+
+    >>> import sympy as sp
+    >>> from catapult_sim.symbolic import Update
+    >>> a, b, c = sp.symbols("a b c", real=True)
+    >>> chain = Update.descent((a * b * c - 1) ** 2 / 2, [a, b, c])
+    >>> orbits(chain)[0].exact
+    True
+    >>> (orbit,) = orbits(chain, 2, near=[[0.9, 0.9, 0.9]], eta=0.7)
+    >>> [[round(w, 4) for w in point] for point in orbit.points], orbit.exact, orbit.stable
+    ([[0.9326, 0.9326, 0.9326], [1.0476, 1.0476, 1.0476]], False, True)
+    """
+    from catapult_sim.symbolic.orbits import NoClosedForm, exact_orbits
+
+    period = require_count("period", period, 1)
+    if near is None:
+        try:
+            return exact_orbits(_with_numbers(rule, named), period)
+        except NoClosedForm as reason:
+            raise InputError(
+                f"{reason}; starts are required as near= to find them as numbers"
+            ) from None
+    rule = rule.inline().entrywise()
+    starts = np.array(near, dtype=float)
+    if starts.ndim != 2 or starts.shape[1] != len(rule.state):
+        raise InputError(f"near must have shape (N, {len(rule.state)}); got {starts.shape}")
+    rates = parameters_of(rule, (), named)
+    with np.errstate(all="ignore"):
+        return tuple(_met(rule, period, starts, rates, tolerance))
+
+
+def _with_numbers(rule: Update, named: dict[str, Any]) -> Update:
+    """Put numbers in place of parameters, as the rational numbers that they are written as."""
+    import sympy as sp
+
+    rule = rule.inline().entrywise()
+    symbols = {str(symbol): symbol for symbol in rule.parameters}
+    by_name = {"eta" if name == "learning_rate" else name: v for name, v in named.items()}
+    if unknown := set(by_name) - set(symbols):
+        raise InputError(f"{rule.name} has no parameters {', '.join(sorted(unknown))}")
+    values = {symbols[name]: sp.Rational(str(value)) for name, value in by_name.items()}
+    kept = tuple(symbol for symbol in rule.parameters if symbol not in values)
+    following = tuple(component.subs(values) for component in rule.next)
+    return replace(rule, parameters=kept, next=following, loss=None)
+
+
+def _met(
+    rule: Update, period: int, state: Array, rates: tuple[Any, ...], tolerance: float
+) -> list[Orbit]:
+    """Follow Newton's method from each start; keep what returns, once each."""
+    identity, found = np.eye(state.shape[1]), list["Orbit"]()
+    around = _once_round(rule, period, rates)
+    for _ in range(_NEWTON_STEPS):
+        points, slope = around(state)
+        finite = np.isfinite(slope).all(axis=(1, 2))[:, None, None]
+        # Fixed points may form a surface, so that the matrix is singular: take the nearest.
+        inverse = np.linalg.pinv(np.where(finite, slope - identity, 0), rcond=1e-9)
+        state = state - np.einsum("nij,nj->ni", inverse, points[:, -1] - state)
+    points, slope = around(state)
+    for orbit, turn in zip(points, slope, strict=True):
+        if (one := _accepted(orbit, turn, tolerance)) and not any(_same(one, o) for o in found):
+            found.append(one)
+    return found
+
+
+def _once_round(rule: Update, period: int, rates: tuple[Any, ...]) -> Any:
+    """Return ``states (N, S) -> points (N, period + 1, S), derivative of the last (N, S, S)``."""
+    step, size = rule.numpy(), len(rule.state)
+    entries = [[rule.numpy_quantity(new.diff(w)) for w in rule.state] for new in rule.next]
+
+    def around(state: Array) -> tuple[Array, Array]:
+        points, slope = [state], np.broadcast_to(np.eye(size), (len(state), size, size))
+        for _ in range(period):
+            rows = [[entry(points[-1], *rates) for entry in row] for row in entries]
+            slope = np.moveaxis(np.array(rows), -1, 0) @ slope
+            points.append(step(points[-1], *rates))
+        return np.stack(points, axis=1), slope
+
+    return around
+
+
+def _accepted(points: Array, slope: Array, tolerance: float) -> Orbit | None:
+    """Return the orbit of some points ``(period + 1, S)`` that close, and not before."""
+    from catapult_sim.symbolic.orbits import Orbit
+
+    size = max(1.0, np.abs(points).max())
+    away = np.abs(points[1:] - points[0]).max(axis=1)
+    if not away[-1] <= tolerance * size or (away[:-1] <= 1e-6 * size).any():
+        return None
+    first = min(range(len(points) - 1), key=lambda k: tuple(points[k].round(8)))
+    ordered = np.roll(points[:-1], -first, axis=0)
+    multipliers = np.linalg.eigvals(slope)
+    moving = multipliers[np.abs(multipliers - 1) > _NEUTRAL]
+    return Orbit(
+        tuple(map(tuple, ordered.tolist())),
+        tuple(multipliers.tolist()),
+        bool((np.abs(moving) < 1).all()),
+        float(away[-1]),
+    )
+
+
+def _same(one: Orbit, other: Orbit) -> bool:
+    return bool(np.allclose(np.array(one.points), np.array(other.points), rtol=1e-7, atol=1e-7))

@@ -170,7 +170,7 @@ def _name(cell: Cell) -> str:
 
 
 def _words(rows: list[dict[str, Any]]) -> str:
-    columns = {"model": "network", "width": "width", "curvature": "lambda_0", "steps": "steps"}
+    columns = {"model": "network", "width": "width", "curvature": "lambda_0 of", "steps": "steps"}
     columns |= {"text": "c", "seeds": "seeds", "windows": "re-entries"}
     told = [row | {"what": MEANING[row["boundary"]], "seeds": _seeds(row)} for row in rows]
     table = [[row["what"], *(row[name] for name in columns)] for row in told]

@@ -35,7 +35,7 @@ class Axis:
 
 
 def axis(text: str) -> Axis:
-    """Read ``NAME=LOW:HIGH:POINTS``, or ``NAME=LOW:HIGH`` of what is counted, or raise InputError.
+    """Read ``NAME=LOW:HIGH:POINTS``, or ``NAME=LOW:HIGH`` of depth and batch size, as an axis.
 
     Examples
     --------

@@ -29,7 +29,8 @@ from catapult_sim.validation import InputError, require_count
 
 RECORD = "records.jsonl"
 
-# Options that change no result: a folder may be continued with other values of these.
+# Options that change no result, or choose which cells of a folder are wanted: a folder may be
+# continued with other values of these.
 EXECUTION = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json"}
 EXECUTION |= {"memory_limit", "claims", "must", "kinds", "curvature"}
 

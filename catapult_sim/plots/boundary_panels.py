@@ -133,7 +133,7 @@ def plot_boundary_rows(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
 
 
 def _title(rows: Rows, x: str | None, network: str) -> str:
-    """Name a column of panels by what is not an axis."""
+    """Return the title of a column: its network, and the width if that is no axis."""
     widths = "" if x == "width" else f", width {rows[0]['width']}"
     return f"{network}{widths}"
 
@@ -152,7 +152,7 @@ def _style(kind: str) -> dict[str, Any]:
 
 
 def _places(values: list[float]) -> list[float]:
-    """Place an infinite width beyond the others."""
+    """Return where to draw these values: an infinite width at 4 times the largest."""
     largest = max((value for value in values if value < float("inf")), default=1.0)
     return [value if value < float("inf") else 4 * largest for value in values]
 
@@ -165,7 +165,7 @@ def _limits(rows: Rows) -> tuple[float, float]:
 
 
 def _name_powers(axis: Any) -> None:
-    """Name powers of two on a logarithmic axis."""
+    """Put ticks at the powers of two of a logarithmic axis, and nowhere else."""
     axis.set_major_locator(LogLocator(base=2))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_locator(NullLocator())

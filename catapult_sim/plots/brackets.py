@@ -1,4 +1,4 @@
-"""Brackets of a boundary, one of each seed, as points with bars."""
+"""Brackets of a boundary, one of each seed, as points with error bars."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Rows = Sequence[Row]
 
 
 def seed_centres(row: Row) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Centre of each seed's bracket, or the end an open one has, and which are open above."""
+    """Return the centre of each seed's bracket, or its one end, and which are open above."""
     lower, upper = np.array(row["brackets"], dtype=float).T
     floor, ceiling = known_ends(lower, upper)
     return (floor + ceiling) / 2, np.isnan(upper)
 
 
 def mean_and_spread(row: Row) -> tuple[float, float]:
-    """Mean over seeds and their standard deviation, or half a bracket if wider; NaN of none."""
+    """Return mean and standard deviation over seeds, at least half a bracket; or NaN, NaN."""
     floor, ceiling = known_ends(*np.array(row["brackets"], dtype=float).T)
     centres = (floor + ceiling) / 2
     told = centres[~np.isnan(centres)]

@@ -124,7 +124,7 @@ def _phase_bar(ax: Axes, place: int, found: dict[str, Row]) -> None:
 
 
 def _label(ax: Axes, **options: Any) -> dict[str, Any]:
-    """Place a phase's name at a height in units of the axes."""
+    """Return the style of a phase's name, whose height is in units of the axes."""
     base = {"transform": ax.get_xaxis_transform(), "ha": "center"}
     return base | {"fontweight": "bold", "fontsize": 9} | options
 

@@ -37,10 +37,11 @@ if TYPE_CHECKING:
     from catapult_sim.numeric.linear_net import LinearNet
     from catapult_sim.numeric.runs.averages import EMA, SWA
     from catapult_sim.numeric.runs.batches import minibatches
+    from catapult_sim.numeric.runs.boundary import Boundary, boundary
     from catapult_sim.numeric.runs.checkpoint import Checkpoint
     from catapult_sim.numeric.runs.iterate import iterate
     from catapult_sim.numeric.runs.measured import Measured
-    from catapult_sim.numeric.runs.phases import Boundary, Phase, boundary, classify
+    from catapult_sim.numeric.runs.phases import Phase, classify
     from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
     from catapult_sim.sweeps.cell import physics
     from catapult_sim.sweeps.record import read_record
@@ -54,7 +55,7 @@ __version__ = "0.1.0"
 # Where each public name lives; imported on first use, so that NumPy users wait for neither
 # SymPy nor Matplotlib.
 _HOMES = {
-    "Boundary": "numeric.runs.phases",
+    "Boundary": "numeric.runs.boundary",
     "Checkpoint": "numeric.runs.checkpoint",
     "EMA": "numeric.runs.averages",
     "InputError": "validation",
@@ -67,7 +68,7 @@ _HOMES = {
     "SWA": "numeric.runs.averages",
     "TaylorModel": "mlp.taylor",
     "Trajectory": "numeric.runs.trajectory",
-    "boundary": "numeric.runs.phases",
+    "boundary": "numeric.runs.boundary",
     "classify": "numeric.runs.phases",
     "iterate": "numeric.runs.iterate",
     "minibatches": "numeric.runs.batches",

@@ -24,8 +24,9 @@ from catapult_sim.experiments.one_sample import paired
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.runs.boundary import boundary
 from catapult_sim.numeric.runs.measured import Measured, mean
-from catapult_sim.numeric.runs.phases import boundary, divergence
+from catapult_sim.numeric.runs.phases import divergence
 from catapult_sim.types import Array
 
 PAPER = "Kalra et al. 2023, arXiv:2311.02076"

@@ -23,7 +23,7 @@ from catapult_sim.experiments.boundary_cells import (
     bytes_of,
 )
 from catapult_sim.experiments.phase_cells import SETTLED
-from catapult_sim.numeric.runs.phases import centre
+from catapult_sim.numeric.runs.boundary import centre
 from catapult_sim.sweeps.record import Line, read_record, settled
 from catapult_sim.validation import InputError, require_count, require_positive
 

@@ -25,7 +25,8 @@ import numpy as np
 
 from catapult_sim.experiments import first_steps, phase_cells
 from catapult_sim.experiments.phase_cells import CONVERGED, SETTLED, Networks, finite, start
-from catapult_sim.numeric.runs.phases import Boundary, boundary, divergence, rise
+from catapult_sim.numeric.runs.boundary import Boundary, boundary
+from catapult_sim.numeric.runs.phases import divergence, rise
 from catapult_sim.numeric.runs.trajectory import Trajectory
 from catapult_sim.sweeps.cell import physics
 from catapult_sim.types import Array

@@ -21,8 +21,9 @@ from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.runs.boundary import Boundary, boundary
 from catapult_sim.numeric.runs.measured import Measured, mean
-from catapult_sim.numeric.runs.phases import Boundary, Phase, boundary, classify
+from catapult_sim.numeric.runs.phases import Phase, classify
 from catapult_sim.numeric.runs.trajectory import Trajectory
 from catapult_sim.types import Array
 from catapult_sim.validation import require_positive

@@ -19,7 +19,7 @@ from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.first_steps import STEPS, NetworkStart, bracket
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
-from catapult_sim.numeric.runs.phases import Boundary
+from catapult_sim.numeric.runs.boundary import Boundary
 from catapult_sim.types import Array
 
 PRECISION = 0.03

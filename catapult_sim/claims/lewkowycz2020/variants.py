@@ -30,9 +30,10 @@ from catapult_sim.mlp import kernel
 from catapult_sim.mlp.losses import squared_error
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.runs.batches import minibatches
+from catapult_sim.numeric.runs.boundary import Boundary, boundary
 from catapult_sim.numeric.runs.measured import Measured, mean, share
 from catapult_sim.numeric.runs.optimizers import HeavyBall
-from catapult_sim.numeric.runs.phases import Boundary, Phase, boundary, classify, divergence, rise
+from catapult_sim.numeric.runs.phases import Phase, classify, divergence, rise
 from catapult_sim.numeric.runs.trajectory import Trajectory
 from catapult_sim.types import Array
 

@@ -18,7 +18,8 @@ from catapult_sim.experiments.phase_cells import SETTLED
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.taylor import Model, TaylorModel
 from catapult_sim.mlp.training import train
-from catapult_sim.numeric.runs.phases import Boundary, boundary, divergence
+from catapult_sim.numeric.runs.boundary import Boundary, boundary
+from catapult_sim.numeric.runs.phases import divergence
 from catapult_sim.numeric.runs.trajectory import Trajectory
 from catapult_sim.types import Array
 

@@ -79,12 +79,12 @@ if TYPE_CHECKING:
     from catapult_sim.numeric.runs.averages import TwoPoint as TwoPoint
     from catapult_sim.numeric.runs.averages import Window as Window
     from catapult_sim.numeric.runs.batches import minibatches as minibatches
+    from catapult_sim.numeric.runs.boundary import Boundary as Boundary
+    from catapult_sim.numeric.runs.boundary import boundary as boundary
     from catapult_sim.numeric.runs.checkpoint import Checkpoint as Checkpoint
     from catapult_sim.numeric.runs.iterate import iterate as iterate
     from catapult_sim.numeric.runs.measured import Measured as Measured
-    from catapult_sim.numeric.runs.phases import Boundary as Boundary
     from catapult_sim.numeric.runs.phases import Phase as Phase
-    from catapult_sim.numeric.runs.phases import boundary as boundary
     from catapult_sim.numeric.runs.phases import classify as classify
     from catapult_sim.numeric.runs.trajectory import Outcome as Outcome
     from catapult_sim.numeric.runs.trajectory import Trajectory as Trajectory

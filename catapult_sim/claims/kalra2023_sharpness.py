@@ -20,8 +20,9 @@ from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import Networks, Search, draw, draw_linear
 from catapult_sim.experiments.one_sample import paired
 from catapult_sim.mlp.network import MLP
+from catapult_sim.numeric.runs.boundary import boundary
 from catapult_sim.numeric.runs.measured import Measured, mean
-from catapult_sim.numeric.runs.phases import boundary, divergence
+from catapult_sim.numeric.runs.phases import divergence
 from catapult_sim.types import Array
 
 X, WIDTH, RATE = np.ones((1, 1)), 100, 0.5

@@ -15,7 +15,7 @@ from catapult_sim.commands.sweeping import REASONS, RECORD, opened, report
 from catapult_sim.experiments import first_steps
 from catapult_sim.experiments.boundary_cells import CURVATURES, KINDS, boundary_of, bytes_of
 from catapult_sim.experiments.networks import SETTLED, WHOLE_RUNS
-from catapult_sim.numeric.runs.phases import centre
+from catapult_sim.numeric.runs.boundary import centre
 from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import Cell
 from catapult_sim.sweeps.record import Line, read_record, settled

@@ -15,7 +15,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import numpy as np
 
 from catapult_sim import datasets
-from catapult_sim.numeric.runs.phases import Boundary
+from catapult_sim.numeric.runs.boundary import Boundary
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_count
 

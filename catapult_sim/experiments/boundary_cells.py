@@ -22,7 +22,7 @@ from catapult_sim.experiments import first_steps, phase_cells
 from catapult_sim.experiments.first_steps import FirstSteps, bracket
 from catapult_sim.experiments.networks import WHOLE_RUNS, Networks
 from catapult_sim.experiments.phase_cells import finite, run_at, start
-from catapult_sim.numeric.runs.phases import Boundary, boundary
+from catapult_sim.numeric.runs.boundary import Boundary, boundary
 from catapult_sim.sweeps.cell import cell
 from catapult_sim.types import Array
 

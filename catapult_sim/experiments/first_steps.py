@@ -30,7 +30,8 @@ from catapult_sim.experiments.networks import Networks, bracket_each
 from catapult_sim.mlp.point import Point
 from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs
 from catapult_sim.numeric.linear_net import LinearNet
-from catapult_sim.numeric.runs.phases import Boundary, escape, rise
+from catapult_sim.numeric.runs.boundary import Boundary
+from catapult_sim.numeric.runs.phases import escape, rise
 from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
 from catapult_sim.types import Array, Observe
 

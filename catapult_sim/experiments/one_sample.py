@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import Search, draw_linear
+from catapult_sim.numeric.runs.boundary import Boundary, boundary
 from catapult_sim.numeric.runs.iterate import iterate
 from catapult_sim.numeric.runs.measured import Measured, mean
 from catapult_sim.numeric.runs.measured import share as share_of
 from catapult_sim.numeric.runs.optimizers import HeavyBall, Nesterov
-from catapult_sim.numeric.runs.phases import Boundary, Phase, boundary, classify, divergence, rise
+from catapult_sim.numeric.runs.phases import Phase, classify, divergence, rise
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory, peak
 from catapult_sim.types import Array
 

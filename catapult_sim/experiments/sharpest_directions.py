@@ -8,27 +8,27 @@ References
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp.network import MLP
-from catapult_sim.numeric.curvature.directions import nudged_step
-from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs, top_eigenpairs
-from catapult_sim.numeric.curvature.operators import Product
+from catapult_sim.mlp.training import train
+from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs
+from catapult_sim.numeric.curvature.nudged import Nudged, SharpestDirections
 from catapult_sim.numeric.runs.batches import minibatches
+from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall
+from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
 from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Observe, Rng
 from catapult_sim.validation import InputError, require_count, require_positive
 
 Schedule = float | Callable[[int], float]
-
-LOOKS_AGAIN = 0.5  # probability of missing a direction that the next measurement may find
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def track(
         What multiplies the rest, as in :func:`~catapult_sim.numeric.curvature.directions.nudge`.
     momentum : float
     nudged : {"velocity", "gradient"}
-        As in :func:`~catapult_sim.numeric.curvature.directions.nudged_step`.
+        As in :class:`~catapult_sim.numeric.curvature.nudged.Nudged`.
     frozen : bool
         Nudge along the eigenvectors of the start throughout.
     curvature_samples : int, optional
@@ -135,114 +135,107 @@ def track(
     (5, 2, 3, 2)
     """
     inputs, targets = network.require_data(X, y)
-    start = network.require_parameters(theta)
+    start, (steps, every) = network.require_parameters(theta), _require_counts(steps, every)
     rates = require_positive("learning_rate", learning_rate)
     sizes = _require_sizes(batch_size, len(inputs))
-    require_count("steps", steps)
-    require_count("every", every, 1)
     seen = slice(require_count("curvature_samples", curvature_samples or len(inputs), 1))
     seeds = require_rng(rng).integers(2**63, size=start.shape[:-1])
-    quantities: dict[str, Any] = {"loss": lambda theta: network.loss(theta, inputs, targets)}
-    measure = partial(
-        _measure,
-        lambda theta: network.at(theta, inputs[seen], targets[seen]).hessian_product,
-        quantities | dict(observe or {}),
-        partial(
-            top_eigenpairs, k=k, size=network.size, tolerance=tolerance, max_products=max_products
-        ),
-    )
-    rule = partial(nudged_step, momentum=momentum, rest=rest, nudged=nudged)
-
-    def run(index: tuple[int, ...]) -> _Run:
-        rate, size, seed = (axis[index] for axis in axes)
-        stream = np.random.default_rng([seed, 0])
-        batches = minibatches(len(inputs), int(size), steps, rng=stream)
-
-        def gradient(step: int, theta: Array) -> Array:
-            rows = batches[step]
-            return network.loss_and_gradient(theta, inputs[rows], targets[rows])[1]
-
-        return _follow(
-            starts[index],
-            gradient,
-            partial(rule, learning_rate=float(rate)),
-            gamma if callable(gamma) else lambda step: gamma,
-            partial(measure, rng=np.random.default_rng([seed, 1])),
-            steps,
-            every,
-            frozen,
-        )
-
     grid = np.broadcast_shapes(seeds.shape, rates.shape, sizes.shape)
-    axes = [np.broadcast_to(axis, grid) for axis in (rates, sizes, seeds)]
-    starts = np.broadcast_to(start, (*grid, network.size))
-    with np.errstate(over="ignore", invalid="ignore"):
-        runs = [run(index) for index in np.ndindex(grid)]
-    return _stack(runs, grid, np.arange(0, steps + 1, every))
+    rate, size, seed = (np.broadcast_to(axis, grid).ravel() for axis in (rates, sizes, seeds))
+    starts = np.broadcast_to(start, (*grid, network.size)).reshape(-1, network.size)
+    plain = HeavyBall(momentum) if momentum else GradientDescent()
+
+    def run(members: Array) -> _Run:
+        """Run the members whose batches have one size."""
+        streams = [np.random.default_rng([one, 0]) for one in seed[members]]
+        count = size[members[0]]
+        batches = [minibatches(len(inputs), int(count), steps, rng=one) for one in streams]
+        follow = SharpestDirections(
+            lambda theta: network.at(theta, inputs[seen], targets[seen]).hessian_product,
+            k=k,
+            every=every,
+            frozen=frozen,
+            rng=lambda member: np.random.default_rng([seed[members[member]], 1]),
+            tolerance=tolerance,
+            max_products=max_products,
+        )
+        found = train(
+            network,
+            starts[members],
+            inputs,
+            targets,
+            learning_rate=rate[members],
+            steps=steps,
+            optimizer=Nudged(gamma, follow, plain, rest, nudged),
+            batches=np.stack(batches) if steps else None,
+            observe=observe,
+            every=every,
+            tolerance=-1.0,
+            escape=math.inf,
+            memory_limit=math.inf,
+        )
+        going = np.flatnonzero(found.outcome == Outcome.RUNNING)
+        if steps % every == 0 and len(going):
+            with np.errstate(over="ignore", invalid="ignore"):
+                follow(steps, found.state[going], going)
+        return members, found, follow.pairs
+
+    parts = [run(np.flatnonzero(size == count)) for count in np.unique(size)]
+    return _stack(parts, grid, np.arange(0, steps + 1, every), k)
 
 
-_Measurement = tuple[Eigenpairs, dict[str, Array]]
-_Run = tuple[list[_Measurement], Array]
+_Run = tuple[Array, Trajectory, dict[tuple[int, int], Eigenpairs]]
 
 
-def _measure(
-    hessian: Callable[[Array], Product],
-    quantities: Observe,
-    eigenpairs: Callable[..., Eigenpairs],
-    theta: Array,
-    vectors: Array | None,
-    *,
-    rng: Rng,
-) -> _Measurement:
-    look = {} if vectors is None else {"miss_probability": LOOKS_AGAIN}
-    pairs = eigenpairs(hessian(theta), start=vectors, rng=rng, **look)
-    return pairs, {name: of(theta[None])[0] for name, of in quantities.items()}
+def _stack(parts: list[_Run], grid: tuple[int, ...], step: npt.NDArray[np.int64], k: int) -> Track:
+    """Put members side by side; NaN where a member had diverged before a measurement."""
+    order = np.argsort(np.concatenate([members for members, _, _ in parts]))
+    state = np.concatenate([run.state for _, run, _ in parts])[order]
+    lost = Eigenpairs(
+        np.full(k, np.nan),
+        np.full((state.shape[-1], k), np.nan),
+        np.full(k, np.nan),
+        np.zeros(k, dtype=bool),
+        0,
+    )
+    table = [
+        [pairs.get((t, member), lost) for t in step.tolist()]
+        for members, _, pairs in parts
+        for member in range(len(members))
+    ]
 
+    def stacked(name: str) -> Array:
+        found = np.array([[getattr(each, name) for each in row] for row in table])[order]
+        return np.moveaxis(found, 0, 1).reshape(len(step), *grid, *found.shape[2:])
 
-def _follow(
-    theta: Array,
-    gradient: Callable[[int, Array], Array],
-    rule: Callable[..., tuple[Array, Array]],
-    gamma: Callable[[int], float],
-    measure: Callable[[Array, Array | None], _Measurement],
-    steps: int,
-    every: int,
-    frozen: bool,
-) -> _Run:
-    """Run one member; return its measurements and where it ends."""
-    measured = [measure(theta, None)]
-    velocity, along = np.zeros_like(theta), measured[0][0].vectors
-    for step in range(steps):
-        change, velocity = rule(velocity, gradient(step, theta), along, gamma=gamma(step))
-        theta = theta + change
-        if (step + 1) % every == 0:
-            measured.append(measure(theta, measured[-1][0].vectors))
-            along = along if frozen else measured[-1][0].vectors
-    return measured, theta
+    def observed(name: str) -> Array:
+        columns = [_padded(run.values[name], step) for _, run, _ in parts]
+        found = np.concatenate(columns, axis=1)[:, order]
+        return found.reshape(len(step), *grid, *found.shape[2:])
 
-
-def _stack(runs: list[_Run], grid: tuple[int, ...], step: npt.NDArray[np.int64]) -> Track:
-    """Put members side by side."""
-
-    def stacked(of: Callable[[_Measurement], Any]) -> Array:
-        table = np.array([[of(each) for each in measured] for measured, _ in runs])
-        return np.moveaxis(table, 0, 1).reshape(len(step), *grid, *table.shape[2:])
-
-    last = np.array([measured[-1][0].vectors for measured, _ in runs])
+    last = np.array([row[-1].vectors for row in table])[order]
     return Track(
         step,
-        {name: stacked(partial(_observed, name)) for name in runs[0][0][0][1]},
-        stacked(lambda each: each[0].values),
-        stacked(lambda each: each[0].residuals),
-        stacked(lambda each: each[0].converged),
-        stacked(lambda each: each[0].products),
-        np.array([end for _, end in runs]).reshape(*grid, -1),
+        {name: observed(name) for name in parts[0][1].values},
+        stacked("values"),
+        stacked("residuals"),
+        stacked("converged"),
+        stacked("products"),
+        state.reshape(*grid, -1),
         last.reshape(*grid, *last.shape[1:]),
     )
 
 
-def _observed(name: str, measurement: _Measurement) -> Array:
-    return measurement[1][name]
+def _padded(values: Array, step: npt.NDArray[np.int64]) -> Array:
+    """Return what was measured at some steps, NaN where a run had ended."""
+    found = np.full((len(step), *values.shape[1:]), np.nan)
+    known = values[step[step < len(values)]]
+    found[: len(known)] = known
+    return found
+
+
+def _require_counts(steps: int, every: int) -> tuple[int, int]:
+    return require_count("steps", steps), require_count("every", every, 1)
 
 
 def _require_sizes(batch_size: npt.ArrayLike, samples: int) -> npt.NDArray[np.int64]:

@@ -10,7 +10,6 @@ import threading
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from catapult_sim.mlp.taylor import AnyPoint, Model, point_of
 from catapult_sim.numeric.runs.averages import Memory
@@ -65,13 +64,20 @@ class Descent:
         return [state[..., i : i + size] for i in range(0, state.shape[-1], size)]
 
     def stride(
-        self, state: Array, rate: Array, member: Array, *numbers: Array, first: int, count: int
+        self,
+        state: Array,
+        rate: Array,
+        members: Array,
+        starts: Array,
+        *numbers: Array,
+        first: int,
+        count: int,
     ) -> tuple[Array, Array]:
         """Take ``count`` steps; return the next state and the loss of all samples before them."""
         optimizer = self.method.optimizer_of(numbers, state.dtype)
-        members, theta, loss = member.astype(np.int64), self.weights(state), None
+        theta, loss = self.weights(state), None
         for t in range(first, min(first + count, self.method.steps)):
-            state, seen = self._step(t, state, rate, members, optimizer)
+            state, seen = self._step(t, state, rate, members, starts, optimizer)
             loss = seen if t == first else loss
         return state, (self.loss(theta) if loss is None else loss)[None]
 
@@ -112,12 +118,13 @@ class Descent:
         t: int,
         state: Array,
         rate: Array,
-        members: npt.NDArray[np.int64],
+        members: Array,
+        starts: Array,
         optimizer: AnyOptimizer,
     ) -> tuple[Array, Array | None]:
         """Return the next state, and the loss of all samples before it where the step sees that."""
         theta, last, memory = self._parts(state)
-        point, rows = optimizer.point(theta, *last), self.method.rows(t, members)
+        point, rows = optimizer.point(theta, *last), self.method.rows(t, starts)
         samples = (self.X, self.y) if rows is None else (self.X[rows], self.y[rows])
         seen = self._at("seen", point, *samples)
         loss = seen.loss if rows is None and point is theta else None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.runs.phases import known_ends
+from catapult_sim.numeric.runs.boundary import known_ends
 
 Row = dict[str, Any]
 Rows = Sequence[Row]

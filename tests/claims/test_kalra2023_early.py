@@ -6,7 +6,7 @@ import pytest
 from catapult_sim.claims.kalra2023_early import thresholds
 from catapult_sim.claims.kalra2023_early.thresholds import by_depth, by_width
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.numeric.runs.phases import Boundary, centre
+from catapult_sim.numeric.runs.boundary import Boundary, centre
 
 
 def bracket(values):

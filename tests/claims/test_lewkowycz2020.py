@@ -13,7 +13,8 @@ from catapult_sim.claims.verdict import Verdict, judge
 from catapult_sim.experiments import networks, one_sample
 from catapult_sim.experiments.bench import EFFORTS, Bench
 from catapult_sim.experiments.networks import Architecture
-from catapult_sim.numeric.runs.phases import Boundary, Phase, boundary
+from catapult_sim.numeric.runs.boundary import Boundary, boundary
+from catapult_sim.numeric.runs.phases import Phase
 from catapult_sim.symbolic import linear_net
 from catapult_sim.symbolic.linear_net import f, lam
 from catapult_sim.validation import InputError

@@ -9,7 +9,7 @@ from catapult_sim.claims.lewkowycz2020 import variants
 from catapult_sim.claims.lewkowycz2020.variants import PLAIN, VARIANTS, Variant, c_act
 from catapult_sim.experiments.bench import EFFORTS, Bench
 from catapult_sim.experiments.networks import Architecture, draw_networks
-from catapult_sim.numeric.runs.phases import Boundary, centre
+from catapult_sim.numeric.runs.boundary import Boundary, centre
 
 LINEAR = Architecture("linear", 1)
 

@@ -9,7 +9,7 @@ import pytest
 
 from catapult_sim import claims
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.numeric.runs.phases import boundary
+from catapult_sim.numeric.runs.boundary import boundary
 from catapult_sim.validation import InputError
 
 

@@ -15,7 +15,7 @@ from catapult_sim.experiments import networks as experiments
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.first_steps import FirstSteps, bracket
 from catapult_sim.experiments.networks import Networks
-from catapult_sim.numeric.runs.phases import Boundary
+from catapult_sim.numeric.runs.boundary import Boundary
 
 PRECISION = 0.03
 VERSIONS = {"hessian": "Hessian", "kernel": "kernel"}

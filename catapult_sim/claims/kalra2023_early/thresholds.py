@@ -17,8 +17,8 @@ from catapult_sim.claims.kalra2023_early.networks import PRECISION, VERSIONS, Sh
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.first_steps import KINDS, STEPS
 from catapult_sim.mlp import kernel
+from catapult_sim.numeric.runs.boundary import boundary
 from catapult_sim.numeric.runs.measured import Measured, mean, share
-from catapult_sim.numeric.runs.phases import boundary
 from catapult_sim.types import Array
 
 ACTIVATIONS = ("relu", "tanh")

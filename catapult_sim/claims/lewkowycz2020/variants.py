@@ -32,9 +32,10 @@ from catapult_sim.experiments.networks import (
 )
 from catapult_sim.mlp.losses import squared_error
 from catapult_sim.numeric.runs.batches import minibatches
+from catapult_sim.numeric.runs.boundary import Boundary
 from catapult_sim.numeric.runs.measured import Measured, mean, share
 from catapult_sim.numeric.runs.optimizers import HeavyBall
-from catapult_sim.numeric.runs.phases import Boundary, Phase, classify, divergence, rise
+from catapult_sim.numeric.runs.phases import Phase, classify, divergence, rise
 from catapult_sim.numeric.runs.trajectory import Trajectory
 from catapult_sim.types import Array
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from catapult_sim.experiments.networks import WHOLE_RUNS, Networks, Search, bracket_each
-from catapult_sim.numeric.runs.phases import Boundary
+from catapult_sim.numeric.runs.boundary import Boundary
 
 PAPER = "Zhu et al. 2022"
 GRID, PRECISION = 8, 5e-3

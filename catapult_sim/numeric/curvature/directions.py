@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -81,51 +81,6 @@ def nudge(
     if gamma == rest:
         return array if rest == 1 else rest * array
     return rest * array + (gamma - rest) * projection(array, frame)
-
-
-def nudged_step(
-    velocity: Array,
-    gradient: Array,
-    vectors: Array,
-    *,
-    learning_rate: float,
-    momentum: float = 0.0,
-    gamma: float = 1.0,
-    rest: float = 1.0,
-    nudged: Literal["velocity", "gradient"] = "velocity",
-) -> tuple[Array, Array]:
-    """Return the step of Nudged-SGD and the velocity that momentum remembers.
-
-    ``v' = momentum v - learning_rate g``; the step is v', nudged. The authors remember v' itself,
-    so that momentum is not nudged again and again; with ``nudged="gradient"`` it is g that is
-    nudged, and step and velocity are the same.
-
-    Parameters
-    ----------
-    velocity, gradient : numpy.ndarray, shape (P,)
-    vectors : numpy.ndarray, shape (P, K)
-    learning_rate, momentum : float
-    gamma, rest : float
-        As in :func:`nudge`. Both 1 is SGD, bit for bit.
-    nudged : {"velocity", "gradient"}
-
-    Returns
-    -------
-    step, velocity : numpy.ndarray, shape (P,)
-
-    Examples
-    --------
-    >>> velocity, gradient, e1 = np.zeros(2), np.array([1.0, 1.0]), np.array([[1.0], [0.0]])
-    >>> nudged_step(velocity, gradient, e1, learning_rate=0.5, gamma=0.1)
-    (array([-0.05, -0.5 ]), array([-0.5, -0.5]))
-    """
-    if nudged not in ("velocity", "gradient"):
-        raise InputError(f"nudged must be velocity or gradient; got {nudged!r}")
-    if nudged == "gradient":
-        gradient = nudge(gradient, vectors, gamma, rest=rest)
-    velocity = momentum * velocity - learning_rate * gradient
-    step = velocity if nudged == "gradient" else nudge(velocity, vectors, gamma, rest=rest)
-    return step, velocity
 
 
 class Escape(NamedTuple):

@@ -70,15 +70,22 @@ class ColumnSets(ABC):
         """Return the loss of the averaged weights, ``(...)``."""
 
     def stride(
-        self, state: Array, rate: Array, member: Array, *numbers: Array, first: int, count: int
+        self,
+        state: Array,
+        rate: Array,
+        members: Array,
+        starts: Array,
+        *numbers: Array,
+        first: int,
+        count: int,
     ) -> tuple[Array, Array]:
         """Take ``count`` steps; return the next state and the losses before each step."""
-        losses, members = np.empty((count, len(state))), member.astype(np.int64)
+        losses = np.empty((count, len(state)))
         weight_decay, momentum = numbers if len(numbers) == 2 else (*numbers, np.zeros_like(rate))
         for t in range(first, first + count):
             losses[t - first] = self.data.loss(self._parts(state)[1])
             if t < self.method.steps:
-                eta, rows = self.method.rate(t, rate), self.method.rows(t, members)
+                eta, rows = self.method.rate(t, rate), self.method.rows(t, starts)
                 state = self._step(state, eta, momentum, weight_decay, rows, self._keep(t))
         return state, losses
 

@@ -116,7 +116,14 @@ class Descent:
         return [part.reshape(*state.shape[:-1], *shape) for part, shape in parts]
 
     def stride(
-        self, state: Array, rate: Array, member: Array, *numbers: Array, first: int, count: int
+        self,
+        state: Array,
+        rate: Array,
+        members: Array,
+        starts: Array,
+        *numbers: Array,
+        first: int,
+        count: int,
     ) -> tuple[Array, Array]:
         """Take ``count`` steps; return the next state and the losses before each step."""
         following, squares = state.copy(), np.empty((count, len(state)))

@@ -20,12 +20,7 @@ from catapult_sim.numeric.runs.iterate import parameter_names, parameters_of
 from catapult_sim.numeric.runs.phases import Phase, Phases
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array, Progress
-from catapult_sim.validation import (
-    InputError,
-    require_count,
-    require_finite,
-    require_positive,
-)
+from catapult_sim.validation import InputError, require_count, require_finite, require_positive
 
 if TYPE_CHECKING:
     import sympy as sp

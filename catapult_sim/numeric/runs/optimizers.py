@@ -165,7 +165,7 @@ class Look(NamedTuple):
     """The loss that a step sees, at the point where its gradient is taken, for N members."""
 
     t: int  # the step's number
-    members: npt.NDArray[np.int64]  # (N,), their numbers in the ensemble, in C order
+    members: Array  # (N,), their numbers in the ensemble, in C order
     weights: Array  # (N, P), before the step
     gradient: Callable[[], Array]  # -> (N, P)
     hessian_product: Callable[[Array], Array]  # (N, P) -> (N, P)

@@ -85,12 +85,14 @@ class Method:
         """Return the learning rates of step t."""
         return rate if self.factors is None else rate * self.factors[t]
 
-    def rows(self, t: int, members: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+    def rows(self, t: int, starts: Array) -> npt.NDArray[np.int64] | None:
         """Return the samples of step t, ``(b,)`` or ``(N, b)``; None where it sees all of them."""
         if self.batches is None:
             return None
         batch = self.batches[..., t % self.batches.shape[-2], :]
-        return batch if batch.ndim == 1 else batch.reshape(-1, batch.shape[-1])[members]
+        if batch.ndim == 1:
+            return batch
+        return batch.reshape(-1, batch.shape[-1])[starts.astype(np.int64)]
 
     def optimizer_of(self, values: tuple[Array, ...], dtype: Any) -> AnyOptimizer:
         """Return the optimiser of a block of members, whose numbers are ``(N,)`` each."""
@@ -152,12 +154,19 @@ class Rule(Protocol):
         """Return the states ``(..., S)`` of weights at rest, their average themselves."""
 
     def stride(
-        self, state: Array, rate: Array, member: Array, *numbers: Array, first: int, count: int
+        self,
+        state: Array,
+        rate: Array,
+        members: Array,
+        starts: Array,
+        *numbers: Array,
+        first: int,
+        count: int,
     ) -> tuple[Array, Array]:
         """Take ``count`` steps, as :func:`~catapult_sim.numeric.runs.strides.iterate_in_strides`.
 
-        Its parameters are ``(N,)`` each: the learning rates, which member of the start each is,
-        and the numbers of the optimiser and of the model that broadcast with the ensemble.
+        Its parameters are ``(N,)`` each: the learning rates, who the members are in the ensemble
+        and where they started, and the numbers of model and optimiser that broadcast with it.
         """
 
     def weights(self, state: Array) -> Array:
@@ -208,14 +217,16 @@ def run(
     start, steps = rule.start(weights), rule.method.steps
     named_numbers = {**numbers, **rule.method.numbers}
     rate, *others = named_numbers.values()
-    members = np.arange(math.prod(leading)).reshape(leading)
-    parameters = (rate, members, *others)
+    starts = np.arange(math.prod(leading)).reshape(leading)
+    ensemble = ensemble_shape(start, list(named_numbers.values()))
+    members = np.arange(math.prod(ensemble)).reshape(ensemble)
+    parameters = (rate, members, starts, *others)
     seen = _on_states(rule, require_observers(observe))
     required = run_bytes(start, parameters, steps, seen, work=rule.bytes, threads=threads())
     require_memory(required, memory_limit, "this run")
 
     def to(last: int, before: Trajectory | None) -> Trajectory:
-        with threads_for(math.prod(ensemble_shape(start, parameters))) as side_by_side:
+        with threads_for(members.size) as side_by_side:
             return iterate_in_strides(
                 rule.stride if progress is None else _told(rule.stride, progress),
                 start,

@@ -7,10 +7,11 @@ from catapult_sim.numeric.curvature.directions import (
     alignment,
     cosines,
     nudge,
-    nudged_step,
     projection,
 )
 from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs
+from catapult_sim.numeric.curvature.nudged import Nudged
+from catapult_sim.numeric.runs.optimizers import HeavyBall, Look, displace
 from catapult_sim.validation import InputError
 from tests.numeric.curvature.dense import rotation, symmetric
 
@@ -57,21 +58,17 @@ def test_velocity_nudged_keeps_the_buffer_and_gradient_nudged_does_not():
     gamma, beta, rate = np.array([0.1, 1.0]), 0.9, 0.5
     gradients = RNG.normal(size=(3, 2))
     for nudged in ("velocity", "gradient"):
-        velocity, expected = np.zeros(2), np.zeros(2)
+        velocity, expected = np.zeros((1, 2)), np.zeros(2)
+        optimizer = Nudged(
+            0.1, lambda t, w, who: np.eye(2)[None, :, :1], HeavyBall(beta), 1, nudged
+        )
         for g in gradients:
-            step, velocity = nudged_step(
-                velocity,
-                g,
-                np.eye(2)[:, :1],
-                learning_rate=rate,
-                momentum=beta,
-                gamma=0.1,
-                nudged=nudged,
-            )
+            look = Look(0, np.arange(1), None, g[None].copy, None)
+            step, velocity = displace(optimizer, look, rate, velocity)
             expected = beta * expected - rate * g * (1 if nudged == "velocity" else gamma)
             moved = gamma * expected if nudged == "velocity" else expected
-            np.testing.assert_allclose(velocity, expected, atol=1e-15)
-            np.testing.assert_allclose(step, moved, atol=1e-15)
+            np.testing.assert_allclose(velocity[0], expected, atol=1e-15)
+            np.testing.assert_allclose(step[0], moved, atol=1e-15)
 
 
 def test_alignment_is_that_of_the_cosines_written_out():
@@ -100,4 +97,4 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(InputError, match=r"shapes \(\.\.\., P\) and \(P, K\); got \(3,\) and"):
         nudge(np.ones(3), np.ones(3), 0.1)
     with pytest.raises(InputError, match="nudged must be velocity or gradient; got 'theta'"):
-        nudged_step(np.ones(1), np.ones(1), np.eye(1), learning_rate=1.0, nudged="theta")
+        Nudged(1.0, lambda t, weights, members: weights, nudged="theta")

@@ -4,17 +4,9 @@ import numpy as np
 import pytest
 
 from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.runs.boundary import Boundary, boundary, centre
 from catapult_sim.numeric.runs.iterate import iterate
-from catapult_sim.numeric.runs.phases import (
-    Boundary,
-    Phase,
-    boundary,
-    centre,
-    classify,
-    divergence,
-    escape,
-    rise,
-)
+from catapult_sim.numeric.runs.phases import Phase, classify, divergence, escape, rise
 from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
 from catapult_sim.validation import InputError
 from tests.numeric.runs.test_iterate import count, scripted

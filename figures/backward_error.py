@@ -34,7 +34,7 @@ def main() -> None:
     axes = figure.subplots(1, 2, sharey=True)
     for sampling, ax in zip(("full", "shuffled"), axes, strict=True):
         draw_orders(sampling, ax)
-    full = modified_field(LOSSES, STATE, STEP_SIZE, order=1)
+    full = modified_field(LOSSES, STATE, STEP_SIZE, order=1, sampling="full")
     without = local_errors(full, "shuffled")
     axes[1].loglog(STEP_SIZES, without, "k--", lw=1)
     write(axes[1], without[0], "no variance: slope 2", "black", lifted=-5)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, islice
 
 import sympy as sp
 
@@ -62,9 +62,11 @@ class ModifiedField:
 
     def __repr__(self) -> str:
         """Return the method and the components, a line each."""
-        lines = self.text().splitlines()
-        shown = lines if len(lines) <= 8 else [*lines[:7], f"... {len(lines) - 7} more"]
-        return "\n    ".join([f"ModifiedField: {self.method}", *shown])
+        # Only what is shown is factored: high orders are long.
+        lines = [self._line(*component, str) for component in islice(self._components(), 6)]
+        rest = len(self.terms) * len(self.state) - len(lines)
+        more = [f"... {rest} more"] if rest else []
+        return "\n    ".join([f"ModifiedField: {self.method}", *lines, *more])
 
     def _repr_latex_(self) -> str:
         rows = r" \\ ".join(line.replace(" = ", " &= ", 1) for line in self.latex().splitlines())
@@ -81,10 +83,12 @@ class ModifiedField:
         dx/dt, eps^0: -x
         dx/dt, eps^1: -x/2
         """
-        return "\n".join(
-            f"d{weight}/dt, {self.step_size}^{power}: {write(component)}"
-            for power, weight, component in self._components()
-        )
+        return "\n".join(self._line(*component, write) for component in self._components())
+
+    def _line(
+        self, power: int, weight: sp.Symbol, component: sp.Expr, write: Callable[[sp.Expr], str]
+    ) -> str:
+        return f"d{weight}/dt, {self.step_size}^{power}: {write(component)}"
 
     def latex(self) -> str:
         r"""Return the field as LaTeX, one weight per line.

@@ -258,5 +258,5 @@ def test_siblings_have_one_default_and_name_it():
     assert str(field).splitlines()[0] == "ModifiedField: shuffled mini-batches, mean epoch"
     assert str(modified_equation()).splitlines()[0] == "shuffled mini-batches, mean epoch"
     many = modified_field(CUBIC, (x, y), eps, order=5, sampling="full")
-    assert len(repr(many).splitlines()) == 9
+    assert len(repr(many).splitlines()) == 8
     assert field._repr_latex_().count(r"\\") == 1

@@ -29,7 +29,7 @@ def main() -> None:
     figure, axes = style.panels(1, 2, size=(8.5, 3.6), sharey=True)
     for sampling, ax in zip(("full", "shuffled"), axes, strict=True):
         draw_orders(sampling, ax)
-    full = modified_field(LOSSES, STATE, STEP_SIZE, order=1)
+    full = modified_field(LOSSES, STATE, STEP_SIZE, order=1, sampling="full")
     without = local_errors(full, "shuffled")
     axes[1].loglog(STEP_SIZES, without, "k--", lw=1)
     write(axes[1], without[0], "no variance: slope 2", "black", lifted=-5)

@@ -296,7 +296,7 @@ def test_a_pipe_that_breaks_elsewhere_is_not_silent(capsys, monkeypatch):
     def breaks(*_):
         raise BrokenPipeError(32, "Broken pipe")
 
-    monkeypatch.setattr("catapult_sim.derive.listing", breaks)
+    monkeypatch.setattr("catapult_sim.symbolic.printed.listing", breaks)
     assert cli.main(["derive", "--list"]) == 1
     assert "Broken pipe; nothing was written" in capsys.readouterr().err
 

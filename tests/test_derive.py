@@ -7,8 +7,9 @@ import sys
 import pytest
 import sympy as sp
 
-from catapult_sim import cli, derive
-from catapult_sim.symbolic.legends import legend
+from catapult_sim import cli
+from catapult_sim.symbolic import derivations, printed
+from catapult_sim.symbolic.voices import VOICES
 from catapult_sim.validation import InputError
 
 SHUFFLED = ["modified-equation", "--sampling", "shuffled"]
@@ -21,23 +22,23 @@ def read(text):
     return sp.sympify(text, locals={"u": u, "v": v, "x": x, "y": y, "eps": eps})
 
 
-@pytest.mark.parametrize("name", derive.derivations())
-@pytest.mark.parametrize("form", derive.FORMATS)
+@pytest.mark.parametrize("name", derivations())
+@pytest.mark.parametrize("form", VOICES)
 def test_everything_can_be_had_in_every_format_that_it_has(name, form):
     if name == "modified-equation" and form not in ("text", "latex"):
         with pytest.raises(InputError, match="can be had as text or latex; got"):
-            derive.derive(name, form)
+            printed.derive(name, form)
     else:
-        assert derive.derive(name, form, **SIZES.get(name, {})).strip()
+        assert printed.derive(name, form, **SIZES.get(name, {})).text.strip()
 
 
 def test_the_listing_has_a_summary_for_every_name():
-    assert [name for name, _, _ in derive.listing()] == list(derive.derivations())
-    assert all(summary and "`" not in summary for _, summary, _ in derive.listing())
+    assert [name for name, _, _ in printed.listing()] == list(derivations())
+    assert all(summary and "`" not in summary for _, summary, _ in printed.listing())
 
 
 def test_the_listing_names_others_as_they_are_derived():
-    summaries = {name: summary for name, summary, _ in derive.listing()}
+    summaries = {name: summary for name, summary, _ in printed.listing()}
     assert summaries["scaled-map"].startswith("Rewrite sample-map in s")
     assert not any("_" in summary for summary in summaries.values())
 
@@ -46,25 +47,25 @@ def test_the_modified_loss_of_shuffled_batches_is_the_paper_s_equation_1():
     losses = [x**4, x**2 * y]
     mean = sum(losses) / 2
     squares = sum(sp.diff(loss, w) ** 2 for loss in losses for w in (x, y))
-    printed = derive.derive("modified-loss", "python", loss=["x**4", "x**2 * y"])
-    assert sp.expand(read(printed) - (mean + eps * squares / (4 * 2))) == 0
+    equation = printed.derive("modified-loss", "python", loss=["x**4", "x**2 * y"]).text
+    assert sp.expand(read(equation) - (mean + eps * squares / (4 * 2))) == 0
 
 
 def test_gradient_descent_on_a_quadratic_follows_the_logarithm():
     # The rate of a quadratic mode is ln(1 - eps)/eps: -1 - eps/2 - eps^2/3 - ...
-    printed = derive.derive("modified-field", "text", loss=["x**2/2"], order=3).splitlines()
-    rates = [read(line.split(": ")[1]) / x for line in printed]
+    lines = printed.derive("modified-field", "text", loss=["x**2/2"], order=3).text.splitlines()
+    rates = [read(line.split(": ")[1]) / x for line in lines]
     assert rates == [-1, -sp.Rational(1, 2), -sp.Rational(1, 3), -sp.Rational(1, 4)]
 
 
 def test_latex_of_the_modified_equation_goes_to_order_five():
-    lines = derive.derive("modified-equation", "latex", order=5).splitlines()
+    lines = printed.derive("modified-equation", "latex", order=5, sampling="full").text.splitlines()
     assert len(lines) == 6
     assert lines[-1].startswith(r"+ \varepsilon^{5}")
 
 
 def test_printed_python_runs_as_it_stands():
-    source = derive.derive("closure", "python", inputs=2, outputs=1)
+    source = str(printed.derive("closure", "python", inputs=2, outputs=1))
     call = "closure([1, 0, 0, 1, 0.5, 0.2, 1], 0.1, 10, 1, 0, 0, 1, 0, 0)"
     done = subprocess.run(
         [sys.executable, "-c", f"{source}\nprint(len({call}))"],
@@ -99,17 +100,20 @@ def test_printed_python_runs_as_it_stands():
             ["modified-equation", "--momentum", "x+"],
             "--momentum must be a number, a name or .*'x[+]'",
         ),
-        (["modified-equation", "--batches", "2"], "--batches needs --sampling shuffled or .* full"),
+        (
+            ["modified-equation", "--sampling", "full", "--batches", "2"],
+            "--batches needs --sampling shuffled or .* full",
+        ),
         ([*SHUFFLED, "--batches", "0"], "--batches must be an integer of at least 1, .* got 0"),
         ([*SHUFFLED, "--batches", "5/2"], "--batches must be an integer of at least 1, .*got 5/2"),
     ],
 )
 def test_a_wrong_call_gets_one_sentence_and_status_2(arguments, sentence, capsys):
     assert cli.main(["derive", *arguments]) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert len(printed.err.splitlines()) == 1
-    assert re.search(sentence, printed.err)
+    seen = capsys.readouterr()
+    assert seen.out == ""
+    assert len(seen.err.splitlines()) == 1
+    assert re.search(sentence, seen.err)
 
 
 def test_derive_prints(capsys):
@@ -119,11 +123,11 @@ def test_derive_prints(capsys):
     assert "modified-loss" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", derive.derivations())
+@pytest.mark.parametrize("name", derivations())
 def test_every_symbol_that_is_printed_has_a_legend(name):
-    printed = derive.derive(name, "text")
-    told = {one.split(" = ")[0] for one in legend(name, printed).split("; ")}
-    symbols = set(re.findall(r"[A-Za-z]\w*", printed)) - {"Trace", "T"}
+    equation = printed.derive(name, "text")
+    told = {one.split(" = ")[0] for one in equation.where.removeprefix("where ").split("; ")}
+    symbols = set(re.findall(r"[A-Za-z]\w*", equation.text)) - {"Trace", "T"}
     weights = {"u", "v", "du", "dv", "dt"} if name in ("modified-field", "modified-loss") else set()
     assert symbols - weights <= told
 
@@ -134,3 +138,35 @@ def test_the_legend_is_of_the_text_alone(capsys):
     assert last.startswith("where Y = eta y / sqrt(n), the label; D = F - Y")
     assert cli.main(["derive", "two-factor-map", "--format", "python"]) == 0
     assert "where" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["modified-equation", "modified-field", "modified-loss"])
+def test_siblings_follow_the_same_method_and_name_it_first(name, capsys):
+    for options, method in (
+        ([], "shuffled mini-batches, mean epoch"),
+        (["--sampling", "full"], "gradient descent, full batch"),
+    ):
+        assert cli.main(["derive", name, *options]) == 0
+        assert capsys.readouterr().out.startswith(method)
+
+
+def test_what_is_printed_is_true_of_its_call(capsys):
+    assert cli.main(["derive", "modified-loss", "--loss", "x**4", "--loss", "x*y"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "shuffled mini-batches, mean epoch; losses x**4, x*y"
+    assert lines[-1] == "where eps = step size"
+    shuffled = ["derive", "modified-equation", "--order", "2", "--batches", "k"]
+    assert cli.main(shuffled) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("k = batches of an epoch")
+    heavy = ["derive", "modified-equation", "--sampling", "full", "--momentum", "mu"]
+    assert cli.main(heavy) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "heavy ball, momentum mu, full batch"
+    assert lines[-1].endswith("mu = momentum")
+
+
+def test_the_method_is_a_comment_in_code():
+    for form, comment in (("python", "# "), ("javascript", "// "), ("latex", "% ")):
+        first, formula = str(printed.derive("modified-loss", form)).splitlines()
+        assert first.startswith(f"{comment}shuffled mini-batches")
+        assert not formula.startswith(comment)

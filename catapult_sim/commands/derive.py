@@ -35,30 +35,27 @@ def add(commands: Any) -> None:
     for size, meaning in SIZES.items():
         add(f"--{size}", type=int, metavar="N", help=meaning)
     add("--order", type=int, metavar="P", help="highest power of the step size")
-    add("--sampling", help="full, shuffled, reversed_pair or replacement")
+    add("--sampling", help="shuffled (default), full, reversed_pair or replacement")
     add("--batches", metavar="M", help="number of minibatches, a number or a name")
-    add("--momentum", metavar="BETA", help="heavy ball, a number or a name")
-    add("--nesterov", action="store_const", const=True, help="the gradient is taken ahead")
+    add("--momentum", metavar="BETA", help="heavy ball, a number or a name; with --sampling full")
+    add("--nesterov", action="store_const", const=True, help="take the gradient ahead")
     add("--loss", action="append", metavar="TEXT", help="a minibatch's loss; give one or several")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Derive and print."""
-    from catapult_sim import derive
-    from catapult_sim.symbolic.legends import legend
+    """Derive what is asked for and print it, or list what can be derived."""
+    from catapult_sim.symbolic import printed
+    from catapult_sim.symbolic.voices import VOICES
 
     if options.list:
-        print(tabulate(derive.listing(), tablefmt="plain"))
+        print(tabulate(printed.listing(), tablefmt="plain"))
         return 0
     if options.name is None:
         raise InputError("a name is required; catapult-sim derive --list has them; got none")
-    if options.format not in derive.FORMATS:
-        known = ", ".join(derive.FORMATS)
+    if options.format not in VOICES:
+        known = ", ".join(VOICES)
         raise InputError(f"--format must be one of {known}; got {options.format!r}")
     asked = (*SIZES, "order", "sampling", "batches", "momentum", "nesterov", "loss")
     given = {name: getattr(options, name) for name in asked}
-    printed = derive.derive(options.name, options.format, **given)
-    print(printed)
-    if options.format == "text":
-        print(f"where {legend(options.name, printed)}")
+    print(printed.derive(options.name, options.format, **given))
     return 0

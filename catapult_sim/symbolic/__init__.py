@@ -1,43 +1,89 @@
-"""What the equations are: exact derivations in SymPy."""
+"""Exact derivations in SymPy: what the equations of the models are.
 
-from collections.abc import Callable, Mapping
-from functools import partial
+:func:`derivations` lists all that can be derived, by the names of ``catapult-sim derive``:
+
+- :mod:`~catapult_sim.symbolic.linear_net`, the two-layer linear network: its exact update at any
+  width, on one sample (``sample_map``) and on any data (``closure``, ``function_space``), its
+  Hessian, its fixed points;
+- :mod:`~catapult_sim.symbolic.backward_error`, what gradient descent, momentum and mini-batches
+  follow: ``modified_field``, ``modified_loss``, ``modified_equation``;
+- :mod:`~catapult_sim.symbolic.minibatch`, SGD and averages on quadratic mini-batch losses;
+- :class:`Update`, one rule: ``Update.descent`` makes that of any loss, and its methods write it as
+  NumPy, Python, JavaScript, LaTeX, MathML or text;
+- :func:`~catapult_sim.symbolic.loss_text.parse_loss` reads a loss that is typed as text.
+
+Examples
+--------
+>>> from catapult_sim import symbolic
+>>> print(symbolic.linear_net.sample_map().text())
+f' = f*(eta**2*f**2/n - eta*lam + 1)
+lam' = eta*f**2*(eta*lam - 4)/n + lam
+>>> import sympy as sp
+>>> x, y, eps = sp.symbols("x y eps")
+>>> sp.factor(symbolic.modified_loss([(x * y - 1) ** 2 / 2], [x, y], eps))
+(x*y - 1)**2*(eps*x**2 + eps*y**2 + 2)/4
+>>> symbolic.Update.descent((x * y - 1) ** 2 / 2, [x, y]).next[0]
+-eta*y*(x*y - 1) + x
+"""
+
+import importlib
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-from catapult_sim.symbolic import backward_error, linear_net, loss_text, minibatch
-from catapult_sim.symbolic.backward_error import regularizer, trees
-from catapult_sim.symbolic.update import Update
+if TYPE_CHECKING:
+    from catapult_sim.symbolic import backward_error, linear_net, loss_text, minibatch
+    from catapult_sim.symbolic.backward_error import (
+        modified_equation,
+        modified_field,
+        modified_loss,
+    )
+    from catapult_sim.symbolic.catalogue import Derivation
+    from catapult_sim.symbolic.update import Update
+
+_HOMES = {
+    "Update": "update",
+    "modified_equation": "backward_error",
+    "modified_field": "backward_error",
+    "modified_loss": "backward_error",
+}
+_MODULES = ("backward_error", "linear_net", "loss_text", "minibatch")
 
 __all__ = [
-    "DERIVATIONS",
     "Update",
     "backward_error",
+    "derivations",
     "linear_net",
     "loss_text",
     "minibatch",
-    "regularizer",
-    "trees",
+    "modified_equation",
+    "modified_field",
+    "modified_loss",
 ]
 
-DERIVATIONS: Mapping[str, Callable[..., Update]] = MappingProxyType(
-    {
-        "balanced-map": linear_net.balanced_map,
-        "closure": linear_net.closure,
-        "edge-law": linear_net.edge_law,
-        "edge-map": linear_net.edge_map,
-        "function-space": linear_net.function_space,
-        "infinite-width-map": linear_net.infinite_width_map,
-        "invariant-law": linear_net.invariant_law,
-        "labelled-sample-map": partial(linear_net.sample_map, label=linear_net.y),
-        "large-error-map": linear_net.large_error_map,
-        "minibatch-averaged": minibatch.averaged_moments,
-        "minibatch-heavy-ball": minibatch.heavy_ball_moments,
-        "minibatch-nesterov": minibatch.nesterov_moments,
-        "minibatch-sgd": minibatch.sgd_moments,
-        "residual-map": linear_net.residual_map,
-        "sample-map": linear_net.sample_map,
-        "scaled-map": linear_net.scaled_map,
-        "two-factor-map": linear_net.two_factor_map,
-    }
-)
-"""Every rule that can be derived, by name. Those in blocks take their sizes as keywords."""
+
+def derivations() -> Mapping[str, "Derivation"]:
+    """Return everything that can be derived, by name.
+
+    Examples
+    --------
+    >>> derivations()["sample-map"].summary
+    'Derive the exact gradient-descent update of (f, lam) at width n'
+    """
+    for module in _MODULES:
+        importlib.import_module(f"{__name__}.{module}")
+    from catapult_sim.symbolic.catalogue import CATALOGUE
+
+    return MappingProxyType(dict(sorted(CATALOGUE.items())))
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -77,7 +77,7 @@ def linear_net_breakdown(
     if not -0.5 <= output <= 0.5:
         raise ValueError(f"output must lie between -1/2 and 1/2; got {output}")
     a, b, eta = sp.symbols("a b eta")
-    field = modified_field([(a**2 - b**2) ** 2 / 8], (a, b), eta, order=order)
+    field = modified_field([(a**2 - b**2) ** 2 / 8], (a, b), eta, order=order, sampling="full")
     start = np.sqrt([0.5 + output, 0.5 - output])
     rates = np.asarray(eta_lam, dtype=float)
     errors = np.stack([_largest_errors(field, start, rate, steps) for rate in rates], axis=-1)

@@ -7,12 +7,11 @@ it there is in general no loss, only the field.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, islice
 
 import sympy as sp
-
-from catapult_sim.symbolic.backward_error.potentials import curl_of, potential_of
 
 Components = tuple[sp.Expr, ...]
 
@@ -51,19 +50,74 @@ class ModifiedField:
         The learning rate.
     losses : tuple of sympy.Expr
         Of which minus ``terms[0]`` and ``terms[1]`` are the gradients.
+    method : str
+        What is followed, in words.
     """
 
     terms: tuple[Components, ...]
     state: tuple[sp.Symbol, ...]
     step_size: sp.Expr
     losses: tuple[sp.Expr, ...]
+    method: str = ""
+
+    def __repr__(self) -> str:
+        """Return the method and the components, a line each."""
+        # Only what is shown is factored: high orders are long.
+        lines = [self._line(*component, str) for component in islice(self._components(), 6)]
+        rest = len(self.terms) * len(self.state) - len(lines)
+        more = [f"... {rest} more"] if rest else []
+        return "\n    ".join([f"ModifiedField: {self.method}", *lines, *more])
+
+    def _repr_latex_(self) -> str:
+        rows = r" \\ ".join(line.replace(" = ", " &= ", 1) for line in self.latex().splitlines())
+        return rf"$\displaystyle \begin{{aligned}} {rows} \end{{aligned}}$"
+
+    def text(self, write: Callable[[sp.Expr], str] = str) -> str:
+        """Return the components as lines of text, each term by itself.
+
+        Examples
+        --------
+        >>> from catapult_sim.symbolic.backward_error import modified_field
+        >>> x, eps = sp.symbols("x eps")
+        >>> print(modified_field([x**2 / 2], [x], eps).text())
+        dx/dt, eps^0: -x
+        dx/dt, eps^1: -x/2
+        """
+        return "\n".join(self._line(*component, write) for component in self._components())
+
+    def _line(
+        self, power: int, weight: sp.Symbol, component: sp.Expr, write: Callable[[sp.Expr], str]
+    ) -> str:
+        return f"d{weight}/dt, {self.step_size}^{power}: {write(component)}"
+
+    def latex(self) -> str:
+        r"""Return the field as LaTeX, one weight per line.
+
+        Examples
+        --------
+        >>> from catapult_sim.symbolic.backward_error import modified_field
+        >>> x, eps = sp.symbols("x epsilon")
+        >>> print(modified_field([x**2 / 2], [x], eps).latex())
+        \frac{dx}{dt} = \left(- x\right) + \epsilon \left(- \frac{x}{2}\right)
+        """
+        size, lines = sp.latex(self.step_size), dict.fromkeys(self.state, "")
+        for power, weight, component in self._components():
+            step = {0: "", 1: f" + {size} "}.get(power, f" + {size}^{{{power}}} ")
+            lines[weight] += rf"{step}\left({sp.latex(component)}\right)"
+        return "\n".join(rf"\frac{{d{sp.latex(w)}}}{{dt}} = {line}" for w, line in lines.items())
+
+    def _components(self) -> Iterator[tuple[int, sp.Symbol, sp.Expr]]:
+        """Yield power of the step size, weight, and component, factored."""
+        for power, term in enumerate(self.terms):
+            for weight, component in zip(self.state, term, strict=True):
+                yield power, weight, sp.factor(component)
 
     def truncate(self, order: int) -> ModifiedField:
         """Return the field up to ``step_size**order``."""
         if not 0 <= order < len(self.terms):
             raise ValueError(f"order must lie in 0, ..., {len(self.terms) - 1}; got {order}")
         kept = slice(order + 1)
-        return ModifiedField(self.terms[kept], self.state, self.step_size, self.losses[kept])
+        return replace(self, terms=self.terms[kept], losses=self.losses[kept])
 
     def total(self) -> Components:
         """Return the P components of the field, all terms together."""
@@ -89,7 +143,7 @@ class ModifiedField:
         --------
         >>> from catapult_sim.symbolic.backward_error import modified_field
         >>> x, y, eps = sp.symbols("x y eps")
-        >>> field = modified_field([(x * y - 1) ** 2 / 2], (x, y), eps, order=2)
+        >>> field = modified_field([(x * y - 1) ** 2 / 2], (x, y), eps, order=2, sampling="full")
         >>> sp.factor(field.truncate(1).loss())
         (x*y - 1)**2*(eps*x**2 + eps*y**2 + 2)/4
         >>> field.loss()
@@ -103,3 +157,54 @@ class ModifiedField:
                 raise NotAGradient(order, curl)
             losses.append(potential_of(self.terms[order], self.state))
         return sp.Add(*(self.step_size**k * loss for k, loss in enumerate(losses)))
+
+
+def curl_of(
+    field: Sequence[sp.Expr], state: Sequence[sp.Symbol]
+) -> dict[tuple[sp.Symbol, sp.Symbol], sp.Expr]:
+    """Return ``d F_x / dy - d F_y / dx`` for all pairs ``(x, y)`` for which it is not zero.
+
+    A difference counts as zero if 30 digits cancel at a generic point.
+
+    Examples
+    --------
+    >>> x, y = sp.symbols("x y")
+    >>> curl_of((x * y, 0 * x), (x, y)), curl_of((x * y, x**2 / 2), (x, y))
+    ({(x, y): x}, {})
+    """
+    pairs = list(combinations(zip(field, state, strict=True), 2))
+    slopes = {(x, y): (f_x.diff(y), f_y.diff(x)) for (f_x, x), (f_y, y) in pairs}
+    return {pair: sp.expand(a - b) for pair, (a, b) in slopes.items() if not _agree(a, b)}
+
+
+def _agree(one: sp.Expr, other: sp.Expr) -> bool:
+    symbols = sorted(one.free_symbols | other.free_symbols, key=str)
+    values = {w: sp.sqrt(sp.prime(k + 2)).evalf(60) / 3 for k, w in enumerate(symbols)}
+    # A shared subexpression is evaluated once; there are many.
+    shared, both = sp.cse([one, other])
+    for symbol, expression in shared:
+        values[symbol] = expression.xreplace(values).evalf(60)
+    a, b = (expression.xreplace(values).evalf(60) for expression in both)
+    return bool(abs(a - b) <= sp.Float("1e-30") * (abs(a) + abs(b)))
+
+
+def potential_of(field: Sequence[sp.Expr], state: Sequence[sp.Symbol]) -> sp.Expr:
+    """Integrate minus a field without curl, one weight after the other.
+
+    What is not polynomial stays an unevaluated integral, which can be differentiated,
+    evaluated or integrated further (``doit``) as the caller likes.
+
+    Examples
+    --------
+    >>> x, y = sp.symbols("x y")
+    >>> potential_of((x * y, x**2 / 2), (x, y))
+    -x**2*y/2
+    >>> potential_of((sp.exp(x),), (x,))
+    Integral(-exp(x), x)
+    """
+    loss = sp.Integer(0)
+    for component, w in zip(field, state, strict=True):
+        missing = sp.expand(-component - loss.diff(w))
+        polynomial = missing.is_polynomial(*state)
+        loss += sp.integrate(missing, w) if polynomial else sp.Integral(missing, w)
+    return loss

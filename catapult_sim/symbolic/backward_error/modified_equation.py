@@ -6,13 +6,24 @@ Written in elementary differentials of ``f = -grad C``, it is one formula for al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import sympy as sp
 
 from catapult_sim.symbolic.backward_error import series
+from catapult_sim.symbolic.backward_error.method import check_method, describe_method
 from catapult_sim.symbolic.backward_error.trees import Tree
+from catapult_sim.symbolic.catalogue import derivation
+
+FIELD = {
+    "eps": "step size",
+    "f": "minus the gradient of the loss; f', f'' its derivatives",
+    "f_1": "that of one minibatch, terms being averaged over all of them",
+    "m": "batches of an epoch",
+    "beta": "momentum",
+}
+BATCHES = sp.Symbol("m")
 
 
 @dataclass(frozen=True)
@@ -26,12 +37,19 @@ class ModifiedEquation:
         field of the mean loss; batches 1, 2, ... are to be averaged over, each by itself.
     order : int
         The highest power of the step size.
+    method : str
+        What is followed, in words.
     """
 
     coefficients: Mapping[Tree, sp.Expr]
     order: int
+    method: str
 
     def __str__(self) -> str:
+        return f"{self.method}\n{self.text()}"
+
+    def text(self) -> str:
+        """Return the equation as plain text, one line for each power of the step size."""
         return "\n".join(f"eps^{k}: {self._written(k, str, str)}" for k in range(self.order + 1))
 
     def latex(self) -> str:
@@ -39,7 +57,7 @@ class ModifiedEquation:
 
         Examples
         --------
-        >>> print(modified_equation(2).latex())
+        >>> print(modified_equation(2, sampling="full").latex())
         \dot w = f
         + \varepsilon \left(- \frac{1}{2} f' f\right)
         + \varepsilon^{2} \left(\frac{1}{3} f' f' f + \frac{1}{12} f''\left(f, f\right)\right)
@@ -67,25 +85,30 @@ def _term(coefficient: sp.Expr, number: Callable[[sp.Expr], str]) -> str:
     return f"{sign} " if size == 1 else f"{sign} {number(size)} "
 
 
+@derivation(
+    "modified-equation",
+    symbols=FIELD,
+    options=("order", "sampling", "batches", "momentum", "nesterov"),
+)
 def modified_equation(
-    order: int,
+    order: int = 2,
     *,
-    sampling: str = "full",
-    batches: sp.Expr | None = None,
+    sampling: str = "shuffled",
+    batches: sp.Expr = BATCHES,
     momentum: sp.Expr = 0,
     nesterov: bool = False,
 ) -> ModifiedEquation:
-    r"""Return the field that a training method follows, in elementary differentials.
+    r"""Derive the field that a training method follows, in elementary differentials.
 
     Parameters
     ----------
     order : int
         The highest power of the step size: trees of up to ``order + 1`` vertices.
-    sampling : {"full", "shuffled", "replacement"}
+    sampling : {"shuffled", "full", "replacement"}
         As in :func:`catapult_sim.symbolic.backward_error.modified_field`. (A reversed pair
         depends on the given order of the batches and has no such form.)
-    batches : sympy.Expr, optional
-        The number m of minibatches, a number or a symbol; needed unless sampling is "full".
+    batches : sympy.Expr
+        The number m of minibatches, a number or a symbol.
     momentum, nesterov
         As in :func:`catapult_sim.symbolic.backward_error.modified_field`.
 
@@ -106,42 +129,28 @@ def modified_equation(
 
     Examples
     --------
-    >>> print(modified_equation(3))
+    >>> print(modified_equation(3, sampling="full"))
+    gradient descent, full batch
     eps^0: f
     eps^1: - 1/2 f'f
     eps^2: 1/3 f'f'f + 1/12 f''(f, f)
     eps^3: - 1/4 f'f'f'f - 1/12 f'f''(f, f) - 1/12 f''(f, f'f)
-    >>> print(modified_equation(1, sampling="shuffled", batches=sp.Symbol("m")))
+    >>> print(modified_equation(1))
+    shuffled mini-batches, mean epoch
     eps^0: f
     eps^1: - 1/2 f_1'f_1
-    >>> print(modified_equation(1, momentum=sp.Symbol("beta")))
+    >>> print(modified_equation(1, sampling="full", momentum=sp.Symbol("beta")))
+    heavy ball, momentum beta, full batch
     eps^0: - 1/(beta - 1) f
     eps^1: (beta + 1)/(2*(beta - 1)**3) f'f
     """
-    check_method(order, sampling, ("full", "shuffled", "replacement"), momentum, nesterov)
-    if sampling != "full" and batches is None:
-        raise ValueError(f"{sampling} sampling needs the number of batches; got none")
+    check_method(order, sampling, ("shuffled", "full", "replacement"), momentum, nesterov)
+    method = describe_method(sampling, momentum, nesterov)
     if sampling == "full":
         beta = sp.nsimplify(momentum, rational=True)
         b = series.field_coefficients(series.gradient_descent, beta, beta if nesterov else 0)
-        return ModifiedEquation(series.plain_series(b, order), order)
+        return ModifiedEquation(series.plain_series(b, order), order, method)
     m = sp.sympify(batches, strict=True)
     kick = series.shuffled if sampling == "shuffled" else series.replacement(m)
     averaged = series.averaged_series(series.field_coefficients(kick), order, m)
-    return ModifiedEquation(averaged, order)
-
-
-def check_method(
-    order: int, sampling: str, known: Sequence[str], momentum: sp.Expr, nesterov: bool
-) -> None:
-    """Raise a ValueError unless the arguments describe a method of training."""
-    if isinstance(momentum, str):
-        raise ValueError(f"momentum must be a number or a symbol; got the text {momentum!r}")
-    if not isinstance(order, int) or order < 0:
-        raise ValueError(f"order must be a whole number from 0 on; got {order!r}")
-    if sampling not in known:
-        raise ValueError(f"sampling must be one of {', '.join(known)}; got {sampling!r}")
-    if sampling != "full" and (momentum != 0 or nesterov):
-        raise ValueError(f"momentum needs sampling = 'full'; got sampling = {sampling!r}")
-    if sp.sympify(momentum).is_number and not -1 < momentum < 1:
-        raise ValueError(f"momentum must lie between -1 and 1; got {momentum}")
+    return ModifiedEquation(averaged, order, method)

@@ -27,23 +27,34 @@ import sympy as sp
 
 from catapult_sim.symbolic.backward_error import series
 from catapult_sim.symbolic.backward_error.field import Components, ModifiedField
-from catapult_sim.symbolic.backward_error.modified_equation import check_method, modified_equation
+from catapult_sim.symbolic.backward_error.method import (
+    SAMPLINGS,
+    check_method,
+    describe_method,
+)
+from catapult_sim.symbolic.backward_error.modified_equation import modified_equation
 from catapult_sim.symbolic.backward_error.trees import Differential, Tree, elementary_differentials
+from catapult_sim.symbolic.catalogue import derivation
 
-SAMPLINGS = ("full", "shuffled", "reversed_pair", "replacement")
+SYMBOLS = {"eps": "step size"}
 
 
+@derivation(
+    "modified-field",
+    symbols=SYMBOLS,
+    options=("order", "sampling", "momentum", "nesterov", "loss"),
+)
 def modified_field(
     losses: Sequence[sp.Expr],
     state: Sequence[sp.Symbol],
     step_size: sp.Expr,
     *,
-    order: int,
-    sampling: str = "full",
+    order: int = 1,
+    sampling: str = "shuffled",
     momentum: sp.Expr = 0,
     nesterov: bool = False,
 ) -> ModifiedField:
-    r"""Return the field whose flow the optimiser follows, up to ``step_size**order``.
+    r"""Derive the field whose flow an optimiser follows, up to ``step_size**order``.
 
     After truncation at order p the flow misses one epoch by ``O(step_size**(p + 2))``
     and a fixed time by ``O(step_size**(p + 1))``.
@@ -58,10 +69,10 @@ def modified_field(
         The learning rate of each step.
     order : int
         The highest power of `step_size` that is kept.
-    sampling : {"full", "shuffled", "reversed_pair", "replacement"}
-        What is followed: gradient descent on C; or the mean, over the draws, of the
-        weights after an epoch of m steps, whose batches come in a uniformly random order,
-        in the given order or its reverse, or independently with replacement.
+    sampling : {"shuffled", "full", "reversed_pair", "replacement"}
+        What is followed: the mean, over the draws, of the weights after an epoch of m steps,
+        whose batches come in a uniformly random order ("shuffled"), in the given order or its
+        reverse, or independently with replacement; or gradient descent on C ("full").
     momentum : sympy.Expr
         ``beta`` in ``w' = w - step_size grad C + beta (w - w_before)``, with full
         sampling only. It says how a step is taken, not what is sampled, hence a keyword of its
@@ -95,7 +106,7 @@ def modified_field(
     >>> x, eps = sp.symbols("x eps")
     >>> modified_field([x**2 / 2], [x], eps, order=3).terms
     ((-x,), (-x/2,), (-x/3,), (-x/4,))
-    >>> modified_field([x**2, 0], [x], eps, order=1, sampling="shuffled").terms
+    >>> modified_field([x**2, 0], [x], eps).terms
     ((-x,), (-x,))
     """
     losses, state = _checked(losses, state)
@@ -109,9 +120,16 @@ def modified_field(
         for vertices in range(1, order + 2)
     )
     known = (_leaf_loss(coefficients, every_loss), _chain_loss(coefficients, fields))
-    return ModifiedField(terms, state, sp.sympify(step_size, strict=True), known[: order + 1])
+    return ModifiedField(
+        terms,
+        state,
+        sp.sympify(step_size, strict=True),
+        known[: order + 1],
+        describe_method(sampling, momentum, nesterov),
+    )
 
 
+@derivation("modified-loss", symbols=SYMBOLS, options=("order", "sampling", "loss"))
 def modified_loss(
     losses: Sequence[sp.Expr],
     state: Sequence[sp.Symbol],
@@ -120,7 +138,7 @@ def modified_loss(
     order: int = 1,
     sampling: str = "shuffled",
 ) -> sp.Expr:
-    """Return the loss on which gradient flow follows an epoch, where there is one.
+    """Derive the loss on which gradient flow follows an epoch, where there is one.
 
     At first order ``C + step_size / (4 m) * sum of |grad C_k|^2`` for shuffled batches (ref.
     [2]_), ``C + step_size / 4 * |grad C|^2`` for full ones and for draws with replacement.

@@ -22,6 +22,7 @@ from functools import cache
 
 import sympy as sp
 
+from catapult_sim.symbolic.catalogue import derivation
 from catapult_sim.symbolic.update import ETA, Update
 
 REFERENCE = "Lewkowycz et al. 2020, arXiv:2003.02218"
@@ -33,6 +34,32 @@ d, k, m = sp.symbols("d k m", integer=True, positive=True)
 
 NOTATION = {lam: r"\lambda"}
 
+# What the symbols mean, for those who read a printed equation alone.
+STEP = {"eta": "learning rate", "n": "width"}
+BLOCKS = STEP | {
+    "A": "U^T U / n",
+    "F": "U^T V / sqrt(n)",
+    "B": "V^T V / n",
+    "C": "X^T X / m",
+    "c": "X^T y / m",
+    "g": "the gradient of the loss by F",
+}
+FUNCTION = STEP | {
+    "r": "f - y, the residual",
+    "Theta": "the tangent kernel, 1/m inside",
+    "b": "|V|^2 / n",
+    "f": "outputs",
+    "y": "labels",
+    "h": "K r / m",
+    "K": "X X^T",
+    "delta": "the growth of b",
+    "m": "samples",
+}
+LARGE = STEP | {
+    "zeta": "|X^T r| / m, the size of the error",
+    "lam": "the kernel's eigenvalue along the error",
+}
+
 X, y = sp.MatrixSymbol("X", m, d), sp.MatrixSymbol("y", m, k)
 A, B, C = sp.MatrixSymbol("A", d, d), sp.MatrixSymbol("B", k, k), sp.MatrixSymbol("C", d, d)
 F, c, g = (sp.MatrixSymbol(name, d, k) for name in "Fcg")
@@ -41,6 +68,7 @@ K, Theta = (sp.MatrixSymbol(name, m, m) for name in ("K", "Theta"))
 f, h, r = (sp.MatrixSymbol(name, m, 1) for name in "fhr")
 
 
+@derivation("closure", symbols=BLOCKS, options=("inputs", "outputs"))
 def closure(inputs: int | sp.Symbol = d, outputs: int | sp.Symbol = k) -> Update:
     r"""Derive the update of the Gram blocks: the exact dynamics, whatever the width.
 
@@ -107,6 +135,7 @@ def _gram_blocks() -> Update:
     )
 
 
+@derivation("function-space", symbols=FUNCTION, options=("samples",))
 def function_space(samples: int | sp.Symbol = m) -> Update:
     r"""Derive the update of residual and kernel: the same dynamics without the weights.
 
@@ -191,6 +220,7 @@ def _residual_and_kernel() -> Update:
     )
 
 
+@derivation("large-error-map", symbols=LARGE)
 @cache
 def large_error_map() -> Update:
     r"""Derive the paper's approximation of :func:`function_space` for a large error.

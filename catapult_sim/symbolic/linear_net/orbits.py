@@ -16,8 +16,17 @@ from dataclasses import replace
 
 import sympy as sp
 
+from catapult_sim.symbolic.catalogue import derivation
 from catapult_sim.symbolic.linear_net.sample import LABELLED
-from catapult_sim.symbolic.linear_net.scaled import F, Y, p, q, residual_map, two_factor_map
+from catapult_sim.symbolic.linear_net.scaled import (
+    SYMBOLS,
+    F,
+    Y,
+    p,
+    q,
+    residual_map,
+    two_factor_map,
+)
 from catapult_sim.symbolic.orbits import Orbit, exact_orbits, orbit_through
 from catapult_sim.symbolic.update import Update
 
@@ -49,6 +58,7 @@ def fixed_points() -> tuple[Orbit, ...]:
     return exact_orbits(residual_map())
 
 
+@derivation("balanced-map", symbols=SYMBOLS)
 def balanced_map() -> Update:
     r"""Restrict :func:`residual_map` to ``u = v``, where ``Lam = 2 F``.
 

@@ -19,14 +19,23 @@ from __future__ import annotations
 
 import sympy as sp
 
-from catapult_sim.symbolic.linear_net.gram import NOTATION, REFERENCE, closure, eta, lam, n
+from catapult_sim.symbolic.catalogue import derivation
+from catapult_sim.symbolic.linear_net.gram import NOTATION, REFERENCE, STEP, closure, eta, lam, n
 from catapult_sim.symbolic.update import Update
 
 f, y, r = sp.symbols("f y r", real=True)
 
+SAMPLE = STEP | {
+    "f": "u.v / sqrt(n), the output on the sample",
+    "lam": "(|u|^2 + |v|^2) / n, the kernel's eigenvalue",
+    "y": "label",
+    "r": "f - y, the residual",
+}
+
 LABELLED = "Kalra et al. 2023, arXiv:2311.02076"
 
 
+@derivation("sample-map", symbols=SAMPLE)
 def sample_map(label: sp.Expr | float = 0) -> Update:
     r"""Derive the exact gradient-descent update of ``(f, lam)`` at width n.
 
@@ -86,6 +95,12 @@ def sample_map(label: sp.Expr | float = 0) -> Update:
     )
 
 
+@derivation("labelled-sample-map", symbols=SAMPLE)
+def labelled_sample_map() -> Update:
+    """Derive the exact gradient-descent update of ``(f, lam)`` at width n, with a label y."""
+    return sample_map(label=y)
+
+
 def read_label(label: sp.Expr | float) -> sp.Expr:
     """Read the label; text is refused, for SymPy would run it as code."""
     try:
@@ -111,6 +126,7 @@ def _one_sample(residual: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
     return sp.expand(f_next), sp.expand(A_next + B_next)
 
 
+@derivation("infinite-width-map", symbols=SAMPLE)
 def infinite_width_map() -> Update:
     r"""Take the width of :func:`sample_map` to infinity: the linear (lazy) dynamics.
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import sympy as sp
 
+from catapult_sim.symbolic.catalogue import derivation
 from catapult_sim.symbolic.linear_net.gram import REFERENCE, eta, lam, n
 from catapult_sim.symbolic.linear_net.sample import LABELLED, f, r, sample_map, y
 from catapult_sim.symbolic.update import Update
@@ -25,7 +26,20 @@ Lam = sp.Symbol("Lam", positive=True)
 s, p, q = sp.symbols("s p q", nonnegative=True)
 SCALED = {Lam: r"\Lambda"}
 
+SYMBOLS = {
+    "F": "eta f / sqrt(n), the output",
+    "Y": "eta y / sqrt(n), the label",
+    "D": "F - Y, the residual",
+    "Lam": "eta lam, the kernel's eigenvalue",
+    "E": "eta lam - 4 - Y D, the distance from the edge of divergence",
+    "s": "eta^2 (f - y)^2 / n",
+    "p": "eta |u + v|^2 / (2 n)",
+    "q": "eta |u - v|^2 / (2 n)",
+    "I": "(eta lam)^2 - 4 F^2, with F = eta f / sqrt(n); gradient flow conserves it",
+}
 
+
+@derivation("residual-map", symbols=SYMBOLS)
 def residual_map() -> Update:
     r"""Rewrite ``sample_map(label=y)`` in units without width and learning rate.
 
@@ -50,6 +64,7 @@ def residual_map() -> Update:
     return Update("residual-map", (D, Lam), (Y,), scaled, LABELLED, SCALED, where, D**2 / 2)
 
 
+@derivation("edge-map", symbols=SYMBOLS)
 def edge_map() -> Update:
     r"""Rewrite :func:`residual_map` in the distance from the edge of divergence.
 
@@ -73,6 +88,7 @@ def edge_map() -> Update:
     return Update("edge-map", (D, E), (Y,), following, LABELLED, SCALED, where, D**2 / 2)
 
 
+@derivation("scaled-map", symbols=SYMBOLS | {"s": "eta^2 f^2 / n"})
 def scaled_map() -> Update:
     r"""Rewrite ``sample_map`` in ``s = eta^2 f^2 / n`` and ``Lam = eta lam``.
 
@@ -92,6 +108,7 @@ def scaled_map() -> Update:
     return Update("scaled-map", (s, Lam), (), scaled, REFERENCE, SCALED, loss=s / 2)
 
 
+@derivation("two-factor-map", symbols=SYMBOLS)
 def two_factor_map() -> Update:
     r"""Rewrite :func:`residual_map` in two factors that never mix.
 
@@ -120,6 +137,7 @@ def two_factor_map() -> Update:
     return Update("two-factor-map", (p, q), (Y,), (p_next, q_next), LABELLED, {}, where, D**2 / 2)
 
 
+@derivation("invariant-law", symbols=SYMBOLS)
 def invariant_law() -> Update:
     r"""Derive the multiplicative law of ``I = Lam^2 - 4 F^2``, for any label.
 
@@ -144,6 +162,7 @@ def invariant_law() -> Update:
     return Update("invariant-law", (invariant,), (s,), (invariant * contraction,), REFERENCE)
 
 
+@derivation("edge-law", symbols=SYMBOLS)
 def edge_law() -> Update:
     r"""Derive the law of ``E = Lam - 4 - Y D``: the straight edge of the basin, at any label.
 

@@ -19,7 +19,7 @@ from catapult_sim.symbolic.minibatch.moments import (
     stationary,
     step,
 )
-from catapult_sim.symbolic.minibatch.rates import FORMULAS, best_schedule, equivalent_rate, limits
+from catapult_sim.symbolic.minibatch.rates import best_schedule, equivalent_rate, limits
 from catapult_sim.symbolic.minibatch.variances import (
     V,
     ema_variance,
@@ -40,7 +40,6 @@ from catapult_sim.symbolic.minibatch.variances import (
 )
 
 __all__ = [
-    "FORMULAS",
     "V",
     "a",
     "averaged_moments",

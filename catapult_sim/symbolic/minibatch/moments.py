@@ -18,6 +18,7 @@ from itertools import combinations_with_replacement
 
 import sympy as sp
 
+from catapult_sim.symbolic.catalogue import derivation
 from catapult_sim.symbolic.update import Update
 
 a, h, eta = sp.symbols("a h eta", positive=True)
@@ -26,6 +27,20 @@ x, z, y, c = sp.symbols("x z y c", real=True)
 
 REFERENCE = "Sandler et al. 2023, arXiv:2301.02312"
 NOTATION = {beta: r"\beta", gamma: r"\gamma"}
+
+MOMENTS = {
+    "a": "eta h, learning rate times curvature",
+    "beta": "momentum",
+    "gamma": "decay of the average",
+    "mu_x": "mean of the iterate x",
+    "mu_y": "mean of the average y",
+    "mu_z": "mean of the iterate before, z",
+    "V_xx": "variance of x, in units of that of the minibatches' minima",
+    "V_xy": "covariance of x and y",
+    "V_xz": "covariance of x and z",
+    "V_yy": "variance of y",
+    "V_zz": "variance of z",
+}
 
 
 def step(momentum: sp.Expr | float = 0, *, nesterov: bool = False) -> Update:
@@ -130,21 +145,25 @@ def _indexed(symbol: sp.Symbol) -> str:
     return f"{{{letter.replace('mu', chr(92) + 'mu')}^{{{index}}}}}"
 
 
+@derivation("minibatch-sgd", symbols=MOMENTS)
 def sgd_moments() -> Update:
     """Derive mean and variance of SGD's iterates on quadratic minibatch losses."""
     return replace(moments(step()), name="minibatch-sgd")
 
 
+@derivation("minibatch-heavy-ball", symbols=MOMENTS)
 def heavy_ball_moments() -> Update:
     """Derive mean and covariance of heavy ball's iterates on quadratic minibatch losses."""
     return replace(moments(step(beta)), name="minibatch-heavy-ball")
 
 
+@derivation("minibatch-nesterov", symbols=MOMENTS)
 def nesterov_moments() -> Update:
     """Derive mean and covariance of Nesterov's iterates on quadratic minibatch losses."""
     return replace(moments(step(beta, nesterov=True)), name="minibatch-nesterov")
 
 
+@derivation("minibatch-averaged", symbols=MOMENTS)
 def averaged_moments() -> Update:
     """Derive mean and covariance of SGD's iterates and their exponential moving average."""
     return replace(moments(averaged_step(step())), name="minibatch-averaged")

@@ -14,7 +14,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 
@@ -114,17 +114,3 @@ def limits() -> Mapping[str, sp.Expr]:
     }
     tidy = {name: sp.factor(sp.cancel(limit)) for name, limit in found.items()}
     return MappingProxyType(tidy | {"ema": sp.apart(tidy["ema"], a)})
-
-
-FORMULAS: Mapping[str, Callable[[], sp.Expr]] = MappingProxyType(
-    {
-        "ema": ema_variance,
-        "heavy-ball": heavy_ball_variance,
-        "nesterov": nesterov_variance,
-        "sgd": sgd_variance,
-        "shuffled": shuffled_variance,
-        "swa": swa_variance,
-        "two-point": two_point_variance,
-    }
-)
-"""Stationary variances by name; :func:`equivalent_rate` turns each into a learning rate."""

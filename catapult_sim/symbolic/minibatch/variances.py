@@ -15,7 +15,9 @@ from functools import cache
 
 import sympy as sp
 
+from catapult_sim.symbolic.catalogue import derivation
 from catapult_sim.symbolic.minibatch.moments import (
+    MOMENTS,
     a,
     averaged_moments,
     c,
@@ -34,11 +36,21 @@ k, m = sp.symbols("k m", integer=True, positive=True)
 V = sp.Symbol("V", positive=True)
 r = sp.Symbol("r", positive=True)  # 1 - a
 
+VARIANCE = {
+    "V": "variance, in units of that of the minibatches' minima",
+    "a_eff": "the a at which SGD has this variance",
+    **MOMENTS,
+    "m": "batches of an epoch",
+    "k": "iterates averaged",
+    "g": "steps between the two iterates",
+}
+
 
 def _stationary_variance(rule: Update, variable: sp.Symbol) -> sp.Expr:
     return stationary(rule)[sp.Symbol(f"V_{variable}{variable}")]
 
 
+@derivation("variance-sgd", symbols=VARIANCE)
 @cache
 def sgd_variance() -> sp.Expr:
     """Derive the stationary variance of the iterates, for ``0 < a < 2``.
@@ -51,6 +63,7 @@ def sgd_variance() -> sp.Expr:
     return _stationary_variance(sgd_moments(), x)
 
 
+@derivation("variance-heavy-ball", symbols=VARIANCE)
 @cache
 def heavy_ball_variance() -> sp.Expr:
     """Derive the stationary variance under heavy ball, for ``0 < a < 2 (1 + beta)``.
@@ -63,6 +76,7 @@ def heavy_ball_variance() -> sp.Expr:
     return _stationary_variance(heavy_ball_moments(), x)
 
 
+@derivation("variance-nesterov", symbols=VARIANCE)
 @cache
 def nesterov_variance() -> sp.Expr:
     """Derive the stationary variance with Nesterov's step, the gradient taken ahead.
@@ -72,6 +86,7 @@ def nesterov_variance() -> sp.Expr:
     return _stationary_variance(nesterov_moments(), x)
 
 
+@derivation("variance-ema", symbols=VARIANCE)
 @cache
 def ema_variance() -> sp.Expr:
     """Derive the stationary variance of an exponential moving average, decay gamma."""
@@ -102,6 +117,7 @@ def variance_after() -> sp.Expr:
     return sgd_variance() + (1 - a) ** (2 * t) * sp.factor(solution.subs(t, 0) - sgd_variance())
 
 
+@derivation("variance-two-point", symbols=VARIANCE)
 @cache
 def two_point_variance() -> sp.Expr:
     """Derive the stationary variance of the mean of two iterates, g steps apart.
@@ -114,6 +130,7 @@ def two_point_variance() -> sp.Expr:
     return sp.factor(sgd_variance() * (1 + mean_after().subs(t, g)) / 2)
 
 
+@derivation("variance-swa", symbols=VARIANCE)
 @cache
 def swa_variance() -> sp.Expr:
     """Derive the stationary variance of the mean of k successive iterates."""
@@ -137,6 +154,7 @@ def growing_variance() -> sp.Expr:
     return _in_a(_summed(sp.expand(held**2), 1, t) / (t + 1) ** 2)
 
 
+@derivation("variance-shuffled", symbols=VARIANCE)
 @cache
 def shuffled_variance() -> sp.Expr:
     """Derive the stationary variance at the ends of epochs that visit m batches once each.

@@ -33,7 +33,7 @@ def local_order(field, epoch, start, step_sizes, steps):
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: p.name)
 def test_descent_leaves_the_flow_of_order_p_at_order_p_plus_2(problem):
-    field = modified_field(problem.losses, problem.state, eps, order=4)
+    field = modified_field(problem.losses, problem.state, eps, order=4, sampling="full")
     for p in range(5):
         order = local_order(field.truncate(p), descent(problem), problem.start, STEP_SIZES, 1)
         assert abs(order.value - (p + 2)) < 0.1
@@ -56,7 +56,7 @@ def test_the_mean_epoch_leaves_the_flow_of_order_p_at_order_p_plus_2(problem, sa
 
 @pytest.mark.parametrize("problem", PROBLEMS[:2], ids=lambda p: p.name)
 def test_over_a_fixed_time_the_flow_of_order_p_errs_at_order_p_plus_1(problem):
-    field = modified_field(problem.losses, problem.state, eps, order=2)
+    field = modified_field(problem.losses, problem.state, eps, order=2, sampling="full")
     epoch, start, steps = descent(problem), np.array(problem.start), np.array([8, 12, 16, 24, 32])
     for p in range(3):
         errors = []

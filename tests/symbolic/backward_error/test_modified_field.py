@@ -7,7 +7,12 @@ import pytest
 import sympy as sp
 from sympy.polys.rings import ring
 
-from catapult_sim.symbolic.backward_error import NotAGradient, modified_field, modified_loss
+from catapult_sim.symbolic.backward_error import (
+    NotAGradient,
+    modified_equation,
+    modified_field,
+    modified_loss,
+)
 
 x, y, z, eps = sp.symbols("x y z eps")
 
@@ -75,7 +80,7 @@ def test_the_modified_flow_repeats_the_mean_epoch_term_by_term(sampling):
 
 
 def test_a_wrong_coefficient_would_be_seen_by_the_lie_series():
-    terms = list(modified_field(CUBIC, (x, y), eps, order=2).terms)
+    terms = list(modified_field(CUBIC, (x, y), eps, order=2, sampling="full").terms)
     terms[2] = tuple(sp.Rational(11, 10) * component for component in terms[2])
     end = mean_epoch(CUBIC, "full", 2)[0]
     assert sp.expand(flow_of(terms, 1)[0][3] - end.coeff_monomial(eps**3)) != 0
@@ -108,7 +113,8 @@ def test_first_order_losses_are_those_of_the_papers():
 
 def test_the_modified_loss_exists_at_first_order_for_transcendental_losses_and_momentum():
     losses = [sp.tanh(x * y - 1) ** 2, sp.exp(x - y)]
-    for options in ({"sampling": "shuffled"}, {"momentum": sp.Symbol("beta"), "nesterov": True}):
+    heavy = {"sampling": "full", "momentum": sp.Symbol("beta"), "nesterov": True}
+    for options in ({"sampling": "shuffled"}, heavy):
         field = modified_field(losses, (x, y), eps, order=1, **options)
         for component, w in zip(field.total(), (x, y), strict=True):
             rest = (component + field.loss().diff(w)).subs({x: 0.3, y: -0.8, "beta": 0.7})
@@ -116,7 +122,7 @@ def test_the_modified_loss_exists_at_first_order_for_transcendental_losses_and_m
 
 
 def test_gradient_descent_on_a_product_has_the_known_curl_at_second_order():
-    field = modified_field([(x * y - 1) ** 2 / 2], (x, y), eps, order=3)
+    field = modified_field([(x * y - 1) ** 2 / 2], (x, y), eps, order=3, sampling="full")
     with pytest.raises(NotAGradient, match="at order 2") as caught:
         field.loss()
     (curl,) = caught.value.curl.values()
@@ -173,8 +179,8 @@ def test_one_weight_has_a_modified_loss_to_every_order(loss):
 
 
 def test_truncation_keeps_the_lower_orders():
-    field = modified_field(CUBIC, (x, y), eps, order=3)
-    assert field.truncate(1) == modified_field(CUBIC, (x, y), eps, order=1)
+    field = modified_field(CUBIC, (x, y), eps, order=3, sampling="full")
+    assert field.truncate(1) == modified_field(CUBIC, (x, y), eps, order=1, sampling="full")
     with pytest.raises(ValueError, match=r"0, \.\.\., 3; got 4"):
         field.truncate(4)
 
@@ -189,7 +195,7 @@ def test_terms_do_not_hide_the_step_size():
 
 
 def test_floating_momentum_gives_exact_coefficients():
-    (leading,) = modified_field([x**2 / 2], [x], eps, order=0, momentum=0.9).terms
+    (leading,) = modified_field([x**2 / 2], [x], eps, order=0, sampling="full", momentum=0.9).terms
     assert leading == (-10 * x,)
 
 
@@ -202,7 +208,12 @@ def test_floating_momentum_gives_exact_coefficients():
         ([x**2], x, {}, "state must be a sequence"),
         (["x**2"], [x], {}, r"must be SymPy expressions; got the text 'x\*\*2'"),
         ([x**2], ["x"], {}, "must be SymPy expressions; got the text 'x'"),
-        ([x**2], [x], {"momentum": "0.9"}, "a number or a symbol; got the text '0.9'"),
+        (
+            [x**2],
+            [x],
+            {"sampling": "full", "momentum": "0.9"},
+            "a number or a symbol; got the text '0.9'",
+        ),
         ([x**2], [x], {"sampling": "cyclic"}, "got 'cyclic'"),
         ([x**2], [x], {"sampling": "reversed_pair", "momentum": 0.9}, "momentum needs"),
         ([x**2], [x], {"sampling": "reversed_pair", "order": -1}, "whole number from 0"),
@@ -211,3 +222,41 @@ def test_floating_momentum_gives_exact_coefficients():
 def test_what_makes_no_sense_is_refused_in_one_sentence(losses, state, options, required):
     with pytest.raises(ValueError, match=required):
         modified_field(losses, state, eps, **{"order": 1} | options)
+
+
+EXAMPLES = [x * y + x, x**2 - y, (x - 2 * y) ** 2, x - x * y**2, y**3, 3 * x * y]
+
+
+@pytest.mark.parametrize(("sampling", "shuffled"), [("shuffled", 1), ("full", 0)])
+def test_shuffling_adds_a_quarter_of_the_variance_of_the_batch_gradients(sampling, shuffled):
+    mean = sum(EXAMPLES) / 6
+    variance = sum(squared_gradient(loss - mean) for loss in EXAMPLES) / 6
+    expected = mean + eps * (squared_gradient(mean) + shuffled * variance) / 4
+    assert sp.expand(expected - modified_loss(EXAMPLES, (x, y), eps, sampling=sampling)) == 0
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_over_all_partitions_the_penalty_of_shuffling_falls_as_the_batches_grow(size):
+    def penalty(losses):
+        full = modified_loss(losses, (x, y), eps, sampling="full")
+        return sp.expand(modified_loss(losses, (x, y), eps) - full)
+
+    partitions = {
+        frozenset(sum(order[i : i + size]) / size for i in range(0, 6, size))
+        for order in permutations(EXAMPLES)
+    }
+    mean = sum(penalty(list(batches)) for batches in partitions) / len(partitions)
+    # Batches of B from N examples: (N - B) / (N - 1) / B of the variance of single examples.
+    reduction = sp.Rational(6 - size, 5 * size)
+    assert sp.expand(mean - reduction * penalty(EXAMPLES)) == 0
+
+
+def test_siblings_have_one_default_and_name_it():
+    field = modified_field(CUBIC, (x, y), eps)
+    assert field == modified_field(CUBIC, (x, y), eps, order=1, sampling="shuffled")
+    assert field.loss() == modified_loss(CUBIC, (x, y), eps)
+    assert str(field).splitlines()[0] == "ModifiedField: shuffled mini-batches, mean epoch"
+    assert str(modified_equation()).splitlines()[0] == "shuffled mini-batches, mean epoch"
+    many = modified_field(CUBIC, (x, y), eps, order=5, sampling="full")
+    assert len(repr(many).splitlines()) == 8
+    assert field._repr_latex_().count(r"\\") == 1

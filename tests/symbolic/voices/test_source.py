@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from catapult_sim.symbolic import DERIVATIONS, Update
+from catapult_sim.symbolic import Update, linear_net
 from catapult_sim.symbolic.voices.functions import Step
 from tests.symbolic.rules import QUOTIENT, ROTATION, RULES, a, x, y
 
@@ -137,7 +137,7 @@ def test_compiled_voice_without_numba_says_how_to_get_it(monkeypatch):
 
 
 def test_blocks_of_symbolic_size_have_formulas_but_no_code():
-    rule = DERIVATIONS["closure"]()
+    rule = linear_net.closure()
     assert r"g_{t} B_{t} g_{t}^{T}" in rule.latex()
     for voice in (rule.numpy, rule.compiled, rule.python, rule.javascript):
         with pytest.raises(ValueError, match="explicit size; got the symbolic sizes d, k"):

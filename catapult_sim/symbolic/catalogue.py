@@ -1,0 +1,67 @@
+"""The catalogue of derivations: the name of each, its options, and what its symbols mean."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+Derive = TypeVar("Derive", bound=Callable[..., Any])
+
+CATALOGUE: dict[str, Derivation] = {}
+"""Every derivation by name, once the module that holds it is imported."""
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """A function that derives something, under its name in the catalogue."""
+
+    name: str
+    derive: Callable[..., Any]
+    symbols: Mapping[str, str]  # what each means, in a few words
+    options: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """The first line of the function's docstring, other functions by their names here."""
+        first_line = str(inspect.getdoc(self.derive)).partition("\n")[0]
+        plain = re.sub(r":func:|`|\.$", "", first_line)
+        return re.sub(r"\w+_\w+", lambda name: name[0].replace("_", "-"), plain)
+
+
+def derivation(
+    name: str, *, symbols: Mapping[str, str], options: tuple[str, ...] = ()
+) -> Callable[[Derive], Derive]:
+    """Enter the decorated function into the catalogue.
+
+    Parameters
+    ----------
+    name : str
+        What ``catapult-sim derive`` calls it.
+    symbols : mapping of str to str
+        The meaning of each symbol that may be printed. Where it stands for a formula, the
+        formula comes first.
+    options : tuple of str
+        The keywords that a caller may give.
+    """
+
+    def enter(derive: Derive) -> Derive:
+        CATALOGUE[name] = Derivation(name, derive, symbols, options)
+        return derive
+
+    return enter
+
+
+def legend(symbols: Mapping[str, str], text: str) -> str:
+    """Return one line that says what the symbols of a printed derivation are.
+
+    Examples
+    --------
+    >>> legend({"s": "eta^2 f^2 / n", "D": "F - Y, the residual"}, "s' = s*(-Lam + s + 1)**2")
+    "s = eta^2 f^2 / n; ' = one step later"
+    """
+    names = set(re.findall(r"\w+", text))
+    words = [f"{symbol} = {meaning}" for symbol, meaning in symbols.items() if symbol in names]
+    return "; ".join(words + ["' = one step later"] * bool(re.search(r"^\w+' = ", text, re.M)))

@@ -1,0 +1,169 @@
+"""Derive by name, with options typed as text, and print in one of the voices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from catapult_sim.symbolic import derivations, loss_text
+from catapult_sim.symbolic.backward_error.field import ModifiedField
+from catapult_sim.symbolic.backward_error.method import describe_method
+from catapult_sim.symbolic.backward_error.modified_equation import ModifiedEquation
+from catapult_sim.symbolic.catalogue import Derivation, legend
+from catapult_sim.symbolic.minibatch.rates import equivalent_rate
+from catapult_sim.symbolic.update import Update
+from catapult_sim.symbolic.voices import STEP_SIZE, VOICES
+from catapult_sim.validation import InputError
+
+HIGHEST_ORDER = 10  # of the modified equation: its trees more than double from order to order
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A derivation in one voice."""
+
+    method: str  # what is followed and of which losses; empty where the name says it
+    text: str
+    where: str  # what the symbols mean; empty but for plain text
+
+    def __str__(self) -> str:
+        return "\n".join(part for part in (self.method, self.text, self.where) if part)
+
+
+def derive(name: str, form: str, **options: Any) -> Printed:
+    """Derive something and write it in one of ``VOICES``.
+
+    Parameters
+    ----------
+    name : str
+        See :func:`listing`.
+    form : str
+        A name in ``VOICES``.
+    **options
+        What the derivation takes, such as ``order``; None counts as not given.
+
+    Raises
+    ------
+    InputError
+        Where the name, the form or an option is not known, or the derivation refuses.
+
+    Examples
+    --------
+    >>> print(derive("modified-equation", "text", order=2, sampling="full"))
+    gradient descent, full batch
+    eps^0: f
+    eps^1: - 1/2 f'f
+    eps^2: 1/3 f'f'f + 1/12 f''(f, f)
+    where eps = step size; f = minus the gradient of the loss; f', f'' its derivatives
+    """
+    names = derivations()
+    if name not in names:
+        raise InputError(f"the name must be one of {', '.join(names)}; got {name!r}")
+    known = names[name]
+    given = {option: value for option, value in options.items() if value is not None}
+    for option in given:
+        if option not in known.options:
+            takes = ", ".join(f"--{one}" for one in sorted(known.options)) or "no options"
+            raise InputError(f"{name} takes {takes}; got --{option}")
+    try:
+        return _printed(known, form, given)
+    except ValueError as refusal:
+        raise InputError(str(refusal)) from None
+
+
+def listing() -> list[tuple[str, str, str]]:
+    """Return name, summary and options of everything that can be derived."""
+    return [
+        (name, one.summary, " ".join(f"--{option}" for option in sorted(one.options)))
+        for name, one in derivations().items()
+    ]
+
+
+def _printed(known: Derivation, form: str, given: dict[str, Any]) -> Printed:
+    arguments, symbols = _arguments(known, given), dict(known.symbols)
+    method, losses = "", arguments.get("losses")
+    text = _text(known.derive(**arguments), form, losses)
+    if "sampling" in known.options:
+        words = ("sampling", "momentum", "nesterov")
+        method = describe_method(**{word: arguments[word] for word in words if word in arguments})
+        for option, meaning in (("batches", "batches of an epoch"), ("momentum", "momentum")):
+            symbols |= {given[option]: meaning} if option in given else {}
+    if losses is not None:
+        method += f"; {'loss' if len(losses) == 1 else 'losses'} {', '.join(map(str, losses))}"
+    where = f"where {legend(symbols, text)}" if form == "text" else ""
+    return Printed(method and VOICES[form].comment.format(method), text, where)
+
+
+def _arguments(known: Derivation, given: dict[str, Any]) -> dict[str, Any]:
+    """Read the options that are typed as text, and refuse what cannot be derived in time."""
+    arguments = {name: value for name, value in given.items() if name != "loss"}
+    for name in ("momentum", "batches"):
+        if name in arguments:
+            arguments[name] = _number(name, arguments[name])
+    if "loss" in known.options:
+        arguments["losses"], arguments["state"] = _problem(given.get("loss"))
+        arguments["step_size"] = STEP_SIZE
+    if "batches" in known.options:
+        _check_equation(arguments, given)
+    return arguments
+
+
+def _check_equation(arguments: dict[str, Any], given: dict[str, Any]) -> None:
+    number = arguments.get("batches")
+    if number is not None and arguments.get("sampling") == "full":
+        raise InputError(
+            f"--batches needs --sampling shuffled or replacement; got {given['batches']}, full"
+        )
+    if number is not None and number.is_number and not (number.is_integer and number >= 1):
+        raise InputError(
+            f"--batches must be an integer of at least 1, or a name; got {given['batches']}"
+        )
+    if arguments.get("order", 0) > HIGHEST_ORDER:
+        raise InputError(
+            f"--order must be at most {HIGHEST_ORDER}: more takes minutes; got {given['order']}"
+        )
+
+
+def _text(derived: Any, form: str, losses: list[sp.Expr] | None) -> str:
+    """Write what a derivation returned."""
+    voice = VOICES[form]
+    match derived:
+        case Update():
+            return voice.rule(derived)
+        case ModifiedField():
+            return derived.text(voice.expression)
+        case ModifiedEquation():
+            if form not in ("text", "latex"):
+                raise InputError(f"modified-equation can be had as text or latex; got {form}")
+            return derived.text() if form == "text" else derived.latex()
+    if losses is None:
+        rate = equivalent_rate(derived)
+        return f"V: {voice.expression(derived)}\na_eff: {voice.expression(rate)}"
+    if derived.has(sp.Integral):
+        raise InputError(
+            f"the modified loss of {', '.join(map(str, losses))} must be had in closed form, and "
+            "is not at this order; modified-field has its gradient"
+        )
+    return voice.expression(sp.collect(sp.expand(derived), STEP_SIZE, sp.factor))
+
+
+def _number(option: str, text: str) -> sp.Expr:
+    try:
+        return loss_text.parse_loss(text)
+    except ValueError:
+        raise InputError(
+            f"--{option} must be a number, a name or a formula; got {text!r}"
+        ) from None
+
+
+def _problem(texts: list[str] | None) -> tuple[list[sp.Expr], list[sp.Symbol]]:
+    """Read losses, or take the catapult's own: one sample of a network of width 1."""
+    losses = [loss_text.parse_loss(text) for text in texts or ["(u*v)**2 / 2"]]
+    state = sorted(set().union(*(loss.free_symbols for loss in losses)), key=str)
+    if not state:
+        raise InputError(f"a loss must name at least 1 weight; got {', '.join(map(str, losses))}")
+    if str(STEP_SIZE) in map(str, state):
+        raise InputError("a weight must not be called eps, which is the step size; got eps")
+    return losses, state

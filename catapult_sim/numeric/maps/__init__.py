@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
-    from catapult_sim.numeric.maps import orbits as orbits
-    from catapult_sim.numeric.maps import judged as judged
     from catapult_sim.numeric.maps import attractor as attractor
+    from catapult_sim.numeric.maps import judged as judged
+    from catapult_sim.numeric.maps import orbits as orbits
     from catapult_sim.numeric.maps import phase_map as phase_map
     from catapult_sim.numeric.maps import phase_map_numba as phase_map_numba
     from catapult_sim.numeric.maps import phase_map_numpy as phase_map_numpy

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
-    from catapult_sim.numeric.runs import boundary as boundary
     from catapult_sim.numeric.runs import averages as averages
     from catapult_sim.numeric.runs import batches as batches
     from catapult_sim.numeric.runs import blas_threads as blas_threads
     from catapult_sim.numeric.runs import blocks as blocks
+    from catapult_sim.numeric.runs import boundary as boundary
     from catapult_sim.numeric.runs import checkpoint as checkpoint
     from catapult_sim.numeric.runs import iterate as iterate
     from catapult_sim.numeric.runs import measured as measured

@@ -57,7 +57,8 @@ def test_on_one_sample_the_closure_is_the_derived_map(width):
     net = LinearNet([[1.0]], [0.0], width=width)
     state = net.init(rng=1)
     rate = 2.7 / net.top_eigenvalue(state)
-    run = net.train(learning_rate=rate, steps=80, state=state)
+    observe = {"top_eigenvalue": net.top_eigenvalue}
+    run = net.train(learning_rate=rate, steps=80, state=state, observe=observe)
     step, point = derived.sample_map().numpy(), np.array([state[0, 1], np.trace(state)])
     for t in run.step:
         assert run.values["loss"][t] == pytest.approx(point[0] ** 2 / 2, rel=1e-7)
@@ -71,7 +72,8 @@ def test_infinite_width_is_the_linear_dynamics_in_closed_form():
     net = LinearNet(X, y, width=float("inf"))
     state = net.init(rng=5)
     eta = 0.9 / net.top_eigenvalue(state)
-    run = net.train(learning_rate=eta, steps=40, state=state)
+    observe = {"top_eigenvalue": net.top_eigenvalue}
+    run = net.train(learning_rate=eta, steps=40, state=state, observe=observe)
     kernel = 2 * X @ X.T / 7  # A = B = 1
     residual = net.predict(state)[:, 0] - y
     powers = [np.linalg.matrix_power(np.eye(7) - eta * kernel, t) @ residual for t in range(41)]

@@ -57,7 +57,8 @@ def test_on_one_sample_the_closure_is_the_derived_map(width):
     net = LinearNet([[1.0]], [0.0], width=width)
     state = net.init(rng=1)
     rate = 2.7 / net.top_eigenvalue(state)
-    run = net.train(learning_rate=rate, steps=80, state=state)
+    observe = {"top_eigenvalue": net.top_eigenvalue}
+    run = net.train(learning_rate=rate, steps=80, state=state, observe=observe)
     step, point = derived.sample_map().numpy(), np.array([state[0, 1], np.trace(state)])
     for t in run.step:
         assert run.values["loss"][t] == pytest.approx(point[0] ** 2 / 2, rel=1e-7)
@@ -71,7 +72,8 @@ def test_infinite_width_is_the_linear_dynamics_in_closed_form():
     net = LinearNet(X, y, width=float("inf"))
     state = net.init(rng=5)
     eta = 0.9 / net.top_eigenvalue(state)
-    run = net.train(learning_rate=eta, steps=40, state=state)
+    observe = {"top_eigenvalue": net.top_eigenvalue}
+    run = net.train(learning_rate=eta, steps=40, state=state, observe=observe)
     kernel = 2 * X @ X.T / 7  # A = B = 1
     residual = net.predict(state)[:, 0] - y
     powers = [np.linalg.matrix_power(np.eye(7) - eta * kernel, t) @ residual for t in range(41)]
@@ -207,10 +209,12 @@ def test_a_compiled_member_is_the_same_in_any_company_beside_one_that_diverges()
     rng = np.random.default_rng(1)
     net = LinearNet(rng.normal(size=(14, 11)), rng.normal(size=14), width=100)
     rates = np.linspace(0.1, 9, 140) / net.top_eigenvalue(net.init(rng=3))
-    together = net.train(learning_rate=rates, steps=50, rng=3, compiled=True)
+    # Step by step: in one stride the losses of those that overflow in it are lost from its start.
+    options = {"steps": 50, "rng": 3, "compiled": True, "observe": {"norm": net.weight_norm}}
+    together = net.train(learning_rate=rates, **options)
     assert set(together.outcome.tolist()) == {Outcome.RUNNING, Outcome.DIVERGED}
     for i in (0, 63, 64, 139):  # in three loads of lanes
-        alone = net.train(learning_rate=rates[i : i + 1], steps=50, rng=3, compiled=True)
+        alone = net.train(learning_rate=rates[i : i + 1], **options)
         losses = alone.values["loss"][:, 0]
         np.testing.assert_array_equal(together.values["loss"][: len(losses), i], losses)
         np.testing.assert_array_equal(together.state[i], alone.state[0])

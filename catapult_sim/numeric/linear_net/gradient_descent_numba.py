@@ -73,6 +73,8 @@ def _compiled(side: int, single: bool) -> Callable[..., None]:
         for first in range(0, members, LANES):
             lanes = min(LANES, members - first)
             part = slice(first, first + lanes)
+            # What fills the last block is zero for every load: a divergence makes it NaN.
+            U[:], f[:], error[:] = 0.0, 0.0, 0.0
             rate[:lanes], V[:, :, :lanes] = rates[part], W[:, r:, part]
             for j in range(r):
                 U[:, j // side, j % side, :lanes] = W[:, j, part]

@@ -22,7 +22,7 @@ from side_by_side import medians
 from catapult_sim import Phase
 from catapult_sim.numeric.maps import phase_map as ours
 from catapult_sim.numeric.maps import phase_map_numba, phase_map_numpy
-from catapult_sim.numeric.maps.judged import one_sample
+from catapult_sim.numeric.maps.phase_rules import one_sample
 from catapult_sim.symbolic.linear_net import residual_map
 
 STEPS, SETTLED, ROUNDS = 1000, 1e-3, 9

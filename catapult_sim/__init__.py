@@ -11,12 +11,16 @@ Public names
 ``classify``, ``Phase``                          lazy, catapult, divergent or undecided
 ``boundary``, ``Boundary``, ``Measured``         where phases meet, with a standard error
 ``minibatches``                                  which samples each step sees
+``GradientDescent``, ``HeavyBall``,              optimisers; an explicit regulariser; Nudged-SGD
+``Nesterov``, ``Regularized``, ``Nudged``,
+``SharpestDirections``
 ``EMA``, ``SWA``, ``Window``, ``TwoPoint``       averages of iterates
 ``top_eigenpairs``, ``trace``,                   curvature of anything that multiplies a vector
 ``spectral_density``, ``largest_stable_rate``
-``phase_map``, ``attractor``                     maps with few state variables
+``phase_map``, ``orbits``, ``attractor``         maps with few state variables
 ``Update``, ``modified_field``,                  derived rules; backward error analysis
-``modified_loss``, ``flow``
+``modified_loss``, ``modified_equation``,
+``flow``
 ``sweep``, ``cell``, ``refine``,                 many cells on any executor, and their records
 ``read_record``, ``process_pool``
 ``InputError``                                   raised for input that a function cannot accept
@@ -67,12 +71,15 @@ if TYPE_CHECKING:
     from catapult_sim.mlp.taylor import TaylorModel as TaylorModel
     from catapult_sim.mlp.training import train as train
     from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs as top_eigenpairs
+    from catapult_sim.numeric.curvature.nudged import Nudged as Nudged
+    from catapult_sim.numeric.curvature.nudged import SharpestDirections as SharpestDirections
     from catapult_sim.numeric.curvature.spectrum import spectral_density as spectral_density
     from catapult_sim.numeric.curvature.spectrum import trace as trace
     from catapult_sim.numeric.curvature.stability import largest_stable_rate as largest_stable_rate
     from catapult_sim.numeric.flows.flow import flow as flow
     from catapult_sim.numeric.linear_net.network import LinearNet as LinearNet
     from catapult_sim.numeric.maps.attractor import attractor as attractor
+    from catapult_sim.numeric.maps.orbits import orbits as orbits
     from catapult_sim.numeric.maps.phase_map import phase_map as phase_map
     from catapult_sim.numeric.runs.averages import EMA as EMA
     from catapult_sim.numeric.runs.averages import SWA as SWA
@@ -84,6 +91,10 @@ if TYPE_CHECKING:
     from catapult_sim.numeric.runs.checkpoint import Checkpoint as Checkpoint
     from catapult_sim.numeric.runs.iterate import iterate as iterate
     from catapult_sim.numeric.runs.measured import Measured as Measured
+    from catapult_sim.numeric.runs.optimizers import GradientDescent as GradientDescent
+    from catapult_sim.numeric.runs.optimizers import HeavyBall as HeavyBall
+    from catapult_sim.numeric.runs.optimizers import Nesterov as Nesterov
+    from catapult_sim.numeric.runs.optimizers import Regularized as Regularized
     from catapult_sim.numeric.runs.phases import Phase as Phase
     from catapult_sim.numeric.runs.phases import classify as classify
     from catapult_sim.numeric.runs.trajectory import Outcome as Outcome
@@ -93,6 +104,7 @@ if TYPE_CHECKING:
     from catapult_sim.sweeps.refinement import refine as refine
     from catapult_sim.sweeps.sweep import sweep as sweep
     from catapult_sim.sweeps.workers import process_pool as process_pool
+    from catapult_sim.symbolic.backward_error import modified_equation as modified_equation
     from catapult_sim.symbolic.backward_error import modified_field as modified_field
     from catapult_sim.symbolic.backward_error import modified_loss as modified_loss
     from catapult_sim.symbolic.update import Update as Update

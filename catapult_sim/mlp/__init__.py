@@ -1,21 +1,23 @@
 """Fully connected networks in NumPy: every derivative by hand, many networks at once.
 
-=================  ===============================================================================
-``network``        ``MLP``: draw, evaluate and differentiate networks of any depth
-``training``       ``train``: gradient descent of an ensemble, with batches, momentum, schedules
-``observers``      quantities to measure along a run: curvature, kernel, accuracy, distance
-``kernel``         the neural tangent kernel: its matrix, products and top eigenvalue
-``point``          gradient, Hessian and Gauss-Newton products at one theta
-``taylor``         the linear and the quadratic model of a network, and how they train
-``taylor_series``  derivatives of a network along lines through one theta
-``activations``    activation functions with their derivatives
-``losses``         loss functions with their derivatives
-``layers``         where the weights of each layer lie in theta, and their scales
-``passes``         forward and backward passes, and their directional derivatives
-``optimizers``     one step of gradient descent, with momentum and batches
-``schedules``      factors of the learning rate as functions of the step
-``averaging``      averages of iterates, carried along by training
-=================  ===============================================================================
+========================  ========================================================================
+``network``               ``MLP``: draw, evaluate and differentiate networks of any depth
+``training``              ``train``: gradient descent of an ensemble by any optimiser
+``observers``             quantities to measure along a run: curvature, kernel, accuracy, distance
+``kernel``                the neural tangent kernel: its matrix, products and top eigenvalue
+``point``                 gradient, Hessian and Gauss-Newton products at one theta
+``taylor``                the linear and the quadratic model of a network, and how they train
+``taylor_expansion``      derivatives of a network along lines through one theta
+``activations``           activation functions with their derivatives
+``losses``                loss functions with their derivatives
+``layered``               networks of any layers: ``Sequential``
+``layers``                what a layer must offer; chains of layers
+``dense``, ``pointwise``  layers with a matrix of weights; activations and scales as layers
+``series``                power series along a direction, in arrays that are used again
+``passes``                forward and backward passes, and their directional derivatives
+``descent``               one step of an optimiser on networks, with batches
+``schedules``             factors of the learning rate as functions of the step
+========================  ========================================================================
 
 Parameters are one vector theta, shape ``(..., P)``; leading axes are an ensemble.
 """

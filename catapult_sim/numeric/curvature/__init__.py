@@ -5,6 +5,7 @@
 ``spectrum``       trace and spectral density, estimated with random vectors
 ``stability``      the largest stable learning rate of a quadratic loss, with momentum
 ``directions``     steps and gradients split into components along a few eigenvectors
+``nudged``         Nudged-SGD: steps rescaled along the sharpest directions
 ``step_response``  how the loss changes along multiples of a step, direction by direction
 ``krylov``         block Krylov spaces: the basis behind eigenpairs and spectrum
 ``operators``      what counts as a symmetric operator, and how its products are checked

@@ -13,19 +13,19 @@ ensemble. U is written in the principal coordinates of the inputs (``directions`
 Where r < d, one more coordinate carries the norm of what U does outside the span of the
 inputs, which training leaves alone. So p = r + k or r + 1 + k.
 
-========================  ========================================================================
-``network``               ``LinearNet``: drawn, trained and observed at any width
-``observables``           loss, kernel and curvature of a state
-``hessian``               all n (d + k) eigenvalues of the Hessian
-``data``                  the principal coordinates of the inputs
-``wishart``, ``factor``   Gram matrices of Gaussian weights, and weights that have a Gram matrix
-``gradient_descent``      full-batch gradient descent
-``on_gram``               every other optimiser, on the Gram matrix of weights and their memory
-``on_weights``            the same on the weights, where these are few
-``optimizer``             what those two share
-``optimizer_choice``      which of the three trains a network
-``batch_gradient``        the gradient on a minibatch
-========================  ========================================================================
+=======================  =========================================================================
+``network``              ``LinearNet``: drawn, trained and observed at any width
+``observables``          loss, kernel and curvature of a state
+``hessian``              all n (d + k) eigenvalues of the Hessian
+``data``                 the principal coordinates of the inputs
+``wishart``, ``factor``  Gram matrices of Gaussian weights, and weights that have a Gram matrix
+``gradient_descent``     full-batch gradient descent
+``on_gram``              every other optimiser, on the Gram matrix of weights and their memory
+``on_weights``           the same on the weights, where these are few
+``column_sets``          what those two share
+``rule_choice``          which of the three trains a network
+``batch_gradient``       the gradient on a minibatch
+=======================  =========================================================================
 
 The model is that of Lewkowycz et al. 2020, arXiv:2003.02218, section 2; the closure was
 derived for this package.
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from catapult_sim.numeric.linear_net import data as data
     from catapult_sim.numeric.linear_net import factor as factor
     from catapult_sim.numeric.linear_net import gradient_descent as gradient_descent
-    from catapult_sim.numeric.linear_net import gradient_descent_numba as gradient_descent_numba
     from catapult_sim.numeric.linear_net import hessian as hessian
     from catapult_sim.numeric.linear_net import network as network
     from catapult_sim.numeric.linear_net import observables as observables

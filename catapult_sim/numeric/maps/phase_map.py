@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.maps import phase_map_numba, phase_map_numpy
-from catapult_sim.numeric.maps.judged import Judged, judged
+from catapult_sim.numeric.maps.phase_rules import PhaseRule, phase_rule
 from catapult_sim.numeric.runs.iterate import parameter_names, parameters_of
 from catapult_sim.numeric.runs.phases import Phase, Phases
 from catapult_sim.printing import short_repr
@@ -122,7 +122,7 @@ def phase_map(
     >>> found.phase
     Phases(['lazy', 'catapult', 'divergent'])
     """
-    model = judged(rule, loss)
+    model = phase_rule(rule, loss)
     variables = list(map(str, rule.entrywise().state))
     values = _cells(rule, variables, cells)
     steps = require_count("steps", steps, 1)
@@ -168,7 +168,7 @@ def _cells(
         raise InputError(f"{', '.join(names)} must broadcast; got shapes {shapes}") from None
 
 
-def _voice(model: Judged, work: int) -> phase_map_numpy.Run:
+def _voice(model: PhaseRule, work: int) -> phase_map_numpy.Run:
     """Choose between voices that differ in speed and in nothing else."""
     if work < WORTH_COMPILING:
         return phase_map_numpy.in_place(model)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from catapult_sim.numeric.maps.judged import Judged
 from catapult_sim.numeric.maps.phase_map_numpy import (
     Lane,
     Run,
@@ -22,6 +21,7 @@ from catapult_sim.numeric.maps.phase_map_numpy import (
     phase_of,
     taken_by,
 )
+from catapult_sim.numeric.maps.phase_rules import PhaseRule
 from catapult_sim.types import Array
 
 # Neither changes a result: what fits into a core's first cache, and into its second.
@@ -33,7 +33,7 @@ _LOW, _START, _PEAK, _ABOVE, _AGE, _CELL, _STATE = map(int, Lane)
 
 
 @cache
-def compiled(model: Judged) -> Run:
+def compiled(model: PhaseRule) -> Run:
     """Return the voice of numba; ImportError where it is not installed."""
     run_chunk, variables = _chunk(model), len(model.rule.state)
 
@@ -53,7 +53,7 @@ def compiled(model: Judged) -> Run:
     return run
 
 
-def _chunk(model: Judged) -> Any:
+def _chunk(model: PhaseRule) -> Any:
     """Compile the run of cells that wait in a row."""
     import numba
 

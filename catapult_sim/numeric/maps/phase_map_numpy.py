@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.maps.judged import Change, Judged
+from catapult_sim.numeric.maps.phase_rules import Change, PhaseRule
 from catapult_sim.types import Array, Progress
 
 # run(cells, level, steps, found, tell): state and parameters of one shape; the fraction of the
@@ -84,7 +84,7 @@ def _row(array: Array) -> Any:
 
 
 @cache
-def in_place(model: Judged) -> Run:
+def in_place(model: PhaseRule) -> Run:
     """Return the voice of NumPy alone."""
     from catapult_sim.symbolic.voices import in_place
 

@@ -1,16 +1,22 @@
 """Run an ensemble step by step, and say what became of it.
 
-=================  ===============================================================================
-``trajectory``     iterate a step, observe quantities, stop members that converged or diverged
-``phases``         lazy, catapult, divergent or undecided; where one ends and the next begins
-``averages``       averages of iterates: EMA, SWA, windows, two points
-``batches``        which samples each minibatch step sees
-``checkpoint``     store a long run on disk and continue it
-``measured``       a number with its standard error
-``memory``         how many bytes a run takes, checked before it begins
-``blas_threads``   how many threads linear algebra may use
-``presentation``   columns that say what became of each member
-=================  ===============================================================================
+================  ================================================================================
+``iterate``       iterate a rule or a step over an ensemble
+``trajectory``    what was observed along a run, and how each member ended
+``phases``        lazy, catapult, divergent or undecided
+``boundary``      where members cross from one phase to the next
+``optimizers``    gradient descent, heavy ball, Nesterov, an explicit regulariser
+``rule``          run a training by any optimiser: checks, memory, threads, checkpoints
+``strides``       several steps in one call, losses judged together
+``blocks``        members in blocks that fit the cache, on threads
+``averages``      averages of iterates: EMA, SWA, windows, two points
+``batches``       which samples each minibatch step sees
+``checkpoint``    store a long run on disk and continue it
+``measured``      a number with its standard error
+``memory``        how many bytes a run takes, checked before it begins
+``blas_threads``  how many threads linear algebra may use
+``presentation``  columns that say what became of each member
+================  ================================================================================
 """
 
 from typing import TYPE_CHECKING

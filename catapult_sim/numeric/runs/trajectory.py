@@ -49,9 +49,11 @@ class Trajectory:
 
     Examples
     --------
+    >>> from catapult_sim.numeric.runs.iterate import iterate
     >>> def descend(x, rate):
-    ...     return x * (1 - rate[:, None]), 0.5 * x[:, 0] ** 2
-    >>> iterate(descend, [1.0], [0.5, 3.0, 9.0], steps=80)
+    ...     return x * (1 - rate[:, None])
+    >>> loss = lambda x, rate: x[:, 0] ** 2 / 2
+    >>> iterate(descend, [1.0], [0.5, 3.0, 9.0], loss=loss, steps=80)
     Trajectory of an ensemble (3,), steps 0 to 80: 2 running, 1 diverged
       last loss 3.42e-49 to 7e+100
       loss (81, 3), state (3, 1)

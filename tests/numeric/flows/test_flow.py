@@ -85,7 +85,13 @@ def test_without_the_variance_term_shuffling_is_missed_at_order_2(sampling):
 def test_momentum_on_its_slow_manifold_leaves_the_flow_at_order_p_plus_2(nesterov):
     problem, beta = PROBLEMS[0], 0.4
     field = modified_field(
-        problem.losses, problem.state, eps, order=2, momentum=beta, nesterov=nesterov
+        problem.losses,
+        problem.state,
+        eps,
+        order=2,
+        sampling="full",
+        momentum=beta,
+        nesterov=nesterov,
     )
     gradients, now = problem.gradients(), np.array(problem.start)
     step_sizes = STEP_SIZES / 8

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from catapult_sim.numeric.maps import judged, phase_map, phase_map_numba, phase_map_numpy
+from catapult_sim.numeric.maps import phase_map, phase_map_numba, phase_map_numpy
 from catapult_sim.numeric.runs.iterate import iterate
 from catapult_sim.numeric.runs.phases import Phase, classify
 from catapult_sim.symbolic import Update, linear_net
@@ -235,7 +235,7 @@ def test_impossible_options_are_refused(options):
 
 def test_large_maps_are_compiled_where_numba_is_installed(monkeypatch):
     pytest.importorskip("numba", reason="the extra 'fast' is not installed")
-    model = judged.one_sample()
+    model = phase_rules.one_sample()
     assert phase_map._voice(model, 10**12) is phase_map_numba.compiled(model)
     assert phase_map._voice(model, 10**6) is phase_map_numpy.in_place(model)
     phase_map_numba.compiled.cache_clear()

@@ -14,11 +14,15 @@ pytest.importorskip("pandas")
 
 
 def halve(x, rate):
-    return x * (1 - rate[:, None]), x[:, 0] ** 2
+    return x * (1 - rate[:, None])
+
+
+def square(x, rate):
+    return x[:, 0] ** 2
 
 
 RATES = np.array([[0.5, 1.0, 5.0], [1.5, 0.9, 0.1]])
-RUN = iterate(halve, [1.0], RATES, steps=60, tolerance=1e-30, escape=1e20)
+RUN = iterate(halve, [1.0], RATES, loss=square, steps=60, tolerance=1e-30, escape=1e20)
 BRACKETS = boundary(lambda c: np.where(c > [2.5, 3.5, 99.0], 1, -1), 1.0, 8.0, members=3)
 
 
@@ -44,7 +48,7 @@ def test_a_run_prints_in_three_lines_how_its_members_ended():
 
 @pytest.mark.parametrize("shape", [(), (0,), (4, 3)])
 def test_a_run_of_any_shape_prints(shape):
-    text = repr(iterate(halve, np.ones((*shape, 1)), 0.5, steps=3))
+    text = repr(iterate(halve, np.ones((*shape, 1)), 0.5, loss=square, steps=3))
     assert text.startswith(f"Trajectory of an ensemble {shape}")
     assert len(text) < 400
 
@@ -61,7 +65,9 @@ def test_a_frame_of_a_run_has_a_row_for_each_step_that_a_member_made():
 
 def test_a_quantity_with_axes_of_its_own_has_a_column_for_each_entry():
     powers = {"powers": lambda x: np.stack([x[:, 0], 10 * x[:, 0]], axis=-1)[:, None]}
-    frame = iterate(halve, [1.0], [0.5, 0.25], steps=2, observe=powers, every=2).to_frame()
+    frame = iterate(
+        halve, [1.0], [0.5, 0.25], loss=square, steps=2, observe=powers, every=2
+    ).to_frame()
     assert list(frame) == ["step", "member", "loss", "powers[0, 0]", "powers[0, 1]"]
     last = frame[(frame.step == 2) & (frame.member == 1)]
     assert last["powers[0, 1]"].tolist() == [10 * 0.75**2]
@@ -99,7 +105,7 @@ def test_in_a_notebook_a_run_is_a_table_of_its_members():
 
 
 def test_in_a_notebook_a_large_ensemble_shows_its_first_members():
-    text = iterate(halve, np.ones((1000, 1)), 0.5, steps=1)._repr_html_()
+    text = iterate(halve, np.ones((1000, 1)), 0.5, loss=square, steps=1)._repr_html_()
     assert len(Table(text).rows) == 21
     assert "(the first 20 of 1000)" in text
 
@@ -122,7 +128,9 @@ CODES = np.array([[0, 1], [2, 3]], dtype=np.int8).view(Phases)
 def test_phases_print_as_words():
     assert repr(CODES) == "Phases([['undecided', 'lazy'],\n ['catapult', 'divergent']])"
     assert str(CODES[0]) == "['undecided', 'lazy']"
-    assert repr(classify(iterate(halve, [1.0], 3.0, steps=999))) == "Phases('divergent')"
+    assert (
+        repr(classify(iterate(halve, [1.0], 3.0, loss=square, steps=999))) == "Phases('divergent')"
+    )
     assert [str(phase) for phase in Phase] == [f"{phase}" for phase in Phase]
     assert f"{Phase.LAZY:>6}" == "  lazy"
     assert str(Outcome.DIVERGED) == "diverged"

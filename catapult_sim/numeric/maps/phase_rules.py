@@ -29,7 +29,7 @@ def anywhere(rows: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Judged:
+class PhaseRule:
     """A rule with what decides the phase of a cell.
 
     The rule may be stepped in other coordinates than those of the cells: ``enter`` and ``leave``
@@ -44,7 +44,7 @@ class Judged:
     leave: Change = _unchanged
 
 
-def judged(rule: Update, loss: sp.Expr | None) -> Judged:
+def phase_rule(rule: Update, loss: sp.Expr | None) -> PhaseRule:
     """Return how the cells of a rule are judged, or raise InputError."""
     if loss is None and rule.name == "residual-map" and rule == _one_sample_rule():
         return one_sample()
@@ -57,7 +57,7 @@ def judged(rule: Update, loss: sp.Expr | None) -> Judged:
         raise InputError(
             f"loss must be an expression in the symbols of the rule; {wrong}"
         ) from None
-    return Judged(rule, loss)
+    return PhaseRule(rule, loss)
 
 
 @cache
@@ -68,7 +68,7 @@ def _one_sample_rule() -> Update:
 
 
 @cache
-def one_sample() -> Judged:
+def one_sample() -> PhaseRule:
     """Return the rules of the two-layer linear network on one sample.
 
     The state is D and ``E = Lam - 4 - Y D``, in which a step takes the fewest operations and
@@ -77,7 +77,7 @@ def one_sample() -> Judged:
     from catapult_sim.symbolic import linear_net
 
     rule = linear_net.edge_map()
-    return Judged(rule, abs(rule.state[0]), a_minimum_attracts, 2, from_edge, to_curvature)
+    return PhaseRule(rule, abs(rule.state[0]), a_minimum_attracts, 2, from_edge, to_curvature)
 
 
 def from_edge(D: Any, Lam: Any, Y: Any) -> tuple[Any, Any]:

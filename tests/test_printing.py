@@ -39,11 +39,13 @@ D = np.linspace(-1, 1, 1000)
 BIG = {
     "eigenpairs": lambda: cs.top_eigenpairs(lambda v: D * v, k=20, size=1000, rng=0),
     "density": lambda: cs.spectral_density(lambda v: D * v, size=1000, rng=0),
-    "phase map": lambda: cs.phase_map(np.full(5000, 1e-3), np.linspace(0.5, 4.5, 5000)),
+    "phase map": lambda: cs.phase_map(
+        cs.symbolic.linear_net.residual_map(), D=1e-3, Lam=np.linspace(0.5, 4.5, 5000), Y=0
+    ),
     "boundary": lambda: cs.boundary(lambda c: np.where(c > 2, 1, -1), 1, 4, members=500),
     "diagram": lambda: cs.refine(lambda places: places[:, 0] > 30, (65, 65)),
     "run": lambda: cs.LinearNet(np.eye(3), np.ones(3), width=9).train(
-        np.full(500, 0.1), 300, rng=0
+        learning_rate=np.full(500, 0.1), steps=300, rng=0
     ),
 }
 

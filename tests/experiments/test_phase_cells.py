@@ -12,6 +12,7 @@ from catapult_sim.experiments.phase_cells import bytes_of, data_entries, phase_o
 from catapult_sim.mlp.kernel import ntk, top_eigenvalue
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
+from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall
 from catapult_sim.sweeps.cell import identify, physics_of
 from catapult_sim.sweeps.sweep import sweep
 from catapult_sim.validation import InputError
@@ -144,7 +145,8 @@ def test_the_bytes_of_a_cell_are_those_that_training_and_its_kernel_ask_for(mode
             call()
         return float(str(refusal.value).split("requires ")[1].split()[0])
 
-    options = {"learning_rate": 1.0, "steps": 40, "memory_limit": 1, **method}
+    options = {"learning_rate": 1.0, "steps": 40, "memory_limit": 1}
+    options["optimizer"] = HeavyBall(0.6) if method else GradientDescent()
     with threadpool_limits(1):
         of_training = asked(lambda: train(net, theta, X, y, **options))
     of_kernels = asked(lambda: ntk(net, theta, X, memory_limit=1))

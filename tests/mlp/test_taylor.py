@@ -13,6 +13,7 @@ from catapult_sim.mlp.taylor import TaylorModel
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.flows.convergence import convergence_order
 from catapult_sim.numeric.runs.batches import minibatches
+from catapult_sim.numeric.runs.optimizers import HeavyBall, Regularized
 from catapult_sim.numeric.runs.trajectory import Outcome
 from catapult_sim.validation import InputError
 from tests.mlp.test_network import LABELS, X, Y, jacobian_written_out
@@ -133,7 +134,7 @@ def test_a_linear_network_with_one_hidden_layer_is_its_quadratic_model():
     np.testing.assert_allclose(model.predict(theta, X), net.predict(theta, X), rtol=1e-11)
     np.testing.assert_allclose(model.kernel(theta, X), kernel.ntk(net, theta, X), rtol=1e-11)
     rates = np.array([0.5, 2.5]) / kernel.top_eigenvalue(net, model.origin, X)
-    options = {"learning_rate": rates, "momentum": 0.2, "steps": 30}
+    options = {"learning_rate": rates, "optimizer": HeavyBall(0.2), "steps": 30}
     runs = [train(one, model.origin, X, Y, **options) for one in (net, model)]
     np.testing.assert_allclose(*(run.values["loss"] for run in runs), rtol=1e-9)
     np.testing.assert_allclose(*(run.state for run in runs), rtol=1e-9, atol=1e-12)
@@ -183,7 +184,8 @@ def test_members_train_as_each_alone_with_batches_of_their_own():
     _, model = build("silu", [5, 4])
     theta = displaced(model, members=3)
     batches = minibatches(len(X), 1, steps=8, rng=0, ensemble=(3,))
-    options = {"learning_rate": 0.1, "steps": 8, "momentum": 0.5, "regularizer": 0.1}
+    options = {"learning_rate": 0.1, "steps": 8}
+    options["optimizer"] = Regularized(HeavyBall(0.5), 0.1)
     together = train(model, theta, X, Y, batches=batches, **options)
     for member in range(3):
         alone = train(model, theta[member], X, Y, batches=batches[member], **options)

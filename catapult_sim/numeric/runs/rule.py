@@ -33,6 +33,7 @@ from catapult_sim.numeric.runs.optimizers import (
 )
 from catapult_sim.numeric.runs.strides import Stride, iterate_in_strides
 from catapult_sim.numeric.runs.trajectory import Trajectory, ensemble_shape
+from catapult_sim.printing import short_repr
 from catapult_sim.types import Array, Observe, Progress
 from catapult_sim.validation import InputError, require_at_least_zero, require_observers
 
@@ -48,6 +49,8 @@ class Method:
     batches: Batches | None = None  # (T, b), or (*members of the start, T, b)
     factors: Array | None = None  # (steps,), of the learning rates
     average: Average | None = None
+
+    __repr__ = short_repr
 
     @classmethod
     def of(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from catapult_sim.numeric.maps import phase_map, phase_map_numba, phase_map_numpy
+from catapult_sim.numeric.maps import phase_map, phase_map_numba, phase_map_numpy, phase_rules
 from catapult_sim.numeric.runs.iterate import iterate
 from catapult_sim.numeric.runs.phases import Phase, classify
 from catapult_sim.symbolic import Update, linear_net

@@ -3,10 +3,12 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import sympy as sp
 
+import catapult_sim
 from catapult_sim import cli
 from catapult_sim.symbolic import derivations, printed
 from catapult_sim.symbolic.voices import VOICES
@@ -35,6 +37,25 @@ def test_everything_can_be_had_in_every_format_that_it_has(name, form):
 def test_the_listing_has_a_summary_for_every_name():
     assert [name for name, _, _ in printed.listing()] == list(derivations())
     assert all(summary and "`" not in summary for _, summary, _ in printed.listing())
+
+
+def test_every_module_with_a_derivation_is_in_the_catalogue():
+    package = Path(catapult_sim.symbolic.__file__).parent
+    written = [
+        name
+        for path in package.rglob("*.py")
+        for name in re.findall(
+            r"^@derivation\(\s*\"([\w-]+)\"", path.read_text(), flags=re.MULTILINE
+        )
+    ]
+    assert sorted(written) == list(derivations())
+
+
+def test_the_help_of_format_names_every_voice(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["derive", "--help"])
+    shown = capsys.readouterr().out
+    assert [voice for voice in VOICES if not re.search(rf"\b{voice}\b", shown)] == []
 
 
 def test_the_listing_names_others_as_they_are_derived():

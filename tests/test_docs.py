@@ -28,7 +28,7 @@ PAPER = (PAGE.parent / "paper.md").read_text()
 COMMANDS = re.findall(r"`catapult-sim ((?:derive|simulate|boundary|phase-diagram) .*?)`", PAPER)
 CLAIMS = re.findall(r"`((?:catapult|[a-z]+(?:_[a-z]+)+)(?:\.[\w.-]+)?)`", PAPER)
 REFERENCES = (PAGE.parent / "references.md").read_text()
-KEYS = re.findall(r"^- \*\*\[(\w+)\]\*\*", REFERENCES, flags=re.MULTILINE)
+KEYS = re.findall(r"^- \*\*\[(\w+)\]\*\*", PAPER + REFERENCES, flags=re.MULTILINE)
 SMALL = ["--samples", "8", "--steps", "20"]
 
 

@@ -36,6 +36,12 @@ def test_every_script_draws_through_that_door_and_is_in_the_gallery(script):
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_every_script_has_been_run(script):
+    assert script.with_suffix(".png").exists()
+    assert script.with_suffix(".svg").exists()
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_every_script_finds_what_it_imports_and_what_it_takes_from_modules(script):
     names = runpy.run_path(str(script))
     assert callable(names["main"])

@@ -1,6 +1,7 @@
 """The house: its public names, who may import whom, and what importing costs."""
 
 import ast
+import dataclasses
 import importlib
 import pkgutil
 import pydoc
@@ -89,6 +90,13 @@ def test_public_names_are_these():
     for name in catapult_sim.__all__:
         assert getattr(catapult_sim, name) is not None
     assert set(catapult_sim.__all__) <= set(dir(catapult_sim))
+
+
+@pytest.mark.parametrize("module", ["optimizers", "averages"])
+def test_every_optimiser_and_average_is_public(module):
+    file = importlib.import_module(f"catapult_sim.numeric.runs.{module}")
+    found = {name for name, one in vars(file).items() if dataclasses.is_dataclass(one)}
+    assert found <= set(catapult_sim.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -5,10 +5,13 @@ steps of that, or of a gradient that is.
 """
 
 import dataclasses
+import importlib
+import inspect
 
 import numpy as np
 import pytest
 
+from catapult_sim import mlp
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.activations import ACTIVATIONS
 from catapult_sim.mlp.dense import Dense
@@ -231,6 +234,17 @@ def dense_jacobian(written_out, theta):
 
 def softmax(outputs):
     return np.exp(outputs) / np.exp(outputs).sum(axis=-1, keepdims=True)
+
+
+def layers_of(layer):
+    return {type(layer)}.union(*map(layers_of, layer.inside))
+
+
+def test_every_layer_of_the_package_is_in_one_of_these_networks():
+    modules = [importlib.import_module(f"catapult_sim.mlp.{name}") for name in mlp.__all__]
+    classes = {one for module in modules for one in vars(module).values() if isinstance(one, type)}
+    layers = {one for one in classes if issubclass(one, Layer) and not inspect.isabstract(one)}
+    assert layers <= set().union(*(layers_of(layer) for net in NETWORKS.values() for layer in net))
 
 
 @each

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.curvature.stability import largest_stable_rate
-from catapult_sim.numeric.runs.averages import EMA, SWA, IterateAverage, TwoPoint, Window
+from catapult_sim.numeric.runs.averages import IterateAverage, Lagged, Recurrent
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_count
 
@@ -32,7 +32,7 @@ class Process:
     @property
     def size(self) -> int:
         """K."""
-        lagged = isinstance(self.average, Window | TwoPoint)
+        lagged = isinstance(self.average, Lagged)
         return NEWEST + max(2, self.average.length if lagged else 0)  # type: ignore[union-attr]
 
     def pull(self, x: Array, before: Array, c: Array | float, rate: Array) -> Array:
@@ -67,7 +67,7 @@ class Process:
     def readout(self, t: int) -> Array:
         """Return the average at step t as a combination of the state, ``(K,)``."""
         combination = np.zeros(self.size)
-        if isinstance(self.average, Window | TwoPoint):
+        if isinstance(self.average, Lagged):
             held = min(t + 1, self.average.length)
             combination[NEWEST : NEWEST + held] = self.average.value(tuple(np.eye(held)))
         else:
@@ -78,7 +78,7 @@ class Process:
         return np.inf if self.batches is None else self.batches - t % self.batches
 
     def _take(self, t: int) -> float:
-        return self.average.take(t) if isinstance(self.average, EMA | SWA) else 1.0
+        return self.average.take(t) if isinstance(self.average, Recurrent) else 1.0
 
 
 def require_process(

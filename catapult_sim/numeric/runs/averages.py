@@ -7,8 +7,8 @@ so that an ensemble of networks and a single number are averaged by the same cal
     memory = average.advance(memory, weights, t)           # after step t = 0, 1, ...
     average.value(memory)
 
-Nothing is changed in place, and iterates that are remembered are not copied: the caller must
-leave them as they are.
+An average is linear in the iterates. Nothing is changed in place, and iterates that are
+remembered are not copied: the caller must leave them as they are.
 """
 
 from __future__ import annotations
@@ -224,8 +224,8 @@ class TwoPoint(Lagged):
         return memory[0] / 2 + memory[-1] / 2
 
 
-Average = EMA | SWA
-IterateAverage = EMA | SWA | Window | TwoPoint
+Average = Recurrent
+IterateAverage = Recurrent | Lagged
 
 
 def require_average(average: Any) -> Average | None:
@@ -236,7 +236,7 @@ def require_average(average: Any) -> Average | None:
     >>> require_average(EMA(0.9))
     EMA(decay=0.9)
     """
-    if average is not None and not isinstance(average, EMA | SWA):
+    if average is not None and not isinstance(average, Recurrent):
         why = ", which remembers iterates one by one" if isinstance(average, Lagged) else ""
         raise InputError(f"average must be EMA(...), SWA(...) or None; got {average!r}{why}")
     return average

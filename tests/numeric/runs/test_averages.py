@@ -1,15 +1,23 @@
 """Averages of iterates, against their definitions in exact sums."""
 
+import dataclasses
 import math
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from catapult_sim.numeric.runs import averages
 from catapult_sim.numeric.runs.averages import EMA, SWA, TwoPoint, Window, schedule, weights
 from catapult_sim.validation import InputError
 
 EVERY = [EMA(0.0), EMA(0.9), SWA(), SWA(4), Window(1), Window(6), TwoPoint(1), TwoPoint(5)]
+
+
+def test_every_average_is_tested_here():
+    assert {type(average) for average in EVERY} == {
+        one for one in vars(averages).values() if dataclasses.is_dataclass(one)
+    }
 
 
 def run(average, iterates):

@@ -1,5 +1,6 @@
 """The seam of optimisers: what is added is one class, and what is shared is the same arithmetic."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.curvature.nudged import Nudged, SharpestDirections
 from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.runs import optimizers
 from catapult_sim.numeric.runs.averages import EMA
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.checkpoint import Checkpoint
@@ -67,13 +69,33 @@ def test_another_optimiser_is_one_class_and_its_numbers_are_axes_of_the_ensemble
     np.testing.assert_array_equal(pieces.average, run.average)
 
 
-def test_steps_of_symbols_are_the_equations():
-    W, D, g, eta, beta = sp.symbols("W D g eta beta")
-    assert GradientDescent().step(g, eta) == (-eta * g,)
-    for optimizer in (HeavyBall(beta), Nesterov(beta)):
-        assert set(map(sp.expand, optimizer.step(g, eta, D))) == {beta * D - eta * g}
-    assert HeavyBall(beta).point(W, D) == W
-    assert sp.expand(Nesterov(beta).point(W, D) - W - beta * D) == 0
+W, D, g, eta, beta = sp.symbols("W D g eta beta")
+EQUATIONS = {  # of the displacement, and of where the gradient is taken
+    GradientDescent(): (-eta * g, W),
+    HeavyBall(beta): (beta * D - eta * g, W),
+    Nesterov(beta): (beta * D - eta * g, W + beta * D),
+}
+
+
+@pytest.mark.parametrize("optimizer", EQUATIONS, ids=str)
+def test_steps_of_symbols_are_the_equations(optimizer):
+    step, point = EQUATIONS[optimizer]
+    last = [D, *sp.symbols("D1:9")][: optimizer.memory]
+    assert optimizer.step(g, eta, *last)[0].equals(step)
+    assert optimizer.point(W, *last).equals(point)
+    assert len(optimizer.step(g, eta, *last)) == 1 + optimizer.memory
+
+
+@pytest.mark.parametrize("optimizer", [HeavyBall(beta), Nesterov(beta)], ids=str)
+def test_momentum_remembers_its_displacement(optimizer):
+    displacement, remembered = optimizer.step(g, eta, D)
+    assert displacement == remembered
+
+
+def test_every_optimiser_of_the_package_has_its_equations_here():
+    public = [one for one in vars(optimizers).values() if dataclasses.is_dataclass(one)]
+    alone = {one for one in public if not issubclass(one, optimizers.Wrapper)}
+    assert {type(optimizer) for optimizer in EQUATIONS} == alone
 
 
 @pytest.mark.parametrize("inside", [False, True])

@@ -1,7 +1,9 @@
 """Every rule says the same in every language that runs."""
 
+import importlib
 import json
 import math
+import pkgutil
 import shutil
 import subprocess
 import types
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from catapult_sim.symbolic import Update, linear_net
+from catapult_sim.symbolic import Update, linear_net, voices
 from catapult_sim.symbolic.voices.functions import Step
 from tests.symbolic.rules import QUOTIENT, ROTATION, RULES, a, x, y
 
@@ -77,6 +79,17 @@ def test_all_running_voices_agree_to_a_few_units_in_the_last_place(name, voice):
     error = abs(spoken - rule.numpy()(state, *parameters))
     assert spoken.shape == state.shape
     assert (error <= 4 * np.finfo(float).eps * size_of_the_terms(rule, state, parameters)).all()
+
+
+def test_every_way_to_write_source_is_a_voice():
+    modules = [
+        importlib.import_module(f"{voices.__name__}.{file.name}")
+        for file in pkgutil.iter_modules(voices.__path__)
+    ]
+    written = {
+        one for module in modules for name, one in vars(module).items() if name.endswith("_source")
+    }
+    assert written <= {voice.rule for voice in voices.VOICES.values()}
 
 
 @pytest.mark.parametrize("name", [name for name in RULES if name != "quotient"])

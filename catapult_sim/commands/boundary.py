@@ -49,8 +49,8 @@ def add(commands: Any) -> None:
         "boundary",
         run,
         help="find the learning rates at which training changes, over widths, depths, activations",
-        does="Find the c at which training changes, for each of several seeds: from the first "
-        "steps c_loss, c_sharp, c_barrier and c_max as Kalra and Barkeshli define them "
+        does="Find the c = eta lambda_0 at which training changes, for several seeds: from the "
+        "first steps c_loss, c_sharp, c_barrier and c_max as Kalra and Barkeshli define them "
         "(arXiv:2302.12250); from whole runs where the loss first rises, and where convergence "
         "ends. Each is bracketed between two learning rates.",
         out="boundary",

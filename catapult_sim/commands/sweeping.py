@@ -165,6 +165,7 @@ def _require_same(asked: dict[str, Any], out: Path) -> None:
 
 
 def _difference(name: str, old: Cell, new: Cell, out: Path) -> str:
+    """Return a clause that says how two sweeps differ in an entry."""
     if name == "digest" and old.get("data") == new.get("data"):
         return f"the content of {new['data']} has changed since {out} was begun"
     return f"{out} has {name} {old.get(name)}, this one {new.get(name)}"
@@ -185,7 +186,7 @@ def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
     elif require_count("--workers", options.workers, 1) == 1:
         yield None
     else:
-        with _silent_about_withdrawn_cells(), process_pool(options.workers) as pool:
+        with _silent_about_cancelled_cells(), process_pool(options.workers) as pool:
             try:
                 yield pool
             except KeyboardInterrupt:
@@ -196,7 +197,7 @@ def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
 
 
 @contextmanager
-def _silent_about_withdrawn_cells() -> Iterator[None]:
+def _silent_about_cancelled_cells() -> Iterator[None]:
     """Silence InvalidStateError, which the pool's own thread raises for cells it had cancelled."""
     tell = threading.excepthook
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -19,9 +20,12 @@ def member_columns(ensemble: tuple[int, ...]) -> dict[str, Array]:
     {'member': array([0, 1])}
     >>> member_columns((2, 3))
     {'axis_0': array([0, 0, 0, 1, 1, 1]), 'axis_1': array([0, 1, 2, 0, 1, 2])}
+    >>> member_columns(())  # a single run has no axes
+    {}
     """
     names = ["member"] if len(ensemble) == 1 else [f"axis_{k}" for k in range(len(ensemble))]
-    return dict(zip(names, np.indices(ensemble).reshape(len(ensemble), -1), strict=True))
+    places = np.indices(ensemble).reshape(len(ensemble), math.prod(ensemble))
+    return dict(zip(names, places, strict=True))
 
 
 def long_columns(

@@ -63,6 +63,14 @@ def test_a_frame_of_a_run_has_a_row_for_each_step_that_a_member_made():
     assert len(frame) == sum(len(losses(rate)) for rate in RATES.ravel())
 
 
+def test_a_single_run_has_a_frame_and_a_table_without_members():
+    run = iterate(halve, [1.0], 0.5, loss=square, steps=2)
+    frame = run.to_frame()
+    assert list(frame) == ["step", "loss"]
+    np.testing.assert_array_equal(frame.loss, [1.0, 0.25, 0.0625])
+    assert "member" not in run._repr_html_()
+
+
 def test_a_quantity_with_axes_of_its_own_has_a_column_for_each_entry():
     powers = {"powers": lambda x: np.stack([x[:, 0], 10 * x[:, 0]], axis=-1)[:, None]}
     frame = iterate(

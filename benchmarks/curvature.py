@@ -1,4 +1,4 @@
-"""The top Hessian eigenvalue of a network, to the same residual, against what others use.
+"""Time the top Hessian eigenvalue of a network, to the same residual, against other packages.
 
     OMP_NUM_THREADS=1 python benchmarks/curvature.py [--repeats 7] [--residual 1e-3] [--width 512]
 
@@ -41,15 +41,8 @@ def problem(width, layers):
     return net, net.init(rng=0), X, y
 
 
-def product_at(net, theta, X, y):
-    """The Hessian product of our network at one theta: the fastest that there is."""
-    if hasattr(net, "at"):
-        return net.at(theta, X, y).hessian_product
-    return lambda v: net.loss_hessian_product(theta, X, y, v)
-
-
 class Counted:
-    """A function that knows how often it was called."""
+    """A function that counts its calls."""
 
     def __init__(self, function):
         self.function, self.calls = function, 0
@@ -88,7 +81,7 @@ def half_squares(outputs, targets):
 
 
 def torch_product(torch, model, X, y):
-    """Double backward: the gradient once, then one more backward pass for each product."""
+    """Return PyTorch's Hessian product: the gradient once, then one backward pass a product."""
     weights = [*model.parameters()]
     loss = half_squares(model(torch.tensor(X)), torch.tensor(y))
     gradient = torch.autograd.grad(loss, weights, create_graph=True)
@@ -122,7 +115,7 @@ def by_pyhessian(torch, pyhessian, model, X, y, stop):
 
 
 def loosest_stop(run, residual_of, wanted):
-    """The loosest of PyHessian's tolerances 1e-3, 3e-4, ... whose vector meets the residual."""
+    """Return the loosest of PyHessian's tolerances 1e-3, 3e-4, ... that meets the residual."""
     for exponent in np.arange(3, 12, 0.5):
         value, vector, _ = run(10**-exponent)
         if residual_of(value, vector) <= wanted:
@@ -135,12 +128,12 @@ def loosest_stop(run, residual_of, wanted):
 
 def top_eigenvalue(width, tolerance, repeats):
     net, theta, X, y = problem(width, layers=3)
-    reference = product_at(net, theta, X, y)
+    reference = net.at(theta, X, y).hessian_product
     # A contender makes what it needs at theta anew, as at a step of a run.
     contenders = {
-        "ours": lambda rng: by_ours(product_at(net, theta, X, y), net.size, tolerance, rng),
+        "ours": lambda rng: by_ours(net.at(theta, X, y).hessian_product, net.size, tolerance, rng),
         "our product, scipy eigsh": lambda rng: by_eigsh(
-            product_at(net, theta, X, y), net.size, tolerance, rng
+            net.at(theta, X, y).hessian_product, net.size, tolerance, rng
         ),
     }
     residuals = {}
@@ -207,7 +200,7 @@ def by_curvlinops(torch, curvlinops, model, X, y, tolerance, rng):
 
 def tracking(tolerance):
     net, theta, X, y = problem(256, layers=2)
-    rate = 1 / top_eigenpairs(product_at(net, theta, X, y), size=net.size, rng=0).values[0]
+    rate = 1 / top_eigenpairs(net.at(theta, X, y).hessian, rng=0).values[0]
     print(f"\nTracking for {STEPS} steps, width 256, residual {tolerance:g}")
     for k, batch in itertools.product((1, TRACKED), (SAMPLES, 32)):
         how = {"learning_rate": rate, "batch_size": batch, "steps": STEPS, "k": k}

@@ -1,4 +1,4 @@
-"""How fast the closure of the linear network is, against training the weights explicitly.
+"""Time the closure of the linear network against training its weights explicitly.
 
     python benchmarks/linear_net.py [--repeats 5]
 
@@ -33,7 +33,7 @@ def data():
 
 
 def explicit_numpy(X, y, U, v, rate, block=4096):
-    """One pass over the weights per step, in blocks that stay in cache."""
+    """Return steps that pass over the weights once each, in blocks that stay in cache."""
     C, c, scale = X.T @ X / SAMPLES, X.T @ y / SAMPLES, rate / np.sqrt(len(v))
     U, v, outer = U.copy(), v.copy(), np.empty((block, INPUTS))
 
@@ -112,7 +112,7 @@ def one_wide_network(width, repeats, jax, torch, numba):
 
 
 def closure_jax(jax, X, y, gram, rates, width, members):
-    """The closure under jit and scan; members along the first or the last axis."""
+    """Return a run of the closure in JAX, with members along the first or the last axis."""
     jnp, (A, F, b) = jax.numpy, (gram[:, :-1, :-1], gram[:, :-1, -1], gram[:, -1, -1])
     C, c, floor = jnp.array(X.T @ X / SAMPLES), jnp.array(X.T @ y / SAMPLES), y @ y / SAMPLES
 
@@ -173,8 +173,8 @@ def every_width(repeats):
         def run(net=net, state=state, rate=rate):
             net.train(learning_rate=rate, steps=STEPS, state=state)
 
-        thin = "  (fewer units than columns)" if width < 11 else ""
-        contenders[f"width {width:g}{thin}"] = run
+        note = "  (fewer units than columns)" if width < 11 else ""
+        contenders[f"width {width:g}{note}"] = run
     table(f"{STEPS} steps of one network, by width", medians(contenders, repeats))
 
 

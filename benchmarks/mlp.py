@@ -1,4 +1,4 @@
-"""How fast a network's derivatives are, against PyTorch, JAX and neural-tangents.
+"""Time the derivatives of a network against PyTorch, JAX and neural-tangents.
 
     python benchmarks/mlp.py [--widths 512 2048] [--repeats 7] [--threads 2] [--only gd_step ...]
 
@@ -43,7 +43,7 @@ DTYPES = ["float32", "float64"]
 
 
 def share_cores(threads):
-    """Take some cores; libraries imported afterwards use as many threads."""
+    """Restrict this process to so many cores, and libraries imported later to as many threads."""
     cores = sorted(os.sched_getaffinity(0))[:threads]
     os.sched_setaffinity(0, cores)
     for library in ("OMP", "OPENBLAS", "MKL"):
@@ -74,7 +74,7 @@ if PEERS["torch"]:
 
 
 def race(title, contenders, repeats):
-    """Compare every contender's result with the first, and time it after runs of its own."""
+    """Compare every contender's result with the first, time all of them, and print a table."""
     results = {name: np.array(run(), dtype=float) for name, run in contenders.items()}
     reference = next(iter(results.values()))
     for name, result in results.items():
@@ -143,7 +143,7 @@ def torch_step(problem):
 
 
 def torch_hessian(problem):
-    """Gradient kept at the point, then its product with the direction differentiated."""
+    """Return PyTorch's Hessian product: the gradient is kept, its product differentiated."""
     torch, weights, _, loss = torch_problem(problem)
     gradients = torch.autograd.grad(loss(), weights, create_graph=True)
     v = [torch.tensor(V) for V in problem.split(problem.v)]
@@ -158,7 +158,7 @@ def torch_hessian(problem):
 
 
 def torch_kernel(problem):
-    """J^T u by reverse mode at a point; J of it by differentiating that in u once more."""
+    """Return PyTorch's kernel product: J^T u by reverse mode, J by differentiating that in u."""
     torch, weights, X, _ = torch_problem(problem)
     outputs = torch_outputs(problem, weights, X)
     dummy = torch.zeros_like(outputs, requires_grad=True)
@@ -232,7 +232,7 @@ def jax_kernel(problem):
 
 
 def torch_dense(problem):
-    """Jacobians of every sample by torch.func, contracted."""
+    """Return the top eigenvalue from Jacobians of every sample by torch.func."""
     torch = problem.peers["torch"]
     weights = [torch.tensor(W) for W in problem.split(problem.theta)]
     X = torch.tensor(problem.X)
@@ -280,7 +280,7 @@ def top_of_dense(matrix):
 
 
 def peers(problem, **makers):
-    """Return the contenders of those libraries that are installed and can do it."""
+    """Return the contenders of the libraries that are installed and can do it."""
     made = {
         name: make(problem)
         for name, make in makers.items()
@@ -321,15 +321,15 @@ def kernel_product(problem):
 
 
 def matrix_products(problem):
-    """The matrix products of passes back and forth, and nothing else: what bounds ours."""
-    X, weights, rooms = problem.X, problem.split(problem.theta), []
+    """Return the matrix products of a kernel product alone, which bound the time of ours."""
+    X, weights, layers = problem.X, problem.split(problem.theta), []
     for W in weights:
         a, s = (np.ones((len(X), size), X.dtype) for size in W.shape)
-        rooms.append((W, a, s, np.empty_like(a), np.empty_like(s)))
+        layers.append((W, a, s, np.empty_like(a), np.empty_like(s)))
     gram = np.ones((len(X), len(X)), X.dtype)
 
     def run():
-        for number, (W, a, s, back, z) in enumerate(rooms):
+        for number, (W, a, s, back, z) in enumerate(layers):
             if number:
                 np.matmul(s, W.T, out=back)
                 np.matmul(a, W, out=z)
@@ -347,10 +347,10 @@ def kernel_products(problem):
 
 
 def kernel_eigenvalue(problem):
-    """Without the kernel, from the same start to the same residual.
+    """Return contenders for the top kernel eigenvalue without the kernel, to the same residual.
 
-    Ours begins with theta; the products, which peers have made beforehand, go through the
-    same Lanczos iteration, and ours also through SciPy's.
+    Ours begins with theta. Products of peers are made beforehand and go through the same Lanczos
+    iteration, ours also through SciPy's.
     """
     net, theta, X, start = problem.net, problem.theta, problem.X, problem.u.ravel()
 
@@ -375,7 +375,7 @@ def kernel_eigenvalue(problem):
 
 
 def whole_kernel(problem):
-    """Its top eigenvalue, from the kernel itself, for few samples."""
+    """Return contenders for the top eigenvalue from the whole kernel of few samples."""
     width = problem.net.widths[1]
     samples = max(8, 64 * 512**2 // width**2)  # Jacobians of P columns are to fit into memory
     few = Problem(width, problem.dtype, problem.peers, samples)
@@ -394,7 +394,6 @@ def whole_kernel(problem):
 
 BLAS = ("internal_api", "version", "architecture", "num_threads")
 
-# Ensembles and Lanczos iterations take their place here.
 TABLES = (gd_step, hessian_product, kernel_product, kernel_eigenvalue, whole_kernel)
 
 

@@ -1,4 +1,4 @@
-"""How fast an ensemble of networks trains, against a loop over networks and against JAX's vmap.
+"""Time the training of an ensemble against a loop over networks and against JAX's vmap.
 
     python benchmarks/mlp_ensemble.py [--rates 64] [--seeds 4] [--steps 50] [--repeats 3]
 
@@ -47,7 +47,7 @@ LARGE, SMALL = (512, 512), (64, 32)  # width and samples
 
 
 def by_numpy(X, y, weights, scales, rate, steps, stop):
-    """Train one network as one writes it down."""
+    """Train one network in plain NumPy."""
     for _ in range(steps):
         inputs, hidden = [X], []
         for W, scale in zip(weights, scales, strict=True):
@@ -79,9 +79,9 @@ def loop(net, theta, X, y, rates, steps, stop):
 
 
 def products(net, theta, X, members, steps):
-    """The matrix products of so many gradient steps and nothing else: what bounds them all.
+    """Return the matrix products of all gradient steps alone, which bound every time.
 
-    Members side by side, each on one thread, which is quicker than one by one on all.
+    Members run at once, each on one thread, which is faster than one after another on all.
     """
     weights = [W for W, _ in net.split(theta[0])]
     threads = blas_threads.threads()

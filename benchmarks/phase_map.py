@@ -1,4 +1,4 @@
-"""One million cells of the phase map: this package against JAX and a tuned C loop.
+"""Time one million cells of the phase map against JAX and a tuned C loop.
 
 All classify the same 1000 x 1000 cells in at most 1000 steps, in double precision, labels
 included. Ours and the C loop also return steps, peak loss and final curvature. They
@@ -34,8 +34,8 @@ F0, LAM0 = (
 )
 Y = np.zeros_like(F0)
 
-# Blocks of lanes whose inner loop the compiler vectorises. A lane whose cell has ended is
-# given the next one, so that the vectors stay full.
+# The compiler vectorises the inner loop over a block of cells. A cell that has ended is replaced
+# by the next one, so that the vectors stay full.
 C_SOURCE = r"""
 #include <math.h>
 enum { LANES = 64, BURST = 8 };
@@ -86,7 +86,7 @@ C_FLAGS = ["-O3", "-march=native", "-fno-trapping-math", "-fno-math-errno", "-sh
 
 
 def phases(voice):
-    """Run our phase map in one of its voices."""
+    """Run our phase map in one of its loops, NumPy's or numba's."""
     with patch.object(ours, "_voice", lambda model, work: voice(model)):
         cells = {"D": F0 - Y, "Lam": LAM0, "Y": Y}
         return ours.phase_map(residual_map(), **cells, steps=STEPS, settled=SETTLED).phase
@@ -154,7 +154,7 @@ def jax_while_loop():
 
 
 def contestants():
-    """Return those who can run here; say who cannot, and why."""
+    """Return the contestants that can run here; print why the others cannot."""
     makers = {
         "NumPy alone": lambda: with_numpy,
         "with numba": lambda: phase_map_numba.compiled(one_sample()) and with_numba,
@@ -172,7 +172,7 @@ def contestants():
 
 def main():
     runs = contestants()
-    # The first call of each compiles, and shows that all do the same.
+    # The first call of each compiles; its phases are compared below.
     phases = {name: run() for name, run in runs.items()}
     seconds = medians(runs, ROUNDS)
     print(f"{F0.size} cells, at most {STEPS} steps; medians of {ROUNDS} rounds in turn")

@@ -1,4 +1,4 @@
-"""What the benchmarks share: options, peers that may be absent, rounds of timing, tables."""
+"""Options, optional peers, timing in turns, and tables, for all benchmarks."""
 
 import argparse
 import importlib
@@ -9,7 +9,7 @@ SETTLING = 0.05  # seconds
 
 
 def options(doc, **defaults):
-    """Parse options of these names, types and defaults; lists take one value or more."""
+    """Parse options of the given names and defaults; those with a list take one value or more."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     for name, default in defaults.items():
         several = {"nargs": "+"} if isinstance(default, list) else {}
@@ -20,7 +20,7 @@ def options(doc, **defaults):
 
 
 def installed(name):
-    """Return a module, or None, and say so, where it cannot be imported."""
+    """Return a module; if it cannot be imported print why, and return None."""
     try:
         module = importlib.import_module(name)
     except (ImportError, AttributeError) as error:
@@ -32,9 +32,9 @@ def installed(name):
 
 
 def rounds(contenders, repeats, *, clock=time.perf_counter, settling=SETTLING):
-    """Time every contender once per round, after one round that is not counted: lists of seconds.
+    """Return lists of seconds: every contender once per round, after one that is not counted.
 
-    Threads of the one before spin on for a while, and its data are in the caches: a contender
+    Threads of the previous contender spin on for a while, and its data are in the caches: one
     that takes less than ``settling`` is timed after runs of its own.
     """
     seconds = {name: [timed(run, clock)] for name, run in contenders.items()}
@@ -47,13 +47,13 @@ def rounds(contenders, repeats, *, clock=time.perf_counter, settling=SETTLING):
 
 
 def medians(contenders, repeats, **how):
-    """Median seconds of every contender, timed by rounds."""
+    """Return the median seconds of every contender, see :func:`rounds`."""
     seconds = rounds(contenders, repeats, **how)
     return {name: statistics.median(times) for name, times in seconds.items()}
 
 
 def settle(run):
-    """Run again and again, until nothing is left of others."""
+    """Run again and again, until threads and caches of the previous contender are gone."""
     start = time.perf_counter()
     while time.perf_counter() < start + SETTLING:
         run()
@@ -67,7 +67,7 @@ def timed(run, clock=time.perf_counter):
 
 
 def table(title, seconds, notes=None):
-    """Print times in units of the first, each with its note."""
+    """Print times in units of the first, each with a note."""
     print(f"\n{title}", flush=True)
     unit = next(iter(seconds.values()))
     for name, one in seconds.items():

@@ -1,8 +1,7 @@
-"""What recording costs, what a sweep holds in memory, what a second worker brings.
+"""Measure the cost of recording, the memory of a sweep, and the gain of a second worker.
 
-Everything is measured side by side in one run, taking turns, and printed as ratios of
-medians: of seconds only the ratio means something. Seconds per cell are printed too, for
-the arithmetic of docs/cluster.md.
+Contenders take turns in one process; ratios of medians are printed, and seconds per cell for the
+arithmetic of docs/cluster.md.
 
 Run with ``python benchmarks/sweep.py``.
 """
@@ -107,7 +106,7 @@ def burn(cell):
 
 
 def workers(folder):
-    """Beside the MLP cells, what this machine gives to loops that share nothing."""
+    """Print the gain of a second worker on MLP cells, and on loops that share nothing."""
     cells, loops = network_cells(range(8)), [{"x": x} for x in range(16)]
     with process_pool(1) as one, process_pool(2) as two:
         for pool in (one, two):
@@ -131,7 +130,7 @@ def workers(folder):
 
 
 def round_trips(folder):
-    """Groups of one cell that costs little: what an executor can hand out and take back."""
+    """Print how many groups of one cheap cell an executor hands out a second."""
     cells = [{"f": 1e-3, "lam": 0.9 + 1e-6 * k} for k in range(1000)]
 
     def rate(executor):

@@ -31,9 +31,9 @@ class Terminated(KeyboardInterrupt):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``catapult-sim`` and return its exit status.
 
-    0 if all went well; 1 if a claim was refuted, or a cell, the disk, a worker or memory failed;
-    2 if the call was wrong; 130 if it was interrupted; 141 if the reader of its output ended; 143
-    if it was terminated.
+    0 if all went well; 1 if a claim was refuted (see ``verify --must``), or a cell, the disk, a
+    worker or memory failed; 2 if the call was wrong; 130 if it was interrupted; 141 if the reader
+    of its output ended; 143 if it was terminated.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -82,12 +82,8 @@ def _say(options: argparse.Namespace, sentence: str, status: int) -> int:
 def _kept(options: argparse.Namespace) -> str:
     if not hasattr(options, "overwrite"):
         return "nothing was written"
-    return (
-        f"finished cells are in {options.out}; to continue, run the same command with --resume "
-        "instead of --overwrite"
-        if options.overwrite
-        else f"finished cells are in {options.out}; to continue, run the same command again"
-    )
+    again = "with --resume instead of --overwrite" if options.overwrite else "again"
+    return f"finished cells are in {options.out}; to continue, run the same command {again}"
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Training follows its modified flow, to every order that was asked for.
+"""Training follows its modified flow, to every order tried.
 
 Distance between the weights after one epoch and the modified flow truncated at order p, for a
 problem of three weights and four batches. (a) Gradient descent, an epoch being one step. (b) The
@@ -52,7 +52,7 @@ def draw_orders(sampling, ax):
 
 
 def write(ax, error, text, colour, lifted):
-    """Write beside the error at the largest step size."""
+    """Label the error at the largest step size."""
     look = {"color": colour, "fontsize": 8, "va": "center"}
     ax.annotate(text, (STEP_SIZES[0], error), (6, lifted), textcoords="offset points", **look)
 
@@ -73,7 +73,7 @@ def epoch_of(sampling):
 
 
 def gradients(weights):
-    """Gradients of the batches, ``(..., 3) -> (..., 4, 3)``."""
+    """Return the gradients of the batches, ``(..., 3) -> (..., 4, 3)``."""
     rows = components(*np.moveaxis(weights, -1, 0))
     zero = np.zeros(weights.shape[:-1])
     return np.stack([np.stack([zero + g for g in row], axis=-1) for row in rows], axis=-2)

@@ -5,8 +5,8 @@ E = Lam - 4 - Y D by 1 + F D, which is positive for |Y| < 2. So the line E = 0 (
 plane of initial values: below it all orbits are bounded, above it they escape; for y = 0 it is
 eta lambda_0 = 4. On it D = 2 cos(theta), and each step triples theta. (a) Phases at Y = 0.7; below
 Lam = 2 |F| no weights exist (blank). (b) The framed part, with the distance below the line
-magnified by a logarithm: the edge is straight, but what a run ends in is not. Where the line's
-chaos lets go of it decides the final curvature, in ever finer bands that repeat as the line nears.
+magnified by a logarithm: the edge is straight, but the final curvature below it is fractal. It
+depends on where a run leaves the chaos along the line, in ever finer bands.
 """
 
 import numpy as np

@@ -1,10 +1,10 @@
-r"""Where the first ten steps change their nature, against the width.
+r"""The learning rates at which the first ten steps change, against the width.
 
 Networks with three hidden layers in the standard parametrisation, 32 handwritten digits,
 full-batch gradient descent on squared error. Learning rates are in units of 1 / lambda_0, with
 lambda_0 the top eigenvalue of the Hessian (top) or of the neural tangent kernel (bottom); points
 are means over eight seeds with standard errors. Within ten steps the loss exceeds its start from
-c_loss on, the sharpness of that kind from c_sharp on, the loss on the straight way to the last
+c_loss on, the sharpness of that kind from c_sharp on, the loss on the straight line to the last
 point from c_barrier on, and above c_max training diverges. c_loss falls towards 2 (dashed), and
 c_max from far above 12 in narrow ReLU networks to 13. The order from c_loss up to c_max is that
 of the paper for ReLU and the Hessian; with the kernel c_sharp comes later, up to c_barrier, and

@@ -1,4 +1,4 @@
-"""Where the catapult lands, as the width goes to infinity: not on a curve, but log-periodically.
+"""The final curvature of infinitely wide catapults is log-periodic in the initial output.
 
 (a) Final against initial curvature, one sample with label zero, for outputs eta f_0 / sqrt(n)
 between 1e-8 and 1e-7. Theory (solid): in the lazy phase the curvature does not move; just above

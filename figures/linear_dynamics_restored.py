@@ -4,8 +4,8 @@ A ReLU network with one hidden layer learns 32 handwritten digits by full-batch 
 squared error, at learning rates above 2 / lambda_0. (a) Width 1024, c = 3: the training loss of the
 network (grey) and of the networks linearised at the steps marked by dots, at the same learning
 rate. Linearised on the way up, it diverges; at the peak, where the curvature has just come down, it
-is slow; afterwards it is as good as the network. (b) How far the outputs on 256 other digits are
-apart in the mean over the 100 steps after the linearisation at step 5 log2(n), relative to their
+is slow; afterwards it is as good as the network. (b) The distance of the outputs on 256 other
+digits, averaged over the 100 steps after the linearisation at step 5 log2(n), relative to their
 size; means and standard errors over the runs of six seeds whose catapult is over by then. The
 distance falls as 1/n (dashed).
 """
@@ -48,7 +48,7 @@ def curves(bench, ax):
 
 
 def distances(bench, ax):
-    """Draw how far outputs come apart against the width."""
+    """Draw the distance of outputs against the width."""
     widths = np.array(bench.effort.hidden[1])
     found = [pairs(bench, "relu", int(width), through(int(width))) for width in widths]
     for k, (c, colour) in enumerate(zip(RATES, COLOURS[::2], strict=True)):

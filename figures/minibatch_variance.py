@@ -1,4 +1,4 @@
-r"""Where noise keeps SGD on quadratic minibatch losses, and what averaging is worth.
+r"""The stationary variance of SGD on quadratic minibatch losses, and what averages are worth.
 
 (a) Stationary variance along one eigenvector of the Hessian against a, learning rate times
 curvature, in units of the variance of the batches' minima. Lines: closed forms, derived. Crosses:
@@ -51,8 +51,8 @@ def draw_variances(ax):
 
 
 def squared(a, options):
-    """Sample the squares of averages, after long enough."""
-    # As many steps as relax the deviations, and the window; whole epochs.
+    """Return sampled squares of averages, after the deviations have relaxed."""
+    # Steps to relax, and the window of the average, in whole epochs of eight batches.
     steps = 8 * int(np.ceil((6 / a + 100) / 8))
     rates = np.full((steps, RUNS), a)
     return sample(rates, rng=0, **options).averages[-1] ** 2

@@ -60,7 +60,7 @@ def draw(found, part, ax):
 
 
 def moments(rates, name):
-    """Return squared mean and variance that the model predicts."""
+    """Return the squared mean and the variance predicted by the model."""
     half = 0.5 if name == "half" else 1.0
     schedule = np.where(np.arange(STEPS) < STEPS - GAP, 1.0, half)[:, None] * rates
     run = propagate(schedule, start=1.0, average=AVERAGES.get(name))

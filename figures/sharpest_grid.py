@@ -5,7 +5,7 @@ with six hidden layers of 32 units, against time, learning rate eta times steps.
 16 networks from its own start; thick: their geometric mean. (a, b) Softmax cross-entropy, batches
 of 32 at three learning rates, and three batch sizes at eta = 0.06. (c, d) Squared error, and at
 eta = 0.12. Dotted, in the colour of its learning rate: 2 / eta, where the curvature of full-batch
-gradient descent would stop to grow. Single runs have spikes far above the mean, the more so the
+gradient descent would stop growing. Single runs have spikes far above the mean, the more so the
 larger the learning rate. Drawing takes three minutes.
 """
 

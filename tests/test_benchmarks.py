@@ -1,4 +1,4 @@
-"""The benchmarks, which no test runs: what they take from the package exists."""
+"""Every name that the benchmarks import from the package exists; no test runs them."""
 
 import ast
 from importlib import import_module

@@ -13,7 +13,7 @@ import time
 import numpy as np
 import pytest
 
-from catapult_sim import cli
+from catapult_sim import cli, plots
 from catapult_sim.commands import boundary, phase_diagram, simulate
 from catapult_sim.commands.diagram import Diagram, axis
 from catapult_sim.experiments import phase_cells
@@ -385,7 +385,7 @@ def test_re_entries_are_explained_where_there_are_some():
 
 def test_losses_beyond_every_bound_are_drawn_nowhere():
     lost = {"phase": "divergent", "loss": [None, None], "top_eigenvalue": [0.5, None]}
-    simulate._drawn({1.0: lost}).canvas.draw()
+    plots.runs({1.0: lost}).canvas.draw()
     assert simulate._row(1.0, lost)["peak loss"] is None
 
 

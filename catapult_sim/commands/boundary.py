@@ -1,4 +1,4 @@
-"""``catapult-sim boundary``: the learning rates at which the loss first rises, or training ends."""
+"""``catapult-sim boundary``: the learning rates at which training changes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import Any
 
 from tabulate import tabulate
 
+from catapult_sim import plots
 from catapult_sim.commands.options import add_command, network, require_networks
-from catapult_sim.commands.sweeping import REASONS, RECORD, opened, report
+from catapult_sim.commands.sweeping import REASONS, finished, opened, report
 from catapult_sim.experiments import first_steps
 from catapult_sim.experiments.boundary_cells import CURVATURES, KINDS, boundary_of, bytes_of
 from catapult_sim.experiments.networks import SETTLED, WHOLE_RUNS
 from catapult_sim.numeric.runs.boundary import centre
 from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import Cell
-from catapult_sim.sweeps.record import Line, read_record, settled
+from catapult_sim.sweeps.record import Line
 from catapult_sim.validation import InputError
 
 FIGURE = "boundary.png"
@@ -38,6 +39,7 @@ EXPLAINED = (
 REENTRIES = "re-entries: learning rates beyond a boundary at which training is again as below it"
 LONG = 300  # steps of whole runs
 AXES = ("width", "depth", "activation")
+VARIED = {*AXES, "seed", "kind", "curvature", "steps"}
 
 
 def add(commands: Any) -> None:
@@ -47,8 +49,8 @@ def add(commands: Any) -> None:
         "boundary",
         run,
         help="find the learning rates at which training changes, over widths, depths, activations",
-        does="Find the c at which training changes, for each of several seeds: from the first "
-        "steps c_loss, c_sharp, c_barrier and c_max as Kalra and Barkeshli define them "
+        does="Find the c = eta lambda_0 at which training changes, for several seeds: from the "
+        "first steps c_loss, c_sharp, c_barrier and c_max as Kalra and Barkeshli define them "
         "(arXiv:2302.12250); from whole runs where the loss first rises, and where convergence "
         "ends. Each is bracketed between two learning rates.",
         out="boundary",
@@ -56,10 +58,10 @@ def add(commands: Any) -> None:
     )
     parser.set_defaults(width=[512], steps=None)
     add = parser.add_argument
-    add("--members", type=int, default=8, metavar="S", help="how many seeds, from --seed on")
+    add("--members", type=int, default=8, metavar="S", help="number of seeds, from --seed on")
     add("--tolerance", type=float, default=0.01, help="largest relative width of a bracket")
     words = f"what to find: {', '.join(first_steps.KINDS)} (default: these) in the first "
-    words += f"{first_steps.STEPS} steps, {', '.join(WHOLE_RUNS)} in {LONG}; --steps replaces both"
+    words += f"{first_steps.STEPS} steps, {', '.join(WHOLE_RUNS)} in {LONG} (--steps replaces both)"
     add("--kinds", nargs="+", choices=KINDS, metavar="KIND", help=words)
     words = "matrix whose top eigenvalue is lambda_0 and the sharpness: ntk, hessian (default: ntk)"
     add("--curvature", nargs="+", choices=tuple(CURVATURES), metavar="MATRIX", help=words)
@@ -72,11 +74,8 @@ def run(options: argparse.Namespace) -> int:
     with opened(options, shared) as tally:
         lines = tally.sweep(boundary_of, cells)
     rows = _rows(lines.values())
-    drawn = (_drawn(rows), FIGURE) if rows else None
+    drawn = (plots.boundaries(rows), FIGURE) if rows else None
     return report(options, tally, {"boundaries": rows}, _words(rows), drawn)
-
-
-VARIED = {*AXES, "seed", "kind", "curvature", "steps"}
 
 
 def _cells(options: argparse.Namespace) -> list[Cell]:
@@ -116,10 +115,7 @@ def _steps(options: argparse.Namespace, kind: str) -> int:
 
 def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
     """Return the figure of a folder, finished or not, and its file name."""
-    rows = _rows(settled(read_record(folder / RECORD)).values())
-    if not rows:
-        raise InputError(f"{folder} must hold at least one finished cell; its record has none")
-    return _drawn(rows), FIGURE
+    return plots.boundaries(_rows(finished(folder))), FIGURE
 
 
 def _rows(lines: Iterable[Line]) -> list[dict[str, Any]]:
@@ -131,7 +127,7 @@ def _rows(lines: Iterable[Line]) -> list[dict[str, Any]]:
 
 
 def _place(cell: Cell) -> tuple[Any, ...]:
-    """Return what boundaries are sorted by."""
+    """Return the key by which boundaries are sorted."""
     shape = (cell.get("activation", ""), cell.get("depth", 0), float(cell["width"]))
     curvature = list(CURVATURES).index(cell.get("curvature", "ntk"))
     return *shape, curvature, KINDS.index(cell["kind"]), cell["steps"]
@@ -181,12 +177,6 @@ def _words(rows: list[dict[str, Any]]) -> str:
 
 
 def _seeds(row: dict[str, Any]) -> str:
-    """Return how many seeds were averaged, and of how many if some never converged."""
+    """Return the number of seeds averaged, and of all where some never converged."""
     members = len(row["brackets"])
     return f"{row['n']}" if row["n"] == members else f"{row['n']} of {members}"
-
-
-def _drawn(rows: list[dict[str, Any]]) -> Any:
-    from catapult_sim import plots
-
-    return plots.boundaries(rows)

@@ -1,4 +1,4 @@
-"""The axes and cells of a phase diagram, and the phases that its record holds."""
+"""Axes and cells of a phase diagram, and the phases in its record."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ WHOLE = ("width", "depth", "batch_size")
 
 @dataclass(frozen=True)
 class Axis:
-    """The entry of a cell that varies along an axis, and its values."""
+    """An entry of a cell, and its values along an axis."""
 
     name: str
     values: list[float]
 
     def levels(self, asked: int) -> int:
-        """Return how often this axis is halved: never for an axis without a number of points."""
+        """Return how often this axis is halved: 0 for depth and batch size."""
         return 0 if self.name in COUNTED else asked
 
 
@@ -104,7 +104,7 @@ COUNTED: dict[str, Callable[..., list[float]]] = {"depth": _every, "batch_size":
 
 @dataclass(frozen=True)
 class Diagram:
-    """Two axes, the entries that all cells share, and how often the coarse grid is halved."""
+    """Two axes, the entries that all cells share, and how often its coarse grid is halved."""
 
     x: Axis
     y: Axis
@@ -146,12 +146,12 @@ class Diagram:
 
     @property
     def network(self) -> Cell:
-        """The shared network, with the largest batches of an axis: they hold the others."""
+        """The shared network, with the largest batch size of an axis: the others divide it."""
         sizes = {one.name: one.values[-1] for one in (self.x, self.y) if one.name == "batch_size"}
         return self.cell | sizes
 
     def recorded(self, lines: dict[str, Line]) -> npt.NDArray[np.int16]:
-        """Return the phases that lines and refinement tell, ``(nx, ny)``; -1 elsewhere."""
+        """Return the phases that are recorded or filled in, ``(nx, ny)``; -1 elsewhere."""
         everywhere = self.at(np.argwhere(np.ones(self.shape)))
         codes = [code(lines.get(key(cell))) for cell in everywhere]
         return paint(np.array(codes, dtype=np.int16).reshape(self.shape), self.levels)

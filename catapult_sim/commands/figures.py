@@ -1,4 +1,4 @@
-"""``catapult-sim figures``: draw the figure of a folder again, finished or not."""
+"""``catapult-sim figures``: draw the figure of an earlier command from its record."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from catapult_sim import plots
 from catapult_sim.commands import boundary, phase_diagram, simulate, verify
 from catapult_sim.commands.sweeping import make_folder
 from catapult_sim.validation import InputError
@@ -23,24 +24,22 @@ def add(commands: Any) -> None:
     """Add the command to a parser."""
     parser = commands.add_parser(
         "figures",
-        help="draw the figure of a folder again, finished or not",
+        help="draw the figure of an earlier command from its record, finished or not",
         description="Draw the figure of a phase-diagram, boundary, simulate or verify folder from "
         "its record, also while it is being computed.",
     )
     parser.set_defaults(run=run)
     add = parser.add_argument
-    add("--from", type=Path, required=True, metavar="DIR", dest="source", help="folder to draw")
+    add("--from", type=Path, required=True, metavar="DIR", dest="source", help="folder to read")
     add("--out", type=Path, metavar="DIR", help="folder of the figure (default: the same folder)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Draw the figure and print its path."""
-    from catapult_sim.plots import save
-
     config = _config(options.source)
     figure, name = SWEEPS[config["options"]["command"]](config, options.source)
     path = make_folder(options.out or options.source) / name
-    save(figure, path)
+    plots.save(figure, path)
     print(path)
     return 0
 

@@ -1,4 +1,4 @@
-"""The options that the commands which sweep share: declared, checked, and read as a cell."""
+"""Declare the options that the sweeping commands share, check them, and read them as a cell."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ CONVENTIONS = (
     "minibatches reshuffled every epoch."
 )
 
-# What numbers must be at least, and which must be positive, where they are given.
+# The least value of each whole number, and the numbers that must be positive.
 LEAST = {"depth": 1, "samples": 1, "steps": 1, "batch_size": 1, "members": 1, "workers": 1}
 LEAST |= {"seed": 0, "levels": 0}
 POSITIVE = {"c", "tolerance", "memory_limit"}
 
-# What may differ between cells that take the same memory.
+# Entries of a cell on which its memory does not depend.
 SAME_MEMORY = {"activation", "c", "curvature", "scale", "seed", "tolerance"}
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter):
-    """Help that names the default of each option that has one, as a shell would take it."""
+    """Show the default of each option that has one, as it is typed in a shell."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         default = action.default
@@ -102,9 +102,9 @@ def _add_network(parser: argparse.ArgumentParser, several: Collection[str]) -> N
 
 
 def add_execution(parser: argparse.ArgumentParser, out: str, workers: int | None = 1) -> Any:
-    """Add the options that say how to compute and where to put it; return their group.
+    """Add the options of workers, folder and output; return their group.
 
-    Without a number of ``workers`` threads of this process use all cores.
+    Where ``workers`` is None, threads of this process use all cores by default.
     """
     group = parser.add_argument_group("execution")
     where = group.add_mutually_exclusive_group()
@@ -149,7 +149,7 @@ def _require_ranges(options: argparse.Namespace) -> argparse.Namespace:
 
 
 def network(options: argparse.Namespace) -> Cell:
-    """Return what all cells of a sweep share, or raise InputError where options exclude others."""
+    """Return the entries that all cells share; raise InputError for options that exclude others."""
     shared = ("model", "width", "scale", "seed", "samples", "steps")
     optional = ("momentum", "batch_size")
     cell = {name: getattr(options, name) for name in shared}
@@ -179,8 +179,8 @@ def require_networks(
 ) -> None:
     """Raise InputError where the largest cells exceed the memory, or a network cannot be drawn.
 
-    Whether a network can be drawn depends on its data and weights, so each is drawn once. The
-    workers of a scheduler are taken to have a machine each.
+    Each network is drawn once, as its data and weights decide. Each worker of a scheduler is
+    assumed to have a machine of its own.
     """
     shapes = {_shape(cell): cell for cell in cells}
     required, largest = max(

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim import plots
 from catapult_sim.commands.diagram import Diagram, axis, code, key
 from catapult_sim.commands.options import add_command, network, require_networks
-from catapult_sim.commands.sweeping import RECORD, opened, report, undecided
+from catapult_sim.commands.sweeping import opened, recorded, report, undecided
 from catapult_sim.experiments.phase_cells import bytes_of, phase_of
 from catapult_sim.numeric.runs.phases import Phase
 from catapult_sim.sweeps.cell import physics_of
-from catapult_sim.sweeps.record import read_record, settled
 from catapult_sim.sweeps.refinement import refine
 from catapult_sim.validation import InputError
 
@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
     group = parser.add_argument_group(
         "axes",
         "c, width and scale are spaced geometrically, momentum evenly; depth=LOW:HIGH takes every "
-        "number, batch_size=LOW:HIGH doubles",
+        "integer, batch_size=LOW:HIGH doubles from LOW on",
     )
     spans = {"--x": ("c=0.5:8:65", "horizontal"), "--y": ("width=16:1024:65", "vertical")}
     for name, (span, which) in spans.items():
@@ -81,8 +81,7 @@ def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
     diagram = Diagram(
         axis(options["x"]), axis(options["y"]), config["cell"], int(options["levels"])
     )
-    lines = settled(read_record(folder / RECORD))
-    return _drawn(diagram, diagram.recorded(lines)), FIGURE
+    return _drawn(diagram, diagram.recorded(recorded(folder))), FIGURE
 
 
 def _diagram(options: argparse.Namespace) -> Diagram:
@@ -100,14 +99,12 @@ def _diagram(options: argparse.Namespace) -> Diagram:
 
 
 def _drawn(diagram: Diagram, phases: npt.NDArray[Any]) -> Any:
-    from catapult_sim.plots import phase_grid
-
     x, y = ((axis.name, axis.values) for axis in (diagram.x, diagram.y))
-    return phase_grid(x, y, np.transpose(phases), _title(diagram))
+    return plots.phase_grid(x, y, np.transpose(phases), _title(diagram))
 
 
 def _title(diagram: Diagram) -> str:
-    """Return the model and what all cells share, but for the data, the steps and the axes."""
+    """Return the model and the entries that all cells share, without data, steps and axes."""
     apart = {"model", "data", "digest", "steps", diagram.x.name, diagram.y.name}
     shared = {name: value for name, value in diagram.cell.items() if name not in apart}
     words = [f"{name.replace('_', ' ')} {value}" for name, value in shared.items()]

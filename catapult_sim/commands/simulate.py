@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from tabulate import tabulate
 
+from catapult_sim import plots
 from catapult_sim.commands.options import add_command, network, require_networks
-from catapult_sim.commands.sweeping import RECORD, opened, report, undecided
+from catapult_sim.commands.sweeping import finished, opened, report, undecided
 from catapult_sim.experiments.phase_cells import bytes_of, run_of
-from catapult_sim.sweeps.record import Line, read_record, settled
-from catapult_sim.validation import InputError
+from catapult_sim.sweeps.record import Line
 
 FIGURE = "simulation.png"
 HEADERS = ("c", "phase", "steps", "first loss", "peak loss", "last loss", "lambda_0", "last lambda")
@@ -29,7 +30,7 @@ def add(commands: Any) -> None:
         does="Train one network at each learning rate.",
         out="simulation",
     )
-    words = "learning rates, in units of 1 / lambda_0"
+    words = "learning rates times lambda_0"
     parser.add_argument(
         "--c", type=float, nargs="+", default=[1.0, 2.5, 3.5], metavar="C", help=words
     )
@@ -41,26 +42,22 @@ def run(options: argparse.Namespace) -> int:
     require_networks(options, [base], [base], bytes_of)
     with opened(options, base) as tally:
         lines = tally.sweep(run_of, [base | {"c": c} for c in dict.fromkeys(options.c)])
-    runs = _runs(lines)
+    runs = _runs(line for line in lines.values() if line.error is None)
     rows = [_row(c, found) for c, found in runs.items()]
     words = tabulate([list(row.values()) for row in rows], HEADERS, tablefmt="plain")
     words += undecided(sum(row["phase"] == "undecided" for row in rows))
-    drawn = (_drawn(runs), FIGURE) if runs else None
+    drawn = (plots.runs(runs), FIGURE) if runs else None
     return report(options, tally, {"runs": rows}, f"{words}\n{LAMBDA}", drawn)
 
 
 def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
     """Return the figure of a folder, finished or not, and its file name."""
-    runs = _runs(settled(read_record(folder / RECORD)))
-    if not runs:
-        raise InputError(f"{folder} must hold at least one finished cell; its record has none")
-    return _drawn(runs), FIGURE
+    return plots.runs(_runs(finished(folder))), FIGURE
 
 
-def _runs(lines: dict[str, Line]) -> dict[float, dict[str, Any]]:
-    """Return results by c."""
-    found = {line.cell["c"]: line.result for line in lines.values() if line.error is None}
-    return dict(sorted(found.items()))
+def _runs(lines: Iterable[Line]) -> dict[float, dict[str, Any]]:
+    """Return results by c, in its order."""
+    return dict(sorted((line.cell["c"], line.result) for line in lines))
 
 
 def _row(c: float, found: dict[str, Any]) -> dict[str, Any]:
@@ -75,9 +72,3 @@ def _row(c: float, found: dict[str, Any]) -> dict[str, Any]:
         "first eigenvalue": top[0],
         "last eigenvalue": top[-1],
     }
-
-
-def _drawn(found: dict[float, dict[str, Any]]) -> Any:
-    from catapult_sim import plots
-
-    return plots.runs(found)

@@ -1,4 +1,4 @@
-"""How the commands that sweep run: their folder, their workers, their summary."""
+"""Run the commands that sweep: open their folder, start their workers, report their results."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from typing import Any
 
 from tqdm import tqdm
 
-from catapult_sim import __version__
+from catapult_sim import __version__, plots
 from catapult_sim.experiments.networks import SETTLED
 from catapult_sim.numeric.runs.checkpoint import write_whole
 from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import Cell
-from catapult_sim.sweeps.record import Line, erase, settled
+from catapult_sim.sweeps.record import Line, erase, read_record, settled
 from catapult_sim.sweeps.sweep import Sweep, sweep
 from catapult_sim.sweeps.workers import process_pool
 from catapult_sim.validation import InputError, require_count
@@ -42,7 +42,7 @@ REASONS = (
 
 
 class Tally:
-    """Sweeps into one folder, one after another, and how many cells they computed."""
+    """Run sweeps into one folder, one after another, and count the cells they computed."""
 
     def __init__(self, options: argparse.Namespace, executor: Executor | None) -> None:
         self._options, self._executor = options, executor
@@ -100,6 +100,19 @@ def opened(options: argparse.Namespace, cell: Cell) -> Iterator[Tally]:
         yield Tally(options, executor)
 
 
+def recorded(folder: Path) -> dict[str, Line]:
+    """Return the lines of all cells in a folder, finished or not, by key."""
+    return settled(read_record(folder / RECORD))
+
+
+def finished(folder: Path) -> list[Line]:
+    """Return the lines of the cells in a folder that did not fail; raise InputError for none."""
+    lines = [line for line in recorded(folder).values() if line.error is None]
+    if not lines:
+        raise InputError(f"{folder} must hold at least one finished cell; its record has none")
+    return lines
+
+
 def config(options: argparse.Namespace) -> dict[str, Any]:
     """Return what this run was asked to do, and the version and commit of the package."""
     inner = {"list", "print_completion", "run"}
@@ -152,6 +165,7 @@ def _require_same(asked: dict[str, Any], out: Path) -> None:
 
 
 def _difference(name: str, old: Cell, new: Cell, out: Path) -> str:
+    """Return a clause that says how two sweeps differ in an entry."""
     if name == "digest" and old.get("data") == new.get("data"):
         return f"the content of {new['data']} has changed since {out} was begun"
     return f"{out} has {name} {old.get(name)}, this one {new.get(name)}"
@@ -172,7 +186,7 @@ def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
     elif require_count("--workers", options.workers, 1) == 1:
         yield None
     else:
-        with _silent_about_withdrawn_cells(), process_pool(options.workers) as pool:
+        with _silent_about_cancelled_cells(), process_pool(options.workers) as pool:
             try:
                 yield pool
             except KeyboardInterrupt:
@@ -183,8 +197,8 @@ def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
 
 
 @contextmanager
-def _silent_about_withdrawn_cells() -> Iterator[None]:
-    """Silence InvalidStateError in the pool's own thread: its workers ended, cells cancelled."""
+def _silent_about_cancelled_cells() -> Iterator[None]:
+    """Silence InvalidStateError, which the pool's own thread raises for cells it had cancelled."""
     tell = threading.excepthook
 
     def told(failure: threading.ExceptHookArgs) -> None:
@@ -229,9 +243,7 @@ def report(
 ) -> int:
     """Write figure and summary, print the summary or its words, and return the exit status."""
     if figure:
-        from catapult_sim.plots import save
-
-        save(figure[0], options.out / figure[1])
+        plots.save(figure[0], options.out / figure[1])
     text = as_json(summary)
     write_whole(options.out / "summary.json", text.encode())
     print(tally, file=sys.stderr)

@@ -1,11 +1,11 @@
-"""Pictures of what was measured: theory is a line, measurement is points with bars.
+"""Figures: predictions are lines, measurements are points with error bars.
 
 ===========================================  =====================================================
 ``plot_phases``, ``plot_phase_grid``         phases over two quantities
 ``phase_grid``, ``runs``                     figures of a phase diagram, and of runs
 ``plot_runs``                                a quantity of runs, step by step
 ``plot_boundaries``, ``plot_boundary_rows``  boundaries against the width, or a row for each
-``boundaries``, ``BOUNDARIES``               both for many networks; what each looks like
+``boundaries``, ``BOUNDARIES``               both for many networks; colour, marker and line of each
 ``phase_diagram``                            the boundaries that a verification measured
 ``plot_widths``, ``plot_architectures``      its two panels
 ``AXES``, ``PHASE_COLOURS``, ``save``        labels of axes, colours of phases; write a figure

@@ -1,4 +1,4 @@
-"""The boundaries of networks against width and depth, or of one network, a row for each."""
+"""Draw boundaries of networks against width or depth, or of one network in rows."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def plot_boundaries(rows: Rows, x: str, *, ax: Axes | None = None, **kwargs: Any
 
 
 def _point_beyond(ax: Axes, place: tuple[float, float], row: Row) -> None:
-    """Draw an arrow to either side on which some seeds did not cross within the search."""
+    """Draw an arrow on each side where some seeds did not cross within the search."""
     for sign, points in (("at_least", 17), ("at_most", -17)):
         if row[sign]:
             arrow = {"arrowstyle": "<|-", "color": BOUNDARIES[row["boundary"]][0], "lw": 1.3}
@@ -113,7 +113,7 @@ def _point_beyond(ax: Axes, place: tuple[float, float], row: Row) -> None:
 def plot_boundary_rows(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
     """Draw the boundaries of one network, a row for each; a dot is one seed.
 
-    All is as in :func:`plot_boundaries`; ``rows`` has one entry of each kind.
+    Arguments are those of :func:`plot_boundaries`; ``rows`` has one entry of each kind.
     """
     ax = ax or plt.subplots()[1]
     for height, row in enumerate(rows):
@@ -152,20 +152,20 @@ def _style(kind: str) -> dict[str, Any]:
 
 
 def _places(values: list[float]) -> list[float]:
-    """Return where to draw these values: an infinite width at 4 times the largest."""
+    """Return the places of values on an axis: an infinite width at 4 times the largest finite."""
     largest = max((value for value in values if value < float("inf")), default=1.0)
     return [value if value < float("inf") else 4 * largest for value in values]
 
 
 def _limits(rows: Rows) -> tuple[float, float]:
-    """Return where to draw all that was measured, with some room."""
+    """Return limits of c that hold all brackets, with a margin."""
     ends = np.array([bracket for row in rows for bracket in row["brackets"]], dtype=float)
     seen = ends[np.isfinite(ends) & (ends > 0)]
     return min(1.5, seen.min(initial=8.0) / 1.5), max(8.0, seen.max(initial=1.5) * 1.5)
 
 
 def _name_powers(axis: Any) -> None:
-    """Put ticks at the powers of two of a logarithmic axis, and nowhere else."""
+    """Put ticks of a logarithmic axis at the powers of two only."""
     axis.set_major_locator(LogLocator(base=2))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_locator(NullLocator())

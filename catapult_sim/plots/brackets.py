@@ -15,18 +15,21 @@ Rows = Sequence[Row]
 
 
 def seed_centres(row: Row) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Return the centre of each seed's bracket, or its one end, and which are open above."""
+    """Return the centre of each seed's bracket, or its one known end, and which are open above."""
     lower, upper = np.array(row["brackets"], dtype=float).T
     floor, ceiling = known_ends(lower, upper)
     return (floor + ceiling) / 2, np.isnan(upper)
 
 
 def mean_and_spread(row: Row) -> tuple[float, float]:
-    """Return mean and standard deviation over seeds, at least half a bracket; or NaN, NaN."""
+    """Return mean and standard deviation over seeds, NaN if none is known.
+
+    The deviation is at least half the mean width of a bracket.
+    """
     floor, ceiling = known_ends(*np.array(row["brackets"], dtype=float).T)
     centres = (floor + ceiling) / 2
-    told = centres[~np.isnan(centres)]
-    if not told.size:
+    known = centres[~np.isnan(centres)]
+    if not known.size:
         return np.nan, np.nan
     half_width = np.nan_to_num(ceiling - floor).mean() / 2
-    return float(told.mean()), float(max(told.std(), half_width))
+    return float(known.mean()), float(max(known.std(), half_width))

@@ -1,4 +1,4 @@
-"""Planes coloured by the phase of each cell, and the runs of single networks."""
+"""Draw planes coloured by the phase of each cell, and runs against the step."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def plot_phases(
 def phase_grid(
     x: tuple[str, npt.ArrayLike], y: tuple[str, npt.ArrayLike], phase: npt.ArrayLike, title: str
 ) -> Figure:
-    """Draw :func:`plot_phase_grid` over two axes, each a name of ``AXES`` and its values."""
+    """Return a figure of :func:`plot_phase_grid`; an axis is a name in ``AXES`` and its values."""
     figure, ax = style.panels(size=(6.4, 4.8))
     plot_phase_grid(x[1], y[1], phase, ax=ax).set(xlabel=style.AXES[x[0]], ylabel=style.AXES[y[0]])
     ax.set_title(title, fontsize=9)
@@ -69,9 +69,9 @@ def plot_phase_grid(
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
-    """Draw :func:`plot_phases`, name its regions, and scale axes as their values are spaced.
+    """Draw :func:`plot_phases`, label its regions, and scale axes as their values are spaced.
 
-    All is as in :func:`plot_phases`; codes that are no phase stay blank.
+    Arguments are those of :func:`plot_phases`; codes that are no phase stay blank.
     """
     codes, x, y = np.asarray(phase), np.asarray(x), np.asarray(y)
     ax = plot_phases(x, y, np.ma.masked_outside(codes, min(Phase), max(Phase)), ax=ax, **kwargs)
@@ -89,7 +89,7 @@ def plot_phase_grid(
 def _name_region(
     ax: Axes, inside: npt.NDArray[np.bool_], x: npt.NDArray[Any], y: npt.NDArray[Any], name: str
 ) -> None:
-    """Write a name where its region is widest; a region of a few cells gets none."""
+    """Write a name where its region is widest, unless it covers less than 3 % of the plane."""
     if inside.mean() < 0.03:
         return
     depth = distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
@@ -102,7 +102,7 @@ Runs = Mapping[float, Mapping[str, Any]]  # by c: the phase, and quantities step
 
 
 def runs(found: Runs) -> Figure:
-    """Draw loss and top kernel eigenvalue of runs, as in :func:`plot_runs`, in two panels."""
+    """Return a figure of loss and top kernel eigenvalue of runs, see :func:`plot_runs`."""
     figure, (upper, lower) = style.panels(2, 1, size=(6.4, 4.8), sharex=True)
     plot_runs(found, "loss", ax=upper)
     plot_runs(found, "top_eigenvalue", ax=lower)
@@ -114,7 +114,7 @@ def runs(found: Runs) -> Figure:
 
 
 def _limits(found: Runs, quantity: str) -> tuple[float, float]:
-    """Return where to draw: the starts of all runs, and all of those that do not diverge."""
+    """Return limits that hold the starts of all runs, and all values where they do not diverge."""
     starts = [run[quantity][0] for run in found.values()]
     inside = [run[quantity] for run in found.values() if run["phase"] != "divergent"]
     values = [value for column in [starts, *inside] for value in column if value] or [1.0]

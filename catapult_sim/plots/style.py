@@ -1,4 +1,4 @@
-"""What all pictures share: colours, words, panels, error bars, and how a figure is saved."""
+"""Colours, labels, panels and error bars that all figures share, and how to save one."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ HOLLOW: dict[str, Any] = {"ms": 5, "mfc": "white", "mew": 1.3, "lw": 1.3, "capsi
 def panels(
     rows: int = 1, columns: int = 1, *, size: tuple[float, float], **options: Any
 ) -> tuple[Figure, Any]:
-    """Return a figure of a size in inches, and its axes; options are those of ``subplots``."""
+    """Return a figure, its size in inches, and its axes; options are those of ``subplots``."""
     figure = Figure(figsize=size, layout="constrained")
     return figure, figure.subplots(rows, columns, **options)
 
 
 def letter_panels(axes: Iterable[Axes], titles: Iterable[str] = ()) -> None:
-    """Write (a), (b), ... at the left above the panels, each before its title if there are."""
+    """Write (a), (b), ... above the left corner of each panel, followed by its title, if any."""
     for letter, ax, title in zip_longest(ascii_lowercase, axes, titles, fillvalue=None):
         if ax is None:
             return
@@ -61,13 +61,13 @@ def letter_panels(axes: Iterable[Axes], titles: Iterable[str] = ()) -> None:
 
 
 def set_ticks(axis: Any, values: Sequence[float], labels: Sequence[str] | None = None) -> None:
-    """Put ticks at these values of an axis and nowhere else, each labelled by its number."""
+    """Put ticks of an axis at these values only; labels are the numbers unless given."""
     axis.set_ticks(values, labels or [f"{value:g}" for value in values])
     axis.axes.minorticks_off()
 
 
 def shade_phases(ax: Axes, edges: Sequence[float], *, alpha: float | None = 0.5) -> None:
-    """Colour lazy, catapult and divergent between the edges, as many as there are."""
+    """Colour the ranges between successive edges as lazy, catapult and divergent."""
     for (left, right), colour in zip(pairwise(edges), PHASE_COLOURS.values(), strict=False):
         ax.axvspan(left, right, color=colour, lw=0, alpha=alpha)
 
@@ -87,13 +87,13 @@ def mean_and_error(values: npt.ArrayLike, axis: int = 0) -> tuple[Array, Array]:
 
 
 def band(ax: Axes, x: Any, low: Any, middle: Any, high: Any, **style: Any) -> None:
-    """Draw a line and, in a lighter shade of its ``color``, the band from low to high."""
+    """Draw a line, and a band from low to high in a lighter shade of its ``color``."""
     ax.fill_between(x, low, high, color=style["color"], alpha=0.2, lw=0)
     ax.plot(x, middle, **{"lw": 1.5} | style)
 
 
 def save(figure: Figure, path: str | Path, *, dpi: int = 200) -> None:
-    """Write a figure as PNG and SVG, the same bytes every time; the path's suffix is replaced."""
+    """Write a figure as PNG and SVG, each time the same bytes, replacing the path's suffix."""
     path = Path(path)
     for suffix, metadata in ((".png", None), (".svg", {"Date": None})):
         with io.BytesIO() as picture, rc_context({"svg.hashsalt": path.stem}):

@@ -1,4 +1,4 @@
-"""The picture of a verification: the linear network beside trained networks."""
+"""Draw the boundaries that ``catapult-sim verify`` measured."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RANGE = (1.0, 40.0)
 
 
 def phase_diagram(rows: Rows) -> Figure:
-    """Draw the linear network beside trained networks.
+    """Return a figure of two panels: the linear network, and trained networks.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def phase_diagram(rows: Rows) -> Figure:
 
 
 def plot_widths(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
-    """Draw the boundaries of the linear network against its width, over theory's regions.
+    """Draw the boundaries of the linear network against its width, over the predicted phases.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def plot_widths(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
 def plot_architectures(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
     """Draw the phases of trained networks, one bar each; a dot is one seed.
 
-    All is as in :func:`plot_widths`.
+    Arguments are those of :func:`plot_widths`.
     """
     ax = ax or plt.subplots()[1]
     networks = _widest(rows)
@@ -104,14 +104,14 @@ def plot_architectures(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
 
 
 def _phase_bar(ax: Axes, place: int, found: dict[str, Row]) -> None:
-    """Colour what was measured; leave blank where no boundary was met."""
+    """Draw the phases of one network as a bar, blank where no boundary was met."""
     rise = mean_and_spread(found["rise"])[0] if "rise" in found else None
     end, converged, open_ = None, False, True
     if "end" in found:
         end = mean_and_spread(found["end"])[0]
         converged = any(lower > 0 for lower, _ in found["end"]["brackets"])
         open_ = any(upper is None for _, upper in found["end"]["brackets"])
-    # Catapults are known where some seed converged beyond its rise.
+    # Without a seed that converged there is no catapult to draw.
     stretches = {
         "lazy": (RANGE[0], rise),
         "catapult": (rise, end if converged else None),
@@ -124,13 +124,13 @@ def _phase_bar(ax: Axes, place: int, found: dict[str, Row]) -> None:
 
 
 def _label(ax: Axes, **options: Any) -> dict[str, Any]:
-    """Return the style of a phase's name, whose height is in units of the axes."""
+    """Return the style of a phase's name; its height is a fraction of the axes."""
     base = {"transform": ax.get_xaxis_transform(), "ha": "center"}
     return base | {"fontweight": "bold", "fontsize": 9} | options
 
 
 def _widest(rows: Rows) -> dict[str, dict[str, Row]]:
-    """Pick for every trained network and boundary the row of the largest width."""
+    """Return the row of the largest width, by trained network and boundary."""
     found: dict[str, dict[str, Row]] = {}
     for row in sorted(rows, key=lambda row: row["width"]):
         if row["model"] not in MARKS:

@@ -1,4 +1,4 @@
-"""Import the public names of a package on first use.
+"""Import the public names of a package on first use (lazy imports).
 
 ``import catapult_sim`` shall cost milliseconds and neither SymPy nor Matplotlib, and yet every
 name shall be reachable by attribute, completed by editors and known to type checkers. One list

@@ -1,4 +1,4 @@
-"""Print a result in a few lines: small values in full, large arrays by type and shape."""
+"""Printing of results in a few lines: small values in full, large arrays by type and shape."""
 
 import textwrap
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What the public doors require, each in one sentence that says what was given."""
+"""Validation of arguments: return what was given in its required form, or raise InputError."""
 
 from __future__ import annotations
 

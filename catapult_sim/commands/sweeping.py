@@ -1,4 +1,4 @@
-"""How the commands that sweep run: their folder, their workers, their summary."""
+"""What the sweeping commands share: their folder, their workers, their summary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The boundaries of networks against width and depth, or of one network, a row for each."""
+"""Panels of boundaries of networks against width and depth, or of one network."""
 
 from __future__ import annotations
 

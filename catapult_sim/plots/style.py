@@ -1,4 +1,4 @@
-"""What all pictures share: colours, words, panels, error bars, and how a figure is saved."""
+"""The style of all figures: colours, words, panels, error bars, and how a figure is saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A phase diagram in two dimensions, computed where phases meet.
+"""Refinement of a phase diagram: compute its cells only near boundaries.
 
 A coarse grid comes first. Then every rectangle of it that shows two phases is halved in
 both directions, and so are its parts, down to single cells. Neighbouring rectangles share the

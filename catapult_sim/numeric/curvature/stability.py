@@ -1,4 +1,4 @@
-"""The largest learning rate at which a quadratic loss still goes down, with momentum."""
+"""The stability of gradient descent on quadratic losses: the largest stable learning rate."""
 
 from __future__ import annotations
 

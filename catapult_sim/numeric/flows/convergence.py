@@ -1,4 +1,4 @@
-"""The order at which errors vanish with the step size, measured."""
+"""The order of convergence: the power of the step size with which errors vanish, fitted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""The coefficients of the implicit regulariser, recovered from discrete runs alone.
+r"""Recovery of the coefficients of the implicit regulariser from discrete runs.
 
 What an epoch adds to gradient flow on C is, to first order and per unit of time, minus the
 gradient of ``step_size (descent |grad C|^2 + variance V)``, where V is the mean of

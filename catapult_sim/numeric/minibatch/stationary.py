@@ -1,4 +1,4 @@
-"""The closed forms of the quadratic minibatch model, in numbers."""
+"""The stationary variance of the quadratic minibatch model, from its closed forms."""
 
 from __future__ import annotations
 

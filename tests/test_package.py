@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import pkgutil
 import pydoc
 import re
@@ -109,6 +110,16 @@ def test_a_package_shows_its_public_names_and_no_helpers(package):
     assert shown == found.__all__
     assert not {"annotations", "np", "Any", "TYPE_CHECKING", "attach"} & set(shown)
     assert all(getattr(found, name) is not None for name in shown)
+
+
+@pytest.mark.parametrize("package", [name for name in PACKAGES if ".claims." not in name])
+def test_a_package_shows_nothing_that_it_imports_from_elsewhere(package):
+    found = importlib.import_module(package)
+    shown = [getattr(found, name) for name in dir(found) if not name.startswith("_")]
+    kinds = inspect.ismodule, inspect.isclass, inspect.isfunction
+    named = [one for one in shown if any(is_one(one) for is_one in kinds)]
+    homes = [one.__name__ if inspect.ismodule(one) else one.__module__ for one in named]
+    assert [home for home in homes if not home.startswith("catapult_sim")] == []
 
 
 def test_the_data_sets_show_no_helpers():

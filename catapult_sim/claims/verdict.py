@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from catapult_sim.claims.claim import Claim, Relation
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure
+from catapult_sim.printing import short_repr
 from catapult_sim.tables import data_frame, html_table
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Judgement:
     measured: Measured
     verdict: Verdict
     seconds: float
+
+    __repr__ = short_repr
 
     @classmethod
     def of(cls, claim: Claim, predicted: float, measured: Measured, seconds: float) -> Judgement:

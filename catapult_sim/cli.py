@@ -1,4 +1,4 @@
-"""The command line: parse options, run the command, report an error in one sentence."""
+"""The command line (CLI): parse options, run the command, report an error in one sentence."""
 
 from __future__ import annotations
 

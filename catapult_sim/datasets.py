@@ -1,4 +1,4 @@
-"""Real data: handwritten digits, or the user's own file."""
+"""Datasets: handwritten digits, or the user's own file."""
 
 from __future__ import annotations
 

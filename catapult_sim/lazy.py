@@ -1,8 +1,8 @@
-"""Import the public names of a package on first use.
+"""Import the public names of a package on first use (lazy imports).
 
-``import catapult_sim`` shall cost milliseconds and neither SymPy nor Matplotlib, and yet every
-name shall be reachable by attribute, completed by editors and known to type checkers. One list
-says it to all three, the imports below ``if TYPE_CHECKING`` in a package's ``__init__``::
+So ``import catapult_sim`` takes milliseconds and loads neither SymPy nor Matplotlib, while every
+name is an attribute, completed by editors and known to type checkers. All of them read one list,
+the imports below ``if TYPE_CHECKING`` in a package's ``__init__``::
 
     if TYPE_CHECKING:
         from catapult_sim.mlp import kernel as kernel
@@ -23,15 +23,18 @@ from typing import Any
 
 
 def attach(
-    package: str,
+    package: str, *own: str
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """Return ``__getattr__``, ``__dir__`` and ``__all__`` of a package, from its own imports.
 
     Parameters
     ----------
     package : str
-        Its ``__name__``. What its source imports under ``if TYPE_CHECKING`` is public; a module
-        and a function of one name may not both be, for importing the module would hide the other.
+        Its ``__name__``. The names that its source imports under ``if TYPE_CHECKING`` are public.
+        A module and a function of the same name cannot both be: importing the module would hide
+        the function.
+    *own : str
+        Public names that the package defines itself.
 
     Examples
     --------
@@ -49,13 +52,15 @@ def attach(
         if homes[name] == package:
             return importlib.import_module(f"{package}.{name}")
         found = getattr(importlib.import_module(homes[name]), name)
-        setattr(module, name, found)  # asked for once only
+        setattr(module, name, found)  # so that this function is called once for each name
         return found
 
-    def __dir__() -> list[str]:
-        return sorted({*homes, *(name for name in vars(module) if name.startswith("__"))})
+    public = sorted({*homes, *own})
 
-    return __getattr__, __dir__, sorted(homes)
+    def __dir__() -> list[str]:
+        return sorted({*public, *(name for name in vars(module) if name.startswith("__"))})
+
+    return __getattr__, __dir__, public
 
 
 def _type_only_imports(source: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Print a result in a few lines: small values in full, large arrays by type and shape."""
+"""Printing of results in a few lines: small values in full, large arrays by type and shape."""
 
 import textwrap
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def short_repr(result: Any) -> str:
     >>> Pairs(np.array([2.0, 1.0]), np.eye(100)[:, :2])
     Pairs(values=[2, 1], vectors=float64 (100, 2))
     """
-    # A break that is not between fields would tear numbers and shapes apart.
+    # Break lines only between fields, never within a number or a shape.
     texts = [f"{one.name}={brief(getattr(result, one.name))}" for one in fields(result)]
     line = ", ".join(text.replace(" ", "\xa0") for text in texts)
     filled = textwrap.fill(

@@ -1,4 +1,4 @@
-"""Random draws for ensembles: what a member gets depends on the seed and its number alone."""
+"""Randomness of ensembles: the draws of a member depend on the seed and its number alone."""
 
 from __future__ import annotations
 

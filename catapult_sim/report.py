@@ -1,4 +1,4 @@
-"""Judgements as a table, a Markdown page and JSON."""
+"""The report of judgements as a table, a Markdown page and JSON."""
 
 from __future__ import annotations
 

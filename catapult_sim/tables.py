@@ -1,4 +1,4 @@
-"""A table, given as its columns by name: as HTML for notebooks, or as a pandas DataFrame."""
+"""Tables, given as columns by name: as HTML for notebooks, or as a pandas DataFrame."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Columns = Mapping[str, Sequence[Any] | Array]
 
-ROWS = 20  # how many HTML shows
+ROWS = 20  # the largest number that HTML shows
 
 
 def html_table(columns: Columns, caption: str = "") -> str:

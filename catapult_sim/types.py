@@ -1,4 +1,4 @@
-"""Names of types that occur everywhere."""
+"""Types that occur in signatures of the whole package."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,4 +11,4 @@ Rng = np.random.Generator | int | None
 Observe = Mapping[str, Callable[[Any], Array]]
 """Quantities to measure along a run, by name: functions of the state."""
 Progress = Callable[[int], object]
-"""What is told, now and then, how much more has been done."""
+"""A function that is called now and then with how much more has been done."""

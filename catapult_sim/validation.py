@@ -1,4 +1,4 @@
-"""What the public doors require, each in one sentence that says what was given."""
+"""Validation of arguments: return what was given in its required form, or raise InputError."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ def require_finite(name: str, values: npt.ArrayLike) -> Array:
 
 
 def _numbers(name: str, values: npt.ArrayLike) -> Array:
+    """Return values as floats, or raise InputError."""
     try:
         given = np.asarray(values)
         if np.iscomplexobj(given):
@@ -71,7 +72,7 @@ def require_positive(name: str, values: npt.ArrayLike) -> Array:
 
 def require_at_least_zero(name: str, values: npt.ArrayLike) -> Array:
     """Return values as floats, all finite and at least zero, or raise InputError."""
-    array = np.asarray(values, dtype=float)
+    array = _numbers(name, values)
     right = np.isfinite(array) & (array >= 0)
     if not right.all():
         raise InputError(f"{name} must be finite and at least 0; got {array[~right].flat[0]}")

@@ -63,10 +63,10 @@ def draw_ends(net, ax):
     run = net.train(learning_rate=c * unit, steps=300, state=state, tolerance=1e-6)
     ended = cs.classify(run, settled=0.1)
     final = c * unit * net.top_eigenvalue(run.state)
-    for name in ("LAZY", "CATAPULT"):
-        mask = ended == cs.Phase[name]
+    for phase in (cs.Phase.LAZY, cs.Phase.CATAPULT):
+        mask = ended == phase
         rates = np.broadcast_to(c, final.shape)[mask]
-        ax.plot(rates, final[mask], ".", ms=3, color=COLOURS[name.lower()], alpha=0.7)
+        ax.plot(rates, final[mask], ".", ms=3, color=COLOURS[str(phase)], alpha=0.7)
     style.shade_phases(ax, (0.5, 2, 4, 4.5))
     ax.plot([0.5, 2], [0.5, 2], color="black", lw=1)
     ax.plot([2, 2.5], [2, 1.5], color="black", lw=1, ls="--")

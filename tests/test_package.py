@@ -1,13 +1,15 @@
-"""The house: its public names, who may import whom, and what importing costs."""
+"""The package: its public names, which modules import which, and what importing costs."""
 
 import ast
 import dataclasses
 import importlib
+import inspect
 import pkgutil
 import pydoc
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -105,7 +107,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 PACKAGES = [name for name in ["catapult_sim", *MODULES] if folder_of(name).is_dir()]
-LAZY = [name for name in PACKAGES if "attach(__name__)" in source_of(name)]
+LAZY = [name for name in PACKAGES if "attach(__name__" in source_of(name)]
 OPTIONAL = "_numba"  # how modules end that only import where an optional package is installed
 
 
@@ -116,6 +118,16 @@ def test_a_package_shows_its_public_names_and_no_helpers(package):
     assert shown == found.__all__
     assert not {"annotations", "np", "Any", "TYPE_CHECKING", "attach"} & set(shown)
     assert all(getattr(found, name) is not None for name in shown)
+
+
+@pytest.mark.parametrize("package", [name for name in PACKAGES if ".claims." not in name])
+def test_a_package_shows_nothing_that_it_imports_from_elsewhere(package):
+    found = importlib.import_module(package)
+    shown = [getattr(found, name) for name in dir(found) if not name.startswith("_")]
+    kinds = inspect.ismodule, inspect.isclass, inspect.isfunction
+    named = [one for one in shown if any(is_one(one) for is_one in kinds)]
+    homes = [one.__name__ if inspect.ismodule(one) else one.__module__ for one in named]
+    assert [home for home in homes if not home.startswith("catapult_sim")] == []
 
 
 def test_the_data_sets_show_no_helpers():
@@ -142,7 +154,8 @@ def test_no_module_hides_a_public_function_of_its_name(package):
 @pytest.mark.parametrize("package", LAZY)
 def test_help_of_a_package_says_what_is_in_it(package):
     found = importlib.import_module(package)
-    assert [name for name in found.__all__ if f"``{name}``" not in found.__doc__] == []
+    names = set(found.__all__) - set(getattr(found, "PAPERS", ()))  # a list of its own
+    assert [name for name in names if f"``{name}``" not in found.__doc__] == []
     shown = pydoc.render_doc(found, renderer=pydoc.plaintext)
     assert [line for line in found.__doc__.splitlines() if line not in shown] == []
 
@@ -177,20 +190,67 @@ def floor(module):
 
 def imported_by(module):
     """Return the modules of the package that a module names in its imports, whenever they run."""
-    tree = ast.parse(Path(importlib.import_module(module).__file__).read_text())
+    source = Path(importlib.import_module(module).__file__)
+    tree = ast.parse(source.read_text())
+    # What an __init__ imports for type checkers is its list of lazy names: nothing of that runs.
+    listed = isinstance(tree, ast.Module) and source.name == "__init__.py"
+    blocks = [one for one in tree.body if not (listed and is_type_only(one))]
     found = set()
-    for node in ast.walk(tree):
+    for node in (node for block in blocks for node in ast.walk(block)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            named = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= (named & set(MODULES)) or {node.module}
+            found |= {home_of(node.module, alias.name) for alias in node.names}
     return {name for name in found if name.startswith("catapult_sim.")}
+
+
+def is_type_only(node):
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+@cache
+def lazy_names(package):
+    """Return the module that each lazy name of a package comes from."""
+    blocks = filter(is_type_only, ast.parse(source_of(package)).body)
+    imports = [node for block in blocks for node in block.body if isinstance(node, ast.ImportFrom)]
+    return {alias.name: node.module for node in imports for alias in node.names}
+
+
+def home_of(module, name):
+    """Return the module that ``from module import name`` imports in the end."""
+    if f"{module}.{name}" in MODULES:
+        return f"{module}.{name}"
+    return lazy_names(module).get(name, module) if folder_of(module).is_dir() else module
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_go_down_only(module):
     assert all(floor(name) <= floor(module) for name in imported_by(module))
+
+
+def test_no_imports_form_a_circle():
+    left = {module: imported_by(module) & set(MODULES) for module in MODULES}
+    assert len(left) > 100
+    while ends := {module for module in left if not left[module] & set(left)}:
+        left = {module: names for module, names in left.items() if module not in ends}
+    assert not left, f"these import each other, or what does: {', '.join(left)}"
+
+
+def words_of(text):
+    """Return the words of a name or a sentence, singular and plural alike, in British spelling."""
+    words = re.findall(r"[a-z]+|\d+", text.lower().replace("z", "s"))
+    return {re.sub(r"(ies|y|es|s|e)$", "", word) for word in words}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if not folder_of(name).is_dir()])
+def test_a_file_is_named_by_its_subject(module):
+    # An __init__ and __main__ have names that Python gives.
+    imported = importlib.import_module(module)
+    name, first_line = module.rpartition(".")[2], imported.__doc__.partition("\n")[0]
+    own = [one for one in vars(imported).values() if getattr(one, "__module__", None) == module]
+    exported = {one.__name__.lower() for one in own if hasattr(one, "__name__")}
+    is_exported = name.replace("_", "") in {one.replace("_", "") for one in exported}
+    assert is_exported or words_of(name) <= words_of(first_line), f"{module}: {first_line}"
 
 
 def test_no_paper_imports_another():

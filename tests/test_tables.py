@@ -1,4 +1,4 @@
-"""Tables of columns: what a notebook shows, and that nothing in them is taken for HTML."""
+"""Tables as a notebook shows them, with all text escaped, and as data frames."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""One sentence at the door: what is required, what was given."""
+"""Invalid input is refused in one sentence: what is required, what was given."""
 
 import numpy as np
 import pytest

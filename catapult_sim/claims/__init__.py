@@ -1,12 +1,22 @@
-"""What the papers say, judged: a file or folder per paper, and no paper imports another."""
+"""What papers say, judged: a file or folder for each paper; no paper imports another.
+
+=================  ===============================================================================
+``CLAIMS``         every claim of every paper
+``PAPERS``         the names of the papers, each a file or folder here
+``select``         find claims by their ids, or by the beginnings of ids
+``claim``          a claim: a statement, what predicts it, and what measures it
+``verdict``        judge a claim: confirmed, refuted or inconclusive
+``cells``          claims as the cells of a sweep
+=================  ===============================================================================
+"""
 
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from catapult_sim.claims.claim import Claim
+from catapult_sim.lazy import attach
 from catapult_sim.validation import InputError
-
-__all__ = ["CLAIMS", "PAPERS", "select"]
 
 PAPERS = (
     "lewkowycz2020",
@@ -24,6 +34,14 @@ PAPERS = (
 CLAIMS: tuple[Claim, ...] = tuple(
     claim for paper in PAPERS for claim in import_module(f"{__name__}.{paper}").CLAIMS
 )
+
+
+if TYPE_CHECKING:
+    from catapult_sim.claims import cells as cells
+    from catapult_sim.claims import claim as claim
+    from catapult_sim.claims import verdict as verdict
+else:
+    __getattr__, __dir__, __all__ = attach(__name__, "CLAIMS", "PAPERS", "select", *PAPERS)
 
 
 def select(names: Sequence[str]) -> list[Claim]:

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.numeric.runs.measured import Measured
+from catapult_sim.tables import html_table
 
 Kind = Literal["theorem", "statement", "conjecture"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -36,6 +37,11 @@ class Claim:
     relation: Relation = "="
     kind: Kind = "statement"
     cost: float = 1.0  # in units of a cheap claim: the costly ones are judged first
+
+    def _repr_html_(self) -> str:
+        """Return a table of what is claimed, who says so, and the tolerance."""
+        names = ("id", "text", "source", "kind", "relation", "tolerance")
+        return html_table({name: [getattr(self, name)] for name in names})
 
     def predicted(self, bench: Bench) -> float:
         """Return the predicted number on a bench."""

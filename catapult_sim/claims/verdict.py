@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from catapult_sim.claims.claim import Claim, Relation
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure
+from catapult_sim.printing import short_repr
+from catapult_sim.tables import data_frame, html_table
+
+if TYPE_CHECKING:
+    import pandas
 
 NOTHING = Measured(math.nan, math.nan, 0)
 """The measurement where there is nothing to measure; its verdict is INCONCLUSIVE."""
@@ -33,11 +40,54 @@ class Judgement:
     verdict: Verdict
     seconds: float
 
+    __repr__ = short_repr
+
     @classmethod
     def of(cls, claim: Claim, predicted: float, measured: Measured, seconds: float) -> Judgement:
         """Judge a measurement by the claim's relation and tolerance."""
         reached = verdict(predicted, measured, claim.tolerance, claim.relation)
         return cls(claim, predicted, measured, reached, seconds)
+
+
+class Judgements(tuple[Judgement, ...]):
+    """A sequence of judgements, which a notebook shows as a table.
+
+    Examples
+    --------
+    >>> claim = Claim("a.end", "convergence ends at c = 4", "Paper", 4.0, None, 0.1)
+    >>> Judgements([Judgement.of(claim, 4.0, Measured(4.01, 0.02, 8), seconds=1.0)])
+    Judgements(1 confirmed, 0 refuted, 0 inconclusive)
+    """
+
+    def __repr__(self) -> str:
+        """Count the verdicts."""
+        counts = Counter(one.verdict for one in self)
+        return f"Judgements({', '.join(f'{counts[kind]} {kind.value}' for kind in Verdict)})"
+
+    def _repr_html_(self) -> str:
+        """Return a table of the claims with prediction, measurement, tolerance and verdict."""
+        return html_table(
+            {
+                "claim": [one.claim.text for one in self],
+                "predicted": [f"{one.claim.relation} {one.predicted:.6g}" for one in self],
+                "measured": [str(one.measured) for one in self],
+                "tolerance": [one.claim.tolerance for one in self],
+                "verdict": [one.verdict.value for one in self],
+            },
+            repr(self),
+        )
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return a pandas DataFrame with a row for each judgement, and numbers as they are."""
+        claim = ("id", "text", "source", "kind", "relation", "tolerance")
+        measured = ("value", "error", "n", "at_least", "at_most")
+        return data_frame(
+            {name: [getattr(one.claim, name) for one in self] for name in claim}
+            | {"predicted": [one.predicted for one in self]}
+            | {name: [getattr(one.measured, name) for one in self] for name in measured}
+            | {"verdict": [one.verdict.value for one in self]}
+            | {"seconds": [one.seconds for one in self]}
+        )
 
 
 def judge(claim: Claim, bench: Bench) -> Judgement:

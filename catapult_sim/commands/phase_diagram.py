@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
 
         found = refine(phases_at, diagram.shape, diagram.levels)
     shares = {
-        phase.name.lower(): float((found.phases == phase).mean())
+        str(phase): float((found.phases == phase).mean())
         for phase in Phase
         if (found.phases == phase).any()
     }

@@ -1,4 +1,4 @@
-"""Run the commands that sweep: open their folder, start their workers, report their results."""
+"""What the sweeping commands share: their folder, their workers, their summary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""The loss on fixed minibatches, seen along lines through a training trajectory.
+r"""Losses of fixed batches along lines through a training trajectory.
 
 Sandler et al. 2023 [1]_ follow the loss of one batch while a network trains on others: along
 the step that the batch itself would take, along the line to a later iterate, from one iterate

@@ -1,4 +1,4 @@
-"""Cells that bracket where training changes its nature.
+"""Cells of a sweep that each bracket one boundary of training.
 
 A cell is one of :mod:`catapult_sim.experiments.phase_cells` with a ``kind``, the relative
 ``tolerance`` of its bracket, and, where it is not the kernel, the ``curvature`` ("hessian") whose

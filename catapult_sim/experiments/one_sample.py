@@ -1,4 +1,4 @@
-r"""The two-layer linear network on the sample (1, 0): the derived map, iterated.
+r"""The two-layer linear network on one sample, (1, 0): the derived map, iterated.
 
 Every experiment runs the same seeds at every width, so that widths are compared in pairs.
 The learning rate is given as ``c = eta lambda_0``; arrays are ``(..., widths, seeds)``.

@@ -34,7 +34,7 @@ from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.memory import run_bytes
 from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall
-from catapult_sim.numeric.runs.phases import Phase, classify
+from catapult_sim.numeric.runs.phases import classify
 from catapult_sim.numeric.runs.rule import Method
 from catapult_sim.numeric.runs.trajectory import Trajectory, final, peak
 from catapult_sim.sweeps.cell import cell
@@ -181,7 +181,7 @@ def _phases_of(cells: list[Cell]) -> list[Cell]:
             "first_eigenvalue": networks.lambda_0,
             "last_eigenvalue": networks.top_eigenvalue(run.state),
         }
-    names = [Phase(code).name.lower() for code in classify(run, settled=SETTLED)]
+    names = classify(run, settled=SETTLED).names.tolist()
     rows = zip(*(finite(column) for column in columns.values()), strict=True)
     return [
         {"phase": name, **dict(zip(columns, row, strict=True))}
@@ -216,7 +216,7 @@ def run_of(cell: Cell) -> Cell:
     networks = start(cell, [cell["scale"]])
     observe = {"top_eigenvalue": networks.top_eigenvalue}
     run = run_at(networks, [cell["c"]], tolerance=CONVERGED, observe=observe)
-    phase = Phase(classify(run, settled=SETTLED)[0]).name.lower()
+    phase = str(classify(run, settled=SETTLED).names[0])
     return {"phase": phase} | {name: finite(column[:, 0]) for name, column in run.values.items()}
 
 

@@ -28,7 +28,12 @@ from catapult_sim.mlp.passes import Passes
 from catapult_sim.mlp.point import Point, require_parameters
 from catapult_sim.randomness import draw
 from catapult_sim.types import Array, Rng
-from catapult_sim.validation import InputError, require_count, require_samples
+from catapult_sim.validation import (
+    InputError,
+    require_at_least_zero,
+    require_count,
+    require_samples,
+)
 
 DTYPES = ("float64", "float32")
 
@@ -60,7 +65,8 @@ class Network(ABC):
     ) -> None:
         """Check what every network is made of, and keep it."""
         loss_function = LOSSES[known("loss", loss, LOSSES)]
-        self.objective = Objective(loss_function, _not_negative("weight_decay", weight_decay))
+        decay = float(require_at_least_zero("weight_decay", weight_decay))
+        self.objective = Objective(loss_function, decay)
         self.dtype = np.dtype(known("dtype", np.dtype(dtype).name, DTYPES))
         self.layers = Chain(tuple(layers))
         self.inputs, self.outputs = inputs, self.layers.outputs(inputs)
@@ -345,9 +351,3 @@ def known(what: str, name: str, names: Any) -> str:
     if name not in names:
         raise InputError(f"{what} must be one of {', '.join(names)}; got {name!r}")
     return name
-
-
-def _not_negative(what: str, value: float) -> float:
-    if not 0 <= value < float("inf"):
-        raise InputError(f"{what} must be finite and at least 0; got {value}")
-    return float(value)

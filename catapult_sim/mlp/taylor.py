@@ -1,4 +1,4 @@
-r"""The linear and the quadratic model of a network around a point, and how they train.
+r"""The Taylor models of a network, linear and quadratic, and how they train.
 
 With J and H the first and the second derivative of the outputs at the origin theta_0, and
 ``d = theta - theta_0``,

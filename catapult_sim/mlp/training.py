@@ -1,4 +1,4 @@
-"""Train an ensemble of networks, and measure along the way."""
+"""Training of ensembles of networks, measured along the way."""
 
 from __future__ import annotations
 

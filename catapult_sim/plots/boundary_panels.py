@@ -1,4 +1,4 @@
-"""Draw boundaries of networks against width or depth, or of one network in rows."""
+"""Panels of boundaries of networks against width and depth, or of one network."""
 
 from __future__ import annotations
 

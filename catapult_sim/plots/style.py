@@ -1,4 +1,4 @@
-"""Colours, labels, panels and error bars that all figures share, and how to save one."""
+"""The style of all figures: colours, words, panels, error bars, and how a figure is saved."""
 
 from __future__ import annotations
 

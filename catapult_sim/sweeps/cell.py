@@ -1,11 +1,10 @@
-"""What a sweep computes: a function of a plain dict, and the version of its physics.
+"""Cells of a sweep: mark functions of cells with a version, identify cells, compute them.
 
-A cell is a dict that JSON can hold, its function one of a module. Its key is a hash of its
-canonical JSON and of the *physics*, the name of the function with the version of what it
-computes. The version lives on the function, for the function alone decides what a recorded
-number means: a package's version changes with its words and pictures too. It goes up by
-one in the commit after which any cell's result could differ: a criterion, a draw, an
-integrator, a unit. It stays where only speed changes.
+A cell is a dict that JSON can hold; its function is defined at the top level of a module. The key
+of a cell is a hash of its canonical JSON and of the *physics*, the name of the function with the
+version of what it computes. The version belongs to the function, as that of the package changes
+with words and figures too. It goes up by one with every change that could alter the result of any
+cell, of a criterion, a random draw, an integrator or a unit, and stays where only speed changes.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ Cell = dict[str, Any]
 Function = Callable[[Cell], Any]
 F = TypeVar("F", bound=Function)
 
-# Neither NaN nor infinity is JSON: what was not measured is None.
+# JSON has neither NaN nor infinity: values that were not measured are None.
 _json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -42,7 +41,7 @@ class Physics:
 
 
 class Named(NamedTuple):
-    """A cell, what its record calls it, and its canonical JSON."""
+    """A cell, its key in records, and its canonical JSON."""
 
     cell: Cell
     key: str
@@ -88,7 +87,7 @@ def cell(
 
 
 def physics_of(function: Function) -> Physics:
-    """Return the version and twin of a function; one not marked is version 0, without a twin.
+    """Return the physics of a function of cells: version 0, without a twin, if it is not marked.
 
     Raises
     ------
@@ -97,7 +96,10 @@ def physics_of(function: Function) -> Physics:
     """
     name = getattr(function, "__qualname__", None)
     if name is None or "<" in name:
-        raise InputError(f"cell must be a function of a module; got {name or repr(function)}")
+        raise InputError(
+            "cell must be a function at the top level of a module, so that workers can import it; "
+            f"got {name or repr(function)}"
+        )
     return getattr(function, "physics", Physics(f"{name}/0"))
 
 
@@ -118,7 +120,7 @@ def identify(cell: Cell, physics: str) -> Named:
 
 
 def identify_all(cells: Iterable[Cell], physics: Physics) -> Iterator[Named]:
-    """Do what :func:`identify` does for each cell, as many at a time as :func:`groups` reads."""
+    """Yield what :func:`identify` returns for each cell, encoding many cells in one call."""
     source, begun = iter(cells), _hash_of(physics.name)
     while ahead := list(islice(source, READ_AHEAD * physics.batch_size)):
         try:
@@ -158,11 +160,11 @@ def _encode_each(values: Sequence[Any]) -> list[str]:
     return texts if len(texts) == len(values) else [_json(value) for value in values]
 
 
-MARK = "\0"  # should a value contain it, all are encoded one by one
+MARK = "\0"  # if a value contains it, all are encoded one by one
 
 
 def groups(cells: Iterable[Named], physics: Physics) -> Iterator[list[Named]]:
-    """Yield cells of equal batch key in groups, reading ahead no more cells than that takes."""
+    """Yield groups of cells of equal batch key, reading ahead at most ``READ_AHEAD`` groups."""
     if physics.batched is None or physics.batch_key is None:
         yield from ([one] for one in cells)
         return
@@ -177,15 +179,15 @@ def groups(cells: Iterable[Named], physics: Physics) -> Iterator[list[Named]]:
             )
 
 
-READ_AHEAD = 8  # in groups: so many batch keys may take turns before groups get smaller
+READ_AHEAD = 8  # so many batch keys may alternate before groups get smaller
 
 
 def compute(function: Function, cells: list[Cell]) -> list[str]:
-    """Compute cells on a worker; return for each the last entry of its line: result or error."""
+    """Compute cells; return for each the last entry of its line in JSON, a result or an error."""
     use_one_thread()
     batched = physics_of(function).batched
     if batched is not None:
-        # Should one of them fail, they are computed one by one, and only that one has failed.
+        # If one cell fails, all are computed one by one, so that only that one counts as failed.
         with suppress(Exception):
             return _results(batched(cells), len(cells))
     return [_result_or_error(function, cell) for cell in cells]
@@ -193,13 +195,9 @@ def compute(function: Function, cells: list[Cell]) -> list[str]:
 
 def _result_or_error(function: Function, cell: Cell) -> str:
     try:
-        return _result(function(cell))
+        return '"result":' + _json(function(cell))
     except Exception as error:
         return failure(error)
-
-
-def _result(found: Any) -> str:
-    return '"result":' + _json(found)
 
 
 def _results(found: Sequence[Any], count: int) -> list[str]:

@@ -1,11 +1,11 @@
 """The record of a sweep: a file to which whole lines are appended, one for each cell.
 
-A line is JSON and holds all that it needs: ``key``, ``physics``, ``cell``, and ``result`` or,
-where the cell has failed, ``error`` with its traceback. So records of the same physics merge
-by concatenation, in any order, duplicates included. A line counts once its newline is there.
+A line is a JSON object with ``key``, ``physics``, ``cell``, and ``result`` or, where the cell has
+failed, ``error`` with its traceback. So records of the same physics merge by concatenation, in any
+order, duplicates included. A line is complete once it ends with a newline.
 
-The file is never rewritten. Whoever appends holds its lock, which the system releases when
-the process ends, however it ends.
+The file is never rewritten. A process that appends holds a lock on it, which the system releases
+however the process ends.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Line:
 
     @classmethod
     def parse(cls, text: bytes | str) -> Line | None:
-        """Read a line; None where it is not a whole one."""
+        """Return a line from its text; None where that is incomplete or no line of a record."""
         try:
             entries = json.loads(text)
             return cls(**entries) if "result" in entries or "error" in entries else None
@@ -59,7 +59,7 @@ class Record(Protocol):
         """Add whole lines."""
 
     def lines(self) -> Iterable[Line]:
-        """Return all lines, as often as they are asked for."""
+        """Return all lines."""
 
 
 class Memory:
@@ -88,7 +88,7 @@ class _File:
         os.ftruncate(file, self._end)
 
     def append(self, lines: list[str]) -> None:
-        """Add whole lines, or as many of them as there is room for, and raise OSError."""
+        """Append whole lines; where the disk is full, those that fit, and raise OSError."""
         text = "".join(line + "\n" for line in lines).encode()
         written = 0
         try:
@@ -97,25 +97,25 @@ class _File:
         except OSError as error:
             raise _no_room(self._path, error) from error
         finally:
-            # The file knows: an interrupt may come between writing and counting.
+            # Ask the file, as an interrupt may come between writing and counting.
             written = os.fstat(self._file).st_size - self._end
             self._end += text.rfind(b"\n", 0, written) + 1
             if written < len(text):
                 os.ftruncate(self._file, self._end)
 
     def lines(self) -> Iterable[Line]:
-        """Return all lines, read from disk whenever they are asked for."""
+        """Return all lines, read from disk at each iteration."""
         return read_record(self._path)
 
 
 @dataclass(frozen=True)
 class Lines:
-    """The whole lines of a record, read from disk whenever iterated over."""
+    """The whole lines of a record, read from disk at each iteration."""
 
     path: Path
 
     def __iter__(self) -> Iterator[Line]:
-        """Read lines in the order of the file, and pass over those that cannot be read."""
+        """Yield lines in the order of the file, without those that cannot be read."""
         whole = readable = 0
         try:
             with self.path.open("rb") as file:
@@ -130,12 +130,12 @@ class Lines:
             raise _no_record(self.path)
 
     def to_frame(self) -> pandas.DataFrame:
-        """Return a pandas DataFrame, as that of :class:`~catapult_sim.sweeps.sweep.Sweep`."""
+        """Return a pandas DataFrame, as :meth:`catapult_sim.sweeps.sweep.Sweep.to_frame` does."""
         return data_frame(line_columns(self))
 
 
 def read_record(path: str | Path) -> Lines:
-    """Return the whole lines of a record, which may be growing meanwhile.
+    """Return the whole lines of a record, also while a sweep appends to it.
 
     Parameters
     ----------
@@ -192,13 +192,13 @@ def _entries(line: Line) -> dict[str, Any]:
 
 @contextmanager
 def open_record(path: str | Path, physics: str) -> Iterator[Record]:
-    """Lock a record, make it if need be, and cut off a torn last line.
+    """Open a record to append to: create it if need be, lock it, cut off an incomplete last line.
 
     Parameters
     ----------
     path : path
     physics : str
-        What its lines must have been computed with.
+        The name and version, ``function/version``, that its lines must have.
 
     Raises
     ------
@@ -212,7 +212,7 @@ def open_record(path: str | Path, physics: str) -> Iterator[Record]:
 
 
 def erase(path: str | Path) -> None:
-    """Empty a record that no other process is using."""
+    """Delete all lines of a record that no other process is using."""
     with _locked(Path(path)) as file:
         os.ftruncate(file, 0)
 
@@ -231,8 +231,8 @@ def _survey(path: Path, physics: str) -> tuple[set[str], int, int]:
             readable += 1
             if line.physics != physics:
                 raise InputError(
-                    f"record must hold physics {physics}, for others do not compare; got "
-                    f"{line.physics} in line {number} of {path}"
+                    f"record must hold physics {physics}; got {line.physics} in line {number} of "
+                    f"{path}"
                 )
             if line.error is None:
                 known.add(line.key)
@@ -290,6 +290,6 @@ def _no_room(path: Path, error: OSError) -> OSError:
     return OSError(
         error.errno,
         f"record must be on a disk with room ({error.strerror}); its lines are whole, and the "
-        "same call goes on with them",
+        "same call continues from them",
         str(path),
     )

@@ -1,11 +1,10 @@
-"""A phase diagram in two dimensions, computed where phases meet.
+"""Refinement of a phase diagram: compute its cells only near boundaries.
 
-A coarse grid comes first. Then every rectangle of it that shows two phases is halved in
-both directions, and so are its parts, down to single cells. Neighbouring rectangles share the
-cells of their edges, so they are refined together. Rectangles of one phase are painted.
+A coarse grid is computed first. Every rectangle of it that shows two phases is halved in both
+directions, and so are its parts, down to single cells. Neighbouring rectangles share the cells of
+their edges, so they are refined together. Rectangles of one phase are painted: filled with it.
 
-An island that lies within one rectangle of the coarse grid is not found: the coarse grid sets
-which features are found, the levels set how sharply.
+An island that lies within one rectangle of the coarse grid is not found.
 """
 
 from __future__ import annotations
@@ -53,8 +52,7 @@ class Refined:
         Parameters
         ----------
         names : callable, optional
-            What to write for a phase, such as :class:`~catapult_sim.numeric.runs.phases.Phase`,
-            whose members are words.
+            Maps a phase to its name, such as :class:`~catapult_sim.numeric.runs.phases.Phase`.
         **axes : array_like, shape (nx,) and (ny,)
             The values along both axes, by name; by default the indices ``i`` and ``j``.
 
@@ -85,7 +83,7 @@ def refine(
     shape: tuple[int, int],
     levels: int | tuple[int, int] = 3,
 ) -> Refined:
-    """Compute the phases of a grid of cells, most of them only near boundaries.
+    """Compute the phases of a grid of cells, on the finer levels only near boundaries.
 
     Parameters
     ----------
@@ -139,7 +137,7 @@ def _require_phases(phases: npt.ArrayLike, count: int) -> npt.NDArray[Any]:
 
 
 def paint(phases: Phases, levels: int | tuple[int, int] = 3) -> Phases:
-    """Paint the cells not computed whose rectangles are of one phase; others stay -1.
+    """Paint the cells that were not computed and whose rectangle shows one phase; others stay -1.
 
     Parameters
     ----------
@@ -151,13 +149,13 @@ def paint(phases: Phases, levels: int | tuple[int, int] = 3) -> Phases:
     Returns
     -------
     numpy.ndarray, shape (nx, ny)
-        Still -1 where corners are missing, or phases meet.
+        Still -1 where corners were not computed, or phases meet.
     """
     return _painted(phases, list(_ladder(phases.shape, levels)))
 
 
 def _ladder(shape: tuple[int, ...], levels: int | tuple[int, int]) -> Iterator[Steps]:
-    """Sizes of rectangles, from the coarse grid to single cells."""
+    """Yield the sizes of rectangles, from the coarse grid to single cells."""
     deepest = require_levels(shape, levels)
     for level in range(max(deepest), -1, -1):
         yield 2 ** min(level, deepest[0]), 2 ** min(level, deepest[1])
@@ -191,7 +189,7 @@ def _lattice(shape: tuple[int, int], steps: Steps) -> npt.NDArray[np.bool_]:
 
 
 def _wanted(phases: Phases, ladder: list[Steps]) -> npt.NDArray[np.bool_]:
-    """Cells that halve a rectangle in which phases meet, and are not computed yet."""
+    """Return the cells to compute next: corners of the halves of rectangles of several phases."""
     wanted = np.zeros(phases.shape, dtype=bool)
     for steps, half in pairwise(ladder):
         mixed = _complete(phases, steps) & ~_uniform(phases, steps)
@@ -202,19 +200,19 @@ def _wanted(phases: Phases, ladder: list[Steps]) -> npt.NDArray[np.bool_]:
 
 
 def _corner(grid: npt.NDArray[Any], steps: Steps, across: int, along: int) -> npt.NDArray[Any]:
-    """View the cell at an offset from the first corner of every rectangle."""
+    """Return a view of the cell at an offset from the first corner of every rectangle."""
     rows, columns = (n - 1 for n in grid.shape)
     return grid[across : across + rows : steps[0], along : along + columns : steps[1]]
 
 
 def _complete(phases: Phases, steps: Steps) -> npt.NDArray[np.bool_]:
-    """Tell for each rectangle whether its four corners are computed."""
+    """Return for each rectangle whether its four corners are computed."""
     known = (phases != UNKNOWN)[:: steps[0], :: steps[1]]
     return known[:-1, :-1] & known[1:, :-1] & known[:-1, 1:] & known[1:, 1:]
 
 
 def _uniform(phases: Phases, steps: Steps) -> npt.NDArray[np.bool_]:
-    """Tell for each rectangle, edges included, whether its computed cells are all of one phase."""
+    """Return for each rectangle, edges included, whether its computed cells are of one phase."""
     windows = np.lib.stride_tricks.sliding_window_view(phases, (steps[0] + 1, steps[1] + 1))
     inside = windows[:: steps[0], :: steps[1]]
     highest = inside.max(axis=(2, 3))

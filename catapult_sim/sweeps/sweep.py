@@ -6,9 +6,9 @@ are computed in one call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from catapult_sim.printing import short_repr
 from catapult_sim.sweeps.cell import (
+    Function,
     Named,
     Physics,
     compute,
@@ -34,18 +35,16 @@ from catapult_sim.validation import require_count
 if TYPE_CHECKING:
     import pandas
 
-Function = Callable[[dict[str, Any]], Any]
-
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a call of :func:`sweep` did, and all lines of its record."""
+    """The result of :func:`sweep`: how many cells were computed, and all lines of the record."""
 
     computed: int  # cells with a new result
     known: int  # cells whose results were in the record
     failed: int  # cells with a new failure; the same call tries them again
     dropped: int  # lines of the record that could not be read
-    lines: Iterable[Line]  # read from disk, where there is a record, whenever iterated over
+    lines: Iterable[Line]  # of the record; where that is a file, read at each iteration
 
     __repr__ = short_repr
 
@@ -81,14 +80,14 @@ def sweep(
         Where to compute: :func:`~catapult_sim.sweeps.workers.process_pool`, a dask
         ``Client.get_executor()``, an ``mpi4py.futures`` pool; by default this process.
     record : path, optional
-        The file that results are appended to as they come. The same call after whatever
-        interruption computes only what is missing. By default results stay in memory.
+        The file that results are appended to as they come. Repeated after an interruption, the
+        same call computes only what is missing. By default results stay in memory.
     progress : callable, optional
         Called with the number of cells just found in the record or finished.
     group : int, optional
         How many cells to compute in one call; by default as the function is marked.
     window : int
-        How many groups are with the executor at a time, a few for each of its workers.
+        How many groups the executor holds at a time, a few for each of its workers.
 
     Returns
     -------
@@ -116,7 +115,9 @@ def sweep(
         physics = replace(physics, batch_size=require_count("group", group, 1))
     require_count("window", window, 1)
     tell = progress or (lambda count: None)
-    with threadpool_limits(1), _opened(record, physics.name) as book:
+    opened = nullcontext(Memory()) if record is None else open_record(record, physics.name)
+    book: Record
+    with threadpool_limits(1), opened as book:
         missing = _Missing(identify_all(cells, physics), book.known, tell)
         failed = computed = 0
         for group_of, outcomes in _finished(cell, groups(missing, physics), executor, window):
@@ -127,19 +128,10 @@ def sweep(
         return Sweep(computed, missing.known, failed, book.dropped, book.lines())
 
 
-def _opened(record: str | Path | None, physics: str) -> AbstractContextManager[Record]:
-    return nullcontext(Memory()) if record is None else open_record(record, physics)
-
-
 class _Missing:
     """Iterate over the cells whose keys are not known, and count the others."""
 
-    def __init__(
-        self,
-        named: Iterable[Named],
-        keys: set[str],
-        tell: Progress,
-    ) -> None:
+    def __init__(self, named: Iterable[Named], keys: set[str], tell: Progress) -> None:
         self._named, self._keys, self._tell, self.known = named, keys, tell, 0
 
     def __iter__(self) -> Iterator[Named]:
@@ -188,7 +180,7 @@ def _finished(
 
 
 def _outcomes(future: Future[list[str]], count: int) -> list[str]:
-    """Return the results of a worker, or for each cell the error that the executor raised."""
+    """Return what a worker returned, or for each cell the error that the executor raised."""
     try:
         return future.result()
     except (BrokenExecutor, CancelledError):

@@ -1,4 +1,4 @@
-"""Pools of worker processes with one thread of linear algebra each."""
+"""Pools of worker processes, each with one thread for linear algebra."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from catapult_sim.validation import require_count
 def process_pool(workers: int) -> ProcessPoolExecutor:
     """Return an executor of processes on this machine.
 
-    Workers are started afresh rather than forked, so that they hold none of this process's
-    files; a script that calls this needs ``if __name__ == "__main__"``. They leave Ctrl-C
-    to their parent, and end when the parent has been killed.
+    Workers are spawned rather than forked, so that they hold none of this process's files; a
+    script that calls this needs ``if __name__ == "__main__"``. They ignore Ctrl-C, which their
+    parent handles, and end when the parent has been killed.
 
     Parameters
     ----------
@@ -32,18 +32,18 @@ def process_pool(workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(
         require_count("workers", workers, 1),
         mp_context=get_context("spawn"),
-        initializer=_enlist,
+        initializer=_set_up_worker,
     )
 
 
-def _enlist() -> None:
+def _set_up_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     use_one_thread()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    # The executor's own workers would wait for work for ever.
+    # Without this, workers of a killed parent would wait for work for ever.
     parent = parent_process()
     if parent is not None:
         parent.join()

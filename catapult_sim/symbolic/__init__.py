@@ -1,16 +1,22 @@
 """Exact derivations in SymPy: what the equations of the models are.
 
-:func:`derivations` lists all that can be derived, by the names of ``catapult-sim derive``:
-
-- :mod:`~catapult_sim.symbolic.linear_net`, the two-layer linear network: its exact update at any
-  width, on one sample (``sample_map``) and on any data (``closure``, ``function_space``), its
-  Hessian, its fixed points;
-- :mod:`~catapult_sim.symbolic.backward_error`, what gradient descent, momentum and mini-batches
-  follow: ``modified_field``, ``modified_loss``, ``modified_equation``;
-- :mod:`~catapult_sim.symbolic.minibatch`, SGD and averages on quadratic mini-batch losses;
-- :class:`Update`, one rule: ``Update.descent`` makes that of any loss, and its methods write it as
-  NumPy, Python, JavaScript, LaTeX, MathML or text;
-- :func:`~catapult_sim.symbolic.loss_text.parse_loss` reads a loss that is typed as text.
+=====================  ===========================================================================
+``derivations``        everything that can be derived, by the names of ``catapult-sim derive``
+``Update``             a rule ``state -> next state``; ``Update.descent`` makes that of any loss
+``modified_field``     the vector field that gradient descent, momentum or mini-batches follow
+``modified_loss``      the loss whose gradient flow they follow, where there is one
+``modified_equation``  the modified field of any loss, as a sum over trees
+``linear_net``         the two-layer linear network: its exact update at any width, on one sample
+                       and on any data, its Hessian, its fixed points
+``backward_error``     backward error analysis: trees, series, modified fields
+``minibatch``          SGD and averages of iterates on quadratic mini-batch losses
+``orbits``             fixed points and periodic orbits of any rule, and their stability
+``voices``             a rule as NumPy, Python, JavaScript, LaTeX, MathML or text
+``loss_text``          read a loss that is typed as text
+``update``             the class of rules
+``catalogue``          the decorator that enters a derivation under a name
+``printed``            derive by name, with options typed as text
+=====================  ===========================================================================
 
 Examples
 --------
@@ -26,64 +32,24 @@ lam' = eta*f**2*(eta*lam - 4)/n + lam
 -eta*y*(x*y - 1) + x
 """
 
-import importlib
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
-    from catapult_sim.symbolic import backward_error, linear_net, loss_text, minibatch
-    from catapult_sim.symbolic.backward_error import (
-        modified_equation,
-        modified_field,
-        modified_loss,
-    )
-    from catapult_sim.symbolic.catalogue import Derivation
-    from catapult_sim.symbolic.update import Update
-
-_HOMES = {
-    "Update": "update",
-    "modified_equation": "backward_error",
-    "modified_field": "backward_error",
-    "modified_loss": "backward_error",
-}
-_MODULES = ("backward_error", "linear_net", "loss_text", "minibatch")
-
-__all__ = [
-    "Update",
-    "backward_error",
-    "derivations",
-    "linear_net",
-    "loss_text",
-    "minibatch",
-    "modified_equation",
-    "modified_field",
-    "modified_loss",
-]
-
-
-def derivations() -> Mapping[str, "Derivation"]:
-    """Return everything that can be derived, by name.
-
-    Examples
-    --------
-    >>> derivations()["sample-map"].summary
-    'Derive the exact gradient-descent update of (f, lam) at width n'
-    """
-    for module in _MODULES:
-        importlib.import_module(f"{__name__}.{module}")
-    from catapult_sim.symbolic.catalogue import CATALOGUE
-
-    return MappingProxyType(dict(sorted(CATALOGUE.items())))
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    from catapult_sim.symbolic import backward_error as backward_error
+    from catapult_sim.symbolic import catalogue as catalogue
+    from catapult_sim.symbolic import linear_net as linear_net
+    from catapult_sim.symbolic import loss_text as loss_text
+    from catapult_sim.symbolic import minibatch as minibatch
+    from catapult_sim.symbolic import orbits as orbits
+    from catapult_sim.symbolic import printed as printed
+    from catapult_sim.symbolic import update as update
+    from catapult_sim.symbolic import voices as voices
+    from catapult_sim.symbolic.backward_error import modified_equation as modified_equation
+    from catapult_sim.symbolic.backward_error import modified_field as modified_field
+    from catapult_sim.symbolic.backward_error import modified_loss as modified_loss
+    from catapult_sim.symbolic.catalogue import derivations as derivations
+    from catapult_sim.symbolic.update import Update as Update
+else:
+    __getattr__, __dir__, __all__ = attach(__name__)

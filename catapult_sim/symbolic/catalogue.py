@@ -6,6 +6,8 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 Derive = TypeVar("Derive", bound=Callable[..., Any])
@@ -52,6 +54,19 @@ def derivation(
         return derive
 
     return enter
+
+
+def derivations() -> Mapping[str, Derivation]:
+    """Return everything that can be derived, by name.
+
+    Examples
+    --------
+    >>> derivations()["sample-map"].summary
+    'Derive the exact gradient-descent update of (f, lam) at width n'
+    """
+    for package in ("backward_error", "linear_net", "minibatch"):
+        import_module(f"catapult_sim.symbolic.{package}")
+    return MappingProxyType(dict(sorted(CATALOGUE.items())))
 
 
 def legend(symbols: Mapping[str, str], text: str) -> str:

@@ -9,8 +9,9 @@ import pytest
 from catapult_sim import claims
 from catapult_sim.claims import CLAIMS
 from catapult_sim.claims.claim import KINDS, Claims, at_most, equals
-from catapult_sim.claims.verdict import NOTHING, Verdict, judge
+from catapult_sim.claims.verdict import NOTHING, Judgement, Judgements, Verdict, judge
 from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure
+from tests.html import Table
 
 theorem = Claims("Paper", "group", "a net", "theorem", cost=3, given={"scale": 2.0})
 
@@ -72,3 +73,31 @@ def test_every_paper_in_the_folder_is_on_the_list():
     files = [module.name for module in pkgutil.iter_modules(claims.__path__)]
     papers = [name for name in files if re.match(r"[a-z]+\d{4}", name)]
     assert sorted(claims.PAPERS) == sorted(papers)
+
+
+def judged():
+    end = theorem("end", "it ends where a < b", scaled, equals(2.0, within=0.1))
+    most = theorem("most", "it is small", scaled, at_most(1.0))
+    return Judgements(
+        Judgement.of(claim, 2.0, Measured(2.1, 0.01, 4), 0.5) for claim in (end, most)
+    )
+
+
+def test_a_notebook_shows_a_claim_and_judgements_as_tables():
+    header, row = Table(judged()[0].claim._repr_html_()).rows
+    assert header == ["id", "text", "source", "kind", "relation", "tolerance"]
+    assert row[0] == "group.end"
+    header, row, other = Table(judged()._repr_html_()).rows
+    assert header == ["claim", "predicted", "measured", "tolerance", "verdict"]
+    assert row[1:] == ["= 2", "2.10(1)", "0.1", "inconclusive"]
+    assert other[1:] == ["<= 2", "2.10(1)", "0", "refuted"]
+    assert "a &lt; b" in judged()._repr_html_()
+
+
+def test_judgements_print_as_their_counts_and_have_a_frame_of_numbers():
+    pytest.importorskip("pandas")
+    assert repr(judged()) == "Judgements(0 confirmed, 1 refuted, 1 inconclusive)"
+    frame = judged().to_frame()
+    assert list(frame.id) == ["group.end", "group.most"]
+    assert list(frame.value - frame.predicted) == pytest.approx([0.1, 0.1])
+    assert list(frame.verdict) == ["inconclusive", "refuted"]

@@ -140,7 +140,7 @@ def test_a_record_of_other_physics_is_refused_and_left_alone(record, monkeypatch
     before = record.read_bytes()
     newer = type(physics_of(draw))("draw/4")
     monkeypatch.setattr(draw, "physics", newer)
-    sentence = "record must hold physics draw/4, for others do not compare; got draw/3 in line 1"
+    sentence = "record must hold physics draw/4; got draw/3 in line 1"
     with pytest.raises(InputError, match=sentence):
         sweep(draw, cells(3), record=record)
     assert record.read_bytes() == before

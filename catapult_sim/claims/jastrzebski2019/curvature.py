@@ -1,4 +1,4 @@
-"""How the largest eigenvalue goes along a run of SGD [Jastrzebski2019].
+"""Curvature, the largest eigenvalue of the Hessian, along a run of SGD [Jastrzebski2019].
 
 The peak of the curvature is that of its running mean over a tenth of a run, so that it is where
 the curvature stays for a while. The largest single measurement is reported separately: at large

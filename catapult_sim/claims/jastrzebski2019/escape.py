@@ -1,4 +1,4 @@
-"""What parts of the step do from about the peak on, alone or left out [Jastrzebski2019]."""
+"""Escape from sharp regions by parts of the step, from about the peak on [Jastrzebski2019]."""
 
 from __future__ import annotations
 

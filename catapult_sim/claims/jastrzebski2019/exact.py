@@ -1,4 +1,4 @@
-"""What a step along an eigenvector does, where it is known in closed form [Jastrzebski2019]."""
+"""Exact statements about a step along an eigenvector, in closed form [Jastrzebski2019]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jastrzebski et al. 2019: what all claims on one loss have in common."""
+"""What all claims of the paper Jastrzebski et al. 2019 on one loss have in common."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks on digits, followed along their sharpest directions by SGD and Nudged-SGD.
+"""Runs of networks on digits by SGD and Nudged-SGD, with their sharpest directions.
 
 Six hidden layers of 32 ReLU units, biases zero and weights of variance 1 / fan in: for layers of
 equal width the initialisation of the paper (Glorot), and about the depth of its smallest network.

@@ -1,4 +1,4 @@
-"""Claims on the phases of the first ten steps of training [Kalra2023early].
+"""Claims on the thresholds of the first ten steps of training [Kalra2023early].
 
 The thresholds c_loss, c_sharp, c_barrier and c_max are those of
 :mod:`catapult_sim.experiments.first_steps`, with the sharpness of the Hessian and of the kernel.

@@ -1,4 +1,4 @@
-"""The learning rate at which networks generalise best [Lewkowycz2020].
+"""Test accuracy against the learning rate: where networks generalise best [Lewkowycz2020].
 
 Section 3.3 of the paper: it lies above ``2 / lambda_0``, near the largest that converges; at
 fixed time the catapult matches or beats the lazy phase.

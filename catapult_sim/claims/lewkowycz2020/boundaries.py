@@ -1,4 +1,4 @@
-"""Where the phases of networks on data end, linear and other ones [Lewkowycz2020].
+"""Boundaries of the phases of networks on data, linear and other ones [Lewkowycz2020].
 
 Where the loss first rises is the c_loss of [Kalra2023early].
 """

@@ -1,4 +1,4 @@
-"""The theory of the linear network [Lewkowycz2020] against networks trained explicitly."""
+"""The closure of the linear network against networks trained explicitly [Lewkowycz2020]."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def phase_claims() -> Iterator[Claim]:
         (3.9, Phase.DIVERGENT, 0),
         (4.05, Phase.DIVERGENT, 1),
     ):
-        name, runs = phase.name.lower(), "every" if share else "no"
+        name, runs = str(phase), "every" if share else "no"
         yield theorem(
             f"{name}-{c:g}",
             f"one sample, c = {c:g}: {runs} run is {name} (share)",

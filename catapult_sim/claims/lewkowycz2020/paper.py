@@ -1,4 +1,4 @@
-"""Lewkowycz et al. 2020: its name in reports, and where convergence ends by activation."""
+"""The paper Lewkowycz et al. 2020: its name in reports, its c_act of each activation."""
 
 from __future__ import annotations
 

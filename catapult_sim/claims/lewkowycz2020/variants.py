@@ -1,4 +1,4 @@
-"""Where convergence ends for other activations and other training [Lewkowycz2020].
+"""Where convergence ends for variants of activations and of training [Lewkowycz2020].
 
 ``c_act`` is the learning rate ``c = eta lambda_0`` at which a network on digits stops converging.
 A variant changes one thing of full-batch gradient descent in the NTK parametrisation, and is

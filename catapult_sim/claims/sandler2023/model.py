@@ -1,4 +1,4 @@
-"""Quadratic minibatch losses, and the learning rates that averages are worth [Sandler2023].
+"""The model of quadratic minibatch losses: what averages are worth in it [Sandler2023].
 
 Closed forms, propagated moments and samples are measured against one another.
 """

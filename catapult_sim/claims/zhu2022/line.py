@@ -1,4 +1,4 @@
-"""On one input, the quadratic model catapults along two eigenvectors in turn [Zhu2022].
+"""On a line, data of one input, the quadratic model catapults along two eigenvectors [Zhu2022].
 
 On one input without bias a ReLU network is a straight line on either side of zero, and its
 kernel has rank two: p_1 and p_2 are the samples of one sign each. So the mean loss of all

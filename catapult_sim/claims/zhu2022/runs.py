@@ -1,4 +1,4 @@
-"""Boundaries of networks and of their quadratic models [Zhu2022]."""
+"""Boundaries of runs of networks and of their quadratic models [Zhu2022]."""
 
 from __future__ import annotations
 

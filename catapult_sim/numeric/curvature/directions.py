@@ -1,13 +1,8 @@
-r"""Steps and gradients beside a few directions: components, nudging, alignment.
+"""Components of steps and gradients along a few directions: projection, nudging, alignment.
 
-Nudged-SGD (Jastrzebski et al. 2019 [1]_) multiplies what a step has in the span of the sharpest
+Nudged-SGD [Jastrzebski2019] multiplies the component of a step in the span of the sharpest
 directions by gamma, and leaves the rest as it is. Vectors are columns ``(P, K)``, as
 :func:`~catapult_sim.numeric.curvature.eigenpairs.top_eigenpairs` returns them.
-
-References
-----------
-.. [1] S. Jastrzebski, Z. Kenton, N. Ballas, A. Fischer, Y. Bengio and A. Storkey, *On the relation
-   between the sharpest directions of DNN loss and the SGD step length*, arXiv:1807.05031 (2019).
 """
 
 from __future__ import annotations
@@ -31,8 +26,8 @@ def projection(steps: npt.ArrayLike, vectors: npt.ArrayLike) -> Array:
     ----------
     steps : array_like, shape (..., P)
     vectors : array_like, shape (P, K)
-        Linearly independent, but neither orthogonal nor of unit length to any precision; the
-        error is the rounding error times the condition number of ``V^T V``.
+        Linearly independent, not necessarily orthonormal; the error is the rounding error times
+        the condition number of ``V^T V``.
 
     Returns
     -------
@@ -56,7 +51,7 @@ def projection(steps: npt.ArrayLike, vectors: npt.ArrayLike) -> Array:
 def nudge(
     steps: npt.ArrayLike, vectors: npt.ArrayLike, gamma: float, *, rest: float = 1.0
 ) -> Array:
-    """Multiply what steps have in the span of vectors by gamma, the rest by ``rest``.
+    """Multiply the components of steps in the span of vectors by gamma, the rest by ``rest``.
 
     Parameters
     ----------
@@ -84,7 +79,7 @@ def nudge(
 
 
 class Escape(NamedTuple):
-    """A row of the ablation of the escape from sharp regions: options of a run."""
+    """Factors of the components of steps: a row of the ablation of the escape from sharpness."""
 
     gamma: float  # what multiplies the component along e_1
     rest: float  # what multiplies everything else
@@ -117,9 +112,9 @@ class Alignment:
 
 
 def alignment(gradients: npt.ArrayLike, vectors: npt.ArrayLike) -> Alignment:
-    """Measure how gradients, ``(B, P)`` or a single ``(P,)``, lie to directions ``(P, K)``.
+    """Return statistics of the cosines between gradients ``(B, P)`` and vectors ``(P, K)``.
 
-    A random direction has a cosine of the order ``P ** -0.5``.
+    A single gradient may be ``(P,)``. Random directions have cosines of the order ``P ** -0.5``.
 
     Examples
     --------

@@ -1,9 +1,8 @@
-r"""The sharpest directions of what training descends on, from products with vectors alone.
+r"""Eigenpairs of symmetric operators, such as Hessians, from products with vectors alone.
 
-The Hessian of a network with P parameters has ``P^2`` entries; its sharpest directions need
-no more than its action ``v -> H v``, a few dozen times. Anything symmetric will do that
-multiplies a vector: an array, a SciPy ``LinearOperator``, or a function, such as the Hessian
-product of a model in PyTorch or JAX.
+The Hessian of a network with P parameters has ``P^2`` entries; its top eigenpairs take a few dozen
+products ``v -> H v``. An operator is an array, a SciPy ``LinearOperator``, or a function, such as
+the Hessian product of a model in PyTorch or JAX.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ from catapult_sim.validation import InputError, require_count, require_positive
 
 @dataclass(frozen=True)
 class Eigenpairs:
-    """Eigenpairs of a symmetric operator, the most wanted first; NaN after a divergence."""
+    """Eigenpairs of a symmetric operator, the largest (or smallest) first; NaN if not finite."""
 
     values: Array  # (k,)
     vectors: Array  # (P, k), orthonormal columns
-    residuals: Array  # (k,), |A v - value v|: within this of each value lies an eigenvalue
-    converged: npt.NDArray[np.bool_]  # (k,), residual within the tolerance, and no pair missed
+    residuals: Array  # (k,), |A v - value v|: an eigenvalue lies within this of each value
+    converged: npt.NDArray[np.bool_]  # (k,), residual within the tolerance, probably none missed
     products: int  # of the operator with a vector
 
     __repr__ = short_repr
@@ -67,8 +66,8 @@ def top_eigenpairs(
     which : {"largest", "smallest"}
         In the order of the real line, never by magnitude.
     start : array_like, shape (P,) or (P, r), optional
-        Where to begin, such as the vectors of a step before. A random vector joins them; others
-        make up for those that lack, are zero, not finite, or a combination. A start in single
+        Initial vectors, such as those of the step before. A random vector is added; others replace
+        vectors that are missing, zero, not finite or linearly dependent. A start in single
         precision keeps all vectors in single precision, as a single-precision operator does.
     tolerance : float
         A pair has converged when its residual is at most this fraction of the largest
@@ -79,10 +78,10 @@ def top_eigenpairs(
         In (0, 1]: the largest accepted probability of missing a wanted eigenpair, see the notes.
         0.5 suffices along a trajectory, where the next step looks again.
     max_products : int
-        Where to stop, converged or not; at least the number of start vectors, the random one too.
+        Largest number of products, converged or not; at least that of all start vectors.
     basis : int, optional
-        How many vectors are held before a restart, by default ``max(r, k) + max(k, 30)``:
-        the memory, beside the r or k pending ones and the result.
+        Largest number of basis vectors before a restart, by default ``max(r, k) + max(k, 30)``.
+        Memory holds these, the r or k pending vectors and the result.
     rng : numpy.random.Generator, int or None
         Draws the random vectors; the same seed repeats the result bit for bit.
 
@@ -94,36 +93,29 @@ def top_eigenpairs(
     Raises
     ------
     InputError
-        Where k exceeds P, an argument has the wrong form, or the products are found to
-        contradict symmetry. The check is free, but only sees the vectors that were met.
+        Where k exceeds P, an argument has the wrong form, or products contradict symmetry, which
+        is checked only on the vectors that were multiplied.
 
     Notes
     -----
-    What holds without luck: the vectors are orthonormal, every value is the Rayleigh quotient of
-    its vector, the i-th value is not above the i-th largest eigenvalue, and within its
-    residual of it lies an eigenvalue. That no larger one was missed rests on the last start
-    vector r, a random one. Of an eigenvector e beyond the k pairs found, it holds at most
+    With certainty the vectors are orthonormal, every value is the Rayleigh quotient of its vector,
+    the i-th value is not above the i-th largest eigenvalue, and an eigenvalue lies within its
+    residual of it. That no larger one was missed is only probable: it rests on the last start
+    vector r, a random one, whose overlap with an eigenvector e beyond the k pairs is at most
 
     ``|r . e| <= |R^T S (x - T)^(-1) r|``, with x one tolerance beyond the k-th value,
 
     where T, S are as in :mod:`catapult_sim.numeric.curvature.krylov` without the k pairs: from one
-    start, the bound of [1]_. Products go on until r would hold so little with probability
-    ``miss_probability`` at most. So often an eigenvector may be missed, where there is one: in
-    practice more seldom, the more so at a small tolerance. The probability is that of found pairs
-    which do not depend on r, of exact arithmetic, and without restarts. It holds for each call:
-    missed at one step of training, a pair is looked for anew at the next. Eigenvalues of
-    multiplicity up to k are found, since k random vectors meet every eigenspace in as many
-    directions.
+    start, the bound of [Dorsselaer2000]. Products continue until a random r has so small an overlap
+    with probability ``miss_probability`` at most, which bounds the probability of missing e. It is
+    smaller in practice, the more so at a small tolerance, and is derived for exact arithmetic, no
+    restarts, and pairs that do not depend on r. It holds for each call: a pair missed at one step
+    of training is searched for again at the next. Eigenvalues of multiplicity up to k are found,
+    since k random vectors span k directions of every eigenspace.
 
     From k good start vectors the random one takes about 8 to 12 products for the Hessian of a
     network, whatever k, and half of that where ``miss_probability`` is 0.5; more where the
     eigenvalues beyond the k-th are close to it.
-
-    References
-    ----------
-    .. [1] J. van Dorsselaer, M. Hochstenbach and H. van der Vorst, *Computing probabilistic bounds
-       for extreme eigenvalues of symmetric matrices with the Lanczos method*, SIAM J. Matrix Anal.
-       Appl. 22, 837 (2000).
 
     Examples
     --------
@@ -135,7 +127,7 @@ def top_eigenpairs(
     >>> bool(np.abs(pairs.values - dense[:2]).max() < 1e-9), pairs.converged
     (True, array([ True,  True]))
 
-    From the second eigenvector, which is not the one wanted:
+    Started from the second eigenvector, it finds the first:
 
     >>> start = pairs.vectors[:, 1]
     >>> again = top_eigenpairs(lambda v: D * v + u * (u @ v), start=start, rng=0)
@@ -160,7 +152,7 @@ def top_eigenpairs(
     accuracy = max(float(require_positive("tolerance", tolerance)), floor)
     if not 0 < miss_probability <= 1:
         raise InputError(f"miss_probability must be above 0 and at most 1; got {miss_probability}")
-    # What a random unit vector holds of a given one is less than this so often.
+    # A random unit vector overlaps less than this with a given one with that probability.
     hidden = miss_probability * math.sqrt(math.pi / (2 * length))
     order = slice(None, None, -1) if which == "largest" else slice(None)
     space = Krylov(product, block, min(limit, length))
@@ -170,7 +162,7 @@ def top_eigenpairs(
 def _solve(
     space: Krylov, k: int, order: slice, accuracy: float, hidden: float, budget: int
 ) -> Eigenpairs:
-    """Expand until k pairs have converged and hide none, or the budget or the space is spent."""
+    """Expand until k pairs have converged and none is likely missed, or products run out."""
     limit, length = space.vectors.shape
     finite = all(space.expand() for _ in space.pending)
     while finite:

@@ -1,21 +1,16 @@
-r"""A growing orthonormal basis, and all that is known of an operator from its products with it.
+r"""Build a Krylov basis of a symmetric operator, one product at a time.
 
-With the basis in the rows of V, what a symmetric operator A does to it is written as ::
+With the basis in the rows of V, the products with a symmetric operator A are ::
 
     A V^T = V^T T + R^T S
 
-where T is the image of A in the basis, and the rows of R, orthonormal among each other and to
-V, are the directions that are *pending*: met in products, not yet multiplied. For an eigenpair
-``(value, z)`` of T the vector ``V^T z`` has the residual ``R^T S z``, of norm ``|S z|``: it
-is known without another product. Multiplying any one pending direction extends the identity;
-exchanging V for some of its eigenvectors keeps R. From one start vector this is the Lanczos
-method with full reorthogonalisation; from several, a block method that multiplies
-one vector at a time, the one that is needed most; with the exchange, a thick restart [1]_.
-
-References
-----------
-.. [1] K. Wu and H. Simon, *Thick-restart Lanczos method for large symmetric eigenvalue
-   problems*, SIAM J. Matrix Anal. Appl. 22, 602 (2000).
+where T is A in this basis, and the rows of R, orthonormal among each other and to V, are the
+*pending* directions: found in products, not yet multiplied. For an eigenpair ``(value, z)`` of T
+the vector ``V^T z`` has the residual ``R^T S z``, whose norm ``|S z|`` takes no further product.
+Multiplying any one pending direction extends the identity; replacing V by some of its Ritz vectors
+keeps R. From one start vector this is the Lanczos method with full reorthogonalisation; from
+several, a block method that multiplies one vector at a time, the one that is needed most; with the
+replacement, a thick restart [Wu2000].
 """
 
 from __future__ import annotations
@@ -26,11 +21,11 @@ from catapult_sim.numeric.curvature.operators import Product
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
-# What is left of a vector is rounding, and no direction, below this multiple of epsilon.
+# A remainder below this multiple of epsilon is rounding error, not a direction.
 NOISE = 100.0
-# Symmetric operators in single precision, or by finite differences, stay far below this.
+# Relative asymmetry that is refused; single precision and finite differences stay far below.
 ASYMMETRY = 1e-2
-# Columns exchanged at a time: a restart needs no second basis.
+# Columns replaced at a time, so that a restart needs no second copy of the basis.
 COLUMNS = 2**14
 
 
@@ -61,7 +56,7 @@ class Krylov:
         self.image = np.zeros((0, 0))  # T
         self.pending = start.copy()  # R
         self.remainder = np.zeros((len(start), 0))  # S
-        self.probe = np.zeros(0)  # in V, of the last start vector, or of what a restart kept of it
+        self.probe = np.zeros(0)  # coordinates of the last start vector, as far as restarts kept it
         self.products = 0
         self._last = len(start) - 1
         self._largest = 0.0  # |A v| of any v met: a lower bound of the norm of A
@@ -99,16 +94,16 @@ class Krylov:
             return False
         self._largest = max(self._largest, norm)
         self.vectors[self.count] = vector
-        foreseen = self._take_foreseen(rest)
+        known = self._subtract_known(rest)
         inside, outside = split(rest, self.vectors[: self.count + 1], others)
         self._require_symmetry(inside[:-1])
-        inside += foreseen
+        inside += known
         self._record(inside, outside)
-        self._await(rest, norm)
+        self._append_pending(rest, norm)
         return True
 
     def compress(self, modes: Array) -> None:
-        """Exchange V for ``modes^T V``, where the columns of modes are eigenvectors of T."""
+        """Replace V by ``modes^T V``, where the columns of modes are eigenvectors of T."""
         kept, before = modes.shape[1], self.count
         turn = modes.T.astype(self.vectors.dtype)
         for first in range(0, self.vectors.shape[1], COLUMNS):
@@ -123,11 +118,11 @@ class Krylov:
         return modes.T.astype(self.vectors.dtype) @ self.vectors[: self.count]
 
     def unseen(self, modes: Array, distances: Array) -> Array:
-        """Return what of R is left of the probe by a resolvent, ``(len(R),)``.
+        """Return coordinates in R that bound the probe's overlap with eigenvectors not found.
 
-        Let p be what eigenvectors of T, the columns of modes, hold of the probe. An eigenvector
-        e of A that lies at these distances from their eigenvalues has ``p . e = unseen . R e``,
-        so that p meets it by at most ``|unseen|``.
+        Here p is the part of the probe in the given eigenvectors of T, the columns of modes. An
+        eigenvector e of A at these distances from their eigenvalues has ``p . e = unseen . R e``,
+        so that its overlap with p is at most ``|unseen|``.
         """
         return self.remainder @ (modes @ (self.probe @ modes / distances))
 
@@ -137,19 +132,19 @@ class Krylov:
         self.pending = turn.astype(self.pending.dtype) @ self.pending
         self.remainder = turn @ self.remainder
 
-    def _take_foreseen(self, rest: Array) -> Array:
-        """Take from ``A r`` its share of r, and ``r A V``, known since V was multiplied.
+    def _subtract_known(self, rest: Array) -> Array:
+        """Subtract from ``A r`` its components along V, known from S, and along r; return them.
 
-        What is left is nearly orthogonal to V, so that one pass over all of V makes it so.
+        The rest is nearly orthogonal to V, so that one pass of orthogonalisation suffices.
         """
         vector = self.vectors[self.count]
-        foreseen = np.append(self.remainder[0], float(vector @ rest))
-        first = int(np.argmax(foreseen != 0))  # from one start, all but the last two are zero
-        rest -= foreseen[first:].astype(rest.dtype) @ self.vectors[first : self.count + 1]
-        return foreseen
+        known = np.append(self.remainder[0], float(vector @ rest))
+        first = int(np.argmax(known != 0))  # from one start, all but the last two are zero
+        rest -= known[first:].astype(rest.dtype) @ self.vectors[first : self.count + 1]
+        return known
 
     def _require_symmetry(self, differences: Array) -> None:
-        """Compare ``V A r`` with ``r A V``: what is found of V where that was taken."""
+        """Raise InputError where ``V A r`` and ``r A V`` differ by more than rounding."""
         difference = np.abs(differences).max(initial=0.0)
         if difference > ASYMMETRY * self._largest:
             raise InputError(
@@ -158,7 +153,7 @@ class Krylov:
             )
 
     def _record(self, inside: Array, outside: Array) -> None:
-        """Add a row and a column to T, and exchange the first row of S for a last column."""
+        """Append a row and a column to T and a column to S; drop the first row of S."""
         n = self.count
         image = np.empty((n + 1, n + 1))
         image[:n, :n], image[n], image[:, n] = self.image, inside, inside
@@ -166,8 +161,8 @@ class Krylov:
         self.remainder = np.column_stack([self.remainder[1:], outside])
         self.probe = np.append(self.probe, float(n == self._last))
 
-    def _await(self, rest: Array, norm: float) -> None:
-        """Exchange the first row of R for a last one, unless the rest is rounding alone."""
+    def _append_pending(self, rest: Array, norm: float) -> None:
+        """Drop the first row of R and append the rest, unless it is rounding error."""
         left = float(np.linalg.norm(rest))
         self.pending = self.pending[1:]
         if left > NOISE * np.finfo(rest.dtype).eps * norm:
@@ -176,20 +171,20 @@ class Krylov:
 
 
 def split(vector: Array, *frames: Array) -> list[Array]:
-    """Take from a vector, in place, what orthonormal frames hold of it.
+    """Subtract from a vector, in place, its projections onto orthonormal frames.
 
     Parameters
     ----------
     vector : numpy.ndarray, shape (P,)
-        Becomes orthogonal to all frames, to rounding: where a pass takes most of the
-        vector away, another follows.
+        Becomes orthogonal to all frames up to rounding; a pass that removes most of the vector
+        is followed by another.
     *frames : numpy.ndarray, shape (j, P)
         Orthonormal rows, also from frame to frame.
 
     Returns
     -------
     list of numpy.ndarray, shape (j,)
-        The coordinates that were taken away, in double precision.
+        The coordinates of the projections, in double precision.
 
     Examples
     --------
@@ -225,7 +220,7 @@ def orthonormal_rows(rows: Array, rng: np.random.Generator) -> Array:
 
 
 def _normalise(vector: Array, frame: Array) -> bool:
-    """Make a vector orthonormal to a frame, in place, and tell whether anything was left."""
+    """Orthonormalise a vector against a frame, in place; return whether more than noise is left."""
     size = np.linalg.norm(vector)
     if not (np.isfinite(size) and size > 0):
         return False

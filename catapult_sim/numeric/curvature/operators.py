@@ -1,4 +1,4 @@
-"""Symmetric operators, however they are given: arrays, SciPy's operators, or functions."""
+"""Symmetric operators, given as arrays, SciPy's operators, or functions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Product = Callable[[Array], Array]
 def require_operator(
     operator: Operator, size: int | None = None, dtype: Any = None
 ) -> tuple[Product, int, np.dtype[Any]]:
-    """Return what multiplies a vector, its size P and its precision, or raise InputError.
+    """Return the product with a vector, its size P and its precision, or raise InputError.
 
     Parameters
     ----------

@@ -1,12 +1,4 @@
-r"""The whole spectrum of a symmetric operator, seen through random vectors: trace and density.
-
-References
-----------
-.. [1] R. Meyer, C. Musco, C. Musco and D. Woodruff, *Hutch++: optimal stochastic trace
-   estimation*, SIAM Symposium on Simplicity in Algorithms (2021), algorithm 1.
-.. [2] S. Ubaru, J. Chen and Y. Saad, *Fast estimation of tr(f(A)) via stochastic Lanczos
-   quadrature*, SIAM J. Matrix Anal. Appl. 38, 1075 (2017).
-"""
+"""The spectrum of a symmetric operator, estimated with random vectors: trace and density."""
 
 from __future__ import annotations
 
@@ -25,7 +17,7 @@ from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Rng
 from catapult_sim.validation import require_count, require_positive
 
-# A standard error from fewer probes could be small by luck.
+# A standard error from fewer probes could be small by chance.
 LEAST_PROBES = 8
 
 
@@ -35,16 +27,16 @@ def trace(
 ) -> Measured:
     """Estimate the trace of a symmetric operator, with a standard error.
 
-    Hutch++ [1]_: ``probes`` products find the range of the large eigenvalues, where the trace is
-    then computed exactly with as many; what is orthogonal to it is estimated
-    from independent random signs, as many again, whose spread is the error.
+    Hutch++ ([Meyer2021], algorithm 1): ``probes`` products approximate the range of the large
+    eigenvalues, as many compute the trace within it exactly, and as many again estimate the rest
+    from independent random signs, whose spread is the error.
 
     Parameters
     ----------
     operator : array_like, LinearOperator, sparse array or callable
         As in :func:`~catapult_sim.numeric.curvature.eigenpairs.top_eigenpairs`.
     probes : int
-        At least 8; three products each. Where P products are not more, the trace is exact.
+        At least 8, each of three products. The trace is exact where P is at most ``3 probes``.
     size : int, optional
         P, for a callable.
     rng : numpy.random.Generator, int or None
@@ -96,7 +88,7 @@ class SpectralDensity:
     """
 
     nodes: Array  # (S, n), ascending; NaN after a divergence
-    weights: Array  # (S, n); 0 beside nodes that were not needed
+    weights: Array  # (S, n); 0 for nodes that were not needed
     size: int  # P
     products: int
 
@@ -126,19 +118,18 @@ def spectral_density(
     size: int | None = None,
     rng: Rng = None,
 ) -> SpectralDensity:
-    """Estimate how the eigenvalues of a symmetric operator are distributed.
+    """Estimate the distribution of the eigenvalues of a symmetric operator.
 
-    Stochastic Lanczos quadrature [2]_: for a random unit vector v the eigenvalues of n Lanczos
-    steps, weighted by the squared first entries of their vectors, integrate
-    polynomials of degree 2 n - 1 exactly against the spectral measure of v, which is on average
-    that of the operator.
+    Stochastic Lanczos quadrature [Ubaru2017]: for a random unit vector v the eigenvalues of n
+    Lanczos steps, weighted by the squared first entries of their vectors, integrate polynomials of
+    degree 2 n - 1 exactly against the spectral measure of v, whose mean is that of the operator.
 
     Parameters
     ----------
     operator : array_like, LinearOperator, sparse array or callable
         As in :func:`~catapult_sim.numeric.curvature.eigenpairs.top_eigenpairs`.
     nodes : int
-        n products and nodes for each vector, held to at most P.
+        n, the products and nodes for each vector; at most P are used.
     probes : int
         S, the number of random vectors.
     size : int, optional
@@ -178,7 +169,7 @@ def spectral_density(
 
 
 def _quadrature(space: Krylov, count: int) -> tuple[Array, Array]:
-    """Return nodes and weights ``(count,)``; where fewer suffice, the last with weight 0."""
+    """Return nodes and weights ``(count,)``; where fewer suffice, the last have weight 0."""
     while space.count < count and len(space.pending):
         if not space.expand():
             return np.full(count, np.nan), np.full(count, np.nan)

@@ -1,4 +1,4 @@
-"""The largest learning rate at which a quadratic loss still goes down, with momentum."""
+"""The stability of gradient descent on quadratic losses: the largest stable learning rate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from catapult_sim.validation import require_momentum, require_positive
 def largest_stable_rate(
     curvature: npt.ArrayLike, *, momentum: npt.ArrayLike = 0.0, nesterov: bool = False
 ) -> Array:
-    """Return the learning rate beyond which a quadratic loss diverges.
+    """Return the learning rate beyond which gradient descent on a quadratic loss diverges.
 
     Along an eigenvector of curvature ``h`` an error obeys ``e'' = (1 + beta) e' - beta e -
     eta h (...)``; it stays bounded until a root of the characteristic polynomial passes
@@ -38,9 +38,7 @@ def largest_stable_rate(
 
     References
     ----------
-    .. [1] B. T. Polyak, *Introduction to Optimization*, 1987, section 3.2 (heavy ball).
-    .. [2] J. M. Cohen et al., *Gradient descent on neural networks typically occurs at the
-       edge of stability*, ICLR 2021, arXiv:2103.00065, appendix on quadratic functions.
+    Heavy ball: [Polyak1987], section 3.2; both: [Cohen2021], appendix on quadratic functions.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-r"""What a step does to the loss, direction by direction (Jastrzebski et al. 2019, sections 3-4).
+r"""The response of the loss to a step, direction by direction ([Jastrzebski2019], sections 3-4).
 
 A step ``-d`` of a mini-batch is reduced to its component along one direction e and scaled:
 ``theta - alpha (d . e) e``. Where the loss is a quadratic its change is
@@ -25,7 +25,7 @@ from catapult_sim.validation import InputError
 
 LossFunction = Callable[[Array], Array]
 
-# Those of the authors.
+# The values of [Jastrzebski2019].
 SCALES = (1 / 4, 1 / 3, 1 / 2, 1.0, 2.0, 3.0, 4.0)
 MULTIPLES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 THRESHOLDS = (1.01, 1.1, 1.5, 2.0)
@@ -60,7 +60,7 @@ def step_response(
     scales: Sequence[float] = SCALES,
     rng: Rng = None,
 ) -> StepResponse:
-    """Measure what components of mini-batch steps do to the loss, beside the quadratic prediction.
+    """Measure how components of mini-batch steps change the loss, and predict it by a quadratic.
 
     Parameters
     ----------
@@ -156,14 +156,14 @@ def cross_sections(
     *,
     multiples: Sequence[float] = MULTIPLES,
 ) -> CrossSections:
-    """Cut through the loss along each vector, to either side, in units of the step.
+    """Return the loss along each vector, to both sides, in units of the mean step.
 
     Parameters
     ----------
     loss, theta, steps, vectors
         As in :func:`step_response`.
     multiples : sequence of float
-        How far to go, positive; 0 and the other side are added.
+        Distances along a vector, positive; 0 and the negative ones are added.
 
     Examples
     --------
@@ -186,11 +186,10 @@ def cross_sections(
 
 
 def valley_widths(sections: CrossSections, thresholds: Sequence[float] = THRESHOLDS) -> Array:
-    """Return how many steps away the loss first exceeds multiples of its value, ``(2, K, T)``.
+    """Return at which distance in steps the loss first exceeds multiples of its value, (2, K, T).
 
-    The smallest size of k among those of the cross-section, on the negative and on the positive
-    side; NaN where the loss stays below, or is NaN itself. The authors take the larger of both,
-    ``np.fmax(*valley_widths(sections))``.
+    The nearest such multiple k on the negative and on the positive side; NaN where the loss stays
+    below. [Jastrzebski2019] takes ``np.fmax(*valley_widths(sections))``.
 
     Examples
     --------

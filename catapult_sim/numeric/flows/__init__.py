@@ -1,4 +1,4 @@
-"""Gradient flow and modified flows, beside the discrete iterates that they describe.
+"""Gradient flow and modified flows, compared with the discrete iterates of training.
 
 =================  ===============================================================================
 ``flow``           integrate a field; compare flows with iterates

@@ -1,13 +1,11 @@
-r"""Where implicit regularisation ends and the catapult begins.
+r"""Measure how far each order of modified flow describes gradient descent, up to its breakdown.
 
 The two-layer linear network on one sample, ``f = v.u / sqrt(n)`` and ``L = f^2 / 2``, has
 one learning-rate scale, ``eta lam``. Backward error analysis is an expansion in it.
-This module asks how far each order of the expansion carries.
 
-In the rotated weights ``a, b = |u + v|, |u - v|`` over ``sqrt(2 n)`` a step changes lengths
-alone, and it is a step on ``(a^2 - b^2)^2 / 8`` with the same learning rate: two numbers stand
-for a network of any width, whose curvature is ``lam = a^2 + b^2`` and whose output is
-``f = sqrt(n) (a^2 - b^2) / 2``.
+In the rotated weights ``a, b = |u + v|, |u - v|`` over ``sqrt(2 n)`` a step of gradient descent is
+a step on ``(a^2 - b^2)^2 / 8`` with the same learning rate. So two numbers describe a network of
+any width: its curvature is ``lam = a^2 + b^2``, its output ``f = sqrt(n) (a^2 - b^2) / 2``.
 """
 
 from __future__ import annotations
@@ -23,6 +21,7 @@ from catapult_sim.numeric.flows.fields import numeric_field
 from catapult_sim.numeric.flows.flow import compare
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
+from catapult_sim.validation import InputError
 
 if TYPE_CHECKING:
     from catapult_sim.symbolic.backward_error.field import ModifiedField
@@ -33,7 +32,7 @@ class Breakdown:
     """Errors of modified flows against the learning rate."""
 
     eta_lam: npt.NDArray[np.float64]  # (R,): learning rate times initial curvature
-    error: npt.NDArray[np.float64]  # (order + 1, R), relative; inf where a flow runs away
+    error: npt.NDArray[np.float64]  # (order + 1, R), relative; inf where a flow diverges
 
     __repr__ = short_repr
 
@@ -45,7 +44,7 @@ def linear_net_breakdown(
     output: float = 0.1,
     steps: int = 20,
 ) -> Breakdown:
-    """Measure the modified flows of gradient descent on the two-layer linear network.
+    """Measure the errors of modified flows of gradient descent on the two-layer linear network.
 
     Parameters
     ----------
@@ -56,7 +55,7 @@ def linear_net_breakdown(
     output : float
         Initial ``f / (sqrt(n) lam)``, between -1/2 and 1/2: small for a wide network.
     steps : int
-        For how long iterates and flows run.
+        Steps of gradient descent; flows run for the same time.
 
     Returns
     -------
@@ -75,7 +74,7 @@ def linear_net_breakdown(
     from catapult_sim.symbolic.backward_error import modified_field
 
     if not -0.5 <= output <= 0.5:
-        raise ValueError(f"output must lie between -1/2 and 1/2; got {output}")
+        raise InputError(f"output must lie between -1/2 and 1/2; got {output}")
     a, b, eta = sp.symbols("a b eta")
     field = modified_field([(a**2 - b**2) ** 2 / 8], (a, b), eta, order=order, sampling="full")
     start = np.sqrt([0.5 + output, 0.5 - output])

@@ -1,4 +1,4 @@
-"""The order at which errors vanish with the step size, measured."""
+"""The order of convergence: the power of the step size with which errors vanish, fitted."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.runs.measured import Measured
+from catapult_sim.validation import InputError
 
 
 def convergence_order(step_sizes: npt.ArrayLike, errors: npt.ArrayLike) -> Measured:
     """Fit ``error = constant * step_size**order * exp(slope * step_size)``.
 
-    The last factor takes up the next order, so that the step sizes need not be tiny.
+    The last factor models the next order, so that the step sizes need not be tiny.
 
     Parameters
     ----------
@@ -31,7 +32,7 @@ def convergence_order(step_sizes: npt.ArrayLike, errors: npt.ArrayLike) -> Measu
     """
     h, e = np.asarray(step_sizes, dtype=float), np.asarray(errors, dtype=float)
     if h.shape != e.shape or h.size < 4 or not (min(h.min(), e.min()) > 0):
-        raise ValueError(
+        raise InputError(
             "an order needs at least 4 positive step sizes, each with a positive error"
         )
     design = np.stack([np.log(h), np.ones_like(h), h], axis=1)

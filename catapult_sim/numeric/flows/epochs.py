@@ -1,4 +1,4 @@
-"""Epochs of minibatch steps, averaged exactly over every way to draw the batches."""
+"""Epochs of minibatch steps, averaged exactly over all equally likely orders of the batches."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.types import Array
+from catapult_sim.validation import InputError
 
 Gradients = Callable[[Array], Array]  # weights (..., P) -> batch gradients (..., m, P)
 
@@ -23,7 +24,7 @@ def draws(sampling: str, batches: int) -> npt.NDArray[np.int64]:
     sampling : {"shuffled", "reversed_pair", "replacement"}
         As in :func:`catapult_sim.symbolic.backward_error.modified_field`.
     batches : int
-        m, their number.
+        m, the number of batches.
 
     Returns
     -------
@@ -42,11 +43,11 @@ def draws(sampling: str, batches: int) -> npt.NDArray[np.int64]:
     if sampling == "reversed_pair":
         return np.array([numbers, numbers[::-1]])
     if sampling not in ("shuffled", "replacement"):
-        raise ValueError(
+        raise InputError(
             f"sampling must be one of shuffled, reversed_pair, replacement; got {sampling!r}"
         )
     if batches**batches > _MOST_DRAWS:
-        raise ValueError(f"all draws can be listed for up to 7 batches; got {batches}")
+        raise InputError(f"all draws can be listed for up to 7 batches; got {batches}")
     every = permutations(numbers) if sampling == "shuffled" else product(numbers, repeat=batches)
     return np.array(list(every))
 
@@ -61,8 +62,7 @@ def mean_epoch(
     gradients : callable
         Batch gradients ``(..., m, P)`` at weights ``(..., P)``.
     sequences : ndarray of int, shape (D, K)
-        The batches of K steps, one sequence per row: all of them (:func:`draws`) or a
-        sample.
+        The batches of K steps, one sequence per row: all sequences (:func:`draws`) or a sample.
 
     Returns
     -------

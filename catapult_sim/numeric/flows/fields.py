@@ -1,15 +1,8 @@
-r"""Fields: what flows follow, from gradient flow to all that is known of a learning rate.
+r"""Vector fields of gradient flow, modified flows and principal flow.
 
-A *field* is a callable from weights ``(P,)`` to their velocity ``(P,)``. The fields differ in how
-much of the discreteness of training they know: nothing, some powers of the step size [1]_, or,
-for quadratic losses, everything [2]_.
-
-References
-----------
-.. [1] D. Barrett and B. Dherin, *Implicit gradient regularization*,
-   arXiv:2009.11162 (2021).
-.. [2] M. Rosca, Y. Wu, C. Qin and B. Dherin, *On a continuous time model of gradient
-   descent dynamics and instability in deep learning*, arXiv:2302.01952 (2023).
+A *field* is a callable from weights ``(P,)`` to their velocity ``(P,)``. Gradient flow ignores the
+step size of training, modified flows include some of its powers [Barrett2021], and principal flow
+is exact for quadratic losses [Rosca2023].
 """
 
 from __future__ import annotations
@@ -21,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from catapult_sim.types import Array
+from catapult_sim.validation import InputError
 
 if TYPE_CHECKING:
     from catapult_sim.symbolic.backward_error.field import ModifiedField
@@ -36,9 +30,9 @@ def gradient_field(gradient: Field) -> Field:
 def first_order_field(
     gradient: Field, hessian_product: Callable[[Array, Array], Array], step_size: float
 ) -> Field:
-    r"""Return ``-(g + step_size / 2 H g)``, without a matrix: gradient descent's field.
+    r"""Return the first-order field of gradient descent, ``-(g + step_size / 2 H g)``.
 
-    It is minus the gradient of ``C + step_size / 4 |grad C|^2``, ref. [1]_.
+    It is minus the gradient of ``C + step_size / 4 |grad C|^2`` [Barrett2021].
 
     Parameters
     ----------
@@ -48,10 +42,6 @@ def first_order_field(
         ``(weights (P,), direction (P,)) -> (P,)``.
     step_size : float
         The learning rate.
-
-    References
-    ----------
-    .. [1] Barrett and Dherin, arXiv:2009.11162 (2021).
 
     Examples
     --------
@@ -68,7 +58,7 @@ def first_order_field(
 
 
 def numeric_field(modified: ModifiedField, step_size: float) -> Field:
-    """Compile a derived field for one step size.
+    """Compile a modified field to a NumPy function, for one step size.
 
     Parameters
     ----------
@@ -101,7 +91,8 @@ def numeric_field(modified: ModifiedField, step_size: float) -> Field:
 
 @lru_cache(maxsize=32)
 def _compiled(modified: ModifiedField) -> Callable[..., tuple[Array, ...]]:
-    """Compile once for all step sizes; this takes longer than most flows."""
+    """Compile a modified field with its step size as an argument."""
+    # Cached, as this takes longer than to integrate most flows.
     import sympy as sp
     from sympy.printing.numpy import NumPyPrinter
 
@@ -109,7 +100,7 @@ def _compiled(modified: ModifiedField) -> Callable[..., tuple[Array, ...]]:
     known = {*modified.state, modified.step_size}
     if unknown := {w for component in total for w in component.free_symbols} - known:
         names = ", ".join(sorted(map(str, unknown)))
-        raise ValueError(f"a numeric field needs a value for every symbol; free are {names}")
+        raise InputError(f"a numeric field needs a value for every symbol; free are {names}")
 
     # SymPy would sort shared subexpressions first, which takes most of the time.
     def shared(expressions: Any) -> Any:
@@ -128,23 +119,19 @@ def _compiled(modified: ModifiedField) -> Callable[..., tuple[Array, ...]]:
 
 
 def principal_field(gradient: Field, hessian: Field, step_size: float) -> Field:
-    r"""Return the field of principal flow, ``log(1 - h H) / (h H) grad C``.
+    r"""Return the field of principal flow, ``log(1 - h H) / (h H) grad C`` [Rosca2023].
 
-    Exact on quadratic losses at any learning rate h. It is complex beyond
-    ``h lam = 1``, where gradient descent overshoots along an eigenvector of curvature
-    `lam`, and grows beyond ``h lam = 2``, where gradient descent diverges.
+    Exact on quadratic losses at any learning rate h. Along an eigenvector of curvature ``lam`` it
+    is complex beyond ``h lam = 1``, where gradient descent overshoots, and grows beyond
+    ``h lam = 2``, where gradient descent diverges.
 
     Parameters
     ----------
     gradient, hessian : callable
-        ``(P,) -> (P,)`` and ``(P,) -> (P, P)``; they meet complex weights.
+        ``(P,) -> (P,)`` and ``(P,) -> (P, P)``, also of complex weights.
     step_size : float
-        The learning rate h. Where ``h lam = 1`` exactly the field is infinite: one step of
-        gradient descent arrives, no flow can.
-
-    References
-    ----------
-    .. [1] Rosca, Wu, Qin and Dherin, arXiv:2302.01952 (2023).
+        The learning rate h. The field is infinite where ``h lam = 1`` exactly, as one step of
+        gradient descent then reaches the minimum.
 
     Examples
     --------
@@ -155,7 +142,7 @@ def principal_field(gradient: Field, hessian: Field, step_size: float) -> Field:
     """
 
     def field(weights: Array) -> Array:
-        # Symmetric, not Hermitian: at complex weights left vectors are no conjugates.
+        # At complex weights H is symmetric but not Hermitian: eigh would not do.
         values, vectors = np.linalg.eig(hessian(weights))
         curvature = step_size * values.astype(complex)
         flat = curvature == 0

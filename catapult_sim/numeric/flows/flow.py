@@ -1,4 +1,4 @@
-r"""Gradient flow, modified flow and principal flow, beside the iterates they stand for.
+r"""Integrate a flow to machine precision, and compare flows with discrete iterates.
 
 A flow follows one of the fields of :mod:`~catapult_sim.numeric.flows.fields`; time is the step size
 times the number of steps.
@@ -14,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.integrate import solve_ivp
 
-from catapult_sim.numeric.flows.fields import (
-    Field,
-)
+from catapult_sim.numeric.flows.fields import Field
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
+from catapult_sim.validation import InputError, require_count
 
 _RELATIVE_TOLERANCE = 1e-13  # SciPy accepts nothing below 100 machine epsilons
 
@@ -33,12 +32,12 @@ def flow(field: Field, start: npt.ArrayLike, times: npt.ArrayLike) -> Array:
     start : array_like, shape (P,)
         Real or complex weights at ``times[0]``.
     times : array_like, shape (T,)
-        Rising or falling.
+        Increasing or decreasing.
 
     Returns
     -------
     ndarray, shape (T, P)
-        NaN from where on the flow does not exist, because it has run away.
+        NaN from the time on at which the flow has diverged.
 
     Notes
     -----
@@ -52,13 +51,13 @@ def flow(field: Field, start: npt.ArrayLike, times: npt.ArrayLike) -> Array:
     """
     state = np.asarray(start) + 0.0
     if state.ndim != 1:
-        raise ValueError(f"start must have shape (P,); got {state.shape}")
+        raise InputError(f"start must have shape (P,); got {state.shape}")
     instants = np.asarray(times, dtype=float)
     path = np.full((len(instants), len(state)), np.nan, dtype=state.dtype)
     path[0] = state
     with np.errstate(all="ignore"):
         for i, span in enumerate(pairwise(instants), start=1):
-            # SciPy would search for a first step for ever.
+            # SciPy's search for a first step would not end.
             if not np.isfinite(field(state)).all():
                 break
             tolerance = _RELATIVE_TOLERANCE * np.abs(state).max()
@@ -78,11 +77,11 @@ def flow(field: Field, start: npt.ArrayLike, times: npt.ArrayLike) -> Array:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Iterates and flows from one start on one axis, ``time = steps * duration``."""
+    """Iterates and flows from the same start, at times ``0, duration, ..., steps * duration``."""
 
     time: Array  # (T,)
     iterates: Array  # (T, P)
-    flows: dict[str, Array]  # each (T, P), NaN where a flow has ended
+    flows: dict[str, Array]  # each (T, P), NaN where a flow has diverged
     errors: dict[str, Array]  # each (T,): |flow - iterate|
 
     __repr__ = short_repr
@@ -91,19 +90,18 @@ class Comparison:
 def compare(
     step: Field, fields: Mapping[str, Field], start: npt.ArrayLike, *, duration: float, steps: int
 ) -> Comparison:
-    """Put discrete iterates and the flows of some fields on one axis of time.
+    """Compare discrete iterates with the flows of some fields, at equal times.
 
     Parameters
     ----------
     step : callable
-        One update of the weights, ``(P,) -> (P,)``: a step, or a mean epoch.
+        One update of the weights, ``(P,) -> (P,)``: a step or a mean epoch.
     fields : mapping of str to callable
-        The fields to compare with it, by name.
+        The fields by name.
     start : array_like, shape (P,)
-        Where all of them begin.
+        The initial weights of iterates and flows.
     duration : float
-        The time that one update stands for: the step size, or the number of batches
-        times it for an epoch.
+        The time of one update: the step size, for an epoch times the number of batches.
     steps : int
         How many updates.
 
@@ -114,13 +112,11 @@ def compare(
     >>> print(run.time, run.errors["gradient"].round(3))
     [0.  0.5 1. ] [0.    0.107 0.118]
     """
-    if steps < 0:
-        raise ValueError(f"steps must be at least 0; got {steps}")
-    time = np.arange(steps + 1) * float(duration)
+    time = np.arange(require_count("steps", steps) + 1) * float(duration)
     iterates = _iterates(step, np.asarray(start) + 0.0, steps)
     flows = {name: flow(field, start, time) for name, field in fields.items()}
     with np.errstate(all="ignore"):
-        errors = {name: _distance(path, iterates) for name, path in flows.items()}
+        errors = {name: np.linalg.norm(path - iterates, axis=-1) for name, path in flows.items()}
     return Comparison(time, iterates, flows, errors)
 
 
@@ -130,8 +126,3 @@ def _iterates(step: Field, start: Array, steps: int) -> Array:
         for _ in range(steps):
             path.append(step(path[-1]))
     return np.stack(path)
-
-
-def _distance(one: Array, other: Array) -> Array:
-    distance: Array = np.linalg.norm(one - other, axis=-1)
-    return distance

@@ -1,14 +1,9 @@
-r"""The coefficients of the implicit regulariser, recovered from discrete runs alone.
+r"""Recovery of the coefficients of the implicit regulariser from discrete runs.
 
-What an epoch adds to gradient flow on C is, to first order and per unit of time, minus the
-gradient of ``step_size (descent |grad C|^2 + variance V)``, where V is the mean of
-``|grad C_k - grad C|^2``. Theory says ``descent = 1/4`` for every sampling, and
-``variance = 1/4`` for shuffled batches but 0 for draws with replacement [1]_.
-
-References
-----------
-.. [1] S. L. Smith, B. Dherin, D. Barrett and S. De, *On the origin of implicit
-   regularization in stochastic gradient descent*, arXiv:2101.12176 (2021).
+To first order, an epoch differs from gradient flow on C, per unit of time, by minus the gradient
+of ``step_size (descent |grad C|^2 + variance V)``, where V is the mean of
+``|grad C_k - grad C|^2``. In theory ``descent = 1/4`` for every sampling, and ``variance = 1/4``
+for shuffled batches but 0 for draws with replacement [Smith2021].
 """
 
 from __future__ import annotations
@@ -24,6 +19,7 @@ from catapult_sim.numeric.flows.flow import flow
 from catapult_sim.numeric.runs.measured import Measured
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
+from catapult_sim.validation import InputError
 
 
 @dataclass(frozen=True)
@@ -45,32 +41,30 @@ def recover_regularizer(
     *,
     epoch_steps: int,
 ) -> Recovered:
-    """Fit the implicit regulariser to what epochs do beyond gradient flow.
+    """Fit the implicit regulariser to the differences between epochs and gradient flow.
 
-    At each step size the excess displacement at all starts is regressed on the gradients of
-    the two penalties; the coefficients, divided by the step size, are extrapolated
-    to a vanishing one.
+    At each step size the differences at all starts are regressed on the gradients of the two
+    penalties; the coefficients, divided by the step size, are extrapolated to step size 0.
 
     Parameters
     ----------
     epoch : callable
-        ``(weights (P,), step_size) -> (P,)``, where a run ends, or the mean end.
+        ``(weights (P,), step_size) -> (P,)``: the weights after an epoch, or their mean.
     gradients : callable
         Batch gradients ``(..., P) -> (..., m, P)``.
     hessian_products : callable
-        ``(weights (P,), directions (m, P)) -> (m, P)``, the Hessian of each batch on its own row.
+        ``(weights (P,), directions (m, P)) -> (m, P)``: the Hessian of each batch times its row.
     starts : array_like, shape (S, P)
-        Where epochs begin, S >= 3.
+        Initial weights of epochs, S >= 3.
     step_sizes : array_like, shape (E,)
         E >= 2; the extrapolation is a parabola for three or more.
     epoch_steps : int
-        How many steps the epoch takes: m, or 1 for a single full step.
+        Steps in an epoch: m, or 1 for a single full-batch step.
 
     Returns
     -------
     Recovered
-        With jackknife errors over the starts. They cover the scatter of sampled epochs and of
-        what the fit leaves out, not a bias that all starts share.
+        With jackknife errors over the starts, which do not include a bias that all starts share.
 
     Examples
     --------
@@ -84,9 +78,9 @@ def recover_regularizer(
     """
     points, rates = np.asarray(starts, dtype=float), np.asarray(step_sizes, dtype=float)
     if points.ndim != 2 or len(points) < 3:
-        raise ValueError(f"starts must have shape (S, P) with S >= 3; got {points.shape}")
+        raise InputError(f"starts must have shape (S, P) with S >= 3; got {points.shape}")
     if rates.ndim != 1 or len(rates) < 2 or not (rates > 0).all():
-        raise ValueError(f"recovery needs at least 2 positive step sizes; got {rates}")
+        raise InputError(f"recovery needs at least 2 positive step sizes; got {rates}")
     penalties = np.stack([_penalty_gradients(gradients, hessian_products, w) for w in points])
     excesses = np.stack(
         [[_excess(epoch, gradients, w, eps, epoch_steps) for w in points] for eps in rates]
@@ -108,7 +102,7 @@ def recover_regularizer(
 def _penalty_gradients(
     gradients: Gradients, hessian_products: Callable[[Array, Array], Array], weights: Array
 ) -> Array:
-    """Gradients of ``|grad C|^2`` and of V, ``(P, 2)``."""
+    """Return the gradients of ``|grad C|^2`` and of V, ``(P, 2)``."""
     g = gradients(weights)
     mean = np.broadcast_to(g.mean(axis=0), g.shape)
     squared = 2 * hessian_products(weights, mean).mean(axis=0)
@@ -123,14 +117,14 @@ def _excess(
     step_size: float,
     epoch_steps: int,
 ) -> Array:
-    """Measure what an epoch does beyond gradient flow, per unit of time, ``(P,)``."""
+    """Return an epoch minus gradient flow, per unit of time, ``(P,)``."""
     duration = epoch_steps * step_size
     smooth = flow(lambda w: -gradients(w).mean(axis=-2), weights, [0.0, duration])[-1]
     return (epoch(weights, step_size) - smooth) / duration
 
 
 def _extrapolated(penalties: Array, excesses: Array, rates: Array) -> Array:
-    """Both coefficients at vanishing step size, ``(2,)``."""
+    """Return both coefficients, extrapolated to step size 0, ``(2,)``."""
     design = -penalties.reshape(-1, 2)
     fits = [np.linalg.lstsq(design, excess.ravel(), rcond=None)[0] for excess in excesses]
     per_rate = np.stack(fits) / rates[:, None]

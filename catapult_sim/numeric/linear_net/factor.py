@@ -1,4 +1,4 @@
-"""A square root of a network's Gram matrix: weights that have it."""
+"""A factor of a network's Gram matrix: weights that have this matrix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""What can be read off a linear network's state.
+r"""Observables of a linear network: loss, kernel and curvature, computed from its state.
 
 States ``[[A, F], [F^T, B]]`` of shape ``(..., p, p)`` are explained in
 :mod:`catapult_sim.numeric.linear_net`; leading axes are an ensemble.

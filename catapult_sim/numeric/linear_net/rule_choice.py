@@ -1,4 +1,4 @@
-"""Which rule trains a linear network."""
+"""The choice of the rule that trains a linear network."""
 
 from __future__ import annotations
 

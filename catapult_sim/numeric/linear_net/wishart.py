@@ -1,4 +1,4 @@
-"""Gram matrices of Gaussian weights, drawn from their law at any width."""
+"""Gram matrices of Gaussian weights, drawn from their Wishart law at any width."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run the cells of a phase map to their ends, in lanes that stay full.
+"""Iterate the cells of a phase map in NumPy, in slots that are refilled as cells end.
 
 A block of lanes takes a burst of steps; then lanes whose cells have ended are given
 the next ones. So a processor works on full vectors in its cache until no cell waits,

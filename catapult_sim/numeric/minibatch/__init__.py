@@ -2,7 +2,7 @@
 
 =================  ===============================================================================
 ``moments``        mean and variance along a run, propagated exactly, or sampled
-``stationary``     closed forms: the variance in the end, the learning rate an average is worth
+``stationary``     closed forms of the stationary variance; the rate equivalent to an average
 ``process``        the linear system that ``moments`` propagates
 =================  ===============================================================================
 """

@@ -1,10 +1,10 @@
-r"""SGD on quadratic minibatch losses: mean and covariance exactly, without sampling, and sampled.
+r"""Moments of SGD on quadratic minibatch losses: mean and variance, exact or from samples.
 
 The model of :mod:`catapult_sim.symbolic.minibatch`: along one eigenvector of the
 Hessian every step pulls an iterate towards the minimum c of a batch,
-``x <- x - a (x - c)``, with ``a = eta h``, and c of mean zero and variance one. Iterates, the
-iterate before, and averages are one linear system, driven by c. Its mean and covariance are
-propagated step by step, through any schedule, with momentum, with batches drawn anew or
+``x <- x - a (x - c)``, with ``a = eta h``, and c of mean zero and variance one. The iterate, the
+previous one and the average form one linear system, driven by c. Its mean and covariance are
+propagated step by step, for any schedule, with momentum, for batches that are independent or drawn
 without replacement. Eigenvectors, learning rates and starts are an ensemble.
 """
 
@@ -16,12 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.minibatch.process import (
-    MET,
-    NEWEST,
-    require_process,
-    require_rates,
-)
+from catapult_sim.numeric.minibatch.process import MET, NEWEST, require_process, require_rates
 from catapult_sim.numeric.runs.averages import IterateAverage
 from catapult_sim.printing import short_repr
 from catapult_sim.randomness import draw
@@ -72,8 +67,8 @@ def propagate(
     nesterov : bool
         The gradient is taken ahead.
     batches : int, optional
-        How many batches an epoch visits, each once, in an order of its own; the variance of
-        their minima, a fixed set, is one. By default every c is drawn anew.
+        Number of batches in an epoch, each visited once, in a new order every epoch; their minima
+        are a fixed set of variance one. By default every c is drawn independently.
     average : EMA, SWA, Window or TwoPoint, optional
 
     Returns
@@ -83,8 +78,8 @@ def propagate(
     Raises
     ------
     InputError
-        Where a rate is negative or at the threshold of stability or beyond, there are fewer
-        than two batches, or something else is not what it must be.
+        Where a rate is negative or not below the threshold of stability, there are fewer than
+        two batches, or another option is invalid.
 
     Notes
     -----
@@ -93,7 +88,7 @@ def propagate(
 
     Examples
     --------
-    From far away, iterates and their mean approach the minimum; then noise keeps them.
+    Started far from the minimum, iterates approach it until noise dominates.
 
     >>> from catapult_sim.numeric.runs.averages import Window
     >>> run = propagate(np.full(200, 0.5), start=10.0, average=Window(50))
@@ -140,7 +135,7 @@ def sample(
     rng: Rng = None,
     ensemble: tuple[int, ...] = (),
 ) -> Samples:
-    """Return sampled runs of what :func:`propagate` computes exactly.
+    """Return sampled runs, whose mean and variance :func:`propagate` computes exactly.
 
     Parameters
     ----------
@@ -186,7 +181,7 @@ def sample(
 
 
 def _minima(shape: tuple[int, ...], batches: int | None) -> Callable[..., Array]:
-    """Return what draws the minimum that each step meets, ``(T, ...)``."""
+    """Return a function ``rng -> minima (T, ...)`` that draws one minimum for each step."""
     if batches is None:
         return lambda rng: rng.normal(size=shape)
     epochs = -(-shape[0] // batches)

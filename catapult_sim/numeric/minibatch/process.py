@@ -1,6 +1,6 @@
 r"""SGD on quadratic minibatch losses as one linear system, driven by the minima of the batches.
 
-Its state joins the average, the sum of the minima that an epoch has met, and the last iterates.
+Its state consists of the average, the sum of the minima met in this epoch, and the last iterates.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from catapult_sim.numeric.runs.averages import IterateAverage, Lagged, Recurrent
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_count
 
-# The joint state: the average, the sum of the c that an epoch has met, the last iterates from the
-# newest on.
+# Places in the state: the average, the sum of the c met in this epoch, the newest and the previous
+# iterate; earlier iterates follow.
 AVERAGE, MET, NEWEST, BEFORE = range(4)
 
 
 @dataclass(frozen=True)
 class Process:
-    """How the joint state ``(..., K)`` moves."""
+    """The linear map of the state ``(..., K)`` from one step to the next."""
 
     momentum: float
     nesterov: bool
@@ -31,7 +31,7 @@ class Process:
 
     @property
     def size(self) -> int:
-        """K."""
+        """The length K of the state."""
         lagged = isinstance(self.average, Lagged)
         return NEWEST + max(2, self.average.length if lagged else 0)  # type: ignore[union-attr]
 
@@ -42,7 +42,7 @@ class Process:
 
     def advance(self, state: Array, rate: Array, t: int) -> Array:
         """Return the expected next state; it is linear in the state."""
-        # What is left of an epoch adds up to minus what it has met.
+        # The minima of an epoch sum to 0: those left sum to minus those met.
         expected = -state[..., MET] / self._left(t)
         newest = self.pull(state[..., NEWEST], state[..., BEFORE], expected, rate)
         following = np.empty_like(state)
@@ -54,7 +54,7 @@ class Process:
         return following
 
     def kick(self, rate: Array, t: int) -> Array:
-        """Return what the unexpected part of c, in units of its deviation, adds to the state."""
+        """Return the change of the state per standard deviation of c about its expected value."""
         surprise = np.zeros((*rate.shape, self.size))
         surprise[..., NEWEST] = rate
         surprise[..., AVERAGE] = rate * self._take(t)
@@ -84,7 +84,7 @@ class Process:
 def require_process(
     momentum: float, nesterov: bool, batches: int | None, average: IterateAverage | None
 ) -> Process:
-    """Return a process, or raise InputError where an option is not what it must be."""
+    """Return a process, or raise InputError where an option is invalid."""
     if batches is not None:
         require_count("batches", batches, 2)
     if average is not None and not isinstance(average, IterateAverage):
@@ -102,7 +102,7 @@ def require_rates(rates: npt.ArrayLike, process: Process) -> Array:
     inside = (array >= 0) & (array < limit)
     if not inside.all():
         raise InputError(
-            f"rates must be at least 0 and below {limit:g}, where deviations begin to grow at "
-            f"every step and the variance has no bound; got {array[~inside].flat[0]:g}"
+            f"rates must be at least 0 and below {limit:g}, where the variance begins to have "
+            f"no bound; got {array[~inside].flat[0]:g}"
         )
     return array

@@ -1,4 +1,4 @@
-"""The closed forms of the quadratic minibatch model, in numbers."""
+"""The stationary variance of the quadratic minibatch model, from its closed forms."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def stationary_variance(
     batches: int | None = None,
     average: EMA | Window | TwoPoint | None = None,
 ) -> Array:
-    """Evaluate the closed forms: the variance that iterates or averages settle at.
+    """Return the stationary variance of iterates or averages, from closed forms.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def stationary_variance(
     Returns
     -------
     numpy.ndarray
-        To the last digits also at small rates, as the forms are evaluated to 50.
+        Exact to rounding also at small rates, as the forms are evaluated with 50 digits.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def stationary_variance(
     process = require_process(momentum, nesterov, batches, average)
     array = require_rates(rates, process)
     if not (array > 0).all():
-        raise InputError("rates must be positive: what does not move does not settle; got 0")
+        raise InputError("rates must be positive; got 0")
     rate, symbol, value, form = _closed_form(process)
     form = form.subs(symbol, sp.Integer(value) if isinstance(value, int) else sp.Float(value, 50))
     values = [float(form.subs(rate, sp.Float(float(a), 50))) for a in array.flat]
@@ -73,7 +73,7 @@ def _closed_form(process: Process) -> tuple[Any, Any, float, Any]:
         case TwoPoint(gap=gap):
             return derived.a, derived.g, gap, derived.two_point_variance()
         case SWA():
-            raise InputError("the mean of all iterates does not settle; average must not be SWA")
+            raise InputError("average must not be SWA, which has no stationary variance; got SWA()")
     if process.batches is not None:
         return derived.a, derived.m, process.batches, derived.shuffled_variance()
     form = derived.nesterov_variance if process.nesterov else derived.heavy_ball_variance
@@ -81,6 +81,6 @@ def _closed_form(process: Process) -> tuple[Any, Any, float, Any]:
 
 
 def equivalent_rate(variance: npt.ArrayLike) -> Array:
-    """Return the constant a whose iterates have that variance, ``2 V / (1 + V)``."""
+    """Return the constant rate a whose iterates have this variance, ``2 V / (1 + V)``."""
     values = np.asarray(variance, dtype=float)
     return 2 * values / (1 + values)

@@ -1,4 +1,4 @@
-"""Which samples each step of mini-batch SGD sees."""
+"""Draw the batches of mini-batch SGD: the samples that each step sees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many threads linear algebra has, and lending them to members that run side by side."""
+"""How many threads BLAS uses, and how it shares them with members that run in parallel."""
 
 from __future__ import annotations
 

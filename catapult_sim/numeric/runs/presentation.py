@@ -1,4 +1,4 @@
-"""Columns that say what became of the members of an ensemble, for tables and data frames."""
+"""The presentation of ensembles as columns of tables and data frames."""
 
 from __future__ import annotations
 

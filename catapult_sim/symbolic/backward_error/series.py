@@ -1,4 +1,4 @@
-r"""Coefficients of modified equations: the field whose flow a method follows.
+r"""B-series of modified equations: coefficients of the field whose flow a method follows.
 
 A method is known by its *kick*: for every tree, the coefficient with which its
 elementary differential enters the change of the weights over one epoch. The flow

@@ -1,4 +1,4 @@
-r"""The two-layer linear network on any data: its exact updates, derived.
+r"""The two-layer linear network on any data: exact updates of its Gram matrix, derived.
 
 The network is ``f(x) = V^T U x / sqrt(n)`` with ``U`` (n, d) and ``V`` (n, k), the loss
 ``L = |X U^T V / sqrt(n) - y|^2 / (2 m)`` on data ``X`` (m, d), ``y`` (m, k). The loss

@@ -1,4 +1,4 @@
-r"""The two-layer linear network on one sample, in units without width and learning rate.
+r"""The two-layer linear network on one sample, scaled: without width and learning rate.
 
 In ``F = eta f / sqrt(n)``, ``Y = eta y / sqrt(n)``, ``Lam = eta lam`` width and learning rate
 disappear from :func:`~catapult_sim.symbolic.linear_net.sample.sample_map`, and one map with one

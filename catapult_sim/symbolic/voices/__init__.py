@@ -42,3 +42,7 @@ VOICES: Mapping[str, Voice] = MappingProxyType(
         "javascript": Voice(source.javascript_source, sp.jscode, "// {}"),
     }
 )
+
+
+def __dir__() -> list[str]:
+    return ["STEP_SIZE", "VOICES", "Voice", "formulas", "functions", "rule", "source"]

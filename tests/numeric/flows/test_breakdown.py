@@ -6,6 +6,7 @@ import pytest
 from catapult_sim.numeric.flows.breakdown import linear_net_breakdown
 from catapult_sim.numeric.flows.convergence import convergence_order
 from catapult_sim.symbolic import linear_net
+from catapult_sim.validation import InputError
 
 
 @pytest.mark.parametrize("width", [1, 7, 10**6])
@@ -42,5 +43,5 @@ def test_the_largest_error_of_a_run_is_never_less_than_that_of_its_beginning():
 
 
 def test_an_impossible_output_is_refused():
-    with pytest.raises(ValueError, match="between -1/2 and 1/2; got"):
+    with pytest.raises(InputError, match="between -1/2 and 1/2; got"):
         linear_net_breakdown([1.0], output=0.6)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from catapult_sim.numeric.flows.epochs import draws, mean_epoch
+from catapult_sim.validation import InputError
 
 
 def gradients(w):
@@ -40,7 +41,7 @@ def test_an_ensemble_of_starts_is_each_start_by_itself():
 
 
 def test_what_cannot_be_listed_is_refused():
-    with pytest.raises(ValueError, match="one of shuffled, reversed_pair, replacement; got 'full'"):
+    with pytest.raises(InputError, match="one of shuffled, reversed_pair, replacement; got 'full'"):
         draws("full", 3)
-    with pytest.raises(ValueError, match="up to 7 batches; got 8"):
+    with pytest.raises(InputError, match="up to 7 batches; got 8"):
         draws("shuffled", 8)

@@ -11,6 +11,7 @@ from catapult_sim.numeric.flows.fields import (
     principal_field,
 )
 from catapult_sim.symbolic.backward_error import ModifiedField, modified_field
+from catapult_sim.validation import InputError
 from tests.numeric.flows.problems import PROBLEMS, eps
 
 x, y = sp.symbols("x y")
@@ -54,5 +55,5 @@ def test_gradient_field_points_downhill():
 
 
 def test_a_field_with_a_symbol_that_has_no_value_is_refused():
-    with pytest.raises(ValueError, match="free are kappa"):
+    with pytest.raises(InputError, match="free are kappa"):
         numeric_field(modified_field([sp.Symbol("kappa") * x], [x], eps, order=0), 0.1)

@@ -11,6 +11,7 @@ from catapult_sim.numeric.flows.epochs import draws, mean_epoch
 from catapult_sim.numeric.flows.fields import numeric_field, principal_field
 from catapult_sim.numeric.flows.flow import compare, flow
 from catapult_sim.symbolic.backward_error import modified_field
+from catapult_sim.validation import InputError
 from tests.numeric.flows.problems import PROBLEMS, eps
 
 STEP_SIZES = 0.1 * 2.0 ** -np.arange(0, 3, 0.5)
@@ -145,11 +146,11 @@ def test_a_flow_that_runs_away_ends_in_nan_without_a_word():
 
 
 def test_what_makes_no_sense_is_refused_in_one_sentence():
-    with pytest.raises(ValueError, match=r"start must have shape \(P,\); got \(1, 2\)"):
+    with pytest.raises(InputError, match=r"start must have shape \(P,\); got \(1, 2\)"):
         flow(lambda w: w, [[1.0, 2.0]], [0, 1])
-    with pytest.raises(ValueError, match="at least 0; got -1"):
+    with pytest.raises(InputError, match="at least 0; got -1"):
         compare(lambda w: w, {}, [1.0], duration=1.0, steps=-1)
-    with pytest.raises(ValueError, match="at least 4 positive step sizes"):
+    with pytest.raises(InputError, match="at least 4 positive step sizes"):
         convergence_order([1, 2, 3], [1, 2, 3])
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from catapult_sim.numeric.flows.epochs import draws, mean_epoch
 from catapult_sim.numeric.flows.recovery import recover_regularizer
+from catapult_sim.validation import InputError
 from tests.numeric.flows.problems import PROBLEMS
 
 STEP_SIZES = np.array([0.02, 0.01, 0.005, 0.0025])
@@ -70,5 +71,5 @@ def test_the_standard_error_is_the_scatter_of_repeated_experiments():
     ],
 )
 def test_too_little_to_fit_is_refused(points, rates, required):
-    with pytest.raises(ValueError, match=required):
+    with pytest.raises(InputError, match=required):
         recover_regularizer(None, None, None, points, rates, epoch_steps=1)

@@ -189,7 +189,7 @@ def test_unsafe_input_is_refused_with_the_reason(call, rates, options, message):
 @pytest.mark.parametrize(
     ("rates", "options", "message"),
     [
-        (0.0, {}, "does not settle; got 0"),
+        (0.0, {}, "rates must be positive; got 0"),
         (0.5, {"average": SWA()}, "average must not be SWA"),
         (0.5, {"average": EMA(0.5), "momentum": 0.5}, "got several"),
     ],

@@ -111,7 +111,7 @@ class Update:
 
     @classmethod
     def descent(cls, loss: sp.Expr, state: Iterable[sp.Symbol], optimizer: Any = None) -> Update:
-        r"""Make the rule by which an optimiser descends a loss, with learning rate ``eta``.
+        r"""Derive the update of the weights when an optimiser descends a loss at rate ``eta``.
 
         Parameters
         ----------
@@ -119,21 +119,20 @@ class Update:
             Its symbols other than the weights become parameters, after ``eta``.
         state : iterable of P sympy.Symbol
             The weights.
-        optimizer : optional
-            Its ``step(gradient, rate, *memory) -> (displacement, *memory)`` says how one weight
-            moves, given ``memory`` numbers that it remembers, zero at the start; if it has
-            ``ahead(weight, *memory)``, the gradient is taken there. By default plain
-            gradient descent. Symbols of it, such as a momentum, become parameters too.
+        optimizer : Optimizer, optional
+            Such as :class:`~catapult_sim.numeric.runs.optimizers.HeavyBall`; by default gradient
+            descent. Its numbers may be symbols, which become parameters too.
 
         Returns
         -------
         Update
-            State: the P weights, then what the optimiser remembers of each.
+            State: the P weights, then the optimiser's memory of each, zero at the start of a run.
 
         Raises
         ------
         ValueError
-            If the loss holds none of the weights, or a symbol called ``eta``.
+            If the loss holds none of the weights, or a symbol called ``eta``, or the optimiser
+            needs more of the loss than its gradient.
 
         Examples
         --------
@@ -151,6 +150,11 @@ class Update:
             raise ValueError(
                 "descent() requires a loss of the weights without a symbol eta, the learning rate; "
                 f"got {loss} and {_listed(weights)}"
+            )
+        if isinstance(optimizer, type) or not (optimizer is None or hasattr(optimizer, "step")):
+            raise ValueError(
+                "descent() requires an optimizer that needs the gradient alone, such as "
+                f"HeavyBall(0.9); got {optimizer!r}"
             )
         memories, images = _descent(loss, weights, optimizer)
         variables = (*weights, *memories)
@@ -274,14 +278,13 @@ class Update:
 def _descent(
     loss: sp.Expr, weights: tuple[sp.Symbol, ...], optimizer: Any
 ) -> tuple[list[sp.Symbol], tuple[sp.Expr, ...]]:
-    """Return what an optimiser remembers of the weights, and the next weights and memory."""
-    numbers = range(getattr(optimizer, "memory", 0))
+    """Return the symbols of an optimiser's memory, and the next weights and memory."""
+    numbers = range(optimizer.memory if optimizer else 0)
     memories = [[sp.Symbol(f"memory{k or ''}_{w}", real=True) for w in weights] for k in numbers]
     each = list(zip(weights, *memories, strict=True))
-    ahead = getattr(optimizer, "ahead", lambda weight, *memory: weight)
-    step = getattr(optimizer, "step", lambda gradient, rate: (-rate * gradient,))
-    places = {own[0]: ahead(*own) for own in each}
-    gradients = [loss.diff(w).subs(places, simultaneous=True) for w in weights]
+    points = {own[0]: optimizer.point(*own) for own in each} if optimizer else {}
+    step = optimizer.step if optimizer else lambda gradient, rate: (-rate * gradient,)
+    gradients = [loss.diff(w).subs(points, simultaneous=True) for w in weights]
     moved = [step(g, ETA, *memory) for g, (_, *memory) in zip(gradients, each, strict=True)]
     displacements, *kept = zip(*moved, strict=True)
     following = [w + change for w, change in zip(weights, displacements, strict=True)]

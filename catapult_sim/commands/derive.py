@@ -38,12 +38,12 @@ def add(commands: Any) -> None:
     add("--sampling", help="shuffled (default), full, reversed_pair or replacement")
     add("--batches", metavar="M", help="number of minibatches, a number or a name")
     add("--momentum", metavar="BETA", help="heavy ball, a number or a name; with --sampling full")
-    add("--nesterov", action="store_const", const=True, help="take the gradient ahead")
+    add("--nesterov", action="store_const", const=True, help="Nesterov momentum")
     add("--loss", action="append", metavar="TEXT", help="a minibatch's loss; give one or several")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Derive what is asked for and print it, or list what can be derived."""
+    """Print an equation, or the list of those that can be derived."""
     from catapult_sim.symbolic import printed
     from catapult_sim.symbolic.voices import VOICES
 

@@ -1,16 +1,16 @@
-"""Exact derivations in SymPy: what the equations of the models are.
+"""Exact derivations of the models' equations, in SymPy.
 
-:func:`derivations` lists all that can be derived, by the names of ``catapult-sim derive``:
+:func:`derivations` lists them, by the names of ``catapult-sim derive``:
 
 - :mod:`~catapult_sim.symbolic.linear_net`, the two-layer linear network: its exact update at any
   width, on one sample (``sample_map``) and on any data (``closure``, ``function_space``), its
   Hessian, its fixed points;
-- :mod:`~catapult_sim.symbolic.backward_error`, what gradient descent, momentum and mini-batches
-  follow: ``modified_field``, ``modified_loss``, ``modified_equation``;
-- :mod:`~catapult_sim.symbolic.minibatch`, SGD and averages on quadratic mini-batch losses;
-- :class:`Update`, one rule: ``Update.descent`` makes that of any loss, and its methods write it as
+- :mod:`~catapult_sim.symbolic.backward_error`, the flows that gradient descent, momentum and
+  minibatches follow: ``modified_field``, ``modified_loss``, ``modified_equation``;
+- :mod:`~catapult_sim.symbolic.minibatch`, SGD and averages on quadratic minibatch losses;
+- :class:`Update`, a rule: ``Update.descent`` makes one of any loss, and its methods write it as
   NumPy, Python, JavaScript, LaTeX, MathML or text;
-- :func:`~catapult_sim.symbolic.loss_text.parse_loss` reads a loss that is typed as text.
+- :func:`~catapult_sim.symbolic.loss_text.parse_loss` reads a loss from text.
 
 Examples
 --------
@@ -63,7 +63,7 @@ __all__ = [
 
 
 def derivations() -> Mapping[str, "Derivation"]:
-    """Return everything that can be derived, by name.
+    """Return all derivations, by name.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A derived rule: a map ``state -> next state`` with exact symbolic right-hand sides.
+"""Derived rules: maps ``state -> next state`` with exact symbolic right-hand sides.
 
 Derivations return an :class:`Update`; :meth:`Update.descent` makes one of any loss. Code and
 formulas are generated from it: its methods :meth:`~Update.numpy`, :meth:`~Update.latex` and so on
@@ -30,11 +30,11 @@ class Update:
     Attributes
     ----------
     name : str
-        What the rule is called, for instance ``"sample-map"``.
+        Such as ``"sample-map"``.
     state : tuple of sympy.Symbol or sympy.MatrixSymbol
-        The variables that are stepped, S numbers in all.
+        The variables, S numbers in all.
     parameters : tuple of sympy.Symbol or sympy.MatrixSymbol
-        What stays fixed along a run.
+        Quantities that are constant along a run.
     next : tuple of sympy.Expr
         The state one step later, in terms of ``state``, ``parameters`` and ``where``.
     reference : str
@@ -42,16 +42,16 @@ class Update:
     notation : mapping of symbol to str
         The LaTeX letter of a symbol (``r"\lambda"``), where the default is not wanted.
     where : mapping of symbol to sympy.Expr
-        Quantities of the current step that the right-hand sides name, each in terms of
+        Auxiliary quantities of the current step in the right-hand sides, each in terms of
         the state, the parameters and the quantities before it.
     loss : sympy.Expr, optional
-        What the rule descends, in the same symbols.
+        The loss that the rule descends, in the same symbols.
 
     Raises
     ------
     ValueError
         If there are not as many right-hand sides as variables, or a right-hand side or the
-        loss holds a symbol that is declared nowhere.
+        loss contains a symbol that is not declared.
 
     Examples
     --------
@@ -180,7 +180,7 @@ class Update:
         return {s for shape in shapes for size in shape for s in size.free_symbols}
 
     def inline(self) -> Update:
-        """Return the same rule with the quantities of ``where`` written out.
+        """Return the same rule with the quantities of ``where`` substituted.
 
         Examples
         --------
@@ -238,13 +238,13 @@ class Update:
         return self._mapped(put)
 
     def linearised(self) -> Update:
-        """Return the rule together with what it does to a small deviation from its orbit.
+        """Return the rule extended by its linearisation: the update of a small deviation.
 
         Returns
         -------
         Update
-            Its state is that of this rule followed by as many deviations, which the
-            Jacobian multiplies.
+            Its state is that of this rule followed by a deviation of each variable, which
+            the Jacobian multiplies.
 
         Raises
         ------
@@ -297,7 +297,7 @@ def _listed(symbols: Iterable[sp.Symbol]) -> str:
 
 
 def _entries(symbol: sp.Symbol) -> sp.Symbol | sp.ImmutableMatrix:
-    """Write out a block, indexed only along the axes that are longer than one."""
+    """Return the entries of a block, indexed only along the axes that are longer than one."""
     if not symbol.is_Matrix:
         return symbol
     rows, columns = symbol.shape
@@ -310,6 +310,6 @@ def _entries(symbol: sp.Symbol) -> sp.Symbol | sp.ImmutableMatrix:
 
 
 def _written(expression: sp.Expr, entries: Mapping[sp.Symbol, Any]) -> list[sp.Expr]:
-    """Write an expression in the entries of its blocks, row by row."""
+    """Return the entries of an expression, in the entries of its blocks, row by row."""
     explicit = expression.xreplace(entries).doit()
     return list(explicit.as_explicit()) if explicit.is_Matrix else [explicit]

@@ -77,7 +77,7 @@ def _hessian_blocks() -> tuple[tuple[sp.Expr, ...], tuple[sp.Expr, ...]]:
 
 
 def _roots(monic: sp.Poly) -> list[sp.Expr]:
-    """Return the roots of a linear or quadratic polynomial, larger first, defined at n = inf too."""
+    """Return the roots of a linear or quadratic polynomial, larger first, valid at n = inf too."""
     if monic.degree() == 1:
         return [-monic.coeff_monomial(1)]
     centre = -monic.nth(1) / 2

@@ -1,7 +1,7 @@
 r"""Equivalent learning rates: the constant rates whose iterates have the variance of an average.
 
 The losses are those of :mod:`~catapult_sim.symbolic.minibatch.moments` [Sandler2023]; learning rate
-and curvature enter as ``a = eta h`` alone, and the full-batch loss is ``V h / 2`` above its minimum.
+and curvature enter as ``a = eta h`` alone; the full-batch loss is ``V h / 2`` above its minimum.
 """
 
 from __future__ import annotations

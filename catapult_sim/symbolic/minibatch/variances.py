@@ -1,6 +1,7 @@
 r"""Stationary and transient variances of SGD and its averages on quadratic minibatch losses.
 
-They solve the equations of :mod:`~catapult_sim.symbolic.minibatch.moments`. Variances are in units of that of the minima c; ``a = eta h``.
+They solve the equations of :mod:`~catapult_sim.symbolic.minibatch.moments`, in units of the
+variance of the minima c; ``a = eta h``.
 """
 
 from __future__ import annotations

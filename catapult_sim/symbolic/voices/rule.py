@@ -49,7 +49,7 @@ def straight_line(rule: Rule, results: Sequence[sp.Expr]) -> Lines:
 def _needed(rule: Rule, results: Sequence[sp.Expr]) -> list[tuple[sp.Symbol, sp.Expr]]:
     """Return the quantities of ``where`` that results contain, directly or through others."""
     used, needed = set().union(*(sp.sympify(one).free_symbols for one in results)), []
-    for symbol, value in reversed(rule.where.items()):
+    for symbol, value in reversed(list(rule.where.items())):
         if symbol in used:
             used |= value.free_symbols
             needed.append((symbol, value))
@@ -59,7 +59,7 @@ def _needed(rule: Rule, results: Sequence[sp.Expr]) -> list[tuple[sp.Symbol, sp.
 def spoken(
     rule: Rule, write: Callable[[sp.Expr], str]
 ) -> tuple[list[str], list[str], list[tuple[str, str]], list[str]]:
-    """Write state, parameters, assignments and results in one language."""
+    """Write state, parameters, assignments and results of a rule in one language."""
     rule = rule.entrywise()
     lines, results = straight_line(rule, rule.next)
     return (

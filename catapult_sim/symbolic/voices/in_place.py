@@ -165,15 +165,18 @@ def on_columns(
     import numba
 
     rule = rule.entrywise()
-    rows, i = sp.IndexedBase("rows"), sp.Symbol("column", integer=True)
     variables = (*rule.state, *rule.parameters)
-    places = {symbol: rows[row, i] for row, symbol in enumerate(variables, start=first)}
     lines, values = straight_line(rule, rule.next if results is None else results)
     # A list would be allocated at every step.
-    program = (
-        [(symbol, value.xreplace(places)) for symbol, value in lines],
-        tuple(v.xreplace(places) if v.free_symbols else sp.Float(v, 17) for v in values),
+    program = lines, tuple(v if v.free_symbols else sp.Float(v, 17) for v in values)
+    scalar = sp.lambdify(variables, list(values), "math", cse=lambda _: program)
+    # SymPy sorts a sum by the names in it: entries of rows within would change its order.
+    rows, column = sp.IndexedBase("rows"), sp.Symbol("column", integer=True)
+    entries = [rows[row, column] for row in range(first, first + len(variables))]
+    step = sp.lambdify(
+        (sp.Symbol("rows"), column),
+        sp.Function("scalar")(*entries),
+        [{"scalar": numba.njit(error_model="numpy")(scalar)}, "math"],
     )
-    step = sp.lambdify((sp.Symbol("rows"), i), list(values), "math", cse=lambda _: program)
     compiled: Callable[..., Any] = numba.njit(error_model="numpy")(step)
     return compiled

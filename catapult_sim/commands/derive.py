@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     if options.format not in VOICES:
         known = ", ".join(VOICES)
         raise InputError(f"--format must be one of {known}; got {options.format!r}")
-    asked = (*SIZES, "order", "sampling", "batches", "momentum", "nesterov", "loss")
-    given = {name: getattr(options, name) for name in asked}
+    names = (*SIZES, "order", "sampling", "batches", "momentum", "nesterov", "loss")
+    given = {name: getattr(options, name) for name in names}
     print(printed.derive(options.name, options.format, **given))
     return 0

@@ -136,15 +136,15 @@ def _text(derived: Any, form: str, losses: list[sp.Expr] | None) -> str:
             return derived.text(voice.expression)
         case ModifiedEquation():
             if form not in ("text", "latex"):
-                raise InputError(f"modified-equation can be had as text or latex; got {form}")
+                raise InputError(f"--format of modified-equation must be text or latex; got {form}")
             return derived.text() if form == "text" else derived.latex()
     if losses is None:
         rate = equivalent_rate(derived)
         return f"V: {voice.expression(derived)}\na_eff: {voice.expression(rate)}"
     if derived.has(sp.Integral):
         raise InputError(
-            f"the modified loss of {', '.join(map(str, losses))} must be had in closed form, and "
-            "is not at this order; modified-field has its gradient"
+            f"the modified loss of {', '.join(map(str, losses))} must have a closed form, and "
+            "has none at this order; modified-field derives its gradient"
         )
     return voice.expression(sp.collect(sp.expand(derived), STEP_SIZE, sp.factor))
 

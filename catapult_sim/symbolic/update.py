@@ -106,8 +106,7 @@ class Update:
         return "\n    ".join([f"Update {self.name} ({self.reference}):", *shown])
 
     def _repr_latex_(self) -> str:
-        rows = r" \\ ".join(line.replace(" = ", " &= ", 1) for line in self.latex().splitlines())
-        return rf"$\displaystyle \begin{{aligned}} {rows} \end{{aligned}}$"
+        return formulas.aligned(self.latex())
 
     @classmethod
     def descent(cls, loss: sp.Expr, state: Iterable[sp.Symbol], optimizer: Any = None) -> Update:

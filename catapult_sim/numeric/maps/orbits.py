@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.runs.iterate import parameters_of
+from catapult_sim.numeric.runs.iterate import by_symbol, parameters_of
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_count
 
@@ -95,10 +95,10 @@ def _with_numbers(rule: Update, named: dict[str, Any]) -> Update:
 
     rule = rule.inline().entrywise()
     symbols = {str(symbol): symbol for symbol in rule.parameters}
-    by_name = {"eta" if name == "learning_rate" else name: v for name, v in named.items()}
-    if unknown := set(by_name) - set(symbols):
+    given = by_symbol(list(symbols), named)
+    if unknown := set(given) - set(symbols):
         raise InputError(f"{rule.name} has no parameters {', '.join(sorted(unknown))}")
-    values = {symbols[name]: sp.Rational(str(value)) for name, value in by_name.items()}
+    values = {symbols[name]: sp.Rational(str(value)) for name, value in given.items()}
     kept = tuple(symbol for symbol in rule.parameters if symbol not in values)
     following = tuple(component.subs(values) for component in rule.next)
     return replace(rule, parameters=kept, next=following, loss=None)

@@ -159,6 +159,11 @@ def parameter_names(rule: Update) -> list[str]:
     return [str(symbol) for symbol in rule.entrywise().parameters]
 
 
+def by_symbol(names: Sequence[str], named: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters by their symbols, ``learning_rate`` being another word for ``eta``."""
+    return {name if name in names else _WORDS.get(name, name): v for name, v in named.items()}
+
+
 def parameters_of(
     rule: Update, parameters: Sequence[npt.ArrayLike], named: Mapping[str, Any]
 ) -> tuple[npt.ArrayLike, ...]:
@@ -171,8 +176,7 @@ def parameters_of(
     (0.1, 100)
     """
     names = parameter_names(rule)
-    by_name = {name if name in names else _WORDS.get(name, name): v for name, v in named.items()}
-    given = dict(zip(names, parameters, strict=False)) | by_name
+    given = dict(zip(names, parameters, strict=False)) | by_symbol(names, named)
     counted = len(parameters) + len(named)
     if counted != len(names) or set(given) != set(names):
         got = ", ".join([*("a value" for _ in parameters), *named]) or "none"

@@ -12,6 +12,8 @@ from itertools import combinations, islice
 
 import sympy as sp
 
+from catapult_sim.symbolic.voices.formulas import aligned
+
 Components = tuple[sp.Expr, ...]
 
 
@@ -68,8 +70,7 @@ class ModifiedField:
         return "\n    ".join([f"ModifiedField: {self.method}", *lines, *more])
 
     def _repr_latex_(self) -> str:
-        rows = r" \\ ".join(line.replace(" = ", " &= ", 1) for line in self.latex().splitlines())
-        return rf"$\displaystyle \begin{{aligned}} {rows} \end{{aligned}}$"
+        return aligned(self.latex())
 
     def text(self, write: Callable[[sp.Expr], str] = str) -> str:
         """Return the components as lines of text, each term by itself.

@@ -53,6 +53,12 @@ def latex(rule: Rule) -> str:
     return "\n".join(line.replace("+ - ", "- ") for line in lines)
 
 
+def aligned(latex: str) -> str:
+    """Return lines of LaTeX as one formula for notebooks, aligned at their equals signs."""
+    rows = r" \\ ".join(line.replace(" = ", " &= ", 1) for line in latex.splitlines())
+    return rf"$\displaystyle \begin{{aligned}} {rows} \end{{aligned}}$"
+
+
 def mathml(rule: Rule) -> str:
     """Return the rule as presentation MathML, one ``<math>`` element per line.
 

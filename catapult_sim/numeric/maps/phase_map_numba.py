@@ -84,7 +84,7 @@ def _chunk(model: PhaseRule) -> Any:
                         ages[where] = taken(phases[where], size, slots[_ABOVE, i], age)
                         peaks[where] = max(slots[_PEAK, i], size)
                         states[:, where] = slots[_STATE : _STATE + variables, i]
-                        # An idle slot goes on at the origin, which costs less than a branch.
+                        # An idle slot takes further steps, from the origin.
                         slots[:, i] = 0.0
                         slots[_CELL, i] = cell = -1
                 if cell < 0 and started < waiting.shape[1]:

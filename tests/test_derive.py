@@ -28,7 +28,7 @@ def read(text):
 @pytest.mark.parametrize("form", VOICES)
 def test_everything_can_be_had_in_every_format_that_it_has(name, form):
     if name == "modified-equation" and form not in ("text", "latex"):
-        with pytest.raises(InputError, match="can be had as text or latex; got"):
+        with pytest.raises(InputError, match="must be text or latex; got"):
             printed.derive(name, form)
     else:
         assert printed.derive(name, form, **SIZES.get(name, {})).text.strip()
@@ -110,7 +110,7 @@ def test_printed_python_runs_as_it_stands():
         (["modified-equation", "--order", "50"], "--order must be at most 10: .* got 50"),
         (
             ["modified-loss", "--loss", "sqrt(x)", "--order", "2"],
-            "of sqrt.x. must be had in closed",
+            "of sqrt.x. must have a closed",
         ),
         (["modified-loss", "--order", "2"], "at order 2 of the step size"),
         (["modified-loss", "--loss", "open('f')"], 'a loss may hold names, .* got "open'),

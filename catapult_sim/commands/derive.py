@@ -38,12 +38,12 @@ def add(commands: Any) -> None:
     add("--sampling", help="shuffled (default), full, reversed_pair or replacement")
     add("--batches", metavar="M", help="number of minibatches, a number or a name")
     add("--momentum", metavar="BETA", help="heavy ball, a number or a name; with --sampling full")
-    add("--nesterov", action="store_const", const=True, help="take the gradient ahead")
+    add("--nesterov", action="store_const", const=True, help="Nesterov momentum")
     add("--loss", action="append", metavar="TEXT", help="a minibatch's loss; give one or several")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Derive what is asked for and print it, or list what can be derived."""
+    """Print an equation, or the list of those that can be derived."""
     from catapult_sim.symbolic import printed
     from catapult_sim.symbolic.voices import VOICES
 
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     if options.format not in VOICES:
         known = ", ".join(VOICES)
         raise InputError(f"--format must be one of {known}; got {options.format!r}")
-    asked = (*SIZES, "order", "sampling", "batches", "momentum", "nesterov", "loss")
-    given = {name: getattr(options, name) for name in asked}
+    names = (*SIZES, "order", "sampling", "batches", "momentum", "nesterov", "loss")
+    given = {name: getattr(options, name) for name in names}
     print(printed.derive(options.name, options.format, **given))
     return 0

@@ -1,4 +1,4 @@
-"""The catalogue of derivations: the name of each, its options, and what its symbols mean."""
+"""The catalogue of derivations: their names, options, and the meaning of their symbols."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from typing import Any, TypeVar
 Derive = TypeVar("Derive", bound=Callable[..., Any])
 
 CATALOGUE: dict[str, Derivation] = {}
-"""Every derivation by name, once the module that holds it is imported."""
+"""The derivations of all imported modules, by name."""
 
 
 @dataclass(frozen=True)
 class Derivation:
-    """A function that derives something, under its name in the catalogue."""
+    """An entry of the catalogue: a function that derives an equation."""
 
     name: str
     derive: Callable[..., Any]
-    symbols: Mapping[str, str]  # what each means, in a few words
+    symbols: Mapping[str, str]  # the meaning of each
     options: tuple[str, ...]
 
     @property
     def summary(self) -> str:
-        """The first line of the function's docstring, other functions by their names here."""
+        """The first line of the function's docstring, with the catalogue's names of functions."""
         first_line = str(inspect.getdoc(self.derive)).partition("\n")[0]
         plain = re.sub(r":func:|`|\.$", "", first_line)
         return re.sub(r"\w+_\w+", lambda name: name[0].replace("_", "-"), plain)
@@ -36,15 +36,14 @@ class Derivation:
 def derivation(
     name: str, *, symbols: Mapping[str, str], options: tuple[str, ...] = ()
 ) -> Callable[[Derive], Derive]:
-    """Enter the decorated function into the catalogue.
+    """Return a decorator that adds a function to the catalogue.
 
     Parameters
     ----------
     name : str
-        What ``catapult-sim derive`` calls it.
+        The name in ``catapult-sim derive``.
     symbols : mapping of str to str
-        The meaning of each symbol that may be printed. Where it stands for a formula, the
-        formula comes first.
+        The meaning of each symbol that may be printed, a defining formula first.
     options : tuple of str
         The keywords that a caller may give.
     """
@@ -70,7 +69,7 @@ def derivations() -> Mapping[str, Derivation]:
 
 
 def legend(symbols: Mapping[str, str], text: str) -> str:
-    """Return one line that says what the symbols of a printed derivation are.
+    """Return the meanings of the symbols in a printed derivation, on one line.
 
     Examples
     --------

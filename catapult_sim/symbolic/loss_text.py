@@ -1,7 +1,7 @@
-"""A loss typed as text, read without ever running it.
+"""Parse a loss that is given as text, without executing it.
 
 The text is parsed by Python's grammar and rebuilt node by node from a short list of
-what a formula may contain; nothing is evaluated, looked up or imported.
+constructs; nothing is evaluated, looked up or imported.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LONGEST_NUMBER = 1_000  # digits
 
 
 def parse_loss(text: str) -> sp.Expr:
-    """Read a loss from text: names, numbers, ``+ - * / **``, parentheses, known functions.
+    """Parse a loss made of names, numbers, ``+ - * / **``, parentheses and known functions.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def parse_loss(text: str) -> sp.Expr:
     Raises
     ------
     ValueError
-        Naming what is refused: anything else that Python's grammar knows, an unknown
+        If the text holds anything else that Python's grammar knows, an unknown
         function, a number or a power of more than about 1000 digits, a division by zero.
 
     Examples

@@ -1,4 +1,4 @@
-"""Fixed points and periodic orbits of derived rules, exact, and which of them attract."""
+"""Exact fixed points and periodic orbits of derived rules, and their stability."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ Point = tuple[Any, ...]
 
 
 class NoClosedForm(ValueError):
-    """SymPy does not solve for these orbits; numbers do."""
+    """Raised where SymPy finds no closed form of the orbits."""
 
 
 @dataclass(frozen=True)
 class Orbit:
-    """Points that a rule visits in turn.
+    """A fixed point or a periodic orbit of a rule.
 
     Attributes
     ----------
     points : tuple of tuples of S numbers or sympy.Expr
-        The states, in order; one point is a fixed point. A variable that stands in its own
-        place is free: the orbits form a line or a surface.
+        The states, in order; one point is a fixed point. A variable that is its own value
+        is free: the orbits form a line or a surface.
     multipliers : tuple of S numbers or sympy.Expr
-        What the orbit does to a small deviation: the eigenvalues of the linearised
-        map, taken once round.
+        The eigenvalues of the linearised map once round the orbit.
     stable : sympy condition or bool
         Where all deviations shrink, except along a line or a surface of such orbits.
     residual : float
-        How far the last point's image misses the first point: 0 where the orbit is exact.
+        Distance of the last point's image from the first point: 0 where the orbit is exact.
     """
 
     points: tuple[Point, ...]
@@ -54,15 +53,15 @@ def exact_orbits(rule: Update, period: int = 1) -> tuple[Orbit, ...]:
     rule : Update
         With explicit sizes.
     period : int
-        Orbits of a period longer than 1 are had for polynomial rules of one variable.
+        More than 1 for polynomial rules of one variable only.
 
     Returns
     -------
     tuple of Orbit
-        Real ones where that can be told; lines and surfaces of them first. Orbits whose period
+        Real ones where SymPy can tell; lines and surfaces of them first. Orbits whose period
         divides ``period`` are left out. Longer orbits are exact where they are roots of a
-        quadratic factor; the others are had as numbers, with a residual, if the rule holds no
-        symbols but its variable, and are left out if it does.
+        quadratic factor; the others are numbers with a residual if the rule has no parameters,
+        and are left out if it has.
 
     Raises
     ------
@@ -101,7 +100,7 @@ def exact_orbits(rule: Update, period: int = 1) -> tuple[Orbit, ...]:
 
 
 def _fixed_points(rule: Update) -> Iterator[Point]:
-    """Solve ``next = state``, families of points with free variables first."""
+    """Solve ``next = state``; yield families of points, with free variables, first."""
     # Symbols that may vanish: a positive one would lose solutions at zero.
     unknown = {symbol: sp.Dummy(str(symbol), real=True) for symbol in rule.state}
     changes = [new - old for new, old in zip(rule.next, rule.state, strict=True)]
@@ -125,7 +124,7 @@ def _lies_on(solution: Mapping[Any, sp.Expr], family: Mapping[Any, sp.Expr]) -> 
 
 
 def _periodic(rule: Update, period: int) -> Iterator[Orbit]:
-    """Factor ``f(...f(x)) - x``; factors that shorter periods have are not new."""
+    """Yield orbits of one variable: roots of the factors of ``f(...f(x)) - x`` of this period."""
     (x,), (once,) = rule.state, rule.next
     shorter = [d for d in range(1, period) if period % d == 0]
     known = {factor for d in shorter for factor in _factors(once, x, d)}
@@ -142,7 +141,7 @@ def _periodic(rule: Update, period: int) -> Iterator[Orbit]:
 
 
 def _approximate(points: list[Point], once: sp.Expr, x: sp.Symbol) -> Orbit:
-    """Complete an orbit of numbers."""
+    """Return the orbit through numbers, with multiplier, stability and residual."""
     follow, slope = (sp.lambdify(x, one, "math") for one in (once, once.diff(x)))
     multiplier = float(sp.prod([slope(point) for (point,) in points]))
     residual = abs(follow(points[-1][0]) - points[0][0])
@@ -160,7 +159,7 @@ def _factors(once: sp.Expr, x: sp.Symbol, times: int) -> list[sp.Expr]:
 
 
 def _in_turn(roots: list[sp.Expr], once: sp.Expr, x: sp.Symbol, period: int) -> Iterator[Any]:
-    """Sort roots into orbits, by their values at generic parameters."""
+    """Yield the orbits among roots, told apart by their values at generic parameters."""
     symbols = sorted(once.free_symbols - {x}, key=str)
     generic = {w: sp.sqrt(sp.prime(k + 2)).evalf(40) for k, w in enumerate(symbols)}
     values = [complex(sp.sympify(root).evalf(30, subs=generic)) for root in roots]
@@ -176,7 +175,7 @@ def _in_turn(roots: list[sp.Expr], once: sp.Expr, x: sp.Symbol, period: int) -> 
 
 
 def orbit_through(rule: Update, points: Sequence[Point]) -> Orbit:
-    """Complete the points of an orbit with what the linearised rule does once round."""
+    """Return the orbit through points, with the multipliers and the condition of stability."""
     jacobian = sp.Matrix(rule.next).jacobian(sp.Matrix(rule.state))
     around = sp.eye(len(rule.state))
     for point in points:
@@ -203,7 +202,7 @@ def _below_one(multiplier: sp.Expr) -> Any:
 
 
 def _reduced(conditions: list[Any]) -> Any:
-    """Solve conditions on one symbol; leave those on several as they are."""
+    """Return all conditions as one, solved if they hold one symbol."""
     together = sp.And(*conditions)
     if len(together.free_symbols) != 1:
         return together

@@ -1,4 +1,4 @@
-"""Derive by name, with options typed as text, and print in one of the voices."""
+"""Derivations by name, with options given as text, printed in one of ``VOICES``."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ HIGHEST_ORDER = 10  # of the modified equation: its trees more than double from 
 
 @dataclass(frozen=True)
 class Printed:
-    """A derivation in one voice."""
+    """A printed derivation."""
 
-    method: str  # what is followed and of which losses; empty where the name says it
+    method: str  # the training method and the losses; empty where the name says it
     text: str
     where: str  # what the symbols mean; empty but for plain text
 
@@ -42,7 +42,7 @@ def derive(name: str, form: str, **options: Any) -> Printed:
     form : str
         A name in ``VOICES``.
     **options
-        What the derivation takes, such as ``order``; None counts as not given.
+        Options of the derivation, such as ``order``; None counts as not given.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def _printed(known: Derivation, form: str, given: dict[str, Any]) -> Printed:
 
 
 def _arguments(known: Derivation, given: dict[str, Any]) -> dict[str, Any]:
-    """Read the options that are typed as text, and refuse what cannot be derived in time."""
+    """Return the arguments of a derivation from options, or raise InputError."""
     arguments = {name: value for name, value in given.items() if name != "loss"}
     for name in ("momentum", "batches"):
         if name in arguments:
@@ -127,7 +127,7 @@ def _check_equation(arguments: dict[str, Any], given: dict[str, Any]) -> None:
 
 
 def _text(derived: Any, form: str, losses: list[sp.Expr] | None) -> str:
-    """Write what a derivation returned."""
+    """Return the result of a derivation as text."""
     voice = VOICES[form]
     match derived:
         case Update():
@@ -136,15 +136,15 @@ def _text(derived: Any, form: str, losses: list[sp.Expr] | None) -> str:
             return derived.text(voice.expression)
         case ModifiedEquation():
             if form not in ("text", "latex"):
-                raise InputError(f"modified-equation can be had as text or latex; got {form}")
+                raise InputError(f"--format of modified-equation must be text or latex; got {form}")
             return derived.text() if form == "text" else derived.latex()
     if losses is None:
         rate = equivalent_rate(derived)
         return f"V: {voice.expression(derived)}\na_eff: {voice.expression(rate)}"
     if derived.has(sp.Integral):
         raise InputError(
-            f"the modified loss of {', '.join(map(str, losses))} must be had in closed form, and "
-            "is not at this order; modified-field has its gradient"
+            f"the modified loss of {', '.join(map(str, losses))} must have a closed form, and "
+            "has none at this order; modified-field derives its gradient"
         )
     return voice.expression(sp.collect(sp.expand(derived), STEP_SIZE, sp.factor))
 
@@ -159,7 +159,7 @@ def _number(option: str, text: str) -> sp.Expr:
 
 
 def _problem(texts: list[str] | None) -> tuple[list[sp.Expr], list[sp.Symbol]]:
-    """Read losses, or take the catapult's own: one sample of a network of width 1."""
+    """Return losses and weights, by default of a linear network of width 1 on one sample."""
     losses = [loss_text.parse_loss(text) for text in texts or ["(u*v)**2 / 2"]]
     state = sorted(set().union(*(loss.free_symbols for loss in losses)), key=str)
     if not state:

@@ -1,4 +1,4 @@
-"""A derived rule: a map ``state -> next state`` with exact symbolic right-hand sides.
+"""Derived rules: maps ``state -> next state`` with exact symbolic right-hand sides.
 
 Derivations return an :class:`Update`; :meth:`Update.descent` makes one of any loss. Code and
 formulas are generated from it: its methods :meth:`~Update.numpy`, :meth:`~Update.latex` and so on
@@ -30,11 +30,11 @@ class Update:
     Attributes
     ----------
     name : str
-        What the rule is called, for instance ``"sample-map"``.
+        Such as ``"sample-map"``.
     state : tuple of sympy.Symbol or sympy.MatrixSymbol
-        The variables that are stepped, S numbers in all.
+        The variables, S numbers in all.
     parameters : tuple of sympy.Symbol or sympy.MatrixSymbol
-        What stays fixed along a run.
+        Quantities that are constant along a run.
     next : tuple of sympy.Expr
         The state one step later, in terms of ``state``, ``parameters`` and ``where``.
     reference : str
@@ -42,16 +42,16 @@ class Update:
     notation : mapping of symbol to str
         The LaTeX letter of a symbol (``r"\lambda"``), where the default is not wanted.
     where : mapping of symbol to sympy.Expr
-        Quantities of the current step that the right-hand sides name, each in terms of
+        Auxiliary quantities of the current step in the right-hand sides, each in terms of
         the state, the parameters and the quantities before it.
     loss : sympy.Expr, optional
-        What the rule descends, in the same symbols.
+        The loss that the rule descends, in the same symbols.
 
     Raises
     ------
     ValueError
         If there are not as many right-hand sides as variables, or a right-hand side or the
-        loss holds a symbol that is declared nowhere.
+        loss contains a symbol that is not declared.
 
     Examples
     --------
@@ -106,12 +106,11 @@ class Update:
         return "\n    ".join([f"Update {self.name} ({self.reference}):", *shown])
 
     def _repr_latex_(self) -> str:
-        rows = r" \\ ".join(line.replace(" = ", " &= ", 1) for line in self.latex().splitlines())
-        return rf"$\displaystyle \begin{{aligned}} {rows} \end{{aligned}}$"
+        return formulas.aligned(self.latex())
 
     @classmethod
     def descent(cls, loss: sp.Expr, state: Iterable[sp.Symbol], optimizer: Any = None) -> Update:
-        r"""Make the rule by which an optimiser descends a loss, with learning rate ``eta``.
+        r"""Derive the update of the weights when an optimiser descends a loss at rate ``eta``.
 
         Parameters
         ----------
@@ -119,21 +118,20 @@ class Update:
             Its symbols other than the weights become parameters, after ``eta``.
         state : iterable of P sympy.Symbol
             The weights.
-        optimizer : optional
-            Its ``step(gradient, rate, *memory) -> (displacement, *memory)`` says how one weight
-            moves, given ``memory`` numbers that it remembers, zero at the start; if it has
-            ``ahead(weight, *memory)``, the gradient is taken there. By default plain
-            gradient descent. Symbols of it, such as a momentum, become parameters too.
+        optimizer : Optimizer, optional
+            Such as :class:`~catapult_sim.numeric.runs.optimizers.HeavyBall`; by default gradient
+            descent. Its numbers may be symbols, which become parameters too.
 
         Returns
         -------
         Update
-            State: the P weights, then what the optimiser remembers of each.
+            State: the P weights, then the optimiser's memory of each, zero at the start of a run.
 
         Raises
         ------
         ValueError
-            If the loss holds none of the weights, or a symbol called ``eta``.
+            If the loss holds none of the weights, or a symbol called ``eta``, or the optimiser
+            needs more of the loss than its gradient.
 
         Examples
         --------
@@ -151,6 +149,11 @@ class Update:
             raise ValueError(
                 "descent() requires a loss of the weights without a symbol eta, the learning rate; "
                 f"got {loss} and {_listed(weights)}"
+            )
+        if isinstance(optimizer, type) or not (optimizer is None or hasattr(optimizer, "step")):
+            raise ValueError(
+                "descent() requires an optimizer that needs the gradient alone, such as "
+                f"HeavyBall(0.9); got {optimizer!r}"
             )
         memories, images = _descent(loss, weights, optimizer)
         variables = (*weights, *memories)
@@ -176,7 +179,7 @@ class Update:
         return {s for shape in shapes for size in shape for s in size.free_symbols}
 
     def inline(self) -> Update:
-        """Return the same rule with the quantities of ``where`` written out.
+        """Return the same rule with the quantities of ``where`` substituted.
 
         Examples
         --------
@@ -234,13 +237,13 @@ class Update:
         return self._mapped(put)
 
     def linearised(self) -> Update:
-        """Return the rule together with what it does to a small deviation from its orbit.
+        """Return the rule extended by its linearisation: the update of a small deviation.
 
         Returns
         -------
         Update
-            Its state is that of this rule followed by as many deviations, which the
-            Jacobian multiplies.
+            Its state is that of this rule followed by a deviation of each variable, which
+            the Jacobian multiplies.
 
         Raises
         ------
@@ -274,14 +277,13 @@ class Update:
 def _descent(
     loss: sp.Expr, weights: tuple[sp.Symbol, ...], optimizer: Any
 ) -> tuple[list[sp.Symbol], tuple[sp.Expr, ...]]:
-    """Return what an optimiser remembers of the weights, and the next weights and memory."""
-    numbers = range(getattr(optimizer, "memory", 0))
+    """Return the symbols of an optimiser's memory, and the next weights and memory."""
+    numbers = range(optimizer.memory if optimizer else 0)
     memories = [[sp.Symbol(f"memory{k or ''}_{w}", real=True) for w in weights] for k in numbers]
     each = list(zip(weights, *memories, strict=True))
-    ahead = getattr(optimizer, "ahead", lambda weight, *memory: weight)
-    step = getattr(optimizer, "step", lambda gradient, rate: (-rate * gradient,))
-    places = {own[0]: ahead(*own) for own in each}
-    gradients = [loss.diff(w).subs(places, simultaneous=True) for w in weights]
+    points = {own[0]: optimizer.point(*own) for own in each} if optimizer else {}
+    step = optimizer.step if optimizer else lambda gradient, rate: (-rate * gradient,)
+    gradients = [loss.diff(w).subs(points, simultaneous=True) for w in weights]
     moved = [step(g, ETA, *memory) for g, (_, *memory) in zip(gradients, each, strict=True)]
     displacements, *kept = zip(*moved, strict=True)
     following = [w + change for w, change in zip(weights, displacements, strict=True)]
@@ -294,7 +296,7 @@ def _listed(symbols: Iterable[sp.Symbol]) -> str:
 
 
 def _entries(symbol: sp.Symbol) -> sp.Symbol | sp.ImmutableMatrix:
-    """Write out a block, indexed only along the axes that are longer than one."""
+    """Return the entries of a block, indexed only along the axes that are longer than one."""
     if not symbol.is_Matrix:
         return symbol
     rows, columns = symbol.shape
@@ -307,6 +309,6 @@ def _entries(symbol: sp.Symbol) -> sp.Symbol | sp.ImmutableMatrix:
 
 
 def _written(expression: sp.Expr, entries: Mapping[sp.Symbol, Any]) -> list[sp.Expr]:
-    """Write an expression in the entries of its blocks, row by row."""
+    """Return the entries of an expression, in the entries of its blocks, row by row."""
     explicit = expression.xreplace(entries).doit()
     return list(explicit.as_explicit()) if explicit.is_Matrix else [explicit]

@@ -1,30 +1,15 @@
 """The rule of any loss and optimiser, against weights moved by hand with numeric gradients."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 import sympy as sp
 
+import catapult_sim as cs
+from catapult_sim import GradientDescent, HeavyBall, Nesterov
 from catapult_sim.symbolic import Update, linear_net
 
 a, b, c, y, beta = sp.symbols("a b c y beta", real=True)
 CHAIN = (a * b * c - y) ** 2 / 2
-
-
-@dataclass(frozen=True)
-class HeavyBall:
-    momentum: object
-    memory = 1
-
-    def step(self, gradient, rate, last):
-        displacement = self.momentum * last - rate * gradient
-        return displacement, displacement
-
-
-class Nesterov(HeavyBall):
-    def ahead(self, weight, last):
-        return weight + self.momentum * last
 
 
 def slope(w, label):
@@ -43,8 +28,15 @@ def by_hand(w, rate, label, momentum=0.0, ahead=False, steps=6):
 
 @pytest.mark.parametrize(
     ("optimizer", "momentum", "ahead"),
-    [(None, 0.0, False), (HeavyBall(beta), 0.7, False), (Nesterov(beta), 0.7, True)],
-    ids=["gradient descent", "heavy ball", "nesterov"],
+    [
+        (None, 0.0, False),
+        (GradientDescent(), 0.0, False),
+        (HeavyBall(beta), 0.7, False),
+        (HeavyBall(0.9), 0.9, False),
+        (Nesterov(beta), 0.7, True),
+        (Nesterov(0.9), 0.9, True),
+    ],
+    ids=str,
 )
 def test_the_rule_moves_weights_as_the_optimizer_does(optimizer, momentum, ahead):
     rule = Update.descent(CHAIN, [a, b, c], optimizer=optimizer)
@@ -81,6 +73,14 @@ def test_descent_of_two_factors_is_the_sample_map_of_width_one():
 def test_a_loss_of_nothing_that_moves_or_with_an_eta_is_refused(loss, state):
     with pytest.raises(ValueError, match=r"descent\(\) requires a loss of the weights"):
         Update.descent(loss, state)
+
+
+@pytest.mark.parametrize(
+    "optimizer", [HeavyBall, cs.Regularized(HeavyBall(0.9), 0.1)], ids=["a class", "a wrapper"]
+)
+def test_what_needs_more_than_the_gradient_is_refused(optimizer):
+    with pytest.raises(ValueError, match="requires an optimizer that needs the gradient alone"):
+        Update.descent(CHAIN, [a, b, c], optimizer=optimizer)
 
 
 def test_rules_print_as_a_few_lines_and_as_formulas():

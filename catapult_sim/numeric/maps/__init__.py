@@ -3,7 +3,7 @@
 ===================  =============================================================================
 ``phase_map``        the phases of a rule with few variables, cell by cell, over millions of cells
 ``phase_map_numpy``  its loop in NumPy
-``phase_rules``      when a cell has converged, diverged or will not leave
+``phase_rules``      the criteria by which a cell has converged or diverged
 ``orbits``           fixed points and periodic orbits of a rule, and their stability
 ``attractor``        period, Lyapunov exponent and end point of orbits
 ===================  =============================================================================

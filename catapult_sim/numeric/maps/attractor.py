@@ -1,9 +1,9 @@
-"""Attractors of a derived map: the period of its orbits and their Lyapunov exponent.
+"""Attractors of a derived map: periods and Lyapunov exponents of its orbits.
 
 The Lyapunov exponent is the mean growth of the logarithm of a small deviation. The
 deviation obeys the map's Jacobian, which SymPy derives from the rule
-(:meth:`catapult_sim.symbolic.Update.linearised`); a period is found by waiting for the
-orbit to return.
+(:meth:`catapult_sim.symbolic.Update.linearised`); a period is the first step at which the
+orbit is back.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 # Orbits run in blocks whose states stay in a core's cache; results do not depend on it.
 BLOCK = 8192
 
-# After so many steps a deviation is brought back to length one, before it can overflow.
+# Steps after which a deviation is scaled back to length one, before it can overflow.
 BURST = 20
 
 
 @dataclass(frozen=True)
 class Attractor:
-    """Where orbits from an ensemble of shape ``(...)`` end."""
+    """The attractors of orbits from an ensemble of shape ``(...)``."""
 
     period: npt.NDArray[np.int64]  # (...), 0 where none was found or the orbit left
     exponent: Array  # (...), Lyapunov exponent per step; NaN where the orbit left
@@ -59,10 +59,10 @@ def attractor(
     Parameters
     ----------
     rule : Update
-        Any map, such as :func:`~catapult_sim.symbolic.linear_net.balanced_map` or
-        :meth:`Update.descent <catapult_sim.symbolic.Update.descent>` makes.
+        Such as :func:`~catapult_sim.symbolic.linear_net.balanced_map`, or what
+        :meth:`Update.descent <catapult_sim.symbolic.Update.descent>` returns.
     state : array_like, shape (..., S)
-        Where the orbits start.
+        The initial states.
     *parameters, **named : array_like
         The rule's parameters, in order or by name; ``learning_rate`` is another word for ``eta``.
         With the leading axes of the state they broadcast to ``(...)``.
@@ -94,7 +94,7 @@ def attractor(
     Examples
     --------
     The balanced network below and above the doublings at ``Y = 1`` and ``sqrt(5) - 1``, and
-    where it triples an angle:
+    at ``Y = 2``, where it triples an angle:
 
     >>> from catapult_sim.symbolic import linear_net
     >>> found = attractor(linear_net.balanced_map(), [0.3], Y=[0.9, 1.1, 1.25, 2.0])
@@ -140,7 +140,7 @@ def attractor(
 def _orbits(
     rule: Update, state: npt.ArrayLike, parameters: tuple[npt.ArrayLike, ...]
 ) -> tuple[Array, Array, tuple[int, ...]]:
-    """Lay the ensemble in a row: states ``(S, N)``, parameters ``(P, N)``, and its shape."""
+    """Return the ensemble's states ``(S, N)`` and parameters ``(P, N)``, and its shape."""
     start, rates = np.asarray(state, dtype=float), [np.asarray(p, dtype=float) for p in parameters]
     if start.shape[-1:] != (len(rule.state),) or len(rates) != len(rule.parameters):
         raise InputError(
@@ -164,7 +164,7 @@ def _orbits(
 def _grow(
     bind: Bind, state: Array, rates: Array, counts: tuple[int, int]
 ) -> tuple[npt.NDArray[np.int64], Array, Array]:
-    """Follow orbits and deviations; return which stayed, where they end, and their growth."""
+    """Iterate orbits and deviations; return which stay finite, their ends, and log growth."""
     size, kept, growth = len(state) // 2, np.arange(state.shape[1]), np.zeros(state.shape[1])
     for measured, count in enumerate(counts):
         for done in range(0, count, BURST):
@@ -192,9 +192,9 @@ def _period(bind: Bind, state: Array, rates: Array, longest: int, tolerance: flo
 
 
 def _advance(bind: Bind, state: Array, rates: Array, steps: int) -> Array:
-    """Take some steps of the linearised map; ``state`` is overwritten."""
+    """Return the state some steps of the linearised map later; ``state`` is overwritten."""
     following = np.empty_like(state)
-    # There and back again, so that no step has to copy its result.
+    # Two buffers take turns, so that no step has to copy its result.
     programs = bind(state, rates, following), bind(following, rates, state)
     for step in range(steps):
         for operation in programs[step % 2]:

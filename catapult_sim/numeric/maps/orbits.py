@@ -1,4 +1,4 @@
-"""Fixed points and periodic orbits of any rule: exact where SymPy can, else by Newton's method."""
+"""Fixed points and periodic orbits of a rule, exact by SymPy or numerical by Newton's method."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.runs.iterate import parameters_of
+from catapult_sim.numeric.runs.iterate import by_symbol, parameters_of
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_count
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _NEWTON_STEPS = 60
 
-# Multipliers closer to one than this belong to a line or a surface of orbits.
+# Multipliers closer to 1 than this count as 1: the orbit is on a line or a surface of orbits.
 _NEUTRAL = 1e-6
 
 
@@ -38,9 +38,9 @@ def orbits(
     period : int
         Orbits whose period divides this one are left out.
     near : array_like, shape (N, S), optional
-        Where Newton's method starts; without it orbits are derived, or this function raises.
+        Starts of Newton's method; by default orbits are derived by SymPy instead.
     tolerance : float
-        The largest residual that is accepted of a number, relative to the state where it exceeds 1.
+        The largest residual of a numerical orbit, relative to the state where it exceeds 1.
     **named : float
         The parameters by name. To derive orbits, some or all may stay symbols; Newton's method
         needs them all.
@@ -48,8 +48,8 @@ def orbits(
     Returns
     -------
     tuple of Orbit
-        ``exact`` and ``residual`` say how each was found. From Newton's method come the orbits
-        that it met, perhaps not all; of a line or a surface, the points next to the starts.
+        ``exact`` and ``residual`` tell how each was found. Newton's method may miss some; on a
+        line or a surface of orbits it finds points near the starts.
 
     Raises
     ------
@@ -90,15 +90,15 @@ def orbits(
 
 
 def _with_numbers(rule: Update, named: dict[str, Any]) -> Update:
-    """Put numbers in place of parameters, as the rational numbers that they are written as."""
+    """Return a rule with parameters replaced by numbers, read as exact decimals."""
     import sympy as sp
 
     rule = rule.inline().entrywise()
     symbols = {str(symbol): symbol for symbol in rule.parameters}
-    by_name = {"eta" if name == "learning_rate" else name: v for name, v in named.items()}
-    if unknown := set(by_name) - set(symbols):
+    given = by_symbol(list(symbols), named)
+    if unknown := set(given) - set(symbols):
         raise InputError(f"{rule.name} has no parameters {', '.join(sorted(unknown))}")
-    values = {symbols[name]: sp.Rational(str(value)) for name, value in by_name.items()}
+    values = {symbols[name]: sp.Rational(str(value)) for name, value in given.items()}
     kept = tuple(symbol for symbol in rule.parameters if symbol not in values)
     following = tuple(component.subs(values) for component in rule.next)
     return replace(rule, parameters=kept, next=following, loss=None)
@@ -107,7 +107,7 @@ def _with_numbers(rule: Update, named: dict[str, Any]) -> Update:
 def _met(
     rule: Update, period: int, state: Array, rates: tuple[Any, ...], tolerance: float
 ) -> list[Orbit]:
-    """Follow Newton's method from each start; keep what returns, once each."""
+    """Return the distinct orbits that Newton's method finds from the starts."""
     identity, found = np.eye(state.shape[1]), list["Orbit"]()
     around = _once_round(rule, period, rates)
     for _ in range(_NEWTON_STEPS):
@@ -140,7 +140,7 @@ def _once_round(rule: Update, period: int, rates: tuple[Any, ...]) -> Any:
 
 
 def _accepted(points: Array, slope: Array, tolerance: float) -> Orbit | None:
-    """Return the orbit of some points ``(period + 1, S)`` that close, and not before."""
+    """Return the orbit through points ``(period + 1, S)``, or None if that is not its period."""
     from catapult_sim.symbolic.orbits import Orbit
 
     size = max(1.0, np.abs(points).max())

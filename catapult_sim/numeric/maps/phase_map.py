@@ -1,8 +1,8 @@
-"""The phases of any rule of few variables, over millions of cells.
+"""Phase maps of rules with few variables, over millions of cells.
 
-A phase diagram is a map iterated from every cell of a grid. The step is generated from the
-rule: as NumPy operations in place or, for large maps where the extra ``fast`` is installed, as
-a compiled loop; see :mod:`catapult_sim.numeric.maps.phase_map_numpy`.
+A rule is iterated from every cell of a grid. Its step is generated as NumPy operations in place
+or, for large maps where the extra ``fast`` is installed, as a compiled loop; see
+:mod:`catapult_sim.numeric.maps.phase_map_numpy`.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 
     from catapult_sim.symbolic import Update
 
-# So many steps of single cells take NumPy longer than a compiler takes to start.
+# More steps of single cells take NumPy longer than a compiler takes to start.
 WORTH_COMPILING = 10**9
 
 
 @dataclass(frozen=True)
 class PhaseMap:
-    """What became of each cell of a map of shape ``(...)``."""
+    """The outcome of each cell of a map of shape ``(...)``."""
 
     phase: Phases  # (...)
-    steps: npt.NDArray[np.int32]  # (...), updates until the cell settled, left or ran out
+    steps: npt.NDArray[np.int32]  # (...), updates until the cell converged or diverged, or all
     peak_loss: Array  # (...), the largest loss; inf where divergent
-    state: dict[str, Array]  # each (...), variables where the cell was left; inf where divergent
+    state: dict[str, Array]  # each (...), the last variables; inf where divergent
 
     __repr__ = short_repr
 
@@ -52,25 +52,22 @@ def phase_map(
     progress: Progress | None = None,
     **cells: npt.ArrayLike,
 ) -> PhaseMap:
-    r"""Iterate a rule from each cell of a grid, and name the phase of each.
+    r"""Iterate a rule from each cell of a grid, and classify each.
 
-    Phases are those of :func:`catapult_sim.numeric.runs.phases.classify`, but a cell has left only
-    when its loss overflows. The two-layer linear network on one sample,
-    :func:`~catapult_sim.symbolic.linear_net.residual_map`, has sharper rules of its own: a loss
-    has come down when it is small where a minimum attracts, ``Lam < 2 - 2 |D|``: a small loss at
-    a larger curvature is an accident that the next steps undo.
+    Phases are those of :func:`catapult_sim.numeric.runs.phases.classify`, but a cell diverges only
+    when its loss overflows. :func:`~catapult_sim.symbolic.linear_net.residual_map`, the network on
+    one sample, converges only where a minimum attracts, ``Lam < 2 - 2 |D|``: a small loss at a
+    larger curvature grows again.
 
     Parameters
     ----------
     rule : Update
     loss : sympy.Expr, optional
-        What decides the phases, never negative, in the symbols of the rule; by default the
-        rule's own.
+        At least 0, in the symbols of the rule; by default the rule's own.
     steps : int
-        How many updates at most. The work is cheapest where ``steps`` has a divisor
-        near 20.
+        The largest number of updates; fastest with a divisor near 20.
     settled : float
-        The fraction of its initial value to which a loss must come down.
+        A cell has converged when its loss is at most this fraction of its start.
     progress : callable, optional
         Called with the number of cells just finished.
     **cells : array_like
@@ -151,7 +148,7 @@ def phase_map(
 def _cells(
     rule: Update, variables: list[str], cells: Mapping[str, npt.ArrayLike]
 ) -> tuple[Array, ...]:
-    """Broadcast the initial values and the parameters in the rule's order, without copies."""
+    """Return initial values and parameters in the rule's order, broadcast without copies."""
     if missing := set(variables) - set(cells):
         raise InputError(
             f"{rule.name} requires its variables {', '.join(variables)} by name; "
@@ -169,7 +166,7 @@ def _cells(
 
 
 def _voice(model: PhaseRule, work: int) -> phase_map_numpy.Run:
-    """Choose between voices that differ in speed and in nothing else."""
+    """Return the loop that is faster for this number of steps; results are the same."""
     if work < WORTH_COMPILING:
         return phase_map_numpy.in_place(model)
     try:

@@ -1,6 +1,6 @@
-"""Run the cells of a phase map to their ends, in a loop compiled by numba.
+"""Iterate the cells of a phase map in a loop compiled by numba.
 
-The step is generated from the derived map, and cells are judged by the functions of
+The step is generated from the rule; the criteria are the functions of
 :mod:`catapult_sim.numeric.maps.phase_map_numpy`, compiled here.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from catapult_sim.numeric.maps.phase_map_numpy import (
-    Lane,
+    Row,
     Run,
     Tell,
     burst_length,
@@ -24,17 +24,18 @@ from catapult_sim.numeric.maps.phase_map_numpy import (
 from catapult_sim.numeric.maps.phase_rules import PhaseRule
 from catapult_sim.types import Array
 
-# Neither changes a result: what fits into a core's first cache, and into its second.
-LANES = 128
+# Slots that fit into a core's first cache, and cells that fit into its second; neither changes
+# a result.
+SLOTS = 128
 CHUNK = 2**16
 
 # The rows as plain numbers: not every numba finds an element by an enumeration.
-_LOW, _START, _PEAK, _ABOVE, _AGE, _CELL, _STATE = map(int, Lane)
+_LOW, _START, _PEAK, _ABOVE, _AGE, _CELL, _STATE = map(int, Row)
 
 
 @cache
 def compiled(model: PhaseRule) -> Run:
-    """Return the voice of numba; ImportError where it is not installed."""
+    """Return the compiled loop of a rule, or raise ImportError where numba is not installed."""
     run_chunk, variables = _chunk(model), len(model.rule.state)
 
     def run(
@@ -54,87 +55,85 @@ def compiled(model: PhaseRule) -> Run:
 
 
 def _chunk(model: PhaseRule) -> Any:
-    """Compile the run of cells that wait in a row."""
+    """Compile the loop over a chunk of cells."""
     import numba
 
     from catapult_sim.symbolic.voices import in_place
 
     rules = (going_on, phase_of, taken_by, model.attracts)
     going, phase, taken, attracts = (numba.njit(rule) for rule in rules)
-    measure = in_place.on_lanes(model.rule, [model.size], _STATE)
+    measure = in_place.on_columns(model.rule, [model.size], _STATE)
     variables, rows = len(model.rule.state), len(model.rule.state) + len(model.rule.parameters)
-    advance = _advance(in_place.on_lanes(model.rule, first=_STATE), measure, variables)
+    advance = _advance(in_place.on_columns(model.rule, first=_STATE), measure, variables)
 
     @numba.njit(error_model="numpy")
     def run_chunk(waiting, level, length, steps, phases, ages, peaks, states):  # type: ignore[no-untyped-def]
-        lanes = np.zeros((_STATE + rows, LANES))
-        lanes[_CELL] = -1
+        slots = np.zeros((_STATE + rows, SLOTS))
+        slots[_CELL] = -1
         started, running = 0, 1
         while running:
             running = 0
-            for i in range(LANES):
-                cell = lanes[_CELL, i]
+            for i in range(SLOTS):
+                cell = slots[_CELL, i]
                 if cell >= 0:
-                    (size,), age = measure(lanes, i), lanes[_AGE, i]
-                    down = (size <= lanes[_LOW, i]) & attracts(lanes[_STATE:, i])
+                    (size,), age = measure(slots, i), slots[_AGE, i]
+                    down = (size <= slots[_LOW, i]) & attracts(slots[_STATE:, i])
                     if not going(down, size, age, steps):
                         where = int(cell)
-                        phases[where] = phase(down, size, lanes[_START, i], lanes[_PEAK, i])
-                        ages[where] = taken(phases[where], size, lanes[_ABOVE, i], age)
-                        peaks[where] = max(lanes[_PEAK, i], size)
-                        states[:, where] = lanes[_STATE : _STATE + variables, i]
-                        # An idle lane rests at the origin.
-                        lanes[:, i] = 0.0
-                        lanes[_CELL, i] = cell = -1
+                        phases[where] = phase(down, size, slots[_START, i], slots[_PEAK, i])
+                        ages[where] = taken(phases[where], size, slots[_ABOVE, i], age)
+                        peaks[where] = max(slots[_PEAK, i], size)
+                        states[:, where] = slots[_STATE : _STATE + variables, i]
+                        # An idle slot takes further steps, from the origin.
+                        slots[:, i] = 0.0
+                        slots[_CELL, i] = cell = -1
                 if cell < 0 and started < waiting.shape[1]:
-                    lanes[_STATE:, i] = waiting[:, started]
-                    (size,) = measure(lanes, i)
-                    lanes[_LOW, i] = level * size
-                    lanes[_START, i] = lanes[_PEAK, i] = size
-                    lanes[_CELL, i] = cell = started
+                    slots[_STATE:, i] = waiting[:, started]
+                    (size,) = measure(slots, i)
+                    slots[_LOW, i] = level * size
+                    slots[_START, i] = slots[_PEAK, i] = size
+                    slots[_CELL, i] = cell = started
                     started += 1
                 running += cell >= 0
-            advance(lanes, length)
-            lanes[_AGE] += length
+            advance(slots, length)
+            slots[_AGE] += length
 
     return run_chunk
 
 
 def _advance(following: Any, measure: Any, variables: int) -> Any:
-    """Compile a burst of steps of all lanes.
-
-    The lanes are rows of one array: at known distances, the compiler makes vectors of them.
-    """
+    """Compile a number of steps of all slots."""
     import numba
 
     store = _store(variables)
 
     @numba.njit(error_model="numpy")
-    def advance(lanes, length):  # type: ignore[no-untyped-def]
+    def advance(slots, length):  # type: ignore[no-untyped-def]
         for _ in range(length):
-            for i in range(lanes.shape[1]):
-                (size,), after, peak = measure(lanes, i), following(lanes, i), lanes[_PEAK, i]
-                lanes[_PEAK, i] = size if size > peak else peak
-                lanes[_ABOVE, i] += 1.0 if size > lanes[_LOW, i] else 0.0
-                store(lanes, i, after)
+            # All rows are in one array: at known distances, the compiler vectorises this loop.
+            for i in range(slots.shape[1]):
+                (size,), after, peak = measure(slots, i), following(slots, i), slots[_PEAK, i]
+                slots[_PEAK, i] = size if size > peak else peak
+                slots[_ABOVE, i] += 1.0 if size > slots[_LOW, i] else 0.0
+                store(slots, i, after)
 
     return advance
 
 
 def _store(variables: int, k: int = 0) -> Any:
-    """Compile the writing of a state, a function for each variable.
+    """Compile the assignment of a state, as a function for each variable.
 
-    An index that is known when it is compiled keeps the loop over lanes free of branches.
+    A row number that is constant in compiled code keeps the loop over slots free of branches.
     """
     import numba
 
     if k == variables:
-        return numba.njit(lambda lanes, i, after: None)
+        return numba.njit(lambda slots, i, after: None)
     others = _store(variables, k + 1)
 
     @numba.njit
-    def store(lanes, i, after):  # type: ignore[no-untyped-def]
-        lanes[_STATE + k, i] = after[k]
-        others(lanes, i, after)
+    def store(slots, i, after):  # type: ignore[no-untyped-def]
+        slots[_STATE + k, i] = after[k]
+        others(slots, i, after)
 
     return store

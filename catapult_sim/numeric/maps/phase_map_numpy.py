@@ -1,11 +1,10 @@
-"""Iterate the cells of a phase map in NumPy, in slots that are refilled as cells end.
+"""Iterate the cells of a phase map in NumPy, in slots that are refilled when a cell has ended.
 
-A block of lanes takes a burst of steps; then lanes whose cells have ended are given
-the next ones. So a processor works on full vectors in its cache until no cell waits,
-and never on a cell that has ended. Here NumPy does it, in place, and here stand the rules
-by which cells are judged; :mod:`~catapult_sim.numeric.maps.phase_map_numba` is the same in a
-loop compiled by numba. Both take their step from the derived map; where that is made of sums,
-products, quotients and squares they agree bit for bit.
+A block of slots takes a burst of steps; then the slots whose cells have ended are given
+the next cells. So a processor works on full vectors in its cache, and never on a cell that
+has ended. :mod:`~catapult_sim.numeric.maps.phase_map_numba` does the same in a compiled loop,
+with the criteria of this module. Both take their step from the rule; where that is made of
+sums, products, quotients and squares they agree bit for bit.
 """
 
 from __future__ import annotations
@@ -22,22 +21,22 @@ from catapult_sim.numeric.maps.phase_rules import Change, PhaseRule
 from catapult_sim.types import Array, Progress
 
 # run(cells, level, steps, found, tell): state and parameters of one shape; the fraction of the
-# size that counts as settled; flat arrays to fill with phase, steps and peak size, and one
-# (S, cells) for the state; whom to tell how many cells have just ended.
+# size at which a cell has converged; flat arrays to fill with phase, steps and peak size, and one
+# (S, cells) for the state; a callback with the number of cells just ended.
 Tell = Progress
 Run = Callable[[tuple[Array, ...], float, int, tuple[Array, ...], Tell], None]
 
-# How many lanes stay in a core's cache; results do not depend on it.
-LANES = 8_000
+# Slots that fit into a core's cache; results do not depend on it.
+SLOTS = 8_000
 
-# The longest time between two examinations of a cell.
+# The most steps between two examinations of a cell.
 BURST = 24
 
 
-class Lane(IntEnum):
-    """The first rows of a block of lanes."""
+class Row(IntEnum):
+    """The rows of a block of slots."""
 
-    LOW = 0  # the size at which the loss has come down
+    LOW = 0  # the size at which the cell has converged
     START = 1  # the size at step 0
     PEAK = 2  # the largest size so far
     ABOVE = 3  # how many sizes were larger than LOW
@@ -46,31 +45,31 @@ class Lane(IntEnum):
     STATE = 6  # from here on the state, then the parameters
 
 
-# Numbers are judged where these are compiled, arrays where they are not.
+# These criteria take floats under numba and arrays under NumPy.
 
 
 def going_on(settled: Any, size: Any, age: Any, steps: int) -> Any:
-    """Tell where a cell has neither settled nor left, and has steps to take."""
+    """Return where a cell has neither converged nor diverged, and has steps left."""
     return (settled == 0) & (size < np.inf) & (age < steps)
 
 
 def phase_of(settled: Any, size: Any, start: Any, peak: Any) -> Any:
-    """Return the Phase code of what has ended: 0 undecided, 1 lazy, 2 catapult, 3 divergent."""
+    """Return the Phase code of ended cells: 0 undecided, 1 lazy, 2 catapult, 3 divergent."""
     return settled + settled * (peak > start) + 3 * (1 - (size < np.inf))
 
 
 def taken_by(phase: Any, size: Any, above: Any, age: Any) -> Any:
-    """Count the losses above the settled level, an infinite last one included, or all steps."""
+    """Return the number of losses above the settled level, infinite ones included, or the age."""
     return above + (size == np.inf) + (phase == 0) * (age - above)
 
 
 def burst_length(steps: int) -> int:
-    """Return the length of a burst: a whole number of them makes up the steps."""
+    """Return the length of a burst: the largest divisor of the steps up to ``BURST``."""
     return max(k for k in range(1, BURST + 1) if steps % k == 0)
 
 
 def in_rows(cells: tuple[Array, ...]) -> tuple[Any, ...]:
-    """Lay broadcast arrays in a row: slices of the result are cells in C order."""
+    """Return arrays, flattened, of which slices are cells in C order."""
     return tuple(_row(array) for array in cells)
 
 
@@ -79,13 +78,13 @@ def _row(array: Array) -> Any:
         return array.reshape(-1)
     if not any(array.strides):
         return np.broadcast_to(array.flat[0], array.size)
-    # Slower, but what broadcasting repeats is never stored.
+    # Slower, but repeated values are never stored.
     return array.flat
 
 
 @cache
 def in_place(model: PhaseRule) -> Run:
-    """Return the voice of NumPy alone."""
+    """Return the loop of a rule in NumPy."""
     from catapult_sim.symbolic.voices import in_place
 
     rule = model.rule
@@ -93,49 +92,49 @@ def in_place(model: PhaseRule) -> Run:
     variables = len(rule.state)
 
     def fresh(rows: tuple[Any, ...], level: float, first: int, last: int) -> Array:
-        """Return lanes for the cells ``first`` to ``last``."""
+        """Return slots with the cells ``first`` to ``last``."""
         given = [row[first:last] for row in rows]
         values = [*model.enter(*given)[:variables], *given[variables:]]
-        lanes = np.zeros((Lane.STATE + len(given), len(given[0])))
-        for row, value in zip(lanes[Lane.STATE :], values, strict=True):
+        slots = np.zeros((Row.STATE + len(given), len(given[0])))
+        for row, value in zip(slots[Row.STATE :], values, strict=True):
             row[:] = value
-        state, parameters = np.split(lanes[Lane.STATE :], [variables])
-        for operation in measure(state, parameters, [lanes[Lane.START]]):
+        state, parameters = np.split(slots[Row.STATE :], [variables])
+        for operation in measure(state, parameters, [slots[Row.START]]):
             operation()
-        lanes[Lane.PEAK] = lanes[Lane.START]
-        lanes[Lane.LOW] = level * lanes[Lane.START]
-        lanes[Lane.CELL] = np.arange(first, first + lanes.shape[1])
-        return lanes
+        slots[Row.PEAK] = slots[Row.START]
+        slots[Row.LOW] = level * slots[Row.START]
+        slots[Row.CELL] = np.arange(first, first + slots.shape[1])
+        return slots
 
     def run(
         cells: tuple[Array, ...], level: float, steps: int, found: tuple[Array, ...], tell: Tell
     ) -> None:
         rows, length = in_rows(cells), burst_length(steps)
-        lanes = fresh(rows, level, 0, LANES)
-        started, burst = lanes.shape[1], _bound(step, measure, lanes, variables)
-        while lanes.size:
+        slots = fresh(rows, level, 0, SLOTS)
+        started, burst = slots.shape[1], _bound(step, measure, slots, variables)
+        while slots.size:
             size = burst(length)
-            lanes[Lane.AGE] += length
-            settled = (size <= lanes[Lane.LOW]) & model.attracts(lanes[Lane.STATE :])
-            ended = np.flatnonzero(~going_on(settled, size, lanes[Lane.AGE], steps))
-            _record(found, np.take(lanes, ended, axis=1), settled[ended], size[ended], model.leave)
+            slots[Row.AGE] += length
+            settled = (size <= slots[Row.LOW]) & model.attracts(slots[Row.STATE :])
+            ended = np.flatnonzero(~going_on(settled, size, slots[Row.AGE], steps))
+            _record(found, np.take(slots, ended, axis=1), settled[ended], size[ended], model.leave)
             tell(ended.size)
             following = fresh(rows, level, started, started + ended.size)
             started += following.shape[1]
             refilled, empty = np.split(ended, [following.shape[1]])
-            for row, values in zip(lanes, following, strict=True):
+            for row, values in zip(slots, following, strict=True):
                 row[refilled] = values
             if empty.size:
-                lanes = np.delete(lanes, empty, axis=1)
-                burst = _bound(step, measure, lanes, variables)
+                slots = np.delete(slots, empty, axis=1)
+                burst = _bound(step, measure, slots, variables)
 
     return run
 
 
-def _bound(bind: Any, measure: Any, lanes: Array, variables: int) -> Callable[[int], Array]:
-    """Bind a burst of steps to a block of lanes; it returns the sizes at its end."""
-    state, parameters = np.split(lanes[Lane.STATE :], [variables])
-    low, peak = lanes[Lane.LOW], lanes[Lane.PEAK]
+def _bound(bind: Any, measure: Any, slots: Array, variables: int) -> Callable[[int], Array]:
+    """Return ``burst(length)`` on a block of slots, which returns the sizes at its end."""
+    state, parameters = np.split(slots[Row.STATE :], [variables])
+    low, peak = slots[Row.LOW], slots[Row.PEAK]
     following, size = np.empty_like(state), np.empty_like(low)
     above, count = np.empty(low.shape, bool), np.empty(low.shape, np.uint8)
 
@@ -148,7 +147,7 @@ def _bound(bind: Any, measure: Any, lanes: Array, variables: int) -> Callable[[i
             *bind(now, parameters, after),
         ]
 
-    # There and back again, so that no step has to copy its result.
+    # Two buffers take turns, so that no step has to copy its result.
     programs = step(state, following), step(following, state)
     last = measure(state, parameters, [size])
 
@@ -159,7 +158,7 @@ def _bound(bind: Any, measure: Any, lanes: Array, variables: int) -> Callable[[i
                 operation()
         if length % 2:
             state[:] = following
-        lanes[Lane.ABOVE] += count
+        slots[Row.ABOVE] += count
         for operation in last:
             operation()
         return size
@@ -169,17 +168,17 @@ def _bound(bind: Any, measure: Any, lanes: Array, variables: int) -> Callable[[i
 
 def _record(
     found: tuple[Array, ...],
-    lanes: Array,
+    slots: Array,
     settled: npt.NDArray[np.bool_],
     size: Array,
     leave: Change,
 ) -> None:
-    """Write what became of the cells in these lanes."""
-    _, start, peak, above, age, cell = lanes[: Lane.STATE]
+    """Write phase, steps, peak size and state of ended cells."""
+    _, start, peak, above, age, cell = slots[: Row.STATE]
     phases, ages, peaks, states = found
     where = cell.astype(np.intp)
     phase = phase_of(settled.view(np.int8), size, start, peak)
     phases[where], ages[where] = phase, taken_by(phase, size, above, age)
     peaks[where] = np.maximum(peak, size)
-    for row, values in zip(states, leave(*lanes[Lane.STATE :]), strict=False):
+    for row, values in zip(states, leave(*slots[Row.STATE :]), strict=False):
         row[where] = values

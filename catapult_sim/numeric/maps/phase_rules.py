@@ -1,4 +1,4 @@
-"""A rule, and what decides the phase of a cell: of any rule, and of the network on one sample."""
+"""Criteria for the phase of a cell: of any rule, and of the network on one sample."""
 
 from __future__ import annotations
 
@@ -19,33 +19,35 @@ Change = Callable[..., tuple[Array, ...]]
 
 
 def _unchanged(*values: Array) -> tuple[Array, ...]:
-    """Leave state and parameters as they are."""
+    """Return state and parameters as they are."""
     return values
 
 
 def anywhere(rows: Any) -> Any:
-    """Trust a small loss, whatever the state."""
+    """Return True: a small loss has converged at any state."""
     return True
 
 
 @dataclass(frozen=True)
 class PhaseRule:
-    """A rule with what decides the phase of a cell.
+    """A rule with the criteria for the phase of a cell.
 
-    The rule may be stepped in other coordinates than those of the cells: ``enter`` and ``leave``
-    take state and parameters to the state in the others, and what follows it is ignored.
+    The rule may have other coordinates than the cells: ``enter`` maps state and parameters of a
+    cell to the state of the rule, ``leave`` maps them back; further values are ignored.
     """
 
     rule: Update
-    size: sp.Expr  # of which the loss is a monotonic function; not negative
-    attracts: Callable[[Any], Any] = anywhere  # rows (S + P, ...): where what is small stays small
+    size: sp.Expr  # at least 0; the loss is a monotonic function of it
+    attracts: Callable[[Any], Any] = (
+        anywhere  # of rows (S + P, ...): where a small size stays small
+    )
     exponent: int = 1  # the loss is size**exponent / exponent, of exponent 1 or 2
     enter: Change = _unchanged
     leave: Change = _unchanged
 
 
 def phase_rule(rule: Update, loss: sp.Expr | None) -> PhaseRule:
-    """Return how the cells of a rule are judged, or raise InputError."""
+    """Return a rule with its criteria, or raise InputError."""
     if loss is None and rule.name == "residual-map" and rule == _one_sample_rule():
         return one_sample()
     loss = rule.loss if loss is None else loss
@@ -69,7 +71,7 @@ def _one_sample_rule() -> Update:
 
 @cache
 def one_sample() -> PhaseRule:
-    """Return the rules of the two-layer linear network on one sample.
+    """Return the criteria of the two-layer linear network on one sample.
 
     The state is D and ``E = Lam - 4 - Y D``, in which a step takes the fewest operations and
     rounding carries no cell across the edge ``E = 0``.
@@ -91,7 +93,7 @@ def to_curvature(D: Any, E: Any, Y: Any) -> tuple[Any, Any]:
 
 
 def a_minimum_attracts(rows: Any) -> Any:
-    """Tell where a minimum of the one-sample network attracts, or the loss is zero.
+    """Return where a minimum of the one-sample network attracts, or the loss is zero.
 
     Minima attract where ``Lam < 2``. The margin keeps out labels ``|Y| >= 1``, at which none
     does: there ``Lam >= 2 |F| >= 2 - 2 |D|``.

@@ -1,4 +1,4 @@
-"""Iterate a rule or a step over an ensemble and observe it on the way."""
+"""Iterate a rule or a step over an ensemble, and record its loss and other quantities."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Function = Callable[..., Array]
 
-# What a parameter may be called besides its symbol.
+# Names of parameters besides their symbols.
 _WORDS = {"learning_rate": "eta"}
 
 
@@ -46,9 +46,9 @@ def iterate(
         A derived rule; or a step ``(state (N, S), *parameters (N,)) -> next state (N, S)``.
         A step returns the next state and nothing else.
     state : array_like, shape (..., S)
-        Where the members start.
+        The initial states.
     *parameters, **named : array_like
-        What stays fixed along a run, such as learning rates. Their shapes and that
+        Constant along a run, such as learning rates. Their shapes and that
         of the state's leading axes broadcast to the shape of the ensemble. Those of an Update
         are given by name or in its order; ``learning_rate`` is another word for ``eta``.
         Those of a step are given in its order.
@@ -135,7 +135,7 @@ def _functions(
 
 
 def _alone(step: Function) -> Function:
-    """Refuse a step that returns more than the next state."""
+    """Return a step that raises InputError where it returns more than the next state."""
 
     def checked(state: Array, *parameters: Array) -> Array:
         following = step(state, *parameters)
@@ -149,14 +149,19 @@ def _alone(step: Function) -> Function:
 
 
 def _finite(state: Array, *_: Array) -> Array:
-    """Return 1 where a state is finite and infinity where it is not: a loss for want of one."""
+    """Return 1 where a state is finite, else infinity: the loss where none is given."""
     finite = np.isfinite(state).all(axis=tuple(range(1, state.ndim)))
     return np.where(finite, 1.0, np.inf)
 
 
 def parameter_names(rule: Update) -> list[str]:
-    """Return what the parameters of a rule are called, in its order, blocks entry by entry."""
+    """Return the names of a rule's parameters in its order, blocks entry by entry."""
     return [str(symbol) for symbol in rule.entrywise().parameters]
+
+
+def by_symbol(names: Sequence[str], named: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters by their symbols, ``learning_rate`` being another word for ``eta``."""
+    return {name if name in names else _WORDS.get(name, name): v for name, v in named.items()}
 
 
 def parameters_of(
@@ -171,8 +176,7 @@ def parameters_of(
     (0.1, 100)
     """
     names = parameter_names(rule)
-    by_name = {name if name in names else _WORDS.get(name, name): v for name, v in named.items()}
-    given = dict(zip(names, parameters, strict=False)) | by_name
+    given = dict(zip(names, parameters, strict=False)) | by_symbol(names, named)
     counted = len(parameters) + len(named)
     if counted != len(names) or set(given) != set(names):
         got = ", ".join([*("a value" for _ in parameters), *named]) or "none"

@@ -1,4 +1,4 @@
-"""Backward error analysis: what gradient descent and its minibatch kin really follow.
+"""Backward error analysis: the flows that gradient descent, momentum and minibatches follow.
 
 :mod:`~catapult_sim.symbolic.backward_error.modified_field` derives modified fields and losses,
 :mod:`~catapult_sim.symbolic.backward_error.modified_equation` their coefficients, as

@@ -1,8 +1,7 @@
-r"""The modified field of backward error analysis, and its loss, where there is one.
+r"""The modified field of backward error analysis, and its loss, where one exists.
 
 To first order the field is minus the gradient of a modified loss, the implicit regulariser; beyond
 it there is in general no loss, only the field.
-:mod:`~catapult_sim.symbolic.backward_error` derives it.
 """
 
 from __future__ import annotations
@@ -13,11 +12,13 @@ from itertools import combinations, islice
 
 import sympy as sp
 
+from catapult_sim.symbolic.voices.formulas import aligned
+
 Components = tuple[sp.Expr, ...]
 
 
 class NotAGradient(ValueError):
-    """The field is no gradient: there is no modified loss at this order.
+    """Raised where the field is not a gradient, so that no modified loss exists at this order.
 
     Attributes
     ----------
@@ -49,9 +50,9 @@ class ModifiedField:
     step_size : sympy.Expr
         The learning rate.
     losses : tuple of sympy.Expr
-        Of which minus ``terms[0]`` and ``terms[1]`` are the gradients.
+        ``losses[k]``, for k up to 1, has the gradient ``-terms[k]``.
     method : str
-        What is followed, in words.
+        The training method, in words.
     """
 
     terms: tuple[Components, ...]
@@ -69,8 +70,7 @@ class ModifiedField:
         return "\n    ".join([f"ModifiedField: {self.method}", *lines, *more])
 
     def _repr_latex_(self) -> str:
-        rows = r" \\ ".join(line.replace(" = ", " &= ", 1) for line in self.latex().splitlines())
-        return rf"$\displaystyle \begin{{aligned}} {rows} \end{{aligned}}$"
+        return aligned(self.latex())
 
     def text(self, write: Callable[[sp.Expr], str] = str) -> str:
         """Return the components as lines of text, each term by itself.
@@ -107,7 +107,7 @@ class ModifiedField:
         return "\n".join(rf"\frac{{d{sp.latex(w)}}}{{dt}} = {line}" for w, line in lines.items())
 
     def _components(self) -> Iterator[tuple[int, sp.Symbol, sp.Expr]]:
-        """Yield power of the step size, weight, and component, factored."""
+        """Yield power of the step size, weight and factored component of each term."""
         for power, term in enumerate(self.terms):
             for weight, component in zip(self.state, term, strict=True):
                 yield power, weight, sp.factor(component)
@@ -162,7 +162,7 @@ class ModifiedField:
 def curl_of(
     field: Sequence[sp.Expr], state: Sequence[sp.Symbol]
 ) -> dict[tuple[sp.Symbol, sp.Symbol], sp.Expr]:
-    """Return ``d F_x / dy - d F_y / dx`` for all pairs ``(x, y)`` for which it is not zero.
+    """Return ``d F_x / dy - d F_y / dx`` for the pairs ``(x, y)`` where it is not zero.
 
     A difference counts as zero if 30 digits cancel at a generic point.
 

@@ -12,7 +12,7 @@ SAMPLINGS = {
     "reversed_pair": "mini-batches in the given order or its reverse, mean epoch",
     "replacement": "mini-batches drawn with replacement, mean epoch",
 }
-"""What is followed, by the name of the sampling; the first is the default everywhere."""
+"""Training methods, by the name of their sampling; the first is the default."""
 
 
 def describe_method(

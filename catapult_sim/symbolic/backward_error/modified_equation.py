@@ -1,6 +1,6 @@
-r"""The modified equation of a training method, for no loss in particular.
+r"""The modified equation of a training method, as one formula for all losses.
 
-Written in elementary differentials of ``f = -grad C``, it is one formula for all losses:
+It is written in elementary differentials of ``f = -grad C``:
 ``f - (eps/2) f'f + eps^2 (f'f'f / 3 + f''(f, f) / 12) + ...`` for gradient descent.
 """
 
@@ -38,7 +38,7 @@ class ModifiedEquation:
     order : int
         The highest power of the step size.
     method : str
-        What is followed, in words.
+        The training method, in words.
     """
 
     coefficients: Mapping[Tree, sp.Expr]
@@ -120,11 +120,11 @@ def modified_equation(
     Raises
     ------
     ValueError
-        If an argument is unknown, missing, or does not go with the others.
+        If an argument is unknown, or does not go with the others.
 
     Notes
     -----
-    Hairer, Lubich and Wanner 2006, section IX.9.1, for one Euler step. Gradient descent to
+    [Hairer2006], section IX.9.1, for one Euler step. Gradient descent to
     order 8 (445 differentials) takes a second or two, shuffling to order 4 (357) half of one.
 
     Examples

@@ -1,22 +1,13 @@
-r"""Backward error analysis: what gradient descent and its minibatch kin really follow.
+r"""Modified fields and modified losses of gradient descent, momentum and minibatches.
 
 A step of size ``step_size`` along ``-grad C`` does not follow gradient flow on C, but,
 to any order and exactly in the sense of formal series, the flow of a *modified field*.
 Its first correction is minus the gradient of a *modified loss*, the implicit
-regulariser of [1]_ and [2]_; beyond it there is in general no loss, only the field.
+regulariser of [Barrett2021] and [Smith2021]; beyond it there is in general no loss, only the field.
 
 Throughout, C is the mean of the m losses, an epoch visits m minibatches, one of them
 per step, and time is ``step_size`` times the number of steps, so that an epoch lasts
 ``m step_size``.
-
-References
-----------
-.. [1] D. Barrett and B. Dherin, *Implicit gradient regularization*,
-   arXiv:2009.11162 (2021).
-.. [2] S. L. Smith, B. Dherin, D. Barrett and S. De, *On the origin of implicit
-   regularization in stochastic gradient descent*, arXiv:2101.12176 (2021).
-.. [3] A. Ghosh, H. Lyu, X. Zhang and R. Wang, *Implicit regularization in heavy-ball
-   momentum accelerated stochastic gradient descent*, arXiv:2302.00849 (2023).
 """
 
 from __future__ import annotations
@@ -70,14 +61,13 @@ def modified_field(
     order : int
         The highest power of `step_size` that is kept.
     sampling : {"shuffled", "full", "reversed_pair", "replacement"}
-        What is followed: the mean, over the draws, of the weights after an epoch of m steps,
-        whose batches come in a uniformly random order ("shuffled"), in the given order or its
-        reverse, or independently with replacement; or gradient descent on C ("full").
+        The flow follows the mean of the weights after an epoch of m steps, whose batches come
+        in a uniformly random order ("shuffled"), in the given order or its reverse, or
+        independently with replacement; or it follows gradient descent on C ("full").
     momentum : sympy.Expr
         ``beta`` in ``w' = w - step_size grad C + beta (w - w_before)``, with full
-        sampling only. It says how a step is taken, not what is sampled, hence a keyword of its
-        own: at 0 it is plain gradient descent, and any order is open to it.
-        The field is what remains when the transients ``beta**t`` have died.
+        sampling only; 0 is gradient descent. The field is valid once the transients ``beta**t``
+        have decayed.
     nesterov : bool
         Take the gradient at ``w + beta (w - w_before)`` instead of at w.
 
@@ -94,12 +84,12 @@ def modified_field(
 
     Notes
     -----
-    First order: refs. [1]_, [2]_ and, with momentum, [3]_. The others are sums over rooted trees,
-    see :mod:`catapult_sim.symbolic.backward_error.series`. The cost is the number of trees (2, 4,
-    9, 20 with 3, 4, 5, 6 vertices, one more than the order) times ``P**(order + 1)``; shuffling
-    adds the set partitions of their vertices, a reversed pair ``m**(order + 1)``. Two weights to
-    order 5 take half a second, five to order 4 three seconds; three batches and five weights,
-    shuffled, to order 3 one and a half.
+    First order: [Barrett2021], [Smith2021] and, with momentum, [Ghosh2023]. Higher orders are sums
+    over rooted trees, see :mod:`~catapult_sim.symbolic.backward_error.series`. The cost is the
+    number of trees (2, 4, 9, 20 with 3, 4, 5, 6 vertices, one more than the order) times
+    ``P**(order + 1)``; shuffling adds the set partitions of their vertices, a reversed pair
+    ``m**(order + 1)``. Two weights to order 5 take half a second, five to order 4 three seconds;
+    three batches and five weights, shuffled, to order 3 one and a half.
 
     Examples
     --------
@@ -138,10 +128,10 @@ def modified_loss(
     order: int = 1,
     sampling: str = "shuffled",
 ) -> sp.Expr:
-    """Derive the loss on which gradient flow follows an epoch, where there is one.
+    """Derive the loss whose gradient flow follows the training method, where one exists.
 
-    At first order ``C + step_size / (4 m) * sum of |grad C_k|^2`` for shuffled batches (ref.
-    [2]_), ``C + step_size / 4 * |grad C|^2`` for full ones and for draws with replacement.
+    At first order ``C + step_size / (4 m) * sum of |grad C_k|^2`` for shuffled batches
+    [Smith2021], ``C + step_size / 4 * |grad C|^2`` for full ones and for draws with replacement.
 
     Parameters
     ----------
@@ -181,7 +171,7 @@ def _checked(
 def _coefficients(
     order: int, sampling: str, batches: int, momentum: sp.Expr, nesterov: bool
 ) -> Mapping[Tree, sp.Expr]:
-    """Coefficients of trees whose vertices carry batches 1, ..., m, or 0 for their mean."""
+    """Return the coefficients of trees; vertices carry batches 1, ..., m, or 0 for their mean."""
     if sampling == "reversed_pair":
         b = series.field_coefficients(series.reversed_pair)
         return series.numbered_series(b, order, batches)
@@ -210,7 +200,7 @@ def _leaf_loss(coefficients: Mapping[Tree, sp.Expr], losses: Sequence[sp.Expr]) 
 def _chain_loss(
     coefficients: Mapping[Tree, sp.Expr], fields: Sequence[Sequence[sp.Expr]]
 ) -> sp.Expr:
-    """Of ``f_j' f_k + f_k' f_j``, with gradients f, minus ``f_j . f_k`` is the loss."""
+    """Return the loss at first order: for ``f_j' f_k + f_k' f_j`` it is ``-f_j . f_k``."""
     chains = _of_order(coefficients, 2).items()
     pairs = ((number, *map(fields.__getitem__, tree.batches)) for tree, number in chains)
     return sp.Add(*(-number * _dot(one, other) / 2 for number, one, other in pairs))

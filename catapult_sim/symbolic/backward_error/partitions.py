@@ -1,4 +1,4 @@
-"""Set partitions: which of several things coincide, and the Moebius numbers of their lattice."""
+"""Set partitions, their refinements, and the Moebius numbers of their lattice."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from functools import cache
 from math import factorial, prod
 
 Partition = tuple[int, ...]
-"""The block of every thing, numbered in the order in which blocks appear."""
+"""The block of each element; blocks are numbered in the order in which they appear."""
 
 
 def partition_of(things: Sequence[Hashable]) -> Partition:
-    """Return which things are equal.
+    """Return the partition of positions whose elements are equal.
 
     Examples
     --------
@@ -24,7 +24,7 @@ def partition_of(things: Sequence[Hashable]) -> Partition:
 
 @cache
 def partitions(size: int) -> tuple[Partition, ...]:
-    """Return all partitions of a set: there are as many as Bell's number.
+    """Return all partitions of a set of ``size`` elements.
 
     Examples
     --------

@@ -1,17 +1,11 @@
 r"""B-series of modified equations: coefficients of the field whose flow a method follows.
 
-A method is known by its *kick*: for every tree, the coefficient with which its
-elementary differential enters the change of the weights over one epoch. The flow
-of the field with coefficients `b` has coefficients that are polynomials in the
-time, and `b` follows tree by tree from one demand: at time 1 the flow repeats the
-method [1]_. With minibatches the vertices carry batches, and the kick is the
-probability that the epoch meets them in an order that suits the tree: children
-before their parents.
-
-References
-----------
-.. [1] P. Chartier, E. Hairer and G. Vilmart, *Algebraic structures of B-series*,
-   Found. Comput. Math. 10 (2010), section 3.2.
+The *kick* of a method is, for every tree, the coefficient of its elementary
+differential in the change of the weights over one epoch. The flow of the field with
+coefficients `b` has coefficients that are polynomials in the time, and `b` is solved
+for tree by tree, so that the flow equals the method at time 1 ([Chartier2010], section
+3.2). With minibatches the vertices carry batches, and the kick is the probability that
+the epoch visits the batches of children before those of their parents.
 """
 
 from __future__ import annotations
@@ -41,7 +35,7 @@ _time = sp.Dummy("t")  # momentum may be called t
 def field_coefficients(
     kick: Coefficients, momentum: sp.Expr = 0, lookahead: sp.Expr = 0
 ) -> Coefficients:
-    r"""Return the coefficients `b` of the field whose flow takes the steps of a method.
+    r"""Return the coefficients `b` of the field whose flow equals a method.
 
     The method is ``x_{t+1} = x_t + kick(x_t + lookahead v_t) + momentum v_t`` with
     ``v_t = x_t - x_{t-1}``: no momentum, heavy ball (``lookahead = 0``) or Nesterov
@@ -88,7 +82,7 @@ def field_coefficients(
             for trunk, branches in tree.prunings()
         )
 
-    # The demand: x(1) - x(0) = kick + momentum (x(0) - x(-1)).
+    # The equation to solve: x(1) - x(0) = kick + momentum (x(0) - x(-1)).
     @cache
     def b(tree: Tree) -> sp.Expr:
         remainder = rest(tree)
@@ -99,7 +93,7 @@ def field_coefficients(
 
 
 def gradient_descent(tree: Tree) -> sp.Expr:
-    """Return the kick of one Euler step: the field itself, and nothing more."""
+    """Return the kick of one Euler step: 1 for the tree with one vertex, 0 for all others."""
     return sp.Integer(tree.order == 1)
 
 
@@ -142,7 +136,7 @@ def replacement(batches: sp.Expr) -> Coefficients:
 
 
 def _distinct(batches: sp.Expr, tree: Tree) -> sp.Expr:
-    """Probability-weighted number of distinct places, m (m - 1) ... / m**r, for r draws."""
+    """Return ``m (m - 1) ... (m - r + 1) / m**r`` for the r distinct draws of a tree."""
     draws = len(set(tree.batches))
     return prod((batches - place for place in range(draws)), start=sp.Integer(1)) / batches**draws
 
@@ -156,13 +150,13 @@ def reversed_pair(tree: Tree) -> sp.Expr:
 
 
 def plain_series(b: Coefficients, order: int) -> dict[Tree, sp.Expr]:
-    """Collect ``b(tree) / symmetry`` for all trees up to `order` edges, without zeros."""
+    """Return ``b(tree) / symmetry`` for all trees up to `order` edges, without zeros."""
     every = (tree for vertices in range(1, order + 2) for tree in trees(vertices))
     return {tree: b(tree) / tree.symmetry for tree in every if b(tree) != 0}
 
 
 def numbered_series(b: Coefficients, order: int, batches: int) -> dict[Tree, sp.Expr]:
-    """Collect the series over all ways to place the batches 1, ..., m on the vertices."""
+    """Return the series over all ways to place the batches 1, ..., m on the vertices."""
     series: dict[Tree, sp.Expr] = defaultdict(lambda: sp.Integer(0))
     for vertices in range(1, order + 2):
         numberings = list(product(range(1, batches + 1), repeat=vertices))
@@ -172,7 +166,7 @@ def numbered_series(b: Coefficients, order: int, batches: int) -> dict[Tree, sp.
 
 
 def numbered(averaged: Mapping[Tree, sp.Expr], batches: int) -> dict[Tree, sp.Expr]:
-    """Write the means of :func:`averaged_series` out as sums over the batches 1, ..., m."""
+    """Return the means of :func:`averaged_series` as sums over the batches 1, ..., m."""
     series: dict[Tree, sp.Expr] = defaultdict(lambda: sp.Integer(0))
     for tree, coefficient in averaged.items():
         shared = max(tree.batches)
@@ -183,7 +177,7 @@ def numbered(averaged: Mapping[Tree, sp.Expr], batches: int) -> dict[Tree, sp.Ex
 
 
 def averaged_series(b: Coefficients, order: int, batches: sp.Expr) -> dict[Tree, sp.Expr]:
-    r"""Collect a series whose coefficients depend only on which batches coincide.
+    r"""Return a series whose coefficients depend only on which batches are equal.
 
     The sum over distinct batches is rewritten, by Moebius inversion on set
     partitions, as a sum of means over independent ones: few terms, for any number m of
@@ -208,7 +202,7 @@ def averaged_series(b: Coefficients, order: int, batches: sp.Expr) -> dict[Tree,
 
 
 def _shared(tree: Tree, pattern: Partition) -> Tree:
-    """Mark lonely vertices by 0 and shared batches by 1, 2, ... in the smallest way."""
+    """Return the tree with batch 0 where one vertex has it alone, else 1, 2, ..., least first."""
     shared = sorted({block for block in pattern if pattern.count(block) > 1})
     numberings = (
         dict(zip(shared, numbers, strict=True))

@@ -1,15 +1,11 @@
-r"""Rooted trees, and the elementary differentials that they stand for.
+r"""Rooted trees and their elementary differentials [Hairer2006].
 
 The Taylor expansion of anything that composes vector fields, an Euler step, an
 epoch, a flow, is a sum over rooted trees. A vertex with k children is the k-th
 derivative of a field, and its children are the arguments:
-``f''(f, f'f)`` is the tree whose root has the children ``f`` and ``f'f`` [1]_.
-Vertices may carry different fields (one for each minibatch, say).
-
-References
-----------
-.. [1] E. Hairer, C. Lubich and G. Wanner, *Geometric Numerical Integration*,
-   2nd ed., Springer 2006, sections III.1 and IX.9.
+``f''(f, f'f)`` is the tree whose root has the children ``f`` and ``f'f``
+([Hairer2006], sections III.1 and IX.9). Vertices may carry different fields (one for each
+minibatch, say).
 """
 
 from __future__ import annotations
@@ -28,16 +24,15 @@ Differential = Callable[["Tree"], tuple[sp.Expr, ...]]
 
 @dataclass(frozen=True, order=True)
 class Tree:
-    """A rooted tree in its only form: two equal trees compare equal.
+    """A rooted tree; trees that differ in the order of children alone compare equal.
 
     Attributes
     ----------
     children : tuple of Tree
         The subtrees at the root, in any order; they are kept sorted.
     batch : int
-        Which field stands at the root. The default, 0, is the one field of the
-        textbooks; :mod:`catapult_sim.symbolic.backward_error` keeps it for the mean over
-        the minibatches, and numbers these from 1.
+        The number of the field at the root: 0 for the mean over the minibatches, which are
+        numbered from 1.
 
     Examples
     --------
@@ -151,14 +146,14 @@ def _with_one_more_leaf(tree: Tree) -> Iterator[Tree]:
 def elementary_differentials(
     fields: Sequence[Sequence[sp.Expr]], state: Sequence[sp.Symbol]
 ) -> Differential:
-    """Return the function that evaluates trees on given fields.
+    """Return a function that evaluates the elementary differentials of trees on fields.
 
     Parameters
     ----------
     fields : sequence of M fields, each of P expressions
         ``fields[batch]`` stands at the vertices that carry `batch`.
     state : sequence of P sympy.Symbol
-        What the fields are differentiated by.
+        The variables of differentiation.
 
     Returns
     -------

@@ -1,10 +1,10 @@
-"""The two-layer linear network: everything that can be derived of it.
+"""Derivations for the two-layer linear network.
 
 :mod:`~catapult_sim.symbolic.linear_net.gram` derives the exact dynamics on any data,
 :mod:`~catapult_sim.symbolic.linear_net.sample` the map of the one-sample model,
-:mod:`~catapult_sim.symbolic.linear_net.scaled` the same without units,
+:mod:`~catapult_sim.symbolic.linear_net.scaled` the same in scaled units,
 :mod:`~catapult_sim.symbolic.linear_net.hessian` the spectrum of its Hessian, and
-:mod:`~catapult_sim.symbolic.linear_net.orbits` where those maps go.
+:mod:`~catapult_sim.symbolic.linear_net.orbits` fixed points and periodic orbits of those maps.
 """
 
 from catapult_sim.symbolic.linear_net.gram import (

@@ -8,12 +8,6 @@ columns close on themselves, and the width n survives as a parameter.
 
 SymPy differentiates with respect to the matrices, takes one step of gradient
 descent and expands the inner products, all at symbolic n, m, d and k.
-
-References
-----------
-.. [1] A. Lewkowycz, Y. Bahri, E. Dyer, J. Sohl-Dickstein and G. Gur-Ari,
-   *The large learning rate phase of deep learning: the catapult mechanism*,
-   arXiv:2003.02218 (2020).
 """
 
 from __future__ import annotations
@@ -34,7 +28,7 @@ d, k, m = sp.symbols("d k m", integer=True, positive=True)
 
 NOTATION = {lam: r"\lambda"}
 
-# What the symbols mean, for those who read a printed equation alone.
+# The meaning of symbols, printed below a derivation.
 STEP = {"eta": "learning rate", "n": "width"}
 BLOCKS = STEP | {
     "A": "U^T U / n",
@@ -70,7 +64,7 @@ f, h, r = (sp.MatrixSymbol(name, m, 1) for name in "fhr")
 
 @derivation("closure", symbols=BLOCKS, options=("inputs", "outputs"))
 def closure(inputs: int | sp.Symbol = d, outputs: int | sp.Symbol = k) -> Update:
-    r"""Derive the update of the Gram blocks: the exact dynamics, whatever the width.
+    r"""Derive the update of the Gram blocks: the exact dynamics at any width.
 
     With ``W = [U V]`` this is ``G <- M G M`` for the Gram matrix ``G = W^T W`` and
     ``M = 1 - eta / sqrt(n) [[0, g], [g^T, 0]]``.
@@ -137,7 +131,7 @@ def _gram_blocks() -> Update:
 
 @derivation("function-space", symbols=FUNCTION, options=("samples",))
 def function_space(samples: int | sp.Symbol = m) -> Update:
-    r"""Derive the update of residual and kernel: the same dynamics without the weights.
+    r"""Derive the update of residual and kernel: the exact dynamics without the weights.
 
     The kernel's next value needs one number of the weights besides the kernel itself,
     ``b = |V|^2 / n``; with it the residual, the kernel and ``b`` are closed.
@@ -152,8 +146,8 @@ def function_space(samples: int | sp.Symbol = m) -> Update:
     Update
         State: residual ``r = f - y`` (m,), neural tangent kernel ``Theta`` (m, m) with
         its 1/m inside, and ``b``. Parameters ``eta``, ``n``, inner products of the
-        inputs ``K = X X^T`` (m, m), labels ``y`` (m,). One output, k = 1. The paper's
-        ``x_a . zeta`` is ``h``.
+        inputs ``K = X X^T`` (m, m), labels ``y`` (m,). One output, k = 1. ``h`` is
+        ``x_a . zeta`` of [Lewkowycz2020], section 2, the full model.
 
     Raises
     ------
@@ -162,11 +156,7 @@ def function_space(samples: int | sp.Symbol = m) -> Update:
 
     See Also
     --------
-    large_error_map : What the paper approximates it by.
-
-    References
-    ----------
-    .. [1] Lewkowycz et al. 2020, arXiv:2003.02218, section 2, the full model.
+    large_error_map : The approximation of it for large errors.
 
     Examples
     --------
@@ -199,7 +189,7 @@ def _residual_and_kernel() -> Update:
     }
 
     def seen(block: sp.Expr) -> sp.Expr:
-        """Put data in place of the gradient, and write f, Theta, K and h for what they are."""
+        """Substitute the data for the gradient, then f, Theta, K and h for their definitions."""
         on_data = block.subs({B_now: b * sp.Identity(1), gradient: X.T * r / m})
         in_terms_of_K = _expanded(_expanded(on_data), in_function_space)
         return _expanded(in_terms_of_K, {K * r: m * h, r.T * K: m * h.T, r.T * f: f.T * r})
@@ -223,21 +213,17 @@ def _residual_and_kernel() -> Update:
 @derivation("large-error-map", symbols=LARGE)
 @cache
 def large_error_map() -> Update:
-    r"""Derive the paper's approximation of :func:`function_space` for a large error.
+    r"""Derive the approximation of :func:`function_space` for a large error.
 
     Where the error lies along one eigenvector ``e`` of the kernel, ``f ~ r ~ |r| e``, and
     dwarfs the labels, ``zeta = |X^T r| / m`` and the eigenvalue ``lam``, moved by
-    ``e^T (Theta_{t+1} - Theta_t) e``, close on themselves. They do what output and
-    curvature of a single sample do.
+    ``e^T (Theta_{t+1} - Theta_t) e``, close on themselves, with the update of output and
+    curvature of a single sample [Lewkowycz2020], section 2, the full model.
 
     Returns
     -------
     Update
         State ``(zeta, lam)``, parameters ``(eta, n)``.
-
-    References
-    ----------
-    .. [1] Lewkowycz et al. 2020, arXiv:2003.02218, section 2, the full model.
 
     Examples
     --------
@@ -278,7 +264,7 @@ def large_error_map() -> Update:
 def _expanded(
     expression: sp.MatrixExpr, products: dict[sp.MatrixExpr, sp.MatrixExpr] | None = None
 ) -> sp.MatrixExpr:
-    """Multiply out, and replace every product that stands in ``products``."""
+    """Multiply out, and replace the products that are keys of ``products``."""
     multiplied_out = expression.doit().expand().doit()
     if products is None:
         return multiplied_out

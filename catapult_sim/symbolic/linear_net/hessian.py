@@ -1,6 +1,6 @@
-r"""The Hessian of the two-layer linear network on one sample: its spectrum, derived.
+r"""The spectrum of the two-layer linear network's Hessian on one sample.
 
-Kernel and Hessian part where the residual is not zero: the sharpness is not ``lam``.
+Where the residual is not zero, the kernel's eigenvalue ``lam`` is not the sharpness.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def hessian_eigenvalues(label: sp.Expr | float = 0) -> dict[sp.Expr, sp.Expr]:
 
 @cache
 def _hessian_blocks() -> tuple[tuple[sp.Expr, ...], tuple[sp.Expr, ...]]:
-    """Eigenvalues in the plane of u and v, and on an axis orthogonal to both."""
+    """Return the eigenvalues in the plane of u and v, and on an axis orthogonal to both."""
     u, v = sp.symbols("u1:4", real=True), sp.symbols("v1:4", real=True)
     root, x = sp.Symbol("root", positive=True), sp.Symbol("x")
     network = sum(a * b for a, b in zip(u, v, strict=True)) / root
@@ -77,7 +77,7 @@ def _hessian_blocks() -> tuple[tuple[sp.Expr, ...], tuple[sp.Expr, ...]]:
 
 
 def _roots(monic: sp.Poly) -> list[sp.Expr]:
-    """Roots of a linear or quadratic polynomial, larger first, defined at n = inf too."""
+    """Return the roots of a linear or quadratic polynomial, larger first, valid at n = inf too."""
     if monic.degree() == 1:
         return [-monic.coeff_monomial(1)]
     centre = -monic.nth(1) / 2

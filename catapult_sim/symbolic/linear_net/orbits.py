@@ -1,13 +1,6 @@
-r"""Where the maps of the two-layer linear network go: fixed points, orbits, period doublings.
+r"""Fixed points, periodic orbits and period doublings of the two-layer linear network's maps.
 
-The fixed points and their stability, the balanced manifold ``u = v`` that holds all lasting
-oscillation, and the first period doublings on it.
-
-References
-----------
-.. [1] D. S. Kalra, T. He and M. Barkeshli, *Universal sharpness dynamics in neural
-   network training: fixed point analysis, edge of stability, and route to chaos*,
-   arXiv:2311.02076 (2023).
+All oscillations that last are on the balanced manifold ``u = v`` [Kalra2023sharpness].
 """
 
 from __future__ import annotations
@@ -32,7 +25,7 @@ from catapult_sim.symbolic.update import Update
 
 
 def fixed_points() -> tuple[Orbit, ...]:
-    r"""Derive the fixed points of :func:`residual_map`, and which of them attract.
+    r"""Derive the fixed points of :func:`residual_map` and their stability.
 
     The minima ``D = 0`` are a line with ``Lam`` free. They are physical where
     ``Lam >= 2 |Y|``, and therefore stable ones exist only for ``|Y| < 1``.
@@ -41,10 +34,6 @@ def fixed_points() -> tuple[Orbit, ...]:
     -------
     tuple of Orbit
         The line of minima first; then two points with ``u = +-v``, and ``u = v = 0``.
-
-    References
-    ----------
-    .. [1] Kalra et al. 2023, arXiv:2311.02076.
 
     Examples
     --------
@@ -60,7 +49,7 @@ def fixed_points() -> tuple[Orbit, ...]:
 
 @derivation("balanced-map", symbols=SYMBOLS)
 def balanced_map() -> Update:
-    r"""Restrict :func:`residual_map` to ``u = v``, where ``Lam = 2 F``.
+    r"""Restrict :func:`residual_map` to the balanced manifold ``u = v``, where ``Lam = 2 F``.
 
     Returns
     -------
@@ -78,7 +67,7 @@ def balanced_map() -> Update:
 
 
 def period_two_orbit() -> Orbit:
-    r"""Derive the orbit of period two that the minimum ``F = Y`` gives birth to.
+    r"""Derive the orbit of period two into which the minimum ``F = Y`` bifurcates.
 
     Returns
     -------
@@ -86,10 +75,6 @@ def period_two_orbit() -> Orbit:
         On the balanced manifold: ``F_1 + F_2 = 1 + Y``, ``F_1 F_2 = 1``, so that the mean
         of ``Lam`` is ``1 + Y``. The multiplier along the manifold is ``9 - 2 (1 + Y)^2``,
         the one across it ``(3 - 2 Y)^2``.
-
-    References
-    ----------
-    .. [1] Kalra et al. 2023, arXiv:2311.02076.
 
     Examples
     --------

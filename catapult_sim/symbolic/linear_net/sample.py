@@ -1,18 +1,9 @@
-r"""The two-layer linear network on one sample: its exact map at any width, derived.
+r"""The exact map of the two-layer linear network on one sample [Lewkowycz2020], at any width.
 
 On the sample ``(x, y) = (1, y)`` the network is ``f = u.v / sqrt(n)`` with ``u, v`` in
 R^n, the loss ``L = (f - y)^2 / 2``. The Gram blocks are then three numbers, and two of
 them, ``|u|^2 / n`` and ``|v|^2 / n``, enter only through their sum: the curvature
 ``lam``, the one eigenvalue of the neural tangent kernel.
-
-References
-----------
-.. [1] A. Lewkowycz, Y. Bahri, E. Dyer, J. Sohl-Dickstein and G. Gur-Ari,
-   *The large learning rate phase of deep learning: the catapult mechanism*,
-   arXiv:2003.02218 (2020).
-.. [2] D. S. Kalra, T. He and M. Barkeshli, *Universal sharpness dynamics in neural
-   network training: fixed point analysis, edge of stability, and route to chaos*,
-   arXiv:2311.02076 (2023).
 """
 
 from __future__ import annotations
@@ -47,7 +38,7 @@ def sample_map(label: sp.Expr | float = 0) -> Update:
     Returns
     -------
     Update
-        State ``(f, lam)``, parameters ``(eta, n)``; eqs. 2 of [1]_. Normalisation:
+        State ``(f, lam)``, parameters ``(eta, n)``; [Lewkowycz2020], eqs. 2. Normalisation:
         loss ``(f - y)^2 / 2`` on the sample ``(x, y) = (1, label)``, ``lam`` the squared
         norm of the gradient of ``f``, equal to ``(|u|^2 + |v|^2) / n``.
 
@@ -55,10 +46,6 @@ def sample_map(label: sp.Expr | float = 0) -> Update:
     ------
     ValueError
         If the label is neither a number nor an expression free of the map's symbols.
-
-    References
-    ----------
-    .. [1] Lewkowycz et al. 2020, arXiv:2003.02218, section 2.
 
     Examples
     --------
@@ -102,7 +89,7 @@ def labelled_sample_map() -> Update:
 
 
 def read_label(label: sp.Expr | float) -> sp.Expr:
-    """Read the label; text is refused, for SymPy would run it as code."""
+    """Return a label as an expression, or raise ValueError; SymPy would run a text as code."""
     try:
         expression = sp.sympify(label, strict=True)
         taken = expression.free_symbols & {f, lam, eta, n, r}
@@ -116,7 +103,7 @@ def read_label(label: sp.Expr | float) -> sp.Expr:
 
 
 def _one_sample(residual: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
-    """Output and curvature one step later: the closure with d = k = 1 and C = 1."""
+    """Return output and curvature one step later: the closure with d = k = 1 and C = 1."""
     rule = closure(inputs=1, outputs=1).entrywise()
     A, output, B = rule.state
     (gradient,) = rule.where
@@ -133,7 +120,7 @@ def infinite_width_map() -> Update:
     Returns
     -------
     Update
-        State ``(f, lam)``, parameter ``eta``; eq. 3 of Lewkowycz et al. 2020.
+        State ``(f, lam)``, parameter ``eta``; [Lewkowycz2020], eq. 3.
 
     Examples
     --------
@@ -154,7 +141,7 @@ def boundaries() -> dict[str, sp.Expr]:
     dict
         ``"critical"``, where the output of the infinitely wide network stops shrinking,
         ``|f_{t+1} / f_t| = 1``; ``"maximal"``, where the curvature of the finite
-        network stops falling, ``lam_{t+1} = lam_t``. Lewkowycz et al. 2020, section 2.
+        network stops falling, ``lam_{t+1} = lam_t`` [Lewkowycz2020], section 2.
 
     Examples
     --------

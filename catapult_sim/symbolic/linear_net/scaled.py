@@ -2,14 +2,8 @@ r"""The two-layer linear network on one sample, scaled: without width and learni
 
 In ``F = eta f / sqrt(n)``, ``Y = eta y / sqrt(n)``, ``Lam = eta lam`` width and learning rate
 disappear from :func:`~catapult_sim.symbolic.linear_net.sample.sample_map`, and one map with one
-parameter is left. Here it is written in the coordinates that show what it conserves, and what it
-cannot cross.
-
-References
-----------
-.. [1] D. S. Kalra, T. He and M. Barkeshli, *Universal sharpness dynamics in neural
-   network training: fixed point analysis, edge of stability, and route to chaos*,
-   arXiv:2311.02076 (2023).
+parameter is left [Kalra2023sharpness]. Other coordinates show what it conserves, and the line that
+no orbit crosses.
 """
 
 from __future__ import annotations
@@ -47,7 +41,7 @@ def residual_map() -> Update:
     -------
     Update
         State ``D = F - Y`` and ``Lam``, parameter ``Y``; physical where
-        ``Lam >= 2 |F|``. Kalra et al. 2023, with ``D = eta (f - y) / sqrt(n)``.
+        ``Lam >= 2 |F|``. [Kalra2023sharpness], with ``D = eta (f - y) / sqrt(n)``.
 
     Examples
     --------
@@ -110,11 +104,10 @@ def scaled_map() -> Update:
 
 @derivation("two-factor-map", symbols=SYMBOLS)
 def two_factor_map() -> Update:
-    r"""Rewrite :func:`residual_map` in two factors that never mix.
+    r"""Rewrite :func:`residual_map` in two factors, each of which a step multiplies by a square.
 
-    In ``p = Lam / 2 + F`` and ``q = Lam / 2 - F``, that is ``eta |u +- v|^2 / (2 n)``, each
-    step multiplies ``p`` and ``q`` by a square. Both stay non-negative in floating point
-    too, and a factor that is zero remains zero.
+    They are ``p = Lam / 2 + F`` and ``q = Lam / 2 - F``, that is ``eta |u +- v|^2 / (2 n)``. Both
+    stay non-negative in floating point too, and a factor that is zero remains zero.
 
     Returns
     -------

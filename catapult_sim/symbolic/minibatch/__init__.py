@@ -1,8 +1,8 @@
-r"""Quadratic minibatch losses: where noise keeps the iterates, and what averaging them is worth.
+r"""SGD and averages of its iterates on quadratic minibatch losses.
 
 :mod:`~catapult_sim.symbolic.minibatch.moments` derives the linear equations that the mean and the
 covariance of iterates and averages obey, :mod:`~catapult_sim.symbolic.minibatch.variances` solves
-them, :mod:`~catapult_sim.symbolic.minibatch.rates` gives the rates that averages are worth.
+them, :mod:`~catapult_sim.symbolic.minibatch.rates` gives equivalent learning rates.
 """
 
 from catapult_sim.symbolic.minibatch.moments import (

@@ -1,13 +1,8 @@
-r"""Steps on quadratic minibatch losses, and what they do to the mean and covariance of iterates.
+r"""Updates of the mean and the covariance of iterates on quadratic minibatch losses [Sandler2023].
 
 Along an eigenvector of the Hessian a minibatch has the loss ``h (x - c)^2 / 2``; its minimum c is
 drawn anew at every step, with mean zero and variance one. A step is linear in the iterates and
 in c, so that mean and covariance obey linear equations too.
-
-References
-----------
-.. [1] M. Sandler, A. Zhmoginov, M. Vladymyrov and N. Miller, *Training trajectories,
-   mini-batch losses and the curious role of the learning rate*, arXiv:2301.02312 (2023).
 """
 
 from __future__ import annotations
@@ -57,11 +52,7 @@ def step(momentum: sp.Expr | float = 0, *, nesterov: bool = False) -> Update:
     -------
     Update
         State ``(x, z)``, an iterate and the one before, or ``(x,)`` without momentum;
-        parameters ``(a, c)`` and those of the momentum; ref. [1]_.
-
-    References
-    ----------
-    .. [1] Sandler et al. 2023, arXiv:2301.02312.
+        parameters ``(a, c)`` and those of the momentum.
 
     Examples
     --------
@@ -79,7 +70,7 @@ def step(momentum: sp.Expr | float = 0, *, nesterov: bool = False) -> Update:
 
 
 def averaged_step(rule: Update) -> Update:
-    """Join to a step the exponential moving average ``y <- gamma y + (1 - gamma) x``.
+    """Extend a rule by the exponential moving average ``y <- gamma y + (1 - gamma) x``.
 
     Examples
     --------
@@ -98,7 +89,7 @@ def averaged_step(rule: Update) -> Update:
 
 
 def moments(rule: Update) -> Update:
-    """Derive what a step with random c does to the mean and the covariance of its state.
+    """Derive the update of the mean and the covariance of a rule's state, where c is random.
 
     Parameters
     ----------
@@ -170,7 +161,7 @@ def averaged_moments() -> Update:
 
 
 def stationary(rule: Update) -> Mapping[sp.Symbol, sp.Expr]:
-    """Solve for the mean and the covariance that a rule for moments leaves as they are.
+    """Solve for the stationary mean and covariance of a rule for moments.
 
     Parameters
     ----------

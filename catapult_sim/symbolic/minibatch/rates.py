@@ -1,15 +1,7 @@
-r"""Quadratic minibatch losses: the learning rates that averages are worth.
+r"""Equivalent learning rates: the constant rates whose iterates have the variance of an average.
 
-Every minibatch has the loss ``L_c(x) = h (x - c)^2 / 2`` along an eigenvector of the Hessian
-[1]_; its minimum c is drawn anew at every step, with mean zero, where the full-batch loss has
-its minimum, and variance one. All that counts of learning rate and curvature is
-``a = eta h``. Variances V are therefore in units of that of c, and the full-batch loss is
-``V h / 2`` above its minimum.
-
-References
-----------
-.. [1] M. Sandler, A. Zhmoginov, M. Vladymyrov and N. Miller, *Training trajectories,
-   mini-batch losses and the curious role of the learning rate*, arXiv:2301.02312 (2023).
+The losses are those of :mod:`~catapult_sim.symbolic.minibatch.moments` [Sandler2023]; learning rate
+and curvature enter as ``a = eta h`` alone; the full-batch loss is ``V h / 2`` above its minimum.
 """
 
 from __future__ import annotations
@@ -36,7 +28,7 @@ from catapult_sim.symbolic.minibatch.variances import (
 
 
 def equivalent_rate(variance: sp.Expr) -> sp.Expr:
-    """Return the constant a whose iterates have a given variance: ``2 V / (1 + V)``.
+    """Return the constant a at which SGD has a given variance: ``2 V / (1 + V)``.
 
     Examples
     --------
@@ -78,7 +70,7 @@ def best_schedule(start: sp.Expr, steps: int) -> Sequence[sp.Expr]:
 
 @cache
 def limits() -> Mapping[str, sp.Expr]:
-    """Derive what equivalent learning rates tend to.
+    """Derive limits of equivalent learning rates.
 
     Returns
     -------

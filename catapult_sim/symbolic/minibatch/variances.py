@@ -1,12 +1,7 @@
-r"""Quadratic minibatch losses: the variance at which noise keeps the iterates and their averages.
+r"""Stationary and transient variances of SGD and its averages on quadratic minibatch losses.
 
-The equations of :mod:`~catapult_sim.symbolic.minibatch.moments`, solved: variances that settle,
-and transients. Variances are in units of that of the minima c; ``a = eta h``.
-
-References
-----------
-.. [1] M. Sandler, A. Zhmoginov, M. Vladymyrov and N. Miller, *Training trajectories,
-   mini-batch losses and the curious role of the learning rate*, arXiv:2301.02312 (2023).
+They solve the equations of :mod:`~catapult_sim.symbolic.minibatch.moments`, in units of the
+variance of the minima c; ``a = eta h``.
 """
 
 from __future__ import annotations
@@ -79,7 +74,7 @@ def heavy_ball_variance() -> sp.Expr:
 @derivation("variance-nesterov", symbols=VARIANCE)
 @cache
 def nesterov_variance() -> sp.Expr:
-    """Derive the stationary variance with Nesterov's step, the gradient taken ahead.
+    """Derive the stationary variance under Nesterov momentum.
 
     It holds for ``0 < a (1 + 2 beta) < 2 (1 + beta)``.
     """
@@ -148,7 +143,7 @@ def growing_mean() -> sp.Expr:
 def growing_variance() -> sp.Expr:
     """Derive the variance of the mean of iterates 0 to t, of which the first is known.
 
-    A minimum c that was met s steps ago is held in the last ``s + 1`` iterates.
+    A minimum c that was drawn s steps ago influences the last ``s + 1`` iterates.
     """
     held = _summed(_response(t).subs(a, 1 - r), 0, j - 1)
     return _in_a(_summed(sp.expand(held**2), 1, t) / (t + 1) ** 2)
@@ -160,11 +155,11 @@ def shuffled_variance() -> sp.Expr:
     """Derive the stationary variance at the ends of epochs that visit m batches once each.
 
     The minima of the batches are a fixed set. Any two that an epoch visits are
-    anticorrelated, by ``-1 / (m - 1)``: together they add up to nothing.
+    anticorrelated, by ``-1 / (m - 1)``, because all of them add up to zero.
 
     Examples
     --------
-    Some powers smaller than with batches drawn anew, ``a / 2`` at small a:
+    Two powers of a smaller than for independent batches, whose variance is ``a / 2`` at small a:
 
     >>> V = shuffled_variance()
     >>> print(sp.factor(sp.series(V.subs(m, 4), a, 0, 4).removeO()))
@@ -177,12 +172,12 @@ def shuffled_variance() -> sp.Expr:
 
 
 def _response(age: sp.Expr) -> sp.Expr:
-    """Return what an iterate holds of the c that was met ``age`` steps before its last."""
+    """Return the coefficient, in an iterate, of the c drawn ``age`` steps before its last one."""
     return sp.diff(step().next[0], c) * mean_after().subs(t, age)
 
 
 def _summed(term: sp.Expr, first: sp.Expr, last: sp.Expr) -> sp.Expr:
-    """Add up terms of which some are powers of r, which is not one."""
+    """Sum a term with powers of r over its index, for ``r != 1``."""
     index = j if j in term.free_symbols else t
     total = sp.summation(term, (index, first, last))
     return total.replace(sp.Piecewise, lambda *branches: branches[-1][0])

@@ -1,6 +1,6 @@
-"""How a derived rule is written: NumPy, Python, JavaScript, text, LaTeX, MathML.
+"""A derived rule as NumPy, Python, JavaScript, text, LaTeX or MathML.
 
-:data:`VOICES` is the table of all that is printed. A new voice is a function of a
+:data:`VOICES` is the table of the formats of ``catapult-sim derive``. A new one is a function of a
 :class:`~catapult_sim.symbolic.voices.rule.Rule`, and a row here.
 """
 
@@ -23,7 +23,7 @@ STEP_SIZE = sp.Symbol("eps", positive=True)
 
 @dataclass(frozen=True)
 class Voice:
-    """One way to print: a rule, an expression, and a line that is read by humans alone."""
+    """A format of printing: how a rule, an expression and a comment are written."""
 
     rule: Callable[[Rule], str]
     expression: Callable[[sp.Expr], str]

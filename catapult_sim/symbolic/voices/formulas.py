@@ -19,7 +19,7 @@ _NEXT = "<mrow><mi>t</mi><mo>+</mo><mn>1</mn></mrow>"
 
 
 def text(rule: Rule) -> str:
-    """Return the rule as plain text, the next step marked by a prime.
+    """Return the rule as plain text, with primes at the next state.
 
     Examples
     --------
@@ -53,6 +53,12 @@ def latex(rule: Rule) -> str:
     return "\n".join(line.replace("+ - ", "- ") for line in lines)
 
 
+def aligned(latex: str) -> str:
+    """Return lines of LaTeX as one formula for notebooks, aligned at their equals signs."""
+    rows = r" \\ ".join(line.replace(" = ", " &= ", 1) for line in latex.splitlines())
+    return rf"$\displaystyle \begin{{aligned}} {rows} \end{{aligned}}$"
+
+
 def mathml(rule: Rule) -> str:
     """Return the rule as presentation MathML, one ``<math>`` element per line.
 
@@ -77,7 +83,7 @@ def mathml(rule: Rule) -> str:
 def _equations(
     rule: Rule, now: Callable[[sp.Symbol], str], following: Callable[[sp.Symbol], str]
 ) -> Iterator[tuple[str, sp.Expr]]:
-    """Pair what quantities are called now, and variables a step later, with what they are."""
+    """Yield the left-hand side and the expression of each quantity, then of each variable."""
     for symbol, quantity in rule.where.items():
         yield now(symbol), quantity
     for symbol, component in zip(rule.state, rule.next, strict=True):
@@ -85,7 +91,7 @@ def _equations(
 
 
 def _named(symbol: sp.Symbol, name: str) -> sp.Symbol:
-    """Rename a symbol or a block."""
+    """Return a symbol or a block under another name."""
     return sp.MatrixSymbol(name, *symbol.shape) if symbol.is_Matrix else sp.Symbol(name)
 
 

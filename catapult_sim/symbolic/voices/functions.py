@@ -1,4 +1,4 @@
-"""A derived rule as functions on arrays: NumPy, and NumPy compiled by numba."""
+"""A derived rule as functions on arrays, in NumPy or compiled by numba."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def numpy_step(rule: Rule) -> Step:
     callable
         Takes ``state (..., S)`` and parameters that broadcast against ``(...)``,
         returns the next ``state (..., S)``. Common subexpressions are shared.
-        It raises a ValueError if the state or the parameters are too many or too few.
+        It raises a ValueError if there are too many or too few variables or parameters.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def _components(rule: Rule, results: Any) -> Callable[..., Any]:
 
 
 def compiled_step(rule: Rule) -> Step:
-    """Return :func:`numpy_step`, compiled by numba: same call, one pass over memory.
+    """Return :func:`numpy_step` compiled by numba, with the same arguments.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def _on_vectors(rule: Rule) -> Step:
 
 
 def _placed(rule: Rule, state: sp.DeferredVector, parameters: sp.DeferredVector) -> Lines:
-    """Write the lines of a rule in the entries of two vectors, parameters from 1 on."""
+    """Return a rule's assignments in the entries of two vectors, parameters from 1 on."""
     places = {symbol: state[i] for i, symbol in enumerate(rule.state)}
     places |= {symbol: parameters[i] for i, symbol in enumerate(rule.parameters, start=1)}
     lines, results = straight_line(rule, rule.next)

@@ -1,10 +1,10 @@
-"""The inner loop of long runs, written from a derived rule.
+"""A derived rule as the inner loop of long runs: NumPy in place, or compiled by numba.
 
 A run over millions of cells spends its time in the memory that intermediate results
 pass through. :func:`in_place` therefore gives a rule as NumPy operations on given
-arrays, bound to them once and repeated at every step; :func:`scalar` and :func:`on_lanes` give
-it to a compiled loop, where intermediate results never leave the processor. All keep the order
-of operations of the NumPy voice, so that sums, products, quotients and squares agree bit for bit.
+arrays, bound to them once and repeated at every step; :func:`on_columns` gives it to a
+compiled loop, where intermediate results never leave the processor. Both keep the order of
+operations of the NumPy voice, so that sums, products, quotients and squares agree bit for bit.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from catapult_sim.symbolic.voices.rule import Rule, straight_line
 from catapult_sim.types import Array
 
 Program = list[Callable[[], Any]]
-Arrays = Sequence[Array] | Array  # the rows of an array will do
+Arrays = Sequence[Array] | Array  # or one array, of rows
 Bind = Callable[[Arrays, Arrays, Arrays], Program]
 
-# What an array does instead of a power.
+# Functions that replace powers, as the operator ** of arrays does.
 _POWERS = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}
 
 
@@ -81,7 +81,7 @@ def _look_up(operand: Any, places: Sequence[Array]) -> Any:
 
 
 class _Value(np.lib.mixins.NDArrayOperatorsMixin):
-    """Stands for an array, and records the operations that it takes part in."""
+    """A stand-in for an array that records the operations applied to it."""
 
     def __init__(self, record: list[tuple[np.ufunc, tuple[Any, ...], _Value]]) -> None:
         self.record, self.place = record, -1
@@ -97,7 +97,7 @@ class _Value(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 class _Tape:
-    """Operations in order, each with its operands and the place of its result.
+    """Recorded operations in order, each with its operands and the place of its result.
 
     Places are numbered: state, parameters and results come first, then temporary ones.
     """
@@ -118,7 +118,7 @@ class _Tape:
         first = len(given)
         for place, value in enumerate(values, start=first):
             if not isinstance(value, _Value) or value.place >= 0:
-                # A constant, a variable or a result that stands in two places is copied.
+                # A constant, a variable or a result that appears twice is copied.
                 record.append((np.positive, (value,), value := _Value(record)))
             value.place = place
         fresh = count(first + len(values))
@@ -129,7 +129,7 @@ class _Tape:
 def _with_places(
     record: list[tuple[np.ufunc, tuple[Any, ...], _Value]], fresh: Iterator[int]
 ) -> Iterator[tuple[np.ufunc, tuple[Any, ...], int]]:
-    """Give each result a place; a temporary one is free again once it has been read last."""
+    """Yield operations with the places of results; temporary ones are free after their last use."""
     last = {id(x): i for i, (_, operands, _) in enumerate(record) for x in operands}
     temporary, free = set[int](), list[int]()
     for i, (operation, operands, result) in enumerate(record):
@@ -141,19 +141,19 @@ def _with_places(
         yield operation, operands, result.place
 
 
-def scalar(rule: Rule, results: Sequence[sp.Expr] | None = None) -> Callable[..., Any]:
-    """Compile one step of a rule on numbers, to be called in loops that numba compiles.
+def on_columns(
+    rule: Rule, results: Sequence[sp.Expr] | None = None, first: int = 0
+) -> Callable[..., Any]:
+    """Compile ``step(rows, i) -> tuple`` of R numbers, to be called in loops that numba compiles.
 
     Parameters
     ----------
     rule : Update
     results : sequence of R sympy.Expr, optional
         What to compute of state and parameters; by default the next state.
-
-    Returns
-    -------
-    callable
-        ``step(*state, *parameters) -> tuple`` of R numbers.
+    first : int
+        The row of the first variable: column i of ``rows`` holds a state and its parameters from
+        this row on.
 
     Raises
     ------
@@ -162,38 +162,21 @@ def scalar(rule: Rule, results: Sequence[sp.Expr] | None = None) -> Callable[...
     ValueError
         If the size of a block is not a number.
     """
-    rule = rule.entrywise()
-    return _compiled((*rule.state, *rule.parameters), rule, {}, results)
-
-
-def on_lanes(
-    rule: Rule, results: Sequence[sp.Expr] | None = None, first: int = 0
-) -> Callable[..., Any]:
-    """Compile what :func:`scalar` compiles, to be called as ``step(rows, i)``.
-
-    Column i of ``rows`` holds the state and the parameters of one lane, from the row ``first`` on.
-    """
-    rule = rule.entrywise()
-    rows, i = sp.IndexedBase("rows"), sp.Symbol("lane", integer=True)
-    variables = (*rule.state, *rule.parameters)
-    places = {symbol: rows[row, i] for row, symbol in enumerate(variables, start=first)}
-    return _compiled((sp.Symbol("rows"), i), rule, places, results)
-
-
-def _compiled(
-    arguments: tuple[sp.Symbol, ...],
-    rule: Rule,
-    places: dict[sp.Symbol, sp.Expr],
-    results: Sequence[sp.Expr] | None,
-) -> Callable[..., Any]:
     import numba
 
+    rule = rule.entrywise()
+    variables = (*rule.state, *rule.parameters)
     lines, values = straight_line(rule, rule.next if results is None else results)
     # A list would be allocated at every step.
-    program = (
-        [(symbol, value.xreplace(places)) for symbol, value in lines],
-        tuple(v.xreplace(places) if v.free_symbols else sp.Float(v, 17) for v in values),
+    program = lines, tuple(v if v.free_symbols else sp.Float(v, 17) for v in values)
+    scalar = sp.lambdify(variables, list(values), "math", cse=lambda _: program)
+    # SymPy sorts a sum by the names in it: entries of rows within would change its order.
+    rows, column = sp.IndexedBase("rows"), sp.Symbol("column", integer=True)
+    entries = [rows[row, column] for row in range(first, first + len(variables))]
+    step = sp.lambdify(
+        (sp.Symbol("rows"), column),
+        sp.Function("scalar")(*entries),
+        [{"scalar": numba.njit(error_model="numpy")(scalar)}, "math"],
     )
-    step = sp.lambdify(arguments, list(values), "math", cse=lambda _: program)
     compiled: Callable[..., Any] = numba.njit(error_model="numpy")(step)
     return compiled

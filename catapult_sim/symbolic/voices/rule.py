@@ -1,4 +1,4 @@
-"""What every voice reads of a rule, and the list of assignments that all code is written from."""
+"""The protocol of rules that can be printed, and the assignments that all code consists of."""
 
 # The members of the protocol are documented where they are defined.
 # ruff: noqa: D102
@@ -36,20 +36,30 @@ class Rule(Protocol):
 
 
 def straight_line(rule: Rule, results: Sequence[sp.Expr]) -> Lines:
-    """Return assignments in order, and ``results`` in terms of them: what every language says."""
+    """Return the assignments that ``results`` need, in order, and ``results`` in terms of them."""
     names = sp.numbered_symbols("x", exclude=rule.symbols)
     lines = []
-    for symbol, value in rule.where.items():
+    for symbol, value in _needed(rule, results):
         shared, (reduced,) = sp.cse([value], names)
         lines += [*shared, (symbol, reduced)]
     shared, reduced_results = sp.cse(results, names)
     return [*lines, *shared], reduced_results
 
 
+def _needed(rule: Rule, results: Sequence[sp.Expr]) -> list[tuple[sp.Symbol, sp.Expr]]:
+    """Return the quantities of ``where`` that results contain, directly or through others."""
+    used, needed = set().union(*(sp.sympify(one).free_symbols for one in results)), []
+    for symbol, value in reversed(list(rule.where.items())):
+        if symbol in used:
+            used |= value.free_symbols
+            needed.append((symbol, value))
+    return needed[::-1]
+
+
 def spoken(
     rule: Rule, write: Callable[[sp.Expr], str]
 ) -> tuple[list[str], list[str], list[tuple[str, str]], list[str]]:
-    """Write state, parameters, assignments and results in one language."""
+    """Write state, parameters, assignments and results of a rule in one language."""
     rule = rule.entrywise()
     lines, results = straight_line(rule, rule.next)
     return (

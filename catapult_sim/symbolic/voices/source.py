@@ -1,7 +1,6 @@
 """A derived rule as source code: NumPy, Python and JavaScript.
 
-All of them are written from the same list of lines, so that they differ in their language and
-in nothing else.
+All are written from the same list of assignments, so that they differ in their language alone.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ def numpy_source(rule: Rule) -> str:
 def _function(
     rule: Rule, printer: PythonCodePrinter | NumPyPrinter, rows: str, before: str, after: str
 ) -> str:
-    """Write a function of Python, given how it takes its state apart and puts the next together."""
+    """Return the source of a Python function; ``before`` and ``after`` enclose its results."""
     state, parameters, lines, results = spoken(rule, printer.doprint)
     return "\n".join(
         [

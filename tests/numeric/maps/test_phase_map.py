@@ -91,7 +91,7 @@ def test_the_voices_agree_bit_for_bit():
 def test_results_do_not_depend_on_blocks_or_on_the_order_of_cells(voice, monkeypatch):
     cells, order = grid(3000), np.random.default_rng(1).permutation(3000)
     expected = phases(*cells, steps=200)
-    monkeypatch.setattr(phase_map_numpy, "LANES", 97)
+    monkeypatch.setattr(phase_map_numpy, "SLOTS", 97)
     monkeypatch.setattr(phase_map_numba, "CHUNK", 1001)
     found = phases(*(values[order] for values in cells), steps=200)
     for name, array in flat(found).items():
@@ -201,7 +201,7 @@ def test_extreme_cells_are_data(voice):
 
 
 def test_progress_is_told_of_every_cell_once(voice, monkeypatch):
-    monkeypatch.setattr(phase_map_numpy, "LANES", 97)
+    monkeypatch.setattr(phase_map_numpy, "SLOTS", 97)
     monkeypatch.setattr(phase_map_numba, "CHUNK", 1001)
     told = []
     phases(*grid(3000), steps=60, progress=told.append)

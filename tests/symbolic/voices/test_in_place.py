@@ -5,7 +5,7 @@ import pytest
 import sympy as sp
 
 from catapult_sim.symbolic import Update, linear_net
-from catapult_sim.symbolic.voices.in_place import in_place, scalar
+from catapult_sim.symbolic.voices.in_place import in_place, on_columns
 
 x, y, a = sp.symbols("x y a")
 EVERYTHING = Update(
@@ -47,11 +47,12 @@ def test_operations_in_place_are_the_numpy_voice_bit_for_bit(rule):
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_the_scalar_kernel_is_the_numpy_voice_bit_for_bit(rule):
+def test_the_compiled_step_is_the_numpy_voice_bit_for_bit(rule):
     numba = pytest.importorskip("numba", reason="the extra 'fast' is not installed")
-    assert isinstance(scalar(rule), numba.core.registry.CPUDispatcher)
+    assert isinstance(on_columns(rule), numba.core.registry.CPUDispatcher)
     state, parameters = random_input(rule)
-    spoken = list(map(scalar(rule), *state, *parameters))
+    step, rows = on_columns(rule), np.concatenate([state, parameters])
+    spoken = [step(rows, i) for i in range(rows.shape[1])]
     np.testing.assert_array_equal(spoken, rule.numpy()(state.T, *parameters))
 
 

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp import kernel
-from catapult_sim.mlp.taylor import AnyPoint, Model, TaylorModel
+from catapult_sim.mlp.layered import Network
+from catapult_sim.mlp.point import Place
+from catapult_sim.mlp.taylor import TaylorModel
 from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs, top_eigenpairs
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
@@ -60,7 +62,7 @@ class Observers:
     ((5, 3), True)
     """
 
-    def __init__(self, network: Model, X: npt.ArrayLike, y: npt.ArrayLike) -> None:
+    def __init__(self, network: Network | TaylorModel, X: npt.ArrayLike, y: npt.ArrayLike) -> None:
         self.network = network
         self.X, self.y = network.require_data(X, y)
 
@@ -114,17 +116,17 @@ class Observers:
     def alignment(self, theta: Array) -> Array:
         """Return how parallel the gradient is to the Hessian's top eigenvector, 0 to 1."""
 
-        def cosine(point: AnyPoint) -> Any:
+        def cosine(point: Place) -> Any:
             gradient = point.gradient()
             return abs(gradient @ self._top(point).vectors[:, 0]) / np.linalg.norm(gradient)
 
         return self._each(theta, cosine)
 
-    def _top(self, point: AnyPoint) -> Eigenpairs:
+    def _top(self, point: Place) -> Eigenpairs:
         """Find the Hessian's top eigenpair, always from the same start."""
         return top_eigenpairs(point.hessian, rng=0)
 
-    def _each(self, theta: Array, quantity: Callable[[AnyPoint], Any]) -> Array:
+    def _each(self, theta: Array, quantity: Callable[[Place], Any]) -> Array:
         """Measure a quantity of each network in turn; NaN where theta is not finite."""
         members = theta.reshape(-1, theta.shape[-1])
         found = [

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +18,31 @@ from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
 
-class Place:
-    """A network or a Taylor model at one theta: its outputs, its loss, its operators."""
+class Place(ABC):
+    """A network or a Taylor model at one theta: its outputs, its loss and the derivatives."""
 
     _objective: Objective
     _y: Array | None
+
+    @abstractmethod
+    def move(self, theta: Array, X: Array | None = None, y: Array | None = None) -> Self:
+        """Go to another theta, and to other samples ``X (..., m, d)``, ``y (..., m, k)`` if given.
+
+        Samples are taken as they are, in the form that the network's ``require_data`` returns.
+        """
+
+    @abstractmethod
+    def gradient(self, out: Array | None = None) -> Array:
+        """Return the gradient of the loss by theta, ``(..., P)``."""
+
+    @abstractmethod
+    def hessian_product(self, direction: npt.ArrayLike) -> Array:
+        """Return the Hessian of the loss times a direction ``(..., P)``, ``(..., P)``."""
+
+    @property
+    def hessian(self) -> LinearOperator:
+        """The Hessian of the loss at a single theta, ``(P, P)``."""
+        return self._operator(self.hessian_product, self._theta.shape[-1:])
 
     def _arrive(self, theta: Array, outputs: Array) -> None:
         """Keep theta ``(..., P)`` and the outputs there, forget what was computed before."""
@@ -101,7 +123,7 @@ class Point(Place):
         self._passes, self._objective, self._X, self._y = passes, objective, X, y
         self.move(theta)
 
-    def move(self, theta: npt.ArrayLike, X: Array | None = None, y: Array | None = None) -> Point:
+    def move(self, theta: npt.ArrayLike, X: Array | None = None, y: Array | None = None) -> Self:
         """Go to another theta, and to other samples ``X (..., m, d)``, ``y (..., m, k)`` if given.
 
         Samples are taken as they are, in the form that the network's ``require_data`` returns.
@@ -164,11 +186,6 @@ class Point(Place):
         """Return ``(1/m) J J^T`` times a signal in the outputs ``(..., m, k)``."""
         moved = self._passes.kernel(self._require_signal(signal))
         return moved / self._passes.samples
-
-    @property
-    def hessian(self) -> LinearOperator:
-        """The Hessian of the loss of a single network, ``(P, P)``."""
-        return self._operator(self.hessian_product, (self._passes.size,))
 
     @property
     def gauss_newton(self) -> LinearOperator:

@@ -45,14 +45,16 @@ class TaylorExpansion:
         self._passes.aim(np.broadcast_to(displacement, shape))
         return sum((self._passes.forward(k + 1) for k in range(self._order)), start=self._start)
 
-    def transposed_product(self, signal: Array, *, derivative: bool = False) -> Array:
+    def transposed_product(
+        self, signal: Array, *, derivative: bool = False, out: Array | None = None
+    ) -> Array:
         """Return the Jacobian's transpose times a signal, or that of the Jacobian's derivative.
 
         The derivative is that along the displacement.
         """
         self._back(signal, derivative)
-        room = np.empty(self._key[0], signal.dtype)
-        return self._passes.gradient(self._order - 1, room, GIVEN)
+        product = np.empty(self._key[0], signal.dtype) if out is None else out
+        return self._passes.gradient(self._order - 1, product, GIVEN)
 
     def rows(self, *, derivative: bool = False) -> list[Rows]:
         """Return the rows of the Jacobian, or of its derivative, by each layer's parameters."""

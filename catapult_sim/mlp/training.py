@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy.typing as npt
 
 from catapult_sim.mlp.descent import Descent
-from catapult_sim.mlp.taylor import Model
+from catapult_sim.mlp.model import Model
 from catapult_sim.numeric.runs.averages import Average
 from catapult_sim.numeric.runs.checkpoint import Checkpoint
 from catapult_sim.numeric.runs.memory import MEMORY_LIMIT
@@ -17,7 +19,7 @@ from catapult_sim.validation import require_count, require_positive
 
 
 def train(
-    network: Model,
+    network: Model[Any],
     theta: npt.ArrayLike,
     X: npt.ArrayLike,
     y: npt.ArrayLike,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.linear_net.data import PrincipalData
 from catapult_sim.numeric.runs.optimizers import Nesterov
-from catapult_sim.numeric.runs.rule import Averaged, Method
+from catapult_sim.numeric.runs.rule import Averaged, Block, Method
 from catapult_sim.types import Array
 
 # The sets of columns: the weights, their last step, and the distance of their average.
@@ -69,23 +69,15 @@ class ColumnSets(ABC):
     def average_loss(self, state: Array) -> Array:
         """Return the loss of the averaged weights, ``(...)``."""
 
-    def stride(
-        self,
-        state: Array,
-        rate: Array,
-        members: Array,
-        starts: Array,
-        *numbers: Array,
-        first: int,
-        count: int,
-    ) -> tuple[Array, Array]:
+    def stride(self, state: Array, block: Block, first: int, count: int) -> tuple[Array, Array]:
         """Take ``count`` steps; return the next state and the losses before each step."""
         losses = np.empty((count, len(state)))
-        weight_decay, momentum = numbers if len(numbers) == 2 else (*numbers, np.zeros_like(rate))
+        weight_decay, *of_optimizer = block.numbers
+        momentum = of_optimizer[0] if of_optimizer else np.zeros_like(block.rate)
         for t in range(first, first + count):
             losses[t - first] = self.data.loss(self._parts(state)[1])
             if t < self.method.steps:
-                eta, rows = self.method.rate(t, rate), self.method.rows(t, starts)
+                eta, rows = self.method.rate(t, block.rate), self.method.rows(t, block.starts)
                 state = self._step(state, eta, momentum, weight_decay, rows, self._keep(t))
         return state, losses
 

@@ -28,7 +28,7 @@ import numpy as np
 
 from catapult_sim.numeric.linear_net.data import PrincipalData
 from catapult_sim.numeric.linear_net.factor import gram_root
-from catapult_sim.numeric.runs.rule import Method
+from catapult_sim.numeric.runs.rule import Block, Method
 from catapult_sim.types import Array
 
 # steps(W, F, e, rate, scales, losses): W (s, r + k, N), F and e (r, k, N), rate (N,), scales
@@ -115,19 +115,10 @@ class Descent:
         parts = zip(np.split(state, edges, axis=-1), shapes, strict=True)
         return [part.reshape(*state.shape[:-1], *shape) for part, shape in parts]
 
-    def stride(
-        self,
-        state: Array,
-        rate: Array,
-        members: Array,
-        starts: Array,
-        *numbers: Array,
-        first: int,
-        count: int,
-    ) -> tuple[Array, Array]:
+    def stride(self, state: Array, block: Block, first: int, count: int) -> tuple[Array, Array]:
         """Take ``count`` steps; return the next state and the losses before each step."""
         following, squares = state.copy(), np.empty((count, len(state)))
-        self._descend(following, rate / self.root**2, squares)
+        self._descend(following, block.rate / self.root**2, squares)
         losses = np.multiply(squares, 0.5, out=squares)
         losses += self.data.floor
         return following, losses

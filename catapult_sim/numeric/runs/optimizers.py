@@ -18,9 +18,9 @@ arrays of an ensemble ``(N, P)``, numbers and SymPy expressions pass through ali
 ``point(weights, *last)``
     Where the gradient is taken: ``weights`` itself, or ahead of it.
 ``step(gradient, rate, *last)``
-    The displacement, followed by the vectors that take the place of ``last``. What is given is
-    nobody else's, and may be overwritten: ``gradient *= rate`` saves an array, and is plain
-    multiplication where it is a number or an expression.
+    The displacement, followed by the vectors that take the place of ``last``. The gradient may
+    be overwritten, ``last`` may not: ``gradient *= rate`` saves an array, and is plain
+    multiplication where the gradient is a number or an expression.
 
 It knows of the past what it remembers, and nothing else: a count of steps is a memory too. So a
 run may be cut into strides and go on from a file. Fields that are numbers or arrays broadcast
@@ -104,7 +104,8 @@ class HeavyBall:
     memory: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        _require_momentum(self.momentum)
+        if np.asarray(self.momentum).dtype != object:  # as of a SymPy symbol
+            require_momentum(self.momentum)
 
     def point(self, weights: Any, last: Any) -> Any:
         """Return where the gradient is taken: at the weights."""
@@ -112,25 +113,14 @@ class HeavyBall:
 
     def step(self, gradient: Any, rate: Any, last: Any) -> tuple[Any, Any]:
         """Return the displacement, which is remembered too."""
-        gradient *= rate
-        last *= self.momentum
-        last -= gradient
-        return last, last
+        gradient *= -rate
+        gradient += self.momentum * last
+        return gradient, gradient
 
 
 @dataclass(frozen=True)
-class Nesterov:
+class Nesterov(HeavyBall):
     """Momentum of Nesterov: a heavy ball whose gradient is taken at ``W + momentum D``.
-
-    Parameters
-    ----------
-    momentum : array_like
-        In [0, 1); broadcasts with the ensemble.
-
-    Raises
-    ------
-    InputError
-        Where the momentum is not in [0, 1).
 
     Examples
     --------
@@ -138,27 +128,9 @@ class Nesterov:
     2.5
     """
 
-    momentum: npt.ArrayLike
-    memory: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        _require_momentum(self.momentum)
-
     def point(self, weights: Any, last: Any) -> Any:
-        """Return where the gradient is taken: ahead, where momentum alone would lead."""
+        """Return where the gradient is taken: where momentum alone leads."""
         return weights + self.momentum * last
-
-    def step(self, gradient: Any, rate: Any, last: Any) -> tuple[Any, Any]:
-        """Return the displacement, which is remembered too."""
-        gradient *= rate
-        last *= self.momentum
-        last -= gradient
-        return last, last
-
-
-def _require_momentum(momentum: Any) -> None:
-    if np.asarray(momentum).dtype != object:  # as of a SymPy symbol
-        require_momentum(momentum)
 
 
 class Look(NamedTuple):

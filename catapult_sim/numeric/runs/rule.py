@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -98,7 +98,7 @@ class Method:
         return batch.reshape(-1, batch.shape[-1])[starts.astype(np.int64)]
 
     def optimizer_of(self, values: tuple[Array, ...], dtype: Any) -> AnyOptimizer:
-        """Return the optimiser of a block of members, whose numbers are ``(N,)`` each."""
+        """Return the optimiser with the numbers ``(N,)`` of a block of members."""
         if not values:
             return self.optimizer
         columns = (value.astype(dtype)[:, None] for value in values)
@@ -130,8 +130,17 @@ class Averaged:
     loss: Callable[[Array], Array]  # (N, S) -> (N,), their loss
 
 
+class Block(NamedTuple):
+    """Members that take their steps together; each array is ``(N,)``."""
+
+    rate: Array  # learning rates
+    members: Array  # their indices in the ensemble, in C order
+    starts: Array  # the indices of the weights they started from
+    numbers: tuple[Array, ...]  # of the model and the optimiser: those that broadcast
+
+
 class Rule(Protocol):
-    """How an ensemble moves: all that :func:`run` needs to know of a model and its optimiser."""
+    """The steps of an ensemble: all that :func:`run` needs of a model and its optimiser."""
 
     @property
     def method(self) -> Method:
@@ -156,20 +165,11 @@ class Rule(Protocol):
     def start(self, weights: Array) -> Array:
         """Return the states ``(..., S)`` of weights at rest, their average themselves."""
 
-    def stride(
-        self,
-        state: Array,
-        rate: Array,
-        members: Array,
-        starts: Array,
-        *numbers: Array,
-        first: int,
-        count: int,
-    ) -> tuple[Array, Array]:
-        """Take ``count`` steps, as :func:`~catapult_sim.numeric.runs.strides.iterate_in_strides`.
+    def stride(self, state: Array, block: Block, first: int, count: int) -> tuple[Array, Array]:
+        """Take ``count`` steps from step ``first`` on; return the next state and the losses.
 
-        Its parameters are ``(N,)`` each: the learning rates, who the members are in the ensemble
-        and where they started, and the numbers of model and optimiser that broadcast with it.
+        State ``(N, S)`` and losses ``(c, N)`` as in
+        :func:`~catapult_sim.numeric.runs.strides.iterate_in_strides`.
         """
 
     def weights(self, state: Array) -> Array:
@@ -231,7 +231,7 @@ def run(
     def to(last: int, before: Trajectory | None) -> Trajectory:
         with threads_for(members.size) as side_by_side:
             return iterate_in_strides(
-                rule.stride if progress is None else _told(rule.stride, progress),
+                _stride_of(rule, progress),
                 start,
                 *parameters,
                 steps=last,
@@ -277,14 +277,23 @@ def _of_weights(rule: Rule, found: Trajectory) -> Trajectory:
         return replace(found, state=rule.weights(found.state), average=average)
 
 
-def _told(stride: Stride, progress: Progress) -> Stride:
-    """Let a rule tell how many steps it has taken, one thread after the other."""
-    turn = Lock()
+def _stride_of(rule: Rule, progress: Progress | None) -> Stride:
+    """Return the rule's stride as a function of arrays, which reports the steps it has taken."""
+    turn = Lock()  # strides run in several threads; ``progress`` is called by one at a time
 
-    def told(state: Array, *rates: Array, first: int, count: int) -> tuple[Array, Array]:
-        taken = stride(state, *rates, first=first, count=count)
-        with turn:
-            progress(count * len(state))
+    def stride(
+        state: Array,
+        rate: Array,
+        members: Array,
+        starts: Array,
+        *numbers: Array,
+        first: int,
+        count: int,
+    ) -> tuple[Array, Array]:
+        taken = rule.stride(state, Block(rate, members, starts, numbers), first, count)
+        if progress is not None:
+            with turn:
+                progress(count * len(state))
         return taken
 
-    return told
+    return stride

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -145,6 +145,7 @@ class Nudged(Wrapper):
     optimizer: AnyOptimizer = GradientDescent()
     rest: npt.ArrayLike = 1.0
     nudged: Literal["velocity", "gradient"] = "velocity"
+    resumable: ClassVar[bool] = False  # directions remember what no checkpoint keeps
 
     def __post_init__(self) -> None:
         if self.nudged not in ("velocity", "gradient"):

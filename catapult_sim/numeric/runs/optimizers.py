@@ -153,6 +153,11 @@ class Wrapper(ABC):
         """How many vectors the optimiser remembers."""
         return self.optimizer.memory
 
+    @property
+    def resumable(self) -> bool:
+        """Whether a run can be continued from these vectors alone."""
+        return getattr(self.optimizer, "resumable", True)
+
     def point(self, weights: Any, *last: Any) -> Any:
         """Return where the optimiser's gradient is taken."""
         return self.optimizer.point(weights, *last)

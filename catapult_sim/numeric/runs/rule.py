@@ -217,6 +217,11 @@ def run(
     InputError
         Where the run exceeds the memory limit, or an option is not as required.
     """
+    if checkpoint is not None and not getattr(rule.method.optimizer, "resumable", True):
+        raise InputError(
+            "checkpoint requires an optimiser that remembers nothing but vectors of weights; "
+            f"got {named(rule.method.optimizer)}"
+        )
     start, steps = rule.start(weights), rule.method.steps
     named_numbers = {**numbers, **rule.method.numbers}
     rate, *others = named_numbers.values()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 import threading
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -65,8 +65,15 @@ class Descent:
         return vectors[0], tuple(vectors[1:own]), tuple(vectors[own:])
 
     def _vectors(self, state: Array) -> list[Array]:
+        return [state[place] for place in self._places]
+
+    @cached_property
+    def _places(self) -> list[tuple[Any, slice]]:
         size = self.network.size
-        return [state[..., i : i + size] for i in range(0, state.shape[-1], size)]
+        count = 1 + self.method.optimizer.memory
+        if self.method.average is not None:
+            count += len(self.method.average.begin(np.zeros(1)))
+        return [np.s_[..., i * size : (i + 1) * size] for i in range(count)]
 
     def stride(self, state: Array, block: Block, first: int, count: int) -> tuple[Array, Array]:
         """Take ``count`` steps; return the next state and the loss of all samples before them."""
@@ -130,17 +137,17 @@ class Descent:
         samples = (self.X, self.y) if rows is None else (self.X[rows], self.y[rows])
         seen = self._at("seen", point, *samples)
         loss = seen.loss if rows is None and point is theta else None
-        look = Look(t, block.members, theta, seen.gradient, seen.hessian_product)
         eta = self.method.rate(t, block.rate).astype(theta.dtype)[:, None]
         if not last and not memory:
+            look = Look(t, block.members, theta, seen.gradient, seen.hessian_product)
             (displacement,) = displace(optimizer, look, eta)
             return np.add(theta, displacement, out=displacement), loss
         following = np.empty_like(state)
         moved, *places = self._vectors(following)
-        if len(last) == 1:
-            # Momentum turns the gradient into what it remembers: formed in its place, that need
-            # not be copied there. Of several memories one could be overwritten by another.
-            look = look._replace(gradient=partial(seen.gradient, places[0]))
+        # Momentum turns the gradient into what it remembers: formed in its place, that need not be
+        # copied there. Of several memories one could be overwritten by another.
+        gradient = partial(seen.gradient, places[0]) if len(last) == 1 else seen.gradient
+        look = Look(t, block.members, theta, gradient, seen.hessian_product)
         displacement, *kept = displace(optimizer, look, eta, *last)
         np.add(theta, displacement, out=moved)
         if self.method.average is not None:

@@ -1,4 +1,4 @@
-"""Columns that say what became of the members of an ensemble, for tables and data frames."""
+"""Columns of tables and data frames: a row for each member, or for each step of each member."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from catapult_sim.types import Array
 
 
 def member_columns(ensemble: tuple[int, ...]) -> dict[str, Array]:
-    """Return the place of each member along the axes of its ensemble, each ``(N,)``.
+    """Return the index of each member along each axis of its ensemble, each ``(N,)``.
 
     Examples
     --------

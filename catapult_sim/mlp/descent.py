@@ -1,7 +1,7 @@
-r"""Descent of a network's flat parameter vectors, by any optimiser.
+r"""The steps of training networks: flat parameter vectors, moved by any optimiser.
 
-A member's state is as many vectors ``(P,)``, end to end: the weights, what the optimiser
-remembers, and what the average remembers.
+A member's state is a concatenation of vectors ``(P,)``: the weights, then those that the optimiser
+and the average remember.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from catapult_sim.types import Array
 
 @dataclass(frozen=True)
 class Descent:
-    """The rule of training networks, see :class:`~catapult_sim.numeric.runs.rule.Rule`."""
+    """The rule of an ensemble of networks, see :class:`~catapult_sim.numeric.runs.rule.Rule`."""
 
     network: Model[Any]
     X: Array  # (m, d)
     y: Array  # (m, k)
     method: Method
     longest: int = 1
-    # Of each thread: its points, which keep their arrays, and the optimiser of its last block.
+    # For each thread: its points, whose arrays are used again, and the optimiser of its last block.
     _kept: threading.local = field(default_factory=threading.local)
 
     def start(self, weights: Array) -> Array:
-        """Return the states of weights at rest, their average themselves, ``(..., S)``."""
+        """Return the states ``(..., S)`` at given weights, before the first step."""
         remembered = [np.zeros_like(weights)] * self.method.optimizer.memory
         if self.method.average is not None:
             remembered += self.method.average.begin(weights)
@@ -49,7 +49,7 @@ class Descent:
 
     @property
     def average(self) -> Averaged | None:
-        """What is known of the average."""
+        """The averaged weights as functions of states; None without an average."""
         average = self.method.average
         if average is None:
             return None
@@ -158,7 +158,7 @@ class Descent:
         return following, loss
 
     def problem(self, weights: Array) -> dict[str, str]:
-        """Return what tells the network and its data from others, by name."""
+        """Return fingerprints of the network and its data, by name."""
         one = weights.reshape(-1, weights.shape[-1])[:1]
         with np.errstate(all="ignore"):
             loss, gradient = self.network.loss_and_gradient(one, self.X, self.y)

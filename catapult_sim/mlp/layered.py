@@ -1,16 +1,11 @@
-"""Layered networks: outputs, loss, gradient and curvature products, whatever the layers are.
+"""Networks of any layers: outputs, loss, gradient and curvature products.
 
 The parameters of a network are a vector ``theta (..., P)``: those of layer after layer. Leading
 axes are an ensemble; the networks of an ensemble see the same inputs.
 
-Curvature comes without a matrix: differentiating every line of the forward and the backward
-pass along a direction in theta gives the Hessian times that direction [1]_, see
-:mod:`catapult_sim.mlp.passes`.
-
-References
-----------
-.. [1] B. A. Pearlmutter, *Fast exact multiplication by the Hessian*, Neural Computation 6, 147
-   (1994): the R-operator.
+No curvature matrix is formed: the derivative of every line of the forward and the backward pass
+along a direction in theta gives the Hessian times that direction, the R-operator of
+[Pearlmutter1994], see :mod:`catapult_sim.mlp.passes`.
 """
 
 from __future__ import annotations
@@ -50,7 +45,7 @@ class Network(Model[Point]):
         weight_decay: float,
         dtype: npt.DTypeLike,
     ) -> None:
-        """Check what every network is made of, and keep it."""
+        """Check and set the attributes of every network."""
         loss_function = LOSSES[known("loss", loss, LOSSES)]
         self.objective = Objective(loss_function, _not_negative("weight_decay", weight_decay))
         self.dtype = np.dtype(known("dtype", np.dtype(dtype).name, DTYPES))
@@ -61,7 +56,7 @@ class Network(Model[Point]):
 
     @abstractmethod
     def __repr__(self) -> str:
-        """Return what makes this network again."""
+        """Return an expression that makes this network."""
 
     def init(self, *, rng: Rng = None, ensemble: tuple[int, ...] = ()) -> Array:
         """Draw parameters, ``(*ensemble, P)``; each member has a random stream of its own.
@@ -160,7 +155,7 @@ class Network(Model[Point]):
     def jacobian_product(
         self, theta: npt.ArrayLike, X: npt.ArrayLike, direction: npt.ArrayLike
     ) -> Array:
-        """Return J times a direction ``(..., P)``: what it does to the outputs, ``(..., m, k)``.
+        """Return J times a direction ``(..., P)``, ``(..., m, k)``.
 
         Examples
         --------
@@ -197,7 +192,7 @@ class Network(Model[Point]):
     # Of checked input; X and y may have leading axes, as a minibatch for every member has --------
 
     def forward(self, theta: Array, X: Array) -> tuple[Array, list[Array]]:
-        """Return the outputs, and what goes into every activation."""
+        """Return the outputs, and the inputs of every activation."""
         passes = self.passes(1)
         return passes.move(theta, X), passes.hidden()
 
@@ -206,7 +201,7 @@ class Network(Model[Point]):
         return Point(self.passes(orders), self.objective, theta, X, y)
 
     def passes(self, orders: int) -> Passes:
-        """Return room for this network's passes of some orders."""
+        """Return an object that computes this network's passes up to a number of orders."""
         return Passes(self.layers, self.inputs, orders)
 
 
@@ -249,12 +244,12 @@ class Sequential(Network):
         self._assemble(width, layers, loss, weight_decay, dtype)
 
     def __repr__(self) -> str:
-        """Name the layers."""
+        """Return the layers."""
         return f"Sequential({self.inputs}, {list(self.layers.layers)})"
 
 
 def known(what: str, name: str, names: Any) -> str:
-    """Return a name that is one of some, or raise InputError."""
+    """Return a name if it is among ``names``, else raise InputError."""
     if name not in names:
         raise InputError(f"{what} must be one of {', '.join(names)}; got {name!r}")
     return name

@@ -1,4 +1,4 @@
-r"""The linear and the quadratic model of a network around a point, and how they train.
+r"""The linear and the quadratic model of a network: its Taylor polynomials around a point.
 
 With J and H the first and the second derivative of the outputs at the origin theta_0, and
 ``d = theta - theta_0``,
@@ -12,20 +12,15 @@ order      outputs                                            Jacobian
 
 Both are sums of coefficients of the network's passes at ``theta_0 + t d``, which are power series
 in t, see :mod:`catapult_sim.mlp.taylor_expansion`. No Jacobian is built. ReLU has no curvature: its
-quadratic model keeps the units that are active at the origin [1]_.
+quadratic model keeps the units that are active at the origin [Zhu2022].
 
 A step of gradient descent changes the kernel ``K = (1/m) J J^T`` of a quadratic model exactly by
 
     ``K' = K - (eta / m) (G J^T + J G^T) + (eta^2 / m) G G^T``,  ``G_a = H_a grad L``
 
 where row a of G is the Hessian of output a times the gradient of the loss. (In the
-normalisation of [1]_, whose loss is a sum, there is no ``1/m``. The update printed there,
+normalisation of [Zhu2022], whose loss is a sum, there is no ``1/m``. The update printed there,
 ``K' = K - (eta/4) (4 G J^T - eta G G^T)``, is neither symmetric nor true.)
-
-References
-----------
-.. [1] L. Zhu, C. Liu, A. Radhakrishnan and M. Belkin, *Quadratic models for understanding
-   catapult dynamics of neural networks*, arXiv:2205.11787 (2022).
 """
 
 from __future__ import annotations
@@ -45,7 +40,7 @@ from catapult_sim.validation import InputError
 
 
 class TaylorModel(Model["TaylorPoint"]):
-    """A network whose outputs are replaced by their Taylor polynomial around a point.
+    """The Taylor polynomial of a network's outputs around a point, as a model to train.
 
     It has the network's parameters, loss and weight decay, and trains as the network does. Its
     derivatives are exact.
@@ -134,7 +129,7 @@ class TaylorModel(Model["TaylorPoint"]):
         Examples
         --------
         One sample has ``A = 4 L``, ``B = 2 L K``, so that with ``f = 6`` and ``K = 13``
-        (Lewkowycz et al. 2020, equation 2 at n = 1)
+        ([Lewkowycz2020], equation 2 at n = 1)
         ``K' = K + eta f^2 (eta K - 4)``:
 
         >>> from catapult_sim.mlp.network import MLP
@@ -153,11 +148,11 @@ class TaylorModel(Model["TaylorPoint"]):
     def point(
         self, theta: Array, X: Array, y: Array | None = None, *, orders: int = 3
     ) -> TaylorPoint:
-        """Return the model at one theta, which has room for all orders whatever is asked for."""
+        """Return the model at one theta; it has room for all orders, whatever ``orders`` is."""
         return TaylorPoint(self, theta, X, y)
 
     def expansion(self) -> TaylorExpansion:
-        """Return room for the network's expansion around the origin."""
+        """Return an object that computes the network's expansion around the origin."""
         return TaylorExpansion(self.network, self.origin, self.order)
 
     def _rows(self, displacement: Array, X: Array, *, derivative: bool = False) -> list[Rows]:
@@ -169,7 +164,7 @@ class TaylorModel(Model["TaylorPoint"]):
 class TaylorPoint(Place):
     """A Taylor model at one theta, X and y: the counterpart of :class:`Point`.
 
-    Input is clean. What is computed at the origin is kept from theta to theta.
+    Its passes at the origin are computed once for all theta.
 
     Examples
     --------
@@ -183,7 +178,7 @@ class TaylorPoint(Place):
     def __init__(self, model: TaylorModel, theta: Array, X: Array, y: Array | None = None) -> None:
         self._model, self._objective, self._X, self._y = model, model.network.objective, X, y
         self._here = model.expansion()
-        # Of a Hessian product, kept apart so that each keeps its passes at the origin.
+        # For Hessian products: each expansion keeps its own passes at the origin.
         self._along, self._complex = model.expansion(), model.expansion()
         self.move(theta)
 

@@ -114,7 +114,7 @@ class Nudged(Wrapper):
         The factor of the rest of a step.
     nudged : {"velocity", "gradient"}
         "velocity": steps are multiplied, and momentum remembers them as they were before, as in
-        [Jastrzebski2019]_, section 4. "gradient": the gradient is, so that momentum remembers
+        [Jastrzebski2019], section 4. "gradient": the gradient is, so that momentum remembers
         multiplied steps.
 
     Raises

@@ -100,7 +100,8 @@ class EMA(Recurrent):
 class SWA(Recurrent):
     """Stochastic weight averaging: the mean of all iterates from step ``start`` on.
 
-    Before that step the average is the weights themselves.
+    Before that step the average is the weights themselves. Algorithm 1 of [Izmailov2018] with
+    cycle length 1.
 
     Parameters
     ----------
@@ -111,11 +112,6 @@ class SWA(Recurrent):
     ------
     InputError
         Where the start is not an integer of at least 0.
-
-    References
-    ----------
-    .. [1] P. Izmailov et al., *Averaging weights leads to wider optima and better
-       generalization*, UAI 2018, arXiv:1803.05407, algorithm 1 with cycle length 1.
 
     Examples
     --------

@@ -219,10 +219,10 @@ def centre(lower: npt.ArrayLike, upper: npt.ArrayLike) -> Measured:
     2.0(1) nan
     """
     below, above = np.asarray(lower, dtype=float), np.asarray(upper, dtype=float)
-    told = (below > 0) | np.isfinite(above)
-    if not told.any():
+    known = (below > 0) | np.isfinite(above)
+    if not known.any():
         return Measured(np.nan, np.nan, 0)
-    below, above = below[told], above[told]
+    below, above = below[known], above[known]
     open_above, open_below = ~np.isfinite(above), below == 0
     floor, ceiling = known_ends(below, above)
     middle, half = (floor + ceiling) / 2, float(np.mean(ceiling - floor) / 2)

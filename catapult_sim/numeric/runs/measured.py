@@ -80,8 +80,8 @@ def share(hits: npt.ArrayLike) -> Measured:
     Parameters
     ----------
     hits : array_like of bool, shape (S,) or (S, ...)
-        One row per member, S >= 1. What is not independent, such as the learning rates of a
-        seed, lies along the trailing axes, and is averaged first.
+        One row per member, S >= 1. Values that are not independent, such as the learning
+        rates of a seed, lie along the trailing axes, and are averaged first.
 
     Examples
     --------

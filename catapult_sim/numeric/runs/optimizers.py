@@ -1,6 +1,6 @@
 r"""Optimisers: the displacement of the weights, from the gradient and the learning rate.
 
-With the weights W, the gradient g and the learning rate eta, at rest at the start::
+With the weights W, the gradient g and the learning rate eta, and D zero at the start::
 
     GradientDescent          D = -eta g(W)
     HeavyBall(beta)          D <- beta D - eta g(W)
@@ -184,7 +184,7 @@ class Regularized(Wrapper):
     With g and H the gradient and the Hessian of C, its gradient is ``g + (coefficient / 2) H g``.
     The penalty is explicit here and implicit in mini-batches: to first order in the learning rate
     eta, SGD on shuffled batches follows gradient flow on ``C + (eta / 4m) sum_k |grad C_k|^2``
-    [Smith2021]_.
+    [Smith2021].
 
     Parameters
     ----------

@@ -63,7 +63,7 @@ class Phases(np.ndarray[Any, np.dtype[np.int8]]):
         return "Phases(" + str(self) + ")"
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
-        """Leave what is computed from phases as plain numbers."""
+        """Return results of arithmetic with phases as plain numbers."""
         return array[()] if return_scalar else array.view(np.ndarray)
 
 

@@ -136,7 +136,7 @@ class Block(NamedTuple):
     rate: Array  # learning rates
     members: Array  # their indices in the ensemble, in C order
     starts: Array  # the indices of the weights they started from
-    numbers: tuple[Array, ...]  # of the model and the optimiser: those that broadcast
+    numbers: tuple[Array, ...]  # those of the model and the optimiser that broadcast
 
 
 class Rule(Protocol):

@@ -26,10 +26,7 @@ class Place(ABC):
 
     @abstractmethod
     def move(self, theta: Array, X: Array | None = None, y: Array | None = None) -> Self:
-        """Go to another theta, and to other samples ``X (..., m, d)``, ``y (..., m, k)`` if given.
-
-        Samples are taken as they are, in the form that the network's ``require_data`` returns.
-        """
+        """Go to another theta, and to other samples if given."""
 
     @abstractmethod
     def gradient(self, out: Array | None = None) -> Array:

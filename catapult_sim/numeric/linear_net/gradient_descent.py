@@ -129,18 +129,16 @@ class Descent:
             self._take(self.compiled, state.T, rate, squares)
             return
         # einsum adds a single member in another order than one of several.
-        transposed = (
-            np.repeat(state.T, 2, axis=1) if len(state) == 1 else np.array(state.T, order="C")
-        )
-        found = np.empty((len(squares), transposed.shape[1]))
+        stack = np.repeat(state.T, 2, axis=1) if len(state) == 1 else np.array(state.T, order="C")
+        found = np.empty((len(squares), stack.shape[1]))
         steps = _steps_alone if self.alone else _steps
-        self._take(steps, transposed, np.resize(rate, transposed.shape[1]), found)
+        self._take(steps, stack, np.resize(rate, stack.shape[1]), found)
         squares[:] = found[:, : len(state)]
-        state[:] = transposed.T[: len(state)]
+        state[:] = stack.T[: len(state)]
 
-    def _take(self, steps: Steps, transposed: Array, rate: Array, squares: Array) -> None:
+    def _take(self, steps: Steps, stack: Array, rate: Array, squares: Array) -> None:
         """Take the steps of states ``(S, N)`` in place."""
-        W, F, e, _ = (np.moveaxis(part, 0, -1) for part in self._parts(transposed.T))
+        W, F, e, _ = (np.moveaxis(part, 0, -1) for part in self._parts(stack.T))
         steps(W, F, e, rate, self.root * self.data.scales[: len(e)], squares)
 
 

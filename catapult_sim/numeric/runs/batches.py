@@ -38,7 +38,8 @@ def minibatches(
     sampling : {"repartitioned", "shuffled", "replacement"}
         "repartitioned": each epoch splits the samples anew. "shuffled": they are split once,
         and each epoch visits the same batches in a new order ([Smith2021], section 2). In both,
-        every epoch visits every sample once. "replacement": every sample of every batch is drawn independently.
+        every epoch visits every sample once. "replacement": every sample of every batch is drawn
+        independently.
     rng : numpy.random.Generator, int or None
         One seed means the same batches at every learning rate and width. A longer run begins
         with the batches of a shorter one, a larger ensemble with those of a smaller one.

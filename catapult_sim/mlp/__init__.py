@@ -6,6 +6,7 @@
 ``observers``             quantities to measure along a run: curvature, kernel, accuracy, distance
 ``kernel``                the neural tangent kernel: its matrix, products and top eigenvalue
 ``point``                 gradient, Hessian and Gauss-Newton products at one theta
+``model``                 what networks and Taylor models share: outputs, loss, gradient
 ``taylor``                the linear and the quadratic model of a network, and how they train
 ``taylor_expansion``      derivatives of a network along lines through one theta
 ``activations``           activation functions with their derivatives
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from catapult_sim.mlp import layered as layered
     from catapult_sim.mlp import layers as layers
     from catapult_sim.mlp import losses as losses
+    from catapult_sim.mlp import model as model
     from catapult_sim.mlp import network as network
     from catapult_sim.mlp import observers as observers
     from catapult_sim.mlp import passes as passes

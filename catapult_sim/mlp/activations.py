@@ -1,14 +1,9 @@
 r"""Activations, each with its derivatives and its gain.
 
 The gain of phi is the standard deviation of the weights that feed it, in units of
-``1 / sqrt(fan in)``. It keeps signals of unit size through deep networks where
-``gain^2 E[phi(z)^2] = 1`` for z from N(0, 1) [1]_. That holds for all but tanh, whose gain is 1
-by custom.
-
-References
-----------
-.. [1] K. He, X. Zhang, S. Ren and J. Sun, *Delving deep into rectifiers*, arXiv:1502.01852
-   (2015), section 2.2, for rectifiers.
+``1 / sqrt(fan in)``. Signals keep unit size through deep networks where
+``gain^2 E[phi(z)^2] = 1`` for z from N(0, 1) ([He2015], section 2.2, for rectifiers). That holds
+for all but tanh, whose gain is 1 by convention.
 """
 
 from __future__ import annotations
@@ -27,17 +22,17 @@ from catapult_sim.types import Array
 
 @dataclass(frozen=True)
 class Activation:
-    """A pointwise nonlinearity.
+    """An activation function: its derivatives and its gain.
 
     Attributes
     ----------
     name : str
     derivatives : callable
         ``z -> iterator`` over value, slope, bend (the second derivative) and third derivative
-        at z, each computed when it is asked for, from what was computed before. What the
-        iterator does not reach is zero. At a kink derivatives are those of the left.
+        at z, each computed only when it is requested, from those before it. Derivatives beyond the
+        last are zero. At a kink they are those of the left.
     gain : float
-        As this module says.
+        See the module's docstring.
 
     Examples
     --------
@@ -147,7 +142,7 @@ def _quadratic(z: Array) -> Iterator[Array]:
 
 
 def leaky_relu(leak: float = 0.01) -> Activation:
-    """Return the ReLU with a slope on its left.
+    """Return the ReLU with a slope ``leak`` for negative arguments.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Dense layers, and the scales and deviations of their weights in each parametrisation."""
+"""Dense layers, and the standard deviations of their weights in each parametrisation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PARAMETRIZATIONS = ("ntk", "standard", "mean-field")
 class Dense(Bilinear):
     """A fully connected layer, ``z = x W + b`` with W ``(fan in, fan out)``.
 
-    Its parameters start as normal numbers of the two deviations.
+    Its parameters start as normal numbers with these standard deviations.
     """
 
     fan_in: int
@@ -35,7 +35,7 @@ class Dense(Bilinear):
         return self.fan_in, self.fan_out
 
     def outputs(self, inputs: int) -> int:
-        """Return the fan out, or raise InputError where the fan in is another."""
+        """Return the fan out, or raise InputError where ``inputs`` is not the fan in."""
         if inputs != self.fan_in:
             raise InputError(f"a dense layer of fan in {self.fan_in} is given {inputs} numbers")
         return self.fan_out
@@ -53,7 +53,7 @@ class Dense(Bilinear):
         return np.matmul(x.swapaxes(-1, -2), s, out=out)
 
     def spread(self, at: Workspace, signal: Array, out: Array) -> Array:
-        """Write the Gram matrix of the inputs, that of biases added, times a signal."""
+        """Write the Gram matrix of the inputs (plus 1 with biases) times a signal."""
         x = at.x.values[0]
         if x.shape[-2] <= 2 * self.fan_in:
             if at.kept is None:
@@ -66,10 +66,7 @@ class Dense(Bilinear):
         return out
 
     def row_products(self, x: list[Array], y: list[Array]) -> RowProducts:
-        """Return how rows are multiplied: entry by entry, the products of inputs and of signals.
-
-        For ``<x_a s_a, y_b t_b> = (x_a . y_b) (s_a . t_b)``.
-        """
+        """Return a function that multiplies rows: ``(x_a . y_b) (s_a . t_b)`` for samples a, b."""
         # The input of a bias is 1, of order 0.
         grams = [
             [self._gram(a, b, self.biases and i == j == 0) for j, b in enumerate(y)]
@@ -89,7 +86,7 @@ class Dense(Bilinear):
         return products
 
     def _gram(self, x: Array, y: Array, with_bias: bool | None = None) -> Array:
-        """Return the scalar products of inputs, that of biases added, ``(..., m, m)``."""
+        """Return the scalar products of inputs, plus 1 with biases, ``(..., m, m)``."""
         return x @ y.swapaxes(-1, -2) + (self.biases if with_bias is None else with_bias)
 
 
@@ -132,7 +129,7 @@ def dense_layers(
     biases: bool,
     zero_output: bool = False,
 ) -> list[tuple[float, Dense]]:
-    """Return the dense layers of a network, and before each the scale of its inputs.
+    """Return pairs of the scale of inputs and the dense layer that takes them.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """The empirical neural tangent kernel of a network.
 
-A layer's share of ``J J^T`` follows from its inputs and from the signals that each output sends
+A layer's share of ``J J^T`` follows from its inputs and from the signals of each output, carried
 back to it: for a dense layer it is the product, entry by entry, of their two Gram matrices. The
 Jacobian is never built.
 """
@@ -21,9 +21,9 @@ from catapult_sim.numeric.curvature.operators import Operator
 from catapult_sim.numeric.runs.memory import MEMORY_LIMIT, require_memory
 from catapult_sim.types import Array
 
-DENSE = 512  # rows of the kernel up to which all its eigenvalues are quicker than products
-READ = 50.0  # multiplications in the time of one read from memory, on the machines measured
-PRODUCTS = 16  # products that a top eigenvalue takes, about
+DENSE = 512  # rows of the kernel up to which all eigenvalues are faster than products
+READ = 50.0  # flops per memory read, on the machines measured
+PRODUCTS = 16  # products in a typical search for a top eigenvalue
 TOLERANCE = 1e-8  # of residuals; that of the eigenvalue is its square over the gap
 
 
@@ -38,7 +38,7 @@ def ntk(
     theta : array_like, shape (..., P)
     X : array_like, shape (m, d)
     memory_limit : float
-        Bytes that the kernel and what it is made from may take.
+        Bytes that the kernel and the arrays it is computed from may take.
 
     Returns
     -------
@@ -96,13 +96,13 @@ def ntk(
 
 
 def _last_first(passes: Passes) -> list[tuple[Part, Array]]:
-    """Return layers and their unit signals, in the order in which their shares are added."""
+    """Return layers and their unit signals, the last layer first: the order of summation."""
     pairs = list(zip(passes.parts, passes.unit_signals(), strict=True))
     return [*pairs[-1:], *pairs[:-1]]
 
 
 class _Factored:
-    """Products with the kernel of one network from the unit signals, without passes."""
+    """Products with the kernel of one network, from its unit signals instead of passes."""
 
     def __init__(self, network: Network, theta: Array, X: Array) -> None:
         passes = network.passes(1)
@@ -124,7 +124,7 @@ class _Factored:
 
 
 def _factors_pay(network: Network, samples: int, itemsize: int) -> bool:
-    """Tell whether products cost less from unit signals than by passes, and memory allows it."""
+    """Return whether products from unit signals cost less than passes and fit into memory."""
     parts = network.passes(1).parts
     hidden = sum(at.z.width for _, at, _ in parts[:-1])
     passes = 2 * sum(layer.multiplications for layer, _, _ in parts[1:-1])
@@ -133,7 +133,7 @@ def _factors_pay(network: Network, samples: int, itemsize: int) -> bool:
 
 
 def ntk_bytes(network: Network, members: int, samples: int, itemsize: int) -> int:
-    """Return the bytes of the kernels of some networks, and of what they are made from."""
+    """Return the bytes of the kernels of some networks and of the arrays they come from."""
     return _bytes(network.passes(1), members, samples, itemsize)
 
 
@@ -175,7 +175,7 @@ def top_eigenpairs(
 
 
 def _operator(network: Network, theta: npt.ArrayLike, X: npt.ArrayLike) -> Operator:
-    """Return the kernel as an operator, in the form whose products cost less."""
+    """Return the kernel as an operator, from unit signals or by passes: whichever costs less."""
     parameters, inputs = network.require_parameters(theta), network.require_inputs(X)
     alone = parameters.ndim == 1 and inputs.ndim == 2
     if alone and _factors_pay(network, len(inputs), parameters.itemsize):

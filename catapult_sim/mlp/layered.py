@@ -1,21 +1,16 @@
-"""Layered networks: outputs, loss, gradient and curvature products, whatever the layers are.
+"""Networks of any layers: outputs, loss, gradient and curvature products.
 
 The parameters of a network are a vector ``theta (..., P)``: those of layer after layer. Leading
 axes are an ensemble; the networks of an ensemble see the same inputs.
 
-Curvature comes without a matrix: differentiating every line of the forward and the backward
-pass along a direction in theta gives the Hessian times that direction [1]_, see
-:mod:`catapult_sim.mlp.passes`.
-
-References
-----------
-.. [1] B. A. Pearlmutter, *Fast exact multiplication by the Hessian*, Neural Computation 6, 147
-   (1994): the R-operator.
+No curvature matrix is formed: the derivative of every line of the forward and the backward pass
+along a direction in theta gives the Hessian times that direction, the R-operator of
+[Pearlmutter1994], see :mod:`catapult_sim.mlp.passes`.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,36 +18,27 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp.layers import Chain, Layer
-from catapult_sim.mlp.losses import LOSSES, Loss, Objective, fraction_right
+from catapult_sim.mlp.losses import LOSSES, Objective
+from catapult_sim.mlp.model import Model
 from catapult_sim.mlp.passes import Passes
-from catapult_sim.mlp.point import Point, require_parameters
+from catapult_sim.mlp.point import Point
 from catapult_sim.randomness import draw
 from catapult_sim.types import Array, Rng
 from catapult_sim.validation import (
     InputError,
     require_at_least_zero,
     require_count,
-    require_samples,
 )
 
 DTYPES = ("float64", "float32")
 
 
-class Network(ABC):
+class Network(Model[Point]):
     """A network of layers and its loss: what :class:`MLP` and :class:`Sequential` have in common.
 
     Attributes
     ----------
-    size : int
-        P, the number of parameters.
-    inputs, outputs : int
-        d and k, the numbers of each sample that it takes and gives.
     layers : Chain
-    objective : Objective
-        The loss and its weight decay.
-    dtype : numpy.dtype
-    numbers_per_sample : int
-        How many numbers its passes keep of each sample while a gradient is computed.
     """
 
     def _assemble(
@@ -63,7 +49,7 @@ class Network(ABC):
         weight_decay: float,
         dtype: npt.DTypeLike,
     ) -> None:
-        """Check what every network is made of, and keep it."""
+        """Check and set the attributes of every network."""
         loss_function = LOSSES[known("loss", loss, LOSSES)]
         decay = float(require_at_least_zero("weight_decay", weight_decay))
         self.objective = Objective(loss_function, decay)
@@ -75,17 +61,7 @@ class Network(ABC):
 
     @abstractmethod
     def __repr__(self) -> str:
-        """Return what makes this network again."""
-
-    @property
-    def loss_function(self) -> Loss:
-        """The loss of the outputs."""
-        return self.objective.loss
-
-    @property
-    def weight_decay(self) -> float:
-        """The factor of ``|theta|^2 / 2`` in the loss."""
-        return self.objective.weight_decay
+        """Return an expression that makes this network."""
 
     def init(self, *, rng: Rng = None, ensemble: tuple[int, ...] = ()) -> Array:
         """Draw parameters, ``(*ensemble, P)``; each member has a random stream of its own.
@@ -104,40 +80,6 @@ class Network(ABC):
         return [layer.split(theta[..., place]) for layer, _, place in self.passes(1).parts]
 
     # Of any theta (..., P) and data, one product at a time ---------------------------------------
-
-    def at(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike | None = None) -> Point:
-        """Return the network at one theta, for many products there; y may be left out for J."""
-        inputs, targets = (self.require_inputs(X), None) if y is None else self.require_data(X, y)
-        return self.point(self.require_parameters(theta), inputs, targets)
-
-    def predict(self, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
-        """Return the outputs, ``theta (..., P), X (m, d) -> (..., m, k)``."""
-        return self.forward(self.require_parameters(theta), self.require_inputs(X))[0]
-
-    def loss(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
-        """Return the loss, by default ``(1/2m) sum_a |f_a - y_a|^2``, shape ``(...)``."""
-        return self.point(self.require_parameters(theta), *self.require_data(X, y), orders=1).loss
-
-    def accuracy(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
-        """Return the fraction of samples whose largest output is at the largest label, ``(...)``.
-
-        A single output counts as right where its sign is the label's. NaN where an output is
-        not finite.
-
-        Examples
-        --------
-        >>> from catapult_sim.mlp.network import MLP
-        >>> network = MLP([1, 1, 1], activation="linear")
-        >>> network.accuracy([[1.0, 1.0], [1.0, -1.0]], [[-1.0], [2.0], [3.0]], [-1, 1, -1])
-        array([0.66666667, 0.33333333])
-        """
-        inputs, targets = self.require_data(X, y)
-        outputs = self.forward(self.require_parameters(theta), inputs)[0]
-        return fraction_right(outputs, targets)
-
-    def gradient(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
-        """Return the gradient of :meth:`loss` by theta, ``(..., P)``."""
-        return self.loss_and_gradient(self.require_parameters(theta), *self.require_data(X, y))[1]
 
     def hessian_product(
         self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike, direction: npt.ArrayLike
@@ -218,7 +160,7 @@ class Network(ABC):
     def jacobian_product(
         self, theta: npt.ArrayLike, X: npt.ArrayLike, direction: npt.ArrayLike
     ) -> Array:
-        """Return J times a direction ``(..., P)``: what it does to the outputs, ``(..., m, k)``.
+        """Return J times a direction ``(..., P)``, ``(..., m, k)``.
 
         Examples
         --------
@@ -252,35 +194,10 @@ class Network(ABC):
         shape = np.broadcast_shapes(parameters.shape, along.shape)
         return np.broadcast_to(parameters, shape), along
 
-    # What they require --------------------------------------------------------------------------
-
-    def require_data(self, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
-        """Return X ``(m, d)`` and y ``(m, k)`` that fit this network, or raise InputError."""
-        inputs, targets = require_samples(X, y)
-        given, required = (inputs.shape[1], targets.shape[1]), (self.inputs, self.outputs)
-        if given != required:
-            raise InputError(
-                f"this network takes {required[0]} inputs and gives {required[1]} outputs; "
-                f"got data with {given[0]} and {given[1]}"
-            )
-        targets = self.loss_function.require(targets)
-        return inputs.astype(self.dtype, copy=False), targets.astype(self.dtype, copy=False)
-
-    def require_inputs(self, X: npt.ArrayLike) -> Array:
-        """Return X ``(..., m, d)`` that fits this network, or raise InputError."""
-        inputs = np.asarray(X, dtype=self.dtype)
-        if inputs.ndim < 2 or inputs.shape[-1] != self.inputs:
-            raise InputError(f"X must have shape (m, {self.inputs}); got shape {inputs.shape}")
-        return inputs
-
-    def require_parameters(self, theta: npt.ArrayLike) -> Array:
-        """Return theta ``(..., P)`` as an array of this network, or raise InputError."""
-        return require_parameters(theta, self.size, self.dtype)
-
-    # Of clean input; X and y may have leading axes, as a minibatch for every member has.
+    # Of checked input; X and y may have leading axes, as a minibatch for every member has --------
 
     def forward(self, theta: Array, X: Array) -> tuple[Array, list[Array]]:
-        """Return the outputs, and what goes into every activation."""
+        """Return the outputs, and the inputs of every activation."""
         passes = self.passes(1)
         return passes.move(theta, X), passes.hidden()
 
@@ -288,18 +205,8 @@ class Network(ABC):
         """Return the network at one theta; 1, 2 or 3 orders for gradient, Hessian, sharpness."""
         return Point(self.passes(orders), self.objective, theta, X, y)
 
-    def loss_and_gradient(self, theta: Array, X: Array, y: Array) -> tuple[Array, Array]:
-        """Return loss ``(...)`` and gradient ``(..., P)`` of clean input."""
-        point = self.point(theta, X, y, orders=1)
-        return point.loss, point.gradient()
-
-    def loss_hessian_product(self, theta: Array, X: Array, y: Array, direction: Array) -> Array:
-        """Return the Hessian times a direction, ``(..., P)``, of clean input."""
-        point = self.point(self._together(theta, direction)[0], X, y, orders=2)
-        return point.hessian_product(direction)
-
     def passes(self, orders: int) -> Passes:
-        """Return room for this network's passes of some orders."""
+        """Return an object that computes this network's passes up to a number of orders."""
         return Passes(self.layers, self.inputs, orders)
 
 
@@ -342,12 +249,12 @@ class Sequential(Network):
         self._assemble(width, layers, loss, weight_decay, dtype)
 
     def __repr__(self) -> str:
-        """Name the layers."""
+        """Return the layers."""
         return f"Sequential({self.inputs}, {list(self.layers.layers)})"
 
 
 def known(what: str, name: str, names: Any) -> str:
-    """Return a name that is one of some, or raise InputError."""
+    """Return a name if it is among ``names``, else raise InputError."""
     if name not in names:
         raise InputError(f"{what} must be one of {', '.join(names)}; got {name!r}")
     return name

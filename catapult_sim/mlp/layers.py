@@ -1,9 +1,9 @@
-r"""What a layer is: the protocol of its passes, and the calculus that all layers share.
+r"""The interface of a layer: its passes of any order, and chains of layers.
 
 A layer takes the numbers x of each sample and gives z. With s the derivative of the loss by z it
 has three passes: *forward* from x to z, *backward* from s to the derivative by x, and the
 *gradient* by its parameters. At ``theta + t v`` all of them are power series in t, and a pass
-computes one coefficient; it takes the lower ones as they stand.
+computes one coefficient, given the lower ones.
 
 ====================  ==========================================================
 to add                write
@@ -12,8 +12,8 @@ weights               a :class:`Bilinear` layer: the three products of inputs,
                       weights and signals. All orders follow from them.
 no parameters         a :class:`Layer`: its forward and backward pass of one
                       order, and :meth:`Layer.pullback` for the dense kernel.
-a block of layers     a :class:`Layer` with layers ``inside``, which also
-                      says in :meth:`Layer.connect` what they read and write.
+a block of layers     a :class:`Layer` with layers ``inside``, whose
+                      :meth:`Layer.connect` gives each its inputs and outputs.
 ====================  ==========================================================
 
 Between layers samples are rows, ``(..., m, width)``: a layer that sees an image reshapes them.
@@ -38,7 +38,7 @@ RowProducts = Callable[[list[Array], list[Array]], Iterator[Array]]
 
 
 class Workspace:
-    """What a layer works on at one theta: its inputs x, its outputs z, its parameters.
+    """The arrays of a layer at one theta: its inputs x, its outputs z, its parameters.
 
     Attributes
     ----------
@@ -47,11 +47,11 @@ class Workspace:
         The coefficients of the parameters, as :meth:`Bilinear.split` returns them.
     along_gradient : bool
         Whether the parameters move along the gradient of the given signal, which is not formed,
-        and not along a direction in ``parameters``.
+        instead of a direction in ``parameters``.
     kept : object
-        What the layer keeps until theta moves.
+        Results that the layer stores until theta moves.
     units : numpy.ndarray, shape (..., m, k, width)
-        What :meth:`Layer.pullback` was given, kept by layers with weights.
+        The argument of :meth:`Layer.pullback`, stored by layers with weights.
     inside : list of Workspace
     """
 
@@ -64,7 +64,7 @@ class Workspace:
         self.inside = layer.connect(x, z, room)
 
     def forward(self, order: int) -> None:
-        """Compute one order of z; what does not depend on theta has the order 0 only."""
+        """Compute one order of z; only order 0 where z does not depend on theta."""
         if order == 0:
             self.kept = None
         if order == 0 or self.z.depends:
@@ -76,7 +76,7 @@ class Workspace:
             self.layer.backward(self, order, kind)
 
     def walk(self) -> Iterator[Workspace]:
-        """Go through this workspace and all those inside, in the order of their parameters."""
+        """Yield this workspace and all those inside, in the order of their parameters."""
         yield self
         for inner in self.inside:
             yield from inner.walk()
@@ -87,7 +87,7 @@ class Layer(ABC):
 
     @property
     def inside(self) -> Sequence[Layer]:
-        """The layers that it is made of, in the order of their parameters."""
+        """The layers that it contains, in the order of their parameters."""
         return ()
 
     @cached_property
@@ -97,7 +97,7 @@ class Layer(ABC):
 
     @abstractmethod
     def outputs(self, inputs: int) -> int:
-        """Return the numbers that it gives for each sample, or raise InputError."""
+        """Return the width of z for a width of x, or raise InputError."""
 
     def connect(self, x: Variable, z: Variable, room: Room) -> list[Workspace]:
         """Return the workspaces of the layers inside."""
@@ -111,16 +111,16 @@ class Layer(ABC):
     def backward(self, at: Workspace, order: int, kind: str) -> None:
         """Write one order of ``at.x.signals[kind]``.
 
-        It is asked only where x depends on theta. A layer with layers inside is asked always,
+        It is called only where x depends on theta. A layer with layers inside is called always,
         and must not read a signal at an x that does not depend on theta.
         """
 
     @abstractmethod
     def pullback(self, at: Workspace, signals: Array) -> Array:
-        """Carry k signals of every sample back, ``(..., m, k, width of z)`` to that of x.
+        """Return k signals of every sample by x, given those by z, ``(..., m, k, width)``.
 
-        Of order 0. Signals that are the same for every sample may have ``m = 1``. What is
-        returned where x does not depend on theta is of no use.
+        Of order 0. Signals that are the same for every sample may have ``m = 1``. The result is
+        not used where x does not depend on theta.
         """
 
     def draw(self, normal: Array) -> None:
@@ -137,9 +137,9 @@ class Bilinear(Layer):
     Its parameters are the weights W, an array of some ``shape``, and if it has ``biases`` one
     for each entry of the last axis of W. That axis, the channels, comes last in z too.
 
-    A subclass writes the products of order 0; the others follow, since coefficient k of a
-    product of series is ``sum_i x_(k-i) W_i``. What it can compute with less work than here,
-    :meth:`spread` and :meth:`row_products`, it may write again.
+    A subclass defines the products of order 0; the others follow, since coefficient k of a
+    product of series is ``sum_i x_(k-i) W_i``. It may override :meth:`spread` and
+    :meth:`row_products` with cheaper formulas.
     """
 
     biases: bool
@@ -165,7 +165,7 @@ class Bilinear(Layer):
 
     @property
     def multiplications(self) -> int:
-        """How many multiplications a sample takes in one product."""
+        """The number of multiplications of one sample in one product."""
         return math.prod(self.shape)
 
     @cached_property
@@ -220,7 +220,7 @@ class Bilinear(Layer):
             np.sum(self._channels(s[order]), axis=-2, out=by_biases)
 
     def pullback(self, at: Workspace, signals: Array) -> Array:
-        """Carry k signals of every sample back, and keep them for the kernel."""
+        """Return k signals of every sample by x, and store those by z for the kernel."""
         at.units = signals
         if not at.x.depends:
             return signals
@@ -229,13 +229,13 @@ class Bilinear(Layer):
         carried = self.transpose(rows, at.parameters[0][0])
         return carried.reshape(*carried.shape[:-2], *signals.shape[-3:-1], carried.shape[-1])
 
-    # What the kernel is made of -----------------------------------------------------------------
+    # For the kernel ------------------------------------------------------------------------------
 
     def spread(self, at: Workspace, signal: Array, out: Array) -> Array:
-        """Write what a step along the gradient of a signal by the parameters does to z.
+        """Write ``J J^T`` times a signal ``(..., m, width of z)``.
 
-        With J the Jacobian of z by this layer's parameters alone it is ``J J^T`` times the
-        signal ``(..., m, width of z)``.
+        J is the Jacobian of z by this layer's parameters alone: the tangent of z along the
+        gradient of the signal.
         """
         x = at.x.values[0]
         self.multiply(x, self.outer(x, signal), out)
@@ -245,10 +245,10 @@ class Bilinear(Layer):
         return out
 
     def row_products(self, x: list[Array], y: list[Array]) -> RowProducts:
-        """Return how rows of two Jacobians are multiplied, given the inputs of both.
+        """Return a function that multiplies the rows of two Jacobians, given the inputs of both.
 
         The row of a sample and of a signal s in its z is the gradient by this layer's
-        parameters, ``sum_i x_i (outer) s_(k-i)``. What is returned takes signals of x and those
+        parameters, ``sum_i x_i (outer) s_(k-i)``. The function takes the signals of x and those
         of y, highest order first, each ``(..., k, m, width of z)``, and yields arrays
         ``(..., k, m, k', m)`` which add up to the scalar products of all rows.
         """
@@ -284,7 +284,7 @@ class Chain(Layer):
         return self.layers
 
     def outputs(self, inputs: int) -> int:
-        """Return the numbers that the last layer gives for each sample."""
+        """Return the width of the last layer's outputs."""
         if not self.layers:
             raise InputError("a chain of layers needs at least one; got none")
         for layer in self.layers:
@@ -292,7 +292,7 @@ class Chain(Layer):
         return inputs
 
     def connect(self, x: Variable, z: Variable, room: Room) -> list[Workspace]:
-        """Let every layer read what the one before it writes."""
+        """Return workspaces in which the outputs of each layer are the inputs of the next."""
         places = []
         for layer in self.layers[:-1]:
             following = after(layer, x, room)
@@ -311,7 +311,7 @@ class Chain(Layer):
             inner.backward(order, kind)
 
     def pullback(self, at: Workspace, signals: Array) -> Array:
-        """Carry signals from the last layer to the first that depends on theta."""
+        """Return signals at the first layer that depends on theta, layer by layer from the last."""
         for inner in reversed(at.inside):
             if inner.z.depends:
                 signals = inner.layer.pullback(inner, signals)
@@ -319,7 +319,7 @@ class Chain(Layer):
 
 
 def after(layer: Layer, x: Variable, room: Room) -> Variable:
-    """Return a new variable for what a layer makes of x."""
+    """Return a new variable for the outputs of a layer at x."""
     return room.variable(layer.outputs(x.width), depends=x.depends or layer.size > 0)
 
 
@@ -346,6 +346,6 @@ def _multiply_series(
 
 
 def _scalar_products(left: Array, right: Array) -> Array:
-    """Return those of all rows ``(..., k, m, P)``, as ``(..., k, m, k', m)``."""
+    """Return the scalar products of all rows ``(..., k, m, P)``, ``(..., k, m, k', m)``."""
     products: Array = np.einsum("...kmp,...jnp->...kmjn", left, right)
     return products

@@ -47,7 +47,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class Objective:
-    """What is minimised: a loss of the outputs, plus ``(weight_decay / 2) |theta|^2``."""
+    """The function to minimise: a loss of the outputs, plus ``(weight_decay / 2) |theta|^2``."""
 
     loss: Loss
     weight_decay: float = 0.0

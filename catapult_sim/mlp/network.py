@@ -1,8 +1,7 @@
 """Fully connected networks on one flat parameter vector, without autodiff.
 
-Its parameters are layer after layer the weights ``(fan in, fan out)`` in row-major order, then
-the biases, if there are any. What it computes is that of every network of layers, see
-:mod:`catapult_sim.mlp.layered`.
+The parameters are layer after layer the weights ``(fan in, fan out)`` in row-major order, then
+the biases, if there are any. Its passes are those of :mod:`catapult_sim.mlp.layered`.
 """
 
 from __future__ import annotations
@@ -112,7 +111,7 @@ class MLP(Network):
         for scale, layer in placed:
             chain += [Pointwise(self.activation, scale) if chain else Scale(scale), layer]
         self._assemble(self.widths[0], chain, loss, weight_decay, dtype)
-        self._asked = {
+        self._options = {
             "activation": self.activation.name,
             "parametrization": parametrization,
             "biases": biases,
@@ -124,7 +123,7 @@ class MLP(Network):
         }
 
     def __repr__(self) -> str:
-        """Say what differs from what is usual."""
+        """Return the widths and the options that are not the defaults."""
         usual = MLP.__init__.__kwdefaults__ or {}
-        asked = [f", {name}={one!r}" for name, one in self._asked.items() if one != usual[name]]
-        return f"MLP({self.widths}{''.join(asked)})"
+        options = [f", {name}={one!r}" for name, one in self._options.items() if one != usual[name]]
+        return f"MLP({self.widths}{''.join(options)})"

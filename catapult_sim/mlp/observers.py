@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp import kernel
-from catapult_sim.mlp.taylor import AnyPoint, Model, TaylorModel
+from catapult_sim.mlp.layered import Network
+from catapult_sim.mlp.point import Place
+from catapult_sim.mlp.taylor import TaylorModel
 from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs, top_eigenpairs
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
@@ -32,14 +34,14 @@ def _of_diverged_too(quantity: Quantity) -> Quantity:
 class Observers:
     """Quantities of networks ``theta (..., P)`` on one data set, each ``(...)``.
 
-    They depend on theta alone: what is observed, and when, changes nothing of a run, and the
-    same point gives the same numbers wherever it is met. NaN where a network is not finite.
+    They depend on theta alone, and observing them does not change a run. NaN where a network is
+    not finite.
 
     Parameters
     ----------
     network : Network or TaylorModel
     X : array_like, shape (m, d)
-        What the networks train on, or test data.
+        Training or test data.
     y : array_like, shape (m,) or (m, k)
 
     Raises
@@ -60,7 +62,7 @@ class Observers:
     ((5, 3), True)
     """
 
-    def __init__(self, network: Model, X: npt.ArrayLike, y: npt.ArrayLike) -> None:
+    def __init__(self, network: Network | TaylorModel, X: npt.ArrayLike, y: npt.ArrayLike) -> None:
         self.network = network
         self.X, self.y = network.require_data(X, y)
 
@@ -71,7 +73,7 @@ class Observers:
 
     @_of_diverged_too
     def accuracy(self, theta: Array) -> Array:
-        """Return the fraction of samples that are labelled right."""
+        """Return the fraction of samples that are classified correctly."""
         return self.network.accuracy(theta, self.X, self.y)
 
     @_of_diverged_too
@@ -88,7 +90,7 @@ class Observers:
     def active_fraction(self, theta: Array) -> Array:
         """Return the fraction of pairs of a hidden unit and a sample with a positive input.
 
-        A Taylor model, whose units stay as they are at its origin, raises InputError.
+        Raises InputError for a Taylor model, whose units do not change.
         """
         if isinstance(self.network, TaylorModel):
             raise InputError("active_fraction needs a network; got a Taylor model")
@@ -112,20 +114,20 @@ class Observers:
 
     @_of_diverged_too
     def alignment(self, theta: Array) -> Array:
-        """Return how parallel the gradient is to the Hessian's top eigenvector, 0 to 1."""
+        """Return ``|cos|`` of the angle between the gradient and the Hessian's top eigenvector."""
 
-        def cosine(point: AnyPoint) -> Any:
+        def cosine(point: Place) -> Any:
             gradient = point.gradient()
             return abs(gradient @ self._top(point).vectors[:, 0]) / np.linalg.norm(gradient)
 
         return self._each(theta, cosine)
 
-    def _top(self, point: AnyPoint) -> Eigenpairs:
-        """Find the Hessian's top eigenpair, always from the same start."""
+    def _top(self, point: Place) -> Eigenpairs:
+        """Return the Hessian's top eigenpair, always from the same random start."""
         return top_eigenpairs(point.hessian, rng=0)
 
-    def _each(self, theta: Array, quantity: Callable[[AnyPoint], Any]) -> Array:
-        """Measure a quantity of each network in turn; NaN where theta is not finite."""
+    def _each(self, theta: Array, quantity: Callable[[Place], Any]) -> Array:
+        """Return a quantity of each network; NaN where theta is not finite."""
         members = theta.reshape(-1, theta.shape[-1])
         found = [
             quantity(self.network.at(one, self.X, self.y)) if np.isfinite(one).all() else np.nan

@@ -1,9 +1,9 @@
 r"""The passes of a network at one theta: outputs, gradients, and their derivatives.
 
-The order of calls is the order of events: ::
+They are called in this order: ::
 
     outputs = passes.move(theta, X)          # order 0 forward
-    passes.backward(0, signal)               # the loss's derivative by the outputs, carried back
+    passes.backward(0, signal)               # from the loss's derivative by the outputs
     passes.gradient(0, out)                  # by the parameters
 
     passes.aim(v)                            # theta + t v: all becomes a power series in t
@@ -12,8 +12,8 @@ The order of calls is the order of events: ::
     passes.gradient(1, out)                  # the Hessian times v: Pearlmutter's R-pass
 
 The gradient's coefficient 0 is the gradient, coefficient 1 the Hessian times v, coefficient 2 half
-of the gradient of ``v^T H v``. A pass of one order takes the lower ones as they stand, so that
-products with many directions at one point pay for their own order only.
+of the gradient of ``v^T H v``. A pass of one order uses the lower ones without computing them
+again, so that each of many directions at one point costs its own order only.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from catapult_sim.types import Array
 
 
 class Part(NamedTuple):
-    """A layer with parameters, what it works on, and where its parameters lie in theta."""
+    """A layer with parameters, its workspace, and the place of its parameters in theta."""
 
     layer: Bilinear
     at: Workspace
@@ -39,14 +39,14 @@ class Part(NamedTuple):
 class Passes:
     """A network's passes at one theta, in arrays that the next theta uses again.
 
-    Whatever a pass returns belongs to this object and changes with the next pass. There is room
-    for as many orders as it is made for: one for the gradient, two for the Hessian. A call before
-    the one that it builds on raises RuntimeError.
+    Results belong to this object and change with the next pass. ``orders`` is the number of
+    orders there is room for: one for the gradient, two for the Hessian. A call before the one
+    that it needs raises RuntimeError.
 
     Attributes
     ----------
     parts : list of Part
-        The layers with parameters, in the order of these.
+        The layers with parameters, in the order of their parameters.
     size, outputs : int
         Numbers of parameters, and of outputs for each sample.
     """
@@ -70,9 +70,9 @@ class Passes:
 
     @property
     def numbers_per_sample(self) -> int:
-        """How many numbers a pass forward and back keeps of each sample.
+        """The count of numbers that a forward and a backward pass store for each sample.
 
-        The values and the signals of every layer, the samples, and the loss's own signal.
+        Values and signals of every layer, the samples, and the derivative of the loss.
         """
         return 2 * (sum(one.width for one in self._room.variables) + self.outputs)
 
@@ -92,21 +92,21 @@ class Passes:
         return self.forward(0)
 
     def aim(self, direction: Array) -> None:
-        """Let theta move along a direction ``(..., P)``: forget the orders above 0."""
+        """Set the direction ``(..., P)`` of theta, and discard the orders above 0."""
         for layer, at, place in self.parts:
             at.parameters[1:] = [layer.split(direction[..., place])]
             at.along_gradient = False
         self._forget()
 
     def forward(self, order: int) -> Array:
-        """Carry one order from the inputs to the outputs, and return that of the outputs."""
+        """Compute one order from the inputs to the outputs, and return that of the outputs."""
         self._require(order <= self._forth + 1, f"forward({order}) before forward({order - 1})")
         self._network.forward(order)
         self._forth = max(self._forth, order)
         return self._z.values[order]
 
     def backward(self, order: int, signal: Array, kind: str = LOSS) -> None:
-        """Carry one order of a signal from the outputs back to every layer."""
+        """Compute one order of the signals of every layer, given that at the outputs."""
         back = self._back[kind]
         self._require(order <= self._forth, f"backward({order}) before forward({order})")
         self._require(order <= back + 1, f"backward({order}) before backward({order - 1})")
@@ -115,7 +115,7 @@ class Passes:
         self._back[kind] = order
 
     def is_back(self, kind: str = LOSS) -> bool:
-        """Whether order 0 of a signal has been carried back at this theta."""
+        """Return whether ``backward`` of order 0 has been called at this theta."""
         return self._back[kind] >= 0
 
     def gradient(self, order: int, out: Array, kind: str = LOSS) -> Array:
@@ -127,10 +127,10 @@ class Passes:
         return out
 
     def kernel(self, signal: Array) -> Array:
-        """Carry a signal back, and forth again as a tangent: ``J J^T`` times it.
+        """Return ``J J^T`` times a signal in the outputs: a backward and a forward pass.
 
-        Theta moves along the gradient ``J^T s``, of which each layer knows what it does to its
-        outputs: no direction in theta is formed.
+        Theta moves along the gradient ``J^T s``, which is not formed: each layer computes the
+        change of its outputs from its inputs and its signal, see :meth:`Bilinear.spread`.
         """
         self.backward(0, signal, GIVEN)
         for _, at, _ in self.parts:
@@ -140,7 +140,7 @@ class Passes:
         return self.forward(1)
 
     def unit_signals(self) -> list[Array]:
-        """Return what each output alone sends back to each layer with parameters.
+        """Return the derivatives of each output by the outputs of each layer with parameters.
 
         Shapes ``(..., m, k, width)``, where m may be 1 if all samples have the same.
         """
@@ -152,12 +152,12 @@ class Passes:
         return [one for one in signals if one is not None]
 
     def hidden(self) -> list[Array]:
-        """Return what goes into every activation, each ``(..., m, width)``."""
+        """Return the inputs of every activation, each ``(..., m, width)``."""
         walk = self._network.walk()
         return [at.x.values[0] for at in walk if isinstance(at.layer, Pointwise)]
 
     def _forget(self) -> None:
-        """Forget the orders above 0."""
+        """Discard the orders above 0."""
         self._forth = 0
         self._back = {kind: min(back, 0) for kind, back in self._back.items()}
 

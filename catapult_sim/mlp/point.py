@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +18,31 @@ from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
 
-class Place:
-    """A network or a Taylor model at one theta: its outputs, its loss, its operators."""
+class Place(ABC):
+    """A network or a Taylor model at one theta: its outputs, its loss and the derivatives."""
 
     _objective: Objective
     _y: Array | None
 
+    @abstractmethod
+    def move(self, theta: Array, X: Array | None = None, y: Array | None = None) -> Self:
+        """Go to another theta, and to other samples if given."""
+
+    @abstractmethod
+    def gradient(self, out: Array | None = None) -> Array:
+        """Return the gradient of the loss by theta, ``(..., P)``."""
+
+    @abstractmethod
+    def hessian_product(self, direction: npt.ArrayLike) -> Array:
+        """Return the Hessian of the loss times a direction ``(..., P)``, ``(..., P)``."""
+
+    @property
+    def hessian(self) -> LinearOperator:
+        """The Hessian of the loss at a single theta, ``(P, P)``."""
+        return self._operator(self.hessian_product, self._theta.shape[-1:])
+
     def _arrive(self, theta: Array, outputs: Array) -> None:
-        """Keep theta ``(..., P)`` and the outputs there, forget what was computed before."""
+        """Set theta ``(..., P)`` and its outputs, and discard the loss of the last theta."""
         self._theta, self._outputs = theta, outputs
         self._evaluation: tuple[Array, Array] | None = None
 
@@ -76,9 +95,9 @@ class Place:
 class Point(Place):
     """Loss, gradient and curvature products of a network at one theta, X and y.
 
-    Made by the network's ``at``. The forward and the backward pass are done
-    once; a product with a direction costs the passes of its tangents only. Arrays are kept from
-    theta to theta, and never handed out.
+    Made by the network's ``at``. The forward and the backward pass are computed once; a product
+    with a direction costs the passes of its tangents only. The arrays of passes are used again at
+    the next theta, and results are copies.
 
     Theta ``(..., P)`` itself is not copied: after a change in place, :meth:`move` here again.
     Directions and signals broadcast to the leading axes of the point, those of theta and X.
@@ -101,7 +120,7 @@ class Point(Place):
         self._passes, self._objective, self._X, self._y = passes, objective, X, y
         self.move(theta)
 
-    def move(self, theta: npt.ArrayLike, X: Array | None = None, y: Array | None = None) -> Point:
+    def move(self, theta: npt.ArrayLike, X: Array | None = None, y: Array | None = None) -> Self:
         """Go to another theta, and to other samples ``X (..., m, d)``, ``y (..., m, k)`` if given.
 
         Samples are taken as they are, in the form that the network's ``require_data`` returns.
@@ -114,13 +133,13 @@ class Point(Place):
 
     def gradient(self, out: Array | None = None) -> Array:
         """Return the gradient of the loss by theta, ``(..., P)``."""
-        self._return()
+        self._backward()
         return self._with_decay(self._passes.gradient(0, self._room(out)), self._theta)
 
     def hessian_product(self, direction: npt.ArrayLike, out: Array | None = None) -> Array:
         """Return the Hessian of the loss times a direction ``(..., P)``, ``(..., P)``."""
         along = self._aim(direction)
-        self._return()
+        self._backward()
         self._differentiate()
         return self._with_decay(self._passes.gradient(1, self._room(out)), along)
 
@@ -130,7 +149,7 @@ class Point(Place):
         At a unit eigenvector of the Hessian that is the gradient of its eigenvalue.
         """
         self._aim(direction)
-        self._return()
+        self._backward()
         tangent = self._differentiate()
         second = self._passes.forward(2)
         loss, y = self._objective.loss, self._targets
@@ -166,11 +185,6 @@ class Point(Place):
         return moved / self._passes.samples
 
     @property
-    def hessian(self) -> LinearOperator:
-        """The Hessian of the loss of a single network, ``(P, P)``."""
-        return self._operator(self.hessian_product, (self._passes.size,))
-
-    @property
     def gauss_newton(self) -> LinearOperator:
         """The Gauss-Newton matrix of a single network, ``(P, P)``."""
         return self._operator(self.gauss_newton_product, (self._passes.size,))
@@ -180,15 +194,15 @@ class Point(Place):
         """The neural tangent kernel of a single network, ``(m k, m k)``."""
         return self._operator(self.kernel_product, self._outputs.shape[-2:])
 
-    # What they share ----------------------------------------------------------------------------
+    # Shared by the products ----------------------------------------------------------------------
 
-    def _return(self) -> None:
-        """Carry the loss's signal back, once at each theta."""
+    def _backward(self) -> None:
+        """Do the backward pass of the loss, once at each theta."""
         if not self._passes.is_back():
             self._passes.backward(0, self._evaluated()[1])
 
     def _differentiate(self) -> Array:
-        """Do the passes of order 1 along the direction, and return the tangent of the outputs."""
+        """Do the passes of order 1 along the direction; return the tangent of the outputs."""
         tangent = self._passes.forward(1)
         self._passes.backward(1, self._curved(tangent))
         return tangent
@@ -205,7 +219,7 @@ class Point(Place):
         return self._require("signal", signal, self._outputs.shape[-2:])
 
     def _require(self, what: str, values: npt.ArrayLike, trailing: tuple[int, ...]) -> Array:
-        """Return values of the point's precision, spread over its leading axes."""
+        """Return values in the point's precision, broadcast to its leading axes."""
         shape, array = (*self._passes.leading, *trailing), np.asarray(values)
         try:
             spread = np.broadcast_to(array, shape)
@@ -228,7 +242,7 @@ class Point(Place):
 
 
 def require_parameters(theta: npt.ArrayLike, size: int, dtype: npt.DTypeLike) -> Array:
-    """Return theta ``(..., P)`` in a precision, complex as it is, or raise InputError."""
+    """Return theta ``(..., P)`` in a precision, unless it is complex, or raise InputError."""
     parameters = np.asarray(theta)
     if parameters.shape[-1:] != (size,):
         raise InputError(f"theta must have shape (..., {size}); got shape {parameters.shape}")

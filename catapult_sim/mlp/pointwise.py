@@ -1,4 +1,4 @@
-"""Layers without parameters that act on every number alone: activations and scales."""
+"""Layers that apply one function to every number: activations and scales."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Scale(Layer):
     factor: float
 
     def outputs(self, inputs: int) -> int:
-        """Return as many numbers as it takes."""
+        """Return the width of z, that of x."""
         return inputs
 
     def forward(self, at: Workspace, order: int) -> None:
@@ -31,7 +31,7 @@ class Scale(Layer):
         np.multiply(at.z.signals[kind][order], self.factor, out=at.x.signals[kind][order])
 
     def pullback(self, at: Workspace, signals: Array) -> Array:
-        """Carry signals of every sample back."""
+        """Return signals of every sample by x."""
         return signals * self.factor
 
 
@@ -39,14 +39,14 @@ class Scale(Layer):
 class Pointwise(Layer):
     """A layer ``z = scale phi(x)``, phi an activation.
 
-    The scale is that of the weights of the next layer: here it costs nothing.
+    The scale belongs to the weights of the next layer; applied here, it costs nothing.
     """
 
     activation: Activation
     scale: float = 1.0
 
     def outputs(self, inputs: int) -> int:
-        """Return as many numbers as it takes."""
+        """Return the width of z, that of x."""
         return inputs
 
     def forward(self, at: Workspace, order: int) -> None:
@@ -70,15 +70,15 @@ class Pointwise(Layer):
                 out += bent
 
     def pullback(self, at: Workspace, signals: Array) -> Array:
-        """Carry signals of every sample back."""
+        """Return signals of every sample by x."""
         carried: Array = signals * at.kept[1][..., None, :]
         return carried
 
     def _compose(self, at: Workspace, derivative: int, order: int, out: Array) -> Array | None:
-        """Write one order, 1 or 2, of the series of a derivative's predecessor at x.
+        """Write one order, 1 or 2, of the series of f at x, f' the given derivative of phi.
 
-        With f' that derivative, ``f(x + t x_1 + t^2 x_2)`` has the coefficients ``f' x_1`` and
-        ``f' x_2 + f'' x_1^2 / 2``. None where f' is zero.
+        ``f(x + t x_1 + t^2 x_2)`` has the coefficients ``f' x_1`` and ``f' x_2 + f'' x_1^2 / 2``.
+        None where f' is zero.
         """
         x, first = at.x.values, at.kept[derivative]
         if first is None:
@@ -92,7 +92,7 @@ class Pointwise(Layer):
 
 
 class _Derivatives:
-    """The derivatives of an activation at one point, times a scale, computed when asked for."""
+    """The derivatives of an activation at one point, times a scale, computed on demand."""
 
     def __init__(self, further: Iterator[Array], scale: float) -> None:
         self._further, self._scale = further, scale

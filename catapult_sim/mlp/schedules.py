@@ -15,7 +15,7 @@ from catapult_sim.types import Array
 
 
 def step_decay(t: npt.ArrayLike, *, factor: float, every: int) -> Array:
-    """Multiply the rate by ``factor`` after every so many steps.
+    """Return ``factor`` to the number of whole multiples of ``every`` in t.
 
     >>> step_decay(np.arange(6), factor=0.1, every=3)
     array([1. , 1. , 1. , 0.1, 0.1, 0.1])
@@ -24,9 +24,9 @@ def step_decay(t: npt.ArrayLike, *, factor: float, every: int) -> Array:
 
 
 def cosine(t: npt.ArrayLike, *, steps: int) -> Array:
-    """Fall from 1 to 0 along half a period, ``(1 + cos(pi t / steps)) / 2``.
+    """Return a factor that falls from 1 to 0 along half a period, ``(1 + cos(pi t / steps)) / 2``.
 
-    I. Loshchilov and F. Hutter, *SGDR*, arXiv:1608.03983, eq. (5), without restarts.
+    [Loshchilov2017], eq. (5), without restarts.
 
     >>> cosine([0, 5, 10], steps=10)
     array([1. , 0.5, 0. ])
@@ -35,7 +35,7 @@ def cosine(t: npt.ArrayLike, *, steps: int) -> Array:
 
 
 def warm_up(t: npt.ArrayLike, *, steps: int) -> Array:
-    """Rise linearly to 1, ``min((t + 1) / steps, 1)``; the first step is not lost.
+    """Return a factor that rises linearly to 1, ``min((t + 1) / steps, 1)``.
 
     >>> warm_up(np.arange(4), steps=2)
     array([0.5, 1. , 1. , 1. ])

@@ -1,8 +1,8 @@
-"""Power series of a network's numbers: the arrays that passes read and write.
+"""Power series of a network's values and signals: the arrays that passes read and write.
 
 At ``theta + t v`` every number of a network is a power series in t. A :class:`Series` holds the
-coefficients of one quantity, a :class:`Variable` what one layer hands to the next, and a
-:class:`Room` makes them and fits them to the samples.
+coefficients of one quantity, a :class:`Variable` the values and signals between two layers, and a
+:class:`Room` allocates them for the shape of the samples.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Frame = tuple[tuple[int, ...], int, np.dtype[Any]]
 class Series:
     """The coefficients of one power series, each an array ``(..., m, width)``.
 
-    They lie in memory as one stack ``(..., orders, m, width)``, so that neighbours are at once
-    one tall matrix, see :meth:`tall`. Of values the lowest order comes first, of signals the
+    They lie in memory as one stack ``(..., orders, m, width)``, so that consecutive orders are
+    also one tall matrix, see :meth:`tall`. Of values the lowest order comes first, of signals the
     highest: the gradient of order k, ``sum_i a_i^T s_(k-i)``, is then one product of two tall
     matrices, ``a_0, ..., a_k`` below each other and ``s_k, ..., s_0``.
     """
@@ -41,14 +41,14 @@ class Series:
         self._room, self._orders, self._highest_first = room, orders, highest_first
         self.width, self._constant = width, constant
         self._flat: Array | None = None
-        self._coefficients: list[Array] = []  # until they are asked for
+        self._coefficients: list[Array] = []  # empty until the first use
 
     def hold(self, constant: Array) -> None:
-        """Hold a given array ``(..., m, width)``, which does not depend on theta."""
+        """Set order 0 to a given array ``(..., m, width)``, which does not depend on theta."""
         self._stack, self._coefficients = constant[..., None, :, :], [constant]
 
     def forget(self) -> None:
-        """Forget the coefficients, but not the memory that they had."""
+        """Discard the coefficients, but keep their memory."""
         self._coefficients = []
 
     def __getitem__(self, order: int) -> Array:
@@ -56,13 +56,13 @@ class Series:
 
     @property
     def coefficients(self) -> list[Array]:
-        """Room for every order, lowest first; a constant has the order 0 only."""
+        """An array for every order, lowest first; a constant has order 0 only."""
         if not self._coefficients:
             self._allocate()
         return self._coefficients
 
     def tall(self, order: int, count: int) -> Array:
-        """Return ``count`` coefficients below each other as they lie in memory, from an order on.
+        """Return ``count`` coefficients below each other, in their order in memory from one on.
 
         Shape ``(..., count m, width)``.
         """
@@ -71,9 +71,9 @@ class Series:
         return part.reshape(*part.shape[:-3], -1, self.width)
 
     def _allocate(self) -> None:
-        """Make room, in the memory of the last shape where that is enough.
+        """Allocate the coefficients, in the memory of the last shape if that is large enough.
 
-        Coefficients that are not written to take no memory.
+        The system gives memory only to coefficients that are written to.
         """
         leading, samples, dtype = self._room.constant if self._constant else self._room.varying
         shape = (*leading, self._orders, samples, self.width)
@@ -87,14 +87,14 @@ class Series:
 
 
 class Variable:
-    """What one layer hands to the next: ``width`` numbers of each sample, and signals by them.
+    """The ``width`` numbers of each sample between two layers, and the signals by them.
 
     Attributes
     ----------
     values : Series
         Of order 0 only where they do not depend on theta.
     signals : dict of Series
-        By their kind: the derivatives by the values of the loss, or of a product with outputs.
+        By kind: derivatives of the loss, or of a product with the outputs, by the values.
     depends : bool
         Whether the values depend on theta.
     """
@@ -111,7 +111,7 @@ class Variable:
 
 
 class _Signals(dict[str, Series]):
-    """Series by their kind, made when they are asked for."""
+    """Series by their kind, each made at its first use."""
 
     def __init__(self, room: Room, width: int, orders: int) -> None:
         self._made_of = room, width, orders
@@ -122,13 +122,13 @@ class _Signals(dict[str, Series]):
 
 
 class Room:
-    """Makes the variables of a network's passes, and fits all of them to the samples.
+    """The variables of a network's passes, and their common shape.
 
     Attributes
     ----------
     variables : list of Variable
     allocated : list of Series
-        Those in use at the shapes of now.
+        Those with arrays of the present shape.
     varying, constant : tuple
         Leading axes, samples and precision of what depends on theta, and of what does not.
     """
@@ -154,7 +154,7 @@ class Room:
         return self._scratch[width][0]
 
     def fit(self, varying: Frame, constant: Frame) -> None:
-        """Give the arrays other shapes and precisions; what they held is lost."""
+        """Set the shapes and precisions of all arrays, and discard their contents."""
         self.varying, self.constant = varying, constant
         for series in self.allocated:
             series.forget()

@@ -12,39 +12,35 @@ order      outputs                                            Jacobian
 
 Both are sums of coefficients of the network's passes at ``theta_0 + t d``, which are power series
 in t, see :mod:`catapult_sim.mlp.taylor_expansion`. No Jacobian is built. ReLU has no curvature: its
-quadratic model keeps the units that are active at the origin [1]_.
+quadratic model keeps the units that are active at the origin [Zhu2022].
 
 A step of gradient descent changes the kernel ``K = (1/m) J J^T`` of a quadratic model exactly by
 
     ``K' = K - (eta / m) (G J^T + J G^T) + (eta^2 / m) G G^T``,  ``G_a = H_a grad L``
 
 where row a of G is the Hessian of output a times the gradient of the loss. (In the
-normalisation of [1]_, whose loss is a sum, there is no ``1/m``. The update printed there,
+normalisation of [Zhu2022], whose loss is a sum, there is no ``1/m``. The update printed there,
 ``K' = K - (eta/4) (4 G J^T - eta G G^T)``, is neither symmetric nor true.)
-
-References
-----------
-.. [1] L. Zhu, C. Liu, A. Radhakrishnan and M. Belkin, *Quadratic models for understanding
-   catapult dynamics of neural networks*, arXiv:2205.11787 (2022).
 """
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse.linalg import LinearOperator
 
 from catapult_sim.mlp.layered import Network
-from catapult_sim.mlp.losses import fraction_right
-from catapult_sim.mlp.point import Place, Point
+from catapult_sim.mlp.model import Model
+from catapult_sim.mlp.point import Place
 from catapult_sim.mlp.taylor_expansion import Rows, TaylorExpansion, row_products
 from catapult_sim.numeric.curvature.eigenpairs import largest_eigenvalue
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
 
-class TaylorModel:
-    """A network whose outputs are replaced by their Taylor polynomial around a point.
+class TaylorModel(Model["TaylorPoint"]):
+    """The Taylor polynomial of a network's outputs around a point, as a model to train.
 
     It has the network's parameters, loss and weight decay, and trains as the network does. Its
     derivatives are exact.
@@ -60,10 +56,6 @@ class TaylorModel:
     Attributes
     ----------
     origin : numpy.ndarray, shape (P,)
-    size : int
-        P, the number of parameters.
-    numbers_per_sample : int
-        As the network's.
 
     Raises
     ------
@@ -86,6 +78,12 @@ class TaylorModel:
     ...     print(order, bool(run.values["loss"][-1] < run.values["loss"][0]))
     1 False
     2 True
+
+    Around ``u = v = 1`` the network ``u v`` is ``1 + (u - 1) + (v - 1)`` to first order:
+
+    >>> model = TaylorModel(MLP([1, 1, 1], activation="linear"), [1.0, 1.0], order=1)
+    >>> model.predict([2.0, 3.0], [[1.0]])
+    array([[4.]])
     """
 
     def __init__(self, network: Network, theta: npt.ArrayLike, *, order: int = 2) -> None:
@@ -95,50 +93,9 @@ class TaylorModel:
         if order not in (1, 2):
             raise InputError(f"order must be 1 or 2; got {order!r}")
         self.network, self.order, self.origin = network, int(order), origin.copy()
-        self.size, self.numbers_per_sample = network.size, network.numbers_per_sample
-
-    # Of any theta (..., P) and data --------------------------------------------------------------
-
-    def require_data(self, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
-        """Return X ``(m, d)`` and y ``(m, k)`` that fit the network, or raise InputError."""
-        return self.network.require_data(X, y)
-
-    def require_parameters(self, theta: npt.ArrayLike) -> Array:
-        """Return theta ``(..., P)`` as an array of the network, or raise InputError."""
-        return self.network.require_parameters(theta)
-
-    def predict(self, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
-        """Return the outputs, ``theta (..., P), X (m, d) -> (..., m, k)``.
-
-        Examples
-        --------
-        Around ``u = v = 1`` the network ``u v`` is ``1 + (u - 1) + (v - 1)`` to first order:
-
-        >>> from catapult_sim.mlp.network import MLP
-        >>> model = TaylorModel(MLP([1, 1, 1], activation="linear"), [1.0, 1.0], order=1)
-        >>> model.predict([2.0, 3.0], [[1.0]])
-        array([[4.]])
-        """
-        return TaylorPoint(
-            self, self.require_parameters(theta), self.network.require_inputs(X)
-        ).outputs
-
-    def at(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> TaylorPoint:
-        """Return the model at one theta, for many products there."""
-        return TaylorPoint(self, self.require_parameters(theta), *self.require_data(X, y))
-
-    def loss(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
-        """Return the loss, ``(...)``."""
-        return self.at(theta, X, y).loss
-
-    def accuracy(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
-        """Return the fraction of samples that are labelled right, ``(...)``, as a network's."""
-        inputs, targets = self.require_data(X, y)
-        return fraction_right(self.predict(theta, inputs), targets)
-
-    def gradient(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
-        """Return the gradient of :meth:`loss` by theta, ``(..., P)``."""
-        return self.at(theta, X, y).gradient()
+        self.size, self.inputs, self.outputs = network.size, network.inputs, network.outputs
+        self.objective, self.dtype = network.objective, network.dtype
+        self.numbers_per_sample = network.numbers_per_sample
 
     def kernel(self, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
         """Return the model's tangent kernel ``(1/m) J J^T`` at theta, ``(..., m k, m k)``.
@@ -152,7 +109,7 @@ class TaylorModel:
         >>> model.kernel([[1.0, 1.0], [2.0, 3.0]], [[1.0]]).ravel()
         array([ 2., 13.])
         """
-        inputs = self.network.require_inputs(X)
+        inputs = self.require_inputs(X)
         rows = self._rows(self.require_parameters(theta) - self.origin, inputs)
         return row_products(rows, rows) / inputs.shape[-2]
 
@@ -172,7 +129,7 @@ class TaylorModel:
         Examples
         --------
         One sample has ``A = 4 L``, ``B = 2 L K``, so that with ``f = 6`` and ``K = 13``
-        (Lewkowycz et al. 2020, equation 2 at n = 1)
+        ([Lewkowycz2020], equation 2 at n = 1)
         ``K' = K + eta f^2 (eta K - 4)``:
 
         >>> from catapult_sim.mlp.network import MLP
@@ -188,24 +145,14 @@ class TaylorModel:
         samples = inputs.shape[-2]
         return row_products(moved, rows) / samples, row_products(moved, moved) / samples
 
-    # Of clean input; X and y may have leading axes, as a minibatch for every member has ----------
-
-    def loss_and_gradient(self, theta: Array, X: Array, y: Array) -> tuple[Array, Array]:
-        """Return loss ``(...)`` and gradient ``(..., P)`` of clean input."""
-        point = TaylorPoint(self, theta, X, y)
-        return point.loss, point.gradient()
-
-    def loss_hessian_product(self, theta: Array, X: Array, y: Array, direction: Array) -> Array:
-        """Return the Hessian of the loss times a direction, ``(..., P)``, of clean input."""
-        theta, along = np.broadcast_arrays(theta, direction)
-        return TaylorPoint(self, theta, X, y).hessian_product(along)
-
-    def point(self, theta: Array, X: Array, y: Array | None = None) -> TaylorPoint:
-        """Return the model at one theta, of clean input."""
+    def point(
+        self, theta: Array, X: Array, y: Array | None = None, *, orders: int = 3
+    ) -> TaylorPoint:
+        """Return the model at one theta; it has room for all orders, whatever ``orders`` is."""
         return TaylorPoint(self, theta, X, y)
 
     def expansion(self) -> TaylorExpansion:
-        """Return room for the network's expansion around the origin."""
+        """Return an object that computes the network's expansion around the origin."""
         return TaylorExpansion(self.network, self.origin, self.order)
 
     def _rows(self, displacement: Array, X: Array, *, derivative: bool = False) -> list[Rows]:
@@ -217,7 +164,7 @@ class TaylorModel:
 class TaylorPoint(Place):
     """A Taylor model at one theta, X and y: the counterpart of :class:`Point`.
 
-    Input is clean. What is computed at the origin is kept from theta to theta.
+    Its passes at the origin are computed once for all theta.
 
     Examples
     --------
@@ -231,11 +178,11 @@ class TaylorPoint(Place):
     def __init__(self, model: TaylorModel, theta: Array, X: Array, y: Array | None = None) -> None:
         self._model, self._objective, self._X, self._y = model, model.network.objective, X, y
         self._here = model.expansion()
-        # Of a Hessian product, kept apart so that each keeps its passes at the origin.
+        # For Hessian products: each expansion keeps its own passes at the origin.
         self._along, self._complex = model.expansion(), model.expansion()
         self.move(theta)
 
-    def move(self, theta: Array, X: Array | None = None, y: Array | None = None) -> TaylorPoint:
+    def move(self, theta: Array, X: Array | None = None, y: Array | None = None) -> Self:
         """Go to another theta, and to other samples if given."""
         if X is not None:
             self._X, self._y = X, y
@@ -243,9 +190,9 @@ class TaylorPoint(Place):
         self._arrive(theta, self._here.outputs(self._displacement, self._X))
         return self
 
-    def gradient(self) -> Array:
+    def gradient(self, out: Array | None = None) -> Array:
         """Return the gradient of the loss by theta, ``(..., P)``."""
-        gradient = self._here.transposed_product(self._evaluated()[1])
+        gradient = self._here.transposed_product(self._evaluated()[1], out=out)
         return self._with_decay(gradient, self._theta)
 
     def hessian_product(self, direction: npt.ArrayLike) -> Array:
@@ -262,20 +209,3 @@ class TaylorPoint(Place):
         self._along.outputs(along, self._X)  # J is at most linear: J' is that at the origin
         product += self._along.transposed_product(self._evaluated()[1], derivative=True)
         return self._with_decay(product, along)
-
-    @property
-    def hessian(self) -> LinearOperator:
-        """The Hessian of the loss of a single model, ``(P, P)``."""
-        return self._operator(self.hessian_product, (self._model.size,))
-
-
-Model = Network | TaylorModel  # what can be trained, and watched while it is
-AnyPoint = Point | TaylorPoint
-
-
-def point_of(model: Model, theta: Array, X: Array, y: Array) -> AnyPoint:
-    """Return a network or a Taylor model at one theta, of clean input.
-
-    Samples may have leading axes, as a minibatch for every member has.
-    """
-    return model.point(theta, X, y)

@@ -23,9 +23,9 @@ class Rows:
 
 
 class TaylorExpansion:
-    """A network's outputs around an origin, to an order, along a displacement from there.
+    """The Taylor polynomial of a network's outputs around an origin, at a displacement from it.
 
-    What is computed at the origin is kept from displacement to displacement.
+    The pass at the origin is computed once for all displacements.
     """
 
     def __init__(self, network: Network, origin: Array, order: int) -> None:
@@ -35,7 +35,7 @@ class TaylorExpansion:
         self._X: Array | None = None
 
     def outputs(self, displacement: Array, X: Array) -> Array:
-        """Go along a displacement ``(..., P)``, and return the polynomial's outputs there."""
+        """Set the displacement ``(..., P)``, and return the polynomial's outputs there."""
         shape = (*np.broadcast_shapes(displacement.shape[:-1], X.shape[:-2]), len(self._origin))
         key = (shape, displacement.dtype)
         if key != self._key or self._X is None or not np.array_equal(self._X, X):
@@ -45,14 +45,16 @@ class TaylorExpansion:
         self._passes.aim(np.broadcast_to(displacement, shape))
         return sum((self._passes.forward(k + 1) for k in range(self._order)), start=self._start)
 
-    def transposed_product(self, signal: Array, *, derivative: bool = False) -> Array:
-        """Return the Jacobian's transpose times a signal, or that of the Jacobian's derivative.
+    def transposed_product(
+        self, signal: Array, *, derivative: bool = False, out: Array | None = None
+    ) -> Array:
+        """Return the transpose of the Jacobian, or of its derivative, times a signal.
 
         The derivative is that along the displacement.
         """
         self._back(signal, derivative)
-        room = np.empty(self._key[0], signal.dtype)
-        return self._passes.gradient(self._order - 1, room, GIVEN)
+        product = np.empty(self._key[0], signal.dtype) if out is None else out
+        return self._passes.gradient(self._order - 1, product, GIVEN)
 
     def rows(self, *, derivative: bool = False) -> list[Rows]:
         """Return the rows of the Jacobian, or of its derivative, by each layer's parameters."""
@@ -67,7 +69,7 @@ class TaylorExpansion:
         return rows
 
     def _unit_signals(self, i: int, derivative: bool) -> list[list[Array]]:
-        """Carry output i of every sample back; return each layer's signals, highest order first."""
+        """Return the signals of output i at each layer, highest order first."""
         unit = np.zeros_like(self._start)
         unit[..., i] = 1
         self._back(unit, derivative)
@@ -78,7 +80,7 @@ class TaylorExpansion:
         ]
 
     def _back(self, signal: Array, derivative: bool) -> None:
-        """Carry the series ``s + t s`` back, or for the derivative ``s`` alone.
+        """Do the backward passes of the series ``s + t s``, or of ``s`` for the derivative.
 
         At ``theta_0 + t d`` the gradient of ``s . f`` is ``J^T s + t (s . H) d``. The quadratic
         model's own, ``(J + H d)^T s``, is therefore coefficient 1 of that of ``(1 + t) s . f``.

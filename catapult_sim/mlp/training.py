@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy.typing as npt
 
 from catapult_sim.mlp.descent import Descent
-from catapult_sim.mlp.taylor import Model
+from catapult_sim.mlp.model import Model
 from catapult_sim.numeric.runs.averages import Average
 from catapult_sim.numeric.runs.checkpoint import Checkpoint
 from catapult_sim.numeric.runs.memory import MEMORY_LIMIT
@@ -17,7 +19,7 @@ from catapult_sim.validation import require_count, require_positive
 
 
 def train(
-    network: Model,
+    network: Model[Any],
     theta: npt.ArrayLike,
     X: npt.ArrayLike,
     y: npt.ArrayLike,
@@ -38,40 +40,40 @@ def train(
 ) -> Trajectory:
     """Train an ensemble of networks by gradient descent or another optimiser.
 
-    The gradient is that of the loss of the samples that a step sees. The loss that is recorded is
-    the network's, with its weight decay, of all samples: at every step, or with mini-batches at
-    multiples of ``every`` only, which is also where ends are noticed then.
+    Each step takes the gradient of the loss of its samples. The recorded loss is that of all
+    samples, with weight decay: at every step, or with mini-batches at multiples of ``every`` only,
+    and only where it is recorded is a convergence or divergence noticed.
 
-    Members run side by side on as many threads as linear algebra may have, which then has one
-    for each of them; those that ended are taken out of the work. A member has the same bits in
-    any ensemble. A single network leaves the threads to linear algebra, which may round a sum that
-    it shares out among them differently; so may a run outside the main thread.
+    Members run in parallel on as many threads as linear algebra may have, with one thread of
+    linear algebra each. The numbers of a member are the same to the bit in any ensemble. For a
+    single network, or outside the main thread, linear algebra keeps its threads, and sums that it
+    splits among them may be rounded differently.
 
     Parameters
     ----------
     network : MLP or TaylorModel
     theta : array_like, shape (..., P)
-        Where to start, at rest.
+        The parameters before the first step.
     X : array_like, shape (m, d)
     y : array_like, shape (m,) or (m, k)
     learning_rate : array_like
         Broadcasts against the numbers of the optimiser and the leading axes of theta; together
         they are the ensemble.
     steps : int
-        How many updates, whatever part of the samples each of them sees.
+        How many updates, with mini-batches too.
     optimizer : Optimizer or Wrapper
         Such as ``HeavyBall(0.9)``, see :mod:`~catapult_sim.numeric.runs.optimizers`.
     batches : array_like of int, shape (T, b) or (..., T, b), optional
         The samples that each step sees, the same for all members or their own for each of the
         leading axes of theta, see :func:`~catapult_sim.numeric.runs.batches.minibatches`; after T
-        steps they come again. By default every step sees all samples.
+        steps they repeat. By default every step sees all samples.
     schedule : callable or array_like, shape (steps,), optional
         Factors of the learning rates, at least 0, or a function of the step that returns them,
         see :mod:`catapult_sim.mlp.schedules`.
     average : EMA or SWA, optional
         Average the weights along the run. The average's loss and observed quantities are
         recorded at multiples of ``every`` as ``average_loss``, ``average_sharpness`` and so on.
-        Averages of a few iterates, such as TwoPoint, can be had from observed weights,
+        For averages of a few iterates, such as TwoPoint, observe the weights,
         ``observe={"weights": lambda theta: theta}``.
     observe : mapping of str to callable, optional
         Quantities ``theta (N, P) -> (N, ...)`` to measure besides the loss, see
@@ -83,15 +85,16 @@ def train(
     escape : float
         A member has diverged when its loss exceeds this multiple of its start.
     checkpoint : Checkpoint, optional
-        Keep the run in this file. The same call goes on from there after whatever interruption,
-        and returns the same numbers to the last bit; with more steps it prolongs the run. If a
-        run with mini-batches is prolonged from a step that is not a multiple of ``every``, the loss
-        recorded at that step stays; everything else equals an uninterrupted run.
+        Store the run in this file. After an interruption the same call continues from there, and
+        returns the same numbers to the bit; with more steps it extends the run. If a mini-batch
+        run is extended from a step that is not a multiple of ``every``, the loss recorded at that
+        step stays; everything else equals an uninterrupted run. Not with Nudged, whose directions
+        are not stored.
     progress : callable, optional
-        Called with the number of steps just taken, those of all members together: at most
-        members times ``steps + 1``.
+        Called with the number of steps just taken, summed over members; in total at most members
+        times ``steps + 1``.
     memory_limit : float
-        Bytes that the run may take, but for what quantities form while they are measured.
+        Bytes that the run may take, without those that observers allocate.
 
     Returns
     -------
@@ -121,7 +124,7 @@ def train(
     >>> train(network, theta, X, y, learning_rate=0.1, steps=4, batches=batches).state.shape
     (3, 2000)
 
-    What is learned at a constant learning rate, and its mean from step 2 on:
+    The weights at a constant learning rate, and their mean from step 2 on:
 
     >>> from catapult_sim.numeric.runs.averages import SWA
     >>> method = {"learning_rate": 0.1, "batches": batches, "average": SWA(2)}

@@ -1,16 +1,10 @@
-"""Nudged-SGD: steps that are longer or shorter along the sharpest directions of the loss.
-
-References
-----------
-.. [1] S. Jastrzebski, Z. Kenton, N. Ballas, A. Fischer, Y. Bengio and A. Storkey, *On the relation
-   between the sharpest directions of DNN loss and the SGD step length*, arXiv:1807.05031 (2019).
-"""
+"""Nudged-SGD: steps that are longer or shorter along the sharpest directions of the loss."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -31,15 +25,15 @@ from catapult_sim.validation import InputError, require_count
 Directions = Callable[[int, Array, Array], Array]
 
 
-LOOKS_AGAIN = 0.5  # probability of overlooking a direction that the next measurement may find
+MISS_PROBABILITY = 0.5  # of overlooking a direction, for which the next measurement looks again
 
 
 class SharpestDirections:
     """The sharpest directions of a loss along a run, measured at multiples of a number of steps.
 
-    Each measurement begins with the vectors of the one before. A direction that has become sharper
-    than those may be overlooked with a probability of 1/2, and is looked for again the next time.
-    It remembers what it measured: every run needs one of its own.
+    Each measurement begins with the vectors of the one before, and may overlook a direction that
+    has become sharper than those with a probability of 1/2. It remembers all measurements: every
+    run needs one of its own.
 
     Parameters
     ----------
@@ -95,7 +89,7 @@ class SharpestDirections:
         look: dict[str, Any] = {}
         if t > 0:
             before = self.pairs[t - self._every, member].vectors
-            look = {"start": before, "miss_probability": LOOKS_AGAIN}
+            look = {"start": before, "miss_probability": MISS_PROBABILITY}
         rng = self._generators.setdefault(member, self._rng(member))
         self.pairs[t, member] = top_eigenpairs(
             self._hessian(theta), self._k, size=len(theta), rng=rng, **look, **self._options
@@ -109,27 +103,24 @@ class Nudged(Wrapper):
     Parameters
     ----------
     gamma : array_like or callable
-        What multiplies the component of a step in their span; broadcasts with the ensemble. A
-        callable ``t -> gamma`` is a schedule.
+        The factor of a step's component in their span; broadcasts with the ensemble. A callable
+        ``t -> gamma`` is a schedule.
     directions : callable
         ``directions(t, weights (N, P), members (N,))`` returns the vectors ``(N, P, K)`` before
         step t, such as :class:`SharpestDirections`.
     optimizer : Optimizer or Wrapper
-        What is nudged.
+        Whose steps are multiplied.
     rest : array_like
-        What multiplies the rest, as in :func:`~catapult_sim.numeric.curvature.directions.nudge`.
+        The factor of the rest of a step.
     nudged : {"velocity", "gradient"}
-        The step, of which momentum remembers what it is without: so the authors of [1]_ do. Or the
-        gradient, so that momentum remembers nudged steps.
+        "velocity": steps are multiplied, and momentum remembers them as they were before, as in
+        [Jastrzebski2019], section 4. "gradient": the gradient is, so that momentum remembers
+        multiplied steps.
 
     Raises
     ------
     InputError
         Where ``nudged`` is neither.
-
-    References
-    ----------
-    .. [1] S. Jastrzebski et al., arXiv:1807.05031 (2019), section 4.
 
     Examples
     --------
@@ -145,13 +136,14 @@ class Nudged(Wrapper):
     optimizer: AnyOptimizer = GradientDescent()
     rest: npt.ArrayLike = 1.0
     nudged: Literal["velocity", "gradient"] = "velocity"
+    resumable: ClassVar[bool] = False  # directions remember what no checkpoint keeps
 
     def __post_init__(self) -> None:
         if self.nudged not in ("velocity", "gradient"):
             raise InputError(f"nudged must be velocity or gradient; got {self.nudged!r}")
 
     def displace(self, look: Look, rate: Array, *last: Array) -> tuple[Array, ...]:
-        """Return the displacement, and what to remember."""
+        """Return the displacement, and the vectors to remember."""
         vectors = self.directions(look.t, look.weights, look.members)
         if self.nudged == "gradient":
             pull = look._replace(gradient=lambda: self._nudge(look.t, look.gradient(), vectors))
@@ -160,6 +152,7 @@ class Nudged(Wrapper):
         return self._nudge(look.t, displacement, vectors), *kept
 
     def _nudge(self, t: int, steps: Array, vectors: Array) -> Array:
+        """Return steps ``(N, P)``, multiplied by gamma and rest."""
         gamma = self.gamma(t) if callable(self.gamma) else self.gamma
         factors = (np.broadcast_to(x, (len(steps), 1)).ravel().tolist() for x in (gamma, self.rest))
         members = zip(steps, vectors, *factors, strict=True)

@@ -18,17 +18,16 @@ inputs, which training leaves alone. So p = r + k or r + 1 + k.
 ``observables``          loss, kernel and curvature of a state
 ``hessian``              all n (d + k) eigenvalues of the Hessian
 ``data``                 the principal coordinates of the inputs
-``wishart``, ``factor``  Gram matrices of Gaussian weights, and weights that have a Gram matrix
+``wishart``, ``factor``  Gram matrices of Gaussian weights, and weights with a given Gram matrix
 ``gradient_descent``     full-batch gradient descent
 ``on_gram``              every other optimiser, on the Gram matrix of weights and their memory
 ``on_weights``           the same on the weights, where these are few
-``column_sets``          what those two share
-``rule_choice``          which of the three trains a network
+``column_sets``          the base of these two: sets of columns that a step mixes
+``rule_choice``          the choice among the three rules
 ``batch_gradient``       the gradient on a minibatch
 =======================  =========================================================================
 
-The model is that of Lewkowycz et al. 2020, arXiv:2003.02218, section 2; the closure was
-derived for this package.
+The model is that of [Lewkowycz2020], section 2; the closure was derived for this package.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Optimisers of the linear network as mixings of sets of columns, beside the residual."""
+"""Steps of the linear network as linear maps of sets of columns: weights, last step, average."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.linear_net.data import PrincipalData
 from catapult_sim.numeric.runs.optimizers import Nesterov
-from catapult_sim.numeric.runs.rule import Averaged, Method
+from catapult_sim.numeric.runs.rule import Averaged, Block, Method
 from catapult_sim.types import Array
 
 # The sets of columns: the weights, their last step, and the distance of their average.
@@ -20,7 +20,7 @@ WEIGHTS, LAST_STEP, AVERAGE = 0, 1, 2
 
 @dataclass(frozen=True)
 class ColumnSets(ABC):
-    """SGD with momentum, decay and averaging on the state ``[columns, e]``, flat."""
+    """The rule of any optimiser on the flat state ``[columns, e]``, e the residual."""
 
     data: PrincipalData
     width: float
@@ -28,22 +28,22 @@ class ColumnSets(ABC):
 
     @property
     def longest(self) -> int:
-        """How many steps to take between two looks at the losses."""
+        """The largest number of steps in one stride."""
         return 8
 
     @property
     def work(self) -> int:
-        """The bytes that a step of one member takes besides its state: some copies of it."""
+        """The bytes of a step of one member besides its state: about four copies of it."""
         return 4 * 8 * math.prod(self.shape)
 
     @property
     def bytes(self) -> int:
-        """The bytes that a member takes at any time besides its state."""
+        """The most bytes that a member takes besides its state."""
         return self.work
 
     @property
     def average(self) -> Averaged | None:
-        """What is known of the average."""
+        """The averaged weights as functions of states; None without an average."""
         if self.method.average is None:
             return None
         return Averaged(self.average_gram, self.average_loss)
@@ -51,11 +51,11 @@ class ColumnSets(ABC):
     @property
     @abstractmethod
     def shape(self) -> tuple[int, ...]:
-        """The shape of what stands for the columns."""
+        """The shape of the part of a state that represents the columns."""
 
     @abstractmethod
     def start(self, weights: Array) -> Array:
-        """Return the state of weights at rest, their average themselves, ``(..., S)``."""
+        """Return the states ``(..., S)`` at given Gram matrices, before the first step."""
 
     @abstractmethod
     def weights(self, state: Array) -> Array:
@@ -69,23 +69,15 @@ class ColumnSets(ABC):
     def average_loss(self, state: Array) -> Array:
         """Return the loss of the averaged weights, ``(...)``."""
 
-    def stride(
-        self,
-        state: Array,
-        rate: Array,
-        members: Array,
-        starts: Array,
-        *numbers: Array,
-        first: int,
-        count: int,
-    ) -> tuple[Array, Array]:
+    def stride(self, state: Array, block: Block, first: int, count: int) -> tuple[Array, Array]:
         """Take ``count`` steps; return the next state and the losses before each step."""
         losses = np.empty((count, len(state)))
-        weight_decay, momentum = numbers if len(numbers) == 2 else (*numbers, np.zeros_like(rate))
+        weight_decay, *of_optimizer = block.numbers
+        momentum = of_optimizer[0] if of_optimizer else np.zeros_like(block.rate)
         for t in range(first, first + count):
             losses[t - first] = self.data.loss(self._parts(state)[1])
             if t < self.method.steps:
-                eta, rows = self.method.rate(t, rate), self.method.rows(t, starts)
+                eta, rows = self.method.rate(t, block.rate), self.method.rows(t, block.starts)
                 state = self._step(state, eta, momentum, weight_decay, rows, self._keep(t))
         return state, losses
 
@@ -101,7 +93,7 @@ class ColumnSets(ABC):
     ) -> Array:
         """Return the state after a step, whose parameters are ``(N,)``.
 
-        It sees the samples ``rows``; of its distance the average keeps ``keep``.
+        ``rows`` are the samples of the step, ``keep`` the weight of the average before it.
         """
 
     def _keep(self, t: int) -> float:
@@ -109,7 +101,7 @@ class ColumnSets(ABC):
         return 0.0 if average is None else average.keep(t)
 
     def _ahead(self, momentum: Array) -> Array:
-        """How many of its last steps ahead of the weights the gradient is taken."""
+        """Return the a for which the gradient is taken at ``W + a D``, D the last step."""
         ahead = isinstance(self.method.optimizer, Nesterov)
         return momentum if ahead else np.zeros_like(momentum)
 

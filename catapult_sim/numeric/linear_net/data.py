@@ -1,4 +1,4 @@
-r"""What a linear network can see of its data: principal coordinates.
+r"""Principal coordinates of a data set, all that a linear network depends on.
 
 The singular value decomposition ``X / sqrt(m) = P S Q^T`` splits the problem. Along the
 columns of Q the inputs have the scales S; what U does outside their span never reaches
@@ -22,9 +22,8 @@ from catapult_sim.types import Array
 class PrincipalData:
     """A data set in principal coordinates.
 
-    There are q coordinates: one for each of the ``rank`` directions in which the inputs
-    spread and, where they span less than d dimensions, a last one of scale 0 that stands
-    for all the rest.
+    There are q coordinates: one for each of the ``rank`` directions in the span of the inputs and,
+    where ``rank < d``, a last one of scale 0 for all directions outside the span.
     """
 
     rank: int
@@ -32,8 +31,8 @@ class PrincipalData:
     scales: Array  # (q,) singular values of X / sqrt(m), largest first
     directions: Array  # (d, rank): Q
     left: Array  # (m, q): P; the coordinate of scale 0 has none
-    target: Array  # (q, k): P^T y / sqrt(m), where S F must go
-    unseen: Array  # (m, k): what of the labels no weights can fit
+    target: Array  # (q, k): P^T y / sqrt(m), the value of S F at the smallest loss
+    unseen: Array  # (m, k): the part of the labels that no weights can fit
 
     __repr__ = short_repr
 
@@ -71,14 +70,14 @@ class PrincipalData:
 
 
 def _signed(directions: Array, left: Array) -> tuple[Array, Array]:
-    """Fix the signs that the decomposition leaves open: the largest component is positive."""
+    """Return the factors with signs for which each direction's largest component is positive."""
     largest = np.argmax(np.abs(directions), axis=0)[None]
     signs = np.sign(np.take_along_axis(directions, largest, axis=0))
     return directions * signs, left * signs
 
 
 def _outside(left: Array, y: Array) -> Array:
-    """Project the labels out of the span of ``left``; what rounding leaves there is zero."""
+    """Return the labels projected out of the span of ``left``; zero where only rounding is left."""
     outside = y - left @ (left.T @ y)
     outside -= left @ (left.T @ outside)
     rounding = 4 * len(y) * np.finfo(float).eps * np.linalg.norm(y, axis=0)

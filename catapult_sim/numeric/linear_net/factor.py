@@ -12,7 +12,7 @@ from catapult_sim.types import Array
 def gram_root(gram: Array, q: int, seen: int, width: float) -> Array:
     """Return ``R (..., min(n, p), p)`` with ``R^T R = W^T W / n`` on the inputs' span.
 
-    Each column is as accurate as its own length allows: however short it is beside others.
+    Each column is accurate relative to its own length, also where others are much longer.
     NaN where a Gram matrix is not finite.
 
     Parameters

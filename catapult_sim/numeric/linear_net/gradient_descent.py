@@ -1,20 +1,20 @@
-r"""Full-batch gradient descent of the linear network, on few weights instead of n.
+r"""Full-batch gradient descent of the linear network, on min(n, p) hidden units instead of n.
 
-One step mixes columns, ``W <- W M``. So any W with the given Gram matrix will do, and
-min(n, p) rows are enough: all of them are one network whose hidden units are turned among
-themselves. For such ``[U V] = W / sqrt(n)``, with ``delta = eta S e / sqrt(n)``, one step is ::
+One step maps columns to combinations of columns, ``W <- W M``. So any W with the given Gram matrix
+gives the same run, and min(n, p) rows are enough: all such W differ by a rotation of hidden units
+only. For such ``[U V] = W / sqrt(n)``, with ``delta = eta S e / sqrt(n)``, one step is ::
 
     U <- U - dU            dU = V delta^T
     V <- V - dV            dV = U delta
     F <- F - sqrt(n) (U^T dV + dU^T V')
 
 where V' is the next V; ``e`` moves by S times what F moves. Unlike rounding in the Gram matrix,
-rounding in W never adds a hidden unit to a network that has fewer than columns. F is
+rounding in W never adds a hidden unit to a network with fewer of them than columns. F is
 carried along, for at infinite width U and V rest while F moves.
 
-An ensemble lies along the last axis, and ``einsum`` adds in the same order whatever the
-number of members: each has the same bits in any company. A network that is no ensemble takes
-its steps by matrix products, in fewer calls.
+The members of an ensemble lie along the last axis, and ``einsum`` adds in the same order whatever
+their number: the results of a member are the same to the bit in any ensemble. A single network
+takes its steps by matrix products, in fewer calls.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import numpy as np
 
 from catapult_sim.numeric.linear_net.data import PrincipalData
 from catapult_sim.numeric.linear_net.factor import gram_root
-from catapult_sim.numeric.runs.rule import Method
+from catapult_sim.numeric.runs.rule import Block, Method
 from catapult_sim.types import Array
 
 # steps(W, F, e, rate, scales, losses): W (s, r + k, N), F and e (r, k, N), rate (N,), scales
@@ -36,7 +36,7 @@ from catapult_sim.types import Array
 # are those times sqrt(n). All but rate and scales are written to.
 Steps = Callable[[Array, Array, Array, Array, Array, Array], None]
 
-# Beyond this root of a width no step moves a weight: rounding hides it.
+# Beyond this square root of a width a step changes the weights by less than their rounding.
 INFINITE = 1e100
 
 
@@ -47,26 +47,26 @@ class Descent:
     data: PrincipalData
     width: float
     method: Method
-    alone: bool = False  # no ensemble
-    compiled: Steps | None = None  # what replaces the loop over the steps
+    alone: bool = False  # a single network
+    compiled: Steps | None = None  # instead of the loop in NumPy
     average: ClassVar[None] = None
 
     @property
     def longest(self) -> int:
-        """How many steps to take between two looks at the losses."""
+        """The largest number of steps in one stride."""
         if self.compiled is not None:
             return 256
         return 128 if self.alone else 32
 
     @property
     def work(self) -> int:
-        """The bytes that a step of one member takes besides its state: W in lanes, and dW."""
+        """The bytes of a step of one member besides its state: those of W and dW."""
         s, r, k = self.sizes
         return 2 * 8 * s * (r + k)
 
     @property
     def bytes(self) -> int:
-        """The bytes that a member takes at any time besides its state."""
+        """The most bytes that a member takes besides its state."""
         return self.work
 
     @property
@@ -81,7 +81,7 @@ class Descent:
         return min(math.sqrt(self.width), INFINITE)
 
     def start(self, gram: Array) -> Array:
-        """Return the state of Gram matrices ``(..., p, p)``, shape ``(..., S)``."""
+        """Return the states ``(..., S)`` at Gram matrices ``(..., p, p)``."""
         _, r, _ = self.sizes
         q = len(self.data.scales)
         F = gram[..., :q, q:]
@@ -115,39 +115,30 @@ class Descent:
         parts = zip(np.split(state, edges, axis=-1), shapes, strict=True)
         return [part.reshape(*state.shape[:-1], *shape) for part, shape in parts]
 
-    def stride(
-        self,
-        state: Array,
-        rate: Array,
-        members: Array,
-        starts: Array,
-        *numbers: Array,
-        first: int,
-        count: int,
-    ) -> tuple[Array, Array]:
+    def stride(self, state: Array, block: Block, first: int, count: int) -> tuple[Array, Array]:
         """Take ``count`` steps; return the next state and the losses before each step."""
         following, squares = state.copy(), np.empty((count, len(state)))
-        self._descend(following, rate / self.root**2, squares)
+        self._descend(following, block.rate / self.root**2, squares)
         losses = np.multiply(squares, 0.5, out=squares)
         losses += self.data.floor
         return following, losses
 
     def _descend(self, state: Array, rate: Array, squares: Array) -> None:
-        """Move a block of members to where it comes; write ``|e|^2`` before each step."""
+        """Advance states ``(N, S)`` in place; write ``|e|^2`` before each step."""
         if self.compiled is not None:
             self._take(self.compiled, state.T, rate, squares)
             return
-        # A single lane would be summed in another order than one of many.
-        lanes = np.repeat(state.T, 2, axis=1) if len(state) == 1 else np.array(state.T, order="C")
-        found = np.empty((len(squares), lanes.shape[1]))
+        # einsum adds a single member in another order than one of several.
+        stack = np.repeat(state.T, 2, axis=1) if len(state) == 1 else np.array(state.T, order="C")
+        found = np.empty((len(squares), stack.shape[1]))
         steps = _steps_alone if self.alone else _steps
-        self._take(steps, lanes, np.resize(rate, lanes.shape[1]), found)
+        self._take(steps, stack, np.resize(rate, stack.shape[1]), found)
         squares[:] = found[:, : len(state)]
-        state[:] = lanes.T[: len(state)]
+        state[:] = stack.T[: len(state)]
 
-    def _take(self, steps: Steps, lanes: Array, rate: Array, squares: Array) -> None:
-        """Let states ``(S, N)`` take their steps in place."""
-        W, F, e, _ = (np.moveaxis(part, 0, -1) for part in self._parts(lanes.T))
+    def _take(self, steps: Steps, stack: Array, rate: Array, squares: Array) -> None:
+        """Take the steps of states ``(S, N)`` in place."""
+        W, F, e, _ = (np.moveaxis(part, 0, -1) for part in self._parts(stack.T))
         steps(W, F, e, rate, self.root * self.data.scales[: len(e)], squares)
 
 
@@ -155,7 +146,7 @@ def _steps(W: Array, F: Array, e: Array, rate: Array, scales: Array, losses: Arr
     """Take the steps of an ensemble."""
     r, k, members = F.shape
     U, V = W[:, :r], W[:, r:]
-    # NumPy is three times faster where it need not broadcast: what is fixed is spread out.
+    # NumPy is three times faster without broadcasting: constants have the full shape.
     scale = np.repeat(scales, k * members).reshape(F.shape)
     rate_scale = rate * scale
     delta, move, by_V = np.empty((3, *F.shape))
@@ -188,7 +179,7 @@ def _spread_one(V: Array, delta: Array, dU: Array) -> None:
 
 
 def _steps_alone(W: Array, F: Array, e: Array, rate: Array, scales: Array, losses: Array) -> None:
-    """Take the steps of one network, which is the first lane."""
+    """Take the steps of a single network, the first along the last axis."""
     (s, _), (r, k) = W.shape[:2], F.shape[:2]
     # U above dU, dV above V: one product moves F.
     left, right = np.empty((2 * s, r)), np.empty((2 * s, k))

@@ -1,7 +1,7 @@
 """The loop of :mod:`catapult_sim.numeric.linear_net.gradient_descent`, compiled by numba.
 
-How many lanes lie side by side, and how many coordinates make a block, are constants of the
-compiled code. So the compiler makes vectors of the lanes and keeps a block in registers.
+The number of members in a load and of coordinates in a block are constants of the compiled code.
+So the compiler vectorises loops over members and keeps the coordinates of a block in registers.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-# Members side by side: enough to outweigh the start of a loop, few enough for a core's cache.
-# Fewer members leave lanes idle, so that all of them run through the same instructions.
+# Members in a load: enough to outweigh the overhead of a loop, few enough for a core's cache. A
+# load with fewer is filled up: every member is computed by the same instructions, to the bit.
 LANES = 64
 
-# A block's coordinates have a register each.
+# Each coordinate of a block takes a vector register, of which there are 16 with AVX2.
 LARGEST_BLOCK = 10
 
 
@@ -47,16 +47,16 @@ def kernel(r: int, k: int) -> Callable[..., None]:
 def _compiled(side: int, single: bool) -> Callable[..., None]:
     """Compile the steps for blocks of ``side`` coordinates; the last is filled with zeros.
 
-    A single block with a single output is the commonest network, and the quickest.
+    A single block with a single output, the commonest network, has a faster loop of its own.
     """
     import numba
 
     arithmetic = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
-    # Only as parts of one function do they share what is known of its arrays.
+    # Inlined, the parts are compiled with the known strides and aliasing of these arrays.
     part_of_steps = numba.njit(inline="always", **arithmetic)
     mover = _single_mover if single else _unit_mover
-    parts = _feel, mover(part_of_steps), _move_outputs
-    feel, move_unit, move_outputs = map(part_of_steps, parts)
+    parts = _set_delta, mover(part_of_steps), _move_outputs
+    set_delta, move_unit, move_outputs = map(part_of_steps, parts)
     # Arrays of any strides: members may lie along any axis in memory.
     row, rows, cube = numba.float64[:], numba.float64[:, :], numba.float64[:, :, :]
 
@@ -81,7 +81,7 @@ def _compiled(side: int, single: bool) -> Callable[..., None]:
                 f[:, j // side, j % side, :lanes] = F[j, :, part]
                 error[:, j // side, j % side, :lanes] = e[j, :, part]
             for t in range(len(losses)):
-                feel(error, rate, scale, delta, move, turn, square)
+                set_delta(error, rate, scale, delta, move, turn, square)
                 losses[t, part] = square[:lanes]
                 for i in range(units):
                     move_unit(U[i], V[i], delta, dV, move, turn)
@@ -96,8 +96,10 @@ def _compiled(side: int, single: bool) -> Callable[..., None]:
     return compiled
 
 
-def _feel(e: Any, rate: Any, scale: Any, delta: Any, move: Any, turn: Any, square: Any) -> None:
-    """Set ``delta`` and ``square = |e|^2``; let the sums over units begin at zero."""
+def _set_delta(
+    e: Any, rate: Any, scale: Any, delta: Any, move: Any, turn: Any, square: Any
+) -> None:
+    """Set ``delta`` and ``square = |e|^2``, and set the sums over units to zero."""
     for x in range(LANES):
         square[x] = 0.0
     for a in range(len(e)):
@@ -125,7 +127,7 @@ def _unit_mover(part: Callable[..., Any]) -> Callable[..., None]:
         for a in range(len(V)):
             for c in range(len(U)):
                 bend(U[c], V[a], dV[a], delta[a, c], move[a, c])
-            # Later outputs find U without what this one took of it: dV here makes up for that.
+            # Later outputs find U already moved by this one: V - dV here makes up for that.
             for b in range(len(V)):
                 for x in range(LANES):
                     turn[a, b, x] += V[a, x] * (V[b, x] if a < b else V[b, x] - dV[b, x])
@@ -146,7 +148,7 @@ def _project(U: Any, delta: Any, dV: Any) -> None:
 
 
 def _bend(U: Any, V: Any, dV: Any, delta: Any, move: Any) -> None:
-    """Add ``U^T dV`` to what moves F, and take ``V delta^T`` from U."""
+    """Add ``U^T dV`` to the step of F, and subtract ``V delta^T`` from U."""
     for x in range(LANES):
         output, change = V[x], dV[x]
         for j in range(len(U)):
@@ -166,7 +168,7 @@ def _single_mover(part: Callable[..., Any]) -> Callable[..., None]:
 
 
 def _descend(U: Any, V: Any, delta: Any, move: Any, turn: Any) -> None:
-    """Do what ``_project`` and ``_bend`` do, and the rest of the step."""
+    """Take the whole step of a unit: ``_project``, ``_bend`` and the update of V in one loop."""
     for x in range(LANES):
         output, change = V[x], 0.0
         for j in range(len(U)):
@@ -180,7 +182,7 @@ def _descend(U: Any, V: Any, delta: Any, move: Any, turn: Any) -> None:
 
 
 def _move_outputs(F: Any, e: Any, delta: Any, move: Any, turn: Any, scale: Any) -> None:
-    """Let F and e take their step."""
+    """Take the step of F and e."""
     outputs, blocks, side = e.shape[:3]
     for b in range(outputs):
         for c in range(blocks):

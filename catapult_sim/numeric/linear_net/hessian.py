@@ -1,18 +1,18 @@
-r"""All n (d + k) eigenvalues of the linear network's Hessian, from a small problem.
+r"""All n (d + k) eigenvalues of the linear network's Hessian, from a small eigenproblem.
 
-Let ``N = [[0, g], [g^T, 0]]`` with ``g`` the gradient of the loss with respect to F, and let
-``Z_ai`` be the matrix with which output i on sample a reads the Gram matrix. The Hessian
-maps weights ``W T`` to ``W K(T)`` with ::
+With ``N = [[0, g], [g^T, 0]]``, g the gradient of the loss with respect to F, and ``Z_ai`` the
+derivative of output i on sample a by the Gram matrix, the Hessian maps weights ``W T`` to
+``W K(T)`` with ::
 
     K(T) = T N / sqrt(n) + (1 / m n) sum_ai tr(T^T W^T W Z_ai) Z_ai
 
-so that (p, p) matrices T, with p = d + k, carry every eigenvalue that depends on the kernel.
-Weights orthogonal to the columns of W feel ``N / sqrt(n)`` alone: its eigenvalues are plus and
-minus the singular values of ``g / sqrt(n)``, and 0. Within the small problem, too, only as many
-directions of the null space of N take part as there are kernel eigenvalues.
+so that all eigenvalues which depend on the kernel are those of K on (p, p) matrices T, p = d + k.
+On weights orthogonal to the columns of W the Hessian is ``N / sqrt(n)`` alone: its eigenvalues are
+plus and minus the singular values of ``g / sqrt(n)``, and 0. Within the small problem, too, only
+as many directions of the null space of N matter as there are kernel eigenvalues.
 
 The spectrum was derived for this package. For one sample it is
-``(lambda +- sqrt(lambda^2 + 8 f (f - y) / n + 4 (f - y)^2 / n)) / 2`` beside
+``(lambda +- sqrt(lambda^2 + 8 f (f - y) / n + 4 (f - y)^2 / n)) / 2`` and
 ``+- |f - y| / sqrt(n)``.
 """
 
@@ -37,7 +37,7 @@ class HessianSpectrum:
     values: Array  # (..., M) once each, largest first
     pairs: Array  # (..., min(r, k)) each with both signs
     pair_multiplicity: float  # of each sign of each pair
-    zero_multiplicity: float  # of the eigenvalue 0, beside what ``values`` has of it
+    zero_multiplicity: float  # of the eigenvalue 0, not counting those in ``values``
 
     __repr__ = short_repr
 
@@ -93,14 +93,14 @@ def _readers(root: Array, modes: Array, scales: Array) -> Array:
 
 
 def _small(readers: Array, levels: Array, rank: int) -> Array:
-    """Assemble the small problem ``(..., M, M)``; ``rank`` is that of a general gradient."""
+    """Return the matrix of the small problem ``(..., M, M)``; ``rank`` is that of a generic g."""
     rows, columns = readers.shape[-2:]
     edges = np.r_[:rank, columns - rank : columns]
     flat = readers.shape[:-2]
     outer = readers[..., edges].reshape(*flat, rows * 2 * rank)
     inner = readers[..., rank : columns - rank].reshape(*flat, rows * (columns - 2 * rank))
     if inner.shape[-1] > flat[-1]:
-        # Where N vanishes, vectors count by their inner products alone.
+        # On the null space of N only the inner products of vectors matter: R of QR has the same.
         inner = np.swapaxes(np.linalg.qr(np.swapaxes(inner, -1, -2), mode="r"), -1, -2)
     readers = np.concatenate([outer, inner], axis=-1)
     small = np.swapaxes(readers, -1, -2) @ readers

@@ -1,4 +1,4 @@
-"""The two-layer linear network: drawn, trained and observed at any width."""
+"""The two-layer linear network: draw, train and observe it at any width."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class LinearNet(StateObservables):
     """
 
     def __repr__(self) -> str:
-        """Say what it is, but for the numbers in its data."""
+        """Return the shapes of the data and the width."""
         shapes = f"X of shape {self.X.shape}, y of shape {self.y.shape}"
         return f"LinearNet({shapes}, width={self.width:.15g})"
 
@@ -187,10 +187,10 @@ class LinearNet(StateObservables):
     ) -> Trajectory:
         """Train an ensemble of states by gradient descent or another optimiser.
 
-        The gradient is that of the loss of the samples that a step sees plus the weight decay. The
-        loss that is recorded at every step is that of all samples, without weight decay.
+        Each step takes the gradient of the loss of its samples plus the weight decay. The loss
+        recorded at every step is that of all samples, without weight decay.
 
-        What is not listed here is as in :func:`~catapult_sim.mlp.training.train`.
+        Parameters that are not listed here are as in :func:`~catapult_sim.mlp.training.train`.
 
         Parameters
         ----------
@@ -199,13 +199,14 @@ class LinearNet(StateObservables):
             state; together they are the ensemble ``(...)``.
         steps : int
         state : array_like, shape (..., p, p), optional
-            Where to start, at rest, see :meth:`init`.
+            Start here, see :meth:`init`.
         weights : (U, V), optional
             Start here instead, see :meth:`from_weights`.
         rng : numpy.random.Generator, int or None
             Otherwise draws one initial network, the same for every learning rate.
         optimizer : GradientDescent, HeavyBall or Nesterov
-            No other: only steps that mix columns of the weights leave the Gram matrix closed.
+            No other: the Gram matrix closes only for steps that map columns of the weights to
+            combinations of columns.
         observe : mapping of str to callable, optional
             What to measure besides the loss, of states ``(N, p, p)``, such as
             :meth:`top_eigenvalue`. Called from several threads, each time with some of the members.
@@ -274,8 +275,8 @@ class LinearNet(StateObservables):
         )
 
     def _problem(self) -> dict[str, str]:
-        told = {"X": fingerprint(self.X), "y": fingerprint(self.y)}
-        return told | {"width": repr(self.width)}
+        found = {"X": fingerprint(self.X), "y": fingerprint(self.y)}
+        return found | {"width": repr(self.width)}
 
     def _initial(
         self,
@@ -294,7 +295,7 @@ class LinearNet(StateObservables):
 
 
 def _with_rest(A: Array, F: Array, outside: Array) -> tuple[Array, Array]:
-    """Add the coordinate that carries the norm outside the inputs' span."""
+    """Return A and F with the coordinate of the norm outside the inputs' span."""
     pads = [(0, 0)] * (A.ndim - 2)
     A = np.pad(A, [*pads, (0, 1), (0, 1)])
     A[..., -1, -1] = outside

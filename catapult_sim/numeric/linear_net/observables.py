@@ -88,8 +88,8 @@ class StateObservables:
     def kernel_spectrum(self, state: Array) -> Array:
         """Return the eigenvalues of the kernel, largest first, ``(..., m k)``.
 
-        Along the eigenvectors of B, with eigenvalues b_i, the kernel falls apart into
-        ``S (A + b_i) S``: r k eigenvalues, beside which all are zero.
+        In the eigenvectors of B, with eigenvalues b_i, the kernel is block diagonal with blocks
+        ``S (A + b_i) S``: r k eigenvalues; all others are zero.
         """
         found = _symmetric_eigenvalues(self._outputs_apart(state))
         found = found.reshape(*state.shape[:-2], -1)
@@ -120,12 +120,12 @@ class StateObservables:
         return np.stack([np.trace(block, axis1=-2, axis2=-1) for block in (A, B)], axis=-1)
 
     def alignment(self, state: Array) -> Array:
-        """Return how parallel the two layers are, from 0 to 1, ``(...)``.
+        """Return the alignment of the two layers, from 0 to 1, ``(...)``.
 
         ``|U^T V| / sqrt(|U^T U| |V^T V|)`` in Frobenius norms, U on the span of the inputs.
         With one input and one output it is ``|cos|`` of the angle between u and v; at
         infinite width it is 0. A catapult aligns: it shrinks what each layer has
-        orthogonal to the other (Lewkowycz et al. 2020, arXiv:2003.02218, section 5).
+        orthogonal to the other ([Lewkowycz2020], section 5).
         """
         r = self.data.rank
         A, F, B = self._blocks(state)
@@ -155,7 +155,7 @@ class StateObservables:
     def sharpness(self, state: Array) -> Array:
         """Return the largest eigenvalue of the loss's Hessian, ``(...)``.
 
-        At infinite width it is the kernel's, and like that does not move by a rounding error.
+        At infinite width it is the kernel's, and computed as such, without further rounding.
         """
         if self.width == math.inf:
             return self.top_eigenvalue(state)

@@ -1,14 +1,14 @@
-r"""Every other optimiser of the linear network: one mixing of columns.
+r"""Every other optimiser of the linear network, on the joint Gram matrix of weights and memory.
 
 Join to the weights ``W = [U V]`` their last step D and, if iterates are averaged, the
-distance Q of the average from W. Momentum, weight decay, batches and averages do one and
-the same thing to these sets of columns: they mix them, ::
+distance Q of the average from W. With momentum, weight decay, batches and averages, a step maps
+these columns to linear combinations of them: ::
 
     D <- beta D - eta decay E - eta grad(E)      E = W + beta D (Nesterov) or W
     W <- W + D
     Q <- keep (Q - D)
 
-The gradient at E is ``E N / sqrt(n)`` with ``N = [[0, g], [g^T, 0]]``, a mixing of columns too.
+The gradient at E is ``E N / sqrt(n)`` with ``N = [[0, g], [g^T, 0]]``, of this form too.
 So the joint Gram matrix obeys ``G <- M^T G M`` with a small matrix M that is known at every
 step. In the scaling ``K = [[A, F], [F^T / n, B]]`` of each pair of sets this reads
 ``K <- L K R``, where only ``1 / n`` appears: an infinite width is the case ``1 / n = 0``.
@@ -33,7 +33,7 @@ AVERAGED = slice(WEIGHTS, None, AVERAGE)  # the sets whose sum is the average
 
 @dataclass(frozen=True)
 class OnGram(ColumnSets):
-    """SGD with momentum, decay and averaging on the state ``[K, e]``, flat.
+    """The rule of any optimiser on the flat state ``[K, e]``.
 
     ``K`` has shape ``(s, p, s, p)``: sets and columns twice; ``e`` is the residual of W.
     """
@@ -46,7 +46,7 @@ class OnGram(ColumnSets):
         return sets, columns, sets, columns
 
     def start(self, weights: Array) -> Array:
-        """Return the state of Gram matrices ``(..., p, p)`` at rest, ``(..., S)``."""
+        """Return the states ``(..., S)`` at Gram matrices ``(..., p, p)`` before any step."""
         q = len(self.data.scales)
         K = np.zeros(weights.shape[:-2] + self.shape)
         K[..., WEIGHTS, :, WEIGHTS, :] = weights
@@ -94,7 +94,7 @@ class OnGram(ColumnSets):
         return self._flat(whole, residual + self.data.scales[:, None] * step)
 
     def _twist(self, gamma: Array) -> Array:
-        """Return the mixing of columns that the gradient is, ``(N, p, p)``."""
+        """Return the matrix with which the gradient maps columns, ``(N, p, p)``."""
         q, columns = len(self.data.scales), self.shape[-1]
         twist = np.zeros((len(gamma), columns, columns))
         twist[:, :q, q:] = gamma
@@ -104,7 +104,7 @@ class OnGram(ColumnSets):
     def _mixing(
         self, decay: Array, momentum: Array, ahead: Array, keep: float
     ) -> tuple[Array, Array]:
-        """How sets mix and how the gradient's columns join them, both ``(N, s, s)``."""
+        """Return the coefficients of the sets and of their gradients in a step, ``(N, s, s)``."""
         sets = self.shape[0]
         zero, one = np.zeros_like(decay), np.ones_like(decay)
         step = np.stack([-decay, momentum - decay * ahead, zero][:sets], axis=-1)
@@ -114,7 +114,7 @@ class OnGram(ColumnSets):
         return stays + step[:, :, None] * share, point[:, :, None] * share
 
     def _moved(self, K: Array, other: int, distance: Array | float) -> Array:
-        """How far the residual of ``W + distance * other`` is from that of W, ``(..., q, k)``."""
+        """Return the residual of ``W + distance * other`` minus that of W, ``(..., q, k)``."""
         q = len(self.data.scales)
         across = K[..., WEIGHTS, :q, other, q:] + K[..., other, :q, WEIGHTS, q:]
         within = K[..., other, :q, other, q:]

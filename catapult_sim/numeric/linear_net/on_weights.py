@@ -1,9 +1,9 @@
-r"""Networks with fewer hidden units than columns: the weights are smaller than their Gram matrix.
+r"""Every optimiser of a linear network with fewer hidden units than columns, on its weights.
 
-The Gram matrix of n < p columns has rank n, and training can rest at a point that only a
-wider network would leave. Rounding makes a Gram matrix such a wider network. So here the
-columns themselves are mixed, ``W <- W M``, for any W that has the given Gram matrix: all of
-them are one network whose hidden units are turned among themselves.
+The Gram matrix of W has rank n < p, and training can end at a saddle that only a wider network
+would leave; rounding turns a Gram matrix into that of a wider network. So the step ``W <- W M`` is
+taken by the weights themselves, for any W with the given Gram matrix: all such W differ by a
+rotation of hidden units only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from catapult_sim.types import Array
 
 @dataclass(frozen=True)
 class OnWeights(ColumnSets):
-    """Every optimiser on the state ``[W / sqrt(n), e]``, flat.
+    """The rule of any optimiser on the flat state ``[W / sqrt(n), e]``.
 
     ``W`` has shape ``(3, n + 1, p)``: the weights, their last step, and the distance of their
     average. The last row belongs to the coordinate outside the inputs' span alone.
@@ -34,7 +34,7 @@ class OnWeights(ColumnSets):
         return 3, int(self.width) + 1, sum(self.data.target.shape)
 
     def start(self, weights: Array) -> Array:
-        """Return the state of Gram matrices ``(..., p, p)`` at rest, ``(..., S)``."""
+        """Return the states ``(..., S)`` at Gram matrices ``(..., p, p)`` before any step."""
         q, r = len(self.data.scales), self.data.rank
         W = np.zeros(weights.shape[:-2] + self.shape)
         columns = np.r_[:r, q : weights.shape[-1]]
@@ -85,7 +85,7 @@ class OnWeights(ColumnSets):
         return np.concatenate([by_U, by_V], axis=-1) / math.sqrt(self.width)
 
     def _moved(self, W: Array, step: Array) -> Array:
-        """How far the residual moves when the weights move by ``step``, ``(..., q, k)``."""
+        """Return the change of the residual when the weights move by ``step``, ``(..., q, k)``."""
         q = len(self.data.scales)
         U, dU = np.swapaxes(W[..., :q], -1, -2), np.swapaxes(step[..., :q], -1, -2)
         change = U @ step[..., q:] + dU @ (W[..., q:] + step[..., q:])

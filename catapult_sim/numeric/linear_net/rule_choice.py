@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from catapult_sim.numeric.linear_net.data import PrincipalData
 from catapult_sim.numeric.linear_net.gradient_descent import Descent
 from catapult_sim.numeric.linear_net.on_gram import OnGram
@@ -16,7 +14,7 @@ from catapult_sim.validation import InputError
 def chosen_rule(
     data: PrincipalData, width: float, method: Method, *, decays: bool, compiled: bool, alone: bool
 ) -> Rule:
-    """Return the fastest rule that does what is asked for, or raise InputError.
+    """Return the fastest rule for these options, or raise InputError where there is none.
 
     Parameters
     ----------
@@ -27,7 +25,7 @@ def chosen_rule(
         Whether there is weight decay.
     compiled : bool
     alone : bool
-        Whether a single network is trained, no ensemble.
+        Whether a single network is trained instead of an ensemble.
     """
     if not isinstance(method.optimizer, GradientDescent | HeavyBall | Nesterov):
         raise InputError(
@@ -35,7 +33,11 @@ def chosen_rule(
             f"columns of the weights, as the Gram matrix requires; got {method.optimizer!r}"
         )
     if method.plain and not decays:
-        steps = _compiled_kernel(data.rank, data.target.shape[1]) if compiled else None
+        steps = None
+        if compiled:
+            from catapult_sim.numeric.linear_net.gradient_descent_numba import kernel
+
+            steps = kernel(data.rank, data.target.shape[1])
         return Descent(data, width, method, alone, steps)
     if compiled:
         raise InputError(
@@ -43,9 +45,3 @@ def chosen_rule(
         )
     rule = OnGram if width >= data.rank + data.target.shape[1] else OnWeights
     return rule(data, width, method)
-
-
-def _compiled_kernel(rank: int, outputs: int) -> Callable[..., None]:
-    from catapult_sim.numeric.linear_net.gradient_descent_numba import kernel
-
-    return kernel(rank, outputs)

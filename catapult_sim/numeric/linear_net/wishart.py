@@ -12,13 +12,8 @@ def draw_gram(rng: np.random.Generator, data: PrincipalData, width: float) -> Ar
     """Draw the state of a network whose n (d + k) weights are all N(0, 1), ``(p, p)``.
 
     The Gram matrix of Gaussian weights is Wishart with n degrees of freedom; Bartlett's
-    decomposition [1]_ draws it at the same cost for every width. The squared norm of what
+    decomposition [Bartlett1933] draws it at the same cost for every width. The squared norm of what
     lies outside the inputs' span is chi-squared.
-
-    References
-    ----------
-    .. [1] M. S. Bartlett, *On the theory of statistical regression*, Proc. R. Soc.
-       Edinburgh 53 (1933), 260-283.
     """
     r, k = data.rank, data.target.shape[1]
     freedom = np.maximum(width - np.arange(r + k), 0)
@@ -40,7 +35,7 @@ def draw_gram(rng: np.random.Generator, data: PrincipalData, width: float) -> Ar
 
 
 def _mean_squares(rng: np.random.Generator, freedom: Array, width: float) -> Array:
-    """Draw chi-squared numbers over the width; at infinite width, their mean."""
+    """Draw chi-squared numbers divided by the width; return their mean at infinite width."""
     drawn = rng.chisquare(np.where(np.isfinite(freedom) & (freedom > 0), freedom, 1))
     return np.where(np.isfinite(width), np.where(freedom > 0, drawn, 0) / width, 1)
 

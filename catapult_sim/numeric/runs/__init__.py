@@ -1,10 +1,10 @@
-"""Run an ensemble step by step, and say what became of it.
+"""Run an ensemble step by step, and classify how its members ended.
 
 ================  ================================================================================
 ``iterate``       iterate a rule or a step over an ensemble
 ``trajectory``    what was observed along a run, and how each member ended
 ``phases``        lazy, catapult, divergent or undecided
-``boundary``      where members cross from one phase to the next
+``boundary``      brackets of the value at which members cross from one phase to the next
 ``optimizers``    gradient descent, heavy ball, Nesterov, an explicit regulariser
 ``rule``          run a training by any optimiser: checks, memory, threads, checkpoints
 ``strides``       several steps in one call, losses judged together
@@ -15,7 +15,7 @@
 ``measured``      a number with its standard error
 ``memory``        how many bytes a run takes, checked before it begins
 ``blas_threads``  how many threads linear algebra may use
-``presentation``  columns that say what became of each member
+``presentation``  columns of tables and data frames: a row for each member, or for each step
 ================  ================================================================================
 """
 

@@ -1,7 +1,7 @@
-"""Averages of iterates: of anything that moves step by step, in any precision.
+"""Averages of iterates: exponential, uniform from a step on, over a window, of two points.
 
-An average is a rule; what it remembers of a run is a tuple of arrays of the iterates' shape,
-so that an ensemble of networks and a single number are averaged by the same calls::
+What an average remembers of a run is a tuple of arrays of the iterates' shape, so that an
+ensemble of networks and a single number are averaged by the same calls::
 
     memory = average.begin(weights)                        # before the first step
     memory = average.advance(memory, weights, t)           # after step t = 0, 1, ...
@@ -26,18 +26,18 @@ Memory = tuple[Array, ...]
 
 
 class Recurrent:
-    """An average that follows the iterates: ``average + take (weights - average)``.
+    """An average by recurrence: ``average <- average + take (weights - average)``.
 
-    It remembers two arrays, the average and what rounding cut off it. Rounding errors
-    therefore do not add up, however many the steps and however small ``take``.
+    It remembers the average and its rounding error. So rounding errors do not add up, however
+    many the steps and however small ``take``.
     """
 
     def take(self, t: int) -> float:
-        """Return how much of the way the average goes when step t is taken."""
+        """Return the weight of the iterate that step t leads to."""
         raise NotImplementedError
 
     def keep(self, t: int) -> float:
-        """Return how much the average keeps when step t is taken."""
+        """Return the weight of the average before step t."""
         return 1 - self.take(t)
 
     def begin(self, weights: Array) -> Memory:
@@ -92,7 +92,7 @@ class EMA(Recurrent):
             raise InputError(f"decay must satisfy 0 <= decay < 1; got {self.decay!r}")
 
     def take(self, t: int) -> float:
-        """Return how much of the way the average goes when step t is taken."""
+        """Return the weight of the iterate that step t leads to."""
         return 1 - self.decay
 
 
@@ -100,7 +100,8 @@ class EMA(Recurrent):
 class SWA(Recurrent):
     """Stochastic weight averaging: the mean of all iterates from step ``start`` on.
 
-    Before that step the average is the weights themselves.
+    Before that step the average is the weights themselves. Algorithm 1 of [Izmailov2018] with
+    cycle length 1.
 
     Parameters
     ----------
@@ -111,11 +112,6 @@ class SWA(Recurrent):
     ------
     InputError
         Where the start is not an integer of at least 0.
-
-    References
-    ----------
-    .. [1] P. Izmailov et al., *Averaging weights leads to wider optima and better
-       generalization*, UAI 2018, arXiv:1803.05407, algorithm 1 with cycle length 1.
 
     Examples
     --------
@@ -130,16 +126,16 @@ class SWA(Recurrent):
         require_count("start", self.start)
 
     def take(self, t: int) -> float:
-        """Return how much of the way the average goes when step t is taken."""
+        """Return the weight of the iterate that step t leads to."""
         return 1 / (max(0, t + 1 - self.start) + 1)
 
 
 class Lagged:
-    """An average of the last iterates, which it remembers, the oldest first."""
+    """An average of the last iterates; it remembers these, the oldest first."""
 
     @property
     def length(self) -> int:
-        """How many it remembers; at the beginning of a run it makes do with fewer."""
+        """How many it remembers; at the beginning of a run there are fewer."""
         raise NotImplementedError
 
     def begin(self, weights: Array) -> Memory:
@@ -243,7 +239,7 @@ def require_average(average: Any) -> Average | None:
 
 
 def weights(average: IterateAverage, steps: int) -> Array:
-    """Return what an average consists of: its weights on iterates 0 to ``steps``.
+    """Return the weights of iterates 0 to ``steps`` in an average.
 
     Examples
     --------
@@ -258,7 +254,7 @@ def weights(average: IterateAverage, steps: int) -> Array:
 
 
 def schedule(average: IterateAverage, steps: int) -> Array:
-    r"""Return the learning rates that end where an average ends, where the gradient is constant.
+    r"""Return the learning rates whose last iterate is the average, for a constant gradient.
 
     ``theta_t = theta_0 - eta sum_{s < t} g_s``, so that an average with weights ``w_t`` holds the
     gradient of step s in the proportion ``sum_{t > s} w_t``: what training at a learning rate so

@@ -25,7 +25,7 @@ def minibatches(
     rng: Rng = None,
     ensemble: tuple[int, ...] = (),
 ) -> Batches:
-    """Draw the batches of a run.
+    """Draw the batches of a run: the samples of each step.
 
     Parameters
     ----------
@@ -36,9 +36,10 @@ def minibatches(
     steps : int
         How many batches to draw.
     sampling : {"repartitioned", "shuffled", "replacement"}
-        "repartitioned": each epoch deals the samples anew. "shuffled": they are dealt once,
-        and each epoch visits the same batches in a new order [1]_. In both every epoch visits
-        every sample once. "replacement": every sample of every batch is drawn from all.
+        "repartitioned": each epoch splits the samples anew. "shuffled": they are split once,
+        and each epoch visits the same batches in a new order ([Smith2021], section 2). In both,
+        every epoch visits every sample once. "replacement": every sample of every batch is drawn
+        independently.
     rng : numpy.random.Generator, int or None
         One seed means the same batches at every learning rate and width. A longer run begins
         with the batches of a shorter one, a larger ensemble with those of a smaller one.
@@ -55,11 +56,6 @@ def minibatches(
     InputError
         Where a number is not a positive integer, ``batch_size`` does not divide ``samples``, or the
         sampling is not known.
-
-    References
-    ----------
-    .. [1] S. L. Smith et al., *On the origin of implicit regularization in stochastic
-       gradient descent*, ICLR 2021, arXiv:2101.12176, section 2: the fixed partition.
 
     Examples
     --------
@@ -97,13 +93,13 @@ def minibatches(
 def _partitions(
     rng: np.random.Generator, samples: int, batch_size: int, ensemble: tuple[int, ...]
 ) -> Array:
-    """Deal the samples into batches once for each member, ``(*ensemble, N / B, B)``."""
+    """Draw a partition of the samples into batches per member, ``(*ensemble, N / B, B)``."""
     dealt = draw(lambda one: one.permutation(samples), rng, ensemble)
     return dealt.reshape(*ensemble, samples // batch_size, batch_size)
 
 
 def _orders(rng: np.random.Generator, count: int, epochs: int) -> Array:
-    """Return an order of ``count`` things for every epoch, ``(epochs, count)``."""
+    """Draw a permutation of ``range(count)`` for every epoch, ``(epochs, count)``."""
     return rng.permuted(np.tile(np.arange(count), (epochs, 1)), axis=-1)
 
 

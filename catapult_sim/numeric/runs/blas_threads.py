@@ -26,11 +26,11 @@ def threads() -> int:
 
 @contextmanager
 def threads_for(members: int) -> Iterator[int]:
-    """Say how many threads an ensemble may have, and take them from linear algebra meanwhile.
+    """Yield the number of threads for an ensemble; linear algebra has one thread meanwhile.
 
-    Members side by side use cores better than their linear algebra does, one by one. A single
-    member leaves them to it. So does an ensemble in any thread but the main one: how many threads
-    linear algebra has is a matter of the whole process, and others may be computing beside it.
+    Members in parallel use cores better than parallel linear algebra in one member after another.
+    A single member gets one thread, and linear algebra keeps its own. So does an ensemble outside
+    the main thread: the number is that of the whole process, where other threads may compute too.
     """
     if members == 1 or threading.current_thread() is not threading.main_thread():
         yield 1
@@ -42,5 +42,5 @@ def threads_for(members: int) -> Iterator[int]:
 
 @cache
 def _linear_algebra() -> ThreadpoolController:
-    # Others, such as those of OpenMP, have a number of threads for each thread that asks.
+    # Not OpenMP, whose number of threads is set for each calling thread separately.
     return ThreadpoolController().select(user_api="blas")

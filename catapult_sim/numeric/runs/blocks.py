@@ -1,4 +1,4 @@
-"""Blocks of an ensemble's members: how large they are, and how threads share them."""
+"""Split an ensemble into blocks that fit the cache, and run them on threads."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ from threading import Event
 import numpy as np
 import numpy.typing as npt
 
-# Members run in blocks: large enough that calls of NumPy outweigh what they cost, also where
-# threads wait for one another between them; small enough for the cache that cores share.
-# Results do not depend on it.
+# Large enough that arithmetic outweighs the overhead of NumPy's calls, between which threads wait
+# for the interpreter's lock; small enough for the cache that cores share. No result depends on it.
 BLOCK_BYTES = 2**23
 
 
 def blocks_of(
     going: npt.NDArray[np.int64], member_bytes: int, threads: int
 ) -> list[npt.NDArray[np.int64]]:
-    """Split members into blocks of about one size, as many for every thread.
+    """Split members into blocks of about equal size, equally many for each thread.
 
-    What fits into half a block one thread does as soon as two.
+    Below half a block a second thread gains nothing.
     """
     total = len(going) * member_bytes
     blocks = -(-total // BLOCK_BYTES)
     if 2 * total > BLOCK_BYTES:
         blocks = -(-blocks // threads) * threads
-    # An empty ensemble is a block too: its observers say what they would have measured.
+    # An empty ensemble is a block too: its observers give the shapes of the record.
     return np.array_split(going, max(1, min(blocks, len(going))))
 
 
@@ -36,7 +35,7 @@ def on_threads(
     threads: int,
     given_up: Event,
 ) -> None:
-    """Run the parts on threads; what ends one of them, or the wait for them, ends all."""
+    """Run the parts on threads; an exception in one, or while waiting, stops all."""
     with ThreadPoolExecutor(threads) as pool:
         futures = [pool.submit(run_part, part) for part in parts]
         try:

@@ -1,4 +1,4 @@
-"""Where the members of an ensemble cross from one phase to the next, as brackets."""
+"""Find the value at which each member of an ensemble crosses a boundary, as a bracket."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Boundary:
-    """Where members cross from one phase to the next, as brackets."""
+    """Brackets of the value at which each member crosses a boundary, and their mean."""
 
     measured: Measured
     lower: Array  # (S,) the largest value known to lie below; 0 where none
@@ -52,7 +52,7 @@ class Boundary:
         return (floor + ceiling) / 2
 
     def scaled(self, unit: npt.ArrayLike) -> Boundary:
-        """Express brackets in other units, ``unit (S,)`` of which make one of the old.
+        """Return the brackets times ``unit (S,)``, the old unit in units of the new.
 
         Examples
         --------
@@ -76,9 +76,9 @@ def boundary(
 ) -> Boundary:
     """Find where each member of an ensemble crosses a boundary.
 
-    A geometric grid comes first, so that windows in which a member falls back below
-    are seen. Then each member's bracket is refined. Undecided values belong to neither
-    side: the edges of the undecided zone are refined apart and become the bracket.
+    A geometric grid comes first, so that windows in which a member is below again are found.
+    Then each member's bracket is refined. Undecided values belong to neither side: the two edges
+    of the undecided zone are refined separately and become the bracket.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def _require_sides(sides: npt.ArrayLike, points: Array) -> npt.NDArray[Any]:
 
 
 def _edges(points: Array, sides: npt.NDArray[Any]) -> tuple[Array, Array, Array, Array]:
-    """Edges, each ``(S,)``: end of below, undecided zone's ends (NaN if none), start of beyond."""
+    """Return edges ``(S,)``: end of below, undecided zone's ends (NaN if none), start of beyond."""
 
     def where(mask: npt.NDArray[np.bool_], otherwise: float) -> Array:
         return np.where(mask, points, otherwise)
@@ -160,9 +160,9 @@ def _edges(points: Array, sides: npt.NDArray[Any]) -> tuple[Array, Array, Array,
 def _refinement(
     edges: tuple[Array, Array, Array, Array], low: float, high: float, precision: float
 ) -> Array | None:
-    """Two new values per member, ``(2, S)``, between its edges; None when all are sharp."""
+    """Return two values per member, ``(2, S)``, between its edges; None if all are precise."""
     lower, zone_from, zone_to, upper = edges
-    # Only an edge that has been met from both sides can be sharpened.
+    # Only an edge that is known from both sides can be refined.
     met_below, met_beyond = lower > 0, np.isfinite(upper)
     left, right = np.log(np.maximum(lower, low)), np.log(np.minimum(upper, high))
     third = (right - left) / 3
@@ -180,7 +180,7 @@ def _refinement(
 
 
 def known_ends(lower: npt.ArrayLike, upper: npt.ArrayLike) -> tuple[Array, Array]:
-    """Return the ends of brackets, of open ones the end they have twice, NaN where none.
+    """Return the ends of brackets; an open bracket has its one end twice, or NaN if none.
 
     Parameters
     ----------
@@ -198,10 +198,9 @@ def known_ends(lower: npt.ArrayLike, upper: npt.ArrayLike) -> tuple[Array, Array
 
 
 def centre(lower: npt.ArrayLike, upper: npt.ArrayLike) -> Measured:
-    """Average the centres of brackets, or what is known of one that is open.
+    """Return the mean centre of brackets; an open bracket counts with its one end.
 
-    A member of which neither end is known tells nothing and is left out; without any other the
-    average is NaN.
+    A member of which neither end is known is left out; without any other the mean is NaN.
 
     Parameters
     ----------
@@ -220,10 +219,10 @@ def centre(lower: npt.ArrayLike, upper: npt.ArrayLike) -> Measured:
     2.0(1) nan
     """
     below, above = np.asarray(lower, dtype=float), np.asarray(upper, dtype=float)
-    told = (below > 0) | np.isfinite(above)
-    if not told.any():
+    known = (below > 0) | np.isfinite(above)
+    if not known.any():
         return Measured(np.nan, np.nan, 0)
-    below, above = below[told], above[told]
+    below, above = below[known], above[known]
     open_above, open_below = ~np.isfinite(above), below == 0
     floor, ceiling = known_ends(below, above)
     middle, half = (floor + ceiling) / 2, float(np.mean(ceiling - floor) / 2)

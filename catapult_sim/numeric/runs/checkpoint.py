@@ -1,8 +1,8 @@
-"""A long run on disk: stopped by whatever, it goes on where it was, bit for bit.
+"""Store a long run on disk, and continue it after an interruption, bit for bit.
 
-The file holds all members with everything that their next step depends on, what was observed
-so far, and fingerprints of what was asked for. It is replaced as a whole, so that it is always
-that of some step.
+The file holds all that the next step of each member depends on, the quantities observed so far,
+and fingerprints of the arguments of the run. It is replaced as a whole, so that an interruption
+never leaves half a file.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ VALUES = "values/"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The file that a long run is kept in, and the number of steps between two writings.
+    """The file in which a run is stored, and the number of steps between two writings.
 
     Raises
     ------
@@ -46,11 +46,10 @@ def resumable(
     run_to: Callable[[int, Trajectory | None], Trajectory],
     steps: int,
     checkpoint: Checkpoint,
-    *,
     every: int,
-    asked: Callable[[int], Mapping[str, str]],
+    fingerprints: Callable[[int], Mapping[str, str]],
 ) -> Trajectory:
-    """Run to ``steps``, from where the checkpoint is if there is one, and keep the run there.
+    """Run to ``steps``, from the stored step if there is one, and store the run on the way.
 
     Parameters
     ----------
@@ -59,9 +58,9 @@ def resumable(
     steps : int
     checkpoint : Checkpoint
     every : int
-        Only at multiples of this step may a run be cut.
-    asked : callable
-        ``asked(t)`` returns the fingerprints of what the first t steps depend on, by name.
+        The run is stored at multiples of this step only.
+    fingerprints : callable
+        Of all that the first t steps depend on, by name.
 
     Returns
     -------
@@ -78,11 +77,11 @@ def resumable(
     path, apart = Path(checkpoint.path), -(-checkpoint.every // every) * every
     if not path.parent.is_dir():
         raise InputError(f"checkpoint must be a file in a folder that exists; got {path}")
-    run = _load(path, steps, asked) if path.exists() else None
+    run = _load(path, steps, fingerprints) if path.exists() else None
     while run is None or _unfinished(run, steps):
         done = 0 if run is None else int(run.step[-1])
         run = run_to(min(done - done % apart + apart, steps), run)
-        _save(path, run, asked(int(run.step[-1])))
+        _save(path, run, fingerprints(int(run.step[-1])))
     return run
 
 
@@ -90,15 +89,17 @@ def _unfinished(run: Trajectory, steps: int) -> bool:
     return bool(run.step[-1] < steps and (run.outcome == Outcome.RUNNING).any())
 
 
-def _save(path: Path, run: Trajectory, asked: Mapping[str, str]) -> None:
+def _save(path: Path, run: Trajectory, fingerprints: Mapping[str, str]) -> None:
     values = {VALUES + name: array for name, array in run.values.items()}
     others = {"state": run.state, "outcome": run.outcome, "stopped": run.stopped}
     with io.BytesIO() as file:
-        np.savez(file, allow_pickle=False, asked=np.array(json.dumps(asked)), **others, **values)
+        np.savez(
+            file, allow_pickle=False, asked=np.array(json.dumps(fingerprints)), **others, **values
+        )
         write_whole(path, file.getvalue())
 
 
-def _load(path: Path, steps: int, asked: Callable[[int], Mapping[str, str]]) -> Trajectory:
+def _load(path: Path, steps: int, fingerprints: Callable[[int], Mapping[str, str]]) -> Trajectory:
     try:
         with np.load(io.BytesIO(path.read_bytes())) as file:
             held = dict(file)
@@ -111,7 +112,7 @@ def _load(path: Path, steps: int, asked: Callable[[int], Mapping[str, str]]) -> 
         raise InputError(
             f"checkpoint must not be beyond the {steps} steps; {path} is at step {step[-1]}"
         )
-    for name, value in asked(int(step[-1])).items():
+    for name, value in fingerprints(int(step[-1])).items():
         if before.get(name) != value:
             raise InputError(f"checkpoint must be of this run; {path} is of another {name}")
     return Trajectory(step, values, held["state"], held["outcome"], held["stopped"])
@@ -132,7 +133,7 @@ def fingerprint(values: npt.ArrayLike) -> str:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file through a temporary one, so that it is complete or unchanged."""
     half = path.with_name(path.name + ".part")
     try:
         with half.open("wb") as file:

@@ -36,7 +36,7 @@ class Measured:
 
 
 class NothingToMeasure(Exception):
-    """The data or the runs leave nothing to measure: raised by a measurement."""
+    """Raised by a measurement where the data or the runs leave nothing to measure."""
 
 
 SIGNS = {(False, False): "", (True, False): ">= ", (False, True): "<= ", (True, True): "~ "}
@@ -53,7 +53,7 @@ def _with_error(value: float, error: float) -> str:
 
 @np.errstate(over="ignore", invalid="ignore")
 def mean(values: npt.ArrayLike, systematic: float = 0.0) -> Measured:
-    """Average members; the error joins their standard error and a systematic one.
+    """Return the mean of members; the error combines their standard error and a systematic one.
 
     Parameters
     ----------
@@ -73,15 +73,15 @@ def mean(values: npt.ArrayLike, systematic: float = 0.0) -> Measured:
 
 
 def share(hits: npt.ArrayLike) -> Measured:
-    """Average how often members hit; the error counts one more of each outcome.
+    """Return the fraction of hits; the error counts one more of each outcome.
 
-    No share is certain to a finite number of members, not even where they are unanimous.
+    So the error is positive even where all members agree.
 
     Parameters
     ----------
     hits : array_like of bool, shape (S,) or (S, ...)
-        One row per member, S >= 1. What is not independent, such as the learning rates of a
-        seed, lies along the trailing axes, and is averaged first.
+        One row per member, S >= 1. Values that are not independent, such as the learning
+        rates of a seed, lie along the trailing axes, and are averaged first.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def share(hits: npt.ArrayLike) -> Measured:
 
 @np.errstate(divide="ignore", invalid="ignore")
 def ratio(numerators: npt.ArrayLike, denominators: npt.ArrayLike) -> Measured:
-    """Divide one mean by another over the same members; the error is the jackknife's.
+    """Return the ratio of two means over the same members, with the jackknife's error.
 
     Parameters
     ----------

@@ -1,18 +1,15 @@
-"""How much memory a run takes, asked before it begins."""
+"""Count the memory of a run before it begins, and refuse it above a limit."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-import numpy.typing as npt
 
 from catapult_sim.numeric.runs.blocks import BLOCK_BYTES
 from catapult_sim.numeric.runs.trajectory import ensemble_shape
-from catapult_sim.types import Observe
+from catapult_sim.types import Array, Observe
 from catapult_sim.validation import InputError
-
-Array = npt.NDArray[np.floating]
 
 MEMORY_LIMIT = 2.0**32  # bytes, unless the user says otherwise
 
@@ -26,10 +23,10 @@ def run_bytes(
     work: int,
     threads: int,
 ) -> int:
-    """Return the bytes of a run: its record, its states, and what its blocks are at work on.
+    """Return the bytes of a run: its record, its states, and the blocks that run at once.
 
-    Every member has a state at the start and one at the end; those at work also have one before
-    and one after a stride, a step, and ``work`` bytes. What observers form is their own.
+    Every member has a state at the start and one at the end; a running one also has one before
+    and one after a stride, a step, and ``work`` bytes. What observers allocate is not counted.
     """
     members = math.prod(ensemble_shape(state, rates))
     one = state[(slice(0, 1),) * (state.ndim - 1)].reshape(-1, state.shape[-1])

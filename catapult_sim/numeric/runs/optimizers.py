@@ -1,6 +1,6 @@
-r"""Optimisers: how a gradient, the learning rate and what is remembered make a step.
+r"""Optimisers: the displacement of the weights, from the gradient and the learning rate.
 
-With the weights W, the gradient g and the learning rate eta, at rest at the start::
+With the weights W, the gradient g and the learning rate eta, and D zero at the start::
 
     GradientDescent          D = -eta g(W)
     HeavyBall(beta)          D <- beta D - eta g(W)
@@ -18,16 +18,16 @@ arrays of an ensemble ``(N, P)``, numbers and SymPy expressions pass through ali
 ``point(weights, *last)``
     Where the gradient is taken: ``weights`` itself, or ahead of it.
 ``step(gradient, rate, *last)``
-    The displacement, followed by the vectors that take the place of ``last``. What is given is
-    nobody else's, and may be overwritten: ``gradient *= rate`` saves an array, and is plain
-    multiplication where it is a number or an expression.
+    The displacement, followed by the vectors that take the place of ``last``. The gradient may
+    be overwritten, ``last`` may not: ``gradient *= rate`` saves an array, and is plain
+    multiplication where the gradient is a number or an expression.
 
-It knows of the past what it remembers, and nothing else: a count of steps is a memory too. So a
-run may be cut into strides and go on from a file. Fields that are numbers or arrays broadcast
+It remembers these vectors and nothing else; a count of steps is one of them. So a run can be cut
+into strides, and be continued from a file. Fields that are numbers or arrays broadcast
 with the ensemble; where ``step`` is called they have the shape ``(N, 1)``. A new optimiser is a
-class like :class:`HeavyBall`, and touches nothing else.
+class like :class:`HeavyBall`; no other file changes.
 
-What needs more of the loss than its gradient is a :class:`Wrapper` of an optimiser.
+An optimiser that needs more of the loss than its gradient is a :class:`Wrapper` of another.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from catapult_sim.validation import InputError, require_at_least_zero, require_m
 
 
 class Optimizer(Protocol):
-    """What training asks of an optimiser: see the module's paragraph for developers."""
+    """An optimiser as training calls it; the module's paragraph for developers explains it."""
 
     @property
     def memory(self) -> int:
@@ -55,7 +55,7 @@ class Optimizer(Protocol):
         """Return where the gradient is taken."""
 
     def step(self, gradient: Any, rate: Any, *last: Any) -> tuple[Any, ...]:
-        """Return the displacement, and what to remember."""
+        """Return the displacement, and the vectors to remember."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class GradientDescent:
 
 @dataclass(frozen=True)
 class HeavyBall:
-    """Momentum of Polyak: ``D <- momentum D - eta g``, ``W <- W + D``.
+    """Gradient descent with Polyak's momentum: ``D <- momentum D - eta g``, ``W <- W + D``.
 
     Parameters
     ----------
@@ -104,7 +104,8 @@ class HeavyBall:
     memory: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        _require_momentum(self.momentum)
+        if np.asarray(self.momentum).dtype != object:  # as of a SymPy symbol
+            require_momentum(self.momentum)
 
     def point(self, weights: Any, last: Any) -> Any:
         """Return where the gradient is taken: at the weights."""
@@ -112,25 +113,14 @@ class HeavyBall:
 
     def step(self, gradient: Any, rate: Any, last: Any) -> tuple[Any, Any]:
         """Return the displacement, which is remembered too."""
-        gradient *= rate
-        last *= self.momentum
-        last -= gradient
-        return last, last
+        gradient *= -rate
+        gradient += self.momentum * last
+        return gradient, gradient
 
 
 @dataclass(frozen=True)
-class Nesterov:
-    """Momentum of Nesterov: a heavy ball whose gradient is taken at ``W + momentum D``.
-
-    Parameters
-    ----------
-    momentum : array_like
-        In [0, 1); broadcasts with the ensemble.
-
-    Raises
-    ------
-    InputError
-        Where the momentum is not in [0, 1).
+class Nesterov(HeavyBall):
+    """Gradient descent with Nesterov's momentum: the gradient is taken at ``W + momentum D``.
 
     Examples
     --------
@@ -138,31 +128,13 @@ class Nesterov:
     2.5
     """
 
-    momentum: npt.ArrayLike
-    memory: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        _require_momentum(self.momentum)
-
     def point(self, weights: Any, last: Any) -> Any:
-        """Return where the gradient is taken: ahead, where momentum alone would lead."""
+        """Return where the gradient is taken: where momentum alone leads."""
         return weights + self.momentum * last
-
-    def step(self, gradient: Any, rate: Any, last: Any) -> tuple[Any, Any]:
-        """Return the displacement, which is remembered too."""
-        gradient *= rate
-        last *= self.momentum
-        last -= gradient
-        return last, last
-
-
-def _require_momentum(momentum: Any) -> None:
-    if np.asarray(momentum).dtype != object:  # as of a SymPy symbol
-        require_momentum(momentum)
 
 
 class Look(NamedTuple):
-    """The loss that a step sees, at the point where its gradient is taken, for N members."""
+    """The gradient and Hessian that a step of N members may use, where its gradient is taken."""
 
     t: int  # the step's number
     members: Array  # (N,), their numbers in the ensemble, in C order
@@ -172,7 +144,7 @@ class Look(NamedTuple):
 
 
 class Wrapper(ABC):
-    """An optimiser within one that needs more of the loss than its gradient."""
+    """An optimiser that changes the steps of another, and may use the Hessian of the loss."""
 
     optimizer: Optimizer | Wrapper
 
@@ -181,20 +153,25 @@ class Wrapper(ABC):
         """How many vectors the optimiser remembers."""
         return self.optimizer.memory
 
+    @property
+    def resumable(self) -> bool:
+        """Whether a run can be continued from these vectors alone."""
+        return getattr(self.optimizer, "resumable", True)
+
     def point(self, weights: Any, *last: Any) -> Any:
-        """Return where the optimiser's gradient is taken."""
+        """Return where the gradient is taken."""
         return self.optimizer.point(weights, *last)
 
     @abstractmethod
     def displace(self, look: Look, rate: Array, *last: Array) -> tuple[Array, ...]:
-        """Return the displacement, and what to remember, as ``step`` of an optimiser does."""
+        """Return the displacement, and the vectors to remember, as an optimiser's ``step`` does."""
 
 
 AnyOptimizer = Optimizer | Wrapper
 
 
 def displace(optimizer: AnyOptimizer, look: Look, rate: Array, *last: Array) -> tuple[Array, ...]:
-    """Return the displacement, and what to remember, of an optimiser or a wrapper of one."""
+    """Return the displacement, and the vectors to remember, of any optimiser."""
     if isinstance(optimizer, Wrapper):
         return optimizer.displace(look, rate, *last)
     return optimizer.step(look.gradient(), rate, *last)
@@ -205,9 +182,9 @@ class Regularized(Wrapper):
     r"""An optimiser on the loss ``C + (coefficient / 4) |grad C|^2``, C the loss that a step sees.
 
     With g and H the gradient and the Hessian of C, its gradient is ``g + (coefficient / 2) H g``.
-    The penalty makes explicit what mini-batches do implicitly: to first order in the learning
-    rate eta, SGD on shuffled batches follows gradient flow on ``C + (eta / 4m) sum_k |grad C_k|^2``
-    [1]_.
+    The penalty is explicit here and implicit in mini-batches: to first order in the learning rate
+    eta, SGD on shuffled batches follows gradient flow on ``C + (eta / 4m) sum_k |grad C_k|^2``
+    [Smith2021].
 
     Parameters
     ----------
@@ -219,11 +196,6 @@ class Regularized(Wrapper):
     ------
     InputError
         Where the coefficient is negative or not finite.
-
-    References
-    ----------
-    .. [1] S. L. Smith, B. Dherin, D. Barrett and S. De, *On the origin of implicit
-       regularization in stochastic gradient descent*, arXiv:2101.12176 (2021).
 
     Examples
     --------
@@ -242,7 +214,7 @@ class Regularized(Wrapper):
         require_at_least_zero("coefficient", self.coefficient)
 
     def displace(self, look: Look, rate: Array, *last: Array) -> tuple[Array, ...]:
-        """Return the displacement, and what to remember."""
+        """Return the displacement, and the vectors to remember."""
         penalised = look._replace(gradient=lambda: self._gradient(look))
         return displace(self.optimizer, penalised, rate, *last)
 
@@ -257,7 +229,7 @@ class Regularized(Wrapper):
 
 
 def require_optimizer(optimizer: Any) -> AnyOptimizer:
-    """Return an optimiser or a wrapper of one, or raise InputError.
+    """Return the argument if it is an optimiser or a wrapper of one, else raise InputError.
 
     Examples
     --------
@@ -297,13 +269,13 @@ def with_parameters(optimizer: AnyOptimizer, values: Mapping[str, Array]) -> Any
 
 
 def _own(optimizer: Any) -> list[str]:
-    """Name the fields that are numbers or arrays of numbers."""
+    """Return the names of the fields that are numbers or arrays of numbers."""
     names = [field.name for field in fields(optimizer)]
     return [name for name in names if np.asarray(getattr(optimizer, name)).dtype.kind in "fiu"]
 
 
 def named(optimizer: AnyOptimizer) -> str:
-    """Return which optimiser it is, without its numbers.
+    """Return the class names of an optimiser and of those it wraps.
 
     Examples
     --------

@@ -63,12 +63,12 @@ class Phases(np.ndarray[Any, np.dtype[np.int8]]):
         return "Phases(" + str(self) + ")"
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
-        """Leave what is computed from phases as plain numbers."""
+        """Return results of arithmetic with phases as plain numbers."""
         return array[()] if return_scalar else array.view(np.ndarray)
 
 
 def classify(run: Trajectory, *, settled: float = 1e-3) -> Phases:
-    """Name the phase of each member of a run.
+    """Return the phase of each member of a run.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def classify(run: Trajectory, *, settled: float = 1e-3) -> Phases:
 
 
 def rise(run: Trajectory, name: str = "loss") -> Side:
-    """Tell on which side of the boundary of a quantity's first rise each member is, ``(...)``.
+    """Return whether a quantity of each member has risen above its start, ``(...)``.
 
     +1 where it exceeded its start at any step, or the run diverged, -1 where it never did.
     """
@@ -114,12 +114,12 @@ def rise(run: Trajectory, name: str = "loss") -> Side:
 
 
 def escape(run: Trajectory) -> Side:
-    """Tell where the loss left its bound, ``(...)``: +1 where it did, else -1."""
+    """Return whether each member has diverged, ``(...)``: +1 where it has, else -1."""
     return np.where(run.outcome == Outcome.DIVERGED, BEYOND, BELOW).astype(np.int8)
 
 
 def divergence(run: Trajectory, *, settled: float = 1e-3) -> Side:
-    """Tell on which side of the last boundary each member is, ``(...)``.
+    """Return whether each member has diverged or come down, ``(...)``.
 
     +1 where the run diverged, -1 where it came down, 0 where that is undecided.
     """

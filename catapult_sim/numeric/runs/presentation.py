@@ -12,7 +12,7 @@ from catapult_sim.types import Array
 
 
 def member_columns(ensemble: tuple[int, ...]) -> dict[str, Array]:
-    """Return the place of each member along the axes of its ensemble, each ``(N,)``.
+    """Return the index of each member along each axis of its ensemble, each ``(N,)``.
 
     Examples
     --------

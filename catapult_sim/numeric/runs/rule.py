@@ -1,4 +1,4 @@
-"""Run any training: what a rule must offer, and how it is checked, counted, run and kept.
+"""Run any training: the protocol of a rule, and the function that runs an ensemble by it.
 
 For developers
 --------------
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +42,7 @@ Schedule = Callable[[int], Any] | npt.ArrayLike
 
 @dataclass(frozen=True)
 class Method:
-    """How training descends: its optimiser, and what each step sees."""
+    """The options of a training: optimiser, steps, batches, schedule and average."""
 
     optimizer: AnyOptimizer
     steps: int
@@ -64,7 +64,7 @@ class Method:
         samples: int,
         ensemble: tuple[int, ...],
     ) -> Method:
-        """Check the options of training on so many samples from an ensemble of starts."""
+        """Return the options, checked against the data and the shape of the ensemble."""
         return cls(
             require_optimizer(optimizer),
             steps,
@@ -80,7 +80,7 @@ class Method:
 
     @property
     def plain(self) -> bool:
-        """Whether it is gradient descent on all samples at constant rates, and no more."""
+        """Whether it is full-batch gradient descent at constant rates without an average."""
         others = self.batches, self.factors, self.average
         return isinstance(self.optimizer, GradientDescent) and all(one is None for one in others)
 
@@ -89,7 +89,7 @@ class Method:
         return rate if self.factors is None else rate * self.factors[t]
 
     def rows(self, t: int, starts: Array) -> npt.NDArray[np.int64] | None:
-        """Return the samples of step t, ``(b,)`` or ``(N, b)``; None where it sees all of them."""
+        """Return the indices of the samples in step t, ``(b,)`` or ``(N, b)``; None for all."""
         if self.batches is None:
             return None
         batch = self.batches[..., t % self.batches.shape[-2], :]
@@ -98,20 +98,20 @@ class Method:
         return batch.reshape(-1, batch.shape[-1])[starts.astype(np.int64)]
 
     def optimizer_of(self, values: tuple[Array, ...], dtype: Any) -> AnyOptimizer:
-        """Return the optimiser of a block of members, whose numbers are ``(N,)`` each."""
+        """Return the optimiser with the numbers ``(N,)`` of a block of members."""
         if not values:
             return self.optimizer
         columns = (value.astype(dtype)[:, None] for value in values)
         return with_parameters(self.optimizer, dict(zip(self.numbers, columns, strict=True)))
 
-    def asked(self, t: int) -> dict[str, str]:
-        """Return what its first t steps depend on, but for numbers that broadcast."""
+    def fingerprints(self, t: int) -> dict[str, str]:
+        """Return fingerprints of all that the first t steps depend on, except numbers."""
         arrays = {
             "batches": () if self.batches is None else self.batches[..., :t, :],
             "schedule": () if self.factors is None else self.factors[:t],
         }
-        told = {name: fingerprint(array) for name, array in arrays.items()}
-        return told | {"optimizer": named(self.optimizer), "average": str(self.average)}
+        found = {name: fingerprint(array) for name, array in arrays.items()}
+        return found | {"optimizer": named(self.optimizer), "average": str(self.average)}
 
 
 def _factors(schedule: Schedule, steps: int) -> Array:
@@ -124,14 +124,23 @@ def _factors(schedule: Schedule, steps: int) -> Array:
 
 @dataclass(frozen=True)
 class Averaged:
-    """The average that states carry: functions of states."""
+    """Functions of states: the averaged weights that a state contains, and their loss."""
 
     weights: Callable[[Array], Array]  # (..., S) -> the averaged weights
     loss: Callable[[Array], Array]  # (N, S) -> (N,), their loss
 
 
+class Block(NamedTuple):
+    """Members that take their steps together; each array is ``(N,)``."""
+
+    rate: Array  # learning rates
+    members: Array  # their indices in the ensemble, in C order
+    starts: Array  # the indices of the weights they started from
+    numbers: tuple[Array, ...]  # those of the model and the optimiser that broadcast
+
+
 class Rule(Protocol):
-    """How an ensemble moves: all that :func:`run` needs to know of a model and its optimiser."""
+    """The steps of an ensemble: all that :func:`run` needs of a model and its optimiser."""
 
     @property
     def method(self) -> Method:
@@ -139,41 +148,32 @@ class Rule(Protocol):
 
     @property
     def average(self) -> Averaged | None:
-        """What is known of the average, where there is one."""
+        """The averaged weights as functions of states; None without an average."""
 
     @property
     def longest(self) -> int:
-        """How many steps to take between two looks at the losses, at most."""
+        """The largest number of steps in one stride."""
 
     @property
     def work(self) -> int:
-        """The bytes that a member takes in a stride, beside its states: it sizes blocks."""
+        """The bytes that a member takes in a stride besides its states, for the size of blocks."""
 
     @property
     def bytes(self) -> int:
-        """The bytes that a member takes at any time, beside its states: it counts memory."""
+        """The most bytes that a member takes besides its states, for the memory limit."""
 
     def start(self, weights: Array) -> Array:
-        """Return the states ``(..., S)`` of weights at rest, their average themselves."""
+        """Return the states ``(..., S)`` at given weights, before the first step."""
 
-    def stride(
-        self,
-        state: Array,
-        rate: Array,
-        members: Array,
-        starts: Array,
-        *numbers: Array,
-        first: int,
-        count: int,
-    ) -> tuple[Array, Array]:
-        """Take ``count`` steps, as :func:`~catapult_sim.numeric.runs.strides.iterate_in_strides`.
+    def stride(self, state: Array, block: Block, first: int, count: int) -> tuple[Array, Array]:
+        """Take ``count`` steps from step ``first`` on; return the next state and the losses.
 
-        Its parameters are ``(N,)`` each: the learning rates, who the members are in the ensemble
-        and where they started, and the numbers of model and optimiser that broadcast with it.
+        State ``(N, S)`` and losses ``(c, N)`` as in
+        :func:`~catapult_sim.numeric.runs.strides.iterate_in_strides`.
         """
 
     def weights(self, state: Array) -> Array:
-        """Return the weights of states: what observers see, and a run returns."""
+        """Return the weights in states, for observers and for the result of a run."""
 
 
 def run(
@@ -201,7 +201,7 @@ def run(
         The learning rates first, then what the model has that broadcasts with the ensemble; those
         of the optimiser are added.
     problem : callable
-        Returns what tells the model and its data from others, by name: a checkpoint asks.
+        Returns fingerprints of the model and its data by name, for a checkpoint.
     observe, checkpoint, progress, memory_limit
         As :func:`~catapult_sim.mlp.training.train` has them.
     **ends
@@ -217,6 +217,11 @@ def run(
     InputError
         Where the run exceeds the memory limit, or an option is not as required.
     """
+    if checkpoint is not None and not getattr(rule.method.optimizer, "resumable", True):
+        raise InputError(
+            "checkpoint requires an optimiser that remembers nothing but vectors of weights; "
+            f"got {named(rule.method.optimizer)}"
+        )
     start, steps = rule.start(weights), rule.method.steps
     named_numbers = {**numbers, **rule.method.numbers}
     rate, *others = named_numbers.values()
@@ -231,7 +236,7 @@ def run(
     def to(last: int, before: Trajectory | None) -> Trajectory:
         with threads_for(members.size) as side_by_side:
             return iterate_in_strides(
-                rule.stride if progress is None else _told(rule.stride, progress),
+                _stride_of(rule, progress),
                 start,
                 *parameters,
                 steps=last,
@@ -243,18 +248,18 @@ def run(
                 **ends,
             )
 
-    def asked(t: int) -> dict[str, str]:
+    def fingerprints(t: int) -> dict[str, str]:
         arrays = {**named_numbers, "start": weights}
-        told = {name: fingerprint(array) for name, array in arrays.items()} | problem()
-        return told | rule.method.asked(t) | {name: str(value) for name, value in ends.items()}
+        found = {name: fingerprint(array) for name, array in arrays.items()} | problem()
+        return found | rule.method.fingerprints(t) | {name: str(ends[name]) for name in ends}
 
     if checkpoint is None:
         return _of_weights(rule, to(steps, None))
-    return _of_weights(rule, resumable(to, steps, checkpoint, every=ends["every"], asked=asked))
+    return _of_weights(rule, resumable(to, steps, checkpoint, ends["every"], fingerprints))
 
 
 def _on_states(rule: Rule, observe: Observe) -> dict[str, Callable[[Any], Array]]:
-    """Let quantities of weights be measured on states; with an average, of it too."""
+    """Turn observers of weights into observers of states, and of the average if there is one."""
     seen: dict[str, Callable[[Any], Array]] = {
         name: partial(_of, rule.weights, quantity) for name, quantity in observe.items()
     }
@@ -277,14 +282,23 @@ def _of_weights(rule: Rule, found: Trajectory) -> Trajectory:
         return replace(found, state=rule.weights(found.state), average=average)
 
 
-def _told(stride: Stride, progress: Progress) -> Stride:
-    """Let a rule tell how many steps it has taken, one thread after the other."""
-    turn = Lock()
+def _stride_of(rule: Rule, progress: Progress | None) -> Stride:
+    """Return the rule's stride as a function of arrays, which reports the steps it has taken."""
+    turn = Lock()  # strides run in several threads; ``progress`` is called by one at a time
 
-    def told(state: Array, *rates: Array, first: int, count: int) -> tuple[Array, Array]:
-        taken = stride(state, *rates, first=first, count=count)
-        with turn:
-            progress(count * len(state))
+    def stride(
+        state: Array,
+        rate: Array,
+        members: Array,
+        starts: Array,
+        *numbers: Array,
+        first: int,
+        count: int,
+    ) -> tuple[Array, Array]:
+        taken = rule.stride(state, Block(rate, members, starts, numbers), first, count)
+        if progress is not None:
+            with turn:
+                progress(count * len(state))
         return taken
 
-    return told
+    return stride

@@ -1,8 +1,8 @@
 """Run an ensemble in strides of several steps, and observe it on the way.
 
-A run ends member by member: one that has converged, or has left every bound, is
-taken out of the work, labelled, and keeps its last state. Divergence is data; no
-exception is raised and NumPy stays silent.
+Members end one by one: where the loss of a member has converged or diverged, its last state is
+kept with that outcome, and the others go on. A divergence is a result: it raises no exception
+and no warning of NumPy.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def iterate_in_strides(
 
     Otherwise as :func:`~catapult_sim.numeric.runs.iterate.iterate`, which is the case of one step.
 
-    The losses of a stride are judged together. A member that ended within it takes the
-    stride again, step by step, up to where it ended.
+    Whether a member has ended is decided from all losses of a stride at once. One that ended
+    within it takes the stride again, step by step, up to there.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def iterate_in_strides(
     resume : Trajectory, optional
         Continue this run of the same ensemble from its last step. Strides begin there too.
     member_bytes : int
-        What a stride works on for each member, besides its state.
+        The bytes that a stride takes for each member besides its state.
     threads : int
         How many blocks of members run side by side. Strides and observers are called from
         all of them.
@@ -78,7 +78,7 @@ def iterate_in_strides(
     parts = blocks_of(going, _bytes_of_one(members) + member_bytes, threads)
 
     def run_part(part: npt.NDArray[np.int64]) -> None:
-        # What NumPy may be silent about is told to each thread by itself.
+        # NumPy keeps the treatment of floating-point errors for each thread.
         with np.errstate(all="ignore"):
             _run(plan, run, begun, part, [rate[part] for rate in rates])
 
@@ -91,7 +91,7 @@ def iterate_in_strides(
 
 
 def _floats(state: npt.ArrayLike) -> Array:
-    """Return a state as it is in single precision, else in double."""
+    """Return an array in single precision if that is its own, else in double."""
     array = np.asarray(state)
     return array if array.dtype == np.float32 else np.asarray(array, dtype=float)
 
@@ -101,7 +101,7 @@ def _bytes_of_one(members: Array) -> int:
 
 
 def _begun(members: Array, steps: int) -> Trajectory:
-    """Return a run before its first step, its members in a row."""
+    """Return a run before its first step, with a single axis of members."""
     count = len(members)
     return Trajectory(
         np.arange(steps + 1),
@@ -113,7 +113,7 @@ def _begun(members: Array, steps: int) -> Trajectory:
 
 
 def _continued(run: Trajectory, steps: int) -> Trajectory:
-    """Lay the members of a run in a row again, with room for all steps."""
+    """Return a run with a single axis of members, and NaN for the steps still to take."""
     count, leading = run.outcome.size, run.outcome.ndim
 
     def longer(values: Array) -> Array:
@@ -131,7 +131,7 @@ def _continued(run: Trajectory, steps: int) -> Trajectory:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is done to every block of members."""
+    """The arguments of a run that all blocks of members share."""
 
     stride: Stride
     observe: Observe
@@ -139,26 +139,27 @@ class _Plan:
     longest: int
     tolerance: float
     escape: float
-    room: Lock = field(default_factory=Lock)  # who makes some for a quantity
-    given_up: Event = field(default_factory=Event)  # whether no part shall go on
+    # Blocks share the record: the first that measures a quantity makes the array for all.
+    allocation: Lock = field(default_factory=Lock)
+    given_up: Event = field(default_factory=Event)  # set when an exception stops all blocks
 
     def length(self, t: int, last_step: int) -> int:
-        """How many steps to take at once: no observation may fall within, the last is alone."""
+        """Return the steps of the stride at t: none goes beyond an observation or the last step."""
         return max(1, min(self.longest, self.every - t % self.every, last_step - t))
 
     def bounded(self, loss: Array, start: Array) -> npt.NDArray[np.bool_]:
-        """Tell which losses have not diverged; one that is infinite has, even at the start."""
+        """Return which losses have not diverged; an infinite one has, even at the start."""
         return (loss <= self.escape * start) & (loss < np.inf)
 
     def finished(self, loss: Array, start: Array) -> npt.NDArray[np.bool_]:
-        """Tell which losses have come down to the tolerance."""
+        """Return which losses have fallen to the tolerance."""
         return (loss <= self.tolerance * start) & (loss < np.inf)
 
 
 def _run(
     plan: _Plan, run: Trajectory, t: int, active: npt.NDArray[np.int64], rates: list[Array]
 ) -> None:
-    """Run the ``active`` members from step t to their ends, and write what happens into ``run``."""
+    """Run the ``active`` members from step t to their ends, and record them in ``run``."""
     current, last_step = run.state[active], len(run.step) - 1
     while t <= last_step and not plan.given_up.is_set():
         if t % plan.every == 0:
@@ -171,7 +172,7 @@ def _run(
         if t == last_step or not going.all():
             ended = ~going.all(axis=0) | (t == last_step)
             where = np.where(going.all(axis=0), 0, np.argmin(going, axis=0))[ended]
-            following = following[~ended]  # first, for states may be large
+            following = following[~ended]  # first: it frees memory before the steps below
             before = current if ended.all() else current[ended]
             _end(plan, run, t, active[ended], where, before, [rate[ended] for rate in rates])
             active, rates = active[~ended], [rate[~ended] for rate in rates]
@@ -181,7 +182,7 @@ def _run(
 
 
 def _places(active: npt.NDArray[np.int64]) -> slice | npt.NDArray[np.int64]:
-    """Name neighbours by a slice, which NumPy writes to several times faster."""
+    """Return consecutive indices as a slice, to which NumPy writes several times faster."""
     neighbours = len(active) and active[-1] - active[0] + 1 == len(active)
     return slice(active[0], active[-1] + 1) if neighbours else active
 
@@ -192,7 +193,7 @@ def _measure(
     shape = run.values["loss"].shape
     for name, quantity in plan.observe.items():
         measured = np.asarray(quantity(current))
-        with plan.room:
+        with plan.allocation:
             if name not in run.values:
                 run.values[name] = np.full(shape + measured.shape[1:], np.nan)
         run.values[name][t, active] = measured
@@ -207,7 +208,7 @@ def _end(
     state: Array,
     rates: list[Array],
 ) -> None:
-    """Write how the ``members`` ended ``where`` steps after ``t``, from their state at t."""
+    """Record that ``members`` ended ``where`` steps after t, given their state at t."""
     start = run.values["loss"][0, members]
     final = run.values["loss"][t + where, members]
     run.outcome[members[~plan.bounded(final, start)]] = Outcome.DIVERGED
@@ -223,7 +224,7 @@ def _end(
 
 
 def _shaped(run: Trajectory, ensemble: tuple[int, ...]) -> Trajectory:
-    """Give a run in a row the shape of its ensemble; cut what comes after the last member."""
+    """Return a run with the axes of its ensemble, without steps that no member has taken."""
     length = run.stopped.max(initial=0) + 1
     return Trajectory(
         run.step[:length],
@@ -240,7 +241,7 @@ def _shaped(run: Trajectory, ensemble: tuple[int, ...]) -> Trajectory:
 def _flatten(
     state: Array, parameters: tuple[npt.ArrayLike, ...], state_ndim: int
 ) -> tuple[Array, list[Array], tuple[int, ...]]:
-    """Broadcast state and parameters to one ensemble and lay its members in a row."""
+    """Broadcast state and parameters to one ensemble, and flatten its axes to one."""
     trailing = state.shape[state.ndim - state_ndim :]
     rates = [np.asarray(parameter, dtype=float) for parameter in parameters]
     ensemble = ensemble_shape(state, rates, state_ndim)

@@ -1,4 +1,4 @@
-"""A run of an ensemble: what was observed along it, and how each member's run ended."""
+"""The record of a run: quantities observed along it, and the outcome of each member."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Outcome(IntEnum):
 
 @dataclass(frozen=True)
 class Trajectory:
-    """What was observed along a run of an ensemble of shape ``(...)``.
+    """The record of a run of an ensemble of shape ``(...)``.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class Trajectory:
     state: Array  # (..., S): where each member stopped
     outcome: npt.NDArray[np.int8]  # (...), an Outcome each
     stopped: npt.NDArray[np.int64]  # (...), the step of each member's last loss
-    average: Array | None = None  # (..., S), that of each member's states, where one was asked for
+    average: Array | None = None  # (..., S), that of each member's states, with ``average=``
 
     def __repr__(self) -> str:
         """Return shapes, how many members ended how, and the range of their last losses."""
@@ -99,7 +99,7 @@ class Trajectory:
 def ensemble_shape(
     state: Array, parameters: Sequence[Array], state_ndim: int = 1
 ) -> tuple[int, ...]:
-    """Return what the leading axes of a state and the shapes of parameters broadcast to."""
+    """Return the shape of an ensemble: leading axes of the state and parameters, broadcast."""
     leading = state.shape[: state.ndim - state_ndim]
     return np.broadcast_shapes(leading, *(parameter.shape for parameter in parameters))
 

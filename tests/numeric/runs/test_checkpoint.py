@@ -10,6 +10,7 @@ import pytest
 
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
+from catapult_sim.numeric.curvature.nudged import Nudged, SharpestDirections
 from catapult_sim.numeric.runs.averages import EMA, SWA
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.checkpoint import Checkpoint, write_whole
@@ -142,6 +143,15 @@ def test_the_checkpoint_of_another_network_is_refused(tmp_path):
     ):
         with pytest.raises(InputError, match="is of another network"):
             train(net, THETA, X, Y, **kept)
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_an_optimiser_that_cannot_be_continued_exactly_is_refused(wrapped, tmp_path):
+    nudged = Nudged(0.5, SharpestDirections(lambda theta: NET.at(theta, X, Y).hessian_product))
+    optimizer = Regularized(nudged, 0.1) if wrapped else nudged
+    with pytest.raises(InputError, match=r"nothing but vectors of weights; got .*Nudged\("):
+        run(checkpoint=Checkpoint(tmp_path / "run.npz"), optimizer=optimizer)
+    assert not (tmp_path / "run.npz").exists()
 
 
 def test_a_file_that_is_no_checkpoint_is_refused_and_left_alone(tmp_path):

@@ -162,30 +162,26 @@ def setting_claims(setting: Setting) -> Iterator[Claim]:
     yield claim(
         "level",
         f"eta * sharpness ends at {setting.formula}",
-        of_run(level),
-        equals(setting.threshold, within=0.05 * setting.threshold),
+        equals(of_run(level), setting.threshold, within=0.05 * setting.threshold),
     )
     yield claim(
-        "rise", "the sharpness rises (its lowest over its end)", of_run(lowest), at_most(1.0)
+        "rise", "the sharpness rises (its lowest over its end)", at_most(of_run(lowest), 1.0)
     )
     yield claim(
         "band",
         "at the end the sharpness stays within a tenth of its threshold (largest distance)",
-        of_run(band),
-        at_most(0.0, within=0.1),
+        at_most(of_run(band), 0.0, within=0.1),
     )
     # "Most", for no share of finitely many seeds is known to be exactly 1.
     yield claim(
         "short-term",
         "at the end the loss rises in some step of most seeds (share in which it does not)",
-        of_run(monotone_seeds),
-        at_most(0.5),
+        at_most(of_run(monotone_seeds), 0.5),
     )
     yield claim(
         "long-term",
         "at the end the loss of most seeds falls over many steps (share in which it does not)",
-        of_run(stalled_seeds),
-        at_most(0.5),
+        at_most(of_run(stalled_seeds), 0.5),
     )
 
 

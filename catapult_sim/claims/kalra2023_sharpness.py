@@ -171,8 +171,11 @@ def orbit_claims() -> Iterator[Claim]:
         yield theorem(
             f"orbit.{name}",
             f"one sample, Y = {ORBIT_LABEL:g}: explicit networks alternate, {text}",
-            partial(orbit_measurement, combine=combine, variable=variable),
-            equals(partial(orbit_prediction, combine=combine, variable=variable), within=1e-6),
+            equals(
+                partial(orbit_measurement, combine=combine, variable=variable),
+                partial(orbit_prediction, combine=combine, variable=variable),
+                within=1e-6,
+            ),
         )
 
 
@@ -181,8 +184,7 @@ def threshold_claims() -> Iterator[Claim]:
     yield theorem(
         "doubling-2.explicit",
         "one sample: explicit networks begin to alternate at Y = 1",
-        first_doubling,
-        equals(partial(derived_doubling, period=2), within=0.01),
+        equals(first_doubling, partial(derived_doubling, period=2), within=0.01),
         cost=5,
     )
     balanced = replace(theorem, setting="balanced network", cost=3)
@@ -190,15 +192,17 @@ def threshold_claims() -> Iterator[Claim]:
         yield balanced(
             f"doubling-{period}",
             f"the attractor's period becomes {period} at Y = {place}",
-            partial(doubling, period=period),
-            equals(partial(derived_doubling, period=period), within=0.005),
+            equals(
+                partial(doubling, period=period),
+                partial(derived_doubling, period=period),
+                within=0.005,
+            ),
         )
     for period, label in ((8, 1.2880), (16, 1.2992)):
         yield balanced(
             f"doubling-{period}",
             f"the attractor's period becomes {period} at Y = {label:.4f}",
-            partial(doubling, period=period),
-            equals(label, within=0.001),
+            equals(partial(doubling, period=period), label, within=0.001),
             source="found here, by iterating the map",
         )
 
@@ -209,14 +213,12 @@ def label_claims() -> Iterator[Claim]:
         "hessian",
         "one sample with label: the derived Hessian spectrum is that of an explicit network "
         "(relative error)",
-        sharpness_error,
-        equals(0.0, within=1e-10),
+        equals(sharpness_error, 0.0, within=1e-10),
     )
     yield derived(
         "basin",
         "one sample with label: convergence ends at c = 4 + eta^2 y (f_0 - y) / n",
-        basin_end,
-        equals(predicted_basin_end, within=1e-3),
+        equals(basin_end, predicted_basin_end, within=1e-3),
         cost=3,
     )
 
@@ -227,8 +229,7 @@ def chaos_claims() -> Iterator[Claim]:
         yield derived(
             f"lyapunov.{rule}",
             f"one sample, {place}: the Lyapunov exponent is ln 3",
-            partial(chaos, rule=rule),
-            equals(math.log(3), within=0.02),
+            equals(partial(chaos, rule=rule), math.log(3), within=0.02),
         )
 
 

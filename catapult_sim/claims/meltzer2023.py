@@ -118,15 +118,13 @@ def norm_claims() -> Iterator[Claim]:
     yield theorem(
         "identity",
         f"{setting}: |theta'|^2 = |theta|^2 - (4 eta/m) r.f + (eta^2/m) r.Theta r (relative error)",
-        identity_error,
-        equals(0.0, within=1e-10),
+        equals(identity_error, 0.0, within=1e-10),
         source="derived here",
     )
     yield theorem(
         "falls",
         f"{setting}, labels 0: the weight norm falls while eta lambda < 4 (largest gain)",
-        largest_gain,
-        at_most(0.0, within=1e-12),
+        at_most(largest_gain, 0.0, within=1e-12),
     )
 
 
@@ -138,8 +136,7 @@ def sparsity_claims() -> Iterator[Claim]:
             f"{one.activation}-{one.depth}{'' if one.centred else '-uncentred'}",
             f"{one.name}: activations become sparser as the learning rate grows above c = 2 "
             "(change of the active share as c doubles)",
-            partial(sparsening, architecture=one),
-            at_most(0.0),
+            at_most(partial(sparsening, architecture=one), 0.0),
             cost=6 * one.depth,
         )
 

@@ -86,30 +86,26 @@ def curvature_claims(loss: str) -> Iterator[Claim]:
     yield claim(
         "growth",
         "curvature grows, to more than 1.5 times its start (log of start over peak)",
-        start_to_peak,
-        at_most(-log(1.5)),
+        at_most(start_to_peak, -log(1.5)),
     )
     yield claim(
         "peak",
         "it peaks, and ends below 0.9 of the peak (log of end over peak)",
-        end_to_peak,
-        at_most(log(0.9)),
+        at_most(end_to_peak, log(0.9)),
     )
     for high, low in pairwise(range(len(rates))):
         ratio = partial(lower, low=(low, size), high=(high, size))
         what = f"at learning rate {rates[low]:g} than at {rates[high]:g} (log ratio)"
-        yield claim(f"rate.{rates[low]:g}", f"lower peak {what}", ratio, at_most(0.0))
+        yield claim(f"rate.{rates[low]:g}", f"lower peak {what}", at_most(ratio, 0.0))
         yield claim(
             f"rate.{rates[low]:g}-spike",
             f"lower largest single curvature {what}",
-            partial(ratio, of=spike),
-            at_most(0.0),
+            at_most(partial(ratio, of=spike), 0.0),
             source="observed here",
         )
     for small, large in pairwise(runs.BATCHES):
         yield claim(
             f"batch.{small}",
             f"lower peak with batches of {small} than of {large} (log ratio)",
-            partial(lower, low=(1, small), high=(1, large)),
-            at_most(0.0),
+            at_most(partial(lower, low=(1, small), high=(1, large)), 0.0),
         )

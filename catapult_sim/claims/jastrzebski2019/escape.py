@@ -40,14 +40,12 @@ def escape_claims(loss: str) -> Iterator[Claim]:
     yield claim(
         "escape.only",
         f"{epochs} along e_1 alone lower the loss by at most a quarter of what SGD does (share)",
-        partial(descended, name="only e1"),
-        at_most(0.25),
+        at_most(partial(descended, name="only e1"), 0.25),
     )
     yield claim(
         "escape.without",
         f"{epochs} along all but e_1 lower it by at least three quarters of that (share left out)",
-        partial(left_out, name="all but e1"),
-        at_most(0.25),
+        at_most(partial(left_out, name="all but e1"), 0.25),
     )
     for name, row, sign in (
         ("without-curvature", "all but e1", -1),
@@ -58,6 +56,5 @@ def escape_claims(loss: str) -> Iterator[Claim]:
         yield claim(
             f"escape.{name}",
             f"{epochs}, {row.replace('e1', 'e_1')}: {how} than SGD (log ratio)",
-            partial(flatter, name=row, sign=sign),
-            at_most(0.0),
+            at_most(partial(flatter, name=row, sign=sign), 0.0),
         )

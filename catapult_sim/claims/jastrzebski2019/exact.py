@@ -121,4 +121,4 @@ def exact_claims() -> Iterator[Claim]:
             nudge_error,
         ),
     ):
-        yield theorem(name, f"{text} (relative error)", measure, equals(0.0, within=1e-10))
+        yield theorem(name, f"{text} (relative error)", equals(measure, 0.0, within=1e-10))

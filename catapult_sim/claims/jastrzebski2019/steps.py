@@ -49,28 +49,24 @@ def step_claims(loss: str) -> Iterator[Claim]:
     yield claim(
         "step.whole",
         "along e_1 the step fails to lower the loss, on average (relative fall)",
-        partial(change, alpha=1.0, sign=-1),
-        at_most(0.0),
+        at_most(partial(change, alpha=1.0, sign=-1), 0.0),
     )
     yield claim(
         "step.commonly",
         "along e_1 the step fails to lower the loss at half of the points (share where it does)",
-        partial(lowered, alpha=1.0),
-        at_most(0.5),
+        at_most(partial(lowered, alpha=1.0), 0.5),
     )
     for name, alpha in (("half", 1 / 2), ("quarter", 1 / 4)):
         yield claim(
             f"step.{name}",
             f"a {name} of the step along e_1 lowers the loss (relative change)",
-            partial(change, alpha=alpha),
-            at_most(0.0),
+            at_most(partial(change, alpha=alpha), 0.0),
         )
     yield claim(
         "step.quadratic",
         "a quarter of the step along e_1 changes the loss as the Hessian predicts (difference, in "
         "units of the prediction's mean size)",
-        partial(misprediction, alpha=1 / 4),
-        equals(0.0, within=0.1),
+        equals(partial(misprediction, alpha=1 / 4), 0.0, within=0.1),
         source="observed here",
     )
     for of, what in {"batch": "minibatch gradients", "full": "the full gradient"}.items():
@@ -78,6 +74,5 @@ def step_claims(loss: str) -> Iterator[Claim]:
             f"alignment.{of}",
             f"{what}: at least 10 times as aligned with e_1 as a random direction "
             "(|cos| of the latter over that of the former)",
-            partial(random_over_aligned, of=of),
-            at_most(0.1),
+            at_most(partial(random_over_aligned, of=of), 0.1),
         )

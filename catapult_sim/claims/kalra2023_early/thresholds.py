@@ -106,20 +106,17 @@ def trend_claims(activation: str, version: str) -> Iterator[Claim]:
         yield claim(
             f"width.{name}.{version}",
             f"c_{name} falls with the width, {word} (exponent)",
-            partial(exponent, name=name, among=by_width),
-            at_most(0.0),
+            at_most(partial(exponent, name=name, among=by_width), 0.0),
         )
         yield claim(
             f"depth.{name}.{version}",
             f"c_{name} rises with the depth, {word} (minus the exponent)",
-            negated(partial(exponent, name=name, among=by_depth)),
-            at_most(0.0),
+            at_most(negated(partial(exponent, name=name, among=by_depth)), 0.0),
         )
     yield claim(
         f"width.max.{version}",
         f"c_max does not depend on the width, {word} (exponent)",
-        partial(exponent, name="max", among=by_width),
-        equals(0.0, within=0.1),
+        equals(partial(exponent, name="max", among=by_width), 0.0, within=0.1),
     )
 
 
@@ -130,23 +127,20 @@ def activation_claims(activation: str) -> Iterator[Claim]:
         yield claim(
             f"order.{version}",
             f"{activation}: c_loss <= c_sharp <= c_barrier <= c_max, {word} (share of seeds)",
-            partial(ordered, version=version),
-            equals(1.0, within=0.05),
+            equals(partial(ordered, version=version), 1.0, within=0.05),
             cost=16,
         )
         yield from trend_claims(activation, version)
     yield claim(
         "wide",
         f"{activation}, 1 hidden layer: c_loss is 2 at infinite width, kernel (extrapolated)",
-        wide_limit,
-        equals(2.0, within=0.1),
+        equals(wide_limit, 2.0, within=0.1),
     )
     yield claim(
         "wide.linear",
         f"{activation}, 1 hidden layer: at infinite width c_loss is that of the linearised "
         "network, kernel (extrapolated)",
-        wide_limit,
-        equals(partial(linear_limit, activation=activation), within=0.1),
+        equals(wide_limit, partial(linear_limit, activation=activation), within=0.1),
         source="derived here",
     )
 
@@ -156,7 +150,6 @@ CLAIMS = (
     Claims(PAPER, "early_training.relu.deep", cost=8)(
         "max",
         f"relu, {DEEP} hidden layers: c_max is 12 to 14, Hessian",
-        deep_end,
-        equals(13.0, within=1.0),
+        equals(deep_end, 13.0, within=1.0),
     ),
 )

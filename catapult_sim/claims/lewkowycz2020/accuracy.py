@@ -135,26 +135,24 @@ def accuracy_claims(activation: str) -> Iterator[Claim]:
     yield claim(
         "steps",
         f"{steps}: the best learning rate lies above 2 / lambda_0 (accuracy lost)",
-        partial(lazy_advantage, kind="steps"),
-        at_most(0.0),
+        at_most(partial(lazy_advantage, kind="steps"), 0.0),
     )
     yield claim(
         "where",
         f"{steps}: the best learning rate is near the largest that converges (log2 of their ratio)",
-        lambda bench, activation: optimum(scan(bench, activation, "steps")),
-        equals(0.0, within=0.5),
+        equals(
+            lambda bench, activation: optimum(scan(bench, activation, "steps")), 0.0, within=0.5
+        ),
     )
     yield claim(
         "time",
         f"{name}, fixed time: the catapult matches or beats the lazy phase (accuracy lost)",
-        partial(lazy_advantage, kind="time"),
-        at_most(0.0, within=0.005),
+        at_most(partial(lazy_advantage, kind="time"), 0.0, within=0.005),
     )
     yield claim(
         "beyond",
         f"{steps}: a quarter beyond the largest that converges accuracy is a guess's",
-        beyond_the_end,
-        equals(chance, within=0.1),
+        equals(beyond_the_end, chance, within=0.1),
     )
 
 

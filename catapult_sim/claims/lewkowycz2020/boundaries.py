@@ -65,30 +65,26 @@ def data_claims() -> Iterator[Claim]:
     yield theorem(
         "rise",
         f"{at_widest}: it stops being lazy at c = 2",
-        partial(widest, kind="rise"),
-        equals(2.0, within=0.05),
+        equals(partial(widest, kind="rise"), 2.0, within=0.05),
         cost=8,
     )
     yield theorem(
         "rise.width",
         "linear network on data: it stays lazy above 2 by O(n^-1/2) (exponent)",
-        rise_excess,
-        equals(-0.5, within=0.1),
+        equals(rise_excess, -0.5, within=0.1),
         source="derived here",
         cost=20,
     )
     yield theorem(
         "end",
         f"{at_widest}: it stops converging at c = 4",
-        partial(widest, kind="end"),
-        equals(4.0, within=0.1),
+        equals(partial(widest, kind="end"), 4.0, within=0.1),
         cost=8,
     )
     yield theorem(
         "end.width",
         "linear network on data, widths 1e4 to 1e12: no seed diverges below c = 4 (by how much)",
-        earliest_end,
-        at_most(0.0, within=0.1),
+        at_most(earliest_end, 0.0, within=0.1),
         source="conjectured here",
         cost=20,
     )
@@ -100,29 +96,23 @@ def network_claims(architecture: Architecture) -> Iterator[Claim]:
     group = f"catapult.{architecture.activation}-{architecture.depth}"
     group += "" if architecture.centred else "-uncentred"
     claim = Claims(
-        f"{PAPER}, section 3",
-        group,
-        cost=10 * effort,
-        given={"architecture": architecture},
+        f"{PAPER}, section 3", group, cost=10 * effort, given={"architecture": architecture}
     )
     yield claim(
         "rise",
         f"{name}: the loss first rises at c = 2 (extrapolated to infinite width)",
-        networks.wide_limit,
-        equals(2.0, within=0.1),
+        equals(networks.wide_limit, 2.0, within=0.1),
     )
     yield claim(
         "end",
         f"{name}, widest trained: convergence ends at c_act = {end.c_act:g}",
-        network_end,
-        equals(end.c_act, within=0.1 * end.c_act),
+        equals(network_end, end.c_act, within=0.1 * end.c_act),
         source=end.source,
     )
     yield claim(
         "final-curvature",
         f"{name}: catapults end at eta lambda below 2 (mean at the worst c)",
-        networks.final_curvature,
-        at_most(2.0, within=0.05),
+        at_most(networks.final_curvature, 2.0, within=0.05),
         cost=4 * effort,
     )
 

@@ -165,23 +165,20 @@ def closure_claims() -> Iterator[Claim]:
         "map",
         "the derived (f, lambda) map follows an explicit network through a catapult "
         "(relative error)",
-        map_error,
-        equals(0.0, within=1e-10),
+        equals(map_error, 0.0, within=1e-10),
         source=f"{PAPER}, eq. 2",
     )
     yield theorem(
         "closure",
         "the width-independent closure follows an explicit network on data through a "
         "catapult (relative error)",
-        closure_error,
-        equals(0.0, within=1e-10),
+        equals(closure_error, 0.0, within=1e-10),
     )
     for name, (words, method) in METHODS.items():
         yield theorem(
             f"closure.{name}",
             f"the closure follows an explicit network on data, {words} (relative error)",
-            partial(closure_error, **method),
-            equals(0.0, within=1e-10),
+            equals(partial(closure_error, **method), 0.0, within=1e-10),
         )
 
 

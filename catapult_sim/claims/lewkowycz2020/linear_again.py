@@ -157,29 +157,25 @@ def restoration_claims(activation: str) -> Iterator[Claim]:
     yield claim(
         "over",
         f"{name}: after 5 log2(width) steps catapults are over, eta lambda < 2 (share of runs)",
-        share_over,
-        equals(1.0, within=0.1),
+        equals(share_over, 1.0, within=0.1),
     )
     yield claim(
         "distance",
         f"{after}: its test outputs stay (relative distance)",
-        distance,
-        at_most(0.0, within=0.1),
+        at_most(distance, 0.0, within=0.1),
     )
     yield claim(
         "accuracy",
         f"{after}: its test accuracy stays (difference)",
-        accuracy_gap,
-        at_most(0.0, within=0.02),
+        at_most(accuracy_gap, 0.0, within=0.02),
     )
     yield claim(
         "start",
         f"{name}, linearised at the start: no match above c = 2 (share of runs within 100 %)",
-        early_matches,
-        at_most(0.0),
+        at_most(early_matches, 0.0),
     )
     yield claim(
-        "width", f"{after}: the match improves with width (exponent)", width_exponent, at_most(0.0)
+        "width", f"{after}: the match improves with width (exponent)", at_most(width_exponent, 0.0)
     )
 
 

@@ -166,8 +166,7 @@ def end_claims(activation: str) -> Iterator[Claim]:
         yield claim(
             f"{activation}-{depth}.end",
             f"{architecture.name}: convergence ends at c_act = {said.c_act:g}",
-            partial(end, architecture=architecture),
-            equals(said.c_act, within=0.1 * said.c_act),
+            equals(partial(end, architecture=architecture), said.c_act, within=0.1 * said.c_act),
             source=said.source,
             kind=said.kind,
             cost=6,
@@ -175,8 +174,7 @@ def end_claims(activation: str) -> Iterator[Claim]:
     yield claim(
         f"{activation}.depth",
         f"{activation}: c_act depends weakly on the depth (log2 of 2 hidden layers over 1)",
-        partial(depth_ratio, activation=activation),
-        equals(0.0, within=0.3),
+        equals(partial(depth_ratio, activation=activation), 0.0, within=0.3),
         cost=12,
     )
 
@@ -190,13 +188,13 @@ def shift_claims(activation: str) -> Iterator[Claim]:
         match variant.name:
             case "momentum":
                 text = f"{words}: c_act moves up (minus log2 of the ratio)"
-                yield claim(variant.name, text, negated(moved), at_most(0.0))
+                yield claim(variant.name, text, at_most(negated(moved), 0.0))
             case "sgd-eighth":
                 text = f"{words}: c_act is smaller, if moved (log2 of the ratio)"
-                yield claim(variant.name, text, moved, at_most(0.0, within=0.15))
+                yield claim(variant.name, text, at_most(moved, 0.0, within=0.15))
             case _:
                 text = f"{words}: c_act stays (log2 of the ratio)"
-                yield claim(variant.name, text, moved, equals(0.0, within=0.15))
+                yield claim(variant.name, text, equals(moved, 0.0, within=0.15))
 
 
 def classifier_claims(activation: str) -> Iterator[Claim]:
@@ -211,15 +209,13 @@ def classifier_claims(activation: str) -> Iterator[Claim]:
     yield claim(
         "rise",
         "the loss does not rise below c = 2 / curvature (minus c)",
-        negated(classifier_rise),
-        at_most(-2.0, within=0.1),
+        at_most(negated(classifier_rise), -2.0, within=0.1),
         source="derived here, for a kernel that does not change",
     )
     yield claim(
         "catapults",
         "there are catapults (share of seeds)",
-        classifier_catapults,
-        equals(1.0, within=0.1),
+        equals(classifier_catapults, 1.0, within=0.1),
     )
 
 

@@ -54,11 +54,7 @@ def gain_ratio(bench: Bench, loss: str, average: str, quantity: str = "loss") ->
 def average_claims(loss: str) -> Iterator[Claim]:
     """State what averages do to networks on digits."""
     claim = Claims(
-        PAPER,
-        f"{GROUP}.digits.{loss}",
-        f"digits, {IN_WORDS[loss]}",
-        cost=5,
-        given={"loss": loss},
+        PAPER, f"{GROUP}.digits.{loss}", f"digits, {IN_WORDS[loss]}", cost=5, given={"loss": loss}
     )
     names = {
         "two-point": ("the mean of two points far apart", "halving the learning rate"),
@@ -70,12 +66,10 @@ def average_claims(loss: str) -> Iterator[Claim]:
             yield claim(
                 f"{name}.{quantity}",
                 f"the test {quantity} of {what} is below the last iterate's (difference)",
-                partial(excess, average=name, quantity=quantity),
-                at_most(0.0),
+                at_most(partial(excess, average=name, quantity=quantity), 0.0),
             )
         yield claim(
             f"{name}.schedule",
             f"{what} lowers the test loss as much as {instead} (fraction)",
-            partial(gain_ratio, average=name),
-            equals(1.0, within=0.25),
+            equals(partial(gain_ratio, average=name), 1.0, within=0.25),
         )

@@ -101,24 +101,20 @@ def batch_claims(loss: str) -> Iterator[Claim]:
         yield claim(
             f"quadratic.{line}",
             f"the loss is quadratic {what} (1 - R^2)",
-            partial(misfit, line=line),
-            equals(0.0, within=0.05),
+            equals(partial(misfit, line=line), 0.0, within=0.05),
         )
         yield claim(
             f"convex.{line}",
             f"the loss is convex {what} (share of negative second differences)",
-            partial(concavity, line=line),
-            equals(0.0, within=0.05),
+            equals(partial(concavity, line=line), 0.0, within=0.05),
         )
     yield claim(
         "one-step",
         "one large step leaves at most a tenth of a batch's loss (share left)",
-        share_left,
-        at_most(0.1),
+        at_most(share_left, 0.1),
     )
     yield claim(
         "one-step-others",
         "that step does not lower the loss of other data, as in the model (fall)",
-        fall_of_others,
-        at_most(0.0),
+        at_most(fall_of_others, 0.0),
     )

@@ -101,11 +101,7 @@ def exactly(value: Any) -> Measured:
 
 
 WORTH: dict[str, tuple[str, float, Callable[[Bench], Measured]]] = {
-    "two-point": (
-        "two points far apart halve the learning rate (a_eff / a)",
-        0.5,
-        two_point_rate,
-    ),
+    "two-point": ("two points far apart halve the learning rate (a_eff / a)", 0.5, two_point_rate),
     "ema": ("an EMA adds 1 / (1 - gamma) to 1 / a (ratio of the rates)", 1.0, ema_rate),
     "swa": ("k iterates are worth a rate of 2 / k (k a_eff)", 2.0, window_rate),
     "heavy-ball": (
@@ -141,21 +137,18 @@ def model_claims() -> Iterator[Claim]:
             f"closed.{name}",
             f"quadratic minibatch losses, {what}: the closed form of the stationary variance is "
             "where exact propagation settles (relative error)",
-            partial(closed_form_error, options=options),
-            equals(0.0, within=1e-12),
+            equals(partial(closed_form_error, options=options), 0.0, within=1e-12),
         )
         yield theorem(
             f"sampled.{name}",
             f"quadratic minibatch losses, {what}: samples have that variance (ratio)",
-            partial(sampled_ratio, name=name),
-            equals(1.0, within=0.05),
+            equals(partial(sampled_ratio, name=name), 1.0, within=0.05),
         )
     yield theorem(
         "inverse-time",
         "no schedule lowers the variance faster than 1 / t, which is V / (1 + V) at each step "
         "(relative error of V)",
-        inverse_time_error,
-        equals(0.0, within=1e-12),
+        equals(inverse_time_error, 0.0, within=1e-12),
     )
 
 
@@ -165,8 +158,7 @@ def rate_claims() -> Iterator[Claim]:
         yield theorem(
             f"rate.{name}",
             f"quadratic minibatch losses, small rates: {text}",
-            measure,
-            equals(value, within=0.01 * value),
+            equals(measure, value, within=0.01 * value),
             source=PAPER if name in ("two-point", "ema", "swa") else None,
         )
     for name, (what, average) in SCHEDULED.items():
@@ -174,6 +166,5 @@ def rate_claims() -> Iterator[Claim]:
             f"schedule.{name}",
             f"quadratic minibatch losses, {what}: its mean leaves that of its schedule at second "
             "order in a (power)",
-            partial(schedule_order, average=average),
-            equals(2.0, within=0.05),
+            equals(partial(schedule_order, average=average), 2.0, within=0.05),
         )

@@ -131,27 +131,25 @@ def timescale_claims() -> Iterator[Claim]:
             name,
             f"digits, along the Hessian's eigenvectors that relax within {GAP} steps: {what} "
             "lowers the variance as predicted from the spectrum (measured / predicted)",
-            partial(relative, band="fast", part=1, name=name),
-            equals(1.0, within=0.1),
+            equals(partial(relative, band="fast", part=1, name=name), 1.0, within=0.1),
         )
         yield claim(
             f"{name}-slow",
             f"digits, along those that do not: {what} lags behind in the mean as predicted "
             "(measured / predicted, squares)",
-            partial(relative, band="slow", part=0, name=name),
-            equals(1.0, within=0.1),
+            equals(partial(relative, band="slow", part=0, name=name), 1.0, within=0.1),
         )
     yield claim(
         "halving",
         "digits, along the fast ones: two points against halving the learning rate, as predicted "
         "(measured / predicted)",
-        partial(relative, band="fast", part=1, name="two-point", to="half"),
-        equals(1.0, within=0.1),
+        equals(
+            partial(relative, band="fast", part=1, name="two-point", to="half"), 1.0, within=0.1
+        ),
     )
     yield claim(
         "harm",
         "digits, along the slow ones: the mean of two points is no nearer to the minimum than the "
         "last iterate (mean square of the latter over the former)",
-        slow_harm,
-        at_most(1.0),
+        at_most(slow_harm, 1.0),
     )

@@ -112,15 +112,13 @@ def identity_claims() -> Iterator[Claim]:
             f"identity.{name}",
             f"sum of H_j g_k over steps j after k, averaged over {averaged}, is {form} "
             "(relative error)",
-            partial(identity_error, sampling=sampling),
-            equals(0.0, within=1e-10),
+            equals(partial(identity_error, sampling=sampling), 0.0, within=1e-10),
         )
     yield theorem(
         "finite-batch",
         "batches of B of N samples: the variance of their gradients is (N - B) / (N - 1) / B of "
         "the samples' (relative error, every batch of every size enumerated)",
-        finite_batch_error,
-        equals(0.0, within=1e-10),
+        equals(finite_batch_error, 0.0, within=1e-10),
     )
 
 
@@ -160,8 +158,7 @@ def coefficient_claims() -> Iterator[Claim]:
             yield theorem(
                 f"{sampling}-{part}",
                 f"{METHODS[sampling]}: coefficient of {squared[part]}, per unit of step size",
-                partial(coefficient, sampling=sampling, part=part),
-                equals(value, within=0.005),
+                equals(partial(coefficient, sampling=sampling, part=part), value, within=0.005),
             )
 
 
@@ -204,6 +201,5 @@ def momentum_claims() -> Iterator[Claim]:
         yield theorem(
             f"beta-{beta:g}",
             f"heavy ball, beta = {beta:g}: coefficient (1 + beta) / (4 (1 - beta)^2) of |grad C|^2",
-            partial(momentum_coefficient, beta=beta),
-            equals(value, within=0.02 * value),
+            equals(partial(momentum_coefficient, beta=beta), value, within=0.02 * value),
         )

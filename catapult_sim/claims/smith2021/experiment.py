@@ -44,11 +44,7 @@ class Recipe:
 
 LARGE, SMALL = Recipe(16, 1.0), Recipe(16, 1 / 8)
 EXPLICIT = Recipe(16, 1 / 8, regularizer=7 / 8)  # with what is implicit, as much as LARGE has
-QUANTITIES = {
-    "error": "test error",
-    "loss": "test loss",
-    "penalty": "mean squared batch gradient",
-}
+QUANTITIES = {"error": "test error", "loss": "test loss", "penalty": "mean squared batch gradient"}
 
 
 @once
@@ -134,25 +130,23 @@ def experiment_claims(quantity: str) -> Iterator[Claim]:
     yield claim(
         "large",
         "SGD at a large learning rate ends below SGD at an eighth of it (difference)",
-        partial(excess, recipe=LARGE),
-        at_most(0.0),
+        at_most(partial(excess, recipe=LARGE), 0.0),
     )
     yield claim(
         "explicit",
         "so does SGD at the small one with the regulariser made explicit (difference)",
-        partial(excess, recipe=EXPLICIT),
-        at_most(0.0),
+        at_most(partial(excess, recipe=EXPLICIT), 0.0),
     )
     yield claim(
         "recovered",
         "the explicit regulariser recovers what the large learning rate gains (fraction)",
-        partial(effect_ratio, recipe=EXPLICIT),
-        equals(1.0, within=0.5),
+        equals(partial(effect_ratio, recipe=EXPLICIT), 1.0, within=0.5),
     )
     for name, factor in (("half", 1 / 2), ("double", 2)):
         yield claim(
             f"{name}-batch",
             f"{name} the learning rate with {name} the batch gains as much (fraction)",
-            partial(effect_ratio, recipe=Recipe(round(16 * factor), factor)),
-            equals(1.0, within=0.25),
+            equals(
+                partial(effect_ratio, recipe=Recipe(round(16 * factor), factor)), 1.0, within=0.25
+            ),
         )

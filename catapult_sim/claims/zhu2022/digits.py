@@ -87,15 +87,13 @@ def update_claims() -> Iterator[Claim]:
     yield claim(
         "kernel-update",
         "a step's kernel is K' = K - eta (G J^T + J G^T) + eta^2 G G^T (error over the change)",
-        partial(update_error, printed=False),
-        equals(0.0, within=1e-8),
+        equals(partial(update_error, printed=False), 0.0, within=1e-8),
         kind="theorem",
     )
     yield claim(
         "kernel-update.printed",
         "a step's kernel is K' = K - (eta / 4) (4 G J^T - eta G G^T) (error over the change)",
-        partial(update_error, printed=True),
-        equals(0.0, within=1e-8),
+        equals(partial(update_error, printed=True), 0.0, within=1e-8),
         source=f"{PAPER}, section 3.2",
     )
 
@@ -108,21 +106,18 @@ def network_claims(architecture: Architecture) -> Iterator[Claim]:
     yield claim(
         "end",
         f"quadratic model of {name}, on data: it converges up to c = 4",
-        digits_end,
-        equals(4.0, within=0.2),
+        equals(digits_end, 4.0, within=0.2),
     )
     yield claim(
         "network-end",
         f"{name}: the network stops converging where its quadratic model does (difference)",
-        beyond_the_model,
-        equals(0.0, within=0.4),
+        equals(beyond_the_model, 0.0, within=0.4),
     )
     if architecture.centred:
         yield claim(
             "final-curvature",
             f"quadratic model of {name}: catapults end at eta lambda below 2 (worst c)",
-            final_curvature,
-            at_most(2.0, within=0.05),
+            at_most(final_curvature, 2.0, within=0.05),
         )
 
 

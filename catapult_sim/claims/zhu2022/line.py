@@ -114,14 +114,12 @@ def line_claims() -> Iterator[Claim]:
     yield theorem(
         "rank",
         f"{setting}: the kernel has rank 2 (share of all but two eigenvalues)",
-        rest_of_kernel,
-        equals(0.0, within=1e-10),
+        equals(rest_of_kernel, 0.0, within=1e-10),
     )
     yield theorem(
         "rates",
         f"{setting}: 2 / lambda_1 is twice the printed {PRINTED}, whose loss has no 1/2 (ratio)",
-        scale_of_rates,
-        equals(2.0, within=0.2),
+        equals(scale_of_rates, 2.0, within=0.2),
         kind="statement",
     )
     for quadratic, name in ((True, "model"), (False, "network")):
@@ -132,13 +130,15 @@ def line_claims() -> Iterator[Claim]:
                 f"{name}.{which}",
                 f"{setting}, {what}: the loss along p_{number} catapults from "
                 f"eta lambda_{number} = 2",
-                partial(mode_rise, mode=mode, quadratic=quadratic),
-                equals(2.0, within=0.02 if quadratic else 0.05),
+                equals(
+                    partial(mode_rise, mode=mode, quadratic=quadratic),
+                    2.0,
+                    within=0.02 if quadratic else 0.05,
+                ),
                 kind="theorem" if quadratic else "statement",
             )
     yield theorem(
         "end",
         f"{setting}: the quadratic model converges up to eta lambda_1 = 4",
-        line_end,
-        equals(4.0, within=0.1),
+        equals(line_end, 4.0, within=0.1),
     )

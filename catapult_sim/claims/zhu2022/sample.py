@@ -72,8 +72,7 @@ def sample_claims() -> Iterator[Claim]:
     yield theorem(
         "map",
         f"{setting}: its map through a catapult (relative error)",
-        map_error,
-        equals(0.0, within=1e-8),
+        equals(map_error, 0.0, within=1e-8),
     )
     for kind, value, text in (
         ("rise", 2.0, "the loss rises from eta lambda_0 = 2"),
@@ -82,6 +81,5 @@ def sample_claims() -> Iterator[Claim]:
         yield theorem(
             kind,
             f"{setting}, width 2000: {text}",
-            partial(sample_boundary, kind=kind),
-            equals(value, within=0.05 * value),
+            equals(partial(sample_boundary, kind=kind), value, within=0.05 * value),
         )

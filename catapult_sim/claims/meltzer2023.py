@@ -133,7 +133,7 @@ def sparsity_claims() -> Iterator[Claim]:
     claim = Claims(PAPER, "quadratic_models.sparsity")
     for one in ARCHITECTURES:
         yield claim(
-            f"{one.activation}-{one.depth}{'' if one.centred else '-uncentred'}",
+            f"{one.activation}-{one.depth}{one.suffix}",
             f"{one.name}: activations become sparser as the learning rate grows above c = 2 "
             "(change of the active share as c doubles)",
             at_most(partial(sparsening, architecture=one), 0.0),

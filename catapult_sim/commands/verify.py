@@ -13,6 +13,7 @@ from tabulate import tabulate
 
 from catapult_sim.commands.options import Help, add_execution
 from catapult_sim.commands.sweeping import RECORD, as_json, opened
+from catapult_sim.experiments.bench import EFFORTS, Bench
 from catapult_sim.numeric.runs.checkpoint import write_whole
 from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import identify, physics_of
@@ -22,7 +23,6 @@ from catapult_sim.validation import InputError
 if TYPE_CHECKING:
     from catapult_sim.claims.claim import Claim
     from catapult_sim.claims.verdict import Judgement
-    from catapult_sim.experiments.bench import Bench
 
 FIGURE = "phase_diagram.png"
 
@@ -38,31 +38,32 @@ def add(commands: Any) -> None:
     )
     parser.set_defaults(run=run)
     add = parser.add_argument
-    add("--list", action="store_true", help="list the claims with their ids; judge none")
+    add("--list", action="store_true", help="list the claims with their ids, without judging")
     add(
         "--claims",
         nargs="+",
         default=["all"],
         metavar="ID",
-        help="ids as --list shows, or what comes before one of their dots",
+        help="ids as in --list, or a prefix that ends before a dot",
     )
     add(
         "--must",
         choices=("theorem", "statement", "conjecture"),
         help="the kind of claim whose refutation gives exit status 1 (default: every kind)",
     )
-    add("--effort", default="quick", help="quick (about 6 minutes) or full (hours)")
-    add("--seed", type=int, default=0, help="names every random draw")
+    times = " or ".join(f"{name} (about {one.minutes:g} minutes)" for name, one in EFFORTS.items())
+    add("--effort", default="quick", help=times)
+    add("--seed", type=int, default=0, help="random seed of all numbers drawn")
     add(
         "--data",
         metavar="FILE",
-        help=".npz with X and y, or .csv with the label last (default: digits)",
+        help=".npz with arrays X and y, or .csv with the label last (default: handwritten digits)",
     )
     add_execution(parser, "verification", workers=None)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Judge, write, print; return 1 if a claim that must hold is refuted, or judging one failed."""
+    """Judge claims, write and print the report, and return the exit status."""
     from catapult_sim import claims, report
     from catapult_sim.claims import cells as claim_cells
     from catapult_sim.experiments.phase_cells import data_entries
@@ -98,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _refuted(judgements: Sequence[Judgement], must: str | None) -> bool:
-    """Tell whether a claim of a kind, or of any kind, is refuted."""
+    """Return whether a claim of the given kind, or of any kind, is refuted."""
     from catapult_sim.claims.verdict import Verdict
 
     kinds = {
@@ -122,7 +123,7 @@ def _judgements(chosen: Sequence[Claim], lines: dict[str, Line]) -> list[Judgeme
 
 
 def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
-    """Draw what a folder holds, and name the figure."""
+    """Return the figure of a folder, finished or not, and its file name."""
     from catapult_sim import plots, report
 
     lines = settled(read_record(folder / RECORD))
@@ -159,8 +160,8 @@ def _write(
     return files["report.json"]
 
 
-def _plan(chosen: Sequence[Any], bench: Any) -> str:
-    """Return what is about to be judged, in words."""
+def _plan(chosen: Sequence[Claim], bench: Bench) -> str:
+    """Return what is about to be judged, in one sentence."""
     effort = bench.effort
     widths = sorted(width for hidden in effort.hidden.values() for width in hidden)
     return (

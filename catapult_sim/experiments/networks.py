@@ -250,6 +250,11 @@ class Architecture:
         layers = f"{self.activation}, {counted(self.depth, 'hidden layer')}"
         return layers if self.centred else f"{layers}, inputs not centred"
 
+    @property
+    def suffix(self) -> str:
+        """The end of ids that name the architecture."""
+        return "" if self.centred else "-uncentred"
+
 
 ARCHITECTURES = (
     *(Architecture(name, depth) for depth in (1, 2) for name in ("linear", "tanh", "relu")),

@@ -1,6 +1,6 @@
-"""Where the phases of networks on data end, linear and other ones [Lewkowycz2020].
+"""Boundaries between the phases of linear and other networks on data [Lewkowycz2020].
 
-Where the loss first rises is the c_loss of [Kalra2023early].
+The learning rate where the loss first rises is the c_loss of [Kalra2023early].
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ def widest(bench: Bench, kind: str) -> Measured:
 
 
 def rise_excess(bench: Bench) -> Measured:
-    """Measure the exponent in the width of how far above 2 the linear network stays lazy."""
+    """Fit the exponent e of ``c - 2 ~ width^e``, with c where the linear network's loss rises."""
     widths = (1000, 3000, 10000)
     found = [networks.linear_boundary(bench, "rise", width) for width in widths]
     excess = np.array([one.centres - 2 for one in found])
     half = np.array([one.upper - one.lower for one in found]) / 2
     weights = np.linalg.pinv(np.vander(np.log10(widths), 2))[0]
-    # Brackets may all err to the side that turns the line.
-    turned = np.abs(weights) @ (half / excess / math.log(10))
-    return mean(weights @ np.log10(excess), float(turned.mean()))
+    # The worst case of the slope: every bracket errs to the side that changes it most.
+    bracket_error = np.abs(weights) @ (half / excess / math.log(10))
+    return mean(weights @ np.log10(excess), float(bracket_error.mean()))
 
 
 def earliest_end(bench: Bench) -> Measured:
-    """Find by how much any seed of any width is known to diverge below c = 4."""
+    """Return 4 minus the smallest c at which a seed of any width diverges."""
     found = [networks.linear_boundary(bench, "end", width) for width in WIDTHS[1:]]
     lower, upper = (np.concatenate([getattr(one, edge) for one in found]) for edge in EDGES)
     first = np.argmin(upper)
@@ -85,7 +85,8 @@ def data_claims() -> Iterator[Claim]:
         "end.width",
         "linear network on data, widths 1e4 to 1e12: no seed diverges below c = 4 (by how much)",
         at_most(earliest_end, 0.0, within=0.1),
-        source="conjectured here",
+        source="guessed here",
+        kind="conjecture",
         cost=20,
     )
 
@@ -93,8 +94,7 @@ def data_claims() -> Iterator[Claim]:
 def network_claims(architecture: Architecture) -> Iterator[Claim]:
     """State what trained networks do."""
     name, effort, end = architecture.name, architecture.depth**2, ENDS[architecture.activation]
-    group = f"catapult.{architecture.activation}-{architecture.depth}"
-    group += "" if architecture.centred else "-uncentred"
+    group = f"catapult.{architecture.activation}-{architecture.depth}{architecture.suffix}"
     claim = Claims(
         f"{PAPER}, section 3", group, cost=10 * effort, given={"architecture": architecture}
     )

@@ -100,8 +100,8 @@ def update_claims() -> Iterator[Claim]:
 
 def network_claims(architecture: Architecture) -> Iterator[Claim]:
     """State where the quadratic model of a network and the network itself stop converging."""
-    group, name = f"quadratic_models.{architecture.activation}", architecture.name
-    group += "" if architecture.centred else "-uncentred"
+    group = f"quadratic_models.{architecture.activation}{architecture.suffix}"
+    name = architecture.name
     claim = Claims(f"{PAPER}, section 3", group, cost=8, given={"architecture": architecture})
     yield claim(
         "end",

@@ -1,4 +1,4 @@
-"""What the papers say, judged: a file or folder per paper, and no paper imports another."""
+"""Claims of the papers: a file or folder for each paper; no paper imports another."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -19,7 +19,7 @@ PAPERS = (
     "zhu2022",
     "meltzer2023",
 )
-"""Every paper whose statements are judged: a file or folder of that name, with its ``CLAIMS``."""
+"""The files or folders of the papers; each has its ``CLAIMS``."""
 
 CLAIMS: tuple[Claim, ...] = tuple(
     claim for paper in PAPERS for claim in import_module(f"{__name__}.{paper}").CLAIMS
@@ -27,7 +27,7 @@ CLAIMS: tuple[Claim, ...] = tuple(
 
 
 def select(names: Sequence[str]) -> list[Claim]:
-    """Return the claims with the given ids, or whose ids begin with a name and a dot.
+    """Return the claims whose ids are among the names, or begin with one of them and a dot.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Sharpness rises to where training is barely stable, and stays there [Cohen2021].
+"""Sharpness rises to the largest value at which training is stable, and stays there [Cohen2021].
 
 Networks of tanh with two hidden layers learn ten digits by full-batch gradient descent on
 squared error, with and without momentum. They start as in the paper, in the standard
@@ -46,7 +46,7 @@ class Setting:
 
     @property
     def optimizer(self) -> Optimizer:
-        """The optimiser."""
+        """The optimiser, plain or with momentum."""
         if not self.momentum:
             return GradientDescent()
         return (Nesterov if self.nesterov else HeavyBall)(self.momentum)
@@ -76,7 +76,7 @@ SETTINGS = (
 
 @dataclass(frozen=True)
 class Edge:
-    """What was seen along runs."""
+    """Measurements along runs."""
 
     setting: Setting
     step: Array  # (T,)
@@ -90,13 +90,13 @@ class Edge:
 
     @property
     def settled(self) -> Array:
-        """``eta * sharpness`` where measured at the end, ``(T', S)``; NaN in seeds that left."""
+        """Measured ``eta * sharpness`` at the end, ``(T', S)``; NaN in seeds that diverged."""
         return self.sharpness[self.end][np.isfinite(self.sharpness[self.end]).any(axis=1)]
 
 
 @once
 def edge(bench: Bench, setting: Setting) -> Edge:
-    """Train every seed, and watch loss and sharpness."""
+    """Train every seed; return loss and sharpness along the runs."""
     effort = bench.effort
     data, _ = bench.split(effort.edge_samples, draw="sharpening")
     networks = draw(
@@ -121,17 +121,17 @@ def edge(bench: Bench, setting: Setting) -> Edge:
 
 
 def level(found: Edge) -> Measured:
-    """Average ``eta * sharpness`` over the end."""
+    """Return the mean of ``eta * sharpness`` over the end."""
     return mean(found.settled.mean(axis=0))
 
 
 def lowest(found: Edge) -> Measured:
-    """Measure how far below its end the sharpness was at its lowest, as a ratio."""
+    """Return the lowest sharpness over its mean at the end."""
     return mean(np.nanmin(found.sharpness, axis=0) / found.settled.mean(axis=0))
 
 
 def band(found: Edge) -> Measured:
-    """Measure how far from the threshold the sharpness gets at the end, relative to it."""
+    """Return the largest relative distance of the sharpness from its threshold at the end."""
     distance = np.abs(found.settled / found.setting.threshold - 1)
     return mean(distance.max(axis=0))
 
@@ -148,7 +148,7 @@ def stalled_seeds(found: Edge) -> Measured:
 
 
 def setting_claims(setting: Setting) -> Iterator[Claim]:
-    """State what the sharpness does under one method and learning rate."""
+    """Yield the claims on what the sharpness does under one method and learning rate."""
     claim = Claims(
         "Cohen et al. 2021, arXiv:2103.00065",
         f"progressive_sharpening.{setting.name}",

@@ -57,7 +57,7 @@ def orbit_measurement(bench: Bench, combine: Callable[[Any, Any], Any], variable
 
 
 def first_doubling(bench: Bench) -> Measured:
-    """Find the label at which explicit networks begin to alternate."""
+    """Find the label from which on explicit networks alternate between two states."""
 
     def side_at(labels: Array) -> Array:
         moved = [np.abs(np.diff(settle(bench, label)[0], axis=0)).max() for label in labels.flat]
@@ -70,7 +70,7 @@ BASIN = {"y": 3.0, "width": 50}  # Y is near 0.7 where the basin ends
 
 
 def basin_starts(bench: Bench) -> Networks:
-    """Draw networks with a label that is not small beside their width."""
+    """Draw networks whose label is not small compared with their width."""
     data, ensemble = (X, np.array([[BASIN["y"]]])), (bench.effort.starts,)
     return draw_linear(data, BASIN["width"], rng=bench.rng("basin"), ensemble=ensemble)
 
@@ -162,7 +162,7 @@ derived = replace(theorem, source="derived here")
 
 
 def orbit_claims() -> Iterator[Claim]:
-    """State where explicit networks settle between the first two doublings."""
+    """Yield the claims on where explicit networks settle between the first two doublings."""
     for name, text, combine, variable in (
         ("sum", "F_1 + F_2 = 1 + Y", lambda a, b: a + b, 0),
         ("product", "F_1 F_2 = 1", lambda a, b: a * b, 0),
@@ -180,7 +180,7 @@ def orbit_claims() -> Iterator[Claim]:
 
 
 def threshold_claims() -> Iterator[Claim]:
-    """State where periods double."""
+    """Yield the claims on where periods double."""
     yield theorem(
         "doubling-2.explicit",
         "one sample: explicit networks begin to alternate at Y = 1",
@@ -208,7 +208,7 @@ def threshold_claims() -> Iterator[Claim]:
 
 
 def label_claims() -> Iterator[Claim]:
-    """State what a label does to the Hessian and to the basin."""
+    """Yield the claims on the Hessian with a label, and on the basin of convergence."""
     yield derived(
         "hessian",
         "one sample with label: the derived Hessian spectrum is that of an explicit network "
@@ -224,7 +224,7 @@ def label_claims() -> Iterator[Claim]:
 
 
 def chaos_claims() -> Iterator[Claim]:
-    """State how fast orbits part where the map is a tripled angle."""
+    """Yield the claims on the Lyapunov exponent where the map triples an angle."""
     for rule, place in (("residual-map", "y = 0, c = 4"), ("balanced-map", "Y = 2, u = v")):
         yield derived(
             f"lyapunov.{rule}",

@@ -16,17 +16,13 @@ or one of the thresholds of :mod:`catapult_sim.experiments.first_steps`, within 
 
 from __future__ import annotations
 
-from typing import Any
-
 from catapult_sim.experiments import first_steps, phase_cells
 from catapult_sim.experiments.first_steps import FirstSteps, bracket
 from catapult_sim.experiments.networks import WHOLE_RUNS, Networks
 from catapult_sim.experiments.phase_cells import finite, run_at, start
 from catapult_sim.numeric.runs.boundary import Boundary, boundary
-from catapult_sim.sweeps.cell import cell
+from catapult_sim.sweeps.cell import Cell, cell
 from catapult_sim.types import Array
-
-Cell = dict[str, Any]
 
 GRID = 16
 CURVATURES = {"ntk": "kernel", "hessian": "hessian"}

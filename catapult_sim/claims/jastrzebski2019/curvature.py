@@ -1,4 +1,4 @@
-"""How the largest eigenvalue goes along a run of SGD [Jastrzebski2019].
+"""The largest Hessian eigenvalue along a run of SGD [Jastrzebski2019].
 
 The peak of the curvature is that of its running mean over a tenth of a run, so that it is where
 the curvature stays for a while. The largest single measurement is reported separately: at large
@@ -52,18 +52,18 @@ def final_curvature(run: Track) -> Array:
 
 @np.errstate(all="ignore")  # networks that died or diverged leave the logarithm's domain
 def log_ratio(above: Array, below: Array, sign: int = 1) -> Measured:
-    """Measure log(above / below), times a sign."""
+    """Return the mean of log(above / below), times a sign."""
     return mean(sign * np.log(above / below))
 
 
 def start_to_peak(bench: Bench, loss: str) -> Measured:
-    """Measure log(start / peak)."""
+    """Return log(start / peak) of the curvature."""
     curvature = top(runs.grid(bench, loss))
     return log_ratio(curvature[0], peak(curvature))
 
 
 def end_to_peak(bench: Bench, loss: str) -> Measured:
-    """Measure log(end / peak)."""
+    """Return log(end / peak) of the curvature."""
     run = runs.grid(bench, loss)
     return log_ratio(final_curvature(run), peak(top(run)))
 
@@ -75,13 +75,13 @@ def lower(
     high: tuple[int, int],
     of: Callable[[Array], Array] = peak,
 ) -> Measured:
-    """Measure log(peak of ``low`` / peak of ``high``), each a learning rate and a batch size."""
+    """Return log(peak of ``low`` / peak of ``high``), each a learning rate and a batch size."""
     one, other = (of(top(runs.grid(bench, loss, *cell))) for cell in (low, high))
     return log_ratio(one, other)
 
 
 def curvature_claims(loss: str) -> Iterator[Claim]:
-    """State how the largest eigenvalue goes along a run of SGD."""
+    """Yield the claims on the largest eigenvalue along a run of SGD."""
     claim, rates, size = on_digits(loss), runs.RECIPES[loss].rates, runs.MIDDLE
     yield claim(
         "growth",

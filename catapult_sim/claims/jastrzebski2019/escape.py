@@ -1,4 +1,4 @@
-"""What parts of the step do from about the peak on, alone or left out [Jastrzebski2019]."""
+"""SGD from near the peak of the curvature, with parts of its steps changed [Jastrzebski2019]."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from catapult_sim.numeric.runs.measured import Measured, mean
 
 
 def descended(bench: Bench, loss: str, name: str) -> Measured:
-    """Measure how far the loss falls, as a share of how far it falls by SGD."""
+    """Return the fall of the loss over its fall by SGD."""
     pair = (runs.escape(bench, loss, one) for one in (name, "normal"))
     row, normal = (run.values["loss"][0] - run.values["loss"][-1] for run in pair)
     return mean(row / normal)
 
 
 def left_out(bench: Bench, loss: str, name: str) -> Measured:
-    """Measure the share of SGD's fall that a row of the ablation does not reach."""
+    """Return 1 minus the fall of the loss over its fall by SGD."""
     found = descended(bench, loss, name)
     return Measured(1 - found.value, found.error, found.n)
 
 
 def flatter(bench: Bench, loss: str, name: str, sign: int) -> Measured:
-    """Measure log(curvature / that of SGD), each a mean over the latter half, times a sign."""
+    """Return log(curvature / that of SGD), means over the latter half of a run, times a sign."""
     pair = (runs.escape(bench, loss, one) for one in (name, "normal"))
     late, normal = (top(run)[len(run.step) // 2 :].mean(axis=0) for run in pair)
     return log_ratio(late, normal, sign)
 
 
 def escape_claims(loss: str) -> Iterator[Claim]:
-    """State what parts of the step do from about the peak on."""
+    """Yield the claims on SGD with parts of its steps changed."""
     claim = on_digits(loss, f"observed here; ablation of {PAPER}, first version")
     epochs = f"{runs.ESCAPE_EPOCHS} epochs from about the peak"
     yield claim(

@@ -1,4 +1,4 @@
-"""What Nudged-SGD does in comparison with SGD [Jastrzebski2019]."""
+"""Nudged-SGD in comparison with SGD [Jastrzebski2019]."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ def _first_crossing(step: Array, ratio: Array) -> float:
 def compared(
     bench: Bench, loss: str, gamma: float, of: Callable[[Track], Array], sign: int
 ) -> Measured:
-    """Measure log(quantity of gamma / that of SGD), times a sign."""
+    """Return log(quantity at gamma / that of SGD), times a sign."""
     nudged, sgd = (of(runs.nudged(bench, loss, one)) for one in (gamma, 1.0))
     return log_ratio(nudged, sgd, sign)
 
 
 def accuracy_lost(bench: Bench, loss: str, gamma: float) -> Measured:
-    """Measure the test accuracy of SGD less that of gamma, at the end."""
+    """Return the final test accuracy of SGD minus that at gamma."""
     nudged, sgd = (runs.nudged(bench, loss, one) for one in (gamma, 1.0))
     return mean(sgd.values["accuracy"][-1] - nudged.values["accuracy"][-1])
 
 
 def nudged_claims(loss: str) -> Iterator[Claim]:
-    """State what Nudged-SGD does."""
+    """Yield the claims on Nudged-SGD."""
     claim = on_digits(loss)
     for gamma in (0.01, 0.1):
         yield claim(

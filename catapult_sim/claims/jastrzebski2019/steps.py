@@ -1,4 +1,4 @@
-"""What the step does along the sharpest direction, about the peak [Jastrzebski2019]."""
+"""Steps along the sharpest direction, near the peak of the curvature [Jastrzebski2019]."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from catapult_sim.types import Array
 
 
 def seen(bench: Bench, loss: str, of: Callable[[runs.Look], float]) -> Array:
-    """Return a number of every look about the peak, ``(S, points)``."""
+    """Return a quantity of every look near the peak, ``(S, points)``."""
     return np.array([[of(look) for look in row] for row in runs.looks(bench, loss)])
 
 
 def change(bench: Bench, loss: str, alpha: float, sign: int = 1) -> Measured:
-    """Measure the relative change of the loss along e_1, a mean per seed, times a sign."""
+    """Return the relative change of the loss along e_1, averaged per seed, times a sign."""
     return mean(sign * seen(bench, loss, lambda look: look.change(alpha)).mean(axis=1))
 
 
 def lowered(bench: Bench, loss: str, alpha: float) -> Measured:
-    """Measure the share of points at which :func:`change` is negative."""
+    """Return the share of points at which :func:`change` is negative."""
     return share(seen(bench, loss, lambda look: look.change(alpha)) < 0)
 
 
 def misprediction(bench: Bench, loss: str, alpha: float) -> Measured:
-    """Measure the mean change along e_1 less the quadratic's, over the mean size of the latter."""
+    """Return the mean change along e_1 minus the quadratic's, over the mean size of the latter."""
     found = seen(bench, loss, lambda look: look.change(alpha))
     predicted = seen(bench, loss, lambda look: look.predicted(alpha))
     return mean((found - predicted).mean(axis=1) / np.abs(predicted).mean())
 
 
 def random_over_aligned(bench: Bench, loss: str, of: str) -> Measured:
-    """Measure the expected |cos| of a random direction over that of gradients with e_1."""
+    """Return |cos| of the angle to e_1, of random directions over that of gradients."""
     found = seen(bench, loss, lambda look: getattr(look, of)[0] / look.random)
     return mean(1 / found.mean(axis=1))
 
 
 def step_claims(loss: str) -> Iterator[Claim]:
-    """State what the step does along the sharpest direction, about the peak."""
+    """Yield the claims on steps along the sharpest direction, near the peak."""
     claim = on_digits(loss)
     yield claim(
         "step.whole",

@@ -65,7 +65,7 @@ def wide_limit(bench: Bench, activation: str) -> Measured:
 
 
 def linear_limit(bench: Bench, activation: str) -> float:
-    """Return c_loss of the widest networks if their kernels stayed what they are at the start.
+    """Return c_loss of the widest networks with their kernels fixed at the start.
 
     The modes of the residual then decay apart, ``L_t / L_0 = sum_i p_i (1 - c lam_i / lam_0)^2t``.
     """
@@ -85,7 +85,7 @@ def linear_limit(bench: Bench, activation: str) -> float:
 
 
 def deep_end(bench: Bench) -> Measured:
-    """Find c_max of ReLU networks as deep as the paper's, and of a width among its widths."""
+    """Find c_max of ReLU networks with a depth and a width of the paper's."""
     return threshold(bench, Shape("relu", DEEP, bench.effort.early_deep), "max").measured
 
 
@@ -93,7 +93,7 @@ PAPER = "Kalra and Barkeshli 2023, arXiv:2302.12250"
 
 
 def trend_claims(activation: str, version: str) -> Iterator[Claim]:
-    """State how thresholds move with the width and the depth."""
+    """Yield the claims on how thresholds move with the width and the depth."""
     claim = Claims(
         PAPER,
         f"early_training.{activation}",
@@ -121,7 +121,7 @@ def trend_claims(activation: str, version: str) -> Iterator[Claim]:
 
 
 def activation_claims(activation: str) -> Iterator[Claim]:
-    """State what the thresholds of an activation do."""
+    """Yield the claims on the thresholds of an activation."""
     claim = Claims(PAPER, f"early_training.{activation}", cost=4, given={"activation": activation})
     for version, word in VERSIONS.items():
         yield claim(

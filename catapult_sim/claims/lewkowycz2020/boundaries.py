@@ -55,7 +55,7 @@ def network_end(bench: Bench, architecture: Architecture) -> Measured:
 
 
 def data_claims() -> Iterator[Claim]:
-    """State what the linear network on many samples does.
+    """Yield the claims on the linear network on many samples.
 
     Near the threshold the peak loss is ``n (c - 2)^2 / (4 eta^2)``: it exceeds a start that does
     not grow with the width from ``c - 2`` of order ``n^(-1/2)`` on.
@@ -92,7 +92,7 @@ def data_claims() -> Iterator[Claim]:
 
 
 def network_claims(architecture: Architecture) -> Iterator[Claim]:
-    """State what trained networks do."""
+    """Yield the claims on trained networks of an architecture."""
     name, effort, end = architecture.name, architecture.depth**2, ENDS[architecture.activation]
     group = f"catapult.{architecture.activation}-{architecture.depth}{architecture.suffix}"
     claim = Claims(

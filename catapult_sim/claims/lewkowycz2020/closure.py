@@ -1,4 +1,4 @@
-"""The theory of the linear network [Lewkowycz2020] against networks trained explicitly."""
+"""The theory of the linear network compared with networks trained explicitly [Lewkowycz2020]."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from catapult_sim.types import Array
 
 
 def relative_error(found: Array, explicit: Array) -> Measured:
-    """Largest difference over steps ``(T, ...)``, in units of the explicit values of that step.
+    """Return the largest difference over steps ``(T, ...)``, relative to the explicit values.
 
     Infinite where a theory leaves the numbers that the explicit network has.
     """
@@ -75,7 +75,7 @@ def map_error(bench: Bench) -> Measured:
 
 
 def explicit_average(thetas: Array, average: EMA | SWA) -> Array:
-    """Return the average of the parameters ``(T, P)`` up to every step, as it is defined."""
+    """Return the average of the parameters ``(T, P)`` up to every step, by its definition."""
     if isinstance(average, SWA):
         starts = np.minimum(np.arange(len(thetas)), average.start)
         return np.stack([thetas[start : t + 1].mean(axis=0) for t, start in enumerate(starts)])
@@ -96,7 +96,7 @@ def closure_error(
     optimizer: GradientDescent | HeavyBall | Nesterov = GradientDescent(),
     weight_decay: float = 0.0,
 ) -> Measured:
-    """Compare the closure with a network on data through its catapult, in the functions.
+    """Compare the outputs of the closure with those of a network on data, through a catapult.
 
     Where there are several outputs their labels are drawn. A sampling means minibatches.
     """
@@ -159,7 +159,7 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def closure_claims() -> Iterator[Claim]:
-    """State that the theory follows explicit networks, the closure under every method."""
+    """Yield the claims that the theory follows explicit networks, under every method."""
     theorem = Claims("derived here", "catapult", kind="theorem")
     yield theorem(
         "map",

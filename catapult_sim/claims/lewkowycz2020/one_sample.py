@@ -20,7 +20,7 @@ NEAR = 0.02  # above the threshold; corrections to the leading order are of this
 
 
 def boundary_claims() -> Iterator[Claim]:
-    """State where the phases of one sample end."""
+    """Yield the claims on where the phases of one sample end."""
     theorem = Claims(f"{PAPER}, theorem 1", "catapult.one-sample", "one sample", kind="theorem")
     yield theorem(
         "rise",
@@ -41,7 +41,7 @@ def boundary_claims() -> Iterator[Claim]:
 
 
 def phase_claims() -> Iterator[Claim]:
-    """State the parts of theorem 1 that no other claim states."""
+    """Yield the claims on the parts of theorem 1 that no other claim states."""
     theorem = Claims(f"{PAPER}, theorem 1", "catapult.theorem", kind="theorem")
     yield theorem(
         "lazy.duration",
@@ -63,7 +63,7 @@ def phase_claims() -> Iterator[Claim]:
 
 
 def width_claims() -> Iterator[Claim]:
-    """State how the catapult of one sample scales with the width."""
+    """Yield the claims on how the catapult of one sample scales with the width."""
     theorem = Claims(f"{PAPER}, theorem 1", "catapult", kind="theorem")
     yield theorem(
         "peak.width",
@@ -90,7 +90,7 @@ def width_claims() -> Iterator[Claim]:
 
 
 def curvature_claims() -> Iterator[Claim]:
-    """State where the catapult of one sample ends.
+    """Yield the claims on where the catapult of one sample ends.
 
     Near the threshold, at ``c = 2 + d``, a step changes ``eta lambda`` by ``-2 s`` and ``log s``
     by ``2 (eta lambda - 2 - s)``, with ``s = eta^2 f^2 / n``. To leading order in d and in the
@@ -128,7 +128,7 @@ def curvature_claims() -> Iterator[Claim]:
 
 
 def momentum_claims() -> Iterator[Claim]:
-    """State where convergence ends with momentum."""
+    """Yield the claims on where convergence ends with momentum."""
     for name, momentum in itertools.product(("heavy-ball", "nesterov"), (0.5, 0.9)):
         nesterov = name == "nesterov"
         linear = float(largest_stable_rate(1.0, momentum=momentum, nesterov=nesterov))

@@ -1,4 +1,4 @@
-"""Lewkowycz et al. 2020: its name in reports, and where convergence ends by activation."""
+"""The paper's name in reports, and where convergence ends by activation [Lewkowycz2020]."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PAPER = "Lewkowycz et al. 2020"
 
 
 class End(NamedTuple):
-    """The learning rate ``c_act`` at which networks stop converging, and who says so."""
+    """The learning rate ``c_act`` at which networks stop converging, and its source."""
 
     c_act: float
     source: str

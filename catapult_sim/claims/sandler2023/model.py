@@ -1,4 +1,4 @@
-"""Quadratic minibatch losses, and the learning rates that averages are worth [Sandler2023].
+"""Quadratic minibatch losses, and the equivalent learning rates of averages [Sandler2023].
 
 Closed forms, propagated moments and samples are measured against one another.
 """
@@ -32,7 +32,7 @@ MODEL: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def closed_form_error(bench: Bench, options: dict[str, Any]) -> Measured:
-    """Compare a closed form with propagation until it settles, at rates slow and fast."""
+    """Compare a closed form with exact propagation to stationarity, at small and large rates."""
     rates = np.array([0.02, 0.1, 0.5, 1.0, 1.4])
     settled = propagate(np.tile(rates, (1600, 1)), **options).average_variance[-1]
     gap = np.abs(settled / stationary_variance(rates, **options) - 1)
@@ -80,14 +80,14 @@ def shuffled_cube(bench: Bench) -> Measured:
 
 
 def inverse_time_error(bench: Bench) -> Measured:
-    """Compare what the rates 1/2, 1/3, 1/4, ... leave of a variance of one with those numbers."""
+    """Compare the variances at the rates 1/2, 1/3, ..., from 1 on, with these numbers."""
     t = np.arange(1, 1001)
     run = propagate(1 / (t + 1), variance=1.0)
     return Measured(float(np.abs(run.variance[1:] * (t + 1) - 1).max()), 0.0, len(t))
 
 
 def schedule_order(bench: Bench, average: IterateAverage) -> Measured:
-    """Return the power of a at which the mean of an average leaves that of its schedule."""
+    """Return the power of a in the difference of means of an average and of its schedule."""
     steps, rates = 50, 1e-4 * np.array([1.0, 2.0])
     averaged = propagate(np.tile(rates, (steps, 1)), start=1.0, average=average).average_mean[-1]
     scheduled = propagate(schedule(average, steps)[:, None] * rates, start=1.0).mean[-1]
@@ -131,7 +131,7 @@ theorem = Claims("derived here", f"{GROUP}.model", kind="theorem")
 
 
 def model_claims() -> Iterator[Claim]:
-    """State what holds in the quadratic model."""
+    """Yield the claims on the quadratic model."""
     for name, (what, options) in MODEL.items():
         yield theorem(
             f"closed.{name}",
@@ -153,7 +153,7 @@ def model_claims() -> Iterator[Claim]:
 
 
 def rate_claims() -> Iterator[Claim]:
-    """State what learning rates, and what schedules, averages are worth."""
+    """Yield the claims on the learning rates and schedules equivalent to averages."""
     for name, (text, value, measure) in WORTH.items():
         yield theorem(
             f"rate.{name}",

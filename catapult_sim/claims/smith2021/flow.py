@@ -1,4 +1,4 @@
-"""How closely a modified flow follows training, and what its field is [Smith2021].
+"""The modified flow: its distance from training, and its field [Smith2021].
 
 The modified loss of gradient descent is that of [Barrett2021].
 """
@@ -99,14 +99,14 @@ def modified_fields(bench: Bench, sampling: str) -> list[tuple[Problem, Modified
 def epoch_of(
     gradients: Gradients, batches: int, sampling: str
 ) -> tuple[Callable[[Array, float], Array], int]:
-    """Return the mean epoch of a sampling, and how many steps it takes."""
+    """Return the mean epoch of a sampling, and its number of steps."""
     if sampling == "full":
         return lambda weights, step_size: weights - step_size * gradients(weights).mean(axis=-2), 1
     return mean_epoch(gradients, draws(sampling, batches)), batches
 
 
 def local_order(problem: Problem, field: ModifiedField, sampling: str) -> Measured:
-    """Measure the power of the step size with which the flow misses a mean epoch."""
+    """Fit the power of the step size of the distance between the flow and a mean epoch."""
     epoch, steps = epoch_of(problem.gradients(), len(problem.losses), sampling)
     step_sizes = (0.1 if steps == 1 else 0.05) * 2.0 ** -np.arange(0, 3, 0.5)
     errors = [
@@ -129,7 +129,7 @@ def worst_order(bench: Bench, order: int, sampling: str, followed: str, expected
 
 
 def order_claims() -> Iterator[Claim]:
-    """State how fast the error of the modified flow vanishes, order by order."""
+    """Yield the claims on how fast the error of the modified flow vanishes, order by order."""
     claim = Claims("derived here", f"{GROUP}.order", kind="theorem", cost=2)
     worst = "(slope, worst of 3 problems)"
     for sampling, highest in ORDERS.items():
@@ -205,7 +205,7 @@ def curl_order(bench: Bench, sampling: str) -> Measured:
 
 
 def first_order_curl(bench: Bench, sampling: str) -> Measured:
-    """Count the pairs of weights between which the first-order field has a curl."""
+    """Count the nonzero components of the first-order field's curl."""
     from catapult_sim.symbolic.backward_error.field import curl_of
 
     fields = modified_fields(bench, sampling)
@@ -214,7 +214,7 @@ def first_order_curl(bench: Bench, sampling: str) -> Measured:
 
 
 def field_claims() -> Iterator[Claim]:
-    """State what the modified field is, and where it stops being a gradient."""
+    """Yield the claims on the modified field, and on the order at which it is no gradient."""
     theorem = Claims("derived here", GROUP, kind="theorem", cost=2)
     yield theorem(
         "series",

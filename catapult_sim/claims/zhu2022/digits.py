@@ -1,4 +1,4 @@
-"""On digits, the quadratic model of a network catapults as the network does [Zhu2022]."""
+"""Networks on digits and their quadratic models [Zhu2022]."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CATAPULTS = np.array([2.6, 3.0, 3.4, 3.8])
 
 
 def expanded(bench: Bench, architecture: Architecture) -> list[Networks]:
-    """Return the quadratic models of the widest networks on data, of some of the seeds."""
+    """Return the quadratic models of the widest networks on data, one per seed."""
     drawn = draw_networks(bench, architecture, bench.effort.hidden[1][-1])
     return [drawn[seed].expanded() for seed in range(bench.effort.seeds)]
 
@@ -43,7 +43,7 @@ def digits_end(bench: Bench, architecture: Architecture) -> Measured:
 
 
 def beyond_the_model(bench: Bench, architecture: Architecture) -> Measured:
-    """Compare where the network itself stops converging."""
+    """Return c where the network stops converging minus that of its quadratic model."""
     width = bench.effort.hidden[1][-1]
     network = network_boundary(bench, "end", architecture, width).measured
     model = digits_end(bench, architecture)
@@ -55,7 +55,7 @@ def beyond_the_model(bench: Bench, architecture: Architecture) -> Measured:
 
 
 def final_curvature(bench: Bench, architecture: Architecture) -> Measured:
-    """Measure the mean final ``eta lambda`` of catapults, at the c where it is largest."""
+    """Return the mean final ``eta lambda`` of catapults, at the c where it is largest."""
     rows = []
     for model in expanded(bench, architecture):
         run = model.run_at(CATAPULTS, steps=bench.effort.steps, tolerance=CONVERGED)
@@ -70,7 +70,7 @@ def final_curvature(bench: Bench, architecture: Architecture) -> Measured:
 
 
 def update_error(bench: Bench, printed: bool) -> Measured:
-    """Compare a kernel after a step with its update, in units of the change."""
+    """Return the error of the kernel's update formula, relative to the kernel's change."""
     one = expanded(bench, ON_DIGITS[0])[0]
     model, rate = TaylorModel(one.net, one.start), 3 * one.unit
     before = one.run_at(3.0, steps=3).state
@@ -82,7 +82,7 @@ def update_error(bench: Bench, printed: bool) -> Measured:
 
 
 def update_claims() -> Iterator[Claim]:
-    """State what a step does to the kernel, as derived and as printed."""
+    """Yield the claims on the kernel's update, as derived and as printed."""
     claim = Claims("derived here", "quadratic_models", "quadratic model on data")
     yield claim(
         "kernel-update",
@@ -99,7 +99,7 @@ def update_claims() -> Iterator[Claim]:
 
 
 def network_claims(architecture: Architecture) -> Iterator[Claim]:
-    """State where the quadratic model of a network and the network itself stop converging."""
+    """Yield the claims on where a network and its quadratic model stop converging."""
     group = f"quadratic_models.{architecture.activation}{architecture.suffix}"
     name = architecture.name
     claim = Claims(f"{PAPER}, section 3", group, cost=8, given={"architecture": architecture})
@@ -122,7 +122,7 @@ def network_claims(architecture: Architecture) -> Iterator[Claim]:
 
 
 def digit_claims() -> Iterator[Claim]:
-    """State what happens on many samples."""
+    """Yield the claims on networks on digits."""
     yield from update_claims()
     for architecture in ON_DIGITS:
         yield from network_claims(architecture)

@@ -73,8 +73,8 @@ def run(options: argparse.Namespace) -> int:
         print(tabulate([(claim.id, claim.text) for claim in chosen], tablefmt="plain"))
         return 0
     entries = data_entries(options.data)
-    claim_cells.bench_of.cache_clear()  # every run measures anew
-    # Made before there are threads: they all find this one.
+    claim_cells.bench_of.cache_clear()  # no run uses measurements of an earlier one
+    # Cached before threads start, so that all of them share it.
     bench = claim_cells.bench_of(
         options.seed, options.effort, entries["data"], entries.get("digest")
     )
@@ -82,16 +82,18 @@ def run(options: argparse.Namespace) -> int:
     print(_plan(chosen, bench), file=sys.stderr)
     cells = claim_cells.cells_of(chosen, base)
     with opened(options, base) as tally:
-        # Threads share the bench: each claim is recorded when it is judged.
+        # Threads share the bench without grouping claims: each is recorded when it is judged.
         alone = 1 if options.workers is None and options.scheduler is None else None
         lines = tally.sweep(claim_cells.judgement_of, cells, group=alone)
-    here = {cell["claim"]: lines[_key(cell)] for cell in cells}
-    judgements = _judgements(chosen, here)
+    name = physics_of(claim_cells.judgement_of).name
+    here = {cell["claim"]: lines[identify(cell, name).key] for cell in cells}
+    judged = [claim for claim in chosen if here[claim.id].error is None]
+    judgements = [claim_cells.found_of(claim, here[claim.id].result) for claim in judged]
     text = _write(judgements, here, bench, options)
     print(tally, file=sys.stderr)
-    for name, line in here.items():
+    for claim, line in here.items():
         if line.error is not None:
-            print(f"{name}: {line.error.strip().splitlines()[-1]}", file=sys.stderr)
+            print(f"{claim}: {line.error.strip().splitlines()[-1]}", file=sys.stderr)
     print(text if options.json else report.table(judgements))
     if not options.json:
         print(f"\n{report.summary(judgements)}\nreport and figure: {options.out}{os.sep}")
@@ -106,20 +108,6 @@ def _refuted(judgements: Sequence[Judgement], must: str | None) -> bool:
         judgement.claim.kind for judgement in judgements if judgement.verdict is Verdict.REFUTED
     }
     return must in kinds if must else bool(kinds)
-
-
-def _key(cell: dict[str, Any]) -> str:
-    from catapult_sim.claims.cells import judgement_of
-
-    return identify(cell, physics_of(judgement_of).name).key
-
-
-def _judgements(chosen: Sequence[Claim], lines: dict[str, Line]) -> list[Judgement]:
-    from catapult_sim.claims.cells import found_of
-
-    return [
-        found_of(claim, lines[claim.id].result) for claim in chosen if lines[claim.id].error is None
-    ]
 
 
 def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:

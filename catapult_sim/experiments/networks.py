@@ -26,7 +26,7 @@ from catapult_sim.mlp.taylor import TaylorModel
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.runs.boundary import Boundary, boundary
-from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
 from catapult_sim.numeric.runs.memory import MEMORY_LIMIT
 from catapult_sim.numeric.runs.phases import Phase, classify, divergence, rise
 from catapult_sim.numeric.runs.trajectory import Trajectory
@@ -230,6 +230,16 @@ def draw_linear(
     net = linear_net(data, width)
     start = net.init(rng=rng, ensemble=ensemble, memory_limit=memory_limit)
     return Networks(net, start, *data)
+
+
+def largest_mean(values: Array, chosen: Array) -> Measured:
+    """Return the largest mean over seeds of ``values (S, K)``, of 3 or more chosen seeds each."""
+    columns = [
+        mean(c[seeds]) for c, seeds in zip(values.T, chosen.T, strict=True) if sum(seeds) > 2
+    ]
+    if not columns:
+        raise NothingToMeasure
+    return max(columns, key=lambda column: column.value)
 
 
 # Boundaries that claims and the report share --------------------------------------------------

@@ -11,8 +11,6 @@ from catapult_sim.claims.jastrzebski2019.nudged import nudged_claims
 from catapult_sim.claims.jastrzebski2019.runs import RECIPES
 from catapult_sim.claims.jastrzebski2019.steps import step_claims
 
-__all__ = ["CLAIMS"]
-
 CLAIMS = (
     *exact_claims(),
     *(

@@ -17,7 +17,7 @@ from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.runs.averages import EMA, SWA
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.measured import Measured
-from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall, Nesterov
+from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall, Nesterov, Optimizer
 from catapult_sim.types import Array
 
 
@@ -39,12 +39,12 @@ def explicit_run(
     rate: float,
     steps: int,
     *,
-    momentum: float = 0.0,
-    nesterov: bool = False,
+    optimizer: Optimizer = GradientDescent(),
     weight_decay: float = 0.0,
     batches: Array | None = None,
 ) -> Array:
     """Return the parameters of a network at every step, ``(steps + 1, P)``."""
+    momentum, nesterov = getattr(optimizer, "momentum", 0.0), isinstance(optimizer, Nesterov)
     rows = np.arange(len(X))[None] if batches is None else batches
     thetas = [theta, theta]  # at rest
     for t in range(steps):
@@ -93,12 +93,12 @@ def closure_error(
     outputs: int = 1,
     sampling: str | None = None,
     average: EMA | SWA | None = None,
-    optimizer: GradientDescent | HeavyBall | Nesterov = GradientDescent(),
+    optimizer: Optimizer = GradientDescent(),
     weight_decay: float = 0.0,
 ) -> Measured:
     """Compare the outputs of the closure with those of a network on data, through a catapult.
 
-    Where there are several outputs their labels are drawn. A sampling means minibatches.
+    Labels of several outputs are drawn at random. With a ``sampling`` batches are a quarter.
     """
     steps, (X, y) = 60, bench.samples()
     if outputs > 1:
@@ -110,22 +110,17 @@ def closure_error(
     explicit = MLP([X.shape[1], width, outputs], activation="linear")
     theta = explicit.init(rng=bench.rng("network"))
     rate = c / float(kernel.top_eigenvalue(explicit, theta, X))
-    method: dict[str, Any] = {
-        "momentum": getattr(optimizer, "momentum", 0.0),
-        "weight_decay": weight_decay,
-    }
-    method |= {"nesterov": isinstance(optimizer, Nesterov), "batches": batches}
-    thetas = explicit_run(explicit, theta, X, y, rate, steps, **method)
+    method: dict[str, Any] = {"optimizer": optimizer, "batches": batches}
+    thetas = explicit_run(explicit, theta, X, y, rate, steps, weight_decay=weight_decay, **method)
     (weights, _), (readout, _) = explicit.split(theta)
     net = linear_net((X, y), width, weight_decay=weight_decay)
     run = net.train(
         learning_rate=rate,
         steps=steps,
         weights=(weights.T, readout),
-        optimizer=optimizer,
-        batches=batches,
         average=average,
         observe={"f": net.predict},
+        **method,
     )
     errors = [relative_error(run.values["f"], explicit.predict(thetas, X))]
     if average is not None:

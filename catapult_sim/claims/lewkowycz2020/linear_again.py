@@ -19,7 +19,7 @@ import numpy.typing as npt
 from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.lewkowycz2020.paper import PAPER
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import Networks, draw
+from catapult_sim.experiments.networks import Networks, draw, largest_mean
 from catapult_sim.mlp.losses import fraction_right
 from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean, share
 from catapult_sim.types import Array
@@ -106,24 +106,16 @@ def share_over(bench: Bench, activation: str) -> Measured:
     return share(widest(bench, activation).over)
 
 
-def worst(values: Array, over: Array) -> Measured:
-    """Return the largest mean of a learning rate, over 3 or more seeds whose catapult is over."""
-    columns = [mean(c[ended]) for c, ended in zip(values.T, over.T, strict=True) if sum(ended) > 2]
-    if not columns:
-        raise NothingToMeasure
-    return max(columns, key=lambda found: found.value)
-
-
 def distance(bench: Bench, activation: str) -> Measured:
     """Return the distance of outputs at the worst learning rate."""
     found = widest(bench, activation)
-    return worst(found.distance, found.over)
+    return largest_mean(found.distance, found.over)
 
 
 def accuracy_gap(bench: Bench, activation: str) -> Measured:
     """Return the difference of accuracies at the worst learning rate."""
     found = widest(bench, activation)
-    return worst(found.accuracy_gap, found.over)
+    return largest_mean(found.accuracy_gap, found.over)
 
 
 def early_matches(bench: Bench, activation: str) -> Measured:

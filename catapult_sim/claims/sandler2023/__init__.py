@@ -13,8 +13,6 @@ from catapult_sim.claims.sandler2023.digits import RATES
 from catapult_sim.claims.sandler2023.model import model_claims, rate_claims
 from catapult_sim.claims.sandler2023.timescales import timescale_claims
 
-__all__ = ["CLAIMS"]
-
 CLAIMS = (
     *model_claims(),
     *rate_claims(),

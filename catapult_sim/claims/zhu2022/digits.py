@@ -17,10 +17,11 @@ from catapult_sim.experiments.networks import (
     Architecture,
     Networks,
     draw_networks,
+    largest_mean,
     network_boundary,
 )
 from catapult_sim.mlp.taylor import TaylorModel
-from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
+from catapult_sim.numeric.runs.measured import Measured
 from catapult_sim.numeric.runs.phases import Phase, classify
 
 ON_DIGITS = (
@@ -56,17 +57,13 @@ def beyond_the_model(bench: Bench, architecture: Architecture) -> Measured:
 
 def final_curvature(bench: Bench, architecture: Architecture) -> Measured:
     """Return the mean final ``eta lambda`` of catapults, at the c where it is largest."""
-    rows = []
+    found, caught = [], []
     for model in expanded(bench, architecture):
         run = model.run_at(CATAPULTS, steps=bench.effort.steps, tolerance=CONVERGED)
         scaled = CATAPULTS * model.unit * model.top_eigenvalue(run.state)
-        caught = classify(run, settled=SETTLED) == Phase.CATAPULT
-        rows.append(np.where(caught, scaled, np.nan))
-    columns = [column[np.isfinite(column)] for column in np.array(rows).T]
-    usable = [mean(column) for column in columns if len(column) > 2]
-    if not usable:
-        raise NothingToMeasure
-    return max(usable, key=lambda found: found.value)
+        found.append(scaled)
+        caught.append(classify(run, settled=SETTLED) == Phase.CATAPULT)
+    return largest_mean(np.array(found), np.array(caught))
 
 
 def update_error(bench: Bench, printed: bool) -> Measured:

@@ -2,9 +2,9 @@
 
 Networks of tanh with two hidden layers learn ten digits by full-batch gradient descent on
 squared error, with and without momentum. They start as in the paper, in the standard
-parametrisation with weights of variance 1 / (3 fan in), at a low sharpness: that of the Hessian.
-The learning rate is the linear threshold over a sharpness that training passes if nothing stops
-it. The last quarter of a run is its end.
+parametrisation with weights of variance 1 / (3 fan in), at a low sharpness, the Hessian's. The
+learning rate is the threshold of linear stability over a sharpness that training at smaller rates
+exceeds. The last quarter of a run is its end.
 """
 
 from __future__ import annotations

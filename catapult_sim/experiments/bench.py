@@ -38,7 +38,7 @@ class Effort:
     grid: int  # learning rates per boundary, before refinement
     tolerance: float  # relative precision of a boundary
     seeds: int  # of a network trained by itself: accuracy, first steps, quadratic models
-    linearised: int  # seeds of networks whose linear models are trained beside them
+    linearised: int  # seeds of networks whose linear models are trained too
     accuracy_width: int  # of networks whose accuracy is measured
     varied: dict[int, int]  # width where activations and methods vary, by number of hidden layers
     early_widths: tuple[int, ...]  # of networks whose first steps are watched
@@ -51,7 +51,7 @@ class Effort:
     # Networks trained by minibatches
     trained: int  # seeds
     averaged: int  # seeds of the small networks whose iterates are averaged
-    followed: int  # seeds followed along their sharpest directions: these are costly
+    followed: int  # seeds whose largest Hessian eigenpairs are measured, which is costly
 
     # Models of a few numbers
     starts: int  # seeds of the one-sample model, at every width

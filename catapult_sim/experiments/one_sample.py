@@ -23,7 +23,7 @@ from catapult_sim.numeric.runs.phases import Phase, classify, divergence, rise
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory, peak
 from catapult_sim.types import Array
 
-DELTA = 1e-6  # the loss that theorem 1 of Lewkowycz et al. asks training to reach
+DELTA = 1e-6  # the loss that training reaches in theorem 1 of [Lewkowycz2020]
 WIDTHS = tuple(10**power for power in (2, 4, 6, 8, 10, 12))
 ONE_SAMPLE = "one sample"  # the name of its boundaries
 DATA = np.ones((1, 1)), np.zeros((1, 1))

@@ -106,7 +106,7 @@ def track(
     tolerance, max_products
         As in :func:`~catapult_sim.numeric.curvature.eigenpairs.top_eigenpairs`.
     observe : mapping of str to callable
-        Quantities ``theta (1, P) -> (1,)`` measured beside the eigenpairs.
+        Quantities ``theta (1, P) -> (1,)`` measured together with the eigenpairs.
     rng : numpy.random.Generator, int or None
         Draws the batches and, independently, the first vectors of the eigenpairs.
 

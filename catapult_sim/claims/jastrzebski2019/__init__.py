@@ -1,7 +1,7 @@
 """The sharpest directions of the loss and the length of SGD steps [Jastrzebski2019].
 
-The runs are in :mod:`~catapult_sim.claims.jastrzebski2019.runs`; every other file asks one
-question of them.
+The runs are in :mod:`~catapult_sim.claims.jastrzebski2019.runs`; every other file has the claims on
+one subject.
 """
 
 from catapult_sim.claims.jastrzebski2019.curvature import curvature_claims

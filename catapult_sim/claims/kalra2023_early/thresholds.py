@@ -67,7 +67,7 @@ def wide_limit(bench: Bench, activation: str) -> Measured:
 def linear_limit(bench: Bench, activation: str) -> float:
     """Return c_loss of the widest networks with their kernels fixed at the start.
 
-    The modes of the residual then decay apart, ``L_t / L_0 = sum_i p_i (1 - c lam_i / lam_0)^2t``.
+    Modes of the residual are then independent, ``L_t / L_0 = sum_i p_i (1 - c lam_i / lam_0)^2t``.
     """
     drawn = draw(bench, Shape(activation, 1, bench.effort.early_wide[-1]))
     values, modes = np.linalg.eigh(kernel.ntk(drawn.net, drawn.start, drawn.X).astype(float))

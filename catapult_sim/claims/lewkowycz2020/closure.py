@@ -24,7 +24,7 @@ from catapult_sim.types import Array
 def relative_error(found: Array, explicit: Array) -> Measured:
     """Return the largest difference over steps ``(T, ...)``, relative to the explicit values.
 
-    Infinite where a theory leaves the numbers that the explicit network has.
+    Infinite where a difference is NaN.
     """
     error = np.nan_to_num(np.abs(found - explicit), nan=np.inf).reshape(len(found), -1).max(axis=1)
     scale = np.abs(explicit).reshape(len(found), -1).max(axis=1)

@@ -1,10 +1,10 @@
 """After the catapult training is linear again [Lewkowycz2020].
 
 A network trains for ``5 log2(width)`` steps, through its catapult. It is linearised there, or, for
-comparison, at its start, and both go on at the same learning rate. How far they come apart is
-measured on test samples, where the catapult is over: where ``eta lambda < 2``. By section 4.1 of
-the paper, for learning rates up to ``4 / lambda_0`` the linear model matches the network from
-``O(log n)`` steps on, the better the wider the network.
+comparison, at its start, and both continue at the same learning rate. Their distance is measured
+on test samples, in runs whose catapult is over: ``eta lambda < 2``. By section 4.1 of the paper,
+for learning rates up to ``4 / lambda_0`` the linear model matches the network from ``O(log n)``
+steps on, the better the wider the network.
 """
 
 from __future__ import annotations

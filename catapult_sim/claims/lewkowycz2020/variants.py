@@ -176,16 +176,13 @@ def shift_claims(activation: str) -> Iterator[Claim]:
     for variant in VARIANTS:
         moved = partial(shift, activation=activation, variant=variant)
         words = f"{activation}, 2 hidden layers, {variant.words}"
-        match variant.name:
-            case "momentum":
-                text = f"{words}: c_act moves up (minus log2 of the ratio)"
-                yield claim(variant.name, text, at_most(negated(moved), 0.0))
-            case "sgd-eighth":
-                text = f"{words}: c_act is smaller, if moved (log2 of the ratio)"
-                yield claim(variant.name, text, at_most(moved, 0.0, within=0.15))
-            case _:
-                text = f"{words}: c_act stays (log2 of the ratio)"
-                yield claim(variant.name, text, equals(moved, 0.0, within=0.15))
+        said, compared = "stays (log2 of the ratio)", equals(moved, 0.0, within=0.15)
+        if variant.name == "momentum":
+            said, compared = "moves up (minus log2 of the ratio)", at_most(negated(moved), 0.0)
+        if variant.name == "sgd-eighth":
+            said = "is smaller, if moved (log2 of the ratio)"
+            compared = at_most(moved, 0.0, within=0.15)
+        yield claim(variant.name, f"{words}: c_act {said}", compared)
 
 
 def classifier_claims(activation: str) -> Iterator[Claim]:

@@ -31,8 +31,8 @@ class Timescales:
     """Squared means and variances of iterates and averages, along a Hessian's eigenvectors.
 
     Measured over an ensemble of networks, and predicted from eigenvalues and gradient noise. The
-    keys are "last" (the last iterate), "half" (the same, the learning rate halved for the gap
-    of the two points) and the averages.
+    keys are "last" (the last iterate), "half" (the last iterate, with the learning rate halved
+    between the two points) and the averages.
     """
 
     rates: Array  # (D,), a = eta h of every eigenvector
@@ -50,7 +50,7 @@ def timescales(bench: Bench) -> Timescales:
     net, bottom = small.net, small.start
     h, vectors, minimum, spread = _directions(net, bottom, *data)
     eta = STEEPEST / h[-1]
-    # Far enough that slow directions are still on their way when noise rules the fast ones.
+    # Far enough that slow directions have not converged when noise dominates the fast ones.
     displacement = np.sqrt(spread * eta * h) * 4
     start = bottom + vectors @ (minimum + displacement)
     measured, predicted = {}, {}

@@ -52,7 +52,7 @@ QUANTITIES = {"error": "test error", "loss": "test loss", "penalty": "mean squar
 def ends(bench: Bench, recipe: Recipe) -> dict[str, Array]:
     """Return the :data:`QUANTITIES` after training, ``(S,)``, of the same members for every recipe.
 
-    NaN where there are too few samples to deal into batches.
+    NaN where there are too few samples for a batch.
     """
     data, test = bench.split(SAMPLES, multiple_of=LARGEST_BATCH)
     if not len(data[0]):

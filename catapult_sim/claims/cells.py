@@ -60,11 +60,11 @@ def _topic(cell: Cell) -> Hashable:
     return *cell["claim"].split(".")[:2], *_bench_entries(cell)
 
 
-def _judged_together(cells: list[Cell]) -> list[Cell]:
-    return [_found(cell) for cell in cells]
+def _judge_batch(cells: list[Cell]) -> list[Cell]:
+    return [_judge_cell(cell) for cell in cells]
 
 
-@cell(version=1, batch_key=_topic, batched=_judged_together, batch_size=len(CLAIMS))
+@cell(version=1, batch_key=_topic, batched=_judge_batch, batch_size=len(CLAIMS))
 def judgement_of(cell: Cell) -> Cell:
     """Judge a claim; return its numbers, and the boundaries that were measured for it.
 
@@ -75,10 +75,10 @@ def judgement_of(cell: Cell) -> Cell:
     >>> found["predicted"], found["boundaries"]
     (1.0, [])
     """
-    return _found(cell)
+    return _judge_cell(cell)
 
 
-def _found(cell: Cell) -> Cell:
+def _judge_cell(cell: Cell) -> Cell:
     claim = next(claim for claim in CLAIMS if claim.id == cell["claim"])
     bench = bench_of(*_bench_entries(cell)).for_one_claim()
     judged = judge(claim, bench)
@@ -95,7 +95,7 @@ def _found(cell: Cell) -> Cell:
     }
 
 
-def found_of(claim: Claim, found: Cell) -> Judgement:
+def recorded_judgement(claim: Claim, found: Cell) -> Judgement:
     """Return the judgement of a claim from the record of :func:`judgement_of`."""
     bounds = {name: found[name] for name in ("at_least", "at_most")}
     measured = Measured(float(found["measured"]), float(found["error"]), found["n"], **bounds)

@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
     name = physics_of(claim_cells.judgement_of).name
     here = {cell["claim"]: lines[identify(cell, name).key] for cell in cells}
     judged = [claim for claim in chosen if here[claim.id].error is None]
-    judgements = [claim_cells.found_of(claim, here[claim.id].result) for claim in judged]
+    judgements = [claim_cells.recorded_judgement(claim, here[claim.id].result) for claim in judged]
     text = _write(judgements, here, bench, options)
     print(tally, file=sys.stderr)
     for claim, line in here.items():

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -41,8 +40,7 @@ class Setting:
     @property
     def threshold(self) -> float:
         """The largest ``eta * sharpness`` at which descent on a quadratic is stable."""
-        method: dict[str, Any] = {"momentum": self.momentum, "nesterov": self.nesterov}
-        return float(largest_stable_rate(1.0, **method))
+        return float(largest_stable_rate(1.0, momentum=self.momentum, nesterov=self.nesterov))
 
     @property
     def optimizer(self) -> Optimizer:
@@ -116,8 +114,7 @@ def edge(bench: Bench, setting: Setting) -> Edge:
         observe={"sharpness": Observers(networks.net, *data).sharpness},
         every=setting.steps // 25,
     )
-    scaled = setting.rate * run.values["sharpness"]
-    return Edge(setting, run.step, run.values["loss"], scaled)
+    return Edge(setting, run.step, run.values["loss"], setting.rate * run.values["sharpness"])
 
 
 def level(found: Edge) -> Measured:
@@ -132,8 +129,7 @@ def lowest(found: Edge) -> Measured:
 
 def band(found: Edge) -> Measured:
     """Return the largest relative distance of the sharpness from its threshold at the end."""
-    distance = np.abs(found.settled / found.setting.threshold - 1)
-    return mean(distance.max(axis=0))
+    return mean(np.abs(found.settled / found.setting.threshold - 1).max(axis=0))
 
 
 def monotone_seeds(found: Edge) -> Measured:

@@ -100,7 +100,7 @@ def as_dict(
 
 
 def _in_order(boundaries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Keep each boundary once, by model, kind and width; unknown models come last."""
+    """Return each boundary once, sorted by model, kind and width; unknown models come last."""
     models = [ONE_SAMPLE, LINEAR, *(one.name for one in ARCHITECTURES)]
 
     def place(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -198,7 +198,7 @@ def test_any_kind_of_claim_may_be_asked_to_hold(capsys):
 def test_what_is_not_finite_survives_the_record():
     claim = claims.CLAIMS[0]
     found = {"predicted": "inf", "measured": "nan", "error": 0.5, "n": 3, "seconds": 1.0}
-    judgement = cells.found_of(claim, found | {"at_least": True, "at_most": False})
+    judgement = cells.recorded_judgement(claim, found | {"at_least": True, "at_most": False})
     assert judgement.predicted == float("inf")
     assert np.isnan(judgement.measured.value)
     assert judgement.verdict is Verdict.INCONCLUSIVE

@@ -1,8 +1,8 @@
-"""Claims as the cells of a sweep: judged by any worker, recorded, read back.
+"""Claims as the cells of a sweep: judge them in any worker, record, read back.
 
-A cell names a claim, the bench it is judged on, and the code that judges it, so that nothing
-recorded outlives the code it came from. Claims with the first two words of their ids in common
-share measurements; together they are judged on one bench, one after another.
+A cell has the claim's id, the arguments of its bench, and a hash of the package's code, so that
+records of other code are not used. Claims whose ids have the first two words in common share
+measurements; a worker judges them on one bench, one after another.
 """
 
 from __future__ import annotations
@@ -23,14 +23,12 @@ from catapult_sim.claims.verdict import Judgement, judge
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.phase_cells import data_entries
 from catapult_sim.numeric.runs.measured import Measured
-from catapult_sim.sweeps.cell import cell
+from catapult_sim.sweeps.cell import Cell, cell
 from catapult_sim.validation import InputError
-
-Cell = dict[str, Any]
 
 
 def cells_of(chosen: Sequence[Claim], base: Cell) -> list[Cell]:
-    """Return the cells of claims, the costly ones first; ``base`` names the bench."""
+    """Return the cells of claims, the costly ones first; ``base`` has the bench's arguments."""
     by_cost = sorted(chosen, key=lambda claim: -claim.cost)
     return [base | {"code": _code(), "claim": claim.id} for claim in by_cost]
 
@@ -47,7 +45,7 @@ def _code() -> str:
 
 @lru_cache(maxsize=1)
 def bench_of(seed: int, effort: str, data: str, digest: str | None = None) -> Bench:
-    """Return the bench that cells name: the same one to all cells of this process."""
+    """Return the bench of cells, one object for all cells of this process."""
     path = None if data == "digits" else data
     if data_entries(path).get("digest") != digest:
         raise InputError(f"data must be what they were when judging began; {data} has changed")
@@ -62,13 +60,13 @@ def _topic(cell: Cell) -> Hashable:
     return *cell["claim"].split(".")[:2], *_bench_entries(cell)
 
 
-def _judged_together(cells: list[Cell]) -> list[Cell]:
-    return [_found(cell) for cell in cells]
+def _judge_batch(cells: list[Cell]) -> list[Cell]:
+    return [_judge_cell(cell) for cell in cells]
 
 
-@cell(version=1, batch_key=_topic, batched=_judged_together, batch_size=len(CLAIMS))
+@cell(version=1, batch_key=_topic, batched=_judge_batch, batch_size=len(CLAIMS))
 def judgement_of(cell: Cell) -> Cell:
-    """Judge a claim; return its numbers, and the boundaries that it asked for.
+    """Judge a claim; return its numbers, and the boundaries that were measured for it.
 
     Examples
     --------
@@ -77,10 +75,10 @@ def judgement_of(cell: Cell) -> Cell:
     >>> found["predicted"], found["boundaries"]
     (1.0, [])
     """
-    return _found(cell)
+    return _judge_cell(cell)
 
 
-def _found(cell: Cell) -> Cell:
+def _judge_cell(cell: Cell) -> Cell:
     claim = next(claim for claim in CLAIMS if claim.id == cell["claim"])
     bench = bench_of(*_bench_entries(cell)).for_one_claim()
     judged = judge(claim, bench)
@@ -97,8 +95,8 @@ def _found(cell: Cell) -> Cell:
     }
 
 
-def found_of(claim: Claim, found: Cell) -> Judgement:
-    """Return the judgement that :func:`judgement_of` recorded of a claim."""
+def recorded_judgement(claim: Claim, found: Cell) -> Judgement:
+    """Return the judgement of a claim from the record of :func:`judgement_of`."""
     bounds = {name: found[name] for name in ("at_least", "at_most")}
     measured = Measured(float(found["measured"]), float(found["error"]), found["n"], **bounds)
     return Judgement.of(claim, float(found["predicted"]), measured, found["seconds"])
@@ -110,7 +108,7 @@ def _as_json(value: float) -> float | str:
 
 
 def _boundaries(bench: Bench) -> list[dict[str, Any]]:
-    """Return every boundary that was asked for, a bracket ``[lower, upper]`` per seed."""
+    """Return the boundaries of a bench, with a bracket ``[lower, upper]`` per seed."""
     return [
         _row(model, kind, width, lower, upper)
         for (model, kind, widths), found in bench.boundaries.items()

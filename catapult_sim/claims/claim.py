@@ -1,4 +1,4 @@
-"""A claim: what a paper says, what predicts it, and what measures it."""
+"""Claims: what a paper says, with the prediction and the measurement it is judged by."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from catapult_sim.tables import html_table
 
 Kind = Literal["theorem", "statement", "conjecture"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-"""Exact theory, which has to hold; what a paper or we observed; what we only guess."""
+"""Exact theory, which must hold; what a paper says or we observed; what we only guess."""
 
 Relation = Literal["=", "<="]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement that can be measured.
+    """A statement about a number that can be predicted and measured.
 
-    ``predict`` is a number, or a function of the bench that returns it. ``tolerance`` is written
-    down before the measurement. The relation ``"<="`` claims that the measured value does not
-    exceed the predicted one. A measurement may raise
+    ``predict`` is that number, or a function of the bench that returns it. ``tolerance`` is chosen
+    before the measurement. The relation ``"<="`` claims that the measured value does not exceed
+    the predicted one. A measurement may raise
     :class:`~catapult_sim.numeric.runs.measured.NothingToMeasure`.
     """
 
@@ -36,7 +36,7 @@ class Claim:
     tolerance: float
     relation: Relation = "="
     kind: Kind = "statement"
-    cost: float = 1.0  # in units of a cheap claim: the costly ones are judged first
+    cost: float = 1.0  # time to judge it, roughly, in units of a cheap claim
 
     def _repr_html_(self) -> str:
         """Return a table of what is claimed, who says so, and the tolerance."""
@@ -48,47 +48,50 @@ class Claim:
         return float(self.predict(bench) if callable(self.predict) else self.predict)
 
 
-class Expected(NamedTuple):
-    """What a measurement is expected to be."""
+class Comparison(NamedTuple):
+    """A measurement and the number that it is compared with."""
 
+    measure: Callable[..., Measured]
     predict: float | Callable[[Bench], float]
     tolerance: float
     relation: Relation
 
 
-def equals(predict: float | Callable[[Bench], float], *, within: float) -> Expected:
-    """Expect the predicted number, up to a tolerance."""
-    return Expected(predict, within, "=")
+def equals(
+    measure: Callable[..., Measured], predict: float | Callable[[Bench], float], *, within: float
+) -> Comparison:
+    """Claim that a measurement equals the predicted number, up to a tolerance."""
+    return Comparison(measure, predict, within, "=")
 
 
-def at_most(predict: float, *, within: float = 0.0) -> Expected:
-    """Expect no more than a number, up to a tolerance."""
-    return Expected(predict, within, "<=")
+def at_most(measure: Callable[..., Measured], predict: float, *, within: float = 0.0) -> Comparison:
+    """Claim that a measurement does not exceed a number, up to a tolerance."""
+    return Comparison(measure, predict, within, "<=")
 
 
 @dataclass(frozen=True)
 class Claims:
-    """What claims on one subject have in common; calling it states one of them.
+    """The fields that claims on one subject share; calling it builds one of the claims.
 
     Parameters
     ----------
     source : str
-        Who says so.
+        The paper that states them, or "derived here".
     group : str
         Ids are ``group.name``.
     setting : str, optional
         Texts are ``setting: text``.
     kind : {"statement", "theorem", "conjecture"}
     cost : float
-        In units of a cheap claim.
+        As in :class:`Claim`.
     given : mapping, optional
-        Arguments that every measurement takes beside the bench.
+        Keyword arguments of every measurement.
 
     Examples
     --------
     >>> theorem = Claims("Lewkowycz et al. 2020, theorem 1", "catapult", "one sample", "theorem")
     >>> end = lambda bench: Measured(4.001, 0.001, 8)
-    >>> claim = theorem("end", "convergence ends at c = 4", end, equals(4.0, within=0.01))
+    >>> claim = theorem("end", "convergence ends at c = 4", equals(end, 4.0, within=0.01))
     >>> claim.id, claim.text, claim.kind
     ('catapult.end', 'one sample: convergence ends at c = 4', 'theorem')
     """
@@ -104,36 +107,35 @@ class Claims:
         self,
         name: str,
         text: str,
-        measure: Callable[..., Measured],
-        expected: Expected,
+        compared: Comparison,
         *,
         source: str | None = None,
         kind: Kind | None = None,
         cost: float | None = None,
     ) -> Claim:
-        """State a claim; what is not given here is what all have in common."""
+        """Return a claim; fields that are not given have the shared values."""
         return Claim(
             f"{self.group}.{name}",
             f"{self.setting}: {text}" if self.setting else text,
             source or self.source,
-            expected.predict,
-            partial(measure, **self.given),
-            expected.tolerance,
-            expected.relation,
+            compared.predict,
+            partial(compared.measure, **self.given),
+            compared.tolerance,
+            compared.relation,
             kind or self.kind,
             cost or self.cost,
         )
 
 
 def negated(measure: Callable[..., Measured]) -> Callable[..., Measured]:
-    """Change the sign of a measurement, so that ``"<="`` claims a lower bound.
+    """Return a measurement with its sign changed, so that :func:`at_most` claims a lower bound.
 
-    What was a lower bound becomes an upper one, and the other way round.
+    A measured lower bound becomes an upper bound, and the other way round.
     """
 
-    def turned(bench: Bench, **given: Any) -> Measured:
+    def with_sign_changed(bench: Bench, **given: Any) -> Measured:
         found = measure(bench, **given)
         bounds = {"at_least": found.at_most, "at_most": found.at_least}
         return replace(found, value=-found.value, **bounds)
 
-    return turned
+    return with_sign_changed

@@ -1,17 +1,16 @@
-"""Sharpness rises to where training is barely stable, and stays there [Cohen2021].
+"""Sharpness rises to the largest value at which training is stable, and stays there [Cohen2021].
 
 Networks of tanh with two hidden layers learn ten digits by full-batch gradient descent on
 squared error, with and without momentum. They start as in the paper, in the standard
-parametrisation with weights of variance 1 / (3 fan in), at a low sharpness: that of the Hessian.
-The learning rate is the linear threshold over a sharpness that training passes if nothing stops
-it. The last quarter of a run is its end.
+parametrisation with weights of variance 1 / (3 fan in), at a low sharpness, the Hessian's. The
+learning rate is the threshold of linear stability over a sharpness that training at smaller rates
+exceeds. The last quarter of a run is its end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -41,12 +40,11 @@ class Setting:
     @property
     def threshold(self) -> float:
         """The largest ``eta * sharpness`` at which descent on a quadratic is stable."""
-        method: dict[str, Any] = {"momentum": self.momentum, "nesterov": self.nesterov}
-        return float(largest_stable_rate(1.0, **method))
+        return float(largest_stable_rate(1.0, momentum=self.momentum, nesterov=self.nesterov))
 
     @property
     def optimizer(self) -> Optimizer:
-        """The optimiser."""
+        """The optimiser, plain or with momentum."""
         if not self.momentum:
             return GradientDescent()
         return (Nesterov if self.nesterov else HeavyBall)(self.momentum)
@@ -76,7 +74,7 @@ SETTINGS = (
 
 @dataclass(frozen=True)
 class Edge:
-    """What was seen along runs."""
+    """Measurements along runs."""
 
     setting: Setting
     step: Array  # (T,)
@@ -90,13 +88,13 @@ class Edge:
 
     @property
     def settled(self) -> Array:
-        """``eta * sharpness`` where measured at the end, ``(T', S)``; NaN in seeds that left."""
+        """Measured ``eta * sharpness`` at the end, ``(T', S)``; NaN in seeds that diverged."""
         return self.sharpness[self.end][np.isfinite(self.sharpness[self.end]).any(axis=1)]
 
 
 @once
 def edge(bench: Bench, setting: Setting) -> Edge:
-    """Train every seed, and watch loss and sharpness."""
+    """Train every seed; return loss and sharpness along the runs."""
     effort = bench.effort
     data, _ = bench.split(effort.edge_samples, draw="sharpening")
     networks = draw(
@@ -116,24 +114,22 @@ def edge(bench: Bench, setting: Setting) -> Edge:
         observe={"sharpness": Observers(networks.net, *data).sharpness},
         every=setting.steps // 25,
     )
-    scaled = setting.rate * run.values["sharpness"]
-    return Edge(setting, run.step, run.values["loss"], scaled)
+    return Edge(setting, run.step, run.values["loss"], setting.rate * run.values["sharpness"])
 
 
 def level(found: Edge) -> Measured:
-    """Average ``eta * sharpness`` over the end."""
+    """Return the mean of ``eta * sharpness`` over the end."""
     return mean(found.settled.mean(axis=0))
 
 
 def lowest(found: Edge) -> Measured:
-    """Measure how far below its end the sharpness was at its lowest, as a ratio."""
+    """Return the lowest sharpness over its mean at the end."""
     return mean(np.nanmin(found.sharpness, axis=0) / found.settled.mean(axis=0))
 
 
 def band(found: Edge) -> Measured:
-    """Measure how far from the threshold the sharpness gets at the end, relative to it."""
-    distance = np.abs(found.settled / found.setting.threshold - 1)
-    return mean(distance.max(axis=0))
+    """Return the largest relative distance of the sharpness from its threshold at the end."""
+    return mean(np.abs(found.settled / found.setting.threshold - 1).max(axis=0))
 
 
 def monotone_seeds(found: Edge) -> Measured:
@@ -148,7 +144,7 @@ def stalled_seeds(found: Edge) -> Measured:
 
 
 def setting_claims(setting: Setting) -> Iterator[Claim]:
-    """State what the sharpness does under one method and learning rate."""
+    """Yield the claims on what the sharpness does under one method and learning rate."""
     claim = Claims(
         "Cohen et al. 2021, arXiv:2103.00065",
         f"progressive_sharpening.{setting.name}",
@@ -162,30 +158,26 @@ def setting_claims(setting: Setting) -> Iterator[Claim]:
     yield claim(
         "level",
         f"eta * sharpness ends at {setting.formula}",
-        of_run(level),
-        equals(setting.threshold, within=0.05 * setting.threshold),
+        equals(of_run(level), setting.threshold, within=0.05 * setting.threshold),
     )
     yield claim(
-        "rise", "the sharpness rises (its lowest over its end)", of_run(lowest), at_most(1.0)
+        "rise", "the sharpness rises (its lowest over its end)", at_most(of_run(lowest), 1.0)
     )
     yield claim(
         "band",
         "at the end the sharpness stays within a tenth of its threshold (largest distance)",
-        of_run(band),
-        at_most(0.0, within=0.1),
+        at_most(of_run(band), 0.0, within=0.1),
     )
     # "Most", for no share of finitely many seeds is known to be exactly 1.
     yield claim(
         "short-term",
         "at the end the loss rises in some step of most seeds (share in which it does not)",
-        of_run(monotone_seeds),
-        at_most(0.5),
+        at_most(of_run(monotone_seeds), 0.5),
     )
     yield claim(
         "long-term",
         "at the end the loss of most seeds falls over many steps (share in which it does not)",
-        of_run(stalled_seeds),
-        at_most(0.5),
+        at_most(of_run(stalled_seeds), 0.5),
     )
 
 

@@ -57,7 +57,7 @@ def orbit_measurement(bench: Bench, combine: Callable[[Any, Any], Any], variable
 
 
 def first_doubling(bench: Bench) -> Measured:
-    """Find the label at which explicit networks begin to alternate."""
+    """Find the label from which on explicit networks alternate between two states."""
 
     def side_at(labels: Array) -> Array:
         moved = [np.abs(np.diff(settle(bench, label)[0], axis=0)).max() for label in labels.flat]
@@ -70,7 +70,7 @@ BASIN = {"y": 3.0, "width": 50}  # Y is near 0.7 where the basin ends
 
 
 def basin_starts(bench: Bench) -> Networks:
-    """Draw networks with a label that is not small beside their width."""
+    """Draw networks whose label is not small compared with their width."""
     data, ensemble = (X, np.array([[BASIN["y"]]])), (bench.effort.starts,)
     return draw_linear(data, BASIN["width"], rng=bench.rng("basin"), ensemble=ensemble)
 
@@ -162,7 +162,7 @@ derived = replace(theorem, source="derived here")
 
 
 def orbit_claims() -> Iterator[Claim]:
-    """State where explicit networks settle between the first two doublings."""
+    """Yield the claims on where explicit networks settle between the first two doublings."""
     for name, text, combine, variable in (
         ("sum", "F_1 + F_2 = 1 + Y", lambda a, b: a + b, 0),
         ("product", "F_1 F_2 = 1", lambda a, b: a * b, 0),
@@ -171,18 +171,20 @@ def orbit_claims() -> Iterator[Claim]:
         yield theorem(
             f"orbit.{name}",
             f"one sample, Y = {ORBIT_LABEL:g}: explicit networks alternate, {text}",
-            partial(orbit_measurement, combine=combine, variable=variable),
-            equals(partial(orbit_prediction, combine=combine, variable=variable), within=1e-6),
+            equals(
+                partial(orbit_measurement, combine=combine, variable=variable),
+                partial(orbit_prediction, combine=combine, variable=variable),
+                within=1e-6,
+            ),
         )
 
 
 def threshold_claims() -> Iterator[Claim]:
-    """State where periods double."""
+    """Yield the claims on where periods double."""
     yield theorem(
         "doubling-2.explicit",
         "one sample: explicit networks begin to alternate at Y = 1",
-        first_doubling,
-        equals(partial(derived_doubling, period=2), within=0.01),
+        equals(first_doubling, partial(derived_doubling, period=2), within=0.01),
         cost=5,
     )
     balanced = replace(theorem, setting="balanced network", cost=3)
@@ -190,45 +192,44 @@ def threshold_claims() -> Iterator[Claim]:
         yield balanced(
             f"doubling-{period}",
             f"the attractor's period becomes {period} at Y = {place}",
-            partial(doubling, period=period),
-            equals(partial(derived_doubling, period=period), within=0.005),
+            equals(
+                partial(doubling, period=period),
+                partial(derived_doubling, period=period),
+                within=0.005,
+            ),
         )
     for period, label in ((8, 1.2880), (16, 1.2992)):
         yield balanced(
             f"doubling-{period}",
             f"the attractor's period becomes {period} at Y = {label:.4f}",
-            partial(doubling, period=period),
-            equals(label, within=0.001),
+            equals(partial(doubling, period=period), label, within=0.001),
             source="found here, by iterating the map",
         )
 
 
 def label_claims() -> Iterator[Claim]:
-    """State what a label does to the Hessian and to the basin."""
+    """Yield the claims on the Hessian with a label, and on the basin of convergence."""
     yield derived(
         "hessian",
         "one sample with label: the derived Hessian spectrum is that of an explicit network "
         "(relative error)",
-        sharpness_error,
-        equals(0.0, within=1e-10),
+        equals(sharpness_error, 0.0, within=1e-10),
     )
     yield derived(
         "basin",
         "one sample with label: convergence ends at c = 4 + eta^2 y (f_0 - y) / n",
-        basin_end,
-        equals(predicted_basin_end, within=1e-3),
+        equals(basin_end, predicted_basin_end, within=1e-3),
         cost=3,
     )
 
 
 def chaos_claims() -> Iterator[Claim]:
-    """State how fast orbits part where the map is a tripled angle."""
+    """Yield the claims on the Lyapunov exponent where the map triples an angle."""
     for rule, place in (("residual-map", "y = 0, c = 4"), ("balanced-map", "Y = 2, u = v")):
         yield derived(
             f"lyapunov.{rule}",
             f"one sample, {place}: the Lyapunov exponent is ln 3",
-            partial(chaos, rule=rule),
-            equals(math.log(3), within=0.02),
+            equals(partial(chaos, rule=rule), math.log(3), within=0.02),
         )
 
 

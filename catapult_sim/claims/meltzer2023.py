@@ -1,4 +1,4 @@
-"""Why networks with one hidden layer survive a catapult [Meltzer2023].
+"""The weight norm and the active units of networks through a catapult [Meltzer2023].
 
 The outputs of a ReLU network with one hidden layer and no bias are homogeneous in its parameters
 of degree 2, so that ``J theta = 2 f``. A step of gradient descent on the squared residuals ``r =
@@ -49,9 +49,9 @@ def narrow(bench: Bench, architecture: Architecture) -> Networks:
 
 @once
 def norms(bench: Bench, labels: bool) -> dict[str, Array]:
-    """Follow squared weight norms, what a step should change them by, and ``eta lambda``.
+    """Return squared weight norms along runs, their predicted changes, and ``eta lambda``.
 
-    Of half of the seeds; without labels all y are 0.
+    For half of the seeds; without labels all y are 0.
     """
     drawn = narrow(bench, FOLLOWED)[: bench.effort.members // 2]
     networks = drawn if labels else replace(drawn, y=np.zeros_like(drawn.y))
@@ -112,34 +112,31 @@ def sparsening(bench: Bench, architecture: Architecture) -> Measured:
 
 
 def norm_claims() -> Iterator[Claim]:
-    """State how weight norms change."""
+    """Yield the claims on how weight norms change."""
     setting = f"{FOLLOWED.name}, c up to {RATES[-1, 0]:g}"
     theorem = Claims(PAPER, "quadratic_models.norm", kind="theorem", cost=2)
     yield theorem(
         "identity",
         f"{setting}: |theta'|^2 = |theta|^2 - (4 eta/m) r.f + (eta^2/m) r.Theta r (relative error)",
-        identity_error,
-        equals(0.0, within=1e-10),
+        equals(identity_error, 0.0, within=1e-10),
         source="derived here",
     )
     yield theorem(
         "falls",
         f"{setting}, labels 0: the weight norm falls while eta lambda < 4 (largest gain)",
-        largest_gain,
-        at_most(0.0, within=1e-12),
+        at_most(largest_gain, 0.0, within=1e-12),
     )
 
 
 def sparsity_claims() -> Iterator[Claim]:
-    """State how activations become sparse."""
+    """Yield the claims on how activations become sparse."""
     claim = Claims(PAPER, "quadratic_models.sparsity")
     for one in ARCHITECTURES:
         yield claim(
-            f"{one.activation}-{one.depth}{'' if one.centred else '-uncentred'}",
+            f"{one.activation}-{one.depth}{one.suffix}",
             f"{one.name}: activations become sparser as the learning rate grows above c = 2 "
             "(change of the active share as c doubles)",
-            partial(sparsening, architecture=one),
-            at_most(0.0),
+            at_most(partial(sparsening, architecture=one), 0.0),
             cost=6 * one.depth,
         )
 

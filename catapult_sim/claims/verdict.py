@@ -23,7 +23,7 @@ NOTHING = Measured(math.nan, math.nan, 0)
 
 
 class Verdict(Enum):
-    """What a measurement says of a claim."""
+    """The result of comparing a claim's prediction with its measurement."""
 
     CONFIRMED = "confirmed"
     REFUTED = "refuted"
@@ -32,7 +32,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Judgement:
-    """A claim with what was predicted, what was measured, and how long that took."""
+    """A claim with its prediction, its measurement, its verdict and the time it took."""
 
     claim: Claim
     predicted: float
@@ -44,7 +44,7 @@ class Judgement:
 
     @classmethod
     def of(cls, claim: Claim, predicted: float, measured: Measured, seconds: float) -> Judgement:
-        """Judge a measurement by the claim's relation and tolerance."""
+        """Return the judgement of a measurement, by the claim's relation and tolerance."""
         reached = verdict(predicted, measured, claim.tolerance, claim.relation)
         return cls(claim, predicted, measured, reached, seconds)
 
@@ -106,10 +106,10 @@ def verdict(
 ) -> Verdict:
     """Compare a measurement with a prediction, up to a tolerance and its noise.
 
-    With ``noise = 2 error`` the gap lies within noise of what was measured, but for a lower bound
-    any way above it, for an upper one any way below. Where all of that is within the tolerance the
-    claim is confirmed, where none of it is, refuted; else it is inconclusive. What is infinite
-    confirms nothing, and an infinite prediction decides nothing.
+    The difference of measurement and prediction is known up to ``2 error``; of a lower bound only
+    its smallest value is known, of an upper bound only its largest. If all possible differences
+    are within the tolerance the claim is confirmed, if none is, refuted; else it is inconclusive.
+    An infinite measurement confirms nothing, an infinite prediction is always inconclusive.
 
     Examples
     --------

@@ -13,6 +13,7 @@ from tabulate import tabulate
 
 from catapult_sim.commands.options import Help, add_execution
 from catapult_sim.commands.sweeping import RECORD, as_json, opened
+from catapult_sim.experiments.bench import EFFORTS, Bench
 from catapult_sim.numeric.runs.checkpoint import write_whole
 from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import identify, physics_of
@@ -22,7 +23,6 @@ from catapult_sim.validation import InputError
 if TYPE_CHECKING:
     from catapult_sim.claims.claim import Claim
     from catapult_sim.claims.verdict import Judgement
-    from catapult_sim.experiments.bench import Bench
 
 FIGURE = "phase_diagram.png"
 
@@ -38,31 +38,32 @@ def add(commands: Any) -> None:
     )
     parser.set_defaults(run=run)
     add = parser.add_argument
-    add("--list", action="store_true", help="list the claims with their ids; judge none")
+    add("--list", action="store_true", help="list the claims with their ids, without judging")
     add(
         "--claims",
         nargs="+",
         default=["all"],
         metavar="ID",
-        help="ids as --list shows, or what comes before one of their dots",
+        help="ids as in --list, or a prefix that ends before a dot",
     )
     add(
         "--must",
         choices=("theorem", "statement", "conjecture"),
         help="the kind of claim whose refutation gives exit status 1 (default: every kind)",
     )
-    add("--effort", default="quick", help="quick (about 6 minutes) or full (hours)")
-    add("--seed", type=int, default=0, help="names every random draw")
+    times = " or ".join(f"{name} (about {one.minutes:g} minutes)" for name, one in EFFORTS.items())
+    add("--effort", default="quick", help=times)
+    add("--seed", type=int, default=0, help="random seed of all numbers drawn")
     add(
         "--data",
         metavar="FILE",
-        help=".npz with X and y, or .csv with the label last (default: digits)",
+        help=".npz with arrays X and y, or .csv with the label last (default: handwritten digits)",
     )
     add_execution(parser, "verification", workers=None)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Judge, write, print; return 1 if a claim that must hold is refuted, or judging one failed."""
+    """Judge claims, write and print the report, and return the exit status."""
     from catapult_sim import claims, report
     from catapult_sim.claims import cells as claim_cells
     from catapult_sim.experiments.phase_cells import data_entries
@@ -72,8 +73,8 @@ def run(options: argparse.Namespace) -> int:
         print(tabulate([(claim.id, claim.text) for claim in chosen], tablefmt="plain"))
         return 0
     entries = data_entries(options.data)
-    claim_cells.bench_of.cache_clear()  # every run measures anew
-    # Made before there are threads: they all find this one.
+    claim_cells.bench_of.cache_clear()  # no run uses measurements of an earlier one
+    # Cached before threads start, so that all of them share it.
     bench = claim_cells.bench_of(
         options.seed, options.effort, entries["data"], entries.get("digest")
     )
@@ -81,16 +82,18 @@ def run(options: argparse.Namespace) -> int:
     print(_plan(chosen, bench), file=sys.stderr)
     cells = claim_cells.cells_of(chosen, base)
     with opened(options, base) as tally:
-        # Threads share the bench: each claim is recorded when it is judged.
+        # Threads share the bench without grouping claims: each is recorded when it is judged.
         alone = 1 if options.workers is None and options.scheduler is None else None
         lines = tally.sweep(claim_cells.judgement_of, cells, group=alone)
-    here = {cell["claim"]: lines[_key(cell)] for cell in cells}
-    judgements = _judgements(chosen, here)
+    name = physics_of(claim_cells.judgement_of).name
+    here = {cell["claim"]: lines[identify(cell, name).key] for cell in cells}
+    judged = [claim for claim in chosen if here[claim.id].error is None]
+    judgements = [claim_cells.recorded_judgement(claim, here[claim.id].result) for claim in judged]
     text = _write(judgements, here, bench, options)
     print(tally, file=sys.stderr)
-    for name, line in here.items():
+    for claim, line in here.items():
         if line.error is not None:
-            print(f"{name}: {line.error.strip().splitlines()[-1]}", file=sys.stderr)
+            print(f"{claim}: {line.error.strip().splitlines()[-1]}", file=sys.stderr)
     print(text if options.json else report.table(judgements))
     if not options.json:
         print(f"\n{report.summary(judgements)}\nreport and figure: {options.out}{os.sep}")
@@ -98,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _refuted(judgements: Sequence[Judgement], must: str | None) -> bool:
-    """Tell whether a claim of a kind, or of any kind, is refuted."""
+    """Return whether a claim of the given kind, or of any kind, is refuted."""
     from catapult_sim.claims.verdict import Verdict
 
     kinds = {
@@ -107,22 +110,8 @@ def _refuted(judgements: Sequence[Judgement], must: str | None) -> bool:
     return must in kinds if must else bool(kinds)
 
 
-def _key(cell: dict[str, Any]) -> str:
-    from catapult_sim.claims.cells import judgement_of
-
-    return identify(cell, physics_of(judgement_of).name).key
-
-
-def _judgements(chosen: Sequence[Claim], lines: dict[str, Line]) -> list[Judgement]:
-    from catapult_sim.claims.cells import found_of
-
-    return [
-        found_of(claim, lines[claim.id].result) for claim in chosen if lines[claim.id].error is None
-    ]
-
-
 def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
-    """Draw what a folder holds, and name the figure."""
+    """Return the figure of a folder, finished or not, and its file name."""
     from catapult_sim import plots, report
 
     lines = settled(read_record(folder / RECORD))
@@ -159,8 +148,8 @@ def _write(
     return files["report.json"]
 
 
-def _plan(chosen: Sequence[Any], bench: Any) -> str:
-    """Return what is about to be judged, in words."""
+def _plan(chosen: Sequence[Claim], bench: Bench) -> str:
+    """Return what is about to be judged, in one sentence."""
     effort = bench.effort
     widths = sorted(width for hidden in effort.hidden.values() for width in hidden)
     return (

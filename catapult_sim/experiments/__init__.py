@@ -1,8 +1,8 @@
-"""What is run, by commands and claims alike: networks on data at c = eta lambda_0.
+"""Experiments of commands and claims: networks on data at c = eta lambda_0.
 
 =======================  =========================================================================
-``networks``             the closure or trained networks on data: drawn, run at c, bracketed
-``bench``                data, sizes and seeds of a verification; what quick and full mean
+``networks``             the exact linear network or trained networks: draw, run at c, bracket
+``bench``                data, sizes and seeds of a verification; the efforts quick and full
 ``one_sample``           the derived map of the one-sample model, iterated
 ``phase_cells``          cells of sweeps: a run and its phase
 ``boundary_cells``       cells of sweeps: the brackets of a boundary

@@ -1,14 +1,8 @@
 r"""Losses of fixed batches along lines through a training trajectory.
 
-Sandler et al. 2023 [1]_ follow the loss of one batch while a network trains on others: along
-the step that the batch itself would take, along the line to a later iterate, from one iterate
-to the next. Batches have a leading axis here if every network has its own; the networks and the
-points on the lines are an ensemble.
-
-References
-----------
-.. [1] M. Sandler, A. Zhmoginov, M. Vladymyrov and N. Miller, *Training trajectories,
-   mini-batch losses and the curious role of the learning rate*, arXiv:2301.02312 (2023).
+[Sandler2023] follows the loss of one batch while a network trains on others: along the gradient
+step on the batch, along the line to a later iterate, from one iterate to the next. Batches have
+leading axes where every network has its own.
 """
 
 from __future__ import annotations
@@ -33,8 +27,7 @@ def loss_along(
     ----------
     network : MLP
     theta, direction : numpy.ndarray, shape (..., P)
-        The direction is a negative gradient, where positions are learning rates, or leads to
-        another iterate.
+        A negative gradient, with learning rates as positions, or the way to another iterate.
     positions : array_like, shape (n,) or (n, ...)
     X : numpy.ndarray, shape (B, d) or (..., B, d)
     y : numpy.ndarray, shape (B, k) or (..., B, k)
@@ -137,9 +130,9 @@ def concave_share(losses: npt.ArrayLike) -> Array:
 
 @dataclass(frozen=True)
 class OneStep:
-    """What one gradient step on a batch does to it and to other data, shape ``(...)`` each."""
+    """Losses before and after one gradient step on a batch, shape ``(...)`` each."""
 
-    rate: Array  # the learning rate, of those tried, that is best for the batch
+    rate: Array  # the learning rate tried after which the loss on the batch is lowest
     batch_before: Array
     batch_after: Array
     others_before: Array
@@ -155,14 +148,14 @@ def one_step(
     others: tuple[Array, Array],
     rates: npt.ArrayLike,
 ) -> OneStep:
-    """Take the one gradient step that lowers the loss of a batch most.
+    """Take a gradient step on a batch, at the learning rate that lowers its loss most.
 
     Parameters
     ----------
     network : MLP
     theta : numpy.ndarray, shape (..., P)
     batch, others : tuple of numpy.ndarray
-        X and y of the batch, and of the data to look at besides.
+        X and y of the batch, and of other data whose loss is measured too.
     rates : array_like, shape (n,)
         The learning rates to try.
 
@@ -180,7 +173,8 @@ def one_step(
     """
     before, gradient = network.loss_and_gradient(theta, *batch)
     tried = np.asarray(rates, dtype=float)
-    losses = loss_along(network, theta, -gradient, _lines(tried, theta), *batch)
+    positions = tried.reshape(-1, *[1] * (theta.ndim - 1))  # the same for every network
+    losses = loss_along(network, theta, -gradient, positions, *batch)
     best = np.argmin(np.where(np.isfinite(losses), losses, np.inf), axis=0)
     after = np.take_along_axis(losses, best[None], axis=0)[0]
     at = np.stack([np.zeros_like(tried[best]), tried[best]])
@@ -188,15 +182,10 @@ def one_step(
     return OneStep(tried[best], before, after, others_before, others_after)
 
 
-def _lines(positions: Array, theta: Array) -> Array:
-    """Put the same positions on the line of every network."""
-    return positions.reshape(-1, *[1] * (theta.ndim - 1))
-
-
 def alignment(
     network: MLP, theta: Array, batch: tuple[Array, Array], everything: tuple[Array, Array]
 ) -> tuple[Array, Array]:
-    """Compare the gradient of a batch with that of all data.
+    """Compare the gradient on a batch with the gradient on all data.
 
     Returns
     -------

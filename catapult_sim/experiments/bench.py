@@ -1,4 +1,4 @@
-"""The bench on which claims are measured: data, random streams, efforts, and results so far."""
+"""Data, random streams, sizes and cached results that measurements of claims share."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is measured; the physics is the same at every effort."""
+    """Sizes of all experiments of a verification."""
 
     name: str
-    minutes: float  # that all claims take, roughly, on two cores
+    minutes: float  # to judge all claims on two quiet cores, roughly
 
     # Phases of networks on data, by full-batch gradient descent
     samples: int  # of the data
@@ -38,7 +38,7 @@ class Effort:
     grid: int  # learning rates per boundary, before refinement
     tolerance: float  # relative precision of a boundary
     seeds: int  # of a network trained by itself: accuracy, first steps, quadratic models
-    linearised: int  # seeds of networks whose linear models are trained beside them
+    linearised: int  # seeds of networks whose linear models are trained too
     accuracy_width: int  # of networks whose accuracy is measured
     varied: dict[int, int]  # width where activations and methods vary, by number of hidden layers
     early_widths: tuple[int, ...]  # of networks whose first steps are watched
@@ -51,16 +51,16 @@ class Effort:
     # Networks trained by minibatches
     trained: int  # seeds
     averaged: int  # seeds of the small networks whose iterates are averaged
-    followed: int  # seeds followed along their sharpest directions: these are costly
+    followed: int  # seeds whose largest Hessian eigenpairs are measured, which is costly
 
     # Models of a few numbers
     starts: int  # seeds of the one-sample model, at every width
     few_samples: int  # seeds of quadratic models on one input or one sample
 
 
-# All that an effort means stands here: quick, full.
+# The values of each field of Effort: quick, full.
 TABLE: dict[str, tuple[Any, Any]] = {
-    "minutes": (4.0, 16.0),
+    "minutes": (8.0, 100.0),
     "samples": (32, 64),
     "members": (8, 24),
     "hidden": (
@@ -93,12 +93,12 @@ EFFORTS = {
 
 
 class Bench:
-    """Data, sizes and random streams; everything on it follows from its arguments.
+    """Data, sizes and random streams of measurements, with their results as a cache.
 
     Parameters
     ----------
     seed : int
-        Every experiment draws from a stream of its own, made of the seed and its name.
+        Every experiment has its own random stream, made from the seed and the experiment's name.
     effort : {"quick", "full"}
     data : path, optional
         A file for :func:`catapult_sim.datasets.load`; by default handwritten digits,
@@ -107,7 +107,7 @@ class Bench:
     Raises
     ------
     InputError
-        Where the seed is negative, the effort is not known, or the file cannot be used.
+        Where the seed is negative, the effort is unknown, or the file cannot be read as data.
 
     Attributes
     ----------
@@ -115,7 +115,7 @@ class Bench:
     source : str
         The data in words.
     boundaries : dict
-        Every :meth:`boundary` that was asked for, by model, kind and widths.
+        The results of :meth:`boundary` by model, kind and widths.
     """
 
     def __init__(
@@ -133,11 +133,12 @@ class Bench:
         self.boundaries: dict[tuple[str, str, tuple[int, ...]], Boundary] = {}
 
     def rng(self, name: str) -> np.random.Generator:
-        """Return the random stream of a named experiment, always from its beginning."""
+        """Return a new generator of an experiment's random stream, at its beginning."""
         return np.random.default_rng([self.seed, *name.encode()])
 
     def once(self, key: Hashable, measure: Callable[[], T]) -> T:
-        """Measure what several claims share only once, also when they are judged in parallel."""
+        """Return the result cached under a key; if there is none, measure and cache it."""
+        # Claims are judged by parallel threads: the others wait for the first that measures.
         with self._locks[key]:
             if key not in self._known:
                 self._known[key] = measure()
@@ -146,9 +147,9 @@ class Bench:
     def boundary(
         self, model: str, kind: str, widths: tuple[int, ...], measure: Callable[[], Boundary]
     ) -> Boundary:
-        """Measure a boundary once, and list it among :attr:`boundaries`, new or known.
+        """Return a boundary, measured or from the cache, and add it to :attr:`boundaries`.
 
-        Its members are the seeds of each width, one width after another.
+        Its members are the seeds of the first width, then those of the second, and so on.
         """
         key = model, kind, widths
         found = self.once(("boundary", *key), measure)
@@ -156,7 +157,7 @@ class Bench:
         return found
 
     def for_one_claim(self) -> Bench:
-        """Return this bench with all that it has measured, and with no boundary asked for yet."""
+        """Return a copy with the same cache and an empty list of boundaries."""
         asking = copy(self)
         asking.boundaries = {}
         return asking
@@ -173,8 +174,9 @@ class Bench:
     ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         """Return samples to train on, and all others to test on: twice ``X (m, d), y (m, k)``.
 
-        At most ``size`` and at most half are trained on, a multiple of ``multiple_of``; that may
-        be none. ``draw`` names which. Digits have ten one-hot labels here.
+        The training samples are at most ``size`` and at most half of all, a multiple of
+        ``multiple_of``, possibly 0; they are drawn from the random stream ``draw``. Digits have
+        ten one-hot labels here.
         """
         X, y = datasets.digits("ten", standardised=False) if self._is_digits else self._raw
         inputs, labels = datasets.standardise(X), y.reshape(len(y), -1)

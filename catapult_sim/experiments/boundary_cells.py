@@ -1,32 +1,28 @@
 """Cells of a sweep that each bracket one boundary of training.
 
-A cell is one of :mod:`catapult_sim.experiments.phase_cells` with a ``kind``, the relative
-``tolerance`` of its bracket, and, where it is not the kernel, the ``curvature`` ("hessian") whose
-top eigenvalue at the start is lambda_0. Of a whole run, at most ``steps`` long,
-c = eta lambda_0 is told
+A cell has the entries of :mod:`catapult_sim.experiments.phase_cells`, with a ``kind`` instead of
+c, the relative ``tolerance`` of its bracket, and, where it is not the kernel, the ``curvature``
+("hessian") whose top eigenvalue at the start is lambda_0. The boundary is the c = eta lambda_0 of
+whole runs, at most ``steps`` long,
 
 ========  =======================================================================
-``rise``  at which the loss first exceeds its start: training stops being lazy
-``end``   at which convergence ends: the run diverges beyond, and comes down below
+``rise``  from which on the loss exceeds its start: training is no longer lazy
+``end``   from which on the run diverges instead of converging
 ========  =======================================================================
 
-and of as many first steps the thresholds of :mod:`catapult_sim.experiments.first_steps`. The linear
-network's state does not tell its ``barrier``.
+or one of the thresholds of :mod:`catapult_sim.experiments.first_steps`, within ``steps`` steps. The
+``barrier`` does not follow from the linear network's state.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from catapult_sim.experiments import first_steps, phase_cells
 from catapult_sim.experiments.first_steps import FirstSteps, bracket
 from catapult_sim.experiments.networks import WHOLE_RUNS, Networks
 from catapult_sim.experiments.phase_cells import finite, run_at, start
 from catapult_sim.numeric.runs.boundary import Boundary, boundary
-from catapult_sim.sweeps.cell import cell
+from catapult_sim.sweeps.cell import Cell, cell
 from catapult_sim.types import Array
-
-Cell = dict[str, Any]
 
 GRID = 16
 CURVATURES = {"ntk": "kernel", "hessian": "hessian"}
@@ -35,7 +31,7 @@ KINDS = (*first_steps.KINDS, *WHOLE_RUNS)
 
 @cell(version=2)
 def boundary_of(cell: Cell) -> Cell:
-    """Bracket a boundary of one network; an end that is open is 0, or None.
+    """Bracket a boundary of one network; a lower end that is open is 0, an upper one None.
 
     Examples
     --------
@@ -62,7 +58,7 @@ def boundary_of(cell: Cell) -> Cell:
 
 
 def bytes_of(cell: Cell) -> int:
-    """Return how many bytes a cell takes: its first rates side by side, or one run's states."""
+    """Return the bytes that a cell takes: runs at GRID learning rates, or all states of one run."""
     side_by_side = phase_cells.bytes_of(cell, members=GRID)
     if cell["kind"] != "sharp":
         return side_by_side

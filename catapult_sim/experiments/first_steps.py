@@ -1,22 +1,17 @@
-"""Where the first steps of training change their nature, by Kalra and Barkeshli's definitions.
+"""Thresholds of the learning rate in the first steps of training [Kalra2023early].
 
-Within so many steps, ten in the paper [1]_, and at learning rates ``c = eta lambda_0``,
+Within the first ``STEPS`` steps, ten in the paper, and with ``c = eta lambda_0``,
 
 ===========  ===================================================================================
 ``loss``     is the smallest c at which the loss exceeds its start
 ``sharp``    is the smallest c at which the sharpness exceeds its start
-``barrier``  is the smallest c at which the loss on the straight way from the first point to the
-             last exceeds its start, in any of twenty places
+``barrier``  is the smallest c at which the loss exceeds its start at any of twenty points on the
+             straight line from the first parameters to the last
 ``max``      is the largest c at which the loss stays below 1e5 times its start
 ===========  ===================================================================================
 
 The sharpness is the top eigenvalue of the Hessian, as in the paper, or of the neural tangent
-kernel (``"kernel"``); lambda_0 is the same at the start.
-
-References
-----------
-.. [1] D. S. Kalra and M. Barkeshli, *Phase diagram of early training dynamics in deep neural
-   networks: effect of the learning rate, depth, and width*, arXiv:2302.12250 (2023).
+kernel (``"kernel"``); lambda_0 is its value at the start.
 """
 
 from __future__ import annotations
@@ -45,8 +40,8 @@ SEGMENT = np.linspace(0, 1, 21)[1:]
 class FirstSteps:
     """The first steps of one network at many learning rates.
 
-    The sharpness of an explicit network is looked for step by step, that of the exact linear
-    network is observed; its state does not tell the barrier.
+    The sharpness of an explicit network is computed for one run after another, that of the exact
+    linear network while all runs train. The barrier does not follow from the latter's state.
 
     Examples
     --------
@@ -75,7 +70,7 @@ class FirstSteps:
         return self._pair(curvature)[0]
 
     def sides(self, kind: str, rates: Array, curvature: str = "kernel") -> Array:
-        """Tell on which side of a threshold learning rates are, ``(K,)``: +1 beyond, else -1."""
+        """Return +1 for learning rates ``(K,)`` beyond a threshold, and -1 for others."""
         if kind == "sharp":
             return self._sharpens(rates, curvature)
         return {"loss": rise, "barrier": self._climbs, "max": escape}[kind](self._run(rates))
@@ -85,7 +80,7 @@ class FirstSteps:
         return self.one.train(rates, **options)
 
     def _climbs(self, run: Trajectory) -> Array:
-        """Tell which runs have a loss above their start on the straight way."""
+        """Return +1 for runs whose loss exceeds its start on the line from start to end, or -1."""
         one, beyond = self.one, run.outcome == Outcome.DIVERGED
         with np.errstate(all="ignore"):
             for along in SEGMENT.astype(one.start.dtype):
@@ -95,18 +90,18 @@ class FirstSteps:
         return np.where(beyond, 1, -1)
 
     def _sharpens(self, rates: Array, curvature: str) -> Array:
-        """Tell which runs have a sharpness above their start."""
+        """Return +1 for learning rates at which the sharpness exceeds its start, or -1."""
         net = self.one.model
         if isinstance(net, LinearNet):
             run = self._run(rates, {"sharpness": _sharpness(net, curvature)})
             return rise(run, "sharpness")
-        # One run at a time, so that all its states fit in memory.
+        # One run at a time: the states of all of them may not fit in memory.
         states = {"theta": lambda theta: theta}
         beyond = [self._passes_start(self._run(rate[None], states), curvature) for rate in rates]
         return np.where(beyond, 1, -1)
 
     def _passes_start(self, run: Trajectory, curvature: str) -> bool:
-        """Tell whether a single run diverges, or any of its states is sharper than the start."""
+        """Return whether a single run diverges, or any of its states is sharper than the start."""
         if run.outcome[0] == Outcome.DIVERGED:
             return True
         first, vector = self._pair(curvature)
@@ -131,8 +126,9 @@ def _sharpness(net: LinearNet, curvature: str) -> Callable[[Array], Array]:
 
 
 def _top_pair(point: Point, curvature: str, start: Array | None = None) -> tuple[float, Array]:
-    """Return the top eigenvalue, and its vector; the value is never too large."""
-    tolerance = 1e-4 if start is None else 1e-2  # the error of a value is of its square
+    """Return a lower bound of the top eigenvalue, close to it, and its vector."""
+    # The error of the value is of the square of the vector's.
+    tolerance = 1e-4 if start is None else 1e-2
     pairs = top_eigenpairs(getattr(point, curvature), start=start, tolerance=tolerance, rng=0)
     return float(pairs.values[0]), pairs.vectors[:, 0]
 
@@ -146,9 +142,9 @@ def bracket(
     ----------
     starts : sequence of FirstSteps, S
     kind : {"loss", "sharp", "barrier", "max"}
-        The barrier is not known of the exact linear network.
+        "barrier" is for explicit networks only.
     curvature : {"kernel", "hessian"}
-        Whose top eigenvalue the sharpness is.
+        The sharpness is the top eigenvalue of this matrix.
     tolerance : float
         Relative precision of each bracket.
 

@@ -1,12 +1,11 @@
-"""Networks on data at c = eta lambda_0: drawn, run, bracketed.
+"""Networks on data at c = eta lambda_0: draw them, run them, bracket boundaries.
 
 ``c = eta lambda_0`` is the learning rate in units of the inverse top eigenvalue of the neural
-tangent kernel at the start of each member. A run has converged when its loss has come down to
-``SETTLED`` of its start, and diverged when its loss left every bound; else it is undecided.
+tangent kernel at the start of each member. A run has converged when its loss has fallen to
+``SETTLED`` times its start, and diverged when its loss exceeds every bound; else it is undecided.
 
-What is trained is an explicit network, its Taylor model, or the exact linear network. Boundaries
-of the networks that claims and the report share are measured once on a
-:class:`~catapult_sim.experiments.bench.Bench`.
+The model is an explicit network, its Taylor model, or the exact linear network. Boundaries that
+claims and the report share are cached on a :class:`~catapult_sim.experiments.bench.Bench`.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from catapult_sim.mlp.taylor import TaylorModel
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.runs.boundary import Boundary, boundary
-from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
 from catapult_sim.numeric.runs.memory import MEMORY_LIMIT
 from catapult_sim.numeric.runs.phases import Phase, classify, divergence, rise
 from catapult_sim.numeric.runs.trajectory import Trajectory
@@ -42,19 +41,19 @@ SETTLED, CONVERGED = 0.1, 1e-4
 
 @dataclass(frozen=True)
 class Search:
-    """How a boundary of runs is looked for: from which c to which, and how a run tells its side."""
+    """The range of c in which a boundary is searched, and how a run gives its side of it."""
 
     low: float
     high: float
     side: Callable[[Trajectory], Array]
-    stop: Mapping[str, Any] = field(default_factory=dict)  # options of training: when a run ends
+    stop: Mapping[str, Any] = field(default_factory=dict)  # options of training
 
     def stopping(self, **stop: Any) -> Search:
         """Return the same search with other options of training."""
         return replace(self, stop={**self.stop, **stop})
 
     def sides(self, networks: Networks, c: Array) -> Array:
-        """Run networks at ``c (..., S)``, and tell on which side of the boundary each run is."""
+        """Run networks at ``c (..., S)``; return +1 where a run is beyond the boundary, or -1."""
         return self.side(networks.run_at(c, **self.stop))
 
 
@@ -62,16 +61,16 @@ WHOLE_RUNS = {
     "rise": Search(1.5, 5.0, rise, {"escape": 1.0}),
     "end": Search(2.5, 40.0, partial(divergence, settled=SETTLED), {"tolerance": CONVERGED}),
 }
-"""Where the loss first exceeds its start, and where convergence ends."""
+"""The searches for where the loss first exceeds its start, and for where convergence ends."""
 
 
 @dataclass(frozen=True, eq=False)
 class Networks:
-    """Networks on data at their start, the same members at every learning rate.
+    """Networks on data before training; the same members are trained at every learning rate.
 
     Examples
     --------
-    Three members at two learning rates each; at c = 3 they are caught:
+    Three members at two learning rates each:
 
     >>> data = np.ones((1, 1)), np.zeros((1, 1))
     >>> networks = draw(data, [1000], rng=0, ensemble=(3,), activation="linear").at_lambda_0()
@@ -100,7 +99,7 @@ class Networks:
 
     @property
     def net(self) -> MLP:
-        """The explicit network, also where its Taylor model is trained."""
+        """The explicit network, also of a Taylor model."""
         net = self.model.network if isinstance(self.model, TaylorModel) else self.model
         assert isinstance(net, MLP)
         return net
@@ -112,19 +111,19 @@ class Networks:
         return replace(self, start=self.start[which], lambda_0=lambda_0)
 
     def expanded(self, order: int = 2) -> Networks:
-        """Return the Taylor model of one network around its start."""
+        """Return the same start with the network's Taylor model around it; for one member."""
         return replace(self, model=TaylorModel(self.net, self.start, order=order))
 
     def at_lambda_0(self, curvature: float = 1.0) -> Networks:
-        """Return the same networks with c in units of ``1 / lambda_0``.
+        """Return the same networks with lambda_0 computed, so that c is ``eta lambda_0``.
 
-        Where the second derivative of the loss by the outputs is not 1 but at most ``curvature``,
-        lambda_0 is multiplied by it.
+        ``curvature`` is the largest second derivative of the loss by the outputs; lambda_0 is
+        multiplied by it.
 
         Raises
         ------
         InputError
-            Where lambda_0 is not positive, as on data that do not vary.
+            Where lambda_0 is not positive, as on constant inputs.
         """
         return replace(self, lambda_0=require_lambda_0(curvature * self.top_eigenvalue(self.start)))
 
@@ -143,7 +142,7 @@ class Networks:
         return self.model.predict(state, self.X)
 
     def train(self, learning_rate: npt.ArrayLike, **options: Any) -> Trajectory:
-        """Train at learning rates ``(..., S)``, and observe nothing that is not asked for."""
+        """Train at learning rates ``(..., S)``; options are those of the model's training."""
         options = {"observe": {}, **self.method, **options, "learning_rate": learning_rate}
         if isinstance(self.model, LinearNet):
             return self.model.train(state=self.start, **options)
@@ -154,7 +153,7 @@ class Networks:
         return self.train(np.asarray(c) * self.unit, **options)
 
     def bracket(self, search: Search, *, grid: int, tolerance: float) -> Boundary:
-        """Bracket a boundary for every member, all of them side by side."""
+        """Bracket a boundary for every member, with all members in the same runs."""
         return boundary(
             partial(search.sides, self),
             search.low,
@@ -179,9 +178,9 @@ def bracket_each(
     grid: int,
     tolerance: float,
 ) -> Boundary:
-    """Bracket a boundary of networks that run one after another.
+    """Bracket a boundary for networks that run one after another.
 
-    On which side of it they are is told by ``sides(start, c (K,)) -> (K,)``.
+    ``sides(start, c (K,)) -> (K,)`` returns +1 beyond the boundary, and -1 below.
     """
     return boundary(
         lambda c: np.stack([sides(*pair) for pair in zip(starts, c.T, strict=True)], axis=1),
@@ -204,9 +203,9 @@ def draw(
     ensemble: tuple[int, ...] = (),
     **network: Any,
 ) -> Networks:
-    """Draw networks with hidden layers of given widths; c is their learning rate as yet.
+    """Draw networks with hidden layers of given widths, with lambda_0 = 1.
 
-    Options of the network are those of :class:`~catapult_sim.mlp.network.MLP`.
+    Options are those of :class:`~catapult_sim.mlp.network.MLP`.
     """
     X, y = data
     net = MLP([X.shape[1], *hidden, y.shape[1]], **network)
@@ -214,7 +213,7 @@ def draw(
 
 
 def linear_net(data: tuple[Array, Array], width: float, **options: Any) -> LinearNet:
-    """Build the exact linear network, its inputs scaled as in the NTK parametrisation."""
+    """Return the exact linear network, its inputs scaled as in the NTK parametrisation."""
     X, y = data
     return LinearNet(X / math.sqrt(X.shape[1]), y, width=width, **options)
 
@@ -227,10 +226,20 @@ def draw_linear(
     ensemble: tuple[int, ...] = (),
     memory_limit: float = MEMORY_LIMIT,
 ) -> Networks:
-    """Draw states of the exact linear network; c is its learning rate as yet."""
+    """Draw states of the exact linear network, with lambda_0 = 1."""
     net = linear_net(data, width)
     start = net.init(rng=rng, ensemble=ensemble, memory_limit=memory_limit)
     return Networks(net, start, *data)
+
+
+def largest_mean(values: Array, chosen: Array) -> Measured:
+    """Return the largest mean over seeds of ``values (S, K)``, of 3 or more chosen seeds each."""
+    columns = [
+        mean(c[seeds]) for c, seeds in zip(values.T, chosen.T, strict=True) if sum(seeds) > 2
+    ]
+    if not columns:
+        raise NothingToMeasure
+    return max(columns, key=lambda column: column.value)
 
 
 # Boundaries that claims and the report share --------------------------------------------------
@@ -238,7 +247,7 @@ def draw_linear(
 
 @dataclass(frozen=True)
 class Architecture:
-    """What is trained, apart from its width."""
+    """A network but for its width."""
 
     activation: str
     depth: int
@@ -250,17 +259,22 @@ class Architecture:
         layers = f"{self.activation}, {counted(self.depth, 'hidden layer')}"
         return layers if self.centred else f"{layers}, inputs not centred"
 
+    @property
+    def suffix(self) -> str:
+        """The end of ids that name the architecture."""
+        return "" if self.centred else "-uncentred"
+
 
 ARCHITECTURES = (
     *(Architecture(name, depth) for depth in (1, 2) for name in ("linear", "tanh", "relu")),
     Architecture("relu", 1, centred=False),
 )
 LINEAR = "linear network on data"  # the name of its boundaries
-PATIENCE = 5  # just above c = 2 growth takes long to show; the linear network can afford to wait
+PATIENCE = 5  # longer runs of the linear network, cheap: just above c = 2 the loss grows slowly
 
 
 def search(bench: Bench, kind: str) -> Search:
-    """Say how to look for where the loss first rises, or where convergence ends."""
+    """Return the search for where the loss first rises, or where convergence ends."""
     return WHOLE_RUNS[kind].stopping(steps={"rise": 60, "end": bench.effort.steps}[kind])
 
 
@@ -291,7 +305,7 @@ def _bracket(bench: Bench, networks: Networks, how: Search) -> Boundary:
 
 
 def draw_networks(bench: Bench, architecture: Architecture, width: int, **network: Any) -> Networks:
-    """Draw an ensemble; the seed names its members, whatever the architecture."""
+    """Draw an ensemble, from the same random stream for every architecture and width."""
     return draw(
         bench.samples(architecture.centred),
         [width] * architecture.depth,
@@ -315,7 +329,7 @@ def wide_limit(bench: Bench, architecture: Architecture) -> Measured:
 
 
 def final_curvature(bench: Bench, architecture: Architecture) -> Measured:
-    """Measure the mean final ``eta lambda`` of catapults, at the c where it is largest."""
+    """Return the mean final ``eta lambda`` of catapults, at the c where it is largest."""
     width = bench.effort.hidden[architecture.depth][-1]
     networks = draw_networks(bench, architecture, width)
     c = np.repeat(np.array([[2.6], [3.0], [3.4], [3.8]]), bench.effort.members, axis=1)

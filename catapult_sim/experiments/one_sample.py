@@ -1,6 +1,6 @@
 r"""The two-layer linear network on one sample, (1, 0): the derived map, iterated.
 
-Every experiment runs the same seeds at every width, so that widths are compared in pairs.
+Every experiment uses the same seeds at every width, so that widths are compared seed by seed.
 The learning rate is given as ``c = eta lambda_0``; arrays are ``(..., widths, seeds)``.
 """
 
@@ -23,7 +23,7 @@ from catapult_sim.numeric.runs.phases import Phase, classify, divergence, rise
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory, peak
 from catapult_sim.types import Array
 
-DELTA = 1e-6  # the loss that theorem 1 of Lewkowycz et al. asks training to reach
+DELTA = 1e-6  # the loss that training reaches in theorem 1 of [Lewkowycz2020]
 WIDTHS = tuple(10**power for power in (2, 4, 6, 8, 10, 12))
 ONE_SAMPLE = "one sample"  # the name of its boundaries
 DATA = np.ones((1, 1)), np.zeros((1, 1))
@@ -79,7 +79,7 @@ def predicted_rise(bench: Bench) -> float:
 
 
 def paired(found: Boundary) -> Measured:
-    """Average brackets whose prediction is made for the same seeds: their spread is no error."""
+    """Average brackets; seeds differ as the prediction does, so their spread is no error."""
     centre, half = (found.lower + found.upper) / 2, (found.upper - found.lower) / 2
     return Measured(float(centre.mean()), float(half.mean()), centre.size)
 
@@ -131,7 +131,7 @@ def final_curvature(bench: Bench, c: float) -> Measured:
 
 
 def invariant_error(bench: Bench) -> Measured:
-    """Compare ``(eta lam)^2 - 4 s`` at the end with the law's product over the run, at c = 2.5."""
+    """Compare ``(eta lam)^2 - 4 s`` after a run at c = 2.5 with the product over its steps."""
     c, start = 2.5, starts(bench)
     run = run_map(bench, c, 300)
     scale = (c / start[..., 1]) ** 2 / np.array(WIDTHS)[:, None]
@@ -145,10 +145,10 @@ def invariant_error(bench: Bench) -> Measured:
 
 
 def momentum_boundary(bench: Bench, kind: str, momentum: float, nesterov: bool) -> Measured:
-    """Find where convergence ends with momentum: linearly (infinite width), or after catapults."""
+    """Find where convergence ends with momentum: "linear", infinite width; "end", width 1e8."""
     seeds, width = {"linear": (1, math.inf), "end": (bench.effort.starts, 10**8)}[kind]
     drawn = draw_linear(DATA, width, rng=bench.rng("momentum"), ensemble=(seeds,)).at_lambda_0()
-    # The infinite network is linear: once it has grown, it does not come back.
+    # Training of the infinite network is linear: once its loss has grown, it diverges.
     escape = 1e6 if kind == "linear" else ESCAPE
     optimizer = (Nesterov if nesterov else HeavyBall)(momentum)
     stop = {"steps": 2000, "tolerance": 1e-9, "escape": escape, "optimizer": optimizer}

@@ -1,17 +1,17 @@
 """Cells of sweeps over networks on data: a run and its phase.
 
-A cell names a network and what is done with it. Shared by all: ``model`` ("linear" for the
-exact linear network, "mlp"), ``width``, ``depth`` and ``activation`` (of an MLP), ``scale`` (the
-standard deviation of the initial weights), ``seed`` (of weights, of the samples drawn and of
-batches), ``data`` ("digits", or a file with its ``digest``), ``samples``, ``steps`` (updates, at
-most). Cells of one run have ``c``, eta lambda_0, with lambda_0 of that network's kernel at
-its start. They may have ``momentum`` (heavy ball; absent, 0) and ``batch_size`` (absent, all
-samples): each epoch deals the samples anew, and the loss stays that of all samples.
+Every cell has ``model`` ("linear" for the exact linear network, "mlp"), ``width``, ``depth`` and
+``activation`` (of an MLP), ``scale`` (the standard deviation of the initial weights), ``seed`` (of
+weights, samples and batches), ``data`` ("digits", or a file with its ``digest``), ``samples``,
+``steps`` (updates, at most). Cells of one run have ``c``, eta lambda_0, with lambda_0 of that
+network's kernel at its start. They may have ``momentum`` (heavy ball; by default 0) and
+``batch_size`` (by default all samples; batches are reshuffled every epoch, and the loss is that of
+all samples).
 
-A cell does not ask how much memory it takes; who begins a sweep asks :func:`bytes_of` its cells.
+Cells do not check their memory; the caller of a sweep does, by :func:`bytes_of`.
 
-Inputs are standardised, and scaled as in the NTK parametrisation. A run has converged when its
-loss is 1e-4 of its start; it has come down at 0.1, and is undecided where it has not.
+Inputs are standardised, and scaled as in the NTK parametrisation. A run stops when its loss is 1e-4
+of its start; it has converged if its loss has fallen to 0.1, and is undecided otherwise.
 """
 
 from __future__ import annotations
@@ -37,15 +37,13 @@ from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall
 from catapult_sim.numeric.runs.phases import classify
 from catapult_sim.numeric.runs.rule import Method
 from catapult_sim.numeric.runs.trajectory import Trajectory, final, peak
-from catapult_sim.sweeps.cell import cell
+from catapult_sim.sweeps.cell import Cell, cell
 from catapult_sim.types import Array, Observe
 from catapult_sim.validation import InputError, require_positive, require_width
 
-Cell = dict[str, Any]
-
 
 def start(cell: Cell, scales: npt.ArrayLike) -> Networks:
-    """Draw the network of a cell once, and give its weights the scales ``(N,)``."""
+    """Return copies of one network drawn for a cell, with initial weights times ``scales (N,)``."""
     data = _samples(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
     scale = require_positive("scale", scales)
     rng = np.random.default_rng([cell["seed"], *b"network"])
@@ -58,14 +56,14 @@ def start(cell: Cell, scales: npt.ArrayLike) -> Networks:
 def run_at(networks: Networks, c: npt.ArrayLike, **options: Any) -> Trajectory:
     """Train the networks of a cell at ``c (..., N)``.
 
-    Records have c divided by lambda_0. Times the unit, as :meth:`Networks.run_at` has it, it is
-    not the same number to the last bit.
+    Recorded runs divide c by lambda_0; :meth:`Networks.run_at` multiplies by ``1 / lambda_0``,
+    which differs in the last bit.
     """
     return networks.train(np.asarray(c) / networks.lambda_0, **options)
 
 
 def _method(cell: Cell, samples: int) -> dict[str, Any]:
-    """Return what training takes besides learning rates."""
+    """Return the options of training, without the learning rate."""
     method: dict[str, Any] = {
         "steps": cell["steps"],
         "optimizer": _optimizer(cell),
@@ -103,7 +101,7 @@ def _hidden(cell: Cell) -> list[int]:
 def bytes_of(
     cell: Cell, *, networks: int = 1, members: int = 1, observe: Observe | None = None
 ) -> int:
-    """Return the bytes of some networks of a cell and of so many runs of them, drawing none.
+    """Return the bytes that networks of a cell and runs of members take, without drawing any.
 
     Examples
     --------
@@ -145,12 +143,12 @@ def _file(data: str, digest: str | None) -> tuple[Array, Array]:
 
 
 def data_entries(path: str | Path | None) -> Cell:
-    """Return the entries of a cell that name its data: digits, or a file that can be used.
+    """Return the entries of a cell for its data: digits, or a file and its digest.
 
     Raises
     ------
     InputError
-        Where the file cannot be used.
+        Where the file cannot be read as data.
 
     Examples
     --------
@@ -165,7 +163,7 @@ def data_entries(path: str | Path | None) -> Cell:
 
 
 def _same_network(cell: Cell) -> tuple[Any, ...]:
-    """All entries but those in which cells of one batch may differ."""
+    """Return the entries that are equal in all cells of one batch."""
     return tuple(sorted((k, v) for k, v in cell.items() if k not in ("c", "scale")))
 
 
@@ -221,5 +219,5 @@ def run_of(cell: Cell) -> Cell:
 
 
 def finite(values: Array) -> list[float | int | None]:
-    """Return values for JSON: None where not measured, or beyond every bound."""
+    """Return values for JSON, None where they are not finite."""
     return [value if math.isfinite(value) else None for value in values.tolist()]

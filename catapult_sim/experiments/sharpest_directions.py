@@ -1,10 +1,4 @@
-r"""SGD and Nudged-SGD beside the sharpest directions of the loss that they descend on.
-
-References
-----------
-.. [1] S. Jastrzebski et al., *On the relation between the sharpest directions of DNN loss and the
-   SGD step length*, arXiv:1807.05031 (2019).
-"""
+"""Runs of SGD and Nudged-SGD with the sharpest directions of their loss [Jastrzebski2019]."""
 
 from __future__ import annotations
 
@@ -33,7 +27,7 @@ Schedule = float | Callable[[int], float]
 
 @dataclass(frozen=True)
 class Track:
-    """What was measured along runs of an ensemble of shape ``(...)``; NaN after a divergence."""
+    """Measurements along runs of an ensemble of shape ``(...)``; NaN after a divergence."""
 
     step: npt.NDArray[np.int64]  # (T,)
     values: dict[str, Array]  # "loss" of all samples and what was observed, (T, ...) each
@@ -74,47 +68,47 @@ def track(
     observe: Observe | None = None,
     rng: Rng = None,
 ) -> Track:
-    """Train by SGD or Nudged-SGD, and follow the K sharpest directions of the loss.
+    """Train by SGD or Nudged-SGD, and measure the K largest eigenpairs of the Hessian on the way.
 
-    Eigenpairs are measured at multiples of ``every``, each time from the vectors of the time
-    before, and nudge the steps until the next measurement. A direction that has become sharper
-    than those may be missed with a probability of 1/2, and is looked for again the next time.
-    Measurements change nothing of a run whose gamma and rest are 1, which is SGD, bit for bit.
+    Eigenpairs are computed at multiples of ``every``, each time starting from the last vectors;
+    steps are nudged along them until the next time. A direction that has become sharper than those
+    may be missed with a probability of 1/2, and is searched again the next time. With gamma and
+    rest 1 the run is that of SGD, bit for bit.
 
     Parameters
     ----------
     network : MLP
     theta : array_like, shape (..., P)
-        Where to start. Each of its members has a stream of batches of its own, the same at every
+        Initial parameters. Each member has its own random stream of batches, the same at every
         learning rate and batch size.
     X : array_like, shape (N, d)
     y : array_like, shape (N,) or (N, k)
     learning_rate, batch_size : array_like
         Broadcast against the leading axes of theta; together they are the ensemble. Batch sizes
-        divide N; the samples are dealt anew every epoch.
+        divide N; the samples are reshuffled every epoch.
     steps : int
-        How many batches.
+        The number of batches.
     k : int
-        K, how many eigenpairs.
+        The number K of eigenpairs.
     every : int
     gamma : float or callable
-        What multiplies the component of a step in the span of the eigenvectors; a callable
-        ``step -> gamma`` is a schedule.
+        Factor of a step's component in the span of the eigenvectors, or a schedule
+        ``step -> gamma``.
     rest : float
-        What multiplies the rest, as in :func:`~catapult_sim.numeric.curvature.directions.nudge`.
+        Factor of the rest, as in :func:`~catapult_sim.numeric.curvature.directions.nudge`.
     momentum : float
     nudged : {"velocity", "gradient"}
         As in :class:`~catapult_sim.numeric.curvature.nudged.Nudged`.
     frozen : bool
-        Nudge along the eigenvectors of the start throughout.
+        Nudge along the eigenvectors of the start in all steps.
     curvature_samples : int, optional
-        The Hessian is that of the first so many samples; by default of all.
+        The number of samples, the first ones, in the Hessian; by default all.
     tolerance, max_products
         As in :func:`~catapult_sim.numeric.curvature.eigenpairs.top_eigenpairs`.
     observe : mapping of str to callable
-        Quantities ``theta (1, P) -> (1,)`` measured beside the eigenpairs.
+        Quantities ``theta (1, P) -> (1,)`` measured together with the eigenpairs.
     rng : numpy.random.Generator, int or None
-        Draws the batches, and apart from them the first vectors of the eigenpairs.
+        Draws the batches and, independently, the first vectors of the eigenpairs.
 
     Returns
     -------
@@ -123,7 +117,7 @@ def track(
     Raises
     ------
     InputError
-        Where data, rates, batch sizes or counts are not as required.
+        Where data, rates, batch sizes or counts are invalid.
 
     Examples
     --------
@@ -135,7 +129,8 @@ def track(
     (5, 2, 3, 2)
     """
     inputs, targets = network.require_data(X, y)
-    start, (steps, every) = network.require_parameters(theta), _require_counts(steps, every)
+    start = network.require_parameters(theta)
+    steps, every = require_count("steps", steps), require_count("every", every, 1)
     rates = require_positive("learning_rate", learning_rate)
     sizes = _require_sizes(batch_size, len(inputs))
     seen = slice(require_count("curvature_samples", curvature_samples or len(inputs), 1))
@@ -188,7 +183,7 @@ _Run = tuple[Array, Trajectory, dict[tuple[int, int], Eigenpairs]]
 
 
 def _stack(parts: list[_Run], grid: tuple[int, ...], step: npt.NDArray[np.int64], k: int) -> Track:
-    """Put members side by side; NaN where a member had diverged before a measurement."""
+    """Join runs in the order of their members; NaN where a member diverged before a measurement."""
     order = np.argsort(np.concatenate([members for members, _, _ in parts]))
     state = np.concatenate([run.state for _, run, _ in parts])[order]
     lost = Eigenpairs(
@@ -227,15 +222,11 @@ def _stack(parts: list[_Run], grid: tuple[int, ...], step: npt.NDArray[np.int64]
 
 
 def _padded(values: Array, step: npt.NDArray[np.int64]) -> Array:
-    """Return what was measured at some steps, NaN where a run had ended."""
+    """Return the values at the given steps, NaN after the end of the run."""
     found = np.full((len(step), *values.shape[1:]), np.nan)
     known = values[step[step < len(values)]]
     found[: len(known)] = known
     return found
-
-
-def _require_counts(steps: int, every: int) -> tuple[int, int]:
-    return require_count("steps", steps), require_count("every", every, 1)
 
 
 def _require_sizes(batch_size: npt.ArrayLike, samples: int) -> npt.NDArray[np.int64]:

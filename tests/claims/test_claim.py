@@ -21,36 +21,36 @@ def scaled(bench, scale, of=1.0):
 
 
 def test_a_row_joins_what_all_have_in_common_with_its_own():
-    claim = theorem("end", "it ends", scaled, equals(2.0, within=0.1))
+    claim = theorem("end", "it ends", equals(scaled, 2.0, within=0.1))
     assert (claim.id, claim.text, claim.source) == ("group.end", "a net: it ends", "Paper")
     assert (claim.kind, claim.cost, claim.tolerance, claim.relation) == ("theorem", 3, 0.1, "=")
     assert claim.measure(None) == Measured(2.0, 0.0, 4)
-    own = theorem("a", "b", scaled, at_most(1), source="here", kind="conjecture", cost=7)
+    own = theorem("a", "b", at_most(scaled, 1), source="here", kind="conjecture", cost=7)
     assert (own.source, own.kind, own.cost) == ("here", "conjecture", 7)
     assert (own.tolerance, own.relation) == (0.0, "<=")
-    assert Claims("Paper", "group")("a", "b", scaled, at_most(1)).text == "b"
+    assert Claims("Paper", "group")("a", "b", at_most(scaled, 1)).text == "b"
 
 
 @pytest.mark.parametrize(
-    ("expected", "verdict"),
+    ("compared", "verdict"),
     [
-        (equals(2.0, within=0.0), Verdict.CONFIRMED),
-        (equals(lambda bench: 1.9, within=0.2), Verdict.CONFIRMED),
-        (equals(lambda bench: 1.9, within=0.05), Verdict.REFUTED),
-        (at_most(2.5), Verdict.CONFIRMED),
-        (at_most(1.5), Verdict.REFUTED),
-        (at_most(1.5, within=0.6), Verdict.CONFIRMED),
+        (equals(scaled, 2.0, within=0.0), Verdict.CONFIRMED),
+        (equals(scaled, lambda bench: 1.9, within=0.2), Verdict.CONFIRMED),
+        (equals(scaled, lambda bench: 1.9, within=0.05), Verdict.REFUTED),
+        (at_most(scaled, 2.5), Verdict.CONFIRMED),
+        (at_most(scaled, 1.5), Verdict.REFUTED),
+        (at_most(scaled, 1.5, within=0.6), Verdict.CONFIRMED),
     ],
 )
-def test_a_prediction_is_a_number_or_follows_from_the_bench(expected, verdict):
-    assert judge(theorem("a", "b", scaled, expected), None).verdict is verdict
+def test_a_prediction_is_a_number_or_follows_from_the_bench(compared, verdict):
+    assert judge(theorem("a", "b", compared), None).verdict is verdict
 
 
 def test_where_there_is_nothing_to_measure_a_claim_is_inconclusive():
     def nothing(bench):
         raise NothingToMeasure
 
-    judged = judge(Claims("Paper", "group")("a", "b", nothing, equals(2.0, within=9.0)), None)
+    judged = judge(Claims("Paper", "group")("a", "b", equals(nothing, 2.0, within=9.0)), None)
     assert judged.verdict is Verdict.INCONCLUSIVE
     assert judged.measured is NOTHING
     assert (judged.predicted, judged.measured.n) == (2.0, 0)
@@ -59,7 +59,7 @@ def test_where_there_is_nothing_to_measure_a_claim_is_inconclusive():
 
 def test_any_other_exception_is_a_fault():
     with pytest.raises(TypeError):
-        judge(theorem("a", "b", lambda: None, equals(0.0, within=0.0)), None)
+        judge(theorem("a", "b", equals(lambda: None, 0.0, within=0.0)), None)
 
 
 def test_a_conjecture_says_that_it_is_guessed_and_no_theorem_does():

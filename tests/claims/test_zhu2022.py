@@ -12,6 +12,7 @@ from catapult_sim.claims.verdict import Verdict, judge
 from catapult_sim.claims.zhu2022.line import on_two_points, sampled_line
 from catapult_sim.claims.zhu2022.sample import map_orbit
 from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.networks import largest_mean
 from catapult_sim.mlp import kernel
 from catapult_sim.numeric.runs.measured import NothingToMeasure
 
@@ -112,9 +113,9 @@ def test_distances_are_relative_and_only_where_the_catapult_is_over():
 def test_the_worst_learning_rate_is_one_that_three_seeds_know():
     values = np.array([[0.1, 9.0], [0.3, 9.0], [0.2, 9.0]])
     over = np.array([[True, True], [True, True], [True, False]])
-    assert linear_again.worst(values, over).value == pytest.approx(0.2)
+    assert largest_mean(values, over).value == pytest.approx(0.2)
     with pytest.raises(NothingToMeasure):
-        linear_again.worst(values, ~over)
+        largest_mean(values, ~over)
 
 
 def test_networks_and_linear_models_part_at_the_same_outputs():

@@ -1,7 +1,7 @@
 """The sharpest directions of the loss and the length of SGD steps [Jastrzebski2019].
 
-The runs are in :mod:`~catapult_sim.claims.jastrzebski2019.runs`; every other file asks one
-question of them.
+The runs are in :mod:`~catapult_sim.claims.jastrzebski2019.runs`; every other file has the claims on
+one subject.
 """
 
 from catapult_sim.claims.jastrzebski2019.curvature import curvature_claims
@@ -10,8 +10,6 @@ from catapult_sim.claims.jastrzebski2019.exact import exact_claims
 from catapult_sim.claims.jastrzebski2019.nudged import nudged_claims
 from catapult_sim.claims.jastrzebski2019.runs import RECIPES
 from catapult_sim.claims.jastrzebski2019.steps import step_claims
-
-__all__ = ["CLAIMS"]
 
 CLAIMS = (
     *exact_claims(),

@@ -52,18 +52,18 @@ def final_curvature(run: Track) -> Array:
 
 @np.errstate(all="ignore")  # networks that died or diverged leave the logarithm's domain
 def log_ratio(above: Array, below: Array, sign: int = 1) -> Measured:
-    """Measure log(above / below), times a sign."""
+    """Return the mean of log(above / below), times a sign."""
     return mean(sign * np.log(above / below))
 
 
 def start_to_peak(bench: Bench, loss: str) -> Measured:
-    """Measure log(start / peak)."""
+    """Return log(start / peak) of the curvature."""
     curvature = top(runs.grid(bench, loss))
     return log_ratio(curvature[0], peak(curvature))
 
 
 def end_to_peak(bench: Bench, loss: str) -> Measured:
-    """Measure log(end / peak)."""
+    """Return log(end / peak) of the curvature."""
     run = runs.grid(bench, loss)
     return log_ratio(final_curvature(run), peak(top(run)))
 
@@ -75,41 +75,37 @@ def lower(
     high: tuple[int, int],
     of: Callable[[Array], Array] = peak,
 ) -> Measured:
-    """Measure log(peak of ``low`` / peak of ``high``), each a learning rate and a batch size."""
+    """Return log(peak of ``low`` / peak of ``high``), each a learning rate and a batch size."""
     one, other = (of(top(runs.grid(bench, loss, *cell))) for cell in (low, high))
     return log_ratio(one, other)
 
 
 def curvature_claims(loss: str) -> Iterator[Claim]:
-    """State how the largest eigenvalue goes along a run of SGD."""
+    """Yield the claims on the largest eigenvalue along a run of SGD."""
     claim, rates, size = on_digits(loss), runs.RECIPES[loss].rates, runs.MIDDLE
     yield claim(
         "growth",
         "curvature grows, to more than 1.5 times its start (log of start over peak)",
-        start_to_peak,
-        at_most(-log(1.5)),
+        at_most(start_to_peak, -log(1.5)),
     )
     yield claim(
         "peak",
         "it peaks, and ends below 0.9 of the peak (log of end over peak)",
-        end_to_peak,
-        at_most(log(0.9)),
+        at_most(end_to_peak, log(0.9)),
     )
     for high, low in pairwise(range(len(rates))):
         ratio = partial(lower, low=(low, size), high=(high, size))
         what = f"at learning rate {rates[low]:g} than at {rates[high]:g} (log ratio)"
-        yield claim(f"rate.{rates[low]:g}", f"lower peak {what}", ratio, at_most(0.0))
+        yield claim(f"rate.{rates[low]:g}", f"lower peak {what}", at_most(ratio, 0.0))
         yield claim(
             f"rate.{rates[low]:g}-spike",
             f"lower largest single curvature {what}",
-            partial(ratio, of=spike),
-            at_most(0.0),
+            at_most(partial(ratio, of=spike), 0.0),
             source="observed here",
         )
     for small, large in pairwise(runs.BATCHES):
         yield claim(
             f"batch.{small}",
             f"lower peak with batches of {small} than of {large} (log ratio)",
-            partial(lower, low=(1, small), high=(1, large)),
-            at_most(0.0),
+            at_most(partial(lower, low=(1, small), high=(1, large)), 0.0),
         )

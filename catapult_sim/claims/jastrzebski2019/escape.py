@@ -14,40 +14,38 @@ from catapult_sim.numeric.runs.measured import Measured, mean
 
 
 def descended(bench: Bench, loss: str, name: str) -> Measured:
-    """Measure how far the loss falls, as a share of how far it falls by SGD."""
+    """Return the fall of the loss over its fall by SGD."""
     pair = (runs.escape(bench, loss, one) for one in (name, "normal"))
     row, normal = (run.values["loss"][0] - run.values["loss"][-1] for run in pair)
     return mean(row / normal)
 
 
 def left_out(bench: Bench, loss: str, name: str) -> Measured:
-    """Measure the share of SGD's fall that a row of the ablation does not reach."""
+    """Return 1 minus the fall of the loss over its fall by SGD."""
     found = descended(bench, loss, name)
     return Measured(1 - found.value, found.error, found.n)
 
 
 def flatter(bench: Bench, loss: str, name: str, sign: int) -> Measured:
-    """Measure log(curvature / that of SGD), each a mean over the latter half, times a sign."""
+    """Return log(curvature / that of SGD), means over the latter half of a run, times a sign."""
     pair = (runs.escape(bench, loss, one) for one in (name, "normal"))
     late, normal = (top(run)[len(run.step) // 2 :].mean(axis=0) for run in pair)
     return log_ratio(late, normal, sign)
 
 
 def escape_claims(loss: str) -> Iterator[Claim]:
-    """State what parts of the step do from about the peak on."""
+    """Yield the claims on SGD with parts of its steps changed."""
     claim = on_digits(loss, f"observed here; ablation of {PAPER}, first version")
     epochs = f"{runs.ESCAPE_EPOCHS} epochs from about the peak"
     yield claim(
         "escape.only",
         f"{epochs} along e_1 alone lower the loss by at most a quarter of what SGD does (share)",
-        partial(descended, name="only e1"),
-        at_most(0.25),
+        at_most(partial(descended, name="only e1"), 0.25),
     )
     yield claim(
         "escape.without",
         f"{epochs} along all but e_1 lower it by at least three quarters of that (share left out)",
-        partial(left_out, name="all but e1"),
-        at_most(0.25),
+        at_most(partial(left_out, name="all but e1"), 0.25),
     )
     for name, row, sign in (
         ("without-curvature", "all but e1", -1),
@@ -58,6 +56,5 @@ def escape_claims(loss: str) -> Iterator[Claim]:
         yield claim(
             f"escape.{name}",
             f"{epochs}, {row.replace('e1', 'e_1')}: {how} than SGD (log ratio)",
-            partial(flatter, name=row, sign=sign),
-            at_most(0.0),
+            at_most(partial(flatter, name=row, sign=sign), 0.0),
         )

@@ -21,7 +21,7 @@ K, ETA = 5, 0.3
 
 
 def quadratic_error(bench: Bench) -> Measured:
-    """Compare the change along e_i of a quadratic with that of its mode, an update of c_i alone."""
+    """Compare the change of a quadratic loss along e_i with its closed form."""
     modes, values, matrix, rng = _quadratic(bench)
     # As far along every mode: of a tiny distance, rounding of the loss would be all that is seen.
     theta = modes @ rng.choice([-1.0, 1.0], len(values))
@@ -100,7 +100,7 @@ def _worst(found: Array, expected: Array) -> Measured:
 
 
 def exact_claims() -> Iterator[Claim]:
-    """State the closed forms that hold to rounding."""
+    """Yield the claims on the closed forms that hold to rounding."""
     theorem = Claims("derived here", f"{GROUP}.exact", kind="theorem")
     for name, text, measure in (
         (
@@ -121,4 +121,4 @@ def exact_claims() -> Iterator[Claim]:
             nudge_error,
         ),
     ):
-        yield theorem(name, f"{text} (relative error)", measure, equals(0.0, within=1e-10))
+        yield theorem(name, f"{text} (relative error)", equals(measure, 0.0, within=1e-10))

@@ -1,4 +1,4 @@
-"""What Nudged-SGD does in comparison with SGD [Jastrzebski2019]."""
+"""Nudged-SGD in comparison with SGD [Jastrzebski2019]."""
 
 from __future__ import annotations
 
@@ -36,55 +36,49 @@ def _first_crossing(step: Array, ratio: Array) -> float:
 def compared(
     bench: Bench, loss: str, gamma: float, of: Callable[[Track], Array], sign: int
 ) -> Measured:
-    """Measure log(quantity of gamma / that of SGD), times a sign."""
+    """Return log(quantity at gamma / that of SGD), times a sign."""
     nudged, sgd = (of(runs.nudged(bench, loss, one)) for one in (gamma, 1.0))
     return log_ratio(nudged, sgd, sign)
 
 
 def accuracy_lost(bench: Bench, loss: str, gamma: float) -> Measured:
-    """Measure the test accuracy of SGD less that of gamma, at the end."""
+    """Return the final test accuracy of SGD minus that at gamma."""
     nudged, sgd = (runs.nudged(bench, loss, one) for one in (gamma, 1.0))
     return mean(sgd.values["accuracy"][-1] - nudged.values["accuracy"][-1])
 
 
 def nudged_claims(loss: str) -> Iterator[Claim]:
-    """State what Nudged-SGD does."""
+    """Yield the claims on Nudged-SGD."""
     claim = on_digits(loss)
     for gamma in (0.01, 0.1):
         yield claim(
             f"nudged.{gamma:g}.faster",
             f"gamma = {gamma:g} halves the training loss sooner than SGD (log ratio of times)",
-            partial(compared, gamma=gamma, of=halving_time, sign=1),
-            at_most(0.0),
+            at_most(partial(compared, gamma=gamma, of=halving_time, sign=1), 0.0),
         )
         yield claim(
             f"nudged.{gamma:g}.sharper",
             f"gamma = {gamma:g} ends sharper than SGD (log of SGD's curvature over its)",
-            partial(compared, gamma=gamma, of=final_curvature, sign=-1),
-            at_most(0.0),
+            at_most(partial(compared, gamma=gamma, of=final_curvature, sign=-1), 0.0),
         )
         yield claim(
             f"nudged.{gamma:g}.accuracy",
             f"gamma = {gamma:g} generalises as well as SGD, to 0.01 (test accuracy lost)",
-            partial(accuracy_lost, gamma=gamma),
-            at_most(0.0, within=0.01),
+            at_most(partial(accuracy_lost, gamma=gamma), 0.0, within=0.01),
         )
     yield claim(
         "nudged.0.01.tenfold",
         "gamma = 0.01 ends sharper by an order of magnitude (log of SGD's curvature over its)",
-        partial(compared, gamma=0.01, of=final_curvature, sign=-1),
-        at_most(-log(10)),
+        at_most(partial(compared, gamma=0.01, of=final_curvature, sign=-1), -log(10)),
         source=f"{PAPER}, first version",
     )
     yield claim(
         "nudged.5.flatter",
         "gamma = 5 ends flatter than SGD (log of its curvature over SGD's)",
-        partial(compared, gamma=5.0, of=final_curvature, sign=1),
-        at_most(0.0),
+        at_most(partial(compared, gamma=5.0, of=final_curvature, sign=1), 0.0),
     )
     yield claim(
         "nudged.5.accuracy",
         "gamma = 5 generalises as well as SGD, to 0.01 (test accuracy lost)",
-        partial(accuracy_lost, gamma=5.0),
-        at_most(0.0, within=0.01),
+        at_most(partial(accuracy_lost, gamma=5.0), 0.0, within=0.01),
     )

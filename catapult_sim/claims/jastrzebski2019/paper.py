@@ -9,7 +9,7 @@ PAPER, GROUP = "Jastrzebski et al. 2019", "sharpest_directions"
 
 
 def on_digits(loss: str, source: str = PAPER) -> Claims:
-    """Return what claims on networks on digits have in common."""
+    """Return the fields that claims on networks on digits share."""
     return Claims(
         source, f"{GROUP}.{loss}", f"digits, {IN_WORDS[loss]}", cost=20, given={"loss": loss}
     )

@@ -41,7 +41,7 @@ TOLERANCE = 0.05
 
 
 class Recipe(NamedTuple):
-    """How long a loss is trained, learning rate times steps, and at which learning rates."""
+    """The learning rates of a loss, and how long it is trained: learning rate times steps."""
 
     time: float
     rates: tuple[float, float, float]
@@ -65,7 +65,7 @@ class Problem:
     test: tuple[Array, Array]
 
     def follow(self, bench: Bench, theta: Array | None = None, **options: Any) -> Track:
-        """Train, all members by the same batches whatever the options."""
+        """Train, with the same batches whatever the options."""
         start = self.theta if theta is None else theta
         rng = bench.rng("sharpest batches")
         return track(self.net, start, *self.train, tolerance=TOLERANCE, rng=rng, **options)
@@ -73,7 +73,7 @@ class Problem:
 
 @once
 def problem(bench: Bench, loss: str) -> Problem:
-    """Draw networks and data, where the data allow it."""
+    """Draw networks and data; raise NothingToMeasure where the data do not fit the loss."""
     known, test = bench.split(SAMPLES, multiple_of=max(BATCHES))
     drawn = draw(
         known,
@@ -94,7 +94,7 @@ def problem(bench: Bench, loss: str) -> Problem:
 
 @once
 def grid(bench: Bench, loss: str, rate: int = 1, size: int = MIDDLE) -> Track:
-    """Follow SGD at one of the three learning rates; "theta" is among what it observed."""
+    """Return SGD at one of the three learning rates, with "theta" observed."""
     recipe = RECIPES[loss]
     steps = round(recipe.time / recipe.rates[rate])
     return problem(bench, loss).follow(
@@ -114,7 +114,7 @@ K = 5
 
 @once
 def nudged(bench: Bench, loss: str, gamma: float) -> Track:
-    """Follow Nudged-SGD, its eigenvectors as old as an epoch at most: as the authors do."""
+    """Return Nudged-SGD with eigenvectors recomputed every epoch, as in the paper."""
     recipe, given = RECIPES[loss], problem(bench, loss)
     return given.follow(
         bench,
@@ -136,7 +136,7 @@ DIRECTIONS, STEPS = 3, 10  # eigenvectors, minibatches
 
 @dataclass(frozen=True)
 class Look:
-    """Steps and gradients beside the sharpest directions, at one point of a run."""
+    """Steps and gradients along the sharpest directions, at one point of a run."""
 
     response: StepResponse
     sections: CrossSections
@@ -149,13 +149,13 @@ class Look:
         return float(self.response.change[0, self.response.scales == alpha][0])
 
     def predicted(self, alpha: float) -> float:
-        """Return what the quadratic predicts of :meth:`change`."""
+        """Return the quadratic prediction of :meth:`change`."""
         return float(self.response.predicted[0, self.response.scales == alpha][0])
 
 
 @once
 def looks(bench: Bench, loss: str) -> list[list[Look]]:
-    """Look at every network, at points of the run in the middle of the grid."""
+    """Return the looks at every network, at points of its run at the middle learning rate."""
     given, theta = problem(bench, loss), _states(bench, loss, ABOUT_THE_PEAK)
     rng = bench.rng("sharpest steps")
     return [
@@ -165,7 +165,7 @@ def looks(bench: Bench, loss: str) -> list[list[Look]]:
 
 
 def _states(bench: Bench, loss: str, shares: tuple[float, ...]) -> Array:
-    """Return where the run in the middle of the grid was, ``(shares, S, P)``."""
+    """Return parameters at shares of the run at the middle learning rate, ``(shares, S, P)``."""
     run = grid(bench, loss)
     return run.values["theta"][[round(share * (len(run.step) - 1)) for share in shares]]
 
@@ -198,7 +198,7 @@ ESCAPE_EPOCHS = 8
 
 @once
 def escape(bench: Bench, loss: str, name: str) -> Track:
-    """Go on from about the peak for some epochs by a row of the ablation."""
+    """Continue from near the peak for some epochs, with a part of the step changed."""
     given = problem(bench, loss)
     epoch = len(given.train[0]) // MIDDLE
     return given.follow(

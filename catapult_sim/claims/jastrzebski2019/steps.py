@@ -1,4 +1,4 @@
-"""What the step does along the sharpest direction, about the peak [Jastrzebski2019]."""
+"""Steps along the sharpest direction, near the peak of the curvature [Jastrzebski2019]."""
 
 from __future__ import annotations
 
@@ -16,61 +16,57 @@ from catapult_sim.types import Array
 
 
 def seen(bench: Bench, loss: str, of: Callable[[runs.Look], float]) -> Array:
-    """Return a number of every look about the peak, ``(S, points)``."""
+    """Return a quantity of every look near the peak, ``(S, points)``."""
     return np.array([[of(look) for look in row] for row in runs.looks(bench, loss)])
 
 
 def change(bench: Bench, loss: str, alpha: float, sign: int = 1) -> Measured:
-    """Measure the relative change of the loss along e_1, a mean per seed, times a sign."""
+    """Return the relative change of the loss along e_1, averaged per seed, times a sign."""
     return mean(sign * seen(bench, loss, lambda look: look.change(alpha)).mean(axis=1))
 
 
 def lowered(bench: Bench, loss: str, alpha: float) -> Measured:
-    """Measure the share of points at which :func:`change` is negative."""
+    """Return the share of points at which :func:`change` is negative."""
     return share(seen(bench, loss, lambda look: look.change(alpha)) < 0)
 
 
 def misprediction(bench: Bench, loss: str, alpha: float) -> Measured:
-    """Measure the mean change along e_1 less the quadratic's, over the mean size of the latter."""
+    """Return the mean change along e_1 minus the quadratic's, over the mean size of the latter."""
     found = seen(bench, loss, lambda look: look.change(alpha))
     predicted = seen(bench, loss, lambda look: look.predicted(alpha))
     return mean((found - predicted).mean(axis=1) / np.abs(predicted).mean())
 
 
 def random_over_aligned(bench: Bench, loss: str, of: str) -> Measured:
-    """Measure the expected |cos| of a random direction over that of gradients with e_1."""
+    """Return |cos| of the angle to e_1, of random directions over that of gradients."""
     found = seen(bench, loss, lambda look: getattr(look, of)[0] / look.random)
     return mean(1 / found.mean(axis=1))
 
 
 def step_claims(loss: str) -> Iterator[Claim]:
-    """State what the step does along the sharpest direction, about the peak."""
+    """Yield the claims on steps along the sharpest direction, near the peak."""
     claim = on_digits(loss)
     yield claim(
         "step.whole",
         "along e_1 the step fails to lower the loss, on average (relative fall)",
-        partial(change, alpha=1.0, sign=-1),
-        at_most(0.0),
+        at_most(partial(change, alpha=1.0, sign=-1), 0.0),
     )
     yield claim(
         "step.commonly",
         "along e_1 the step fails to lower the loss at half of the points (share where it does)",
-        partial(lowered, alpha=1.0),
-        at_most(0.5),
+        at_most(partial(lowered, alpha=1.0), 0.5),
     )
     for name, alpha in (("half", 1 / 2), ("quarter", 1 / 4)):
         yield claim(
             f"step.{name}",
             f"a {name} of the step along e_1 lowers the loss (relative change)",
-            partial(change, alpha=alpha),
-            at_most(0.0),
+            at_most(partial(change, alpha=alpha), 0.0),
         )
     yield claim(
         "step.quadratic",
         "a quarter of the step along e_1 changes the loss as the Hessian predicts (difference, in "
         "units of the prediction's mean size)",
-        partial(misprediction, alpha=1 / 4),
-        equals(0.0, within=0.1),
+        equals(partial(misprediction, alpha=1 / 4), 0.0, within=0.1),
         source="observed here",
     )
     for of, what in {"batch": "minibatch gradients", "full": "the full gradient"}.items():
@@ -78,6 +74,5 @@ def step_claims(loss: str) -> Iterator[Claim]:
             f"alignment.{of}",
             f"{what}: at least 10 times as aligned with e_1 as a random direction "
             "(|cos| of the latter over that of the former)",
-            partial(random_over_aligned, of=of),
-            at_most(0.1),
+            at_most(partial(random_over_aligned, of=of), 0.1),
         )

@@ -1,5 +1,3 @@
 """Phases of the first steps of training [Kalra2023early]."""
 
-from catapult_sim.claims.kalra2023_early.thresholds import CLAIMS
-
-__all__ = ["CLAIMS"]
+from catapult_sim.claims.kalra2023_early.thresholds import CLAIMS as CLAIMS

@@ -1,4 +1,4 @@
-"""Networks whose thresholds of the first steps are measured, and those thresholds.
+"""Networks, and the thresholds of their first steps [Kalra2023early].
 
 Networks in the standard parametrisation learn ten digits by full-batch gradient descent on squared
 error. The thresholds are those of :mod:`catapult_sim.experiments.first_steps`.
@@ -23,7 +23,7 @@ VERSIONS = {"hessian": "Hessian", "kernel": "kernel"}
 
 @dataclass(frozen=True)
 class Shape:
-    """What is trained."""
+    """The shape of a network."""
 
     activation: str
     depth: int
@@ -31,7 +31,7 @@ class Shape:
 
 
 def draw(bench: Bench, shape: Shape) -> Networks:
-    """Draw networks; the seed names its members, whatever the shape."""
+    """Draw networks, from the same random stream for every shape."""
     data, _ = bench.split(bench.effort.samples, draw="early")
     drawn = experiments.draw(
         data,

@@ -65,9 +65,9 @@ def wide_limit(bench: Bench, activation: str) -> Measured:
 
 
 def linear_limit(bench: Bench, activation: str) -> float:
-    """Return c_loss of the widest networks if their kernels stayed what they are at the start.
+    """Return c_loss of the widest networks with their kernels fixed at the start.
 
-    The modes of the residual then decay apart, ``L_t / L_0 = sum_i p_i (1 - c lam_i / lam_0)^2t``.
+    Modes of the residual are then independent, ``L_t / L_0 = sum_i p_i (1 - c lam_i / lam_0)^2t``.
     """
     drawn = draw(bench, Shape(activation, 1, bench.effort.early_wide[-1]))
     values, modes = np.linalg.eigh(kernel.ntk(drawn.net, drawn.start, drawn.X).astype(float))
@@ -85,7 +85,7 @@ def linear_limit(bench: Bench, activation: str) -> float:
 
 
 def deep_end(bench: Bench) -> Measured:
-    """Find c_max of ReLU networks as deep as the paper's, and of a width among its widths."""
+    """Find c_max of ReLU networks with a depth and a width of the paper's."""
     return threshold(bench, Shape("relu", DEEP, bench.effort.early_deep), "max").measured
 
 
@@ -93,7 +93,7 @@ PAPER = "Kalra and Barkeshli 2023, arXiv:2302.12250"
 
 
 def trend_claims(activation: str, version: str) -> Iterator[Claim]:
-    """State how thresholds move with the width and the depth."""
+    """Yield the claims on how thresholds move with the width and the depth."""
     claim = Claims(
         PAPER,
         f"early_training.{activation}",
@@ -106,47 +106,41 @@ def trend_claims(activation: str, version: str) -> Iterator[Claim]:
         yield claim(
             f"width.{name}.{version}",
             f"c_{name} falls with the width, {word} (exponent)",
-            partial(exponent, name=name, among=by_width),
-            at_most(0.0),
+            at_most(partial(exponent, name=name, among=by_width), 0.0),
         )
         yield claim(
             f"depth.{name}.{version}",
             f"c_{name} rises with the depth, {word} (minus the exponent)",
-            negated(partial(exponent, name=name, among=by_depth)),
-            at_most(0.0),
+            at_most(negated(partial(exponent, name=name, among=by_depth)), 0.0),
         )
     yield claim(
         f"width.max.{version}",
         f"c_max does not depend on the width, {word} (exponent)",
-        partial(exponent, name="max", among=by_width),
-        equals(0.0, within=0.1),
+        equals(partial(exponent, name="max", among=by_width), 0.0, within=0.1),
     )
 
 
 def activation_claims(activation: str) -> Iterator[Claim]:
-    """State what the thresholds of an activation do."""
+    """Yield the claims on the thresholds of an activation."""
     claim = Claims(PAPER, f"early_training.{activation}", cost=4, given={"activation": activation})
     for version, word in VERSIONS.items():
         yield claim(
             f"order.{version}",
             f"{activation}: c_loss <= c_sharp <= c_barrier <= c_max, {word} (share of seeds)",
-            partial(ordered, version=version),
-            equals(1.0, within=0.05),
+            equals(partial(ordered, version=version), 1.0, within=0.05),
             cost=16,
         )
         yield from trend_claims(activation, version)
     yield claim(
         "wide",
         f"{activation}, 1 hidden layer: c_loss is 2 at infinite width, kernel (extrapolated)",
-        wide_limit,
-        equals(2.0, within=0.1),
+        equals(wide_limit, 2.0, within=0.1),
     )
     yield claim(
         "wide.linear",
         f"{activation}, 1 hidden layer: at infinite width c_loss is that of the linearised "
         "network, kernel (extrapolated)",
-        wide_limit,
-        equals(partial(linear_limit, activation=activation), within=0.1),
+        equals(wide_limit, partial(linear_limit, activation=activation), within=0.1),
         source="derived here",
     )
 
@@ -156,7 +150,6 @@ CLAIMS = (
     Claims(PAPER, "early_training.relu.deep", cost=8)(
         "max",
         f"relu, {DEEP} hidden layers: c_max is 12 to 14, Hessian",
-        deep_end,
-        equals(13.0, within=1.0),
+        equals(deep_end, 13.0, within=1.0),
     ),
 )

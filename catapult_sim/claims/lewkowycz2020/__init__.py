@@ -9,8 +9,6 @@ from catapult_sim.claims.lewkowycz2020 import (
     variants,
 )
 
-__all__ = ["CLAIMS"]
-
 CLAIMS = (
     *closure.CLAIMS,
     *one_sample.CLAIMS,

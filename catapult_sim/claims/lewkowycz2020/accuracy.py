@@ -35,7 +35,7 @@ ACTIVATIONS = ("relu", "tanh")
 
 @dataclass(frozen=True)
 class Scan:
-    """Test accuracy at every learning rate; a network that diverged is worth a guess."""
+    """Test accuracy at every learning rate; that of a guess where a network diverged."""
 
     c: Array  # (K,)
     choosing: Array  # (K, S) accuracy on the half that chooses
@@ -45,7 +45,7 @@ class Scan:
 
     @property
     def end(self) -> float:
-        """Between the last learning rate at which half of the seeds survive, and the next."""
+        """The c beyond which more than half of the seeds diverge, between two learning rates."""
         survives = self.diverged.mean(axis=1) <= 0.5
         beyond = int(np.argmin(survives)) if not survives.all() else len(self.c)
         known = 0 < beyond < len(self.c)
@@ -54,7 +54,7 @@ class Scan:
 
 @once
 def scan(bench: Bench, activation: str, kind: str) -> Scan:
-    """Train at every learning rate: ``kind`` is "steps" or "time", whichever is fixed."""
+    """Train at every learning rate, with "steps" or "time" fixed, by ``kind``."""
     seeds = range(bench.effort.seeds)
     columns = [_one_seed(bench, activation, seed, kind == "time") for seed in seeds]
     choosing, judging, diverged = (np.stack(part, axis=1) for part in zip(*columns, strict=True))
@@ -88,7 +88,7 @@ def chance(bench: Bench) -> float:
 
 
 def best(found: Scan, among: Array) -> Array:
-    """Judge the learning rate that the other half chose ``among`` some, ``(S,)``."""
+    """Return the accuracy ``(S,)`` on one half at the other half's best rate ``among`` some."""
     chosen = np.argmax(np.where(among, found.choosing.mean(axis=1), -np.inf))
     return found.judging[chosen]
 
@@ -123,7 +123,7 @@ def beyond_the_end(bench: Bench, activation: str) -> Measured:
 
 
 def accuracy_claims(activation: str) -> Iterator[Claim]:
-    """State where the accuracy of a network with one hidden layer is best."""
+    """Yield the claims on where the accuracy of a network with one hidden layer is best."""
     claim = Claims(
         f"{PAPER}, section 3",
         f"catapult.accuracy.{activation}",
@@ -135,26 +135,24 @@ def accuracy_claims(activation: str) -> Iterator[Claim]:
     yield claim(
         "steps",
         f"{steps}: the best learning rate lies above 2 / lambda_0 (accuracy lost)",
-        partial(lazy_advantage, kind="steps"),
-        at_most(0.0),
+        at_most(partial(lazy_advantage, kind="steps"), 0.0),
     )
     yield claim(
         "where",
         f"{steps}: the best learning rate is near the largest that converges (log2 of their ratio)",
-        lambda bench, activation: optimum(scan(bench, activation, "steps")),
-        equals(0.0, within=0.5),
+        equals(
+            lambda bench, activation: optimum(scan(bench, activation, "steps")), 0.0, within=0.5
+        ),
     )
     yield claim(
         "time",
         f"{name}, fixed time: the catapult matches or beats the lazy phase (accuracy lost)",
-        partial(lazy_advantage, kind="time"),
-        at_most(0.0, within=0.005),
+        at_most(partial(lazy_advantage, kind="time"), 0.0, within=0.005),
     )
     yield claim(
         "beyond",
         f"{steps}: a quarter beyond the largest that converges accuracy is a guess's",
-        beyond_the_end,
-        equals(chance, within=0.1),
+        equals(beyond_the_end, chance, within=0.1),
     )
 
 

@@ -1,6 +1,6 @@
 """Boundaries of the phases of networks on data, linear and other ones [Lewkowycz2020].
 
-Where the loss first rises is the c_loss of [Kalra2023early].
+The learning rate where the loss first rises is the c_loss of [Kalra2023early].
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ def widest(bench: Bench, kind: str) -> Measured:
 
 
 def rise_excess(bench: Bench) -> Measured:
-    """Measure the exponent in the width of how far above 2 the linear network stays lazy."""
+    """Fit the exponent e of ``c - 2 ~ width^e``, with c where the linear network's loss rises."""
     widths = (1000, 3000, 10000)
     found = [networks.linear_boundary(bench, "rise", width) for width in widths]
     excess = np.array([one.centres - 2 for one in found])
     half = np.array([one.upper - one.lower for one in found]) / 2
     weights = np.linalg.pinv(np.vander(np.log10(widths), 2))[0]
-    # Brackets may all err to the side that turns the line.
-    turned = np.abs(weights) @ (half / excess / math.log(10))
-    return mean(weights @ np.log10(excess), float(turned.mean()))
+    # The worst case of the slope: every bracket errs to the side that changes it most.
+    bracket_error = np.abs(weights) @ (half / excess / math.log(10))
+    return mean(weights @ np.log10(excess), float(bracket_error.mean()))
 
 
 def earliest_end(bench: Bench) -> Measured:
-    """Find by how much any seed of any width is known to diverge below c = 4."""
+    """Return 4 minus the smallest c at which a seed of any width diverges."""
     found = [networks.linear_boundary(bench, "end", width) for width in WIDTHS[1:]]
     lower, upper = (np.concatenate([getattr(one, edge) for one in found]) for edge in EDGES)
     first = np.argmin(upper)
@@ -55,7 +55,7 @@ def network_end(bench: Bench, architecture: Architecture) -> Measured:
 
 
 def data_claims() -> Iterator[Claim]:
-    """State what the linear network on many samples does.
+    """Yield the claims on the linear network on many samples.
 
     Near the threshold the peak loss is ``n (c - 2)^2 / (4 eta^2)``: it exceeds a start that does
     not grow with the width from ``c - 2`` of order ``n^(-1/2)`` on.
@@ -65,64 +65,54 @@ def data_claims() -> Iterator[Claim]:
     yield theorem(
         "rise",
         f"{at_widest}: it stops being lazy at c = 2",
-        partial(widest, kind="rise"),
-        equals(2.0, within=0.05),
+        equals(partial(widest, kind="rise"), 2.0, within=0.05),
         cost=8,
     )
     yield theorem(
         "rise.width",
         "linear network on data: it stays lazy above 2 by O(n^-1/2) (exponent)",
-        rise_excess,
-        equals(-0.5, within=0.1),
+        equals(rise_excess, -0.5, within=0.1),
         source="derived here",
         cost=20,
     )
     yield theorem(
         "end",
         f"{at_widest}: it stops converging at c = 4",
-        partial(widest, kind="end"),
-        equals(4.0, within=0.1),
+        equals(partial(widest, kind="end"), 4.0, within=0.1),
         cost=8,
     )
     yield theorem(
         "end.width",
         "linear network on data, widths 1e4 to 1e12: no seed diverges below c = 4 (by how much)",
-        earliest_end,
-        at_most(0.0, within=0.1),
-        source="conjectured here",
+        at_most(earliest_end, 0.0, within=0.1),
+        source="guessed here",
+        kind="conjecture",
         cost=20,
     )
 
 
 def network_claims(architecture: Architecture) -> Iterator[Claim]:
-    """State what trained networks do."""
+    """Yield the claims on trained networks of an architecture."""
     name, effort, end = architecture.name, architecture.depth**2, ENDS[architecture.activation]
-    group = f"catapult.{architecture.activation}-{architecture.depth}"
-    group += "" if architecture.centred else "-uncentred"
+    group = f"catapult.{architecture.activation}-{architecture.depth}{architecture.suffix}"
     claim = Claims(
-        f"{PAPER}, section 3",
-        group,
-        cost=10 * effort,
-        given={"architecture": architecture},
+        f"{PAPER}, section 3", group, cost=10 * effort, given={"architecture": architecture}
     )
     yield claim(
         "rise",
         f"{name}: the loss first rises at c = 2 (extrapolated to infinite width)",
-        networks.wide_limit,
-        equals(2.0, within=0.1),
+        equals(networks.wide_limit, 2.0, within=0.1),
     )
     yield claim(
         "end",
         f"{name}, widest trained: convergence ends at c_act = {end.c_act:g}",
-        network_end,
-        equals(end.c_act, within=0.1 * end.c_act),
+        equals(network_end, end.c_act, within=0.1 * end.c_act),
         source=end.source,
     )
     yield claim(
         "final-curvature",
         f"{name}: catapults end at eta lambda below 2 (mean at the worst c)",
-        networks.final_curvature,
-        at_most(2.0, within=0.05),
+        at_most(networks.final_curvature, 2.0, within=0.05),
         cost=4 * effort,
     )
 

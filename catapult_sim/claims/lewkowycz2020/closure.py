@@ -17,14 +17,14 @@ from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.runs.averages import EMA, SWA
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.measured import Measured
-from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall, Nesterov
+from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall, Nesterov, Optimizer
 from catapult_sim.types import Array
 
 
 def relative_error(found: Array, explicit: Array) -> Measured:
-    """Largest difference over steps ``(T, ...)``, in units of the explicit values of that step.
+    """Return the largest difference over steps ``(T, ...)``, relative to the explicit values.
 
-    Infinite where a theory leaves the numbers that the explicit network has.
+    Infinite where a difference is NaN.
     """
     error = np.nan_to_num(np.abs(found - explicit), nan=np.inf).reshape(len(found), -1).max(axis=1)
     scale = np.abs(explicit).reshape(len(found), -1).max(axis=1)
@@ -39,12 +39,12 @@ def explicit_run(
     rate: float,
     steps: int,
     *,
-    momentum: float = 0.0,
-    nesterov: bool = False,
+    optimizer: Optimizer = GradientDescent(),
     weight_decay: float = 0.0,
     batches: Array | None = None,
 ) -> Array:
     """Return the parameters of a network at every step, ``(steps + 1, P)``."""
+    momentum, nesterov = getattr(optimizer, "momentum", 0.0), isinstance(optimizer, Nesterov)
     rows = np.arange(len(X))[None] if batches is None else batches
     thetas = [theta, theta]  # at rest
     for t in range(steps):
@@ -75,7 +75,7 @@ def map_error(bench: Bench) -> Measured:
 
 
 def explicit_average(thetas: Array, average: EMA | SWA) -> Array:
-    """Return the average of the parameters ``(T, P)`` up to every step, as it is defined."""
+    """Return the average of the parameters ``(T, P)`` up to every step, by its definition."""
     if isinstance(average, SWA):
         starts = np.minimum(np.arange(len(thetas)), average.start)
         return np.stack([thetas[start : t + 1].mean(axis=0) for t, start in enumerate(starts)])
@@ -93,12 +93,12 @@ def closure_error(
     outputs: int = 1,
     sampling: str | None = None,
     average: EMA | SWA | None = None,
-    optimizer: GradientDescent | HeavyBall | Nesterov = GradientDescent(),
+    optimizer: Optimizer = GradientDescent(),
     weight_decay: float = 0.0,
 ) -> Measured:
-    """Compare the closure with a network on data through its catapult, in the functions.
+    """Compare the outputs of the closure with those of a network on data, through a catapult.
 
-    Where there are several outputs their labels are drawn. A sampling means minibatches.
+    Labels of several outputs are drawn at random. With a ``sampling`` batches are a quarter.
     """
     steps, (X, y) = 60, bench.samples()
     if outputs > 1:
@@ -110,22 +110,17 @@ def closure_error(
     explicit = MLP([X.shape[1], width, outputs], activation="linear")
     theta = explicit.init(rng=bench.rng("network"))
     rate = c / float(kernel.top_eigenvalue(explicit, theta, X))
-    method: dict[str, Any] = {
-        "momentum": getattr(optimizer, "momentum", 0.0),
-        "weight_decay": weight_decay,
-    }
-    method |= {"nesterov": isinstance(optimizer, Nesterov), "batches": batches}
-    thetas = explicit_run(explicit, theta, X, y, rate, steps, **method)
+    method: dict[str, Any] = {"optimizer": optimizer, "batches": batches}
+    thetas = explicit_run(explicit, theta, X, y, rate, steps, weight_decay=weight_decay, **method)
     (weights, _), (readout, _) = explicit.split(theta)
     net = linear_net((X, y), width, weight_decay=weight_decay)
     run = net.train(
         learning_rate=rate,
         steps=steps,
         weights=(weights.T, readout),
-        optimizer=optimizer,
-        batches=batches,
         average=average,
         observe={"f": net.predict},
+        **method,
     )
     errors = [relative_error(run.values["f"], explicit.predict(thetas, X))]
     if average is not None:
@@ -159,29 +154,26 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def closure_claims() -> Iterator[Claim]:
-    """State that the theory follows explicit networks, the closure under every method."""
+    """Yield the claims that the theory follows explicit networks, under every method."""
     theorem = Claims("derived here", "catapult", kind="theorem")
     yield theorem(
         "map",
         "the derived (f, lambda) map follows an explicit network through a catapult "
         "(relative error)",
-        map_error,
-        equals(0.0, within=1e-10),
+        equals(map_error, 0.0, within=1e-10),
         source=f"{PAPER}, eq. 2",
     )
     yield theorem(
         "closure",
         "the width-independent closure follows an explicit network on data through a "
         "catapult (relative error)",
-        closure_error,
-        equals(0.0, within=1e-10),
+        equals(closure_error, 0.0, within=1e-10),
     )
     for name, (words, method) in METHODS.items():
         yield theorem(
             f"closure.{name}",
             f"the closure follows an explicit network on data, {words} (relative error)",
-            partial(closure_error, **method),
-            equals(0.0, within=1e-10),
+            equals(partial(closure_error, **method), 0.0, within=1e-10),
         )
 
 

@@ -1,10 +1,10 @@
 """After the catapult training is linear again [Lewkowycz2020].
 
 A network trains for ``5 log2(width)`` steps, through its catapult. It is linearised there, or, for
-comparison, at its start, and both go on at the same learning rate. How far they come apart is
-measured on test samples, where the catapult is over: where ``eta lambda < 2``. By section 4.1 of
-the paper, for learning rates up to ``4 / lambda_0`` the linear model matches the network from
-``O(log n)`` steps on, the better the wider the network.
+comparison, at its start, and both continue at the same learning rate. Their distance is measured
+on test samples, in runs whose catapult is over: ``eta lambda < 2``. By section 4.1 of the paper,
+for learning rates up to ``4 / lambda_0`` the linear model matches the network from ``O(log n)``
+steps on, the better the wider the network.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.lewkowycz2020.paper import PAPER
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import Networks, draw
+from catapult_sim.experiments.networks import Networks, draw, largest_mean
 from catapult_sim.mlp.losses import fraction_right
 from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean, share
 from catapult_sim.types import Array
@@ -45,12 +45,12 @@ class Pairs:
 
     @property
     def distance(self) -> Array:
-        """How far outputs are apart in the mean over time, relative to their size, ``(S, K)``."""
+        """The mean distance of outputs over time, relative to their size, ``(S, K)``."""
         return np.mean(_size(self.linear - self.network) / _size(self.network), axis=1)
 
     @property
     def accuracy_gap(self) -> Array:
-        """How far accuracies are apart at the end, ``(S, K)``."""
+        """The difference of accuracies at the end, ``(S, K)``."""
         network, linear = (
             fraction_right(outputs[:, -1], self.labels) for outputs in (self.network, self.linear)
         )
@@ -62,7 +62,7 @@ def _size(outputs: Array) -> Array:
 
 
 def through(width: int) -> int:
-    """Return after how many steps a catapult is over."""
+    """Return the number of steps after which a catapult is over."""
     return round(5 * math.log2(width))
 
 
@@ -77,7 +77,7 @@ def pairs(bench: Bench, activation: str, width: int, before: int) -> Pairs:
 def one_seed(
     bench: Bench, activation: str, width: int, seed: int, before: int
 ) -> tuple[Array, ...]:
-    """Return what the network and its linear models put out, the labels, and eta lambda."""
+    """Return the outputs of the network and of its linear models, the labels, and eta lambda."""
     data, (X_test, y_test) = bench.split(SAMPLES, draw=f"linear dynamics {seed}")
     rng, tests = bench.rng(f"linear dynamics network {seed}"), X_test[:TESTS]
     start = draw(data, [width], rng=rng, activation=activation).at_lambda_0()
@@ -89,14 +89,14 @@ def one_seed(
 
 
 def follow(networks: Networks, c: npt.ArrayLike, tests: Array) -> Array:
-    """Train on, and return the outputs on tests every few steps, ``(T, K, tests, k)``."""
+    """Continue training; return the outputs on tests every few steps, ``(T, K, tests, k)``."""
     observe = {"outputs": replace(networks, X=tests).outputs}
     run = networks.run_at(c, steps=STEPS, observe=observe, every=EVERY)
     return run.values["outputs"][::EVERY]
 
 
 def widest(bench: Bench, activation: str) -> Pairs:
-    """Return the widest networks and what they are like after the catapult."""
+    """Return the pairs of the widest networks, linearised after the catapult."""
     width = bench.effort.hidden[1][-1]
     return pairs(bench, activation, width, through(width))
 
@@ -106,28 +106,20 @@ def share_over(bench: Bench, activation: str) -> Measured:
     return share(widest(bench, activation).over)
 
 
-def worst(values: Array, over: Array) -> Measured:
-    """Average over seeds whose catapult is over, three or more, where that is largest."""
-    columns = [mean(c[ended]) for c, ended in zip(values.T, over.T, strict=True) if sum(ended) > 2]
-    if not columns:
-        raise NothingToMeasure
-    return max(columns, key=lambda found: found.value)
-
-
 def distance(bench: Bench, activation: str) -> Measured:
-    """Measure how far outputs come apart at the worst learning rate."""
+    """Return the distance of outputs at the worst learning rate."""
     found = widest(bench, activation)
-    return worst(found.distance, found.over)
+    return largest_mean(found.distance, found.over)
 
 
 def accuracy_gap(bench: Bench, activation: str) -> Measured:
-    """Measure how far accuracies come apart at the worst learning rate."""
+    """Return the difference of accuracies at the worst learning rate."""
     found = widest(bench, activation)
-    return worst(found.accuracy_gap, found.over)
+    return largest_mean(found.accuracy_gap, found.over)
 
 
 def early_matches(bench: Bench, activation: str) -> Measured:
-    """Return the share of runs in which a network linearised at its start is of any use."""
+    """Return the share of runs whose model, linearised at the start, is within 100 %."""
     width = bench.effort.hidden[1][0]
     return share(pairs(bench, activation, width, 0).distance < 1)
 
@@ -145,7 +137,7 @@ def width_exponent(bench: Bench, activation: str) -> Measured:
 
 
 def restoration_claims(activation: str) -> Iterator[Claim]:
-    """State how linear a network with one hidden layer is after its catapult."""
+    """Yield the claims on how linear a network with one hidden layer is after its catapult."""
     claim = Claims(
         f"{PAPER}, section 4.1",
         f"quadratic_models.restored.{activation}",
@@ -157,29 +149,25 @@ def restoration_claims(activation: str) -> Iterator[Claim]:
     yield claim(
         "over",
         f"{name}: after 5 log2(width) steps catapults are over, eta lambda < 2 (share of runs)",
-        share_over,
-        equals(1.0, within=0.1),
+        equals(share_over, 1.0, within=0.1),
     )
     yield claim(
         "distance",
         f"{after}: its test outputs stay (relative distance)",
-        distance,
-        at_most(0.0, within=0.1),
+        at_most(distance, 0.0, within=0.1),
     )
     yield claim(
         "accuracy",
         f"{after}: its test accuracy stays (difference)",
-        accuracy_gap,
-        at_most(0.0, within=0.02),
+        at_most(accuracy_gap, 0.0, within=0.02),
     )
     yield claim(
         "start",
         f"{name}, linearised at the start: no match above c = 2 (share of runs within 100 %)",
-        early_matches,
-        at_most(0.0),
+        at_most(early_matches, 0.0),
     )
     yield claim(
-        "width", f"{after}: the match improves with width (exponent)", width_exponent, at_most(0.0)
+        "width", f"{after}: the match improves with width (exponent)", at_most(width_exponent, 0.0)
     )
 
 

@@ -20,32 +20,33 @@ NEAR = 0.02  # above the threshold; corrections to the leading order are of this
 
 
 def boundary_claims() -> Iterator[Claim]:
-    """State where the phases of one sample end."""
+    """Yield the claims on where the phases of one sample end."""
     theorem = Claims(f"{PAPER}, theorem 1", "catapult.one-sample", "one sample", kind="theorem")
     yield theorem(
         "rise",
         "the loss first rises at c = 2 + eta^2 f_0^2 / n",
-        lambda bench: one_sample.paired(one_sample.rise_boundary(bench)),
-        equals(one_sample.predicted_rise, within=1e-3),
+        equals(
+            lambda bench: one_sample.paired(one_sample.rise_boundary(bench)),
+            one_sample.predicted_rise,
+            within=1e-3,
+        ),
         source=f"{PAPER}, eq. 2",
     )
     yield theorem(
         "end",
         "convergence ends at c = 4, whatever the width",
-        lambda bench: one_sample.end_boundary(bench).measured,
-        equals(4.0, within=0.01),
+        equals(lambda bench: one_sample.end_boundary(bench).measured, 4.0, within=0.01),
         cost=3,
     )
 
 
 def phase_claims() -> Iterator[Claim]:
-    """State the parts of theorem 1 that no other claim states."""
+    """Yield the claims on the parts of theorem 1 that no other claim states."""
     theorem = Claims(f"{PAPER}, theorem 1", "catapult.theorem", kind="theorem")
     yield theorem(
         "lazy.duration",
         "one sample, c = 1.5: the steps to a loss of 1e-6 do not grow with the width (per decade)",
-        one_sample.lazy_duration,
-        equals(0.0, within=0.1),
+        equals(one_sample.lazy_duration, 0.0, within=0.1),
     )
     for c, phase, share in (
         (1.5, Phase.LAZY, 1),
@@ -57,39 +58,39 @@ def phase_claims() -> Iterator[Claim]:
         yield theorem(
             f"{name}-{c:g}",
             f"one sample, c = {c:g}: {runs} run is {name} (share)",
-            partial(one_sample.share, c=c, phase=phase),
-            equals(share, within=0.02),
+            equals(partial(one_sample.share, c=c, phase=phase), share, within=0.02),
         )
 
 
 def width_claims() -> Iterator[Claim]:
-    """State how the catapult of one sample scales with the width."""
+    """Yield the claims on how the catapult of one sample scales with the width."""
     theorem = Claims(f"{PAPER}, theorem 1", "catapult", kind="theorem")
     yield theorem(
         "peak.width",
         "one sample: the peak loss grows as n^1 (exponent at c = 3)",
-        one_sample.peak_growth,
-        equals(1.0, within=0.05),
+        equals(one_sample.peak_growth, 1.0, within=0.05),
     )
     for c in (2.5, 3.0):
         yield theorem(
             f"peak.time-{c:g}",
             f"one sample, c = {c:g}: the peak comes ln 10 / (2 ln(c - 1)) steps later per "
             "decade of width",
-            partial(one_sample.time_to_peak, c=c),
-            equals(math.log(10) / (2 * math.log(c - 1)), within=0.1),
+            equals(
+                partial(one_sample.time_to_peak, c=c),
+                math.log(10) / (2 * math.log(c - 1)),
+                within=0.1,
+            ),
             source=f"{PAPER}, section 2",
         )
     yield theorem(
         "lazy.width",
         "one sample, lazy phase: lambda moves by O(1/n) (exponent at c = 1)",
-        one_sample.lazy_movement,
-        equals(-1.0, within=0.05),
+        equals(one_sample.lazy_movement, -1.0, within=0.05),
     )
 
 
 def curvature_claims() -> Iterator[Claim]:
-    """State where the catapult of one sample ends.
+    """Yield the claims on where the catapult of one sample ends.
 
     Near the threshold, at ``c = 2 + d``, a step changes ``eta lambda`` by ``-2 s`` and ``log s``
     by ``2 (eta lambda - 2 - s)``, with ``s = eta^2 f^2 / n``. To leading order in d and in the
@@ -100,39 +101,34 @@ def curvature_claims() -> Iterator[Claim]:
     yield theorem(
         "one-sample.final-curvature",
         "one sample: every catapult ends at eta lambda below 2 (largest)",
-        one_sample.largest_final_curvature,
-        at_most(2.0),
+        at_most(one_sample.largest_final_curvature, 2.0),
         source=f"{PAPER}, theorem 1",
     )
     yield theorem(
         "invariant",
         "one sample: (eta lambda)^2 - 4 s shrinks by (1 - s)^2 in every step (relative error)",
-        one_sample.invariant_error,
-        equals(0.0, within=1e-10),
+        equals(one_sample.invariant_error, 0.0, within=1e-10),
     )
     yield theorem(
         "final-curvature.wide",
         "one sample, c = 2.5, n to infinity: eta lambda ends at 1.28",
-        partial(one_sample.final_curvature, c=2.5),
-        equals(1.28, within=0.01),
+        equals(partial(one_sample.final_curvature, c=2.5), 1.28, within=0.01),
         source="found here, by iterating the map",
     )
     yield theorem(
         "threshold.peak",
         f"one sample, c = 2 + {NEAR:g}: peak loss over n (c - 2)^2 / (4 eta^2)",
-        lambda bench: one_sample.near_threshold(bench, NEAR)[0],
-        equals(1.0, within=0.05),
+        equals(lambda bench: one_sample.near_threshold(bench, NEAR)[0], 1.0, within=0.05),
     )
     yield theorem(
         "threshold.final-curvature",
         f"one sample, c = 2 + {NEAR:g}: eta lambda ends at 4 - c",
-        lambda bench: one_sample.near_threshold(bench, NEAR)[1],
-        equals(2 - NEAR, within=0.001),
+        equals(lambda bench: one_sample.near_threshold(bench, NEAR)[1], 2 - NEAR, within=0.001),
     )
 
 
 def momentum_claims() -> Iterator[Claim]:
-    """State where convergence ends with momentum."""
+    """Yield the claims on where convergence ends with momentum."""
     for name, momentum in itertools.product(("heavy-ball", "nesterov"), (0.5, 0.9)):
         nesterov = name == "nesterov"
         linear = float(largest_stable_rate(1.0, momentum=momentum, nesterov=nesterov))
@@ -146,16 +142,14 @@ def momentum_claims() -> Iterator[Claim]:
         yield claim(
             "linear",
             f"{name}, beta = {momentum:g}, infinite width: convergence ends at c = {formula}",
-            partial(one_sample.momentum_boundary, kind="linear"),
-            equals(linear, within=0.02),
+            equals(partial(one_sample.momentum_boundary, kind="linear"), linear, within=0.02),
             kind="theorem",
         )
         yield claim(
             "end",
             f"{name}, beta = {momentum:g}, width 1e8: catapults reach twice as far, as without "
             "momentum",
-            partial(one_sample.momentum_boundary, kind="end"),
-            equals(2 * linear, within=0.1),
+            equals(partial(one_sample.momentum_boundary, kind="end"), 2 * linear, within=0.1),
             source="guessed here",
             kind="conjecture",
         )

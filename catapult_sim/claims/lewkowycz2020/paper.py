@@ -10,7 +10,7 @@ PAPER = "Lewkowycz et al. 2020"
 
 
 class End(NamedTuple):
-    """The learning rate ``c_act`` at which networks stop converging, and who says so."""
+    """The learning rate ``c_act`` at which networks stop converging, and its source."""
 
     c_act: float
     source: str

@@ -21,7 +21,7 @@ import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, at_most, equals, negated
 from catapult_sim.claims.lewkowycz2020.paper import ENDS, PAPER
-from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import (
     SETTLED,
     Architecture,
@@ -45,13 +45,13 @@ DEPTHS = (1, 2)
 
 @dataclass(frozen=True)
 class Variant:
-    """What differs from full-batch gradient descent in the NTK parametrisation."""
+    """The differences from full-batch gradient descent in the NTK parametrisation."""
 
     name: str
     words: str
-    network: Mapping[str, Any] = field(default_factory=dict)
-    training: Mapping[str, Any] = field(default_factory=dict)
-    batches: int = 1  # into which the samples are dealt
+    network: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    training: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    batches: int = 1  # of an epoch
 
 
 PLAIN = Variant("plain", "full-batch gradient descent")
@@ -64,27 +64,23 @@ VARIANTS = (
 )
 
 
+@once
 def c_act(bench: Bench, architecture: Architecture, variant: Variant = PLAIN) -> Boundary:
     """Bracket where convergence ends for every seed."""
-    key = ("variant", architecture, variant.name)
-    return bench.once(key, lambda: _c_act(bench, architecture, variant))
-
-
-def _c_act(bench: Bench, architecture: Architecture, variant: Variant) -> Boundary:
     width = bench.effort.varied[architecture.depth]
     drawn = draw_networks(bench, architecture, width, dtype="float32", **variant.network)
     stop: dict[str, Any] = {"steps": STEPS, "tolerance": 1e-3, **variant.training}
     stop["observe"] = {"error": partial(error, drawn)}
     if variant.batches > 1:
-        samples, ensemble = len(drawn.X), (bench.effort.members,)
-        stop["batches"] = minibatches(
-            samples,
-            samples // variant.batches,
-            STEPS,
-            rng=bench.rng("variant batches"),
-            ensemble=ensemble,
-        )
-    how = Search(*RANGE, lambda run: divergence(of_data(run), settled=SETTLED), stop)
+        size, members = len(drawn.X) // variant.batches, (bench.effort.members,)
+        rng = bench.rng("variant batches")
+        stop["batches"] = minibatches(len(drawn.X), size, STEPS, rng=rng, ensemble=members)
+
+    def side(run: Trajectory) -> Array:
+        """Decide by the loss on the data, without that of the weights."""
+        return divergence(replace(run, values={"loss": run.values["error"]}), settled=SETTLED)
+
+    how = Search(*RANGE, side, stop)
     return drawn.bracket(how, grid=GRID, tolerance=PRECISION)
 
 
@@ -94,30 +90,25 @@ def error(networks: Networks, theta: Array) -> Array:
     return squared_error(outputs, networks.y)[0]
 
 
-def of_data(run: Trajectory) -> Trajectory:
-    """Return a run judged by the loss of the data alone."""
-    return replace(run, values={"loss": run.values["error"]})
-
-
 def end(bench: Bench, architecture: Architecture) -> Measured:
     """Find c_act of full-batch gradient descent."""
     return c_act(bench, architecture).measured
 
 
 def ratio(above: Boundary, below: Boundary) -> Measured:
-    """Compare two thresholds seed by seed, log2 of their ratio."""
+    """Return log2 of the ratio of two boundaries, seed by seed."""
     found = mean(np.log2(above.centres / below.centres), PRECISION / math.log(2))
     return replace(found, at_least=above.measured.at_least)
 
 
 def depth_ratio(bench: Bench, activation: str) -> Measured:
-    """Compare c_act with two hidden layers and with one, log2 of their ratio."""
+    """Return log2 of c_act with two hidden layers over c_act with one."""
     shallow, deep = (c_act(bench, Architecture(activation, depth)) for depth in DEPTHS)
     return ratio(deep, shallow)
 
 
 def shift(bench: Bench, activation: str, variant: Variant) -> Measured:
-    """Compare c_act of a variant with that of full-batch gradient descent, log2 of their ratio."""
+    """Return log2 of c_act of a variant over that of full-batch gradient descent."""
     architecture = Architecture(activation, DEPTHS[-1])
     return ratio(c_act(bench, architecture, variant), c_act(bench, architecture))
 
@@ -126,7 +117,7 @@ def shift(bench: Bench, activation: str, variant: Variant) -> Measured:
 
 
 def classifiers(bench: Bench, activation: str) -> Networks:
-    """Draw networks that tell ten digits apart by cross-entropy."""
+    """Draw networks that classify ten digits by cross-entropy."""
     data, _ = bench.split(bench.effort.samples, draw="classifiers")
     drawn = draw(
         data,
@@ -147,7 +138,7 @@ def classifier_rise(bench: Bench, activation: str) -> Measured:
 
 
 def classifier_catapults(bench: Bench, activation: str) -> Measured:
-    """Return the share of seeds of which some learning rate makes a catapult."""
+    """Return the share of seeds with a catapult at some learning rate."""
     networks = classifiers(bench, activation)
     c = np.repeat(np.geomspace(2, 2000, 16)[:, None], len(networks.start), axis=1)
     run = networks.run_at(c, steps=STEPS)
@@ -159,15 +150,14 @@ CLASSIFIERS = ("relu", "tanh")
 
 
 def end_claims(activation: str) -> Iterator[Claim]:
-    """State where convergence ends with one and with two hidden layers."""
+    """Yield the claims on where convergence ends with one and with two hidden layers."""
     claim, said = Claims(f"{PAPER}, section 3", "catapult.variants"), ENDS[activation]
     for depth in () if activation in ELSEWHERE else DEPTHS:
         architecture = Architecture(activation, depth)
         yield claim(
             f"{activation}-{depth}.end",
             f"{architecture.name}: convergence ends at c_act = {said.c_act:g}",
-            partial(end, architecture=architecture),
-            equals(said.c_act, within=0.1 * said.c_act),
+            equals(partial(end, architecture=architecture), said.c_act, within=0.1 * said.c_act),
             source=said.source,
             kind=said.kind,
             cost=6,
@@ -175,32 +165,28 @@ def end_claims(activation: str) -> Iterator[Claim]:
     yield claim(
         f"{activation}.depth",
         f"{activation}: c_act depends weakly on the depth (log2 of 2 hidden layers over 1)",
-        partial(depth_ratio, activation=activation),
-        equals(0.0, within=0.3),
+        equals(partial(depth_ratio, activation=activation), 0.0, within=0.3),
         cost=12,
     )
 
 
 def shift_claims(activation: str) -> Iterator[Claim]:
-    """State how c_act moves when the training changes."""
+    """Yield the claims on how c_act moves when the training changes."""
     claim = Claims(PAPER, f"catapult.variants.{activation}-2", cost=6)
     for variant in VARIANTS:
         moved = partial(shift, activation=activation, variant=variant)
         words = f"{activation}, 2 hidden layers, {variant.words}"
-        match variant.name:
-            case "momentum":
-                text = f"{words}: c_act moves up (minus log2 of the ratio)"
-                yield claim(variant.name, text, negated(moved), at_most(0.0))
-            case "sgd-eighth":
-                text = f"{words}: c_act is smaller, if moved (log2 of the ratio)"
-                yield claim(variant.name, text, moved, at_most(0.0, within=0.15))
-            case _:
-                text = f"{words}: c_act stays (log2 of the ratio)"
-                yield claim(variant.name, text, moved, equals(0.0, within=0.15))
+        said, compared = "stays (log2 of the ratio)", equals(moved, 0.0, within=0.15)
+        if variant.name == "momentum":
+            said, compared = "moves up (minus log2 of the ratio)", at_most(negated(moved), 0.0)
+        if variant.name == "sgd-eighth":
+            said = "is smaller, if moved (log2 of the ratio)"
+            compared = at_most(moved, 0.0, within=0.15)
+        yield claim(variant.name, f"{words}: c_act {said}", compared)
 
 
 def classifier_claims(activation: str) -> Iterator[Claim]:
-    """State what cross-entropy does."""
+    """Yield the claims on cross-entropy."""
     claim = Claims(
         f"{PAPER}, as expected there",
         f"catapult.variants.{activation}-2.cross-entropy",
@@ -211,15 +197,13 @@ def classifier_claims(activation: str) -> Iterator[Claim]:
     yield claim(
         "rise",
         "the loss does not rise below c = 2 / curvature (minus c)",
-        negated(classifier_rise),
-        at_most(-2.0, within=0.1),
+        at_most(negated(classifier_rise), -2.0, within=0.1),
         source="derived here, for a kernel that does not change",
     )
     yield claim(
         "catapults",
         "there are catapults (share of seeds)",
-        classifier_catapults,
-        equals(1.0, within=0.1),
+        equals(classifier_catapults, 1.0, within=0.1),
     )
 
 

@@ -1,4 +1,4 @@
-"""The losses of minibatches, and what averaging iterates is worth [Sandler2023].
+"""The losses of minibatches, and averages of iterates [Sandler2023].
 
 The quadratic model, :mod:`~catapult_sim.claims.sandler2023.model`: closed forms, propagated moments
 and samples against one another, and the learning rates that averages are worth. On digits: the
@@ -12,8 +12,6 @@ from catapult_sim.claims.sandler2023.batches import batch_claims
 from catapult_sim.claims.sandler2023.digits import RATES
 from catapult_sim.claims.sandler2023.model import model_claims, rate_claims
 from catapult_sim.claims.sandler2023.timescales import timescale_claims
-
-__all__ = ["CLAIMS"]
 
 CLAIMS = (
     *model_claims(),

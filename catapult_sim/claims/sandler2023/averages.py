@@ -1,4 +1,4 @@
-"""Averages of networks on digits against lowered learning rates [Sandler2023]."""
+"""Averages of networks on digits compared with lowered learning rates [Sandler2023]."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from catapult_sim.types import Array
 
 @once
 def ends(bench: Bench, loss: str) -> dict[tuple[str, str], dict[str, Array]]:
-    """Return test loss and error ``(S,)`` of where an experiment leads.
+    """Return test loss and error ``(S,)`` at the ends of an experiment.
 
     The keys are ``("last", "constant")`` and, for every average, ``(name, "averaged")`` and
     ``(name, "scheduled")``.
@@ -41,24 +41,20 @@ def gain(bench: Bench, loss: str, average: str, quantity: str, way: str = "avera
 
 
 def excess(bench: Bench, loss: str, average: str, quantity: str) -> Measured:
-    """Measure by how much an average ends above the last iterate, in pairs."""
+    """Return the quantity of an average minus that of the last iterate, seed by seed."""
     return mean(-gain(bench, loss, average, quantity))
 
 
 def gain_ratio(bench: Bench, loss: str, average: str, quantity: str = "loss") -> Measured:
-    """Measure the gain of an average in units of that of its schedule."""
+    """Return the gain of an average over that of its schedule."""
     ways = ("averaged", "scheduled")
     return ratio(*(gain(bench, loss, average, quantity, way) for way in ways))
 
 
 def average_claims(loss: str) -> Iterator[Claim]:
-    """State what averages do to networks on digits."""
+    """Yield the claims on averages of networks on digits."""
     claim = Claims(
-        PAPER,
-        f"{GROUP}.digits.{loss}",
-        f"digits, {IN_WORDS[loss]}",
-        cost=5,
-        given={"loss": loss},
+        PAPER, f"{GROUP}.digits.{loss}", f"digits, {IN_WORDS[loss]}", cost=5, given={"loss": loss}
     )
     names = {
         "two-point": ("the mean of two points far apart", "halving the learning rate"),
@@ -70,12 +66,10 @@ def average_claims(loss: str) -> Iterator[Claim]:
             yield claim(
                 f"{name}.{quantity}",
                 f"the test {quantity} of {what} is below the last iterate's (difference)",
-                partial(excess, average=name, quantity=quantity),
-                at_most(0.0),
+                at_most(partial(excess, average=name, quantity=quantity), 0.0),
             )
         yield claim(
             f"{name}.schedule",
             f"{what} lowers the test loss as much as {instead} (fraction)",
-            partial(gain_ratio, average=name),
-            equals(1.0, within=0.25),
+            equals(partial(gain_ratio, average=name), 1.0, within=0.25),
         )

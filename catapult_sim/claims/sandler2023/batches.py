@@ -32,7 +32,7 @@ TRIED = 2.0 ** np.arange(-6, 10, 0.25)
 
 
 def fixed_batches(bench: Bench, found: Experiment, seen: bool) -> tuple[Array, Array]:
-    """Draw a batch for every network, from data that training sees or does not see."""
+    """Draw a batch for every network, from the training or the test data."""
     X, y = found.train if seen else found.test
     rng = bench.rng(f"fixed batches {'seen' if seen else 'unseen'}")
     rows = rng.integers(len(X), size=(len(found.start), FIXED_BATCH))
@@ -41,7 +41,7 @@ def fixed_batches(bench: Bench, found: Experiment, seen: bool) -> tuple[Array, A
 
 @once
 def one_large_step(bench: Bench, loss: str, seen: bool) -> OneStep:
-    """Take the step that is best for a batch; others are the data that training does not see."""
+    """Return the best gradient step on a batch, with the test data as other data."""
     found = experiment(bench, loss)
     batch = fixed_batches(bench, found, seen)
     return one_step(found.net, found.start, batch, found.test, found.rate * TRIED)
@@ -67,29 +67,29 @@ def lines(
 
 
 def misfit(bench: Bench, loss: str, line: str) -> Measured:
-    """Measure 1 - R^2 of the parabola through a batch's losses along a line."""
+    """Return 1 - R^2 of the parabola through a batch's losses along a line."""
     return mean(1 - quadratic_fit(*lines(bench, loss, line)).goodness)
 
 
 def concavity(bench: Bench, loss: str, line: str) -> Measured:
-    """Measure the share of negative second differences of those losses."""
+    """Return the share of negative second differences of a batch's losses along a line."""
     return mean(concave_share(lines(bench, loss, line)[1]))
 
 
 def share_left(bench: Bench, loss: str) -> Measured:
-    """Measure which part of a batch's loss its best single step leaves."""
+    """Return a batch's loss after its best single step, over its loss before."""
     step = one_large_step(bench, loss, seen=True)
     return mean(step.batch_after / step.batch_before)
 
 
 def fall_of_others(bench: Bench, loss: str) -> Measured:
-    """Measure by how much that step lowers the loss of unseen data."""
+    """Return by how much a batch's best step lowers the loss of test data."""
     step = one_large_step(bench, loss, seen=True)
     return mean(step.others_before - step.others_after)
 
 
 def batch_claims(loss: str) -> Iterator[Claim]:
-    """State what the losses of fixed batches look like on digits."""
+    """Yield the claims on the losses of fixed batches on digits."""
     claim = Claims(
         PAPER,
         f"{GROUP}.digits.{loss}",
@@ -101,24 +101,20 @@ def batch_claims(loss: str) -> Iterator[Claim]:
         yield claim(
             f"quadratic.{line}",
             f"the loss is quadratic {what} (1 - R^2)",
-            partial(misfit, line=line),
-            equals(0.0, within=0.05),
+            equals(partial(misfit, line=line), 0.0, within=0.05),
         )
         yield claim(
             f"convex.{line}",
             f"the loss is convex {what} (share of negative second differences)",
-            partial(concavity, line=line),
-            equals(0.0, within=0.05),
+            equals(partial(concavity, line=line), 0.0, within=0.05),
         )
     yield claim(
         "one-step",
         "one large step leaves at most a tenth of a batch's loss (share left)",
-        share_left,
-        at_most(0.1),
+        at_most(share_left, 0.1),
     )
     yield claim(
         "one-step-others",
         "that step does not lower the loss of other data, as in the model (fall)",
-        fall_of_others,
-        at_most(0.0),
+        at_most(fall_of_others, 0.0),
     )

@@ -1,4 +1,4 @@
-"""Networks on digits beside the quadratic minibatch model: constant and lowered learning rates.
+"""Networks on digits, at constant and lowered learning rates and averaged [Sandler2023].
 
 Every batch is drawn anew. Learning rates are in units of ``1 / (curvature lambda_0)``, with the
 kernel's top eigenvalue on the first samples: at 2 gradient descent could first become unstable.
@@ -30,7 +30,7 @@ AVERAGES: dict[str, IterateAverage] = {"two-point": TwoPoint(GAP), "swa": SWA(),
 
 @dataclass(frozen=True)
 class Experiment:
-    """Networks after the warm-up, and where constant and lowered learning rates lead them."""
+    """Networks after a warm-up, and after training at constant and lowered learning rates."""
 
     net: MLP
     train: tuple[Array, Array]
@@ -45,7 +45,7 @@ class Experiment:
 
 @once
 def experiment(bench: Bench, loss: str) -> Experiment:
-    """Train by one of :data:`RATES`, where the data allow it."""
+    """Train by one of :data:`RATES`; raise NothingToMeasure where the data do not fit the loss."""
     known, test = bench.split(SAMPLES, multiple_of=32)
     seeds, rng = (bench.effort.averaged,), bench.rng("averaged network")
     drawn = draw(known, [HIDDEN], rng=rng, ensemble=seeds, activation="tanh", loss=loss)
@@ -77,7 +77,7 @@ def experiment(bench: Bench, loss: str) -> Experiment:
 
 
 def descend(networks: Networks, rate: float, batches: Batches, **method: Any) -> Array:
-    """Take a step on every batch; return where they lead, or the average that is asked for."""
+    """Take a step on every batch; return the final parameters, or the given average of them."""
     count = batches.shape[-2]
     run = networks.train(rate, steps=count, every=count, batches=batches, **method)
     return run.state if run.average is None else run.average
@@ -90,6 +90,6 @@ def drawn_anew(
     rng: np.random.Generator,
     ensemble: tuple[int, ...],
 ) -> Batches:
-    """Draw batches as the quadratic model has them, independent of one another."""
+    """Draw batches with replacement, independent of one another, as in the quadratic model."""
     count = len(data[0])
     return minibatches(count, size, steps, sampling="replacement", rng=rng, ensemble=ensemble)

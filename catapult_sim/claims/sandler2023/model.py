@@ -32,7 +32,7 @@ MODEL: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def closed_form_error(bench: Bench, options: dict[str, Any]) -> Measured:
-    """Compare a closed form with propagation until it settles, at rates slow and fast."""
+    """Compare a closed form with exact propagation to stationarity, at small and large rates."""
     rates = np.array([0.02, 0.1, 0.5, 1.0, 1.4])
     settled = propagate(np.tile(rates, (1600, 1)), **options).average_variance[-1]
     gap = np.abs(settled / stationary_variance(rates, **options) - 1)
@@ -80,14 +80,14 @@ def shuffled_cube(bench: Bench) -> Measured:
 
 
 def inverse_time_error(bench: Bench) -> Measured:
-    """Compare what the rates 1/2, 1/3, 1/4, ... leave of a variance of one with those numbers."""
+    """Compare the variances at the rates 1/2, 1/3, ..., from 1 on, with these numbers."""
     t = np.arange(1, 1001)
     run = propagate(1 / (t + 1), variance=1.0)
     return Measured(float(np.abs(run.variance[1:] * (t + 1) - 1).max()), 0.0, len(t))
 
 
 def schedule_order(bench: Bench, average: IterateAverage) -> Measured:
-    """Return the power of a at which the mean of an average leaves that of its schedule."""
+    """Return the power of a in the difference of means of an average and of its schedule."""
     steps, rates = 50, 1e-4 * np.array([1.0, 2.0])
     averaged = propagate(np.tile(rates, (steps, 1)), start=1.0, average=average).average_mean[-1]
     scheduled = propagate(schedule(average, steps)[:, None] * rates, start=1.0).mean[-1]
@@ -101,11 +101,7 @@ def exactly(value: Any) -> Measured:
 
 
 WORTH: dict[str, tuple[str, float, Callable[[Bench], Measured]]] = {
-    "two-point": (
-        "two points far apart halve the learning rate (a_eff / a)",
-        0.5,
-        two_point_rate,
-    ),
+    "two-point": ("two points far apart halve the learning rate (a_eff / a)", 0.5, two_point_rate),
     "ema": ("an EMA adds 1 / (1 - gamma) to 1 / a (ratio of the rates)", 1.0, ema_rate),
     "swa": ("k iterates are worth a rate of 2 / k (k a_eff)", 2.0, window_rate),
     "heavy-ball": (
@@ -135,38 +131,34 @@ theorem = Claims("derived here", f"{GROUP}.model", kind="theorem")
 
 
 def model_claims() -> Iterator[Claim]:
-    """State what holds in the quadratic model."""
+    """Yield the claims on the quadratic model."""
     for name, (what, options) in MODEL.items():
         yield theorem(
             f"closed.{name}",
             f"quadratic minibatch losses, {what}: the closed form of the stationary variance is "
             "where exact propagation settles (relative error)",
-            partial(closed_form_error, options=options),
-            equals(0.0, within=1e-12),
+            equals(partial(closed_form_error, options=options), 0.0, within=1e-12),
         )
         yield theorem(
             f"sampled.{name}",
             f"quadratic minibatch losses, {what}: samples have that variance (ratio)",
-            partial(sampled_ratio, name=name),
-            equals(1.0, within=0.05),
+            equals(partial(sampled_ratio, name=name), 1.0, within=0.05),
         )
     yield theorem(
         "inverse-time",
         "no schedule lowers the variance faster than 1 / t, which is V / (1 + V) at each step "
         "(relative error of V)",
-        inverse_time_error,
-        equals(0.0, within=1e-12),
+        equals(inverse_time_error, 0.0, within=1e-12),
     )
 
 
 def rate_claims() -> Iterator[Claim]:
-    """State what learning rates, and what schedules, averages are worth."""
+    """Yield the claims on the learning rates and schedules equivalent to averages."""
     for name, (text, value, measure) in WORTH.items():
         yield theorem(
             f"rate.{name}",
             f"quadratic minibatch losses, small rates: {text}",
-            measure,
-            equals(value, within=0.01 * value),
+            equals(measure, value, within=0.01 * value),
             source=PAPER if name in ("two-point", "ema", "swa") else None,
         )
     for name, (what, average) in SCHEDULED.items():
@@ -174,6 +166,5 @@ def rate_claims() -> Iterator[Claim]:
             f"schedule.{name}",
             f"quadratic minibatch losses, {what}: its mean leaves that of its schedule at second "
             "order in a (power)",
-            partial(schedule_order, average=average),
-            equals(2.0, within=0.05),
+            equals(partial(schedule_order, average=average), 2.0, within=0.05),
         )

@@ -1,4 +1,4 @@
-"""What averages do along each eigenvector of a small network's Hessian [Sandler2023]."""
+"""Averages along each eigenvector of a small network's Hessian [Sandler2023]."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Timescales:
     """Squared means and variances of iterates and averages, along a Hessian's eigenvectors.
 
     Measured over an ensemble of networks, and predicted from eigenvalues and gradient noise. The
-    keys are "last" (the last iterate), "half" (the same, the learning rate halved for the gap
-    of the two points) and the averages.
+    keys are "last" (the last iterate), "half" (the last iterate, with the learning rate halved
+    between the two points) and the averages.
     """
 
     rates: Array  # (D,), a = eta h of every eigenvector
@@ -42,7 +42,7 @@ class Timescales:
 
 @once
 def timescales(bench: Bench) -> Timescales:
-    """Let a small network fluctuate about its minimum, where there are data enough."""
+    """Train a small network by SGD at its minimum, and measure along the Hessian's eigenvectors."""
     data, _ = bench.split(SAMPLES, multiple_of=BATCH_SIZE)
     if not len(data[0]):
         raise NothingToMeasure
@@ -50,7 +50,7 @@ def timescales(bench: Bench) -> Timescales:
     net, bottom = small.net, small.start
     h, vectors, minimum, spread = _directions(net, bottom, *data)
     eta = STEEPEST / h[-1]
-    # Far enough that slow directions are still on their way when noise rules the fast ones.
+    # Far enough that slow directions have not converged when noise dominates the fast ones.
     displacement = np.sqrt(spread * eta * h) * 4
     start = bottom + vectors @ (minimum + displacement)
     measured, predicted = {}, {}
@@ -73,7 +73,7 @@ def _descended(bench: Bench, data: tuple[Array, Array]) -> Networks:
 
 
 def _ends(bench: Bench, one: Networks, eta: float) -> dict[str, Array]:
-    """Return where an ensemble that starts at one place goes, ``(S, P)`` by :class:`Timescales`."""
+    """Return the final parameters ``(S, P)`` of an ensemble with one start, by key."""
     ensemble = replace(one, start=np.broadcast_to(one.start, (MEMBERS, one.net.size)))
     rng = bench.rng("small averaged batches")
     batches = drawn_anew((one.X, one.y), BATCH_SIZE, STEPS, rng, (MEMBERS,))
@@ -89,7 +89,7 @@ def _ends(bench: Bench, one: Networks, eta: float) -> dict[str, Array]:
 
 
 def _directions(net: MLP, bottom: Array, X: Array, y: Array) -> tuple[Array, Array, Array, Array]:
-    """Return curvatures, eigenvectors, where the minimum is along them, and batches' variance."""
+    """Return curvatures, eigenvectors, the minimum along them, and the variance of batches."""
     curvatures, vectors = np.linalg.eigh(net.loss_hessian_product(bottom, X, y, np.eye(net.size)))
     chosen = curvatures > 1e-3 * curvatures[-1]
     h, vectors = curvatures[chosen], vectors[:, chosen]
@@ -104,7 +104,7 @@ BANDS: dict[str, Callable[[Array], Any]] = {
 
 
 def relative(bench: Bench, band: str, part: int, name: str, to: str = "last") -> Measured:
-    """Divide the measured effect of an average by the predicted one, over the directions of a band.
+    """Return the measured effect of an average over the predicted one, in directions of a band.
 
     The effect is on the squared mean (part 0) or on the variance (part 1).
     """
@@ -116,7 +116,7 @@ def relative(bench: Bench, band: str, part: int, name: str, to: str = "last") ->
 
 
 def slow_harm(bench: Bench) -> Measured:
-    """Measure the mean square of the last iterate over that of two points, in slow directions."""
+    """Return the mean square of the last iterate over that of two points, in slow directions."""
     found = timescales(bench)
     chosen = BANDS["slow"](found.rates * GAP)
     last, averaged = (np.add(*found.measured[name]) for name in ("last", "two-point"))
@@ -124,34 +124,32 @@ def slow_harm(bench: Bench) -> Measured:
 
 
 def timescale_claims() -> Iterator[Claim]:
-    """State what averages do along the eigenvectors of a network's Hessian."""
+    """Yield the claims on averages along the eigenvectors of a network's Hessian."""
     claim = Claims(PAPER, f"{GROUP}.digits.timescale", cost=10)
     for name, what in {"two-point": "the mean of two points", "ema": "an EMA"}.items():
         yield claim(
             name,
             f"digits, along the Hessian's eigenvectors that relax within {GAP} steps: {what} "
             "lowers the variance as predicted from the spectrum (measured / predicted)",
-            partial(relative, band="fast", part=1, name=name),
-            equals(1.0, within=0.1),
+            equals(partial(relative, band="fast", part=1, name=name), 1.0, within=0.1),
         )
         yield claim(
             f"{name}-slow",
             f"digits, along those that do not: {what} lags behind in the mean as predicted "
             "(measured / predicted, squares)",
-            partial(relative, band="slow", part=0, name=name),
-            equals(1.0, within=0.1),
+            equals(partial(relative, band="slow", part=0, name=name), 1.0, within=0.1),
         )
     yield claim(
         "halving",
         "digits, along the fast ones: two points against halving the learning rate, as predicted "
         "(measured / predicted)",
-        partial(relative, band="fast", part=1, name="two-point", to="half"),
-        equals(1.0, within=0.1),
+        equals(
+            partial(relative, band="fast", part=1, name="two-point", to="half"), 1.0, within=0.1
+        ),
     )
     yield claim(
         "harm",
         "digits, along the slow ones: the mean of two points is no nearer to the minimum than the "
         "last iterate (mean square of the latter over the former)",
-        slow_harm,
-        at_most(1.0),
+        at_most(slow_harm, 1.0),
     )

@@ -13,8 +13,6 @@ from catapult_sim.claims.smith2021.coefficients import (
 from catapult_sim.claims.smith2021.experiment import QUANTITIES, experiment_claims
 from catapult_sim.claims.smith2021.flow import field_claims, order_claims
 
-__all__ = ["CLAIMS"]
-
 CLAIMS = (
     *order_claims(),
     *identity_claims(),

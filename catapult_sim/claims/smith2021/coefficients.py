@@ -51,7 +51,7 @@ class Batches:
 
 
 def small_network(bench: Bench, batches: int, batch_size: int) -> Batches:
-    """Deal the first samples of the bench into batches for a small tanh network."""
+    """Return a small tanh network, with the bench's first samples in batches."""
     X, y = bench.samples()
     used = min(batches, len(X)), min(batch_size, max(1, len(X) // batches))
     X, y = (array[: math.prod(used)] for array in (X, y))
@@ -74,7 +74,7 @@ def second_order_drift(problem: Batches, sampling: str) -> Array:
 
 
 def identity_error(bench: Bench, sampling: str) -> Measured:
-    """Compare that average with a closed form, relative to the size of its terms."""
+    """Compare :func:`second_order_drift` with its closed form, relative to its terms' size."""
     problem = small_network(bench, 4, 3)
     theta, m = problem.starts[0], len(problem.X)
     descent = problem.descent_penalty(theta) / 2
@@ -86,7 +86,7 @@ def identity_error(bench: Bench, sampling: str) -> Measured:
 
 
 def finite_batch_error(bench: Bench) -> Measured:
-    """Enumerate batches of N = 8 samples: their variance over that of single samples' mean."""
+    """Compare the variance of all batches of N = 8 samples with its closed form."""
     problem = small_network(bench, 8, 1)
     gradients = problem.gradients(problem.starts[0])
     n, deviations = len(gradients), gradients - gradients.mean(axis=0)
@@ -100,7 +100,7 @@ def finite_batch_error(bench: Bench) -> Measured:
 
 
 def identity_claims() -> Iterator[Claim]:
-    """State the averages that make the regulariser, on a real network."""
+    """Yield the claims on the averages in the regulariser, on a real network."""
     theorem = Claims(PAPER, GROUP, kind="theorem")
     closed = {
         "shuffled": ("order-average", "all orders", "(m^2 H g - sum_j H_j g_j) / 2"),
@@ -112,15 +112,13 @@ def identity_claims() -> Iterator[Claim]:
             f"identity.{name}",
             f"sum of H_j g_k over steps j after k, averaged over {averaged}, is {form} "
             "(relative error)",
-            partial(identity_error, sampling=sampling),
-            equals(0.0, within=1e-10),
+            equals(partial(identity_error, sampling=sampling), 0.0, within=1e-10),
         )
     yield theorem(
         "finite-batch",
         "batches of B of N samples: the variance of their gradients is (N - B) / (N - 1) / B of "
         "the samples' (relative error, every batch of every size enumerated)",
-        finite_batch_error,
-        equals(0.0, within=1e-10),
+        equals(finite_batch_error, 0.0, within=1e-10),
     )
 
 
@@ -146,13 +144,13 @@ def recovered(bench: Bench, sampling: str) -> Recovered:
 
 
 def coefficient(bench: Bench, sampling: str, part: str) -> Measured:
-    """Return one of them, ``"descent"`` or ``"variance"``."""
+    """Return a fitted coefficient, ``"descent"`` or ``"variance"``."""
     found: Measured = getattr(recovered(bench, sampling), part)
     return found
 
 
 def coefficient_claims() -> Iterator[Claim]:
-    """State the coefficients fitted to runs of a small network."""
+    """Yield the claims on the coefficients fitted to runs of a small network."""
     theorem = Claims(PAPER, f"{GROUP}.coefficient", kind="theorem", cost=3)
     squared = {"descent": "|grad C|^2", "variance": "the batch gradients' variance"}
     for sampling, variance in (("full", 0.0), ("shuffled", 0.25), ("replacement", 0.0)):
@@ -160,8 +158,7 @@ def coefficient_claims() -> Iterator[Claim]:
             yield theorem(
                 f"{sampling}-{part}",
                 f"{METHODS[sampling]}: coefficient of {squared[part]}, per unit of step size",
-                partial(coefficient, sampling=sampling, part=part),
-                equals(value, within=0.005),
+                equals(partial(coefficient, sampling=sampling, part=part), value, within=0.005),
             )
 
 
@@ -175,7 +172,7 @@ def momentum_coefficient(bench: Bench, beta: float) -> Measured:
 
 
 def heavy_ball_coefficients(problem: Batches, step_size: float, beta: float) -> Array:
-    """Project what a step does beyond the flow on the gradient of ``|grad C|^2``, ``(S,)``."""
+    """Project a step minus the flow on the gradient of ``|grad C|^2``; return ``(S,)``."""
     last, now = after_transients(problem, step_size, beta)
     duration = step_size / (1 - beta)
     smooth = [
@@ -188,7 +185,7 @@ def heavy_ball_coefficients(problem: Batches, step_size: float, beta: float) -> 
 
 
 def after_transients(problem: Batches, step_size: float, beta: float) -> tuple[Array, Array]:
-    """Return weights before and after a step of heavy ball, once ``beta**t`` has died."""
+    """Return weights before and after a step of heavy ball, once ``beta**t`` is below 1e-14."""
     now = before = problem.starts
     for _ in range(math.ceil(math.log(1e-14) / math.log(beta)) + 1):
         last, pull = now, problem.gradients(now).mean(axis=-2)
@@ -197,13 +194,12 @@ def after_transients(problem: Batches, step_size: float, beta: float) -> tuple[A
 
 
 def momentum_claims() -> Iterator[Claim]:
-    """State the coefficient of heavy ball."""
+    """Yield the claims on the coefficient of heavy ball."""
     theorem = Claims("Ghosh et al. 2023", f"{GROUP}.momentum", kind="theorem", cost=3)
     for beta in (0.5, 0.9):
         value = (1 + beta) / (4 * (1 - beta) ** 2)
         yield theorem(
             f"beta-{beta:g}",
             f"heavy ball, beta = {beta:g}: coefficient (1 + beta) / (4 (1 - beta)^2) of |grad C|^2",
-            partial(momentum_coefficient, beta=beta),
-            equals(value, within=0.02 * value),
+            equals(partial(momentum_coefficient, beta=beta), value, within=0.02 * value),
         )

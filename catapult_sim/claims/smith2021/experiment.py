@@ -1,4 +1,4 @@
-"""The experiment of [Smith2021]: what a large learning rate penalises, and what that gains."""
+"""The experiment of [Smith2021]: large learning rates against an explicit regulariser."""
 
 from __future__ import annotations
 
@@ -38,25 +38,21 @@ class Recipe:
 
     @property
     def epochs(self) -> int:
-        """How many epochs make up the time, 32 at batch size 16 and learning rate 1."""
+        """The number of epochs, 32 at batch size 16 and learning rate 1."""
         return round(2 * self.batch_size / self.learning_rate)
 
 
 LARGE, SMALL = Recipe(16, 1.0), Recipe(16, 1 / 8)
 EXPLICIT = Recipe(16, 1 / 8, regularizer=7 / 8)  # with what is implicit, as much as LARGE has
-QUANTITIES = {
-    "error": "test error",
-    "loss": "test loss",
-    "penalty": "mean squared batch gradient",
-}
+QUANTITIES = {"error": "test error", "loss": "test loss", "penalty": "mean squared batch gradient"}
 
 
 @once
 @np.errstate(all="ignore")  # a network that diverges has no quantities
 def ends(bench: Bench, recipe: Recipe) -> dict[str, Array]:
-    """Train an ensemble, the same members by every recipe; return :data:`QUANTITIES`, ``(S,)``.
+    """Return the :data:`QUANTITIES` after training, ``(S,)``, of the same members for every recipe.
 
-    NaN where there are too few samples to deal into batches.
+    NaN where there are too few samples for a batch.
     """
     data, test = bench.split(SAMPLES, multiple_of=LARGEST_BATCH)
     if not len(data[0]):
@@ -102,9 +98,7 @@ def sgd_unit(bench: Bench, net: MLP, theta: Array, X: Array) -> float:
 
     def measure() -> float:
         matrix = kernel.ntk(net, theta, X)
-        require_lambda_0(
-            matrix.trace()
-        )  # of constant data there is none, and Lanczos would not say so
+        require_lambda_0(matrix.trace())  # eigsh does not fail on constant data
         top = eigsh(matrix, 1, v0=np.ones(len(matrix)), return_eigenvectors=False)
         return float((1 / require_lambda_0(top))[0] / net.loss_function.curvature)
 
@@ -112,18 +106,18 @@ def sgd_unit(bench: Bench, net: MLP, theta: Array, X: Array) -> float:
 
 
 def excess(bench: Bench, quantity: str, recipe: Recipe) -> Measured:
-    """Measure by how much a recipe ends above plain SGD at a small learning rate, in pairs."""
+    """Return the final quantity minus that of plain SGD at a small learning rate, seed by seed."""
     return mean(ends(bench, recipe)[quantity] - ends(bench, SMALL)[quantity])
 
 
 def effect_ratio(bench: Bench, quantity: str, recipe: Recipe) -> Measured:
-    """Measure what a recipe changes, in units of what a large learning rate changes."""
+    """Return the change by a recipe over the change by a large learning rate."""
     small = ends(bench, SMALL)[quantity]
     return ratio(*(ends(bench, one)[quantity] - small for one in (recipe, LARGE)))
 
 
 def experiment_claims(quantity: str) -> Iterator[Claim]:
-    """State what the regulariser does to networks on data, at equal time of training."""
+    """Yield the claims on what the regulariser does to networks, at equal training time."""
     claim = Claims(
         PAPER,
         f"{GROUP}.experiment.{quantity}",
@@ -134,25 +128,23 @@ def experiment_claims(quantity: str) -> Iterator[Claim]:
     yield claim(
         "large",
         "SGD at a large learning rate ends below SGD at an eighth of it (difference)",
-        partial(excess, recipe=LARGE),
-        at_most(0.0),
+        at_most(partial(excess, recipe=LARGE), 0.0),
     )
     yield claim(
         "explicit",
         "so does SGD at the small one with the regulariser made explicit (difference)",
-        partial(excess, recipe=EXPLICIT),
-        at_most(0.0),
+        at_most(partial(excess, recipe=EXPLICIT), 0.0),
     )
     yield claim(
         "recovered",
         "the explicit regulariser recovers what the large learning rate gains (fraction)",
-        partial(effect_ratio, recipe=EXPLICIT),
-        equals(1.0, within=0.5),
+        equals(partial(effect_ratio, recipe=EXPLICIT), 1.0, within=0.5),
     )
     for name, factor in (("half", 1 / 2), ("double", 2)):
         yield claim(
             f"{name}-batch",
             f"{name} the learning rate with {name} the batch gains as much (fraction)",
-            partial(effect_ratio, recipe=Recipe(round(16 * factor), factor)),
-            equals(1.0, within=0.25),
+            equals(
+                partial(effect_ratio, recipe=Recipe(round(16 * factor), factor)), 1.0, within=0.25
+            ),
         )

@@ -1,4 +1,4 @@
-"""On digits, the quadratic model of a network catapults as the network does [Zhu2022]."""
+"""Networks on digits and their quadratic models [Zhu2022]."""
 
 from __future__ import annotations
 
@@ -17,21 +17,19 @@ from catapult_sim.experiments.networks import (
     Architecture,
     Networks,
     draw_networks,
+    largest_mean,
     network_boundary,
 )
 from catapult_sim.mlp.taylor import TaylorModel
-from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
+from catapult_sim.numeric.runs.measured import Measured
 from catapult_sim.numeric.runs.phases import Phase, classify
 
-ON_DIGITS = (
-    *(Architecture(activation, 1) for activation in ("relu", "tanh")),
-    Architecture("relu", 1, centred=False),
-)
+ON_DIGITS = (Architecture("relu", 1), Architecture("tanh", 1), Architecture("relu", 1, False))
 CATAPULTS = np.array([2.6, 3.0, 3.4, 3.8])
 
 
 def expanded(bench: Bench, architecture: Architecture) -> list[Networks]:
-    """Return the quadratic models of the widest networks on data, of some of the seeds."""
+    """Return the quadratic models of the widest networks on data, one per seed."""
     drawn = draw_networks(bench, architecture, bench.effort.hidden[1][-1])
     return [drawn[seed].expanded() for seed in range(bench.effort.seeds)]
 
@@ -43,7 +41,7 @@ def digits_end(bench: Bench, architecture: Architecture) -> Measured:
 
 
 def beyond_the_model(bench: Bench, architecture: Architecture) -> Measured:
-    """Compare where the network itself stops converging."""
+    """Return c where the network stops converging minus that of its quadratic model."""
     width = bench.effort.hidden[1][-1]
     network = network_boundary(bench, "end", architecture, width).measured
     model = digits_end(bench, architecture)
@@ -55,22 +53,18 @@ def beyond_the_model(bench: Bench, architecture: Architecture) -> Measured:
 
 
 def final_curvature(bench: Bench, architecture: Architecture) -> Measured:
-    """Measure the mean final ``eta lambda`` of catapults, at the c where it is largest."""
-    rows = []
+    """Return the mean final ``eta lambda`` of catapults, at the c where it is largest."""
+    found, caught = [], []
     for model in expanded(bench, architecture):
         run = model.run_at(CATAPULTS, steps=bench.effort.steps, tolerance=CONVERGED)
         scaled = CATAPULTS * model.unit * model.top_eigenvalue(run.state)
-        caught = classify(run, settled=SETTLED) == Phase.CATAPULT
-        rows.append(np.where(caught, scaled, np.nan))
-    columns = [column[np.isfinite(column)] for column in np.array(rows).T]
-    usable = [mean(column) for column in columns if len(column) > 2]
-    if not usable:
-        raise NothingToMeasure
-    return max(usable, key=lambda found: found.value)
+        found.append(scaled)
+        caught.append(classify(run, settled=SETTLED) == Phase.CATAPULT)
+    return largest_mean(np.array(found), np.array(caught))
 
 
 def update_error(bench: Bench, printed: bool) -> Measured:
-    """Compare a kernel after a step with its update, in units of the change."""
+    """Return the error of the kernel's update formula, relative to the kernel's change."""
     one = expanded(bench, ON_DIGITS[0])[0]
     model, rate = TaylorModel(one.net, one.start), 3 * one.unit
     before = one.run_at(3.0, steps=3).state
@@ -82,52 +76,47 @@ def update_error(bench: Bench, printed: bool) -> Measured:
 
 
 def update_claims() -> Iterator[Claim]:
-    """State what a step does to the kernel, as derived and as printed."""
+    """Yield the claims on the kernel's update, as derived and as printed."""
     claim = Claims("derived here", "quadratic_models", "quadratic model on data")
     yield claim(
         "kernel-update",
         "a step's kernel is K' = K - eta (G J^T + J G^T) + eta^2 G G^T (error over the change)",
-        partial(update_error, printed=False),
-        equals(0.0, within=1e-8),
+        equals(partial(update_error, printed=False), 0.0, within=1e-8),
         kind="theorem",
     )
     yield claim(
         "kernel-update.printed",
         "a step's kernel is K' = K - (eta / 4) (4 G J^T - eta G G^T) (error over the change)",
-        partial(update_error, printed=True),
-        equals(0.0, within=1e-8),
+        equals(partial(update_error, printed=True), 0.0, within=1e-8),
         source=f"{PAPER}, section 3.2",
     )
 
 
 def network_claims(architecture: Architecture) -> Iterator[Claim]:
-    """State where the quadratic model of a network and the network itself stop converging."""
-    group, name = f"quadratic_models.{architecture.activation}", architecture.name
-    group += "" if architecture.centred else "-uncentred"
+    """Yield the claims on where a network and its quadratic model stop converging."""
+    group = f"quadratic_models.{architecture.activation}{architecture.suffix}"
+    name = architecture.name
     claim = Claims(f"{PAPER}, section 3", group, cost=8, given={"architecture": architecture})
     yield claim(
         "end",
         f"quadratic model of {name}, on data: it converges up to c = 4",
-        digits_end,
-        equals(4.0, within=0.2),
+        equals(digits_end, 4.0, within=0.2),
     )
     yield claim(
         "network-end",
         f"{name}: the network stops converging where its quadratic model does (difference)",
-        beyond_the_model,
-        equals(0.0, within=0.4),
+        equals(beyond_the_model, 0.0, within=0.4),
     )
     if architecture.centred:
         yield claim(
             "final-curvature",
             f"quadratic model of {name}: catapults end at eta lambda below 2 (worst c)",
-            final_curvature,
-            at_most(2.0, within=0.05),
+            at_most(final_curvature, 2.0, within=0.05),
         )
 
 
 def digit_claims() -> Iterator[Claim]:
-    """State what happens on many samples."""
+    """Yield the claims on networks on digits."""
     yield from update_claims()
     for architecture in ON_DIGITS:
         yield from network_claims(architecture)

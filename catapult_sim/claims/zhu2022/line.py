@@ -30,7 +30,7 @@ DRAWS = 256  # of which the mean is compared with what is printed
 
 
 def sampled_line(rng: np.random.Generator) -> Networks:
-    """Draw the samples and the network of the paper; c is in units of ``1 / lambda_1``."""
+    """Draw the samples and the network of the paper, with ``c = eta lambda_1``."""
     y = np.repeat([-1.0, 1.0], SAMPLES // 2)
     X = rng.normal(2 * y)[:, None]
     net = MLP([1, WIDTH, 1], gain="lecun")
@@ -40,7 +40,7 @@ def sampled_line(rng: np.random.Generator) -> Networks:
 
 
 def on_two_points(line: Networks) -> Networks:
-    """Return the two points on which the same network learns the same, that of p_1 first.
+    """Return the two points whose loss is that of all samples plus a constant, p_1's first.
 
     The mean of ``(a x_i - y_i)^2`` over a side's share of all samples is ``(a x - y)^2 / 2`` and
     a constant, with ``x^2 / 2 = mean x_i^2`` and ``x y / 2 = mean x_i y_i``.
@@ -56,13 +56,13 @@ def on_two_points(line: Networks) -> Networks:
 
 @once
 def lines(bench: Bench) -> list[Networks]:
-    """Draw the setting on one input for every seed."""
+    """Draw the samples and the network of every seed."""
     seeds = range(bench.effort.few_samples)
     return [sampled_line(bench.rng(f"one input {seed}")) for seed in seeds]
 
 
 def points(bench: Bench, quadratic: bool) -> list[Networks]:
-    """Return the two points of every seed, for the network or its quadratic model to learn."""
+    """Return the network, or its quadratic model, on the two points of every seed."""
     two = [on_two_points(line) for line in lines(bench)]
     return [one.expanded() for one in two] if quadratic else two
 
@@ -74,7 +74,7 @@ def mode_losses(two: Networks, c: npt.ArrayLike, steps: int) -> Array:
 
 
 def rises(two: Networks, c: Array, mode: int) -> Array:
-    """Tell whether a mode's share of the loss exceeds its start, at ``c = eta lambda_mode``."""
+    """Return +1 where a mode's loss exceeds its start, or -1, at ``c = eta lambda_mode``."""
     own = np.diag(kernel.ntk(two.net, two.start, two.X))
     share = mode_losses(two, c * own[0] / own[mode], steps=20)[..., mode]
     return np.where((share > share[0]).any(axis=0), 1, -1)
@@ -102,26 +102,24 @@ def rest_of_kernel(bench: Bench) -> Measured:
 
 
 def scale_of_rates(bench: Bench) -> Measured:
-    """Compare our ``2 / lambda_1`` with the printed one, in many draws: it varies by a tenth."""
+    """Return ``2 / lambda_1`` over the printed one; single draws vary by a tenth."""
     rng = bench.rng("rates on one input")
     return mean([2 * sampled_line(rng).unit / PRINTED for _ in range(DRAWS)])
 
 
 def line_claims() -> Iterator[Claim]:
-    """State what happens on one input."""
+    """Yield the claims on networks on one input."""
     setting = f"ReLU, width {WIDTH}, {SAMPLES} samples of one input"
     theorem = Claims(f"{PAPER}, section 3.2", "quadratic_models.line", kind="theorem", cost=3)
     yield theorem(
         "rank",
         f"{setting}: the kernel has rank 2 (share of all but two eigenvalues)",
-        rest_of_kernel,
-        equals(0.0, within=1e-10),
+        equals(rest_of_kernel, 0.0, within=1e-10),
     )
     yield theorem(
         "rates",
         f"{setting}: 2 / lambda_1 is twice the printed {PRINTED}, whose loss has no 1/2 (ratio)",
-        scale_of_rates,
-        equals(2.0, within=0.2),
+        equals(scale_of_rates, 2.0, within=0.2),
         kind="statement",
     )
     for quadratic, name in ((True, "model"), (False, "network")):
@@ -132,13 +130,15 @@ def line_claims() -> Iterator[Claim]:
                 f"{name}.{which}",
                 f"{setting}, {what}: the loss along p_{number} catapults from "
                 f"eta lambda_{number} = 2",
-                partial(mode_rise, mode=mode, quadratic=quadratic),
-                equals(2.0, within=0.02 if quadratic else 0.05),
+                equals(
+                    partial(mode_rise, mode=mode, quadratic=quadratic),
+                    2.0,
+                    within=0.02 if quadratic else 0.05,
+                ),
                 kind="theorem" if quadratic else "statement",
             )
     yield theorem(
         "end",
         f"{setting}: the quadratic model converges up to eta lambda_1 = 4",
-        line_end,
-        equals(4.0, within=0.1),
+        equals(line_end, 4.0, within=0.1),
     )

@@ -13,7 +13,7 @@ GRID, PRECISION = 8, 5e-3
 
 
 def end(steps: int) -> Search:
-    """Say how to look for where convergence ends: the quadratic model's end is near c = 4."""
+    """Return the search for where convergence ends, narrower: the quadratic model's is near 4."""
     return replace(WHOLE_RUNS["end"], high=8.0).stopping(steps=steps)
 
 

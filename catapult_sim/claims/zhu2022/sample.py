@@ -1,4 +1,4 @@
-"""On one sample, output and kernel of the quadratic model are one map [Zhu2022]."""
+"""The quadratic model on one sample: the map of its output and kernel [Zhu2022]."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def one_sample(bench: Bench) -> list[Networks]:
 
 
 def map_error(bench: Bench) -> Measured:
-    """Follow outputs and kernels of quadratic models through a catapult by the map."""
+    """Return the largest error of the map through a catapult of quadratic models."""
     errors = [departure_from_map(model) for model in one_sample(bench)]
     return Measured(max(errors), 0.0, len(errors))
 
@@ -66,14 +66,13 @@ def sample_boundary(bench: Bench, kind: str) -> Measured:
 
 
 def sample_claims() -> Iterator[Claim]:
-    """State what happens on one sample."""
+    """Yield the claims on one sample."""
     setting = "quadratic model of ReLU, one sample with a label"
     theorem = Claims(f"{PAPER}, section 3.1", "quadratic_models.one-sample", kind="theorem", cost=2)
     yield theorem(
         "map",
         f"{setting}: its map through a catapult (relative error)",
-        map_error,
-        equals(0.0, within=1e-8),
+        equals(map_error, 0.0, within=1e-8),
     )
     for kind, value, text in (
         ("rise", 2.0, "the loss rises from eta lambda_0 = 2"),
@@ -82,6 +81,5 @@ def sample_claims() -> Iterator[Claim]:
         yield theorem(
             kind,
             f"{setting}, width 2000: {text}",
-            partial(sample_boundary, kind=kind),
-            equals(value, within=0.05 * value),
+            equals(partial(sample_boundary, kind=kind), value, within=0.05 * value),
         )

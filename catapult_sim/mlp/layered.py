@@ -1,4 +1,4 @@
-"""Networks of any layers: outputs, loss, gradient and curvature products.
+"""Layered networks, of any layers: outputs, loss, gradient and curvature products.
 
 The parameters of a network are a vector ``theta (..., P)``: those of layer after layer. Leading
 axes are an ensemble; the networks of an ensemble see the same inputs.

@@ -1,4 +1,4 @@
-"""Draw the boundaries that ``catapult-sim verify`` measured."""
+"""Draw the boundaries that a verification, ``catapult-sim verify``, has measured."""
 
 from __future__ import annotations
 

@@ -1,6 +1,22 @@
 """Exact derivations of the models' equations, in SymPy.
 
-=====================  ====================================================================
+=====================  ===========================================================================
+``derivations``        everything that can be derived, by the names of ``catapult-sim derive``
+``Update``             a rule ``state -> next state``; ``Update.descent`` makes that of any loss
+``modified_field``     the vector field that gradient descent, momentum or mini-batches follow
+``modified_loss``      the loss whose gradient flow they follow, where there is one
+``modified_equation``  the modified field of any loss, as a sum over trees
+``linear_net``         the two-layer linear network: its exact update at any width, on one sample
+                       and on any data, its Hessian, its fixed points
+``backward_error``     backward error analysis: trees, series, modified fields
+``minibatch``          SGD and averages of iterates on quadratic mini-batch losses
+``orbits``             fixed points and periodic orbits of any rule, and their stability
+``voices``             a rule as NumPy, Python, JavaScript, LaTeX, MathML or text
+``loss_text``          read a loss that is typed as text
+``update``             the class of rules
+``catalogue``          the decorator that enters a derivation under a name
+``printed``            derive by name, with options typed as text
+=====================  ===========================================================================
 
 Examples
 --------

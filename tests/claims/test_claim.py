@@ -76,8 +76,8 @@ def test_every_paper_in_the_folder_is_on_the_list():
 
 
 def judged():
-    end = theorem("end", "it ends where a < b", scaled, equals(2.0, within=0.1))
-    most = theorem("most", "it is small", scaled, at_most(1.0))
+    end = theorem("end", "it ends where a < b", equals(scaled, 2.0, within=0.1))
+    most = theorem("most", "it is small", at_most(scaled, 1.0))
     return Judgements(
         Judgement.of(claim, 2.0, Measured(2.1, 0.01, 4), 0.5) for claim in (end, most)
     )

@@ -142,9 +142,7 @@ def track(
 
     def run(members: Array) -> _Run:
         """Run the members whose batches have one size."""
-        streams = [np.random.default_rng([one, 0]) for one in seed[members]]
-        count = size[members[0]]
-        batches = [minibatches(len(inputs), int(count), steps, rng=one) for one in streams]
+        batch_size = int(size[members[0]])
         follow = SharpestDirections(
             lambda theta: network.at(theta, inputs[seen], targets[seen]).hessian_product,
             k=k,
@@ -162,7 +160,7 @@ def track(
             learning_rate=rate[members],
             steps=steps,
             optimizer=Nudged(gamma, follow, plain, rest, nudged),
-            batches=np.stack(batches) if steps else None,
+            batches=_batches(seed[members], len(inputs), batch_size, steps),
             observe=observe,
             every=every,
             tolerance=-1.0,
@@ -177,6 +175,13 @@ def track(
 
     parts = [run(np.flatnonzero(size == count)) for count in np.unique(size)]
     return _stack(parts, grid, np.arange(0, steps + 1, every), k)
+
+
+def _batches(seeds: Array, samples: int, batch_size: int, steps: int) -> Array | None:
+    """Draw batches for each member from a stream of its own, ``(N, steps, batch_size)``."""
+    streams = [np.random.default_rng([seed, 0]) for seed in seeds]
+    drawn = [minibatches(samples, batch_size, steps, rng=one) for one in streams]
+    return np.stack(drawn) if steps else None
 
 
 _Run = tuple[Array, Trajectory, dict[tuple[int, int], Eigenpairs]]

@@ -31,7 +31,8 @@ def table(judgements: Sequence[Judgement], style: str = "simple", text_width: in
         )
         for judgement in judgements
     ]
-    widths = [text_width, None, None, None, None]
+    # tabulate 0.9 fails on widths of columns without rows.
+    widths = [text_width, None, None, None, None] if rows else None
     return tabulate(rows, HEADERS, style, disable_numparse=True, maxcolwidths=widths)
 
 

@@ -79,3 +79,7 @@ def test_a_paper_may_bring_boundaries_of_models_that_the_report_does_not_know():
         for model in ("transformer", "convolution", "linear network on data")
     ]
     assert report.as_dict([], rows)["boundaries"] == rows[::-1]
+
+
+def test_a_table_of_no_verdicts_has_its_head():
+    assert report.table([]).split()[0] == report.HEADERS[0].split()[0]

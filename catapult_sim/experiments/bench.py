@@ -60,7 +60,7 @@ class Effort:
 
 # The values of each field of Effort: quick, full.
 TABLE: dict[str, tuple[Any, Any]] = {
-    "minutes": (8.0, 100.0),
+    "minutes": (10.0, 100.0),
     "samples": (32, 64),
     "members": (8, 24),
     "hidden": (

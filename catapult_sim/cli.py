@@ -9,14 +9,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import shtab
 
 from catapult_sim import __version__
-from catapult_sim.commands import boundary, derive, figures, phase_diagram, simulate, verify
 from catapult_sim.validation import InputError
 
+COMMANDS = ("verify", "phase-diagram", "boundary", "simulate", "derive", "figures")
 FAILED = 1
 WRONG_CALL = 2
 UNREAD = 128 + 13  # of SIGPIPE, a name that Windows does not have
@@ -35,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     worker or memory failed; 2 if the call was wrong; 130 if it was interrupted; 141 if the reader
     of its output ended; 143 if it was terminated.
     """
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser(given).parse_args(given)
     try:
         with _answering_sigterm():
             status = int(options.run(options))
@@ -98,7 +100,8 @@ def _answering_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
+    """Return a parser of the command that is given; of all, where none is or for their help."""
     parser = argparse.ArgumentParser(
         prog="catapult-sim",
         description="Solvable models of deep-learning dynamics: derive their equations, train "
@@ -107,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     shtab.add_argument_to(parser, help="print the completion script of this shell")
     commands = parser.add_subparsers(dest="command", required=True)
-    for command in (verify, phase_diagram, boundary, simulate, derive, figures):
-        command.add(commands)
+    chosen = given[:1] if given and given[0] in COMMANDS else COMMANDS
+    for name in chosen:  # a command loads what it needs, so that the others do not delay it
+        import_module(f"catapult_sim.commands.{name.replace('-', '_')}").add(commands)
     return parser

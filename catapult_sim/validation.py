@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -116,3 +116,22 @@ def require_width(value: Any) -> float:
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 40 else text[:37] + "..."
+
+
+MEMORY_LIMIT = 2.0**32  # bytes, unless the user says otherwise
+
+
+def require_memory(required: float, allowed: float, what: str) -> None:
+    """Raise InputError where ``what`` takes more bytes than are allowed."""
+    if required > allowed:
+        raise InputError(
+            f"{what} requires {required:.3g} bytes of memory; memory_limit allows {allowed:.3g}"
+        )
+
+
+def ensemble_shape(
+    state: Array, parameters: Sequence[Array], state_ndim: int = 1
+) -> tuple[int, ...]:
+    """Return the shape of an ensemble: leading axes of the state and parameters, broadcast."""
+    leading = state.shape[: state.ndim - state_ndim]
+    return np.broadcast_shapes(leading, *(parameter.shape for parameter in parameters))

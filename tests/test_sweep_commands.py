@@ -490,7 +490,9 @@ def test_a_diagram_draws_one_network_to_see_whether_all_can_be_drawn(monkeypatch
     drawn = []
     monkeypatch.setattr(phase_cells, "start", lambda cell, scales: drawn.append(cell))
     asked = ["--samples", "12", "--x", "momentum=0:0.8:9", "--y", "batch_size=3:12"]
-    diagram = phase_diagram._diagram(cli._parser().parse_args(["phase-diagram", *asked]))
+    diagram = phase_diagram._diagram(
+        cli._parser(["phase-diagram"]).parse_args(["phase-diagram", *asked])
+    )
     assert [cell["batch_size"] for cell in drawn] == [12]
     assert {cell["batch_size"] for cell in diagram.corners} == {3, 12}
 

@@ -10,10 +10,16 @@ from typing import Any
 
 from catapult_sim.experiments import phase_cells
 from catapult_sim.mlp.activations import ACTIVATIONS
-from catapult_sim.numeric.runs.memory import MEMORY_LIMIT, require_memory
 from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import Cell
-from catapult_sim.validation import InputError, require_count, require_momentum, require_positive
+from catapult_sim.validation import (
+    MEMORY_LIMIT,
+    InputError,
+    require_count,
+    require_memory,
+    require_momentum,
+    require_positive,
+)
 
 CONVENTIONS = (
     "Conventions: the loss is (1/2m) sum |f - y|^2 over m samples; lambda_0 is the top eigenvalue "

@@ -27,12 +27,11 @@ from catapult_sim.mlp.training import train
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.runs.boundary import Boundary, boundary
 from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
-from catapult_sim.numeric.runs.memory import MEMORY_LIMIT
 from catapult_sim.numeric.runs.phases import Phase, classify, divergence, rise
 from catapult_sim.numeric.runs.trajectory import Trajectory
 from catapult_sim.printing import counted
 from catapult_sim.types import Array, Rng
-from catapult_sim.validation import require_positive
+from catapult_sim.validation import MEMORY_LIMIT, require_positive
 
 T = TypeVar("T")
 

@@ -29,13 +29,13 @@ import numpy.typing as npt
 from catapult_sim import datasets
 from catapult_sim.experiments.networks import CONVERGED, SETTLED, Networks, draw, draw_linear
 from catapult_sim.mlp import kernel
-from catapult_sim.mlp.descent import Descent
 from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.training import Descent
 from catapult_sim.numeric.runs.batches import minibatches
-from catapult_sim.numeric.runs.memory import run_bytes
 from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall
 from catapult_sim.numeric.runs.phases import classify
 from catapult_sim.numeric.runs.rule import Method
+from catapult_sim.numeric.runs.strides import run_bytes
 from catapult_sim.numeric.runs.trajectory import Trajectory, final, peak
 from catapult_sim.sweeps.cell import Cell, cell
 from catapult_sim.types import Array, Observe

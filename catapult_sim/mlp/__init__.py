@@ -1,22 +1,19 @@
 """Fully connected networks in NumPy: every derivative by hand, many networks at once.
 
 ========================  ========================================================================
-``network``               ``MLP``: draw, evaluate and differentiate networks of any depth
-``training``              ``train``: gradient descent of an ensemble by any optimiser
+``network``               ``MLP``, and ``Sequential`` of any layers: draw, evaluate, differentiate
+``training``              ``train``: gradient descent of an ensemble by any optimiser, with batches
 ``observers``             quantities to measure along a run: curvature, kernel, accuracy, distance
 ``kernel``                the neural tangent kernel: its matrix, products and top eigenvalue
 ``point``                 gradient, Hessian and Gauss-Newton products at one theta
 ``model``                 what networks and Taylor models share: outputs, loss, gradient
 ``taylor``                the linear and the quadratic model of a network, and how they train
 ``taylor_expansion``      derivatives of a network along lines through one theta
-``activations``           activation functions with their derivatives
+``activations``           activation functions with their derivatives, and as layers
 ``losses``                loss functions with their derivatives
-``layered``               networks of any layers: ``Sequential``
-``layers``                what a layer must offer; chains of layers
-``dense``, ``pointwise``  layers with a matrix of weights; activations and scales as layers
-``series``                power series along a direction, in arrays that are used again
+``layers``                what a layer must offer, the arrays it reads and writes; chains of layers
+``dense``                 layers that are linear in their weights
 ``passes``                forward and backward passes, and their directional derivatives
-``descent``               one step of an optimiser on networks, with batches
 ``schedules``             factors of the learning rate as functions of the step
 ========================  ========================================================================
 
@@ -30,9 +27,7 @@ from catapult_sim.lazy import attach
 if TYPE_CHECKING:
     from catapult_sim.mlp import activations as activations
     from catapult_sim.mlp import dense as dense
-    from catapult_sim.mlp import descent as descent
     from catapult_sim.mlp import kernel as kernel
-    from catapult_sim.mlp import layered as layered
     from catapult_sim.mlp import layers as layers
     from catapult_sim.mlp import losses as losses
     from catapult_sim.mlp import model as model
@@ -40,9 +35,7 @@ if TYPE_CHECKING:
     from catapult_sim.mlp import observers as observers
     from catapult_sim.mlp import passes as passes
     from catapult_sim.mlp import point as point
-    from catapult_sim.mlp import pointwise as pointwise
     from catapult_sim.mlp import schedules as schedules
-    from catapult_sim.mlp import series as series
     from catapult_sim.mlp import taylor as taylor
     from catapult_sim.mlp import taylor_expansion as taylor_expansion
     from catapult_sim.mlp import training as training

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.mlp.layered import Network
+from catapult_sim.mlp.network import Network
 from catapult_sim.mlp.passes import Part, Passes
 from catapult_sim.numeric.curvature import eigenpairs
 from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs
 from catapult_sim.numeric.curvature.operators import Operator
-from catapult_sim.numeric.runs.memory import MEMORY_LIMIT, require_memory
 from catapult_sim.types import Array
+from catapult_sim.validation import MEMORY_LIMIT, require_memory
 
 DENSE = 512  # rows of the kernel up to which all eigenvalues are faster than products
 READ = 50.0  # flops per memory read, on the machines measured

@@ -1,4 +1,4 @@
-r"""The interface of a layer: its passes of any order, and chains of layers.
+r"""The interface of a layer, the arrays its passes read and write, and chains of layers.
 
 A layer takes the numbers x of each sample and gives z. With s the derivative of the loss by z it
 has three passes: *forward* from x to z, *backward* from s to the derivative by x, and the
@@ -8,33 +8,178 @@ computes one coefficient, given the lower ones.
 ====================  ==========================================================
 to add                write
 ====================  ==========================================================
-weights               a :class:`Bilinear` layer: the three products of inputs,
-                      weights and signals. All orders follow from them.
+weights               a :class:`~catapult_sim.mlp.dense.Bilinear` layer: the three
+                      products of inputs, weights and signals give all orders.
 no parameters         a :class:`Layer`: its forward and backward pass of one
                       order, and :meth:`Layer.pullback` for the dense kernel.
 a block of layers     a :class:`Layer` with layers ``inside``, whose
                       :meth:`Layer.connect` gives each its inputs and outputs.
 ====================  ==========================================================
 
-Between layers samples are rows, ``(..., m, width)``: a layer that sees an image reshapes them.
+A :class:`Series` holds the coefficients of one quantity, a :class:`Variable` the values and signals
+between two layers, and a :class:`Room` allocates them for the shape of the samples. Between layers
+samples are rows, ``(..., m, width)``: a layer that sees an image reshapes them.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from catapult_sim.mlp.series import GIVEN, Room, Variable
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
-RowProducts = Callable[[list[Array], list[Array]], Iterator[Array]]
+LOSS, GIVEN = "loss", "given"
+"""Kinds of signals: derivatives of the loss, and signals that a caller gives."""
+Frame = tuple[tuple[int, ...], int, np.dtype[Any]]
+"""Leading axes, samples and precision of arrays."""
+
+
+class Series:
+    """The coefficients of one power series, each an array ``(..., m, width)``.
+
+    They lie in memory as one stack ``(..., orders, m, width)``, so that consecutive orders are
+    also one tall matrix, see :meth:`tall`. Of values the lowest order comes first, of signals the
+    highest: the gradient of order k, ``sum_i a_i^T s_(k-i)``, is then one product of two tall
+    matrices, ``a_0, ..., a_k`` below each other and ``s_k, ..., s_0``.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        width: int,
+        orders: int,
+        *,
+        highest_first: bool = False,
+        constant: bool = False,
+    ) -> None:
+        self._room, self._orders, self._highest_first = room, orders, highest_first
+        self.width, self._constant = width, constant
+        self._flat: Array | None = None
+        self._coefficients: list[Array] = []  # empty until the first use
+
+    def hold(self, constant: Array) -> None:
+        """Set order 0 to a given array ``(..., m, width)``, which does not depend on theta."""
+        self._stack, self._coefficients = constant[..., None, :, :], [constant]
+
+    def forget(self) -> None:
+        """Discard the coefficients, but keep their memory."""
+        self._coefficients = []
+
+    def __getitem__(self, order: int) -> Array:
+        return (self._coefficients or self.coefficients)[order]
+
+    @property
+    def coefficients(self) -> list[Array]:
+        """An array for every order, lowest first; a constant has order 0 only."""
+        if not self._coefficients:
+            self._allocate()
+        return self._coefficients
+
+    def tall(self, order: int, count: int) -> Array:
+        """Return ``count`` coefficients below each other, in their order in memory from one on.
+
+        Shape ``(..., count m, width)``.
+        """
+        first = self._orders - 1 - order if self._highest_first else order
+        part = self._stack[..., first : first + count, :, :]
+        return part.reshape(*part.shape[:-3], -1, self.width)
+
+    def _allocate(self) -> None:
+        """Allocate the coefficients, in the memory of the last shape if that is large enough.
+
+        The system gives memory only to coefficients that are written to.
+        """
+        leading, samples, dtype = self._room.constant if self._constant else self._room.varying
+        shape = (*leading, self._orders, samples, self.width)
+        size = math.prod(shape)
+        if self._flat is None or self._flat.size < size or self._flat.dtype != dtype:
+            self._flat = np.empty(size, dtype)
+        self._stack = self._flat[:size].reshape(shape)
+        places = range(self._orders)[::-1] if self._highest_first else range(self._orders)
+        self._coefficients = [self._stack[..., place, :, :] for place in places]
+        self._room.allocated.append(self)
+
+
+class Variable:
+    """The ``width`` numbers of each sample between two layers, and the signals by them.
+
+    Attributes
+    ----------
+    values : Series
+        Of order 0 only where they do not depend on theta.
+    signals : dict of Series
+        By kind: derivatives of the loss, or of a product with the outputs, by the values.
+    depends : bool
+        Whether the values depend on theta.
+    """
+
+    def __init__(self, room: Room, width: int, orders: int, depends: bool) -> None:
+        self._room, self.width, self.depends = room, width, depends
+        self.values = Series(room, width, orders if depends else 1, constant=not depends)
+        self.signals = _Signals(room, width, orders)
+
+    @property
+    def scratch(self) -> Array:
+        """An array ``(..., m, width)`` for the use of one formula; equal widths share it."""
+        return self._room.scratch(self.width)
+
+
+class _Signals(dict[str, Series]):
+    """Series by their kind, each made at its first use."""
+
+    def __init__(self, room: Room, width: int, orders: int) -> None:
+        self._made_of = room, width, orders
+
+    def __missing__(self, kind: str) -> Series:
+        self[kind] = Series(*self._made_of, highest_first=True)
+        return self[kind]
+
+
+class Room:
+    """The variables of a network's passes, and their common shape.
+
+    Attributes
+    ----------
+    variables : list of Variable
+    allocated : list of Series
+        Those with arrays of the present shape.
+    varying, constant : tuple
+        Leading axes, samples and precision of what depends on theta, and of what does not.
+    """
+
+    varying: Frame
+    constant: Frame
+
+    def __init__(self, orders: int) -> None:
+        self._orders = orders
+        self._scratch: dict[int, Series] = {}
+        self.variables: list[Variable] = []
+        self.allocated: list[Series] = []
+
+    def variable(self, width: int, *, depends: bool) -> Variable:
+        """Return a new variable of so many numbers per sample."""
+        self.variables.append(Variable(self, width, self._orders, depends))
+        return self.variables[-1]
+
+    def scratch(self, width: int) -> Array:
+        """Return an array for the use of one formula; equal widths share it."""
+        if width not in self._scratch:
+            self._scratch[width] = Series(self, width, 1)
+        return self._scratch[width][0]
+
+    def fit(self, varying: Frame, constant: Frame) -> None:
+        """Set the shapes and precisions of all arrays, and discard their contents."""
+        self.varying, self.constant = varying, constant
+        for series in self.allocated:
+            series.forget()
+        self.allocated.clear()
 
 
 class Workspace:
@@ -131,147 +276,6 @@ class Layer(ABC):
             start += layer.size
 
 
-class Bilinear(Layer):
-    """A layer ``z = B(x, W) + b``, linear in its inputs and in its weights.
-
-    Its parameters are the weights W, an array of some ``shape``, and if it has ``biases`` one
-    for each entry of the last axis of W. That axis, the channels, comes last in z too.
-
-    A subclass defines the products of order 0; the others follow, since coefficient k of a
-    product of series is ``sum_i x_(k-i) W_i``. It may override :meth:`spread` and
-    :meth:`row_products` with cheaper formulas.
-    """
-
-    biases: bool
-    deviation: float  # of the weights at the start
-    bias_deviation: float
-
-    @property
-    @abstractmethod
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the weights."""
-
-    @abstractmethod
-    def multiply(self, x: Array, W: Array, out: Array | None = None) -> Array:
-        """Return ``B(x, W)``, ``(..., m, inputs) -> (..., m, outputs)``."""
-
-    @abstractmethod
-    def transpose(self, s: Array, W: Array, out: Array | None = None) -> Array:
-        """Return the derivative by x of ``s . B(x, W)``, ``(..., m, inputs)``."""
-
-    @abstractmethod
-    def outer(self, x: Array, s: Array, out: Array | None = None) -> Array:
-        """Return the derivative by W of ``s . B(x, W)``, summed over samples, ``(..., *shape)``."""
-
-    @property
-    def multiplications(self) -> int:
-        """The number of multiplications of one sample in one product."""
-        return math.prod(self.shape)
-
-    @cached_property
-    def size(self) -> int:
-        """The number of its parameters."""
-        return math.prod(self.shape) + self.biases * self.shape[-1]
-
-    def split(self, vector: Array) -> tuple[Array, Array]:
-        """Return views of weights ``(..., *shape)`` and biases in a vector ``(..., size)``."""
-        weights = math.prod(self.shape)
-        leading = vector.shape[:-1]
-        return vector[..., :weights].reshape(*leading, *self.shape), vector[..., weights:]
-
-    def draw(self, normal: Array) -> None:
-        """Turn numbers from N(0, 1), ``(size,)``, into parameters to start with, in place."""
-        parts = zip(self.split(normal), (self.deviation, self.bias_deviation), strict=True)
-        for part, deviation in parts:
-            part[...] = deviation * part if deviation else 0.0
-
-    # The passes, of any order -------------------------------------------------------------------
-
-    def forward(self, at: Workspace, order: int) -> None:
-        """Write one order of z."""
-        z, x = at.z.values[order], at.x.values.coefficients
-        if order == 1 and at.along_gradient:
-            self.spread(at, at.z.signals[GIVEN][0], z)
-            if at.x.depends:
-                z += self.multiply(x[1], at.parameters[0][0], at.z.scratch)
-            return
-        weights = [W for W, _ in at.parameters]
-        _multiply_series(self.multiply, x, weights, order, z, at.z)
-        if self.biases and order < len(at.parameters):
-            channels = self._channels(z)
-            channels += at.parameters[order][1][..., None, :]
-
-    def backward(self, at: Workspace, order: int, kind: str) -> None:
-        """Write one order of the signal at x."""
-        s, weights = at.z.signals[kind].coefficients, [W for W, _ in at.parameters]
-        out = at.x.signals[kind][order]
-        _multiply_series(self.transpose, s, weights, order, out, at.x)
-
-    def gradient(self, at: Workspace, order: int, kind: str, out: Array) -> None:
-        """Write one order of the gradient by the parameters, ``(..., size)``.
-
-        It sums over samples, and so the sum over orders is the same product of taller matrices.
-        """
-        by_weights, by_biases = self.split(out)
-        x, s = at.x.values, at.z.signals[kind]
-        count = min(order + 1, len(x.coefficients))
-        self.outer(x.tall(0, count), s.tall(order, count), by_weights)
-        if self.biases:
-            np.sum(self._channels(s[order]), axis=-2, out=by_biases)
-
-    def pullback(self, at: Workspace, signals: Array) -> Array:
-        """Return k signals of every sample by x, and store those by z for the kernel."""
-        at.units = signals
-        if not at.x.depends:
-            return signals
-        # All signals of all samples are the rows of one matrix.
-        rows = signals.reshape(*signals.shape[:-3], -1, signals.shape[-1])
-        carried = self.transpose(rows, at.parameters[0][0])
-        return carried.reshape(*carried.shape[:-2], *signals.shape[-3:-1], carried.shape[-1])
-
-    # For the kernel ------------------------------------------------------------------------------
-
-    def spread(self, at: Workspace, signal: Array, out: Array) -> Array:
-        """Write ``J J^T`` times a signal ``(..., m, width of z)``.
-
-        J is the Jacobian of z by this layer's parameters alone: the tangent of z along the
-        gradient of the signal.
-        """
-        x = at.x.values[0]
-        self.multiply(x, self.outer(x, signal), out)
-        if self.biases:
-            channels = self._channels(out)
-            channels += self._channels(signal).sum(axis=-2, keepdims=True)
-        return out
-
-    def row_products(self, x: list[Array], y: list[Array]) -> RowProducts:
-        """Return a function that multiplies the rows of two Jacobians, given the inputs of both.
-
-        The row of a sample and of a signal s in its z is the gradient by this layer's
-        parameters, ``sum_i x_i (outer) s_(k-i)``. The function takes the signals of x and those
-        of y, highest order first, each ``(..., k, m, width of z)``, and yields arrays
-        ``(..., k, m, k', m)`` which add up to the scalar products of all rows.
-        """
-
-        def products(s: list[Array], t: list[Array]) -> Iterator[Array]:
-            yield _scalar_products(self._rows(x, s), self._rows(y, t))
-            if self.biases:  # their input is 1, of order 0
-                one, other = (self._channels(a[0][..., None, :]).sum(axis=-2) for a in (s, t))
-                yield _scalar_products(one, other)
-
-        return products
-
-    def _rows(self, x: list[Array], s: list[Array]) -> Array:
-        """Return rows by the weights, ``(..., k, m, weights)``, each sample alone in an array."""
-        pairs = zip(x, s, strict=False)  # inputs that do not depend on theta have one order
-        rows: Any = sum(self.outer(a[..., None, :, None, :], b[..., None, :]) for a, b in pairs)
-        return np.reshape(rows, (*rows.shape[: -len(self.shape)], -1))
-
-    def _channels(self, z: Array) -> Array:
-        """Return a view with a row for each place in each sample, ``(..., places, channels)``."""
-        return z.reshape(*z.shape[:-2], -1, self.shape[-1])
-
-
 @dataclass(frozen=True)
 class Chain(Layer):
     """Layers one after the other, at least one."""
@@ -321,31 +325,3 @@ class Chain(Layer):
 def after(layer: Layer, x: Variable, room: Room) -> Variable:
     """Return a new variable for the outputs of a layer at x."""
     return room.variable(layer.outputs(x.width), depends=x.depends or layer.size > 0)
-
-
-def _multiply_series(
-    product: Callable[[Array, Array, Array], Array],
-    left: Sequence[Array],
-    right: Sequence[Array],
-    order: int,
-    out: Array,
-    like: Variable,
-) -> None:
-    """Write one order of a product of two series, ``sum_i left_(order - i) right_i``.
-
-    ``out`` belongs to the variable ``like``.
-    """
-    pairs = [(left[order - i], W) for i, W in enumerate(right) if 0 <= order - i < len(left)]
-    if not pairs:
-        out[...] = 0
-    for i, (a, W) in enumerate(pairs):
-        if i:
-            out += product(a, W, like.scratch)
-        else:
-            product(a, W, out)
-
-
-def _scalar_products(left: Array, right: Array) -> Array:
-    """Return the scalar products of all rows ``(..., k, m, P)``, ``(..., k, m, k', m)``."""
-    products: Array = np.einsum("...kmp,...jnp->...kmjn", left, right)
-    return products

@@ -1,22 +1,215 @@
-"""Fully connected networks on one flat parameter vector, without autodiff.
+"""Fully connected networks, and networks of any layers: outputs, loss, derivatives.
 
-The parameters are layer after layer the weights ``(fan in, fan out)`` in row-major order, then
-the biases, if there are any. Its passes are those of :mod:`catapult_sim.mlp.layered`.
+The parameters of a network are a vector ``theta (..., P)``: those of layer after layer. Leading
+axes are an ensemble; the networks of an ensemble see the same inputs.
+
+No curvature matrix is formed: the derivative of every line of the forward and the backward pass
+along a direction in theta gives the Hessian times that direction, the R-operator of
+[Pearlmutter1994], see :mod:`catapult_sim.mlp.passes`.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.mlp.activations import ACTIVATIONS, Activation
+from catapult_sim.mlp.activations import ACTIVATIONS, Activation, Pointwise, Scale
 from catapult_sim.mlp.dense import PARAMETRIZATIONS, dense_layers, gains
-from catapult_sim.mlp.layered import Network, known
-from catapult_sim.mlp.layers import Layer
-from catapult_sim.mlp.pointwise import Pointwise, Scale
-from catapult_sim.validation import InputError, require_count
+from catapult_sim.mlp.layers import Chain, Layer
+from catapult_sim.mlp.losses import LOSSES, Objective
+from catapult_sim.mlp.model import Model
+from catapult_sim.mlp.passes import Passes
+from catapult_sim.mlp.point import Point
+from catapult_sim.randomness import draw
+from catapult_sim.types import Array, Rng
+from catapult_sim.validation import (
+    InputError,
+    require_at_least_zero,
+    require_count,
+)
+
+DTYPES = ("float64", "float32")
+
+
+class Network(Model[Point]):
+    """A network of layers and its loss: what :class:`MLP` and :class:`Sequential` have in common.
+
+    Attributes
+    ----------
+    layers : Chain
+    """
+
+    def _assemble(
+        self,
+        inputs: int,
+        layers: Sequence[Layer],
+        loss: str,
+        weight_decay: float,
+        dtype: npt.DTypeLike,
+    ) -> None:
+        """Check and set the attributes of every network."""
+        loss_function = LOSSES[known("loss", loss, LOSSES)]
+        decay = float(require_at_least_zero("weight_decay", weight_decay))
+        self.objective = Objective(loss_function, decay)
+        self.dtype = np.dtype(known("dtype", np.dtype(dtype).name, DTYPES))
+        self.layers = Chain(tuple(layers))
+        self.inputs, self.outputs = inputs, self.layers.outputs(inputs)
+        self.size = self.layers.size
+        self.numbers_per_sample = self.passes(1).numbers_per_sample
+
+    @abstractmethod
+    def __repr__(self) -> str:
+        """Return an expression that makes this network."""
+
+    def init(self, *, rng: Rng = None, ensemble: tuple[int, ...] = ()) -> Array:
+        """Draw parameters, ``(*ensemble, P)``; each member has a random stream of its own.
+
+        The same seed gives the same network in both precisions, but for rounding.
+        """
+        return draw(self._draw_one, rng, ensemble)
+
+    def _draw_one(self, rng: np.random.Generator) -> Array:
+        theta = rng.normal(size=self.size)
+        self.layers.draw(theta)
+        return theta.astype(self.dtype, copy=False)
+
+    def split(self, theta: Array) -> list[tuple[Array, Array]]:
+        """Return views of the weights ``(..., *shape)`` and biases of each layer that has any."""
+        return [layer.split(theta[..., place]) for layer, _, place in self.passes(1).parts]
+
+    # Of any theta (..., P) and data, one product at a time ---------------------------------------
+
+    def hessian_product(
+        self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike, direction: npt.ArrayLike
+    ) -> Array:
+        """Return the Hessian of :meth:`loss` by theta times a direction.
+
+        Parameters
+        ----------
+        theta : array_like, shape (..., P)
+        X : array_like, shape (m, d)
+        y : array_like, shape (m,) or (m, k)
+        direction : array_like, shape (..., P)
+            Its leading axes broadcast against those of theta.
+
+        Returns
+        -------
+        numpy.ndarray, shape (..., P)
+            Exact; it costs about as much as three gradients. For many directions in turn at
+            one theta take :meth:`at`.
+
+        Raises
+        ------
+        InputError
+            Where data, parameters or direction do not fit the network.
+
+        Examples
+        --------
+        For ``f = u v`` and ``L = f^2 / 2`` the Hessian is ``((v^2, 2uv), (2uv, u^2))``.
+
+        >>> from catapult_sim.mlp.network import MLP
+        >>> network = MLP([1, 1, 1], activation="linear")
+        >>> network.hessian_product([2.0, 3.0], [[1.0]], [0.0], np.eye(2))
+        array([[ 9., 12.],
+               [12.,  4.]])
+        """
+        parameters, along = self._together(theta, direction)
+        return self.loss_hessian_product(parameters, *self.require_data(X, y), along)
+
+    def gauss_newton_product(
+        self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike, direction: npt.ArrayLike
+    ) -> Array:
+        """Return ``J^T H_f J`` times a direction, ``H_f`` the loss's Hessian by the outputs.
+
+        The Hessian without the curvature of the network itself and without weight decay; shapes
+        and errors as in :meth:`hessian_product`.
+
+        Examples
+        --------
+        >>> from catapult_sim.mlp.network import MLP
+        >>> network = MLP([1, 1, 1], activation="linear")
+        >>> network.gauss_newton_product([2.0, 3.0], [[1.0]], [0.0], np.eye(2))
+        array([[9., 6.],
+               [6., 4.]])
+        """
+        parameters, along = self._together(theta, direction)
+        return self.at(parameters, X, y).gauss_newton_product(along)
+
+    def sharpness_gradient(
+        self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike, direction: npt.ArrayLike
+    ) -> Array:
+        """Return the gradient of ``v^T H v`` by theta, at a fixed direction v.
+
+        At a unit eigenvector of the Hessian it is the gradient of its eigenvalue, where that is
+        a single one. Exact; shapes and errors as in :meth:`hessian_product`.
+
+        Examples
+        --------
+        The Hessian of ``(u v)^2 / 2`` has ``v^2`` in its corner:
+
+        >>> from catapult_sim.mlp.network import MLP
+        >>> network = MLP([1, 1, 1], activation="linear")
+        >>> network.sharpness_gradient([2.0, 3.0], [[1.0]], [0.0], [1.0, 0.0])
+        array([0., 6.])
+        """
+        parameters, along = self._together(theta, direction)
+        return self.at(parameters, X, y).sharpness_gradient(along)
+
+    def jacobian_product(
+        self, theta: npt.ArrayLike, X: npt.ArrayLike, direction: npt.ArrayLike
+    ) -> Array:
+        """Return J times a direction ``(..., P)``, ``(..., m, k)``.
+
+        Examples
+        --------
+        >>> from catapult_sim.mlp.network import MLP
+        >>> MLP([1, 1, 1], activation="linear").jacobian_product([2.0, 3.0], [[1.0]], [1.0, 0.0])
+        array([[3.]])
+        """
+        parameters, along = self._together(theta, direction)
+        return self.at(parameters, X).jacobian_product(along)
+
+    def transposed_jacobian_product(
+        self, theta: npt.ArrayLike, X: npt.ArrayLike, signal: npt.ArrayLike
+    ) -> Array:
+        """Return J^T times a signal in the outputs ``(..., m, k)``, shape ``(..., P)``.
+
+        Examples
+        --------
+        >>> from catapult_sim.mlp.network import MLP
+        >>> network = MLP([1, 1, 1], activation="linear")
+        >>> network.transposed_jacobian_product([2.0, 3.0], [[1.0]], [[1.0]])
+        array([3., 2.])
+        """
+        parameters, pulled = self.require_parameters(theta), np.asarray(signal)
+        leading = np.broadcast_shapes(parameters.shape[:-1], pulled.shape[:-2])
+        spread = np.broadcast_to(parameters, (*leading, self.size))
+        return self.at(spread, X).transposed_jacobian_product(pulled)
+
+    def _together(self, theta: npt.ArrayLike, direction: npt.ArrayLike) -> tuple[Array, Array]:
+        """Return theta spread over the leading axes of a direction, and the direction."""
+        parameters, along = self.require_parameters(theta), self.require_parameters(direction)
+        shape = np.broadcast_shapes(parameters.shape, along.shape)
+        return np.broadcast_to(parameters, shape), along
+
+    # Of checked input; X and y may have leading axes, as a minibatch for every member has --------
+
+    def forward(self, theta: Array, X: Array) -> tuple[Array, list[Array]]:
+        """Return the outputs, and the inputs of every activation."""
+        passes = self.passes(1)
+        return passes.move(theta, X), passes.hidden()
+
+    def point(self, theta: Array, X: Array, y: Array | None = None, *, orders: int = 3) -> Point:
+        """Return the network at one theta; 1, 2 or 3 orders for gradient, Hessian, sharpness."""
+        return Point(self.passes(orders), self.objective, theta, X, y)
+
+    def passes(self, orders: int) -> Passes:
+        """Return an object that computes this network's passes up to a number of orders."""
+        return Passes(self.layers, self.inputs, orders)
 
 
 class MLP(Network):
@@ -127,3 +320,53 @@ class MLP(Network):
         usual = MLP.__init__.__kwdefaults__ or {}
         options = [f", {name}={one!r}" for name, one in self._options.items() if one != usual[name]]
         return f"MLP({self.widths}{''.join(options)})"
+
+
+class Sequential(Network):
+    """A network of layers one after the other, of any kind.
+
+    Parameters
+    ----------
+    inputs : int
+        d, the numbers of each sample.
+    layers : sequence of Layer
+    loss, weight_decay, dtype
+        As those of :class:`catapult_sim.mlp.network.MLP`.
+
+    Raises
+    ------
+    InputError
+        Where a layer does not take what the one before it gives, or an option is not known.
+
+    Examples
+    --------
+    >>> from catapult_sim.mlp.activations import ACTIVATIONS
+    >>> from catapult_sim.mlp.dense import Dense
+    >>> from catapult_sim.mlp.activations import Pointwise
+    >>> network = Sequential(3, [Dense(3, 9), Pointwise(ACTIVATIONS["tanh"]), Dense(9, 2)])
+    >>> network.size, network.predict(network.init(rng=0), [[0.0, 0.0, 0.0]])
+    (45, array([[0., 0.]]))
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        layers: Sequence[Layer],
+        *,
+        loss: str = "squared_error",
+        weight_decay: float = 0.0,
+        dtype: npt.DTypeLike = "float64",
+    ) -> None:
+        width = require_count("inputs", inputs, 1)
+        self._assemble(width, layers, loss, weight_decay, dtype)
+
+    def __repr__(self) -> str:
+        """Return the layers."""
+        return f"Sequential({self.inputs}, {list(self.layers.layers)})"
+
+
+def known(what: str, name: str, names: Any) -> str:
+    """Return a name if it is among ``names``, else raise InputError."""
+    if name not in names:
+        raise InputError(f"{what} must be one of {', '.join(names)}; got {name!r}")
+    return name

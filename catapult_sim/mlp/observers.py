@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp import kernel
-from catapult_sim.mlp.layered import Network
+from catapult_sim.mlp.network import Network
 from catapult_sim.mlp.point import Place
 from catapult_sim.mlp.taylor import TaylorModel
 from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs, top_eigenpairs

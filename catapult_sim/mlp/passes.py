@@ -22,9 +22,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from catapult_sim.mlp.layers import Bilinear, Layer, Workspace, after
-from catapult_sim.mlp.pointwise import Pointwise
-from catapult_sim.mlp.series import GIVEN, LOSS, Frame, Room
+from catapult_sim.mlp.activations import Pointwise
+from catapult_sim.mlp.dense import Bilinear
+from catapult_sim.mlp.layers import GIVEN, LOSS, Frame, Layer, Room, Workspace, after
 from catapult_sim.types import Array
 
 

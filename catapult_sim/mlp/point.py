@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse.linalg import LinearOperator
 
+from catapult_sim.mlp.layers import GIVEN
 from catapult_sim.mlp.losses import Objective
 from catapult_sim.mlp.passes import Passes
-from catapult_sim.mlp.series import GIVEN
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 

@@ -30,8 +30,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.mlp.layered import Network
 from catapult_sim.mlp.model import Model
+from catapult_sim.mlp.network import Network
 from catapult_sim.mlp.point import Place
 from catapult_sim.mlp.taylor_expansion import Rows, TaylorExpansion, row_products
 from catapult_sim.numeric.curvature.eigenpairs import largest_eigenvalue

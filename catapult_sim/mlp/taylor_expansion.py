@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from catapult_sim.mlp.layered import Network
-from catapult_sim.mlp.layers import Bilinear
-from catapult_sim.mlp.series import GIVEN
+from catapult_sim.mlp.dense import Bilinear
+from catapult_sim.mlp.layers import GIVEN
+from catapult_sim.mlp.network import Network
 from catapult_sim.types import Array
 
 

@@ -1,21 +1,30 @@
-"""Training of ensembles of networks, measured along the way."""
+"""Training of ensembles of networks by any optimiser, measured along the way.
+
+A member's state is a concatenation of vectors ``(P,)``: the weights, then those that the optimiser
+and the average remember.
+"""
 
 from __future__ import annotations
 
+import operator
+import threading
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.mlp.descent import Descent
 from catapult_sim.mlp.model import Model
-from catapult_sim.numeric.runs.averages import Average
-from catapult_sim.numeric.runs.checkpoint import Checkpoint
-from catapult_sim.numeric.runs.memory import MEMORY_LIMIT
-from catapult_sim.numeric.runs.optimizers import AnyOptimizer, GradientDescent
-from catapult_sim.numeric.runs.rule import Method, Schedule, run
+from catapult_sim.mlp.point import Place
+from catapult_sim.numeric.runs.averages import Average, Memory
+from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint
+from catapult_sim.numeric.runs.optimizers import AnyOptimizer, GradientDescent, Look, displace
+from catapult_sim.numeric.runs.rule import Averaged, Block, Method, Schedule, run
+from catapult_sim.numeric.runs.strides import BLOCK_BYTES
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
-from catapult_sim.types import Observe, Progress
-from catapult_sim.validation import require_count, require_positive
+from catapult_sim.types import Array, Observe, Progress
+from catapult_sim.validation import MEMORY_LIMIT, require_count, require_positive
 
 
 def train(
@@ -159,3 +168,145 @@ def train(
         progress=progress,
         memory_limit=memory_limit,
     )
+
+
+@dataclass(frozen=True)
+class Descent:
+    """The rule of an ensemble of networks, see :class:`~catapult_sim.numeric.runs.rule.Rule`."""
+
+    network: Model[Any]
+    X: Array  # (m, d)
+    y: Array  # (m, k)
+    method: Method
+    longest: int = 1
+    # For each thread: its points, whose arrays are used again, and the optimiser of its last block.
+    _kept: threading.local = field(default_factory=threading.local)
+
+    def start(self, weights: Array) -> Array:
+        """Return the states ``(..., S)`` at given weights, before the first step."""
+        remembered = [np.zeros_like(weights)] * self.method.optimizer.memory
+        if self.method.average is not None:
+            remembered += self.method.average.begin(weights)
+        return np.concatenate([weights, *remembered], axis=-1) if remembered else weights
+
+    def weights(self, state: Array) -> Array:
+        """Return the parameters of states, ``(..., P)``."""
+        return state[..., : self.network.size]
+
+    @property
+    def average(self) -> Averaged | None:
+        """The averaged weights as functions of states; None without an average."""
+        average = self.method.average
+        if average is None:
+            return None
+
+        def weights(state: Array) -> Array:
+            return average.value(self._parts(state)[2])
+
+        return Averaged(weights, lambda state: self.loss(weights(state)))
+
+    def _parts(self, state: Array) -> tuple[Array, Memory, Memory]:
+        """Split states into the weights and the memories of optimiser and average."""
+        vectors, own = self._vectors(state), 1 + self.method.optimizer.memory
+        return vectors[0], tuple(vectors[1:own]), tuple(vectors[own:])
+
+    def _vectors(self, state: Array) -> list[Array]:
+        return [state[place] for place in self._places]
+
+    @cached_property
+    def _places(self) -> list[tuple[Any, slice]]:
+        size = self.network.size
+        count = 1 + self.method.optimizer.memory
+        if self.method.average is not None:
+            count += len(self.method.average.begin(np.zeros(1)))
+        return [np.s_[..., i * size : (i + 1) * size] for i in range(count)]
+
+    def stride(self, state: Array, block: Block, first: int, count: int) -> tuple[Array, Array]:
+        """Take ``count`` steps; return the next state and the loss of all samples before them."""
+        optimizer = self._optimizer(block.numbers, state.dtype)
+        before, loss = state, None
+        for t in range(first, min(first + count, self.method.steps)):
+            state, seen = self._step(t, state, block, optimizer)
+            loss = seen if t == first else loss
+        return state, (self.loss(self.weights(before)) if loss is None else loss)[None]
+
+    def _optimizer(self, numbers: tuple[Array, ...], dtype: Any) -> AnyOptimizer:
+        """Return the optimiser of a block, made anew only where a thread turns to another block."""
+        held = getattr(self._kept, "optimizer", None)
+        # To build it costs a tenth of a step of a small network. Between strides a block passes
+        # the very same arrays, unless some of its members have ended.
+        if held is None or any(map(operator.is_not, held[0], numbers)):
+            held = self._kept.optimizer = numbers, self.method.optimizer_of(numbers, dtype)
+        optimizer: AnyOptimizer = held[1]
+        return optimizer
+
+    def loss(self, theta: Array) -> Array:
+        """Return the loss of all samples, ``(N,)``, of as many members at once as stay in cache."""
+        at_once = max(1, BLOCK_BYTES // self.bytes)
+        parts = [theta[first : first + at_once] for first in range(0, len(theta) or 1, at_once)]
+        return np.concatenate([self._at("all", part, self.X, self.y).loss for part in parts])
+
+    @property
+    def work(self) -> int:
+        """The bytes that a member takes in a step besides its states."""
+        batches = self.method.batches
+        return self._bytes(len(self.X) if batches is None else batches.shape[-1])
+
+    @property
+    def bytes(self) -> int:
+        """The bytes that a member takes where the loss of all samples is measured."""
+        return self._bytes(len(self.X))
+
+    def _bytes(self, samples: int) -> int:
+        """Count inputs, outputs, slopes and signals of all layers, and a gradient."""
+        layers = samples * self.network.numbers_per_sample
+        gradient = self.network.size if self.method.optimizer.memory else 0
+        return (layers + gradient) * self.X.itemsize
+
+    def _at(self, name: str, theta: Array, X: Array, y: Array) -> Place:
+        """Return this thread's point of a name, moved to theta and the samples."""
+        point: Place | None = getattr(self._kept, name, None)
+        if point is None:
+            point = self.network.point(theta, X, y)
+            setattr(self._kept, name, point)
+            return point
+        return point.move(theta, X, y)
+
+    def _step(
+        self, t: int, state: Array, block: Block, optimizer: AnyOptimizer
+    ) -> tuple[Array, Array | None]:
+        """Return the next state, and the loss of all samples before it where the step sees that."""
+        theta, last, memory = self._parts(state)
+        for vector in last:
+            vector.flags.writeable = False  # the step may have to be taken again from here
+        point, rows = optimizer.point(theta, *last), self.method.rows(t, block.starts)
+        samples = (self.X, self.y) if rows is None else (self.X[rows], self.y[rows])
+        seen = self._at("seen", point, *samples)
+        loss = seen.loss if rows is None and point is theta else None
+        eta = self.method.rate(t, block.rate).astype(theta.dtype)[:, None]
+        if not last and not memory:
+            look = Look(t, block.members, theta, seen.gradient, seen.hessian_product)
+            (displacement,) = displace(optimizer, look, eta)
+            return np.add(theta, displacement, out=displacement), loss
+        following = np.empty_like(state)
+        moved, *places = self._vectors(following)
+        # Momentum turns the gradient into what it remembers: formed in its place, that need not be
+        # copied there. Of several memories one could be overwritten by another.
+        gradient = partial(seen.gradient, places[0]) if len(last) == 1 else seen.gradient
+        look = Look(t, block.members, theta, gradient, seen.hessian_product)
+        displacement, *kept = displace(optimizer, look, eta, *last)
+        np.add(theta, displacement, out=moved)
+        if self.method.average is not None:
+            kept += self.method.average.advance(memory, moved, t)
+        for place, vector in zip(places, kept, strict=True):
+            if vector is not place:
+                place[...] = vector
+        return following, loss
+
+    def problem(self, weights: Array) -> dict[str, str]:
+        """Return fingerprints of the network and its data, by name."""
+        one = weights.reshape(-1, weights.shape[-1])[:1]
+        with np.errstate(all="ignore"):
+            loss, gradient = self.network.loss_and_gradient(one, self.X, self.y)
+            network = f"loss {loss[0]:.4g}, gradient {np.linalg.norm(gradient):.4g} at the start"
+        return {"X": fingerprint(self.X), "y": fingerprint(self.y), "network": network}

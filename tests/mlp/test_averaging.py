@@ -8,7 +8,7 @@ from catapult_sim.mlp.passes import Passes
 from catapult_sim.mlp.taylor import TaylorModel
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.linear_net import LinearNet
-from catapult_sim.numeric.runs import averages, blocks
+from catapult_sim.numeric.runs import averages, strides
 from catapult_sim.numeric.runs.averages import EMA, SWA, TwoPoint, Window
 from catapult_sim.numeric.runs.optimizers import HeavyBall, Nesterov
 from catapult_sim.numeric.runs.trajectory import Outcome
@@ -53,7 +53,7 @@ def test_who_is_averaged_does_not_notice(name, monkeypatch):
     alone = run(None, **options, **OPTIMIZERS[name])
     assert alone.average is None
     averaged = run(**options, **OPTIMIZERS[name])
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(strides, "BLOCK_BYTES", 1)
     apart = run(**options, **OPTIMIZERS[name])
     for found in (averaged, apart):
         for key in ("state", "outcome", "stopped"):

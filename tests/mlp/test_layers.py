@@ -13,14 +13,12 @@ import pytest
 
 from catapult_sim import mlp
 from catapult_sim.mlp import kernel
-from catapult_sim.mlp.activations import ACTIVATIONS
-from catapult_sim.mlp.dense import Dense
-from catapult_sim.mlp.layered import Sequential
-from catapult_sim.mlp.layers import Bilinear, Chain, Layer, Workspace, after
-from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.activations import ACTIVATIONS, Pointwise, Scale
+from catapult_sim.mlp.dense import Bilinear, Dense
+from catapult_sim.mlp.layers import Chain, Layer, Workspace, after
+from catapult_sim.mlp.network import MLP, Sequential
 from catapult_sim.mlp.observers import Observers
 from catapult_sim.mlp.passes import Passes
-from catapult_sim.mlp.pointwise import Pointwise, Scale
 from catapult_sim.mlp.taylor import TaylorModel
 from catapult_sim.mlp.training import train
 from catapult_sim.validation import InputError

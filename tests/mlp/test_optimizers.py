@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from catapult_sim.mlp import descent, schedules
+from catapult_sim.mlp import schedules, training
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.passes import Passes
 from catapult_sim.mlp.training import train
-from catapult_sim.numeric.runs import blocks
+from catapult_sim.numeric.runs import strides
 from catapult_sim.numeric.runs.batches import SAMPLINGS, minibatches
 from catapult_sim.numeric.runs.optimizers import (
     GradientDescent,
@@ -192,8 +192,8 @@ def test_members_take_steps_together_and_their_losses_as_many_at_once_as_stay_in
     whole = train(net, theta, X, Y, **options)
     layers = 8 * 4 * 12 * (4 + 6 + 2)  # bytes of one member's
     states = 8 * net.size
-    monkeypatch.setattr(descent, "BLOCK_BYTES", 2 * layers)
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 6 * (states + layers // 3))
+    monkeypatch.setattr(training, "BLOCK_BYTES", 2 * layers)
+    monkeypatch.setattr(strides, "BLOCK_BYTES", 6 * (states + layers // 3))
 
     def spied(self, theta, X):
         seen.append((X.shape[-2], len(theta)))

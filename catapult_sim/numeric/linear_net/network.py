@@ -12,13 +12,18 @@ from catapult_sim.numeric.linear_net.rule_choice import chosen_rule
 from catapult_sim.numeric.linear_net.wishart import draw_gram, joined
 from catapult_sim.numeric.runs.averages import Average
 from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint
-from catapult_sim.numeric.runs.memory import MEMORY_LIMIT, require_memory
 from catapult_sim.numeric.runs.optimizers import GradientDescent, Optimizer
 from catapult_sim.numeric.runs.rule import Method, Schedule, run
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
 from catapult_sim.randomness import draw
 from catapult_sim.types import Array, Observe, Progress, Rng
-from catapult_sim.validation import InputError, require_count, require_positive
+from catapult_sim.validation import (
+    MEMORY_LIMIT,
+    InputError,
+    require_count,
+    require_memory,
+    require_positive,
+)
 
 
 class LinearNet(StateObservables):

@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.runs.iterate import parameters_of
-from catapult_sim.numeric.runs.trajectory import ensemble_shape
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array, Progress
-from catapult_sim.validation import InputError, require_count, require_positive
+from catapult_sim.validation import InputError, ensemble_shape, require_count, require_positive
 
 if TYPE_CHECKING:
     from catapult_sim.symbolic import Update

@@ -7,13 +7,11 @@
 ``boundary``      brackets of the value at which members cross from one phase to the next
 ``optimizers``    gradient descent, heavy ball, Nesterov, an explicit regulariser
 ``rule``          run a training by any optimiser: checks, memory, threads, checkpoints
-``strides``       several steps in one call, losses judged together
-``blocks``        members in blocks that fit the cache, on threads
+``strides``       several steps in one call, in blocks of members that fit the cache, on threads
 ``averages``      averages of iterates: EMA, SWA, windows, two points
 ``batches``       which samples each minibatch step sees
 ``checkpoint``    store a long run on disk and continue it
 ``measured``      a number with its standard error
-``memory``        how many bytes a run takes, checked before it begins
 ``blas_threads``  how many threads linear algebra may use
 ``presentation``  columns of tables and data frames: a row for each member, or for each step
 ================  ================================================================================
@@ -27,12 +25,10 @@ if TYPE_CHECKING:
     from catapult_sim.numeric.runs import averages as averages
     from catapult_sim.numeric.runs import batches as batches
     from catapult_sim.numeric.runs import blas_threads as blas_threads
-    from catapult_sim.numeric.runs import blocks as blocks
     from catapult_sim.numeric.runs import boundary as boundary
     from catapult_sim.numeric.runs import checkpoint as checkpoint
     from catapult_sim.numeric.runs import iterate as iterate
     from catapult_sim.numeric.runs import measured as measured
-    from catapult_sim.numeric.runs import memory as memory
     from catapult_sim.numeric.runs import optimizers as optimizers
     from catapult_sim.numeric.runs import phases as phases
     from catapult_sim.numeric.runs import presentation as presentation

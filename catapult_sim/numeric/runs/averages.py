@@ -224,15 +224,15 @@ Average = Recurrent
 IterateAverage = Recurrent | Lagged
 
 
-def require_average(average: Any) -> Average | None:
-    """Return an average whose memory does not grow along a run, or None, or raise InputError.
+def require_average(average: Any) -> Average:
+    """Return an average whose memory does not grow along a run, or raise InputError.
 
     Examples
     --------
     >>> require_average(EMA(0.9))
     EMA(decay=0.9)
     """
-    if average is not None and not isinstance(average, Recurrent):
+    if not isinstance(average, Recurrent):
         why = ", which remembers iterates one by one" if isinstance(average, Lagged) else ""
         raise InputError(f"average must be EMA(...), SWA(...) or None; got {average!r}{why}")
     return average

@@ -22,7 +22,6 @@ from catapult_sim.numeric.runs.averages import Average, require_average
 from catapult_sim.numeric.runs.batches import Batches, require_batches
 from catapult_sim.numeric.runs.blas_threads import threads, threads_for
 from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint, resumable
-from catapult_sim.numeric.runs.memory import require_memory, run_bytes
 from catapult_sim.numeric.runs.optimizers import (
     AnyOptimizer,
     GradientDescent,
@@ -31,11 +30,17 @@ from catapult_sim.numeric.runs.optimizers import (
     require_optimizer,
     with_parameters,
 )
-from catapult_sim.numeric.runs.strides import Stride, iterate_in_strides
-from catapult_sim.numeric.runs.trajectory import Trajectory, ensemble_shape
+from catapult_sim.numeric.runs.strides import Stride, iterate_in_strides, run_bytes
+from catapult_sim.numeric.runs.trajectory import Trajectory
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array, Observe, Progress
-from catapult_sim.validation import InputError, require_at_least_zero, require_observers
+from catapult_sim.validation import (
+    InputError,
+    ensemble_shape,
+    require_at_least_zero,
+    require_memory,
+    require_observers,
+)
 
 Schedule = Callable[[int], Any] | npt.ArrayLike
 
@@ -70,7 +75,7 @@ class Method:
             steps,
             None if batches is None else require_batches(batches, samples, ensemble),
             None if schedule is None else _factors(schedule, steps),
-            require_average(average),
+            None if average is None else require_average(average),
         )
 
     @cached_property

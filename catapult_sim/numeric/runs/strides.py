@@ -1,4 +1,4 @@
-"""Run an ensemble in strides of several steps, and observe it on the way.
+"""Run an ensemble in strides of several steps and in blocks, and observe it on the way.
 
 Members end one by one: where the loss of a member has converged or diverged, its last state is
 kept with that outcome, and the others go on. A divergence is a result: it raises no exception
@@ -7,19 +7,24 @@ and no warning of NumPy.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from threading import Event, Lock
 
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.runs.blocks import blocks_of, on_threads
-from catapult_sim.numeric.runs.trajectory import ESCAPE, Outcome, Trajectory, ensemble_shape
+from catapult_sim.numeric.runs.trajectory import ESCAPE, Outcome, Trajectory
 from catapult_sim.types import Array, Observe
-from catapult_sim.validation import require_count, require_observers
+from catapult_sim.validation import ensemble_shape, require_count, require_observers
 
 Stride = Callable[..., tuple[Array, Array]]
+
+# Large enough that arithmetic outweighs the overhead of NumPy's calls, between which threads wait
+# for the interpreter's lock; small enough for the cache that cores share. No result depends on it.
+BLOCK_BYTES = 2**23
 
 
 def iterate_in_strides(
@@ -247,3 +252,58 @@ def _flatten(
     ensemble = ensemble_shape(state, rates, state_ndim)
     members = np.broadcast_to(state, ensemble + trailing).reshape(-1, *trailing)
     return members, [np.broadcast_to(rate, ensemble).ravel() for rate in rates], ensemble
+
+
+def run_bytes(
+    state: Array,
+    rates: tuple[Array, ...],
+    steps: int,
+    observe: Observe,
+    *,
+    work: int,
+    threads: int,
+) -> int:
+    """Return the bytes of a run: its record, its states, and the blocks that run at once.
+
+    Every member has a state at the start and one at the end; a running one also has one before
+    and one after a stride, a step, and ``work`` bytes. What observers allocate is not counted.
+    """
+    members = math.prod(ensemble_shape(state, rates))
+    one = state[(slice(0, 1),) * (state.ndim - 1)].reshape(-1, state.shape[-1])
+    with np.errstate(all="ignore"):
+        recorded = sum(np.asarray(quantity(one)).size for quantity in observe.values())
+    kept, held = 8 * (steps + 1) * (1 + recorded), state.itemsize * state.shape[-1]
+    at_once = min(members, threads * max(1, BLOCK_BYTES // (held + work)))
+    return members * (kept + 2 * held) + at_once * (3 * held + work)
+
+
+def blocks_of(
+    going: npt.NDArray[np.int64], member_bytes: int, threads: int
+) -> list[npt.NDArray[np.int64]]:
+    """Split members into blocks of about equal size, equally many for each thread.
+
+    Below half a block a second thread gains nothing.
+    """
+    total = len(going) * member_bytes
+    blocks = -(-total // BLOCK_BYTES)
+    if 2 * total > BLOCK_BYTES:
+        blocks = -(-blocks // threads) * threads
+    # An empty ensemble is a block too: its observers give the shapes of the record.
+    return np.array_split(going, max(1, min(blocks, len(going))))
+
+
+def on_threads(
+    run_part: Callable[[npt.NDArray[np.int64]], None],
+    parts: list[npt.NDArray[np.int64]],
+    threads: int,
+    given_up: Event,
+) -> None:
+    """Run the parts on threads; an exception in one, or while waiting, stops all."""
+    with ThreadPoolExecutor(threads) as pool:
+        futures = [pool.submit(run_part, part) for part in parts]
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+        finally:
+            given_up.set()
+    for future in futures:
+        future.result()

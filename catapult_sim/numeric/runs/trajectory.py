@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -94,14 +93,6 @@ class Trajectory:
         Its columns are ``step``, the place of the member in the ensemble, and every quantity.
         """
         return data_frame(long_columns(self.step, self.values, self.stopped))
-
-
-def ensemble_shape(
-    state: Array, parameters: Sequence[Array], state_ndim: int = 1
-) -> tuple[int, ...]:
-    """Return the shape of an ensemble: leading axes of the state and parameters, broadcast."""
-    leading = state.shape[: state.ndim - state_ndim]
-    return np.broadcast_shapes(leading, *(parameter.shape for parameter in parameters))
 
 
 def peak(run: Trajectory, name: str = "loss") -> Array:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from catapult_sim.numeric.linear_net import LinearNet
-from catapult_sim.numeric.runs import blocks
+from catapult_sim.numeric.runs import strides
 from catapult_sim.numeric.runs.averages import EMA, SWA
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.optimizers import HeavyBall, Nesterov
@@ -124,7 +124,7 @@ CONFIGURATIONS = {
 def test_a_member_has_the_same_bits_alone_and_beside_others_on_threads(
     name, width, shape, monkeypatch
 ):
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 10_000)
+    monkeypatch.setattr(strides, "BLOCK_BYTES", 10_000)
     X, y, _, _ = explicit.problem(1, 1, *shape)
     net = LinearNet(X, y, width=width, weight_decay=0.01 if name == "decay" else 0.0)
     states = net.init(rng=0, ensemble=(5,))

@@ -101,7 +101,7 @@ def test_a_finished_run_is_read_and_a_longer_one_goes_on(tmp_path, monkeypatch):
     first = run(steps=20, **kept, **OPTIMIZERS["heavy ball"])
     assert_same(first, run(steps=20, **OPTIMIZERS["heavy ball"]))
     assert_same(run(**kept, **OPTIMIZERS["heavy ball"]), run(**OPTIMIZERS["heavy ball"]))
-    monkeypatch.setattr("catapult_sim.mlp.descent.Descent.stride", None)
+    monkeypatch.setattr("catapult_sim.mlp.training.Descent.stride", None)
     again = run(**kept, **OPTIMIZERS["heavy ball"])
     assert again.values["loss"].shape[0] == 51
 

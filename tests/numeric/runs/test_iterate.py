@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from catapult_sim.numeric.runs import blocks
+from catapult_sim.numeric.runs import strides
 from catapult_sim.numeric.runs.iterate import iterate
 from catapult_sim.numeric.runs.phases import Phase, classify
 from catapult_sim.numeric.runs.trajectory import Outcome, final, peak
@@ -129,7 +129,7 @@ def test_the_caller_s_arrays_are_left_alone():
 def test_blocks_do_not_change_a_bit(monkeypatch):
     rates = np.linspace(0.1, 2.3, 37)
     whole = iterate(decay, [1.0], rates, loss=square, steps=60, tolerance=1e-6)
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 40)
+    monkeypatch.setattr(strides, "BLOCK_BYTES", 40)
     parts = iterate(decay, [1.0], rates, loss=square, steps=60, tolerance=1e-6)
     np.testing.assert_array_equal(whole.values["loss"], parts.values["loss"])
     np.testing.assert_array_equal(whole.outcome, parts.outcome)

@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from catapult_sim.numeric.runs import blocks
+from catapult_sim.numeric.runs import strides
 from catapult_sim.numeric.runs.strides import iterate_in_strides
 from catapult_sim.numeric.runs.trajectory import Outcome
 
@@ -57,7 +57,7 @@ def test_a_run_that_is_resumed_is_the_run_at_once(cut):
 
 
 def test_members_on_threads_get_the_bits_they_get_alone(monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 3 * 8)
+    monkeypatch.setattr(strides, "BLOCK_BYTES", 3 * 8)
     rates = np.geomspace(0.01, 5, 50)
 
     def stride(x, rate, *, first, count):
@@ -76,7 +76,7 @@ def test_members_on_threads_get_the_bits_they_get_alone(monkeypatch):
 
 
 def test_what_a_stride_works_on_makes_blocks_smaller(monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(strides, "BLOCK_BYTES", 100)
     seen = []
 
     def stride(x, *, first, count):
@@ -89,7 +89,7 @@ def test_what_a_stride_works_on_makes_blocks_smaller(monkeypatch):
 
 
 def test_threads_share_members_evenly(monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 4 * 8)
+    monkeypatch.setattr(strides, "BLOCK_BYTES", 4 * 8)
     seen = []
 
     def stride(x, *, first, count):
@@ -104,7 +104,7 @@ def test_threads_share_members_evenly(monkeypatch):
 
 @pytest.mark.parametrize("reason", [KeyboardInterrupt, ValueError])
 def test_what_ends_one_thread_ends_the_others(monkeypatch, reason):
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 8)
+    monkeypatch.setattr(strides, "BLOCK_BYTES", 8)
     taken, begun = [], threading.Event()
 
     def stride(x, *, first, count):
@@ -122,7 +122,7 @@ def test_what_ends_one_thread_ends_the_others(monkeypatch, reason):
 
 
 def test_what_fails_in_a_later_part_ends_the_earlier_ones(monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 8)
+    monkeypatch.setattr(strides, "BLOCK_BYTES", 8)
     taken, begun = [], threading.Event()
 
     def stride(x, *, first, count):
@@ -144,7 +144,7 @@ def test_what_fails_in_a_later_part_ends_the_earlier_ones(monkeypatch):
 
 
 def test_threads_make_room_for_a_quantity_once(monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 8)
+    monkeypatch.setattr(strides, "BLOCK_BYTES", 8)
     together = threading.Barrier(2)
 
     def stride(x, *, first, count):

@@ -17,7 +17,7 @@ import shtab
 from catapult_sim import __version__
 from catapult_sim.validation import InputError
 
-COMMANDS = ("verify", "phase-diagram", "boundary", "simulate", "derive", "figures")
+COMMANDS = ("verify", "phase-diagram", "boundary", "simulate", "scan", "derive", "figures")
 FAILED = 1
 WRONG_CALL = 2
 UNREAD = 128 + 13  # of SIGPIPE, a name that Windows does not have

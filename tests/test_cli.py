@@ -348,7 +348,7 @@ def test_version_is_printed(capsys):
     assert capsys.readouterr().out == f"catapult-sim {__version__}\n"
 
 
-COMMANDS = ["verify", "phase-diagram", "boundary", "simulate", "derive", "figures"]
+COMMANDS = ["verify", "phase-diagram", "boundary", "simulate", "scan", "derive", "figures"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

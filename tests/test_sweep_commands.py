@@ -25,7 +25,9 @@ BOUNDARY = ["boundary", *SMALL, "--members", "3", "--width", "1000", "--toleranc
 BOUNDARY += ["--kinds", "rise", "end"]
 SIMULATE = ["simulate", *SMALL, "--c", "1", "3"]
 
-COMMANDS = [DIAGRAM, BOUNDARY, SIMULATE]
+SCAN = ["scan", *SMALL, "--c", "0.5:8:5", "--members", "2"]
+
+COMMANDS = [DIAGRAM, BOUNDARY, SIMULATE, SCAN]
 
 # A shell may have told its background jobs to ignore Ctrl-C.
 PROGRAM = (

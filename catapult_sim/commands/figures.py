@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from catapult_sim import plots
-from catapult_sim.commands import boundary, phase_diagram, simulate, verify
+from catapult_sim.commands import boundary, phase_diagram, scan, simulate, verify
 from catapult_sim.commands.sweeping import make_folder
 from catapult_sim.validation import InputError
 
@@ -16,6 +16,7 @@ SWEEPS = {
     "phase-diagram": phase_diagram.figure,
     "boundary": boundary.figure,
     "simulate": simulate.figure,
+    "scan": scan.figure,
     "verify": verify.figure,
 }
 

@@ -8,8 +8,10 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from catapult_sim.experiments import phase_cells
+from catapult_sim.experiments import cell_options, phase_cells
 from catapult_sim.mlp.activations import ACTIVATIONS
+from catapult_sim.mlp.dense import PARAMETRIZATIONS
+from catapult_sim.mlp.losses import LOSSES
 from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import Cell
 from catapult_sim.validation import (
@@ -31,10 +33,14 @@ CONVENTIONS = (
 # The least value of each whole number, and the numbers that must be positive.
 LEAST = {"depth": 1, "samples": 1, "steps": 1, "batch_size": 1, "members": 1, "workers": 1}
 LEAST |= {"seed": 0, "levels": 0}
-POSITIVE = {"c", "tolerance", "memory_limit"}
+POSITIVE = {"c", "time", "tolerance", "memory_limit"}
+
+# Options that are entries of a cell where they are given.
+OF_ANY_MODEL = ("momentum", "batch_size", "optimizer")
+OF_AN_MLP = ("parametrization", "biases", "gain", "loss", "regularizer", "nudge", "average")
 
 # Entries of a cell on which its memory does not depend.
-SAME_MEMORY = {"activation", "c", "curvature", "scale", "seed", "tolerance"}
+SAME_MEMORY = {"activation", "c", "of", "curvature", "scale", "seed", "tolerance"}
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -69,6 +75,7 @@ def add_command(
     )
     parser.set_defaults(run=lambda options: run(_require_ranges(options)))
     _add_network(parser, several)
+    _add_training(parser)
     add_execution(parser, out).add_argument(
         "--memory-limit",
         type=float,
@@ -80,7 +87,7 @@ def add_command(
 
 
 def _add_network(parser: argparse.ArgumentParser, several: Collection[str]) -> None:
-    """Add the options that choose a network, its data and its seed, and how it is trained."""
+    """Add the options that choose a network, its data and its seed."""
     group = parser.add_argument_group("network")
 
     def add(name: str, help: str, **options: Any) -> None:
@@ -99,12 +106,61 @@ def _add_network(parser: argparse.ArgumentParser, several: Collection[str]) -> N
     words = ".npz with arrays X and y, or .csv with the label last (default: handwritten digits)"
     add("--data", words, metavar="FILE")
     add("--samples", "how many samples to draw from the data", type=int, default=32, metavar="M")
-    add("--steps", "largest number of updates of a run", type=int, default=300, metavar="T")
-    words = "heavy-ball momentum, from 0 to below 1 (default: 0)"
-    add("--momentum", words, type=float, metavar="BETA")
-    words = "samples of a minibatch, a divisor of --samples (default: all of them)"
-    add("--batch-size", words, type=int, metavar="B")
     add("--seed", "random seed of weights, samples and batches", type=int, default=0)
+    words = f"of an MLP: {', '.join(PARAMETRIZATIONS)} (default: ntk)"
+    add("--parametrization", words, choices=PARAMETRIZATIONS, metavar="NAME")
+    words = "give an MLP biases, with this standard deviation at the start (default: none)"
+    add("--biases", words, type=float, metavar="SIGMA")
+    words = "gain of the weights of an MLP: he, lecun or a number (default: he)"
+    add("--gain", words, type=_gain, metavar="GAIN")
+    words = f"loss of an MLP: {', '.join(LOSSES)} (default: squared_error)"
+    add("--loss", words, choices=tuple(LOSSES), metavar="NAME")
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    """Add the options of how a network is trained."""
+    add = parser.add_argument_group("training").add_argument
+    words = "largest number of updates of a run"
+    add("--steps", type=int, default=300, metavar="T", help=words)
+    words = "samples of a minibatch, a divisor of --samples (default: all of them)"
+    add("--batch-size", type=int, metavar="B", help=words)
+    words = "momentum, from 0 to below 1 (default: 0)"
+    add("--momentum", type=float, metavar="BETA", help=words)
+    words = "kind of momentum: heavy-ball, nesterov (default: heavy-ball)"
+    add("--optimizer", choices=("heavy-ball", "nesterov"), metavar="NAME", help=words)
+    words = "train an MLP on loss + (COEFFICIENT / 4 lambda_0) |gradient|^2 (default: 0)"
+    add("--regularizer", type=float, metavar="COEFFICIENT", help=words)
+    words = "multiply steps of an MLP by GAMMA along the K sharpest directions, found every epoch"
+    add("--nudge", type=_readable(cell_options.nudge), metavar="GAMMA:K", help=words)
+    words = "average the weights of an MLP along the run: ema:DECAY, or swa:START from a step on"
+    add("--average", type=_readable(cell_options.average), metavar="KIND", help=words)
+
+
+def add_decay(parser: argparse.ArgumentParser) -> None:
+    """Add the option of a lower learning rate at the end."""
+    words = "after each run train STEPS more at the learning rate C / lambda_0"
+    reader = _readable(cell_options.decay)
+    parser.add_argument("--decay-to", type=reader, metavar="C:STEPS", help=words)
+
+
+def _readable(reader: Callable[[str], Any]) -> Callable[[str], str]:
+    """Return a type of options that are texts; it refuses what ``reader`` does, in its words."""
+
+    def checked(text: str) -> str:
+        try:
+            reader(text)
+        except InputError as refusal:
+            raise argparse.ArgumentTypeError(str(refusal)) from None
+        return text
+
+    return checked
+
+
+def _gain(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def add_execution(parser: argparse.ArgumentParser, out: str, workers: int | None = 1) -> Any:
@@ -157,23 +213,23 @@ def _require_ranges(options: argparse.Namespace) -> argparse.Namespace:
 def network(options: argparse.Namespace) -> Cell:
     """Return the entries that all cells share; raise InputError for options that exclude others."""
     shared = ("model", "width", "scale", "seed", "samples", "steps")
-    optional = ("momentum", "batch_size")
     cell = {name: getattr(options, name) for name in shared}
     cell |= phase_cells.data_entries(options.data) | _architecture(options)
-    return cell | {
-        name: value for name in optional if (value := getattr(options, name)) is not None
-    }
+    return cell | _given(options, (*OF_ANY_MODEL, *(OF_AN_MLP if options.model == "mlp" else ())))
+
+
+def _given(options: argparse.Namespace, names: Iterable[str]) -> Cell:
+    """Return the options that were given, by their names in a cell."""
+    return {name: value for name in names if (value := getattr(options, name)) is not None}
 
 
 def _architecture(options: argparse.Namespace) -> Cell:
-    given = {"depth": options.depth, "activation": options.activation}
+    given = _given(options, ("depth", "activation"))
     if options.model == "mlp":
         require_count("--width", options.width, 1)
-        usual = {"depth": 1, "activation": "relu"}
-        return usual | {name: value for name, value in given.items() if value is not None}
-    for name, value in given.items():
-        if value is not None:
-            raise InputError(f"--{name} is for --model mlp; got --{name} {value}, model linear")
+        return {"depth": 1, "activation": "relu"} | given
+    for name, value in (given | _given(options, OF_AN_MLP)).items():
+        raise InputError(f"--{name} is for --model mlp; got --{name} {value}, model linear")
     return {}
 
 

@@ -5,6 +5,7 @@
 ``bench``                data, sizes and seeds of a verification; the efforts quick and full
 ``one_sample``           the derived map of the one-sample model, iterated
 ``phase_cells``          cells of sweeps: a run and its phase
+``cell_options``         what a cell asks for: network, optimiser, average, decay
 ``boundary_cells``       cells of sweeps: the brackets of a boundary
 ``first_steps``          the thresholds of the first steps of training
 ``sharpest_directions``  SGD and Nudged-SGD, with the largest Hessian eigenpairs along the way
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from catapult_sim.experiments import batch_losses as batch_losses
     from catapult_sim.experiments import bench as bench
     from catapult_sim.experiments import boundary_cells as boundary_cells
+    from catapult_sim.experiments import cell_options as cell_options
     from catapult_sim.experiments import first_steps as first_steps
     from catapult_sim.experiments import networks as networks
     from catapult_sim.experiments import one_sample as one_sample

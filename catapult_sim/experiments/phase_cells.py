@@ -4,9 +4,9 @@ Every cell has ``model`` ("linear" for the exact linear network, "mlp"), ``width
 ``activation`` (of an MLP), ``scale`` (the standard deviation of the initial weights), ``seed`` (of
 weights, samples and batches), ``data`` ("digits", or a file with its ``digest``), ``samples``,
 ``steps`` (updates, at most). Cells of one run have ``c``, eta lambda_0, with lambda_0 of that
-network's kernel at its start. They may have ``momentum`` (heavy ball; by default 0) and
-``batch_size`` (by default all samples; batches are reshuffled every epoch, and the loss is that of
-all samples).
+network's kernel at its start, times the curvature of the loss. They may have the entries of
+:mod:`catapult_sim.experiments.cell_options`, and ``of``, names in :data:`MORE` of what to measure
+at the end besides. The loss is that of all samples.
 
 Cells do not check their memory; the caller of a sweep does, by :func:`bytes_of`.
 
@@ -27,12 +27,11 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim import datasets
-from catapult_sim.experiments.networks import CONVERGED, SETTLED, Networks, draw, draw_linear
+from catapult_sim.experiments import cell_options
+from catapult_sim.experiments.networks import CONVERGED, SETTLED, Networks, draw_linear
 from catapult_sim.mlp import kernel
-from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.observers import Observers
 from catapult_sim.mlp.training import Descent
-from catapult_sim.numeric.runs.batches import minibatches
-from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall
 from catapult_sim.numeric.runs.phases import classify
 from catapult_sim.numeric.runs.rule import Method
 from catapult_sim.numeric.runs.strides import run_bytes
@@ -49,8 +48,7 @@ def start(cell: Cell, scales: npt.ArrayLike) -> Networks:
     rng = np.random.default_rng([cell["seed"], *b"network"])
     with np.errstate(over="ignore", invalid="ignore"):
         drawn = {"linear": _linear, "mlp": _mlp}[cell["model"]](cell, data, rng, scale)
-        method = {**drawn.method, **_method(cell, len(data[0]))}
-        return replace(drawn, method=method).at_lambda_0()
+        return replace(drawn, method=cell_options.training(cell, drawn))
 
 
 def run_at(networks: Networks, c: npt.ArrayLike, **options: Any) -> Trajectory:
@@ -62,23 +60,6 @@ def run_at(networks: Networks, c: npt.ArrayLike, **options: Any) -> Trajectory:
     return networks.train(np.asarray(c) / networks.lambda_0, **options)
 
 
-def _method(cell: Cell, samples: int) -> dict[str, Any]:
-    """Return the options of training, without the learning rate."""
-    method: dict[str, Any] = {
-        "steps": cell["steps"],
-        "optimizer": _optimizer(cell),
-        "memory_limit": math.inf,
-    }
-    if cell.get("batch_size"):
-        rng = np.random.default_rng([cell["seed"], *b"batches"])
-        method["batches"] = minibatches(samples, cell["batch_size"], cell["steps"], rng=rng)
-    return method
-
-
-def _optimizer(cell: Cell) -> GradientDescent | HeavyBall:
-    return HeavyBall(cell["momentum"]) if cell.get("momentum") else GradientDescent()
-
-
 Data = tuple[Array, Array]
 
 
@@ -86,16 +67,13 @@ def _linear(cell: Cell, data: Data, rng: np.random.Generator, scale: Array) -> N
     width = require_width(float(cell["width"]))
     drawn = draw_linear(data, width, rng=rng, memory_limit=math.inf)
     # The Gram state is quadratic in the weights.
-    return replace(drawn, start=drawn.start * scale[:, None, None] ** 2)
+    return replace(drawn, start=drawn.start * scale[:, None, None] ** 2).at_lambda_0()
 
 
 def _mlp(cell: Cell, data: Data, rng: np.random.Generator, scale: Array) -> Networks:
-    drawn = draw(data, _hidden(cell), rng=rng, activation=cell["activation"])
-    return replace(drawn, start=drawn.start * scale[:, None])
-
-
-def _hidden(cell: Cell) -> list[int]:
-    return [cell["width"]] * cell["depth"]
+    net = cell_options.mlp(cell, data[0].shape[1], data[1].shape[1])
+    drawn = Networks(net, net.init(rng=rng) * scale[:, None], *net.require_data(*data))
+    return drawn.at_lambda_0(net.loss_function.curvature)
 
 
 def bytes_of(
@@ -110,15 +88,17 @@ def bytes_of(
     True
     """
     X, y = _samples(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
-    method = Method(_optimizer(cell), cell["steps"])
+    average = cell_options.average(cell["average"]) if "average" in cell else None
+    method = Method(cell_options.optimizer(cell), cell["steps"], average=average)
     if cell["model"] == "linear":
         size, work = (min(X.shape) + 1 + y.shape[1]) ** 2, 0
         kernels = 8 * networks * y.size**2
     else:
-        net = MLP([X.shape[1], *_hidden(cell), y.shape[1]], activation=cell["activation"])
+        net = cell_options.mlp(cell, X.shape[1], y.shape[1])
         size, work = net.size, Descent(net, X, y, method).bytes
         kernels = kernel.ntk_bytes(net, networks, len(X), X.itemsize)
-    state = np.broadcast_to(0.0, (members, (1 + method.optimizer.memory) * size))
+    remembered = method.optimizer.memory + (2 if average else 0)
+    state = np.broadcast_to(0.0, (members, (1 + remembered) * size))
     # The worker of a sweep has one thread.
     run = run_bytes(state, (), cell["steps"], observe or {}, work=work, threads=1)
     return 8 * networks * size + kernels + run
@@ -126,14 +106,39 @@ def bytes_of(
 
 @lru_cache(maxsize=16)
 def _samples(data: str, digest: str | None, count: int, seed: int) -> tuple[Array, Array]:
+    X, y = _scaled(data, digest)
+    chosen = _drawn(len(X), count, seed)
+    return X[chosen], y[chosen]
+
+
+def _scaled(data: str, digest: str | None) -> tuple[Array, Array]:
     X, y = datasets.digits() if data == "digits" else _file(data, digest)
     inputs, targets = datasets.standardise(X), y.reshape(len(y), -1)
     if not inputs.any():
         raise InputError(
             f"X must have an input that varies between samples; got {len(X)} alike of {data}"
         )
+    return inputs, targets
+
+
+def _drawn(size: int, count: int, seed: int) -> npt.NDArray[np.int64]:
+    """Return the rows of the samples that are trained on."""
     rng = np.random.default_rng([seed, *b"samples"])
-    return datasets.subset(inputs, targets, count, rng=rng)
+    return datasets.subset(np.arange(size), np.arange(size), count, rng=rng)[0]
+
+
+HELD_OUT = 2000  # samples to judge by, at most
+
+
+@lru_cache(maxsize=16)
+def _held_out(data: str, digest: str | None, count: int, seed: int) -> tuple[Array, Array]:
+    """Return samples of the data that are not trained on."""
+    X, y = _scaled(data, digest)
+    others = np.delete(np.arange(len(X)), _drawn(len(X), count, seed))
+    if not len(others):
+        raise InputError(f"accuracy needs samples that are not trained on; all {len(X)} are")
+    chosen = np.random.default_rng(0).permutation(others)[:HELD_OUT]
+    return X[chosen], y[chosen]
 
 
 def _file(data: str, digest: str | None) -> tuple[Array, Array]:
@@ -164,21 +169,49 @@ def data_entries(path: str | Path | None) -> Cell:
 
 def _same_network(cell: Cell) -> tuple[Any, ...]:
     """Return the entries that are equal in all cells of one batch."""
-    return tuple(sorted((k, v) for k, v in cell.items() if k not in ("c", "scale")))
+    return tuple(sorted((k, str(v)) for k, v in cell.items() if k not in ("c", "scale")))
+
+
+def decayed(networks: Networks, cell: Cell, run: Trajectory) -> Trajectory:
+    """Return the run that goes on from the end of another, at the learning rate ``decay_to``."""
+    if "decay_to" not in cell:
+        return run
+    c, steps = cell_options.decay(cell["decay_to"])
+    further = replace(networks, start=run.state)
+    return run_at(further, np.full(run.outcome.shape, c), steps=steps)
+
+
+def _sharpness(networks: Networks, cell: Cell, run: Trajectory) -> Array:
+    return Observers(networks.net, networks.X, networks.y).sharpness(run.state)
+
+
+def _accuracy(networks: Networks, cell: Cell, run: Trajectory) -> Array:
+    held_out = _held_out(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
+    return Observers(networks.net, *held_out).accuracy(run.state)
+
+
+def _average_loss(networks: Networks, cell: Cell, run: Trajectory) -> Array:
+    return Observers(networks.net, networks.X, networks.y).loss(np.asarray(run.average))
+
+
+MORE = {"sharpness": _sharpness, "accuracy": _accuracy, "average_loss": _average_loss}
+"""What is measured at the end of runs of an MLP where a cell asks for it."""
 
 
 def _phases_of(cells: list[Cell]) -> list[Cell]:
     networks = start(cells[0], [cell["scale"] for cell in cells])
     run = run_at(networks, [cell["c"] for cell in cells], tolerance=CONVERGED)
+    ended = decayed(networks, cells[0], run)
     with np.errstate(all="ignore"):
         columns = {
             "steps": run.stopped,
             "first_loss": run.values["loss"][0],
             "peak_loss": peak(run),
-            "last_loss": final(run),
+            "last_loss": final(ended),
             "first_eigenvalue": networks.lambda_0,
-            "last_eigenvalue": networks.top_eigenvalue(run.state),
+            "last_eigenvalue": networks.top_eigenvalue(ended.state),
         }
+        columns |= {name: MORE[name](networks, cells[0], ended) for name in cells[0].get("of", ())}
     names = classify(run, settled=SETTLED).names.tolist()
     rows = zip(*(finite(column) for column in columns.values()), strict=True)
     return [

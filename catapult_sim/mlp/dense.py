@@ -275,10 +275,12 @@ def dense_layers(
     gains: Sequence[float],
     parametrization: str,
     *,
-    biases: bool,
+    biases: bool | float,
     zero_output: bool = False,
 ) -> list[tuple[float, Dense]]:
     """Return pairs of the scale of inputs and the dense layer that takes them.
+
+    Biases that are a number have it as standard deviation at the start.
 
     Examples
     --------
@@ -295,8 +297,10 @@ def dense_layers(
         unit = gain / fan_in ** (1.0 if number == last and parametrization == "mean-field" else 0.5)
         standard, zero = parametrization == "standard", zero_output and number == last
         scale, deviation = (1.0, unit) if standard else (unit, 1.0)
-        start = (0.0, 0.0) if zero else (deviation, 0.0 if standard else 1.0)
-        layers.append((scale, Dense(fan_in, fan_out, biases, *start)))
+        usual = 0.0 if standard else 1.0
+        of_biases = usual if isinstance(biases, bool) else biases
+        start = (0.0, 0.0) if zero else (deviation, of_biases)
+        layers.append((scale, Dense(fan_in, fan_out, biases is not False, *start)))
     return layers
 
 

@@ -231,7 +231,8 @@ class MLP(Network):
     activation : str or Activation
         A name in :data:`catapult_sim.mlp.activations.ACTIVATIONS`, or one of your own.
     parametrization : {"ntk", "standard", "mean-field"}
-    biases : bool
+    biases : bool or float
+        Whether layers have biases; or the standard deviation of those at the start.
     loss : {"squared_error", "cross_entropy"}
         As in :mod:`catapult_sim.mlp.losses`; the latter takes probabilities for labels.
     gain : {"he", "lecun"}, float or sequence of float
@@ -275,7 +276,7 @@ class MLP(Network):
         *,
         activation: str | Activation = "relu",
         parametrization: str = "ntk",
-        biases: bool = False,
+        biases: bool | float = False,
         loss: str = "squared_error",
         gain: str | npt.ArrayLike = "he",
         zero_output: bool = False,
@@ -294,10 +295,10 @@ class MLP(Network):
             else ACTIVATIONS[known("activation", activation, ACTIVATIONS)]
         )
         self.parametrization = known("parametrization", parametrization, PARAMETRIZATIONS)
-        self.biases, self.zero_output = biases, zero_output
+        self.biases, self.zero_output = _biases(biases), zero_output
         of_layers = gains(gain, self.activation.gain, len(self.widths) - 1)
         placed = dense_layers(
-            self.widths, of_layers, parametrization, biases=biases, zero_output=zero_output
+            self.widths, of_layers, parametrization, biases=self.biases, zero_output=zero_output
         )
         self.scales = [scale for scale, _ in placed]
         chain: list[Layer] = []
@@ -307,7 +308,7 @@ class MLP(Network):
         self._options = {
             "activation": self.activation.name,
             "parametrization": parametrization,
-            "biases": biases,
+            "biases": self.biases,
             "loss": loss,
             "gain": gain if isinstance(gain, str) else np.asarray(gain).tolist(),
             "zero_output": zero_output,
@@ -318,8 +319,16 @@ class MLP(Network):
     def __repr__(self) -> str:
         """Return the widths and the options that are not the defaults."""
         usual = MLP.__init__.__kwdefaults__ or {}
-        options = [f", {name}={one!r}" for name, one in self._options.items() if one != usual[name]]
+        # By their text, as biases=0.0 is not biases=False.
+        words = {name: repr(one) for name, one in self._options.items()}
+        options = [f", {name}={one}" for name, one in words.items() if one != repr(usual[name])]
         return f"MLP({self.widths}{''.join(options)})"
+
+
+def _biases(given: bool | float) -> bool | float:
+    if isinstance(given, (bool, np.bool_)):
+        return bool(given)
+    return float(require_at_least_zero("biases", given))
 
 
 class Sequential(Network):

@@ -8,6 +8,7 @@
 ``boundaries``, ``BOUNDARIES``               both for many networks; colour, marker and line of each
 ``phase_diagram``                            the boundaries that a verification measured
 ``plot_widths``, ``plot_architectures``      its two panels
+``scan``, ``plot_scan``                      what training came to, against the learning rate
 ``AXES``, ``PHASE_COLOURS``, ``save``        labels of axes, colours of phases; write a figure
 ===========================================  =====================================================
 """
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from catapult_sim.plots.phases import plot_phases as plot_phases
     from catapult_sim.plots.phases import plot_runs as plot_runs
     from catapult_sim.plots.phases import runs as runs
+    from catapult_sim.plots.scans import plot_scan as plot_scan
+    from catapult_sim.plots.scans import scan as scan
     from catapult_sim.plots.style import AXES as AXES
     from catapult_sim.plots.style import PHASE_COLOURS as PHASE_COLOURS
     from catapult_sim.plots.style import save as save

@@ -1,0 +1,162 @@
+"""``catapult-sim scan``: what training comes to, against the learning rate."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tabulate import tabulate
+
+from catapult_sim import plots
+from catapult_sim.commands.diagram import axis
+from catapult_sim.commands.options import add_command, add_decay, network, require_networks
+from catapult_sim.commands.sweeping import finished, opened, report
+from catapult_sim.experiments.phase_cells import MORE, bytes_of, phase_of
+from catapult_sim.sweeps.cell import Cell
+from catapult_sim.sweeps.record import Line
+from catapult_sim.validation import InputError
+
+FIGURE = "scan.png"
+# The entries of a result of which each quantity is the ratio; the others are their own.
+RATIOS = {
+    "loss": ("last_loss", "first_loss"),
+    "peak": ("peak_loss", "first_loss"),
+    "curvature": ("last_eigenvalue", "first_eigenvalue"),
+    "sharpness": ("sharpness", "first_eigenvalue"),
+    "average_loss": ("average_loss", "first_loss"),
+}
+QUANTITIES = ("peak", "loss", "curvature", "sharpness", "accuracy", "average_loss")
+MEANING = {
+    "peak": "peak: largest loss over that at the start",
+    "loss": "loss: last loss over that at the start",
+    "curvature": "curvature: last top eigenvalue of the kernel over lambda_0",
+    "sharpness": "sharpness: last top eigenvalue of the Hessian over lambda_0",
+    "accuracy": "accuracy: share of samples not trained on that are classified correctly",
+    "average_loss": "average_loss: loss of the averaged weights over that at the start",
+}
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser."""
+    parser = add_command(
+        commands,
+        "scan",
+        run,
+        help="draw peak loss, final curvature or accuracy against the learning rate",
+        does="Train networks at many learning rates, and draw what training came to against "
+        "c = eta lambda_0, with the phase of each run beneath.",
+        out="scan",
+    )
+    add = parser.add_argument
+    words = "N learning rates times lambda_0, spaced geometrically"
+    add("--c", default="0.5:8:25", metavar="LOW:HIGH:N", dest="rates", help=words)
+    words = f"quantities: {', '.join(QUANTITIES)}"
+    default = ["peak", "curvature"]
+    add("--of", nargs="+", choices=QUANTITIES, default=default, metavar="QUANTITY", help=words)
+    words = "train for TIME / c steps, the same time eta steps for all (in place of --steps)"
+    add("--time", type=float, metavar="TIME", help=words)
+    add("--members", type=int, default=4, metavar="S", help="number of seeds, from --seed on")
+    add_decay(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, draw and print; return 1 if a run failed."""
+    cells = _cells(options)
+    with opened(options, _shared(cells[0])) as tally:
+        lines = tally.sweep(phase_of, cells)
+    rows = _rows(lines.values(), options.of)
+    words = tabulate(_table(rows, options.of), ("c", "phases", *options.of), tablefmt="plain")
+    words += "".join(f"\n{MEANING[name]}" for name in options.of)
+    title = _title(vars(options), cells[0])
+    drawn = (plots.scan(rows, options.of, title), FIGURE) if rows else None
+    return report(options, tally, {"runs": rows}, words, drawn)
+
+
+def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
+    """Return the figure of a folder, finished or not, and its file name."""
+    names = config["options"]["of"]
+    title = _title(config["options"], config["cell"])
+    return plots.scan(_rows(finished(folder), names), names, title), FIGURE
+
+
+def _cells(options: argparse.Namespace) -> list[Cell]:
+    """Return the cells of all learning rates and seeds, or raise InputError."""
+    rates = axis(f"c={options.rates}").values
+    base = network(options)
+    asked = [name for name in options.of if name in MORE]
+    if asked and options.model != "mlp":
+        raise InputError(f"--of {asked[0]} is for --model mlp; got model linear")
+    if "average_loss" in asked and "average" not in base:
+        raise InputError("--of average_loss needs --average")
+    base |= {"of": asked} if asked else {}
+    base |= {} if options.decay_to is None else {"decay_to": options.decay_to}
+    cells = [
+        base | {"c": c, "seed": options.seed + member, "steps": _steps(options, c)}
+        for member in range(options.members)
+        for c in rates
+    ]
+    longest = max(cells, key=lambda cell: cell["steps"])
+    require_networks(options, [base], [longest], bytes_of)
+    return cells
+
+
+def _steps(options: argparse.Namespace, c: float) -> int:
+    return int(options.steps) if options.time is None else max(1, round(options.time / c))
+
+
+def _shared(cell: Cell) -> Cell:
+    return {name: value for name, value in cell.items() if name not in ("c", "seed", "steps")}
+
+
+def _rows(lines: Iterable[Line], names: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the runs at each learning rate: their phases, and each quantity by seed."""
+    found = [line for line in lines if line.error is None]
+    ordered = sorted(found, key=lambda line: (line.cell["c"], line.cell["seed"]))
+    return [
+        {
+            "c": c,
+            "phases": [line.result["phase"] for line in group],
+            **{name: [_value(line.result, name) for line in group] for name in names},
+        }
+        for c, lines_at_c in groupby(ordered, key=lambda line: line.cell["c"])
+        if (group := list(lines_at_c))
+    ]
+
+
+def _value(result: dict[str, Any], name: str) -> float | None:
+    """Return a quantity of a run; None where it is not finite."""
+    if name not in RATIOS:
+        return result[name]
+    above, below = (result[entry] for entry in RATIOS[name])
+    return None if above is None or not below else above / below
+
+
+def _table(rows: list[dict[str, Any]], names: Iterable[str]) -> list[list[Any]]:
+    return [
+        [row["c"], _counts(row["phases"]), *(_mean(row, name) for name in names)] for row in rows
+    ]
+
+
+def _counts(phases: list[str]) -> str:
+    return ", ".join(f"{phases.count(one)} {one}" for one in dict.fromkeys(phases))
+
+
+def _mean(row: dict[str, Any], name: str) -> float | None:
+    """Return the mean over seeds; None where one diverges."""
+    if "divergent" in row["phases"] or None in row[name]:
+        return None
+    return float(np.mean(row[name]))
+
+
+def _title(options: dict[str, Any], cell: Cell) -> str:
+    """Return what all runs share, and how long they are."""
+    apart = {"model", "digest", "steps", "of", "c", "seed"}
+    words = [f"{name.replace('_', ' ')} {one}" for name, one in cell.items() if name not in apart]
+    time = options["time"]
+    words.append(f"{options['steps']} steps" if time is None else f"{time:g} / c steps")
+    words.append(f"{options['members']} seeds from {options['seed']} on")
+    return f"{cell['model']} network: {', '.join(words)}"

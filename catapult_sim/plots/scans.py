@@ -1,0 +1,103 @@
+"""Draw scans: what training came to against the learning rate, with the phase of each run."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from catapult_sim.numeric.runs.phases import Phase
+from catapult_sim.plots import style
+from catapult_sim.plots.phases import plot_phases
+
+LABELS = {
+    "peak": r"peak loss  $L_{\max}/L_0$",
+    "loss": r"last loss  $L/L_0$",
+    "curvature": r"last curvature  $\lambda/\lambda_0$",
+    "sharpness": r"last sharpness  $\lambda_H/\lambda_0$",
+    "accuracy": "accuracy on other samples",
+    "average_loss": r"loss of the average  $\bar L/L_0$",
+}
+LOGARITHMIC = ("peak", "loss", "average_loss")
+CURVATURES = ("curvature", "sharpness")
+Rows = Sequence[Mapping[str, Any]]
+
+
+def scan(rows: Rows, names: Sequence[str], title: str) -> Figure:
+    """Return a figure with a panel for each quantity, and the phases of all runs beneath.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        The entry ``"runs"`` of the ``summary.json`` of ``catapult-sim scan``.
+    names : sequence of str
+        Quantities of the rows.
+    title : str
+    """
+    seeds = len(rows[0]["phases"])
+    strip = min(0.9, 0.14 * seeds + 0.1)
+    figure, axes = style.panels(
+        len(names) + 1,
+        size=(6.4, 1.0 + 1.8 * len(names) + strip),
+        sharex=True,
+        height_ratios=[*[1.8] * len(names), strip],
+    )
+    for name, ax in zip(names, axes[:-1], strict=True):
+        plot_scan(rows, name, ax=ax)
+    _phases(rows, axes[-1])
+    axes[-1].set(xlabel=style.AXES["c"], ylabel="phases", yticks=[])
+    figure.suptitle("\n".join(textwrap.wrap(title, 95)), fontsize=9)
+    return figure
+
+
+def plot_scan(rows: Rows, name: str, *, ax: Axes | None = None) -> Axes:
+    """Draw a quantity against the learning rate: the mean over seeds, and each seed as a point.
+
+    Divergent runs are left out, and so is the mean where a seed diverges.
+    Dashed lines are the theory's: c = 2, where the loss first rises, and c = 4, where convergence
+    of a linear network ends; for curvatures ``lambda = 2 / eta`` too.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        As in :func:`scan`.
+    name : {"peak", "loss", "curvature", "sharpness", "accuracy", "average_loss"}
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    if ax is None:
+        ax = style.panels(size=(6.4, 3.2))[1]
+    c = np.array([row["c"] for row in rows])
+    diverged = np.array([[one == "divergent" for one in row["phases"]] for row in rows])
+    values = np.array([row[name] for row in rows], dtype=float)  # NaN for None
+    values[diverged] = np.nan
+    ax.plot(c, values, ".", ms=3, color=style.BLUE, alpha=0.4)
+    ax.plot(c, values.mean(axis=1), "-", lw=1.5, color=style.BLUE)
+    ax.set_ylabel(LABELS[name])
+    ax.set_xscale("log", base=2)
+    ax.xaxis.set_major_formatter("{x:g}")
+    if name in LOGARITHMIC:
+        ax.set_yscale("log")
+    for boundary in (2.0, 4.0):
+        if c[0] <= boundary <= c[-1]:
+            ax.axvline(boundary, color=style.GREY, lw=0.8, ls="--")
+    if name in CURVATURES:
+        limits = ax.get_ylim()
+        ax.plot(c, 2 / c, color=style.WINE, lw=0.9, ls="--", label=r"$2/\eta$")
+        ax.set_ylim(0, max(limits[1], 1.1))
+        ax.legend(frameon=False, fontsize=8)
+    return ax
+
+
+def _phases(rows: Rows, ax: Axes) -> None:
+    """Colour the phases of all runs, a row for each seed."""
+    c = np.array([row["c"] for row in rows])
+    codes = np.array([[Phase[phase.upper()] for phase in row["phases"]] for row in rows])
+    plot_phases(c, np.arange(codes.shape[1]), codes.T, ax=ax)

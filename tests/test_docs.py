@@ -25,7 +25,8 @@ def test_a_model_plugs_in_by_its_hessian_product(number, needs, capsys):
 
 
 PAPER = (PAGE.parent / "paper.md").read_text()
-COMMANDS = re.findall(r"`catapult-sim ((?:derive|simulate|boundary|phase-diagram|scan) .*?)`", PAPER)
+RUN = "derive|simulate|boundary|phase-diagram|scan"
+COMMANDS = re.findall(rf"`catapult-sim ((?:{RUN}) .*?)`", PAPER)
 CLAIMS = re.findall(r"`((?:catapult|[a-z]+(?:_[a-z]+)+)(?:\.[\w.-]+)?)`", PAPER)
 REFERENCES = (PAGE.parent / "references.md").read_text()
 KEYS = re.findall(r"^- \*\*\[(\w+)\]\*\*", PAPER + REFERENCES, flags=re.MULTILINE)

@@ -1,10 +1,15 @@
 """The command ``derive``: every name in every format, and its refusals."""
 
+import json
 import re
+import shutil
 import subprocess
 import sys
+import types
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sympy as sp
 
@@ -68,7 +73,7 @@ def test_the_modified_loss_of_shuffled_batches_is_the_paper_s_equation_1():
     losses = [x**4, x**2 * y]
     mean = sum(losses) / 2
     squares = sum(sp.diff(loss, w) ** 2 for loss in losses for w in (x, y))
-    equation = printed.derive("modified-loss", "python", loss=["x**4", "x**2 * y"]).text
+    equation = printed.derive("modified-loss", "text", loss=["x**4", "x**2 * y"]).text
     assert sp.expand(read(equation) - (mean + eps * squares / (4 * 2))) == 0
 
 
@@ -188,6 +193,55 @@ def test_what_is_printed_is_true_of_its_call(capsys):
 
 def test_the_method_is_a_comment_in_code():
     for form, comment in (("python", "# "), ("javascript", "// "), ("latex", "% ")):
-        first, formula = str(printed.derive("modified-loss", form)).splitlines()
+        first, *formula = str(printed.derive("modified-loss", form)).splitlines()
         assert first.startswith(f"{comment}shuffled mini-batches")
-        assert not formula.startswith(comment)
+        assert not any(line.startswith(comment) for line in formula)
+
+
+@pytest.mark.parametrize("name", derivations())
+def test_every_line_of_mathml_is_xml_by_itself(name):
+    if name != "modified-equation":
+        lines = str(printed.derive(name, "mathml", **SIZES.get(name, {}))).splitlines()
+        assert {ElementTree.fromstring(line).tag for line in lines} == {"math"}
+        assert all(line.isascii() for line in lines)
+
+
+def values_in_python(source, *arguments):
+    namespace = {}
+    exec(source, namespace)
+    (function,) = (one for one in namespace.values() if isinstance(one, types.FunctionType))
+    return [float(value) for value in function(*arguments)]
+
+
+def values_in_javascript(source, *arguments):
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    called = re.search(r"function (\w+)", source)[1]
+    script = f"{source}\nconsole.log(JSON.stringify({called}(...{json.dumps(arguments)})))"
+    done = subprocess.run([node, "-e", script], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("form", "values"),
+    [
+        ("python", values_in_python),
+        ("numpy", values_in_python),
+        ("javascript", values_in_javascript),
+    ],
+)
+def test_fields_losses_and_variances_are_functions_in_code(form, values):
+    losses = {"loss": ["x**4", "x**2 * y"]}
+    w, step = [0.7, -1.3], 0.05
+    at = dict(zip((x, y, eps), (*w, step), strict=True))
+    mean, m = (x**4 + x**2 * y) / 2, 2
+    squares = sum(sp.diff(one, v) ** 2 for one in (x**4, x**2 * y) for v in (x, y))
+    modified = mean + eps * squares / (4 * m)
+    loss = values(str(printed.derive("modified-loss", form, **losses)), w, step)
+    np.testing.assert_allclose(loss, [float(modified.subs(at))], rtol=1e-14)
+    field = values(str(printed.derive("modified-field", form, **losses)), w, step)
+    slopes = [float(-sp.diff(modified, v).subs(at)) for v in (x, y)]
+    np.testing.assert_allclose(field, slopes, rtol=1e-13)
+    variance = values(str(printed.derive("variance-sgd", form)), 0.3)
+    np.testing.assert_allclose(variance, [0.3 / (2 - 0.3), 0.3], rtol=1e-14)

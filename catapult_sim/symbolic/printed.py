@@ -15,6 +15,7 @@ from catapult_sim.symbolic.catalogue import Derivation, legend
 from catapult_sim.symbolic.minibatch.rates import equivalent_rate
 from catapult_sim.symbolic.update import Update
 from catapult_sim.symbolic.voices import STEP_SIZE, VOICES
+from catapult_sim.symbolic.voices.rule import Formula
 from catapult_sim.validation import InputError
 
 HIGHEST_ORDER = 10  # of the modified equation: its trees more than double from order to order
@@ -24,12 +25,12 @@ HIGHEST_ORDER = 10  # of the modified equation: its trees more than double from 
 class Printed:
     """A printed derivation."""
 
-    method: str  # the training method and the losses; empty where the name says it
+    method: str  # a comment: the training method and the losses; empty where the name says it
     text: str
     where: str  # what the symbols mean; empty but for plain text
 
     def __str__(self) -> str:
-        return "\n".join(part for part in (self.method, self.text, self.where) if part)
+        return "\n".join(part for part in (self.method + self.text, self.where) if part)
 
 
 def derive(name: str, form: str, **options: Any) -> Printed:
@@ -84,7 +85,7 @@ def listing() -> list[tuple[str, str, str]]:
 def _printed(known: Derivation, form: str, given: dict[str, Any]) -> Printed:
     arguments, symbols = _arguments(known, given), dict(known.symbols)
     method, losses = "", arguments.get("losses")
-    text = _text(known.derive(**arguments), form, losses)
+    text = _text(known.name, known.derive(**arguments), form, losses)
     if "sampling" in known.options:
         words = ("sampling", "momentum", "nesterov")
         method = describe_method(**{word: arguments[word] for word in words if word in arguments})
@@ -93,7 +94,9 @@ def _printed(known: Derivation, form: str, given: dict[str, Any]) -> Printed:
     if losses is not None:
         method += f"; {'loss' if len(losses) == 1 else 'losses'} {', '.join(map(str, losses))}"
     where = f"where {legend(symbols, text)}" if form == "text" else ""
-    return Printed(method and VOICES[form].comment.format(method), text, where)
+    # XML ends a comment at two hyphens.
+    comment = VOICES[form].comment.format(method.replace("--", "- -")) if method else ""
+    return Printed(comment, text, where)
 
 
 def _arguments(known: Derivation, given: dict[str, Any]) -> dict[str, Any]:
@@ -126,27 +129,41 @@ def _check_equation(arguments: dict[str, Any], given: dict[str, Any]) -> None:
         )
 
 
-def _text(derived: Any, form: str, losses: list[sp.Expr] | None) -> str:
+def _text(name: str, derived: Any, form: str, losses: list[sp.Expr] | None) -> str:
     """Return the result of a derivation as text."""
     voice = VOICES[form]
     match derived:
         case Update():
             return voice.rule(derived)
         case ModifiedField():
-            return derived.text(voice.expression)
+            return _field(derived, form)
         case ModifiedEquation():
             if form not in ("text", "latex"):
                 raise InputError(f"--format of modified-equation must be text or latex; got {form}")
             return derived.text() if form == "text" else derived.latex()
     if losses is None:
-        rate = equivalent_rate(derived)
-        return f"V: {voice.expression(derived)}\na_eff: {voice.expression(rate)}"
-    if derived.has(sp.Integral):
+        results, state = {"V": derived, "a_eff": equivalent_rate(derived)}, ()
+    else:
+        results, state = {"": _tidied(derived, losses)}, _weights(losses)
+    if voice.equation is None:
+        named = {label or "the loss": value for label, value in results.items()}
+        return voice.rule(Formula(name, state, named))
+    return "\n".join(voice.equation(label, value) for label, value in results.items())
+
+
+def _field(field: ModifiedField, form: str) -> str:
+    written = {"text": field.text, "latex": field.latex, "mathml": field.mathml}
+    return written[form]() if form in written else VOICES[form].rule(field.formula())
+
+
+def _tidied(loss: sp.Expr, losses: list[sp.Expr]) -> sp.Expr:
+    """Return a modified loss by powers of the step size, or raise InputError."""
+    if loss.has(sp.Integral):
         raise InputError(
             f"the modified loss of {', '.join(map(str, losses))} must have a closed form, and "
             "has none at this order; modified-field derives its gradient"
         )
-    return voice.expression(sp.collect(sp.expand(derived), STEP_SIZE, sp.factor))
+    return sp.collect(sp.expand(loss), STEP_SIZE, sp.factor)
 
 
 def _number(option: str, text: str) -> sp.Expr:
@@ -161,9 +178,13 @@ def _number(option: str, text: str) -> sp.Expr:
 def _problem(texts: list[str] | None) -> tuple[list[sp.Expr], list[sp.Symbol]]:
     """Return losses and weights, by default of a linear network of width 1 on one sample."""
     losses = [loss_text.parse_loss(text) for text in texts or ["(u*v)**2 / 2"]]
-    state = sorted(set().union(*(loss.free_symbols for loss in losses)), key=str)
+    state = list(_weights(losses))
     if not state:
         raise InputError(f"a loss must name at least 1 weight; got {', '.join(map(str, losses))}")
     if str(STEP_SIZE) in map(str, state):
         raise InputError("a weight must not be called eps, which is the step size; got eps")
     return losses, state
+
+
+def _weights(losses: list[sp.Expr]) -> tuple[sp.Symbol, ...]:
+    return tuple(sorted(set().union(*(loss.free_symbols for loss in losses)), key=str))

@@ -13,7 +13,8 @@ from typing import Any
 
 import sympy as sp
 
-from catapult_sim.symbolic.voices import formulas, functions, source
+from catapult_sim.symbolic.voices import formulas, functions, presentation, source
+from catapult_sim.symbolic.voices.names import free_name
 
 ETA = sp.Symbol("eta", positive=True)
 """The learning rate of every rule."""
@@ -50,8 +51,8 @@ class Update:
     Raises
     ------
     ValueError
-        If there are not as many right-hand sides as variables, or a right-hand side or the
-        loss contains a symbol that is not declared.
+        If there are not as many right-hand sides as variables, two symbols have one name, or a
+        right-hand side or the loss contains a symbol that is not declared.
 
     Examples
     --------
@@ -82,13 +83,19 @@ class Update:
     javascript = source.javascript_source
     text = formulas.text
     latex = formulas.latex
-    mathml = formulas.mathml
+    mathml = presentation.mathml
 
     def __post_init__(self) -> None:
         if len(self.next) != len(self.state):
             raise ValueError(
                 f"{self.name}: required one right-hand side for each of {len(self.state)} "
                 f"variables; got {len(self.next)}"
+            )
+        names = [symbol.name for symbol in self.symbols]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(
+                f"{self.name}: required a name of its own for each symbol of state, parameters and "
+                f"where; got {', '.join(repeated)} more than once"
             )
         declared = {*self.symbols, *self._sizes}
         written = (*self.where.values(), *self.next, sp.sympify(self.loss or 0, strict=True))
@@ -213,7 +220,8 @@ class Update:
                 f"{self.name}: code requires blocks of explicit size; "
                 f"got the symbolic sizes {_listed(self._sizes)}"
             )
-        entries = {symbol: _entries(symbol) for symbol in self.symbols}
+        taken = {symbol.name for symbol in self.symbols if not symbol.is_Matrix}
+        entries = {symbol: _entries(symbol, taken) for symbol in self.symbols}
 
         def put(expressions: Iterable[Any]) -> tuple[Any, ...]:
             return tuple(entry for e in expressions for entry in _written(e, entries))
@@ -243,7 +251,7 @@ class Update:
         -------
         Update
             Its state is that of this rule followed by a deviation of each variable, which
-            the Jacobian multiplies.
+            the Jacobian multiplies. A jump has the slope zero.
 
         Raises
         ------
@@ -257,8 +265,11 @@ class Update:
         (a + x**2, 2*delta_x*x)
         """
         rule = self.inline().entrywise()
-        deviations = sp.Matrix([sp.Symbol(f"delta_{symbol}", real=True) for symbol in rule.state])
-        images = sp.Matrix(rule.next).jacobian(sp.Matrix(rule.state)) * deviations
+        taken = {symbol.name for symbol in rule.symbols}
+        names = [free_name(f"delta_{symbol}", taken) for symbol in rule.state]
+        deviations = sp.Matrix([sp.Symbol(name, real=True) for name in names])
+        slopes = [[slope(new, old) for old in rule.state] for new in rule.next]
+        images = sp.Matrix(slopes) * deviations
         name, state = f"linearised-{self.name}", (*rule.state, *deviations)
         following = (*rule.next, *images)
         return replace(rule, name=name, state=state, next=following)
@@ -274,6 +285,23 @@ class Update:
         )
 
 
+def slope(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
+    """Differentiate by a symbol that stands for a real number; a jump has the slope zero.
+
+    Examples
+    --------
+    >>> x = sp.Symbol("x")
+    >>> slope(abs(x) + sp.Max(x, 0) + sp.Heaviside(x), x)
+    Heaviside(x) + sign(x)
+    """
+    if not expression.has(sp.Abs, sp.sign, sp.Max, sp.Min, sp.Heaviside):
+        return expression.diff(symbol)
+    real = {s: sp.Dummy(s.name, real=True) for s in expression.free_symbols if not s.is_real}
+    slopes = expression.xreplace(real).diff(real.get(symbol, symbol))
+    known = {dummy: s for s, dummy in real.items()}
+    return slopes.replace(sp.DiracDelta, lambda *_: sp.Integer(0)).xreplace(known)
+
+
 def _descent(
     loss: sp.Expr, weights: tuple[sp.Symbol, ...], optimizer: Any
 ) -> tuple[list[sp.Symbol], tuple[sp.Expr, ...]]:
@@ -283,7 +311,7 @@ def _descent(
     each = list(zip(weights, *memories, strict=True))
     points = {own[0]: optimizer.point(*own) for own in each} if optimizer else {}
     step = optimizer.step if optimizer else lambda gradient, rate: (-rate * gradient,)
-    gradients = [loss.diff(w).subs(points, simultaneous=True) for w in weights]
+    gradients = [slope(loss, w).subs(points, simultaneous=True) for w in weights]
     moved = [step(g, ETA, *memory) for g, (_, *memory) in zip(gradients, each, strict=True)]
     displacements, *kept = zip(*moved, strict=True)
     following = [w + change for w, change in zip(weights, displacements, strict=True)]
@@ -295,15 +323,19 @@ def _listed(symbols: Iterable[sp.Symbol]) -> str:
     return ", ".join(str(symbol) for symbol in sorted(symbols, key=str))
 
 
-def _entries(symbol: sp.Symbol) -> sp.Symbol | sp.ImmutableMatrix:
-    """Return the entries of a block, indexed only along the axes that are longer than one."""
+def _entries(symbol: sp.Symbol, taken: set[str]) -> sp.Symbol | sp.ImmutableMatrix:
+    """Return the entries of a block, indexed only along the axes that are longer than one.
+
+    Their names are added to those that are ``taken``.
+    """
     if not symbol.is_Matrix:
         return symbol
     rows, columns = symbol.shape
 
     def entry(i: int, j: int) -> sp.Symbol:
         places = [str(k + 1) for k, length in ((i, rows), (j, columns)) if length > 1]
-        return sp.Symbol("_".join([symbol.name, *places]), real=True)
+        taken.add(name := free_name("_".join([symbol.name, *places]), taken))
+        return sp.Symbol(name, real=True)
 
     return sp.ImmutableMatrix(rows, columns, entry)
 

@@ -6,13 +6,16 @@ it there is in general no loss, only the field.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations, islice
 
 import sympy as sp
 
-from catapult_sim.symbolic.voices.formulas import aligned
+from catapult_sim.symbolic.voices.formulas import aligned, letters
+from catapult_sim.symbolic.voices.presentation import element, spelt, written
+from catapult_sim.symbolic.voices.rule import Formula
 
 Components = tuple[sp.Expr, ...]
 
@@ -64,7 +67,7 @@ class ModifiedField:
     def __repr__(self) -> str:
         """Return the method and the components, a line each."""
         # Only what is shown is factored: high orders are long.
-        lines = [self._line(*component, str) for component in islice(self._components(), 6)]
+        lines = [self._line(*component) for component in islice(self._components(), 6)]
         rest = len(self.terms) * len(self.state) - len(lines)
         more = [f"... {rest} more"] if rest else []
         return "\n    ".join([f"ModifiedField: {self.method}", *lines, *more])
@@ -72,7 +75,7 @@ class ModifiedField:
     def _repr_latex_(self) -> str:
         return aligned(self.latex())
 
-    def text(self, write: Callable[[sp.Expr], str] = str) -> str:
+    def text(self) -> str:
         """Return the components as lines of text, each term by itself.
 
         Examples
@@ -83,12 +86,10 @@ class ModifiedField:
         dx/dt, eps^0: -x
         dx/dt, eps^1: -x/2
         """
-        return "\n".join(self._line(*component, write) for component in self._components())
+        return "\n".join(self._line(*component) for component in self._components())
 
-    def _line(
-        self, power: int, weight: sp.Symbol, component: sp.Expr, write: Callable[[sp.Expr], str]
-    ) -> str:
-        return f"d{weight}/dt, {self.step_size}^{power}: {write(component)}"
+    def _line(self, power: int, weight: sp.Symbol, component: sp.Expr) -> str:
+        return f"d{weight}/dt, {self.step_size}^{power}: {component}"
 
     def latex(self) -> str:
         r"""Return the field as LaTeX, one weight per line.
@@ -100,11 +101,30 @@ class ModifiedField:
         >>> print(modified_field([x**2 / 2], [x], eps).latex())
         \frac{dx}{dt} = \left(- x\right) + \epsilon \left(- \frac{x}{2}\right)
         """
-        size, lines = sp.latex(self.step_size), dict.fromkeys(self.state, "")
+        names = letters(set().union(self.state, *(e.free_symbols for e in self.total())))
+        write = partial(sp.latex, symbol_names=names)
+        size, lines = write(self.step_size), dict.fromkeys(self.state, "")
         for power, weight, component in self._components():
             step = {0: "", 1: f" + {size} "}.get(power, f" + {size}^{{{power}}} ")
-            lines[weight] += rf"{step}\left({sp.latex(component)}\right)"
-        return "\n".join(rf"\frac{{d{sp.latex(w)}}}{{dt}} = {line}" for w, line in lines.items())
+            lines[weight] += rf"{step}\left({write(component)}\right)"
+        return "\n".join(rf"\frac{{d{write(w)}}}{{dt}} = {line}" for w, line in lines.items())
+
+    def mathml(self) -> str:
+        """Return the field as presentation MathML, one ``<math>`` element for each weight."""
+        names = spelt(set().union(self.state, *(e.free_symbols for e in self.total())))
+        totals = dict.fromkeys(self.state, sp.Integer(0))
+        for power, weight, component in self._components():
+            totals[weight] += self.step_size**power * component
+        rate = "<mfrac><mrow><mi>d</mi>{}</mrow><mrow><mi>d</mi><mi>t</mi></mrow></mfrac><mo>=</mo>"
+        return "\n".join(
+            element(rate.format(names[weight]) + written(total, names))
+            for weight, total in totals.items()
+        )
+
+    def formula(self) -> Formula:
+        """Return the field as a formula, which code can be written of."""
+        rates = dict(zip((f"d{w}/dt" for w in self.state), self.total(), strict=True))
+        return Formula("modified-field", self.state, rates)
 
     def _components(self) -> Iterator[tuple[int, sp.Symbol, sp.Expr]]:
         """Yield power of the step size, weight and factored component of each term."""

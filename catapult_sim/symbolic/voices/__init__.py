@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
 
 import sympy as sp
-from sympy.printing.numpy import NumPyPrinter
 
-from catapult_sim.symbolic.voices import formulas, source
+from catapult_sim.symbolic.voices import formulas, presentation, source
 from catapult_sim.symbolic.voices.rule import Rule
 
 STEP_SIZE = sp.Symbol("eps", positive=True)
@@ -23,26 +21,38 @@ STEP_SIZE = sp.Symbol("eps", positive=True)
 
 @dataclass(frozen=True)
 class Voice:
-    """A format of printing: how a rule, an expression and a comment are written."""
+    """A format of printing: how a rule, an equation and a comment before them are written.
+
+    Without an ``equation`` it is code, in which expressions are results of a function.
+    """
 
     rule: Callable[[Rule], str]
-    expression: Callable[[sp.Expr], str]
-    comment: str = "{}"
+    comment: str
+    equation: Callable[[str, sp.Expr], str] | None = None
 
 
 VOICES: Mapping[str, Voice] = MappingProxyType(
     {
-        "text": Voice(formulas.text, str),
-        "latex": Voice(
-            formulas.latex, partial(sp.latex, symbol_names={STEP_SIZE: r"\varepsilon"}), "% {}"
-        ),
-        "mathml": Voice(formulas.mathml, partial(sp.mathml, printer="presentation"), "<!-- {} -->"),
-        "numpy": Voice(source.numpy_source, lambda e: NumPyPrinter().doprint(e), "# {}"),
-        "python": Voice(source.python_source, sp.pycode, "# {}"),
-        "javascript": Voice(source.javascript_source, sp.jscode, "// {}"),
+        "text": Voice(formulas.text, "{}\n", formulas.line),
+        "latex": Voice(formulas.latex, "% {}\n", formulas.latex_line),
+        "mathml": Voice(presentation.mathml, "<!-- {} -->", presentation.mathml_line),
+        "numpy": Voice(source.numpy_source, "# {}\n"),
+        "python": Voice(source.python_source, "# {}\n"),
+        "javascript": Voice(source.javascript_source, "// {}\n"),
     }
 )
 
 
 def __dir__() -> list[str]:
-    return ["STEP_SIZE", "VOICES", "Voice", "formulas", "functions", "rule", "source"]
+    return [
+        "STEP_SIZE",
+        "VOICES",
+        "Voice",
+        "formulas",
+        "functions",
+        "languages",
+        "names",
+        "presentation",
+        "rule",
+        "source",
+    ]

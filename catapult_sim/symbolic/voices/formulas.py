@@ -1,21 +1,17 @@
-"""A derived rule as formulas: plain text, LaTeX and MathML."""
+"""A derived rule as formulas in plain text and in LaTeX."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 import sympy as sp
 
 from catapult_sim.symbolic.voices.rule import Rule
 
-# SymPy names an entity that XML does not know, and adds minus one times a matrix.
-_BETTER_MATHML = (
-    ("&InvisibleTimes;", "&#8290;"),
-    ("<mrow><mo>(</mo><mn>-1</mn><mo>)</mo></mrow><mo>&#8290;</mo>", "<mo>-</mo>"),
-    ("<mo>+</mo><mrow><mo>-</mo>", "<mo>-</mo><mrow>"),
-)
-
-_NEXT = "<mrow><mi>t</mi><mo>+</mo><mn>1</mn></mrow>"
+Letters = dict[sp.Symbol, str]
+NONE: Mapping[sp.Symbol, str] = MappingProxyType({})
 
 
 def text(rule: Rule) -> str:
@@ -29,7 +25,24 @@ def text(rule: Rule) -> str:
     y = -a + x
     x' = y**2
     """
-    return "\n".join(f"{left} = {right}" for left, right in _equations(rule, str, "{}'".format))
+    return "\n".join(f"{left} = {right}" for left, right in equations(rule, str, "{}'".format))
+
+
+def line(name: str, value: sp.Expr) -> str:
+    """Return an expression as plain text, after its name if it has one."""
+    return f"{name}: {value}" if name else str(value)
+
+
+def latex_line(name: str, value: sp.Expr) -> str:
+    r"""Return an expression as LaTeX, after its name if it has one.
+
+    Examples
+    --------
+    >>> print(latex_line("a_eff", 2 * sp.Symbol("V")))
+    a_{eff} = 2 V
+    """
+    left = f"{_letter(sp.Symbol(name))} = " if name else ""
+    return left + sp.latex(value, symbol_names=letters(value.free_symbols))
 
 
 def latex(rule: Rule) -> str:
@@ -42,15 +55,49 @@ def latex(rule: Rule) -> str:
     >>> print(Update("decay", (x,), (a,), (a * x,), "none", {a: r"\alpha"}).latex())
     x_{t+1} = \alpha x_{t}
     """
-    plain = {s: rule.notation.get(s, sp.latex(s)) for s in rule.symbols}
+    plain = letters(rule.symbols, rule.notation)
     stepped = {s: f"{{{plain[s]}}}" if "_" in plain[s] else plain[s] for s in plain}
-    now = plain | {s: f"{stepped[s]}_{{t}}" for s in (*rule.state, *rule.where)}
+    now = {s: f"{stepped[s]}_{{t}}" for s in (*rule.state, *rule.where)}
+    now |= {s: _apart(s, plain[s], now.values()) for s in rule.parameters}
     lines = (
         f"{left} = {sp.latex(right, symbol_names=now)}"
-        for left, right in _equations(rule, now.__getitem__, lambda s: f"{stepped[s]}_{{t+1}}")
+        for left, right in equations(rule, now.__getitem__, lambda s: f"{stepped[s]}_{{t+1}}")
     )
     # SymPy adds a negative matrix where one writes a difference.
     return "\n".join(line.replace("+ - ", "- ") for line in lines)
+
+
+def letters(symbols: Iterable[sp.Symbol], notation: Mapping[sp.Symbol, str] = NONE) -> Letters:
+    r"""Return the LaTeX of each symbol, different for each.
+
+    Examples
+    --------
+    >>> list(letters(sp.symbols("lambda x_1 x1 rate eps a%")).values())
+    ['\\mathrm{a\\%}', '\\varepsilon', '\\lambda', '\\mathit{rate}', 'x_{1}', '\\mathrm{x\\_1}']
+    """
+    written: Letters = {}
+    for symbol in sorted(symbols, key=lambda symbol: symbol.name):
+        letter = notation.get(symbol) or _letter(symbol)
+        written[symbol] = _apart(symbol, letter, written.values())
+    return written
+
+
+def _letter(symbol: sp.Symbol) -> str:
+    if symbol.name == "eps":
+        return r"\varepsilon"
+    if re.search(r"[#$%&~\\{}\s]", symbol.name):
+        return _upright(symbol.name)
+    # Letters side by side would be a product.
+    return re.sub(r"^[A-Za-z]{2,}", r"\\mathit{\g<0>}", sp.latex(symbol))
+
+
+def _apart(symbol: sp.Symbol, letter: str, taken: Collection[str]) -> str:
+    return _upright(symbol.name) if letter in taken else letter
+
+
+def _upright(name: str) -> str:
+    escaped = re.sub(r"[#$%&_{}]", r"\\\g<0>", re.sub(r"[\\~^]", " ", name))
+    return rf"\mathrm{{{escaped}}}"
 
 
 def aligned(latex: str) -> str:
@@ -59,28 +106,7 @@ def aligned(latex: str) -> str:
     return rf"$\displaystyle \begin{{aligned}} {rows} \end{{aligned}}$"
 
 
-def mathml(rule: Rule) -> str:
-    """Return the rule as presentation MathML, one ``<math>`` element per line.
-
-    Examples
-    --------
-    >>> from catapult_sim.symbolic import Update
-    >>> x = sp.Symbol("x")
-    >>> print(Update("halving", (x,), (), (x / 2,), "none").mathml())  # doctest: +ELLIPSIS
-    <math display="block"><msub><mi>x</mi><mrow>...</mrow></msub><mo>=</mo>...</math>
-    """
-    plain = {s: _named(s, rule.notation.get(s, s.name).removeprefix("\\")) for s in rule.symbols}
-    now = plain | {s: _named(s, f"{plain[s].name}_t") for s in (*rule.state, *rule.where)}
-    sides = _equations(
-        rule, lambda s: _mathml(now[s]), lambda s: f"<msub>{_mathml(plain[s])}{_NEXT}</msub>"
-    )
-    return "\n".join(
-        f'<math display="block">{left}<mo>=</mo>{_mathml(right.xreplace(now))}</math>'
-        for left, right in sides
-    )
-
-
-def _equations(
+def equations(
     rule: Rule, now: Callable[[sp.Symbol], str], following: Callable[[sp.Symbol], str]
 ) -> Iterator[tuple[str, sp.Expr]]:
     """Yield the left-hand side and the expression of each quantity, then of each variable."""
@@ -88,15 +114,3 @@ def _equations(
         yield now(symbol), quantity
     for symbol, component in zip(rule.state, rule.next, strict=True):
         yield following(symbol), component
-
-
-def _named(symbol: sp.Symbol, name: str) -> sp.Symbol:
-    """Return a symbol or a block under another name."""
-    return sp.MatrixSymbol(name, *symbol.shape) if symbol.is_Matrix else sp.Symbol(name)
-
-
-def _mathml(expression: sp.Expr) -> str:
-    written: str = sp.mathml(expression, printer="presentation")
-    for sympys, better in _BETTER_MATHML:
-        written = written.replace(sympys, better)
-    return written

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import sympy as sp
 
-from catapult_sim.symbolic.voices.rule import Lines, Rule, straight_line
+from catapult_sim.symbolic.voices.languages import Compiled, NumPy
+from catapult_sim.symbolic.voices.rule import Rule, spoken
+from catapult_sim.validation import InputError
 
 Step = Callable[..., npt.NDArray[np.floating[Any]]]
 
@@ -21,13 +24,18 @@ def numpy_step(rule: Rule) -> Step:
     -------
     callable
         Takes ``state (..., S)`` and parameters that broadcast against ``(...)``,
-        returns the next ``state (..., S)``. Common subexpressions are shared.
-        It raises a ValueError if there are too many or too few variables or parameters.
+        returns the next ``state (..., S)``, in the precision of the state; integers count as
+        double precision. Common subexpressions are shared. Where there is no number, the result
+        is infinite or not a number, without a warning.
+        It raises an InputError if there are too many or too few variables or parameters, or they
+        are not real or complex numbers.
 
     Raises
     ------
     ValueError
         If the size of a block is not a number.
+    InputError
+        If NumPy has no function, or no number, that the rule names.
 
     Examples
     --------
@@ -39,11 +47,14 @@ def numpy_step(rule: Rule) -> Step:
            [1. ]])
     """
     rule = rule.entrywise()
-    components = _components(rule, rule.next)
+    components = on_arrays(rule)
 
     def step(state: npt.NDArray[Any], *parameters: npt.ArrayLike) -> npt.NDArray[Any]:
-        following = components(*_checked(rule, state, parameters), *parameters)
-        return np.stack(np.broadcast_arrays(*following), axis=-1)
+        arguments = _checked(rule, state, parameters)
+        with np.errstate(all="ignore"):
+            following = components(*arguments)
+        rows = np.broadcast_arrays(*following, *arguments)[: len(following)]
+        return np.stack(rows, axis=-1, dtype=arguments[0].dtype)
 
     return step
 
@@ -64,20 +75,42 @@ def numpy_quantity(rule: Rule, quantity: sp.Expr) -> Step:
     array([9.])
     """
     rule = rule.entrywise()
-    components = _components(rule, [quantity])
+    components = on_arrays(rule, [quantity])
 
     def measure(state: npt.NDArray[Any], *parameters: npt.ArrayLike) -> npt.NDArray[Any]:
-        variables = _checked(rule, state, parameters)
-        shape = np.broadcast_shapes(variables.shape[1:], *map(np.shape, parameters))
-        return np.broadcast_to(components(*variables, *parameters)[0], shape)
+        arguments = _checked(rule, state, parameters)
+        with np.errstate(all="ignore"):
+            (value,) = components(*arguments)
+        shape = np.broadcast_shapes(*map(np.shape, arguments))
+        return np.broadcast_to(np.asarray(value, arguments[0].dtype), shape)
 
     return measure
 
 
-def _components(rule: Rule, results: Any) -> Callable[..., Any]:
-    arguments = (*rule.state, *rule.parameters)
-    lines = straight_line(rule, results)
-    function: Callable[..., Any] = sp.lambdify(arguments, results, "numpy", cse=lambda _: lines)
+def on_arrays(rule: Rule, results: Sequence[sp.Expr] | None = None) -> Callable[..., Any]:
+    """Return next state, or other results, as a function of arrays, each a variable by itself."""
+    spelt = spoken(rule, NumPy, results)
+    arguments = ", ".join([*spelt.state, *spelt.parameters])
+    return executed(
+        "components",
+        [
+            f"def components({arguments}):",
+            *(f"    {name} = {value}" for name, value in spelt.lines),
+            f"    return [{', '.join(spelt.results)}]",
+        ],
+        spelt.language.module_imports,
+    )
+
+
+def executed(name: str, source: Sequence[str], modules: Iterable[str]) -> Callable[..., Any]:
+    """Return a function that lines of generated Python define."""
+    namespace: dict[str, Any] = {}
+    for module in modules:
+        importlib.import_module(module)
+        top = module.partition(".")[0]
+        namespace[top] = importlib.import_module(top)
+    exec("\n".join(source), namespace)
+    function: Callable[..., Any] = namespace[name]
     return function
 
 
@@ -95,14 +128,19 @@ def compiled_step(rule: Rule) -> Step:
         If numba is not installed.
     ValueError
         If the size of a block is not a number.
+    InputError
+        If the rule names a function or number that compiled code lacks.
     """
     rule = rule.entrywise()
     advance = _on_vectors(rule)
 
     def step(state: npt.NDArray[Any], *parameters: npt.ArrayLike) -> npt.NDArray[Any]:
-        _checked(rule, state, parameters)
+        variables = _checked(rule, state, parameters)
+        if any(map(np.iscomplexobj, variables)):
+            raise InputError(f"{rule.name}: compiled code requires real numbers; got complex ones")
         # A leading zero stands for the parameters of a rule that has none.
-        return advance(state, np.stack(np.broadcast_arrays(0.0, *parameters), axis=-1))
+        rates = np.stack(np.broadcast_arrays(0.0, *variables[len(rule.state) :]), axis=-1)
+        return advance(np.asarray(state, float), rates.astype(float, copy=False))
 
     return step
 
@@ -115,40 +153,55 @@ def _on_vectors(rule: Rule) -> Step:
         raise ImportError(
             "compiled() requires numba; install it with: pip install catapult_sim[fast]"
         ) from missing
-    vectors = tuple(sp.DeferredVector(name) for name in ("state", "parameters"))
-    lines = _placed(rule, *vectors)
-    components = numba.njit(error_model="numpy")(
-        sp.lambdify(vectors, rule.next, "numpy", cse=lambda _: lines)
+    spelt = spoken(rule, Compiled)
+    advance = executed(
+        "advance",
+        [
+            "def advance(state, parameters, following):",
+            *(f"    {name} = state[{i}]" for i, name in enumerate(spelt.state)),
+            *(f"    {name} = parameters[{i}]" for i, name in enumerate(spelt.parameters, start=1)),
+            *(f"    {name} = {value}" for name, value in spelt.lines),
+            *(f"    following[{i}] = {value}" for i, value in enumerate(spelt.results)),
+        ],
+        spelt.language.module_imports,
     )
+    kernel = numba.njit(error_model="numpy")(advance)
 
     @numba.guvectorize(["(float64[:], float64[:], float64[:])"], "(s),(p)->(s)")  # type: ignore[untyped-decorator]
-    def advance(state: Any, parameters: Any, following: Any) -> None:
-        for i, component in enumerate(components(state, parameters)):
-            following[i] = component
+    def on_vectors(state: Any, parameters: Any, following: Any) -> None:
+        kernel(state, parameters, following)
 
-    compiled: Step = advance
+    compiled: Step = on_vectors
     return compiled
-
-
-def _placed(rule: Rule, state: sp.DeferredVector, parameters: sp.DeferredVector) -> Lines:
-    """Return a rule's assignments in the entries of two vectors, parameters from 1 on."""
-    places = {symbol: state[i] for i, symbol in enumerate(rule.state)}
-    places |= {symbol: parameters[i] for i, symbol in enumerate(rule.parameters, start=1)}
-    lines, results = straight_line(rule, rule.next)
-    # One type for all components: numba iterates over no other tuple.
-    numbers = [e.xreplace(places) if e.free_symbols else sp.Float(e) for e in results]
-    return [(symbol, value.xreplace(places)) for symbol, value in lines], numbers
 
 
 def _checked(
     rule: Rule, state: npt.ArrayLike, parameters: tuple[npt.ArrayLike, ...]
-) -> npt.NDArray[Any]:
-    """Return the state's variables, each an array ``(...)``, or raise a ValueError."""
-    state = np.asarray(state)
-    if state.shape[-1:] != (len(rule.state),) or len(parameters) != len(rule.parameters):
-        raise ValueError(
+) -> list[npt.NDArray[Any]]:
+    """Return variables and parameters, each an array ``(...)`` of the state's type."""
+    array = _numbers(rule, "state", state)
+    if array.shape[-1:] != (len(rule.state),) or len(parameters) != len(rule.parameters):
+        raise InputError(
             f"{rule.name}: required a state of shape (..., {len(rule.state)}) and the "
             f"{len(rule.parameters)} parameters ({', '.join(map(str, rule.parameters))}); "
-            f"got shape {state.shape} and {len(parameters)}"
+            f"got shape {array.shape} and {len(parameters)}"
         )
-    return np.moveaxis(state, -1, 0)
+    rates = [_numbers(rule, s, one) for s, one in zip(rule.parameters, parameters, strict=True)]
+    kind = np.result_type(array, *(rate for rate in rates if np.iscomplexobj(rate)))
+    return [
+        *np.moveaxis(array.astype(kind, copy=False), -1, 0),
+        *(rate.astype(kind, copy=False) for rate in rates),
+    ]
+
+
+def _numbers(rule: Rule, name: Any, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return values as an array of floats or complex numbers, or raise an InputError."""
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind in "fc":
+            return array
+        if array.dtype.kind not in "biuO":
+            raise TypeError
+        return array.astype(float)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{rule.name}: required numbers as {name}; got {values!r:.40}") from None

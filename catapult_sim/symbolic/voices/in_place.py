@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from catapult_sim.symbolic.voices.rule import Rule, straight_line
+from catapult_sim.symbolic.voices.functions import executed, on_arrays
+from catapult_sim.symbolic.voices.languages import Compiled
+from catapult_sim.symbolic.voices.rule import Rule, spoken
 from catapult_sim.types import Array
 
 Program = list[Callable[[], Any]]
@@ -49,7 +51,9 @@ def in_place(rule: Rule, results: Sequence[sp.Expr] | None = None) -> Bind:
     Raises
     ------
     ValueError
-        If the size of a block is not a number, or an operation is not elementwise.
+        If the size of a block is not a number.
+    InputError
+        If NumPy has no function, or no number, that the rule names.
 
     Examples
     --------
@@ -69,7 +73,7 @@ def in_place(rule: Rule, results: Sequence[sp.Expr] | None = None) -> Bind:
         places = [*state, *parameters, *following]
         places += [np.empty_like(state[0]) for _ in range(tape.temporaries)]
         return [
-            partial(operation, *(_look_up(x, places) for x in operands), places[target])
+            partial(operation, *(_look_up(x, places) for x in operands), out=places[target])
             for operation, operands, target in tape.operations
         ]
 
@@ -80,10 +84,18 @@ def _look_up(operand: Any, places: Sequence[Array]) -> Any:
     return places[operand.place] if isinstance(operand, _Value) else operand
 
 
+Operation = Callable[..., Any]
+"""A function of operands and of the array for its result."""
+
+
+def _where(condition: Any, value: Any, other: Any, out: Array) -> None:
+    out[...] = np.where(condition, value, other)
+
+
 class _Value(np.lib.mixins.NDArrayOperatorsMixin):
     """A stand-in for an array that records the operations applied to it."""
 
-    def __init__(self, record: list[tuple[np.ufunc, tuple[Any, ...], _Value]]) -> None:
+    def __init__(self, record: list[tuple[Operation, tuple[Any, ...], _Value]]) -> None:
         self.record, self.place = record, -1
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
@@ -92,8 +104,11 @@ class _Value(np.lib.mixins.NDArrayOperatorsMixin):
         self.record.append((ufunc, inputs, result := _Value(self.record)))
         return result
 
-    def __bool__(self) -> bool:
-        raise TypeError("a comparison")
+    def __array_function__(self, function: Any, types: Any, inputs: Any, options: Any) -> Any:
+        if function is not np.where:
+            return NotImplemented
+        self.record.append((_where, inputs, result := _Value(self.record)))
+        return result
 
 
 class _Tape:
@@ -103,16 +118,9 @@ class _Tape:
     """
 
     def __init__(self, rule: Rule, results: Sequence[sp.Expr]) -> None:
-        arguments = (*rule.state, *rule.parameters)
-        lines = straight_line(rule, results)
-        record: list[tuple[np.ufunc, tuple[Any, ...], _Value]] = []
-        given = [_Value(record) for _ in arguments]
-        function = sp.lambdify(arguments, results, "numpy", cse=lambda _: lines)
-        try:
-            values = function(*given)
-        except TypeError:
-            wrong = ", ".join(map(str, results))
-            raise ValueError(f"in_place() requires elementwise functions; got {wrong}") from None
+        record: list[tuple[Operation, tuple[Any, ...], _Value]] = []
+        given = [_Value(record) for _ in (*rule.state, *rule.parameters)]
+        values = on_arrays(rule, results)(*given)
         for place, value in enumerate(given):
             value.place = place
         first = len(given)
@@ -127,8 +135,8 @@ class _Tape:
 
 
 def _with_places(
-    record: list[tuple[np.ufunc, tuple[Any, ...], _Value]], fresh: Iterator[int]
-) -> Iterator[tuple[np.ufunc, tuple[Any, ...], int]]:
+    record: list[tuple[Operation, tuple[Any, ...], _Value]], fresh: Iterator[int]
+) -> Iterator[tuple[Operation, tuple[Any, ...], int]]:
     """Yield operations with the places of results; temporary ones are free after their last use."""
     last = {id(x): i for i, (_, operands, _) in enumerate(record) for x in operands}
     temporary, free = set[int](), list[int]()
@@ -161,22 +169,23 @@ def on_columns(
         If numba is not installed.
     ValueError
         If the size of a block is not a number.
+    InputError
+        If compiled code has no function, or no number, that the rule names.
     """
     import numba
 
-    rule = rule.entrywise()
-    variables = (*rule.state, *rule.parameters)
-    lines, values = straight_line(rule, rule.next if results is None else results)
-    # A list would be allocated at every step.
-    program = lines, tuple(v if v.free_symbols else sp.Float(v, 17) for v in values)
-    scalar = sp.lambdify(variables, list(values), "math", cse=lambda _: program)
-    # SymPy sorts a sum by the names in it: entries of rows within would change its order.
-    rows, column = sp.IndexedBase("rows"), sp.Symbol("column", integer=True)
-    entries = [rows[row, column] for row in range(first, first + len(variables))]
-    step = sp.lambdify(
-        (sp.Symbol("rows"), column),
-        sp.Function("scalar")(*entries),
-        [{"scalar": numba.njit(error_model="numpy")(scalar)}, "math"],
+    spelt = spoken(rule, Compiled, results)
+    variables = [*spelt.state, *spelt.parameters]
+    step = executed(
+        "step",
+        [
+            "def step(rows, column):",
+            *(f"    {name} = rows[{row}, column]" for row, name in enumerate(variables, first)),
+            *(f"    {name} = {value}" for name, value in spelt.lines),
+            # One type for all: numba iterates over no other tuple.
+            f"    return ({', '.join(f'float({value})' for value in spelt.results)},)",
+        ],
+        spelt.language.module_imports,
     )
     compiled: Callable[..., Any] = numba.njit(error_model="numpy")(step)
     return compiled

@@ -5,12 +5,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import sympy as sp
 
+from catapult_sim.symbolic.voices.languages import Language
+from catapult_sim.symbolic.voices.names import identifiers
+from catapult_sim.validation import InputError
+
 Lines = tuple[list[tuple[sp.Symbol, sp.Expr]], list[sp.Expr]]
+
+LARGEST_INTEGER = 2**53  # up to which double precision counts
+SMALLEST, LARGEST = sys.float_info.min, sys.float_info.max
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A rule in one language: its names, assignments and results."""
+
+    state: list[str]
+    parameters: list[str]
+    lines: list[tuple[str, str]]
+    results: list[str]
+    language: Language
 
 
 class Rule(Protocol):
@@ -35,14 +55,57 @@ class Rule(Protocol):
     def entrywise(self) -> Rule: ...
 
 
+@dataclass(frozen=True)
+class Formula:
+    """Expressions of variables and parameters, written in code as a rule is.
+
+    Attributes
+    ----------
+    results : mapping of str to sympy.Expr
+        The expressions, by what they are.
+    """
+
+    name: str
+    state: tuple[sp.Symbol, ...]
+    results: Mapping[str, sp.Expr]
+    notation: Mapping[sp.Symbol, str] = field(default_factory=dict)
+    where: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
+
+    @property
+    def reference(self) -> str:
+        """What the function returns."""
+        return f"derived here; returns {', '.join(self.results)}"
+
+    @property
+    def next(self) -> tuple[sp.Expr, ...]:
+        """The expressions."""
+        return tuple(self.results.values())
+
+    @property
+    def parameters(self) -> tuple[sp.Symbol, ...]:
+        """All symbols but the variables, by name."""
+        used = set().union(*(one.free_symbols for one in self.next)) - set(self.state)
+        return tuple(sorted(used, key=str))
+
+    @property
+    def symbols(self) -> tuple[sp.Symbol, ...]:
+        """Variables and parameters."""
+        return (*self.state, *self.parameters)
+
+    def entrywise(self) -> Formula:
+        """Return the formula itself: it has no blocks."""
+        return self
+
+
 def straight_line(rule: Rule, results: Sequence[sp.Expr]) -> Lines:
     """Return the assignments that ``results`` need, in order, and ``results`` in terms of them."""
-    names = sp.numbered_symbols("x", exclude=rule.symbols)
+    taken = {symbol.name for symbol in rule.symbols}
+    names = (new for new in sp.numbered_symbols("x", real=True) if new.name not in taken)
     lines = []
     for symbol, value in _needed(rule, results):
-        shared, (reduced,) = sp.cse([value], names)
+        shared, (reduced,) = sp.cse([in_numbers(value)], names)
         lines += [*shared, (symbol, reduced)]
-    shared, reduced_results = sp.cse(results, names)
+    shared, reduced_results = sp.cse([in_numbers(result) for result in results], names)
     return [*lines, *shared], reduced_results
 
 
@@ -56,15 +119,60 @@ def _needed(rule: Rule, results: Sequence[sp.Expr]) -> list[tuple[sp.Symbol, sp.
     return needed[::-1]
 
 
+def in_numbers(expression: sp.Expr) -> sp.Expr:
+    """Return an expression in functions and numbers that every language has.
+
+    Steps are written as cases, and integers that double precision cannot count as such numbers.
+
+    Raises
+    ------
+    InputError
+        If a number is beyond double precision.
+    """
+    in_cases = sp.sympify(expression).replace(sp.sign, _sign).replace(sp.Heaviside, _step)
+    numbers = {one: _double(one) for one in in_cases.atoms(sp.Number, sp.NumberSymbol)}
+    return in_cases.xreplace({old: new for old, new in numbers.items() if new is not old})
+
+
+def _sign(x: sp.Expr) -> sp.Expr:
+    return sp.Piecewise((-1, x < 0), (0, sp.Eq(x, 0)), (1, x > 0))
+
+
+def _step(x: sp.Expr, at_zero: sp.Expr) -> sp.Expr:
+    return sp.Piecewise((0, x < 0), (at_zero, sp.Eq(x, 0)), (1, x > 0))
+
+
+def _double(number: sp.Expr) -> sp.Expr:
+    """Return a number as it is, if all languages read it right, or in double precision."""
+    parts = (number.p, number.q) if number.is_Rational else ()
+    if not number.is_finite or number in (sp.pi, sp.E):
+        return number
+    if parts and max(map(abs, parts)) <= LARGEST_INTEGER:
+        return number
+    if number != 0 and not SMALLEST <= abs(sp.Float(number, 17)) <= LARGEST:
+        raise InputError(
+            f"code requires numbers between {SMALLEST:.1e} and {LARGEST:.1e} in size; "
+            f"got {sp.Float(number, 3)}"
+        )
+    return sp.Float(float(number), 17)
+
+
 def spoken(
-    rule: Rule, write: Callable[[sp.Expr], str]
-) -> tuple[list[str], list[str], list[tuple[str, str]], list[str]]:
-    """Write state, parameters, assignments and results of a rule in one language."""
+    rule: Rule, language: type[Language], results: Sequence[sp.Expr] | None = None
+) -> Spoken:
+    """Write a rule in one language, or other expressions in its symbols."""
     rule = rule.entrywise()
-    lines, results = straight_line(rule, rule.next)
-    return (
-        [write(symbol) for symbol in rule.state],
-        [write(symbol) for symbol in rule.parameters],
-        [(write(symbol), write(value)) for symbol, value in lines],
-        [write(result) for result in results],
-    )
+    lines, values = straight_line(rule, rule.next if results is None else results)
+    symbols = (*rule.state, *rule.parameters, *(symbol for symbol, _ in lines))
+    names = identifiers(symbols, language.reserved)
+    printer = language(names)
+    try:
+        return Spoken(
+            [names[symbol] for symbol in rule.state],
+            [names[symbol] for symbol in rule.parameters],
+            [(names[symbol], printer.doprint(value)) for symbol, value in lines],
+            [printer.doprint(value) for value in values],
+            printer,
+        )
+    except InputError as refusal:
+        raise InputError(f"{rule.name}: {refusal}") from None

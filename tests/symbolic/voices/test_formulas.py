@@ -33,9 +33,10 @@ def test_mathml_writes_the_letters_of_the_notation():
 def test_mathml_writes_a_negative_term_as_a_difference():
     line = RULES["closure"].mathml().splitlines()[1]
     text = "".join(ElementTree.fromstring(line).itertext())
-    assert "-\N{GREEK SMALL LETTER ETA}" in text
-    assert "(-1)" not in text
-    assert "+-" not in text
+    assert "\N{MINUS SIGN}\N{GREEK SMALL LETTER ETA}" in text
+    assert "-" not in text
+    assert "(\N{MINUS SIGN}1)" not in text
+    assert "+\N{MINUS SIGN}" not in text
 
 
 @pytest.mark.parametrize("name", RULES)

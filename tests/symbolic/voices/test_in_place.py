@@ -6,6 +6,7 @@ import sympy as sp
 
 from catapult_sim.symbolic import Update, linear_net
 from catapult_sim.symbolic.voices.in_place import in_place, on_columns
+from catapult_sim.validation import InputError
 
 x, y, a = sp.symbols("x y a")
 EVERYTHING = Update(
@@ -14,6 +15,16 @@ EVERYTHING = Update(
 SHARED = Update("shared", (x, y), (a,), ((x + a) ** 2 * y, y * (x + a) ** 2 - x), "none")
 FUNCTIONS = Update(
     "functions", (x, y), (a,), (sp.tanh(x) / sp.sqrt(a) + x**3, abs(x - y) * sp.exp(-x)), "none"
+)
+KINKS = Update(
+    "kinks",
+    (x, y),
+    (a,),
+    (
+        sp.Max(x - 1, 0, y - a) * sp.sign(y - x) + sp.erf(x),
+        sp.Piecewise((x, (x > 1) & (y > a)), (a * y, ~(x < y)), (x * sp.Heaviside(x - a), True)),
+    ),
+    "none",
 )
 SWAP = Update("swap", (x, y), (), (y, x), "none")
 
@@ -28,7 +39,7 @@ RULES = [
     SHARED,
     SWAP,
 ]
-ELEMENTWISE = [*RULES, FUNCTIONS]
+ELEMENTWISE = [*RULES, FUNCTIONS, KINKS]
 
 
 def random_input(rule):
@@ -65,10 +76,11 @@ def test_a_program_reads_its_arrays_whenever_it_is_run():
     assert now == rule.numpy()(rule.numpy()(np.array([0.3]), 1.0), 1.0)
 
 
-def test_other_operations_are_refused_by_name():
-    rule = Update("piecewise", (x,), (), (sp.Piecewise((x, x > 0), (0, True)),), "none")
-    with pytest.raises(ValueError, match=r"requires elementwise functions; got Piecewise"):
-        in_place(rule)
+def test_functions_that_are_unknown_are_refused_by_name():
+    rule = Update("factorials", (x,), (), (sp.gamma(x) * sp.Function("g")(x),), "none")
+    for voice in (in_place, on_columns):
+        with pytest.raises(InputError, match="factorials: .* has no g; got g"):
+            voice(rule)
 
 
 @pytest.mark.parametrize("rule", RULES[:4], ids=lambda rule: rule.name)

@@ -42,7 +42,7 @@ def require_inputs(X: npt.ArrayLike) -> Array:
 
 def require_finite(name: str, values: npt.ArrayLike) -> Array:
     """Return values as floats, all finite, or raise InputError."""
-    array = _numbers(name, values)
+    array = require_reals(name, values)
     if array.ndim == 0 and not np.isfinite(array):
         raise InputError(f"{name} must be finite; got {np.asarray(values)}")
     if not np.isfinite(array).all():
@@ -51,8 +51,8 @@ def require_finite(name: str, values: npt.ArrayLike) -> Array:
     return array
 
 
-def _numbers(name: str, values: npt.ArrayLike) -> Array:
-    """Return values as floats, or raise InputError."""
+def require_reals(name: str, values: npt.ArrayLike) -> Array:
+    """Return values as floats, or raise InputError; they may be NaN or infinite."""
     try:
         given = np.asarray(values)
         if np.iscomplexobj(given):
@@ -72,11 +72,19 @@ def require_positive(name: str, values: npt.ArrayLike) -> Array:
 
 def require_at_least_zero(name: str, values: npt.ArrayLike) -> Array:
     """Return values as floats, all finite and at least zero, or raise InputError."""
-    array = _numbers(name, values)
+    array = require_reals(name, values)
     right = np.isfinite(array) & (array >= 0)
     if not right.all():
         raise InputError(f"{name} must be finite and at least 0; got {array[~right].flat[0]}")
     return array
+
+
+def require_number(name: str, value: Any) -> float:
+    """Return a single finite number, or raise InputError."""
+    array = require_finite(name, value)
+    if array.ndim:
+        raise InputError(f"{name} must be a single number; got {_shown(value)}")
+    return float(array)
 
 
 def require_count(name: str, value: Any, least: int = 0) -> int:

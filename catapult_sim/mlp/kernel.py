@@ -21,7 +21,6 @@ from catapult_sim.numeric.curvature.operators import Operator
 from catapult_sim.types import Array
 from catapult_sim.validation import MEMORY_LIMIT, require_memory
 
-DENSE = 512  # rows of the kernel up to which all eigenvalues are faster than products
 READ = 50.0  # flops per memory read, on the machines measured
 PRODUCTS = 16  # products in a typical search for a top eigenvalue
 TOLERANCE = 1e-8  # of residuals; that of the eigenvalue is its square over the gap
@@ -197,7 +196,7 @@ def top_eigenvalue(network: Network, theta: npt.ArrayLike, X: npt.ArrayLike) -> 
     array(18.33333333)
     """
     parameters, inputs = network.require_parameters(theta), network.require_inputs(X)
-    if inputs.shape[-2] * network.outputs <= DENSE:
+    if inputs.shape[-2] * network.outputs <= eigenpairs.DENSE:
         return eigenpairs.largest_eigenvalue(ntk(network, parameters, inputs))
     found = [
         top_eigenpairs(network, member, inputs, tolerance=TOLERANCE, rng=0).values[0]

@@ -115,15 +115,18 @@ def cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array]:
     Examples
     --------
     >>> loss, gradient = cross_entropy(np.array([[0.0, np.log(3.0)]]), np.array([[1.0, 0.0]]))
-    >>> print(np.exp(loss), gradient.round(6))
+    >>> print(np.exp(loss).round(6), gradient.round(6))
     4.0 [[-0.75  0.75]]
     """
     samples = outputs.shape[-2]
     shifted = outputs - outputs.max(axis=-1, keepdims=True)
-    exponential = np.exp(shifted)
-    total = exponential.sum(axis=-1, keepdims=True)
-    surprise = np.log(total[..., 0]) - np.sum(targets * shifted, axis=-1)
-    return np.sum(surprise / samples, axis=-1), (exponential / total - targets) / samples
+    top = _largest(outputs)
+    others = np.where(top, 0, np.exp(shifted))
+    rest = others.sum(axis=-1, keepdims=True)
+    surprise = np.log1p(rest[..., 0]) - np.sum(targets * shifted, axis=-1)
+    # At the top 1 is taken from p and from y: where p is nearly 1, p - y keeps its digits.
+    gradient = np.where(top, -rest, others) / (1 + rest) - (targets - top)
+    return np.sum(surprise / samples, axis=-1), gradient / samples
 
 
 def softmax(outputs: Array) -> Array:
@@ -168,9 +171,21 @@ def cross_entropy_third(outputs: Array, targets: Array, direction: Array) -> Arr
 
 
 def _centred(p: Array, values: Array) -> Array:
-    """Return values minus their mean over the outputs."""
-    centred: Array = values - np.sum(p * values, axis=-1, keepdims=True)
+    """Return values minus their mean over the outputs, ``v - p . v``.
+
+    Differences to the value at the largest p are taken first. Where that p is nearly 1, what is
+    left of the value there is a mean over the other outputs, and no difference of large numbers.
+    """
+    at_the_top = np.where(_largest(p), values, 0).sum(axis=-1, keepdims=True)
+    differences = values - at_the_top
+    centred: Array = differences - np.sum(p * differences, axis=-1, keepdims=True)
     return centred
+
+
+def _largest(values: Array) -> Array:
+    """Return which output is the largest of its sample, of several the first."""
+    largest: Array = np.arange(values.shape[-1]) == values.argmax(axis=-1)[..., None]
+    return largest
 
 
 def fraction_right(outputs: Array, targets: Array) -> Array:

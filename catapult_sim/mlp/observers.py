@@ -13,7 +13,9 @@ from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import Network
 from catapult_sim.mlp.point import Place
 from catapult_sim.mlp.taylor import TaylorModel
+from catapult_sim.numeric.curvature.directions import cosines
 from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs, top_eigenpairs
+from catapult_sim.numeric.scale import norm
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
@@ -79,12 +81,12 @@ class Observers:
     @_of_diverged_too
     def weight_norm(self, theta: Array) -> Array:
         """Return the squared norm of all parameters, ``|theta|^2``."""
-        return np.sum(theta**2, axis=-1)
+        return np.sum(np.square(theta, dtype=float), axis=-1)
 
     @_of_diverged_too
     def gradient_norm(self, theta: Array) -> Array:
         """Return the norm of the gradient of the loss."""
-        return np.linalg.norm(self.network.gradient(theta, self.X, self.y), axis=-1)
+        return norm(self.network.gradient(theta, self.X, self.y))
 
     @_of_diverged_too
     def active_fraction(self, theta: Array) -> Array:
@@ -117,8 +119,7 @@ class Observers:
         """Return ``|cos|`` of the angle between the gradient and the Hessian's top eigenvector."""
 
         def cosine(point: Place) -> Any:
-            gradient = point.gradient()
-            return abs(gradient @ self._top(point).vectors[:, 0]) / np.linalg.norm(gradient)
+            return abs(cosines(point.gradient(), self._top(point).vectors)[0])
 
         return self._each(theta, cosine)
 

@@ -7,6 +7,7 @@
 ``curvature``      eigenpairs, trace and spectral density of anything that multiplies a vector
 ``flows``          gradient flow and modified flows, beside the discrete iterates
 ``minibatch``      quadratic minibatch losses: mean and covariance of iterates and averages
+``scale``          lengths of vectors whose squares would overflow or vanish
 =================  ===============================================================================
 
 Leading axes of every state are an ensemble. Nothing here knows SymPy; compiled loops need numba
@@ -25,5 +26,6 @@ if TYPE_CHECKING:
     from catapult_sim.numeric import maps as maps
     from catapult_sim.numeric import minibatch as minibatch
     from catapult_sim.numeric import runs as runs
+    from catapult_sim.numeric import scale as scale
 else:
     __getattr__, __dir__, __all__ = attach(__name__)

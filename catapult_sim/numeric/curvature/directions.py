@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.numeric.scale import scaled
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, require_number, require_reals
 
 
 def projection(steps: npt.ArrayLike, vectors: npt.ArrayLike) -> Array:
@@ -26,8 +27,7 @@ def projection(steps: npt.ArrayLike, vectors: npt.ArrayLike) -> Array:
     ----------
     steps : array_like, shape (..., P)
     vectors : array_like, shape (P, K)
-        Linearly independent, not necessarily orthonormal; the error is the rounding error times
-        the condition number of ``V^T V``.
+        Linearly independent, not necessarily orthonormal; their lengths do not matter.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def projection(steps: npt.ArrayLike, vectors: npt.ArrayLike) -> Array:
     Raises
     ------
     InputError
-        Where the shapes do not fit.
+        Where the shapes do not fit, or the vectors are linearly dependent.
 
     Examples
     --------
@@ -44,8 +44,19 @@ def projection(steps: npt.ArrayLike, vectors: npt.ArrayLike) -> Array:
     array([1., 2., 0.])
     """
     array, frame = _require_fit(steps, vectors)
-    components = np.linalg.solve(frame.T @ frame, frame.T @ array.reshape(-1, len(frame)).T)
-    return (frame @ components).T.reshape(array.shape)
+    basis = _orthonormal(frame)
+    return (array @ basis) @ basis.T
+
+
+def _orthonormal(vectors: Array) -> Array:
+    """Return an orthonormal basis ``(P, K)`` of the span of vectors, or raise InputError."""
+    numbers, _ = scaled(vectors, axis=0)
+    basis, triangle = np.linalg.qr(numbers)
+    left = np.abs(np.diagonal(triangle))
+    rounding = len(vectors) * np.finfo(basis.dtype).eps * np.linalg.norm(numbers, axis=0)
+    if len(left) < vectors.shape[1] or (left <= rounding).any():
+        raise InputError("vectors must be linearly independent; got some that are not")
+    return basis
 
 
 def nudge(
@@ -67,12 +78,18 @@ def nudge(
     -------
     numpy.ndarray, shape (..., P)
 
+    Raises
+    ------
+    InputError
+        As :func:`projection`, and where a factor is not a finite number.
+
     Examples
     --------
     >>> nudge([3.0, 4.0], [[1.0], [0.0]], 0.1)
     array([0.3, 4. ])
     """
     array, frame = _require_fit(steps, vectors)
+    gamma, rest = require_number("gamma", gamma), require_number("rest", rest)
     if gamma == rest:
         return array if rest == 1 else rest * array
     return rest * array + (gamma - rest) * projection(array, frame)
@@ -116,13 +133,21 @@ def alignment(gradients: npt.ArrayLike, vectors: npt.ArrayLike) -> Alignment:
 
     A single gradient may be ``(P,)``. Random directions have cosines of the order ``P ** -0.5``.
 
+    Raises
+    ------
+    InputError
+        Where the shapes do not fit, or there is no gradient.
+
     Examples
     --------
     >>> found = alignment([[3.0, 4.0], [3.0, -4.0]], np.eye(2))
     >>> found.mean, found.magnitude, found.deviation
     (array([0.6, 0. ]), array([0.6, 0.8]), array([0. , 0.8]))
     """
-    found = cosines(gradients, vectors).reshape(-1, np.shape(vectors)[1])
+    found = cosines(gradients, vectors)
+    found = found.reshape(-1, found.shape[-1])
+    if not len(found):
+        raise InputError("gradients must be at least one; got none")
     return Alignment(found.mean(axis=0), np.abs(found).mean(axis=0), found.std(axis=0))
 
 
@@ -130,18 +155,25 @@ def alignment(gradients: npt.ArrayLike, vectors: npt.ArrayLike) -> Alignment:
 def cosines(gradients: npt.ArrayLike, vectors: npt.ArrayLike) -> Array:
     """Return the cosine of each gradient ``(..., P)`` with each vector ``(P, K)``, ``(..., K)``.
 
-    NaN where either is zero.
+    NaN where either is zero. Raises InputError where the shapes do not fit.
     """
     array, frame = _require_fit(gradients, vectors)
+    (array, _), (frame, _) = scaled(array, axis=-1), scaled(frame, axis=0)
     lengths = np.linalg.norm(array, axis=-1, keepdims=True) * np.linalg.norm(frame, axis=0)
     return (array @ frame) / lengths
 
 
 def _require_fit(steps: npt.ArrayLike, vectors: npt.ArrayLike) -> tuple[Array, Array]:
-    array, frame = np.asarray(steps), np.asarray(vectors)
+    array, frame = _require_reals("steps", steps), _require_reals("vectors", vectors)
     if frame.ndim != 2 or array.shape[-1:] != frame.shape[:1]:
         raise InputError(
             "steps and vectors must have shapes (..., P) and (P, K); "
             f"got {array.shape} and {frame.shape}"
         )
     return array, frame
+
+
+def _require_reals(name: str, values: npt.ArrayLike) -> Array:
+    """Return values as floats, single precision as it is, or raise InputError."""
+    given = np.asarray(values)
+    return given if given.dtype == np.float32 else require_reals(name, values)

@@ -11,13 +11,19 @@ Multiplying any one pending direction extends the identity; replacing V by some 
 keeps R. From one start vector this is the Lanczos method with full reorthogonalisation; from
 several, a block method that multiplies one vector at a time, the one that is needed most; with the
 replacement, a thick restart [Wu2000].
+
+Products, T and S are held in units of a power of two, ``2 ** exponent``, that no entry of a product
+exceeds. So operators of any scale behave alike: no square overflows, and none vanishes.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from catapult_sim.numeric.curvature.operators import Product
+from catapult_sim.numeric.scale import scaled
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
@@ -25,6 +31,8 @@ from catapult_sim.validation import InputError
 NOISE = 100.0
 # Relative asymmetry that is refused; single precision and finite differences stay far below.
 ASYMMETRY = 1e-2
+# The exponent of a power of two below every positive number.
+LOWEST = -1075
 # Columns replaced at a time, so that a restart needs no second copy of the basis.
 COLUMNS = 2**14
 
@@ -46,7 +54,7 @@ class Krylov:
     >>> space = Krylov(lambda v: np.array([3.0, 1.0]) * v, np.array([[0.6, 0.8]]), limit=2)
     >>> space.expand(), space.expand()
     (True, True)
-    >>> space.ritz()[0].round(12), len(space.pending)
+    >>> space.unscaled(space.ritz()[0]).round(12), len(space.pending)
     (array([1., 3.]), 0)
     """
 
@@ -58,6 +66,7 @@ class Krylov:
         self.remainder = np.zeros((len(start), 0))  # S
         self.probe = np.zeros(0)  # coordinates of the last start vector, as far as restarts kept it
         self.products = 0
+        self.exponent = LOWEST  # of the unit
         self._last = len(start) - 1
         self._largest = 0.0  # |A v| of any v met: a lower bound of the norm of A
 
@@ -70,6 +79,10 @@ class Krylov:
         """Return the eigenvalues of T, smallest first, and its eigenvectors in columns."""
         values, modes = np.linalg.eigh(self.image)
         return values, modes
+
+    def unscaled(self, numbers: Array) -> Array:
+        """Return numbers that have the unit of T, such as its eigenvalues, in that of A."""
+        return np.ldexp(numbers, self.exponent)
 
     def expand(self, direction: Array | None = None) -> bool:
         """Multiply the pending direction ``direction @ R``, by default the first.
@@ -89,9 +102,10 @@ class Krylov:
         vector, others = self.pending[0], self.pending[1:]
         rest = self.product(vector)
         self.products += 1
-        norm = float(np.linalg.norm(rest))
-        if not np.isfinite(norm):
+        if not np.isfinite(rest).all():
             return False
+        rest = self._scaled(rest)
+        norm = float(np.linalg.norm(rest))
         self._largest = max(self._largest, norm)
         self.vectors[self.count] = vector
         known = self._subtract_known(rest)
@@ -126,6 +140,17 @@ class Krylov:
         """
         return self.remainder @ (modes @ (self.probe @ modes / distances))
 
+    def _scaled(self, rest: Array) -> Array:
+        """Return a product in the common unit, which grows where the product exceeds it."""
+        numbers, exponent = scaled(rest)
+        shift = self.exponent - int(exponent[0])
+        if shift > 0 or not numbers.any():
+            return np.ldexp(numbers, -shift)
+        self.image, self.remainder = np.ldexp(self.image, shift), np.ldexp(self.remainder, shift)
+        self._largest = math.ldexp(self._largest, shift)
+        self.exponent -= shift
+        return numbers
+
     def _turn(self, direction: Array) -> None:
         """Rotate R so that its first row is ``direction @ R``, up to its sign and norm."""
         turn = np.linalg.qr(direction[:, None], mode="complete")[0].T
@@ -146,10 +171,12 @@ class Krylov:
     def _require_symmetry(self, differences: Array) -> None:
         """Raise InputError where ``V A r`` and ``r A V`` differ by more than rounding."""
         difference = np.abs(differences).max(initial=0.0)
-        if difference > ASYMMETRY * self._largest:
+        lost = math.ldexp(float(np.finfo(self.vectors.dtype).tiny), -self.exponent)
+        if difference > max(ASYMMETRY * self._largest, lost):
+            apart, size = self.unscaled(np.array([difference, self._largest]))
             raise InputError(
                 "operator must be symmetric; got unit vectors with u . A v and v . A u "
-                f"{difference:.2g} apart, where |A v| is up to {self._largest:.2g}"
+                f"{apart:.2g} apart, where |A v| is up to {size:.2g}"
             )
 
     def _record(self, inside: Array, outside: Array) -> None:
@@ -221,10 +248,10 @@ def orthonormal_rows(rows: Array, rng: np.random.Generator) -> Array:
 
 def _normalise(vector: Array, frame: Array) -> bool:
     """Orthonormalise a vector against a frame, in place; return whether more than noise is left."""
-    size = np.linalg.norm(vector)
-    if not (np.isfinite(size) and size > 0):
+    if not (np.isfinite(vector).all() and vector.any()):
         return False
-    vector /= size
+    vector[:] = scaled(vector)[0]
+    vector /= np.linalg.norm(vector)
     split(vector, frame)
     left = np.linalg.norm(vector)
     vector /= left or 1.0

@@ -12,10 +12,11 @@ import numpy.typing as npt
 from catapult_sim.numeric.curvature.krylov import Krylov, orthonormal_rows, split
 from catapult_sim.numeric.curvature.operators import Operator, Product, require_operator
 from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.numeric.scale import scaled
 from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Rng
-from catapult_sim.validation import require_count, require_positive
+from catapult_sim.validation import require_count, require_number, require_positive, require_reals
 
 # A standard error from fewer probes could be small by chance.
 LEAST_PROBES = 8
@@ -67,12 +68,18 @@ def trace(
     others = _signs(rng, count, length, dtype)
     for probe in others:
         split(probe, frame)
-    beyond = mean([probe @ product(probe) for probe in others])
+    beyond = mean([_quadratic_form(product, probe) for probe in others])
     return Measured(_trace_within(product, frame) + beyond.value, beyond.error, count)
 
 
 def _trace_within(product: Product, frame: Array) -> float:
-    return float(sum(row @ product(row) for row in frame))
+    return float(sum(_quadratic_form(product, row) for row in frame))
+
+
+def _quadratic_form(product: Product, vector: Array) -> float:
+    """Return ``v . A v``, of which no term overflows or vanishes before the sum does."""
+    image, exponent = scaled(product(vector).astype(float))
+    return float(np.ldexp(vector @ image, exponent[0]))
 
 
 def _signs(rng: np.random.Generator, count: int, size: int, dtype: np.dtype[Any]) -> Array:
@@ -94,17 +101,24 @@ class SpectralDensity:
 
     __repr__ = short_repr
 
+    @np.errstate(over="ignore", invalid="ignore")
     def moment(self, power: int) -> Measured:
         """Return the mean of ``eigenvalue ** power`` over the spectrum.
 
         Unbiased for powers up to 2 n - 1, where the quadrature of each vector is exact.
+        Raises InputError where the power is no integer of at least 0.
         """
+        require_count("power", power)
         return mean(np.sum(self.weights * self.nodes**power, axis=-1))
 
+    @np.errstate(over="ignore", invalid="ignore")
     def density(self, x: npt.ArrayLike, deviation: float) -> Array:
-        """Return the density at x ``(...)``, smoothed by a Gaussian of that standard deviation."""
-        sigma = float(require_positive("deviation", deviation))
-        distance = (np.asarray(x, dtype=float)[..., None, None] - self.nodes) / sigma
+        """Return the density at x ``(...)``, smoothed by a Gaussian of that standard deviation.
+
+        Raises InputError where x are no numbers, or the deviation is not positive.
+        """
+        sigma = require_number("deviation", require_positive("deviation", deviation))
+        distance = (require_reals("x", x)[..., None, None] - self.nodes) / sigma
         bumps = np.exp(-(distance**2) / 2) / (sigma * math.sqrt(2 * math.pi))
         return np.sum(self.weights * bumps, axis=(-2, -1)) / len(self.nodes)
 
@@ -175,4 +189,5 @@ def _quadrature(space: Krylov, count: int) -> tuple[Array, Array]:
             return np.full(count, np.nan), np.full(count, np.nan)
     values, modes = space.ritz()
     rest = count - space.count
-    return np.pad(values, (0, rest), mode="edge"), np.pad(modes[0] ** 2, (0, rest))
+    values = np.pad(space.unscaled(values), (0, rest), mode="edge")
+    return values, np.pad(modes[0] ** 2, (0, rest))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.types import Array
 from catapult_sim.validation import require_momentum, require_positive
 
 
+@np.errstate(over="ignore")
 def largest_stable_rate(
     curvature: npt.ArrayLike, *, momentum: npt.ArrayLike = 0.0, nesterov: bool = False
 ) -> Array:

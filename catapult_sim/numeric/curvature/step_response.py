@@ -133,7 +133,7 @@ def _derivatives(steps: Array, units: Array, slope: Array, product: Product) -> 
     curvatures = np.array([unit @ product(unit) for unit in units.T])
     first = np.vstack([lengths * (slope @ units)[:, None], steps @ slope])
     whole = [step @ product(step) for step in steps]
-    second = np.vstack([lengths**2 * curvatures[:, None], whole])
+    second = np.vstack([lengths * (lengths * curvatures[:, None]), whole])
     return first[..., None], second[..., None]
 
 

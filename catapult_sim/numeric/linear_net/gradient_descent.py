@@ -33,7 +33,8 @@ from catapult_sim.types import Array
 
 # steps(W, F, e, rate, scales, losses): W (s, r + k, N), F and e (r, k, N), rate (N,), scales
 # (r,), |e|^2 before each step (T, N). W and F are those over sqrt(n), rate is eta / n, scales
-# are those times sqrt(n). All but rate and scales are written to.
+# are those times sqrt(n), and e, rate and scales are in the unit of the inputs: eta / n alone
+# would vanish where these are large. All but rate and scales are written to.
 Steps = Callable[[Array, Array, Array, Array, Array, Array], None]
 
 # Beyond this square root of a width a step changes the weights by less than their rounding.
@@ -80,6 +81,11 @@ class Descent:
         """The square root of the width."""
         return min(math.sqrt(self.width), INFINITE)
 
+    @property
+    def unit(self) -> float:
+        """The power of two above the largest scale of the inputs, in which steps have no units."""
+        return math.ldexp(1.0, math.frexp(self.data.scales[0])[1])
+
     def start(self, gram: Array) -> Array:
         """Return the states ``(..., S)`` at Gram matrices ``(..., p, p)``."""
         _, r, _ = self.sizes
@@ -118,7 +124,7 @@ class Descent:
     def stride(self, state: Array, block: Block, first: int, count: int) -> tuple[Array, Array]:
         """Take ``count`` steps; return the next state and the losses before each step."""
         following, squares = state.copy(), np.empty((count, len(state)))
-        self._descend(following, block.rate / self.root**2, squares)
+        self._descend(following, block.rate * self.unit * self.unit / self.root**2, squares)
         losses = np.multiply(squares, 0.5, out=squares)
         losses += self.data.floor
         return following, losses
@@ -139,7 +145,10 @@ class Descent:
     def _take(self, steps: Steps, stack: Array, rate: Array, squares: Array) -> None:
         """Take the steps of states ``(S, N)`` in place."""
         W, F, e, _ = (np.moveaxis(part, 0, -1) for part in self._parts(stack.T))
-        steps(W, F, e, rate, self.root * self.data.scales[: len(e)], squares)
+        e /= self.unit
+        steps(W, F, e, rate, self.root / self.unit * self.data.scales[: len(e)], squares)
+        e *= self.unit
+        squares *= self.unit * self.unit
 
 
 def _steps(W: Array, F: Array, e: Array, rate: Array, scales: Array, losses: Array) -> None:

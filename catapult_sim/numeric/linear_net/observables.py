@@ -14,6 +14,7 @@ import numpy.typing as npt
 from catapult_sim.numeric.curvature.eigenpairs import largest_eigenvalue
 from catapult_sim.numeric.linear_net.data import PrincipalData
 from catapult_sim.numeric.linear_net.hessian import HessianSpectrum, hessian_spectrum
+from catapult_sim.numeric.scale import norm
 from catapult_sim.types import Array
 from catapult_sim.validation import (
     InputError,
@@ -91,24 +92,29 @@ class StateObservables:
         In the eigenvectors of B, with eigenvalues b_i, the kernel is block diagonal with blocks
         ``S (A + b_i) S``: r k eigenvalues; all others are zero.
         """
-        found = _symmetric_eigenvalues(self._outputs_apart(state))
+        A, _, B = self._blocks(state)
+        found = _symmetric_eigenvalues(
+            self._on_inputs(A[..., None, :, :], _symmetric_eigenvalues(B))
+        )
         found = found.reshape(*state.shape[:-2], -1)
         zeros = self.samples * self.outputs - found.shape[-1]
         padded = np.pad(found, [(0, 0)] * (found.ndim - 1) + [(0, zeros)])
         return np.sort(padded, axis=-1)[..., ::-1]
 
-    def _outputs_apart(self, state: Array) -> Array:
-        """Return ``S (A + b_i) S`` on the inputs' span, ``(..., k, r, r)``."""
-        A, _, B = self._blocks(state)
+    def _on_inputs(self, A: Array, b: Array) -> Array:
+        """Return ``S (A + b) S`` on the inputs' span for numbers b ``(...)``, ``(..., r, r)``."""
         r, scales = self.data.rank, self.data.scales[: self.data.rank]
-        levels = _symmetric_eigenvalues(B)[..., None, None] * np.eye(r)
-        return scales[:, None] * (A[..., None, :r, :r] + levels) * scales
+        return scales[:, None] * (A[..., :r, :r] + b[..., None, None] * np.eye(r)) * scales
 
     def top_eigenvalue(self, state: Array) -> Array:
-        """Return the largest eigenvalue of the neural tangent kernel, ``(...)``."""
+        """Return the largest eigenvalue of the neural tangent kernel, ``(...)``.
+
+        It is in the block of the largest eigenvalue of B.
+        """
         if not self.data.rank:
             return np.zeros(state.shape[:-2])
-        return largest_eigenvalue(self._outputs_apart(state)).max(axis=-1)
+        A, _, B = self._blocks(state)
+        return largest_eigenvalue(self._on_inputs(A, largest_eigenvalue(B)))
 
     def weight_norm(self, state: Array) -> Array:
         """Return the squared norm of all weights over the width, ``(...)``."""
@@ -129,9 +135,10 @@ class StateObservables:
         """
         r = self.data.rank
         A, F, B = self._blocks(state)
-        over, under = _frobenius(F[..., :r, :]), _frobenius(A[..., :r, :r]) * _frobenius(B)
+        over, inner, outer = map(_frobenius, (F[..., :r, :], A[..., :r, :r], B))
+        under = math.sqrt(self.width) * np.sqrt(inner) * np.sqrt(outer)
         with np.errstate(invalid="ignore"):
-            return np.where(under > 0, over / np.sqrt(self.width * under), 0.0)
+            return np.where(under > 0, over / under, 0.0)
 
     def hessian_spectrum(self, state: Array) -> HessianSpectrum:
         """Return all eigenvalues of the loss's Hessian with their multiplicities.
@@ -170,4 +177,4 @@ def _symmetric_eigenvalues(matrices: Array) -> Array:
 
 
 def _frobenius(blocks: Array) -> Array:
-    return np.sqrt(np.sum(blocks**2, axis=(-2, -1)))
+    return norm(blocks.reshape(*blocks.shape[:-2], -1))

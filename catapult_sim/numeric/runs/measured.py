@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.numeric.scale import scaled
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -67,9 +69,10 @@ def mean(values: npt.ArrayLike, systematic: float = 0.0) -> Measured:
     >>> print(mean([1.0, 2.0, 3.0]))
     2.0(6)
     """
-    members = np.asarray(values, dtype=float).ravel()
+    members, exponent = scaled(np.asarray(values, dtype=float).ravel())
     spread = members.std(ddof=1) / math.sqrt(members.size) if members.size > 1 else math.nan
-    return Measured(float(members.mean()), math.hypot(spread, systematic), members.size)
+    average, error = np.ldexp([members.mean(), spread], exponent).tolist()
+    return Measured(average, math.hypot(error, systematic), members.size)
 
 
 def share(hits: npt.ArrayLike) -> Measured:
@@ -113,5 +116,6 @@ def ratio(numerators: npt.ArrayLike, denominators: npt.ArrayLike) -> Measured:
     above, below = (np.asarray(values, dtype=float) for values in (numerators, denominators))
     everyone = np.arange(len(above))
     without = [above[everyone != i].sum() / below[everyone != i].sum() for i in everyone]
-    spread = math.sqrt((len(above) - 1) * np.var(without))
+    numbers, exponent = scaled(without)
+    spread = float(np.ldexp(math.sqrt(len(above) - 1) * np.std(numbers), exponent[0]))
     return Measured(float(above.mean() / below.mean()), spread, len(above))

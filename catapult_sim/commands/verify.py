@@ -145,7 +145,7 @@ def _write(
         "report.json": as_json(found),
     }
     for name, text in files.items():
-        write_whole(options.out / name, text.encode())
+        write_whole(options.out / name, text.encode(errors="backslashreplace"))
     if found["boundaries"]:
         words = verification_title(bench.effort, bench.seed, options.data)
         plots.save(plots.phase_diagram(found["boundaries"], words), options.out / FIGURE)

@@ -33,7 +33,7 @@ def _import_matplotlib() -> None:
 
 _import_matplotlib()
 
-from matplotlib import rc_context, style  # noqa: E402
+from matplotlib import font_manager, rc_context, style  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.colors import Colormap, ListedColormap  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
@@ -62,6 +62,8 @@ def new_axes() -> Axes:
 def entitle(figure: Figure, title: str) -> None:
     """Write a title in as many lines as it needs to fit; it is not read as a formula.
 
+    Letters that the font does not have, as may be in names of files, are escaped.
+
     Examples
     --------
     >>> figure, _ = panels(size=(4, 3))
@@ -70,6 +72,9 @@ def entitle(figure: Figure, title: str) -> None:
     a network that was trained on $1 and on $2,
     with a name of many words
     """
+    font = font_manager.get_font(font_manager.findfont("DejaVu Sans"))
+    has = (bool(font.get_char_index(ord(letter))) for letter in title)
+    title = "".join(x if known else ascii(x)[1:-1] for x, known in zip(title, has, strict=True))
     text = figure.suptitle("", fontsize=9, parse_math=False)
     for letters in range(int(15 * figure.get_figwidth()), 1, -1):
         text.set_text(fill(title, letters))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     worker or memory failed; 2 if the call was wrong; 130 if it was interrupted; 141 if the reader
     of its output ended; 143 if it was terminated.
     """
+    _print_whatever_is_given()
     given = sys.argv[1:] if arguments is None else arguments
     options = _parser(given).parse_args(given)
     try:
@@ -53,6 +55,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(options, f"{error}; {_kept(options)}", FAILED)
     except KeyboardInterrupt as stop:
         return _stopped(options, stop)
+
+
+def _print_whatever_is_given() -> None:
+    """Escape letters that the terminal does not have, such as those in the name of a file."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _stopped(options: argparse.Namespace, stop: KeyboardInterrupt) -> int:

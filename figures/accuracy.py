@@ -13,21 +13,22 @@ further.
 import numpy as np
 
 from catapult_sim.claims.lewkowycz2020.accuracy import ACTIVATIONS, scan
+from catapult_sim.commands.gallery import run_script
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.plots import style
+from catapult_sim.plots import canvas, style
 
 FLOOR = 0.64
 TITLES = {"steps": "fixed number of steps", "time": "fixed time"}
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
+def main():
+    """Return the figure."""
     bench = Bench()
-    figure, axes = style.panels(1, 2, size=(9, 3.5), sharey=True)
+    figure, axes = canvas.panels(1, 2, size=(9, 3.5), sharey=True)
     for kind, ax in zip(TITLES, axes, strict=True):
         draw(bench, kind, ax)
     style.letter_panels(axes, TITLES.values())
-    style.save(figure, __file__, dpi=160)
+    return figure
 
 
 def draw(bench, kind, ax):
@@ -50,4 +51,4 @@ def draw(bench, kind, ax):
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__)

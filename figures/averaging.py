@@ -15,10 +15,11 @@ import numpy as np
 
 from catapult_sim import EMA, SWA, TwoPoint
 from catapult_sim.claims.sandler2023 import digits
+from catapult_sim.commands.gallery import run_script
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import Networks
 from catapult_sim.numeric.runs.averages import schedule
-from catapult_sim.plots import style
+from catapult_sim.plots import canvas, style
 
 ENDS = (25, 50, 100, 200, 400, 800)
 STYLES = {
@@ -28,10 +29,10 @@ STYLES = {
 }
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
+def main():
+    """Return the figure."""
     bench = Bench()
-    figure, rows = style.panels(2, 2, size=(10.5, 6.6), sharex=True)
+    figure, rows = canvas.panels(2, 2, size=(10.5, 6.6), sharex=True)
     for row, loss in zip(rows, digits.RATES, strict=True):
         found = digits.experiment(bench, loss)
         rng = bench.rng("figure")
@@ -49,7 +50,7 @@ def main() -> None:
                 runs[name].append(follow(average=average))
                 runs[STYLES[name][2]].append(follow(schedule=schedule(average, end)))
         draw(found, runs, row, loss)
-    style.save(figure, __file__, dpi=160)
+    return figure
 
 
 def draw(found, runs, row, loss):
@@ -78,4 +79,4 @@ def draw(found, runs, row, loss):
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__)

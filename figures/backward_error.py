@@ -11,9 +11,10 @@ import numpy as np
 import sympy as sp
 
 from catapult_sim import flow, modified_field
+from catapult_sim.commands.gallery import run_script
 from catapult_sim.numeric.flows.epochs import draws, mean_epoch
 from catapult_sim.numeric.flows.fields import numeric_field
-from catapult_sim.plots import style
+from catapult_sim.plots import canvas, style
 
 STATE = a, b, c = sp.symbols("a b c")
 LOSSES = (a * b * c, (a - b**2) ** 2 / 2, (a * c - 1) ** 2 / 2 + b**3 / 3, sp.exp(a - c))
@@ -24,9 +25,9 @@ COLOURS = (style.BLUE, style.TEAL, style.ORANGE, style.ROSE, style.VIOLET)
 components = sp.lambdify(STATE, [[loss.diff(w) for w in STATE] for loss in LOSSES])
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
-    figure, axes = style.panels(1, 2, size=(8.5, 3.6), sharey=True)
+def main():
+    """Return the figure."""
+    figure, axes = canvas.panels(1, 2, size=(8.5, 3.6), sharey=True)
     for sampling, ax in zip(("full", "shuffled"), axes, strict=True):
         draw_orders(sampling, ax)
     full = modified_field(LOSSES, STATE, STEP_SIZE, order=1, sampling="full")
@@ -35,7 +36,7 @@ def main() -> None:
     write(axes[1], without[0], "no variance: slope 2", "black", lifted=-5)
     style.letter_panels(axes, ("gradient descent", "shuffled batches"))
     axes[0].set_ylabel("error after one epoch")
-    style.save(figure, __file__, dpi=160)
+    return figure
 
 
 def draw_orders(sampling, ax):
@@ -80,4 +81,4 @@ def gradients(weights):
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__)

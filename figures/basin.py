@@ -13,16 +13,18 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from catapult_sim import Phase, phase_map
-from catapult_sim.plots import plot_phases, style
+from catapult_sim.commands.gallery import run_script
+from catapult_sim.plots import canvas, plot_phases, style
+from catapult_sim.plots.spacing import edges
 from catapult_sim.symbolic.linear_net import residual_map
 
 LABEL = 0.7
 ZOOM = (-0.1, 0.2)
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
-    figure, (left, right) = style.panels(1, 2, size=(9.5, 3.9), width_ratios=(1, 1.2))
+def main():
+    """Return the figure."""
+    figure, (left, right) = canvas.panels(1, 2, size=(9.5, 3.9), width_ratios=(1, 1.2))
     draw_phases(left)
     image = draw_zoom(right)
     label = r"final curvature  $\eta\lambda_\infty$"
@@ -30,7 +32,7 @@ def main() -> None:
     style.letter_panels((left, right))
     for ax in (left, right):
         ax.set_xlabel(r"initial output  $F_0=\eta f_0/\sqrt{n}$")
-    style.save(figure, __file__, dpi=125)
+    return figure
 
 
 def edge(F):
@@ -62,11 +64,12 @@ def draw_zoom(ax):
     )
     ends = np.ma.masked_where(found.phase == Phase.UNDECIDED, found.state["Lam"])
     options = {"cmap": "viridis", "vmin": 1.4, "vmax": 2, "rasterized": True}
-    image = ax.pcolormesh(F0, below, ends, shading="nearest", **options)
+    at = edges(F0, geometric=False), edges(below, geometric=True)
+    image = ax.pcolormesh(*at, ends, **options)
     ax.set(yscale="log", ylabel=r"distance below the line  $-E_0$")
     ax.invert_yaxis()
     return image
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__, dpi=125)

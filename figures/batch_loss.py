@@ -13,9 +13,10 @@ loss, which flattens out there and is no parabola.
 import numpy as np
 
 from catapult_sim.claims.sandler2023 import batches, digits
+from catapult_sim.commands.gallery import run_script
 from catapult_sim.experiments.batch_losses import loss_along
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.plots import style
+from catapult_sim.plots import canvas, style
 
 SHOWN = 8
 COLOURS = {True: style.BLUE, False: style.ROSE}
@@ -26,16 +27,16 @@ TITLES = {
 }
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
+def main():
+    """Return the figure."""
     bench = Bench()
-    figure, axes = style.panels(2, 3, size=(10.5, 6.0))
+    figure, axes = canvas.panels(2, 3, size=(10.5, 6.0))
     for row, loss in zip(axes, digits.RATES, strict=True):
         for ax, line in zip(row, TITLES, strict=True):
             draw(bench, loss, line, ax)
         row[0].set_ylabel(f"{loss.replace('_', ' ')}, relative")
     style.letter_panels(axes.flat, [*TITLES.values()] * 2)
-    style.save(figure, __file__, dpi=160)
+    return figure
 
 
 def draw(bench, loss, line, ax):
@@ -71,4 +72,4 @@ def others_along(bench, loss):
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__)

@@ -13,7 +13,8 @@ import numpy as np
 from matplotlib.colors import LogNorm
 
 from catapult_sim import attractor
-from catapult_sim.plots import style
+from catapult_sim.commands.gallery import run_script
+from catapult_sim.plots import canvas, style
 from catapult_sim.symbolic.linear_net import balanced_map
 
 DOUBLINGS = {1.0: "1", np.sqrt(5) - 1: r"$\sqrt{5}-1$", 1.2880: " 1.2880, 1.2992", 1.2992: ""}
@@ -21,10 +22,10 @@ RANGE = (0.75, 2.11)
 LINE = {"color": style.RED, "lw": 1.2}
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
+def main():
+    """Return the figure."""
     labels = np.linspace(*RANGE, 1000)
-    figure, axes = style.panels(2, 1, size=(7.5, 5.6), sharex=True, height_ratios=(2, 1))
+    figure, axes = canvas.panels(2, 1, size=(7.5, 5.6), sharex=True, height_ratios=(2, 1))
     orbits, exponents = axes
     draw_orbits(orbits, labels)
     draw_exponents(exponents, labels)
@@ -34,7 +35,7 @@ def main() -> None:
         for doubling in DOUBLINGS:
             ax.axvline(doubling, color="#777777", lw=0.6, ls=":")
         ax.axvline(2, color="black", lw=0.8)
-    style.save(figure, __file__, dpi=130)
+    return figure
 
 
 def draw_orbits(ax, labels):
@@ -83,4 +84,4 @@ def draw_exponents(ax, labels):
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__, dpi=130)

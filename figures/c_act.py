@@ -14,9 +14,10 @@ import numpy as np
 
 from catapult_sim.claims.lewkowycz2020.paper import ENDS
 from catapult_sim.claims.lewkowycz2020.variants import CLASSIFIERS, DEPTHS, PLAIN, VARIANTS, c_act
+from catapult_sim.commands.gallery import run_script
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import Architecture
-from catapult_sim.plots import style
+from catapult_sim.plots import canvas, style
 from catapult_sim.printing import counted
 
 COLOURS = {1: style.BLUE, 2: style.OCHRE}
@@ -30,10 +31,10 @@ CHANGES = {
 }
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
+def main():
+    """Return the figure."""
     bench = Bench()
-    figure, (left, right) = style.panels(1, 2, size=(10, 4.4), sharex=True)
+    figure, (left, right) = canvas.panels(1, 2, size=(10, 4.4), sharex=True)
     for place, activation in enumerate(ENDS):
         for depth, shift in zip(DEPTHS, (-0.18, 0.18), strict=True):
             found = c_act(bench, Architecture(activation, depth))
@@ -52,7 +53,7 @@ def main() -> None:
     # Framed, since its rings are those of the data.
     left.legend(loc="upper right", fontsize=9)
     right.legend(loc="lower left", fontsize=9)
-    style.save(figure, __file__, dpi=160)
+    return figure
 
 
 def draw(ax, place, found, colour, label):
@@ -77,4 +78,4 @@ def finish(ax):
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__)

@@ -13,22 +13,22 @@ import numpy as np
 
 import catapult_sim as cs
 from catapult_sim import datasets
-from catapult_sim.plots import style
+from catapult_sim.commands.gallery import run_script
+from catapult_sim.plots import canvas, style
 
-COLOURS = {"lazy": style.BLUE, "catapult": style.ORANGE, "divergent": style.ROSE}
 SHOWN = {1.0: "lazy", 1.7: "lazy", 2.3: "catapult", 3.0: "catapult", 3.7: "catapult"}
 SHOWN |= {4.1: "divergent"}
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
+def main():
+    """Return the figure."""
     X, y = datasets.subset(*datasets.digits(), 64, rng=0)
     net = cs.LinearNet(X / np.sqrt(X.shape[1]), y, width=10**6)
-    figure, axes = style.panels(1, 3, size=(10.5, 3.3))
+    figure, axes = canvas.panels(1, 3, size=(10.5, 3.3))
     draw_runs(net, *axes[:2])
     draw_ends(net, axes[2])
     style.letter_panels(axes)
-    style.save(figure, __file__, dpi=160)
+    return figure
 
 
 def draw_runs(net, losses, curvatures):
@@ -41,7 +41,7 @@ def draw_runs(net, losses, curvatures):
     for i, phase in enumerate(SHOWN.values()):
         loss = run.values["loss"][:, i]
         visible = loss < 1e9 * loss[0]
-        look = {"color": COLOURS[phase], "lw": 1.6}
+        look = {"color": style.LINE_COLOURS[phase], "lw": 1.6}
         losses.plot(run.step[visible], loss[visible], **look)
         curvature = c[i] * unit * run.values["top_eigenvalue"][:, i]
         curvatures.plot(run.step[visible], curvature[visible], **look)
@@ -50,9 +50,9 @@ def draw_runs(net, losses, curvatures):
     losses.set(yscale="log", xlabel="step", ylabel="loss", ylim=(1e-3, 1e7))
     curvatures.axhline(2, color="black", ls=":", lw=1)
     curvatures.set(xlabel="step", ylabel=r"curvature  $\eta\lambda_t$", ylim=(0, 6), xlim=(-6, 60))
-    for (phase, colour), height in zip(COLOURS.items(), (0.10, 0.62, 0.9), strict=True):
+    for phase, height in {"lazy": 0.10, "catapult": 0.62, "divergent": 0.9}.items():
         look = {"transform": losses.transAxes, "ha": "right", "fontweight": "bold"}
-        losses.text(0.97, height, phase, color=colour, **look)
+        losses.text(0.97, height, phase, color=style.LINE_COLOURS[phase], **look)
 
 
 def draw_ends(net, ax):
@@ -66,7 +66,7 @@ def draw_ends(net, ax):
     for phase in (cs.Phase.LAZY, cs.Phase.CATAPULT):
         mask = ended == phase
         rates = np.broadcast_to(c, final.shape)[mask]
-        ax.plot(rates, final[mask], ".", ms=3, color=COLOURS[str(phase)], alpha=0.7)
+        ax.plot(rates, final[mask], ".", ms=3, color=style.LINE_COLOURS[str(phase)], alpha=0.7)
     style.shade_phases(ax, (0.5, 2, 4, 4.5))
     ax.plot([0.5, 2], [0.5, 2], color="black", lw=1)
     ax.plot([2, 2.5], [2, 1.5], color="black", lw=1, ls="--")
@@ -76,4 +76,4 @@ def draw_ends(net, ax):
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__)

@@ -15,15 +15,16 @@ import numpy as np
 
 from catapult_sim.claims.kalra2023_early.networks import VERSIONS, threshold
 from catapult_sim.claims.kalra2023_early.thresholds import ACTIVATIONS, by_width
+from catapult_sim.commands.gallery import run_script
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.first_steps import KINDS
-from catapult_sim.plots import BOUNDARIES, style
+from catapult_sim.plots import BOUNDARIES, canvas, style
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
+def main():
+    """Return the figure."""
     bench = Bench()
-    figure, grid = style.panels(2, 2, size=(8.4, 6.2), sharex=True, sharey=True)
+    figure, grid = canvas.panels(2, 2, size=(8.4, 6.2), sharex=True, sharey=True)
     for row, (version, word) in zip(grid, VERSIONS.items(), strict=True):
         for ax, activation in zip(row, ACTIVATIONS, strict=True):
             draw(bench, ax, activation, version)
@@ -31,7 +32,7 @@ def main() -> None:
     style.letter_panels(grid.flat, [style.NAMES[activation] for activation in ACTIVATIONS] * 2)
     for ax in grid[1]:
         ax.set_xlabel(style.AXES["width"])
-    style.save(figure, __file__, dpi=160)
+    return figure
 
 
 def draw(bench, ax, activation, version):
@@ -61,4 +62,4 @@ def draw(bench, ax, activation, version):
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__)

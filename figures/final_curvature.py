@@ -11,15 +11,16 @@ log f_0, with that factor as its period (bars), and has no limit. lambda = (|u|^
 import numpy as np
 
 from catapult_sim import Phase, phase_map
-from catapult_sim.plots import style
+from catapult_sim.commands.gallery import run_script
+from catapult_sim.plots import canvas, style
 from catapult_sim.symbolic.linear_net import residual_map
 
 SHOWN = {2.5: style.BLUE, 3.0: style.AMBER, 3.5: style.WINE}
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
-    figure, axes = style.panels(1, 2, size=(9.5, 3.7), width_ratios=(1, 1.15), sharey=True)
+def main():
+    """Return the figure."""
+    figure, axes = canvas.panels(1, 2, size=(9.5, 3.7), width_ratios=(1, 1.15), sharey=True)
     left, right = axes
     draw_ends(left)
     draw_periods(right)
@@ -28,7 +29,7 @@ def main() -> None:
         ax.axhline(2, color="black", ls=":", lw=1)
         ax.set_ylim(0, 2.15)
     left.set_ylabel(r"final curvature  $\eta\lambda_\infty$")
-    style.save(figure, __file__, dpi=160)
+    return figure
 
 
 def ends(F0, Lam0):
@@ -60,4 +61,4 @@ def draw_periods(ax):
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__)

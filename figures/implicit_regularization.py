@@ -14,8 +14,9 @@ that is where full-batch gradient descent could first become unstable. Drawing t
 import numpy as np
 
 from catapult_sim.claims.smith2021.experiment import LARGE, SMALL, Recipe, excess
+from catapult_sim.commands.gallery import run_script
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.plots import style
+from catapult_sim.plots import canvas, style
 
 RATES = {8: (1 / 8, 1 / 4, 1 / 2), 16: (1 / 4, 1 / 2, 1), 32: (1 / 2, 1, 2)}
 COLOURS = {8: style.BLUE, 16: style.ORANGE, 32: style.ROSE}
@@ -27,14 +28,14 @@ PANELS = {
 }
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
+def main():
+    """Return the figure."""
     bench = Bench(effort="full")
-    figure, axes = style.panels(1, 3, size=(10.5, 3.4))
+    figure, axes = canvas.panels(1, 3, size=(10.5, 3.4))
     for (quantity, (_, scale)), ax in zip(PANELS.items(), axes, strict=True):
         draw(bench, quantity, scale, ax)
     style.letter_panels(axes, (title for title, _ in PANELS.values()))
-    style.save(figure, __file__, dpi=160)
+    return figure
 
 
 def draw(bench, quantity, scale, ax):
@@ -71,4 +72,4 @@ def position(recipe):
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__)

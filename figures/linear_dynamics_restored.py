@@ -15,21 +15,22 @@ from dataclasses import replace
 import numpy as np
 
 from catapult_sim.claims.lewkowycz2020.linear_again import RATES, SAMPLES, pairs, through
+from catapult_sim.commands.gallery import run_script
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import draw
-from catapult_sim.plots import style
+from catapult_sim.plots import canvas, style
 
 STEPS, MOMENTS = 40, (0, 2, 4, 10, 20)
 COLOURS = (style.PINK, style.TAN, style.BROWN, style.SAGE, style.BLUE)
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
-    figure, axes = style.panels(1, 2, size=(9, 3.6), width_ratios=(3, 2))
+def main():
+    """Return the figure."""
+    figure, axes = canvas.panels(1, 2, size=(9, 3.6), width_ratios=(3, 2))
     curves(Bench(), axes[0])
     distances(Bench(), axes[1])
     style.letter_panels(axes, ("one network and its linear models", "after the catapult"))
-    style.save(figure, __file__, dpi=160)
+    return figure
 
 
 def curves(bench, ax):
@@ -64,4 +65,4 @@ def distances(bench, ax):
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__)

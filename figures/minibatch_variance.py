@@ -12,9 +12,10 @@ to: half of a for two points far apart; 1 / (1 / a + 1 / (1 - gamma)) for an exp
 import numpy as np
 
 from catapult_sim import EMA, TwoPoint, Window
+from catapult_sim.commands.gallery import run_script
 from catapult_sim.numeric.minibatch.moments import propagate, sample
 from catapult_sim.numeric.minibatch.stationary import equivalent_rate, stationary_variance
-from catapult_sim.plots import style
+from catapult_sim.plots import canvas, style
 
 CASES = {
     "iterates": ({}, "black"),
@@ -27,13 +28,13 @@ LINE, POINTS = np.geomspace(2e-3, 1.9, 200), np.geomspace(4e-3, 1.6, 9)
 STEPS, RUNS = 4000, 2000
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
-    figure, axes = style.panels(1, 2, size=(10.5, 4.2))
+def main():
+    """Return the figure."""
+    figure, axes = canvas.panels(1, 2, size=(10.5, 4.2))
     draw_variances(axes[0])
     draw_rates(axes[1])
     style.letter_panels(axes, ("stationary variance", "the learning rate an average is worth"))
-    style.save(figure, __file__, dpi=160)
+    return figure
 
 
 def draw_variances(ax):
@@ -70,4 +71,4 @@ def draw_rates(ax):
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__)

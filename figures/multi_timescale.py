@@ -14,9 +14,10 @@ import numpy as np
 from matplotlib.ticker import LogLocator, NullLocator
 
 from catapult_sim.claims.sandler2023.timescales import AVERAGES, GAP, MEMBERS, STEPS, timescales
+from catapult_sim.commands.gallery import run_script
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.numeric.minibatch.moments import propagate
-from catapult_sim.plots import style
+from catapult_sim.plots import canvas, style
 
 STYLES = {
     "half": ("s", style.FERN, r"$\eta$ halved"),
@@ -25,16 +26,16 @@ STYLES = {
 }
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
+def main():
+    """Return the figure."""
     found = timescales(Bench())
-    figure, axes = style.panels(1, 2, size=(10.5, 4.0))
+    figure, axes = canvas.panels(1, 2, size=(10.5, 4.0))
     draw(found, 1, axes[0])
     draw(found, 0, axes[1])
     words = ("variance", "squared mean")
     style.letter_panels(axes, (f"{quantity}, relative to the last iterate's" for quantity in words))
     axes[0].legend(frameon=False, fontsize=8, loc="lower left")
-    style.save(figure, __file__, dpi=160)
+    return figure
 
 
 def draw(found, part, ax):
@@ -68,4 +69,4 @@ def moments(rates, name):
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__)

@@ -11,8 +11,9 @@ rate 0.06. Bottom: squared error, 0.12. Drawing takes three minutes.
 import numpy as np
 
 from catapult_sim.claims.jastrzebski2019.runs import GAMMAS, nudged
+from catapult_sim.commands.gallery import run_script
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.plots import style
+from catapult_sim.plots import canvas, style
 
 COLOURS = (style.ROSE, style.ORANGE, "black", style.BLUE)
 LOSSES = ("cross_entropy", "squared_error")
@@ -20,10 +21,10 @@ TICKS = (0.01, 0.03, 0.1, 0.3, 1), (0.3, 1, 3, 10, 30)
 LABELS = ("training loss", r"curvature  $\lambda_1$", "test accuracy")
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
+def main():
+    """Return the figure."""
     bench = Bench(effort="full")
-    figure, rows = style.panels(2, 3, size=(10.5, 6))
+    figure, rows = canvas.panels(2, 3, size=(10.5, 6))
     for loss, row in zip(LOSSES, rows, strict=True):
         for colour, gamma in zip(COLOURS, GAMMAS, strict=True):
             run = nudged(bench, loss, gamma)
@@ -42,7 +43,7 @@ def main() -> None:
         row[2].set_ylim(0.3, 0.95)
         row[0].legend(frameon=False, fontsize=8, loc="lower left")
     style.letter_panels(rows.flat, (style.NAMES[loss] for loss in LOSSES for _ in LABELS))
-    style.save(figure, __file__, dpi=160)
+    return figure
 
 
 def draw(ax, epoch, values, back, look):
@@ -52,4 +53,4 @@ def draw(ax, epoch, values, back, look):
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__)

@@ -11,16 +11,19 @@ eigenvalue of the kernel (1/m) J J^T at the start of each seed.
 import json
 from pathlib import Path
 
-from catapult_sim.plots import phase_diagram, style
+from catapult_sim.commands.gallery import run_script
+from catapult_sim.commands.titles import verification_title
+from catapult_sim.experiments.bench import EFFORTS
+from catapult_sim.plots import phase_diagram
 
 HERE = Path(__file__)
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
+def main():
+    """Return the figure."""
     rows = json.loads(HERE.with_suffix(".json").read_text())["boundaries"]
-    style.save(phase_diagram(rows), HERE, dpi=160)
+    return phase_diagram(rows, verification_title(EFFORTS["full"], seed=0))
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__)

@@ -12,21 +12,25 @@ lambda = (|u|^2 + |v|^2) / n.
 import numpy as np
 
 from catapult_sim import Phase, phase_map
-from catapult_sim.plots import plot_phases, style
+from catapult_sim.commands.gallery import run_script
+from catapult_sim.plots import canvas, plot_phases, style
+from catapult_sim.plots.spacing import edges
 from catapult_sim.symbolic.linear_net import residual_map
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
+def main():
+    """Return the figure."""
     Lam0, F0 = np.linspace(0.003, 5, 640), np.geomspace(1e-6, 2.5, 420)
     found = phase_map(residual_map(), D=F0[:, None], Lam=Lam0, Y=0, steps=2000)
     unphysical = Lam0 < 2 * F0[:, None]
-    figure, (left, right) = style.panels(1, 2, size=(9.5, 3.7), sharey=True)
+    figure, (left, right) = canvas.panels(1, 2, size=(9.5, 3.7), sharey=True)
     plot_phases(Lam0, F0, np.ma.masked_where(unphysical, found.phase), ax=left)
     settled = (found.phase == Phase.LAZY) | (found.phase == Phase.CATAPULT)
     ends = np.ma.masked_where(unphysical | ~settled, found.state["Lam"])
     options = {"cmap": "viridis", "vmin": 0, "vmax": 2, "rasterized": True}
-    image = right.pcolormesh(Lam0, F0, ends, shading="nearest", **options)
+    image = right.pcolormesh(
+        edges(Lam0, geometric=False), edges(F0, geometric=True), ends, **options
+    )
     figure.colorbar(image, ax=right, label=r"final curvature  $\eta\lambda_\infty$", pad=0.02)
     draw_theory(left, F0)
     style.letter_panels((left, right))
@@ -35,7 +39,7 @@ def main() -> None:
         ax.set_xlabel(r"initial curvature  $\eta\lambda_0$")
         ax.axvline(4, color="black", lw=1.2)
     left.set_ylabel(r"initial output  $\eta f_0/\sqrt{n}$")
-    style.save(figure, __file__, dpi=160)
+    return figure
 
 
 def draw_theory(ax, F):
@@ -47,4 +51,4 @@ def draw_theory(ax, F):
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__)

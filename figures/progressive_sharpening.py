@@ -13,8 +13,9 @@ may stay below.
 import numpy as np
 
 from catapult_sim.claims.cohen2021 import SETTINGS, edge
+from catapult_sim.commands.gallery import run_script
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.plots import style
+from catapult_sim.plots import canvas, style
 
 COLOURS = (style.BLUE, style.ORANGE, style.WINE)
 PANELS = {
@@ -24,11 +25,11 @@ PANELS = {
 }
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
+def main():
+    """Return the figure."""
     bench = Bench()
     shared = {"height_ratios": (1.35, 1), "sharex": "col", "sharey": "row"}
-    figure, grid = style.panels(2, 3, size=(10.5, 5.4), **shared)
+    figure, grid = canvas.panels(2, 3, size=(10.5, 5.4), **shared)
     style.letter_panels(grid[0], PANELS)
     for settings, top, bottom in zip(PANELS.values(), *grid, strict=True):
         for setting, colour in zip(settings, COLOURS, strict=False):
@@ -37,7 +38,7 @@ def main() -> None:
         bottom.set(yscale="log", xlabel="step  $t$")
     grid[0, 0].set(ylabel=r"$\eta\,\times$ sharpness", ylim=(0, 4.6))
     grid[1, 0].set_ylabel("loss")
-    style.save(figure, __file__, dpi=160)
+    return figure
 
 
 def draw(top, bottom, found, colour):
@@ -54,4 +55,4 @@ def draw(top, bottom, found, colour):
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__)

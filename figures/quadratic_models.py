@@ -13,19 +13,20 @@ loss, are half of these.
 import numpy as np
 
 from catapult_sim.claims.zhu2022.line import mode_losses, on_two_points, sampled_line
+from catapult_sim.commands.gallery import run_script
 from catapult_sim.mlp import kernel
-from catapult_sim.plots import style
+from catapult_sim.plots import canvas, style
 
 SEED, STEPS, LOST = 11, 200, 1e6
 RATES = {"fine": np.linspace(1.9, 2.6, 57), "coarse": np.linspace(1.5, 4.5, 61)}
 MODES = (("along  $p_1$", style.WINE), ("along  $p_2$", style.BLUE))
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
+def main():
+    """Return the figure."""
     network = on_two_points(sampled_line(np.random.default_rng(SEED)))
     own = np.diag(kernel.ntk(network.net, network.start, network.X))
-    figure, axes = style.panels(1, 2, size=(9, 3.6), width_ratios=(2, 3))
+    figure, axes = canvas.panels(1, 2, size=(9, 3.6), width_ratios=(2, 3))
     for ax, rates in zip(axes, RATES.values(), strict=True):
         low, high = rates[[0, -1]]
         regions(ax, low, high, own)
@@ -37,7 +38,7 @@ def main() -> None:
     style.letter_panels(axes, ("where each mode begins", "up to where training diverges"))
     handles, labels = axes[0].get_legend_handles_labels()
     axes[0].legend(handles[:2], labels[:2], frameon=False, loc="upper left")
-    style.save(figure, __file__, dpi=160)
+    return figure
 
 
 def regions(ax, low, high, own):
@@ -57,4 +58,4 @@ def peaks(ax, problem, rates, own, look):
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__)

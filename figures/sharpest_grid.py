@@ -12,18 +12,19 @@ larger the learning rate. Drawing takes three minutes.
 import numpy as np
 
 from catapult_sim.claims.jastrzebski2019.runs import BATCHES, RECIPES, grid
+from catapult_sim.commands.gallery import run_script
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.plots import style
+from catapult_sim.plots import canvas, style
 
 COLOURS = (style.BLUE, style.ORANGE, style.ROSE)
 LIMITS = {"cross_entropy": (0.5, 150), "squared_error": (2.5, 60)}
 TICKS = {"cross_entropy": (1, 3, 10, 30, 100), "squared_error": (3, 5, 10, 20, 50)}
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
+def main():
+    """Return the figure."""
     bench = Bench(effort="full")
-    figure, rows = style.panels(2, 2, size=(9, 6.2))
+    figure, rows = canvas.panels(2, 2, size=(9, 6.2))
     titles = []
     for loss, (left, right) in zip(LIMITS, rows, strict=True):
         rates = RECIPES[loss].rates
@@ -44,7 +45,7 @@ def main() -> None:
             ax.set_xlabel(r"time  $\eta t$")
             ax.legend(frameon=False, fontsize=8, loc="lower right", ncols=3)
     style.letter_panels(rows.flat, titles)
-    style.save(figure, __file__, dpi=160)
+    return figure
 
 
 def draw(ax, run, rate, colour, label):
@@ -55,4 +56,4 @@ def draw(ax, run, rate, colour, label):
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__)

@@ -12,8 +12,9 @@ cross-entropy. Bottom: squared error. Drawing takes a minute.
 import numpy as np
 
 from catapult_sim.claims.jastrzebski2019.runs import DIRECTIONS, looks
+from catapult_sim.commands.gallery import run_script
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.plots import style
+from catapult_sim.plots import canvas, style
 
 COLOURS = (style.ROSE, style.ORANGE, style.TEAL, "0.6", "black")
 LABELS = [f"$e_{i + 1}$" for i in range(DIRECTIONS)] + ["random direction", "whole step"]
@@ -21,10 +22,10 @@ LOSSES = ("cross_entropy", "squared_error")
 SHIFTS = np.linspace(-0.02, 0.02, len(LABELS))
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
+def main():
+    """Return the figure."""
     bench = Bench(effort="full")
-    figure, rows = style.panels(2, 2, size=(9, 6.4))
+    figure, rows = canvas.panels(2, 2, size=(9, 6.4))
     for loss, (left, right) in zip(LOSSES, rows, strict=True):
         found = looks(bench, loss)
         draw_changes(left, found)
@@ -32,7 +33,7 @@ def main() -> None:
         left.legend(frameon=False, fontsize=8, loc="upper left")
     what = ("one step", "cross-sections")
     style.letter_panels(rows.flat, (f"{style.NAMES[x]}: {y}" for x in LOSSES for y in what))
-    style.save(figure, __file__, dpi=160)
+    return figure
 
 
 def draw_changes(ax, found):
@@ -76,4 +77,4 @@ def draw_sections(ax, found):
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__)

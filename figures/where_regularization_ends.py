@@ -10,18 +10,19 @@ loss first grows, no order helps.
 import numpy as np
 from matplotlib import colormaps
 
+from catapult_sim.commands.gallery import run_script
 from catapult_sim.numeric.flows.breakdown import linear_net_breakdown
-from catapult_sim.plots import style
+from catapult_sim.plots import canvas, style
 
 ORDERS = ("gradient flow", "order 1", "order 2", "order 3", "order 4")
 
 
-def main() -> None:
-    """Draw the figure next to this file."""
+def main():
+    """Return the figure."""
     found = linear_net_breakdown(np.geomspace(0.05, 3.98, 60))
-    figure, ax = style.panels(size=(6, 4))
+    figure, ax = canvas.panels(size=(6, 4))
     draw(found, ax)
-    style.save(figure, __file__, dpi=160)
+    return figure
 
 
 def draw(found, ax):
@@ -41,4 +42,4 @@ def draw(found, ax):
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main, __file__)

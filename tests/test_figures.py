@@ -2,6 +2,8 @@
 
 import ast
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -30,9 +32,29 @@ def test_a_figure_drawn_twice_is_the_same_bytes(tmp_path):
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_every_script_draws_through_that_door_and_is_in_the_gallery(script):
     source = script.read_text()
-    assert "style.save(" in source
-    assert "savefig" not in source
+    assert "run_script(main, __file__" in source
+    assert "save" not in source
     assert f"[{script.name}]({script.name}): " in (FIGURES / "README.md").read_text()
+
+
+def test_a_script_draws_elsewhere_unless_it_is_told_to_draw_here(tmp_path):
+    tracked = {path: path.read_bytes() for path in FIGURES.glob("phase_diagram.*")}
+    for asked, folder in (([], "gallery"), (["--out", "mine"], "mine")):
+        call = [sys.executable, FIGURES / "phase_diagram.py", *asked]
+        done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert done.stdout == f"{folder}/phase_diagram.png\n"
+        assert {path.suffix for path in (tmp_path / folder).iterdir()} == {".png", ".svg"}
+    assert {path: path.read_bytes() for path in FIGURES.glob("phase_diagram.*")} == tracked
+    one, other = (sorted((tmp_path / folder).iterdir()) for folder in ("gallery", "mine"))
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in other]
+
+
+def test_a_script_that_cannot_write_says_so_before_it_draws(tmp_path):
+    (tmp_path / "file").touch()
+    call = [sys.executable, FIGURES / "sharpest_grid.py", "--out", "file"]  # takes minutes
+    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.endswith("sharpest_grid.py: error: --out must be a folder; file is a file\n")
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
 from itertools import groupby, product
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from tabulate import tabulate
 from catapult_sim import plots
 from catapult_sim.commands.options import add_command, network, require_networks
 from catapult_sim.commands.sweeping import REASONS, finished, opened, report
+from catapult_sim.commands.titles import title
 from catapult_sim.experiments import first_steps
 from catapult_sim.experiments.boundary_cells import CURVATURES, KINDS, boundary_of, bytes_of
 from catapult_sim.experiments.networks import SETTLED, WHOLE_RUNS
@@ -73,8 +73,9 @@ def run(options: argparse.Namespace) -> int:
     shared = {name: value for name, value in cells[0].items() if name not in VARIED}
     with opened(options, shared) as tally:
         lines = tally.sweep(boundary_of, cells)
-    rows = _rows(lines.values())
-    drawn = (plots.boundaries(rows), FIGURE) if rows else None
+    found = [line for line in lines.values() if line.error is None]
+    rows = _rows(found)
+    drawn = _drawn(found) if found else None
     return report(options, tally, {"boundaries": rows}, _words(rows), drawn)
 
 
@@ -115,13 +116,17 @@ def _steps(options: argparse.Namespace, kind: str) -> int:
 
 def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
     """Return the figure of a folder, finished or not, and its file name."""
-    return plots.boundaries(_rows(finished(folder))), FIGURE
+    return _drawn(finished(folder))
 
 
-def _rows(lines: Iterable[Line]) -> list[dict[str, Any]]:
+def _drawn(lines: list[Line]) -> tuple[Any, str]:
+    words = title([line.cell for line in lines], apart=["activation", "depth"])
+    return plots.boundaries(_rows(lines), words), FIGURE
+
+
+def _rows(lines: list[Line]) -> list[dict[str, Any]]:
     """Return the mean over seeds of each boundary, as an entry of ``summary.json``."""
-    found = [line for line in lines if line.error is None]
-    ordered = sorted(found, key=lambda line: (*_place(line.cell), line.cell["seed"]))
+    ordered = sorted(lines, key=lambda line: (*_place(line.cell), line.cell["seed"]))
     grouped = groupby(ordered, key=lambda line: _place(line.cell))
     return [_row(members[0].cell, members) for _, group in grouped if (members := list(group))]
 

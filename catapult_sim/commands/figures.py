@@ -37,19 +37,32 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Draw the figure and print its path."""
-    config = _config(options.source)
-    figure, name = SWEEPS[config["options"]["command"]](config, options.source)
+    figure, name = _drawn(_config(options.source), options.source)
     path = make_folder(options.out or options.source) / name
     plots.save(figure, path)
     print(path)
     return 0
 
 
+def _drawn(config: dict[str, Any], source: Path) -> tuple[Any, str]:
+    """Return the figure of a folder and its file name, or raise InputError."""
+    command = config["options"]["command"]
+    try:
+        return SWEEPS[command](config, source)
+    except InputError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"--from must be a folder as {command} wrote it; {source} holds something else "
+            f"({type(error).__name__}: {error})"
+        ) from error
+
+
 def _config(source: Path) -> dict[str, Any]:
     try:
-        config: dict[str, Any] = json.loads((source / "config.json").read_text())
+        config: dict[str, Any] = json.loads((source / "config.json").read_bytes())
         known = config["options"]["command"] in SWEEPS
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         known = False
     if not known:
         raise InputError(

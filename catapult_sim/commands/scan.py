@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from catapult_sim import plots
 from catapult_sim.commands.diagram import axis
 from catapult_sim.commands.options import add_command, add_decay, network, require_networks
 from catapult_sim.commands.sweeping import finished, opened, report
+from catapult_sim.commands.titles import title
 from catapult_sim.experiments.phase_cells import MORE, bytes_of, phase_of
 from catapult_sim.sweeps.cell import Cell
 from catapult_sim.sweeps.record import Line
@@ -68,19 +69,22 @@ def run(options: argparse.Namespace) -> int:
     cells = _cells(options)
     with opened(options, _shared(cells[0])) as tally:
         lines = tally.sweep(phase_of, cells)
-    rows = _rows(lines.values(), options.of)
+    found = [line for line in lines.values() if line.error is None]
+    rows = _rows(found, options.of)
     words = tabulate(_table(rows, options.of), ("c", "phases", *options.of), tablefmt="plain")
     words += "".join(f"\n{MEANING[name]}" for name in options.of)
-    title = _title(vars(options), cells[0])
-    drawn = (plots.scan(rows, options.of, title), FIGURE) if rows else None
+    drawn = _drawn(found, options.of) if found else None
     return report(options, tally, {"runs": rows}, words, drawn)
 
 
 def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
     """Return the figure of a folder, finished or not, and its file name."""
-    names = config["options"]["of"]
-    title = _title(config["options"], config["cell"])
-    return plots.scan(_rows(finished(folder), names), names, title), FIGURE
+    return _drawn(finished(folder), config["options"]["of"])
+
+
+def _drawn(lines: Sequence[Line], names: Sequence[str]) -> tuple[Any, str]:
+    cells = [line.cell for line in lines]
+    return plots.scan(_rows(lines, names), names, title(cells, apart=["c"])), FIGURE
 
 
 def _cells(options: argparse.Namespace) -> list[Cell]:
@@ -114,8 +118,7 @@ def _shared(cell: Cell) -> Cell:
 
 def _rows(lines: Iterable[Line], names: Iterable[str]) -> list[dict[str, Any]]:
     """Return the runs at each learning rate: their phases, and each quantity by seed."""
-    found = [line for line in lines if line.error is None]
-    ordered = sorted(found, key=lambda line: (line.cell["c"], line.cell["seed"]))
+    ordered = sorted(lines, key=lambda line: (line.cell["c"], line.cell["seed"]))
     return [
         {
             "c": c,
@@ -150,13 +153,3 @@ def _mean(row: dict[str, Any], name: str) -> float | None:
     if "divergent" in row["phases"] or None in row[name]:
         return None
     return float(np.mean(row[name]))
-
-
-def _title(options: dict[str, Any], cell: Cell) -> str:
-    """Return what all runs share, and how long they are."""
-    apart = {"model", "digest", "steps", "of", "c", "seed"}
-    words = [f"{name.replace('_', ' ')} {one}" for name, one in cell.items() if name not in apart]
-    time = options["time"]
-    words.append(f"{options['steps']} steps" if time is None else f"{time:g} / c steps")
-    words.append(f"{options['members']} seeds from {options['seed']} on")
-    return f"{cell['model']} network: {', '.join(words)}"

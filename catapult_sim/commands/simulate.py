@@ -12,6 +12,7 @@ from tabulate import tabulate
 from catapult_sim import plots
 from catapult_sim.commands.options import add_command, network, require_networks
 from catapult_sim.commands.sweeping import finished, opened, report, undecided
+from catapult_sim.commands.titles import title
 from catapult_sim.experiments.phase_cells import bytes_of, run_of
 from catapult_sim.sweeps.record import Line
 
@@ -42,17 +43,24 @@ def run(options: argparse.Namespace) -> int:
     require_networks(options, [base], [base], bytes_of)
     with opened(options, base) as tally:
         lines = tally.sweep(run_of, [base | {"c": c} for c in dict.fromkeys(options.c)])
-    runs = _runs(line for line in lines.values() if line.error is None)
+    found = [line for line in lines.values() if line.error is None]
+    runs = _runs(found)
     rows = [_row(c, found) for c, found in runs.items()]
     words = tabulate([list(row.values()) for row in rows], HEADERS, tablefmt="plain")
     words += undecided(sum(row["phase"] == "undecided" for row in rows))
-    drawn = (plots.runs(runs), FIGURE) if runs else None
+    drawn = _drawn(found) if found else None
     return report(options, tally, {"runs": rows}, f"{words}\n{LAMBDA}", drawn)
 
 
 def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
     """Return the figure of a folder, finished or not, and its file name."""
-    return plots.runs(_runs(finished(folder))), FIGURE
+    return _drawn(finished(folder))
+
+
+def _drawn(lines: list[Line]) -> tuple[Any, str]:
+    cells = [line.cell for line in lines]
+    momentum = cells[0].get("momentum", 0.0)
+    return plots.runs(_runs(lines), title(cells), momentum), FIGURE
 
 
 def _runs(lines: Iterable[Line]) -> dict[float, dict[str, Any]]:

@@ -13,6 +13,7 @@ from tabulate import tabulate
 
 from catapult_sim.commands.options import Help, add_execution
 from catapult_sim.commands.sweeping import RECORD, as_json, opened
+from catapult_sim.commands.titles import verification_title
 from catapult_sim.experiments.bench import EFFORTS, Bench
 from catapult_sim.numeric.runs.checkpoint import write_whole
 from catapult_sim.printing import counted
@@ -118,7 +119,9 @@ def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
     found = report.as_dict([], _boundaries(lines))["boundaries"]
     if not found:
         raise InputError(f"{folder} must hold at least one boundary; its record has none")
-    return plots.phase_diagram(found), FIGURE
+    options = config["options"]
+    words = verification_title(EFFORTS[options["effort"]], options["seed"], options["data"])
+    return plots.phase_diagram(found, words), FIGURE
 
 
 def _boundaries(lines: dict[str, Line]) -> list[dict[str, Any]]:
@@ -142,9 +145,10 @@ def _write(
         "report.json": as_json(found),
     }
     for name, text in files.items():
-        write_whole(options.out / name, text.encode())
+        write_whole(options.out / name, text.encode(errors="backslashreplace"))
     if found["boundaries"]:
-        plots.save(plots.phase_diagram(found["boundaries"]), options.out / FIGURE)
+        words = verification_title(bench.effort, bench.seed, options.data)
+        plots.save(plots.phase_diagram(found["boundaries"], words), options.out / FIGURE)
     return files["report.json"]
 
 

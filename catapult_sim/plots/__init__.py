@@ -2,6 +2,7 @@
 
 ===========================================  =====================================================
 ``plot_phases``, ``plot_phase_grid``         phases over two quantities
+``plot_theory``                              the boundaries that are predicted there
 ``phase_grid``, ``runs``                     figures of a phase diagram, and of runs
 ``plot_runs``                                a quantity of runs, step by step
 ``plot_boundaries``, ``plot_boundary_rows``  boundaries against the width, or a row for each
@@ -11,6 +12,10 @@
 ``scan``, ``plot_scan``                      what training came to, against the learning rate
 ``AXES``, ``PHASE_COLOURS``, ``save``        labels of axes, colours of phases; write a figure
 ===========================================  =====================================================
+
+Functions ``plot_...`` draw on the axes ``ax`` that they are given and return them; without any, on
+those of a new figure, ``.figure`` of what they return. The others return a figure in one style,
+whatever that of the user is. No window opens, and pyplot is not needed.
 """
 
 from typing import TYPE_CHECKING
@@ -22,16 +27,17 @@ if TYPE_CHECKING:
     from catapult_sim.plots.boundary_panels import boundaries as boundaries
     from catapult_sim.plots.boundary_panels import plot_boundaries as plot_boundaries
     from catapult_sim.plots.boundary_panels import plot_boundary_rows as plot_boundary_rows
+    from catapult_sim.plots.canvas import save as save
     from catapult_sim.plots.phases import phase_grid as phase_grid
     from catapult_sim.plots.phases import plot_phase_grid as plot_phase_grid
     from catapult_sim.plots.phases import plot_phases as plot_phases
-    from catapult_sim.plots.phases import plot_runs as plot_runs
-    from catapult_sim.plots.phases import runs as runs
+    from catapult_sim.plots.run_panels import plot_runs as plot_runs
+    from catapult_sim.plots.run_panels import runs as runs
     from catapult_sim.plots.scans import plot_scan as plot_scan
     from catapult_sim.plots.scans import scan as scan
     from catapult_sim.plots.style import AXES as AXES
     from catapult_sim.plots.style import PHASE_COLOURS as PHASE_COLOURS
-    from catapult_sim.plots.style import save as save
+    from catapult_sim.plots.theory import plot_theory as plot_theory
     from catapult_sim.plots.verification import phase_diagram as phase_diagram
     from catapult_sim.plots.verification import plot_architectures as plot_architectures
     from catapult_sim.plots.verification import plot_widths as plot_widths

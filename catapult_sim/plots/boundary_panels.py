@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
 
-from catapult_sim.plots import style
+from catapult_sim.plots import canvas, style
 from catapult_sim.plots.brackets import Row, Rows, mean_and_spread, seed_centres
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # A boundary's colour, marker and line: solid for those of the first steps.
 BOUNDARIES = {
@@ -26,37 +27,43 @@ BOUNDARIES = {
 MATRICES = {"ntk": "NTK", "hessian": "Hessian"}
 
 
-def boundaries(rows: Rows) -> Figure:
+def boundaries(rows: Rows, title: str = "") -> Figure:
     """Draw boundaries: a row of panels for each curvature, a column for each network.
 
     Parameters
     ----------
     rows : sequence of dict
         As in :func:`plot_boundaries`.
+    title : str
     """
     x = next((name for name in ("width", "depth") if len({row[name] for row in rows}) > 1), None)
     column = "activation" if x == "depth" else "model"
     networks, matrices = (list({row[name]: None for row in rows}) for name in (column, "curvature"))
-    size = (
-        1.6 + 3.2 * len(networks),
-        len(matrices) * (2.9 if x else 1.2 + 0.32 * len(_kinds(rows))),
-    )
+    height = 2.9 if x else 1.2 + 0.32 * len(_kinds(rows))
+    size = 1.6 + 3.2 * len(networks), 0.4 + len(matrices) * height
     shared = {"squeeze": False, "sharex": True, "sharey": True}
-    figure, grid = style.panels(len(matrices), len(networks), size=size, **shared)
-    for (i, matrix), (j, network) in product(enumerate(matrices), enumerate(networks)):
-        here = [row for row in rows if (row["curvature"], row[column]) == (matrix, network)]
-        name = rf"$c=\eta\lambda_0$, $\lambda_0$ of the {MATRICES[matrix]}"
-        if x is None:
-            plot_boundary_rows(here, ax=grid[i, j]).set(xlabel=name, xlim=_limits(rows))
-        else:
-            plot_boundaries(here, x, ax=grid[i, j]).set(ylabel=name, ylim=_limits(rows))
-            grid[i, j].label_outer()
-    for ax, network in zip(grid[0], networks, strict=True):
-        ax.set_title(_title(rows, x, network), fontsize=10)
-    if x is not None:
-        handles = grid[0, 0].get_legend_handles_labels()
-        figure.legend(*handles, loc="outside right upper", frameon=False)
+    with canvas.house_style():
+        figure, grid = canvas.panels(len(matrices), len(networks), size=size, **shared)
+        for (i, matrix), (j, network) in product(enumerate(matrices), enumerate(networks)):
+            here = [row for row in rows if (row["curvature"], row[column]) == (matrix, network)]
+            _panel(grid[i, j], here, x, matrix, _limits(rows))
+        for ax, network in zip(grid[0], networks, strict=True):
+            ax.set_title(fill(_title(rows, x, network), 32), fontsize=10)
+        if x is not None:
+            handles = grid[0, 0].get_legend_handles_labels()
+            figure.legend(*handles, loc="outside right center", frameon=False)
+        canvas.entitle(figure, title)
     return figure
+
+
+def _panel(ax: Axes, rows: Rows, x: str | None, matrix: str, limits: tuple[float, float]) -> None:
+    """Draw the boundaries of one network in units of one curvature."""
+    name = rf"$c=\eta\lambda_0$, $\lambda_0$ of the {MATRICES[matrix]}"
+    if x is None:
+        plot_boundary_rows(rows, ax=ax).set(xlabel=name, xlim=limits)
+    else:
+        plot_boundaries(rows, x, ax=ax).set(ylabel=name, ylim=limits)
+        ax.label_outer()
 
 
 def plot_boundaries(rows: Rows, x: str, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
@@ -77,7 +84,7 @@ def plot_boundaries(rows: Rows, x: str, *, ax: Axes | None = None, **kwargs: Any
     -------
     matplotlib Axes
     """
-    ax = ax or plt.subplots()[1]
+    ax = ax or canvas.new_axes()
     values = sorted({float(row[x]) for row in rows})
     places = dict(zip(values, _places(values), strict=True))
     lazy, _, divergent = style.PHASE_COLOURS.values()
@@ -96,7 +103,7 @@ def plot_boundaries(rows: Rows, x: str, *, ax: Axes | None = None, **kwargs: Any
             ax.fill_between(where, means, 1e3, color=divergent, lw=0, alpha=0.25)
     ax.axhline(2, color="black", lw=1, ls="--")
     ax.set(xscale="log" if x == "width" else "linear", yscale="log", xlabel=style.AXES[x])
-    style.set_ticks(ax.xaxis, list(places.values()), [f"{value:g}" for value in values])
+    style.set_ticks(ax.xaxis, list(places.values()), _labels(ax, places))
     ax.set_ylim(_limits(rows))
     _name_powers(ax.yaxis)
     return ax
@@ -115,7 +122,7 @@ def plot_boundary_rows(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
 
     Arguments are those of :func:`plot_boundaries`; ``rows`` has one entry of each kind.
     """
-    ax = ax or plt.subplots()[1]
+    ax = ax or canvas.new_axes()
     for height, row in enumerate(rows):
         colour = BOUNDARIES[row["boundary"]][0]
         lower, upper = np.array(row["brackets"], dtype=float).T
@@ -157,6 +164,20 @@ def _places(values: list[float]) -> list[float]:
     return [value if value < float("inf") else 4 * largest for value in values]
 
 
+def _labels(ax: Axes, places: dict[float, float]) -> list[str]:
+    """Return the labels of values at their places, empty where they would touch the one before."""
+    at = ax.transAxes.inverted().transform(
+        ax.transData.transform([(x, 1) for x in places.values()])
+    )
+    labels, free = [], -np.inf
+    for value, (place, _) in zip(places, at, strict=True):
+        text = f"{value:.10g}"
+        half = 0.02 * len(text)  # of the width of the axes
+        labels.append(text if place - half > free else "")
+        free = place + half + 0.01 if labels[-1] else free
+    return labels
+
+
 def _limits(rows: Rows) -> tuple[float, float]:
     """Return limits of c that hold all brackets, with a margin."""
     ends = np.array([bracket for row in rows for bracket in row["brackets"]], dtype=float)
@@ -166,6 +187,5 @@ def _limits(rows: Rows) -> tuple[float, float]:
 
 def _name_powers(axis: Any) -> None:
     """Put ticks of a logarithmic axis at the powers of two only."""
-    axis.set_major_locator(LogLocator(base=2))
-    axis.set_major_formatter("{x:g}")
-    axis.set_minor_locator(NullLocator())
+    low, high = np.log2(axis.get_view_interval())
+    style.set_ticks(axis, 2.0 ** np.arange(np.ceil(low), np.floor(high) + 1))

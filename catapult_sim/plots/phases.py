@@ -1,21 +1,27 @@
-"""Draw planes coloured by the phase of each cell, and runs against the step."""
+"""Draw planes coloured by the phase of each cell."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
-from scipy.ndimage import distance_transform_edt
 
 from catapult_sim.numeric.runs.phases import Phase
-from catapult_sim.plots import style
+from catapult_sim.plots import canvas, style
+from catapult_sim.plots.spacing import edges, is_geometric, require_centres, set_spacing
+from catapult_sim.plots.theory import plot_theory
+from catapult_sim.types import Array
+from catapult_sim.validation import InputError, require_positive
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = {"undecided": style.UNDECIDED} | style.PHASE_COLOURS  # in the order of their codes
+BLANK: dict[str, Any] = {"hatch": "////", "edgecolor": "0.85"}  # where there is no phase
+GEOMETRIC = ("c", "width", "scale", "batch_size")
 
 
 def plot_phases(
@@ -26,38 +32,95 @@ def plot_phases(
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
-    """Colour a plane by the phase of each cell; undecided cells are grey, masked ones blank.
+    """Colour a plane by the phase of each cell; undecided cells are dark, masked ones blank.
+
+    Cells meet halfway between their centres: in logarithm where the centres are spaced
+    geometrically or the axis is logarithmic, else in size.
 
     Parameters
     ----------
     x : array_like, shape (n,)
-        Centres of the cells along the horizontal axis.
+        Centres of the cells along the horizontal axis, in order.
     y : array_like, shape (m,)
-        Centres of the cells along the vertical axis.
+        Centres of the cells along the vertical axis, in order.
     phase : array_like, shape (m, n)
         :class:`~catapult_sim.numeric.runs.phases.Phase` codes, possibly masked.
     ax : matplotlib Axes, optional
+        By default those of a new figure, ``.figure`` of what is returned.
     **kwargs
         Passed to ``Axes.pcolormesh``.
 
     Returns
     -------
     matplotlib Axes
+
+    Raises
+    ------
+    InputError
+        Where centres are not in order, or the shape of ``phase`` is not ``(m, n)``.
+
+    Examples
+    --------
+    >>> ax = plot_phases([1, 10, 100], [0, 1], [[1, 2, 3], [1, 1, 3]])
+    >>> [round(float(limit), 3) for limit in (*ax.get_xlim(), *ax.get_ylim())]
+    [0.316, 316.228, -0.5, 1.5]
     """
-    ax = ax or plt.subplots()[1]
-    colours = ListedColormap([style.GREY, *style.PHASE_COLOURS.values()])
+    x, y, codes = _require_plane(x, y, phase)
+    ax = ax or canvas.new_axes()
+    colours = canvas.colour_map(list(COLOURS.values()))
     options: dict[str, Any] = {"cmap": colours, "vmin": -0.5, "vmax": 3.5, "rasterized": True}
-    ax.pcolormesh(x, y, phase, **options | {"shading": "nearest"} | kwargs)
+    at = [_edges_on(ax, which, centres) for which, centres in (("x", x), ("y", y))]
+    ax.pcolormesh(*at, codes, **options | kwargs)
     return ax
 
 
+def _require_plane(
+    x: npt.ArrayLike, y: npt.ArrayLike, phase: npt.ArrayLike
+) -> tuple[Array, Array, Array]:
+    """Return different centres and the codes of their cells, or raise InputError."""
+    x, y, codes = require_centres("x", x), require_centres("y", y), np.ma.asarray(phase)
+    if codes.shape != (len(y), len(x)):
+        raise InputError(
+            f"phase must have a row for each y and a column for each x, shape "
+            f"{(len(y), len(x))}; got {codes.shape}"
+        )
+    rows, columns = (np.append(True, np.diff(centres) != 0) for centres in (y, x))
+    return x[columns], y[rows], codes[rows][:, columns]
+
+
+def _edges_on(ax: Axes, which: str, centres: Array) -> Array:
+    logarithmic = getattr(ax, f"get_{which}scale")() == "log"
+    if logarithmic:
+        require_positive(which, centres)
+    return edges(centres, geometric=logarithmic or is_geometric(centres))
+
+
 def phase_grid(
-    x: tuple[str, npt.ArrayLike], y: tuple[str, npt.ArrayLike], phase: npt.ArrayLike, title: str
+    x: tuple[str, npt.ArrayLike],
+    y: tuple[str, npt.ArrayLike],
+    phase: npt.ArrayLike,
+    title: str,
+    network: Mapping[str, Any] | None = None,
 ) -> Figure:
-    """Return a figure of :func:`plot_phase_grid`; an axis is a name in ``AXES`` and its values."""
-    figure, ax = style.panels(size=(6.4, 4.8))
-    plot_phase_grid(x[1], y[1], phase, ax=ax).set(xlabel=style.AXES[x[0]], ylabel=style.AXES[y[0]])
-    ax.set_title(title, fontsize=9)
+    """Return a figure of :func:`plot_phase_grid` with the boundaries that theory predicts.
+
+    Parameters
+    ----------
+    x, y : tuple of str and array_like
+        An axis: a name in ``AXES`` and its values.
+    phase : array_like, shape (m, n)
+    title : str
+    network : mapping, optional
+        What all cells share, as in :func:`~catapult_sim.plots.theory.plot_theory`.
+    """
+    with canvas.house_style():
+        figure, ax = canvas.panels(size=(7.2, 4.8))
+        ax.set(xlabel=style.AXES[x[0]], ylabel=style.AXES[y[0]])
+        ax.set(**{f"{w}scale": "log" for w, one in (("x", x), ("y", y)) if one[0] in GEOMETRIC})
+        plot_phase_grid(x[1], y[1], phase, ax=ax)
+        plot_theory(x[0], y[0], network or {}, ax=ax)
+        _legend(ax)
+        canvas.entitle(figure, title)
     return figure
 
 
@@ -69,77 +132,29 @@ def plot_phase_grid(
     ax: Axes | None = None,
     **kwargs: Any,
 ) -> Axes:
-    """Draw :func:`plot_phases`, label its regions, and scale axes as their values are spaced.
+    """Draw :func:`plot_phases` with a legend beside it, and scale axes as their values are spaced.
 
-    Arguments are those of :func:`plot_phases`; codes that are no phase stay blank.
+    Arguments are those of :func:`plot_phases`; cells whose codes are no phase are hatched.
     """
-    codes, x, y = np.asarray(phase), np.asarray(x), np.asarray(y)
+    x, y, codes = _require_plane(x, y, phase)
     ax = plot_phases(x, y, np.ma.masked_outside(codes, min(Phase), max(Phase)), ax=ax, **kwargs)
-    for one in Phase:
-        _name_region(ax, (codes == one).T, x, y, str(one))
-    for axis, values, set_scale in ((ax.xaxis, x, ax.set_xscale), (ax.yaxis, y, ax.set_yscale)):
-        if not np.allclose(np.diff(values), values[1] - values[0]):
-            short = values[-1] < 64 * values[0]
-            set_scale("log", base=2 if short else 10)
-            if short:
-                axis.set_major_formatter(ScalarFormatter())
+    for which, centres in (("x", x), ("y", y)):
+        log = getattr(ax, f"get_{which}scale")() == "log"
+        set_spacing(ax, which, centres, geometric=log or is_geometric(centres))
+    for name in (*style.PHASE_COLOURS, "undecided"):
+        if (codes == Phase[name.upper()]).any():
+            _add_to_legend(ax, name, color=COLOURS[name], mec="0.6")
+    if not np.isin(codes, list(Phase)).all():
+        ax.patch.set(**BLANK)
+        _add_to_legend(ax, "no result", mfc="white", mec="0.6")
+    _legend(ax)
     return ax
 
 
-def _name_region(
-    ax: Axes, inside: npt.NDArray[np.bool_], x: npt.NDArray[Any], y: npt.NDArray[Any], name: str
-) -> None:
-    """Write a name where its region is widest, unless it covers less than 3 % of the plane."""
-    if inside.mean() < 0.03:
-        return
-    depth = distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
-    i, j = np.unravel_index(depth.argmax(), depth.shape)
-    ink = style.INK.get(name, "white")
-    ax.text(float(x[i]), float(y[j]), name, color=ink, ha="center", va="center")
+def _add_to_legend(ax: Axes, name: str, **look: Any) -> None:
+    ax.plot([], [], "s", ms=9, label=name, **look)
 
 
-Runs = Mapping[float, Mapping[str, Any]]  # by c: the phase, and quantities step by step
-
-
-def runs(found: Runs) -> Figure:
-    """Return a figure of loss and top kernel eigenvalue of runs, see :func:`plot_runs`."""
-    figure, (upper, lower) = style.panels(2, 1, size=(6.4, 4.8), sharex=True)
-    plot_runs(found, "loss", ax=upper)
-    plot_runs(found, "top_eigenvalue", ax=lower)
-    upper.set(yscale="log", ylabel="loss", ylim=_limits(found, "loss"))
-    lower.set(xlabel="step", ylabel=r"top kernel eigenvalue  $\lambda$")
-    lower.set_ylim(0, _limits(found, "top_eigenvalue")[1])
-    upper.legend(fontsize=8, frameon=False)
-    return figure
-
-
-def _limits(found: Runs, quantity: str) -> tuple[float, float]:
-    """Return limits that hold the starts of all runs, and all values where they do not diverge."""
-    starts = [run[quantity][0] for run in found.values()]
-    inside = [run[quantity] for run in found.values() if run["phase"] != "divergent"]
-    values = [value for column in [starts, *inside] for value in column if value] or [1.0]
-    return min(values) / 1.5, max(values) * 1.5
-
-
-def plot_runs(runs: Runs, quantity: str = "loss", *, ax: Axes | None = None, **kwargs: Any) -> Axes:
-    """Draw a quantity of runs at several learning rates against the step.
-
-    Parameters
-    ----------
-    runs : mapping
-        By c, each with its ``phase`` and the values of ``quantity``, None where not measured.
-    quantity : str
-    ax : matplotlib Axes, optional
-    **kwargs
-        Passed to ``Axes.plot``.
-
-    Returns
-    -------
-    matplotlib Axes
-    """
-    ax = ax or plt.subplots()[1]
-    for c, run in runs.items():
-        values = np.array(run[quantity], dtype=float)
-        options: dict[str, Any] = {"lw": 1.3, "label": f"c = {c:g}, {run['phase']}"} | kwargs
-        ax.plot(values, **options)
-    return ax
+def _legend(ax: Axes) -> None:
+    """Name the colours and lines beside the axes, where no name covers a cell or is cut."""
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)

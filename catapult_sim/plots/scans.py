@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from catapult_sim.numeric.runs.phases import Phase
-from catapult_sim.plots import style
+from catapult_sim.plots import canvas, style
 from catapult_sim.plots.phases import plot_phases
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LABELS = {
     "peak": r"peak loss  $L_{\max}/L_0$",
@@ -27,7 +28,7 @@ CURVATURES = ("curvature", "sharpness")
 Rows = Sequence[Mapping[str, Any]]
 
 
-def scan(rows: Rows, names: Sequence[str], title: str) -> Figure:
+def scan(rows: Rows, names: Sequence[str], title: str = "") -> Figure:
     """Return a figure with a panel for each quantity, and the phases of all runs beneath.
 
     Parameters
@@ -40,17 +41,18 @@ def scan(rows: Rows, names: Sequence[str], title: str) -> Figure:
     """
     seeds = len(rows[0]["phases"])
     strip = min(0.9, 0.14 * seeds + 0.1)
-    figure, axes = style.panels(
-        len(names) + 1,
-        size=(6.4, 1.0 + 1.8 * len(names) + strip),
-        sharex=True,
-        height_ratios=[*[1.8] * len(names), strip],
-    )
-    for name, ax in zip(names, axes[:-1], strict=True):
-        plot_scan(rows, name, ax=ax)
-    _phases(rows, axes[-1])
-    axes[-1].set(xlabel=style.AXES["c"], ylabel="phases", yticks=[])
-    figure.suptitle("\n".join(textwrap.wrap(title, 95)), fontsize=9)
+    with canvas.house_style():
+        figure, axes = canvas.panels(
+            len(names) + 1,
+            size=(6.4, 1.0 + 1.8 * len(names) + strip),
+            sharex=True,
+            height_ratios=[*[1.8] * len(names), strip],
+        )
+        for name, ax in zip(names, axes[:-1], strict=True):
+            plot_scan(rows, name, ax=ax)
+        _phases(rows, axes[-1])
+        axes[-1].set(xlabel=style.AXES["c"], ylabel="phases", yticks=[])
+        canvas.entitle(figure, title)
     return figure
 
 
@@ -72,8 +74,7 @@ def plot_scan(rows: Rows, name: str, *, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
-    if ax is None:
-        ax = style.panels(size=(6.4, 3.2))[1]
+    ax = ax or canvas.new_axes()
     c = np.array([row["c"] for row in rows])
     diverged = np.array([[one == "divergent" for one in row["phases"]] for row in rows])
     values = np.array([row[name] for row in rows], dtype=float)  # NaN for None
@@ -87,7 +88,7 @@ def plot_scan(rows: Rows, name: str, *, ax: Axes | None = None) -> Axes:
         ax.set_yscale("log")
     for boundary in (2.0, 4.0):
         if c[0] <= boundary <= c[-1]:
-            ax.axvline(boundary, color=style.GREY, lw=0.8, ls="--")
+            ax.axvline(boundary, color="black", lw=0.8, ls="--")
     if name in CURVATURES:
         limits = ax.get_ylim()
         ax.plot(c, 2 / c, color=style.WINE, lw=0.9, ls="--", label=r"$2/\eta$")

@@ -1,30 +1,30 @@
-"""The style of all figures: colours, words, panels, error bars, and how a figure is saved."""
+"""The style of all figures: colours, words, ticks, letters of panels, error bars."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Sequence
 from itertools import pairwise, zip_longest
-from pathlib import Path
 from string import ascii_lowercase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from catapult_sim.numeric.runs.checkpoint import write_whole
 from catapult_sim.types import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 BLUE, TEAL, GREEN, FERN, SAGE = "#35618f", "#3f8f7a", "#5b8c5a", "#4f8a5b", "#5b8a72"
 ORANGE, AMBER, OCHRE, TAN, BROWN = "#d98e1f", "#c9791a", "#b0741a", "#d08a3c", "#8a5208"
 ROSE, WINE, RED, PINK, VIOLET = "#9c4a60", "#8a3f54", "#b3261e", "#b06a7c", "#5b4a8a"
-GREY = "#8a8a8a"
 
-# Light to dark, so that the phases can be told apart in grey.
+# Phases, as areas and as lines. Each is light to dark in an order of its own, so that phases can be
+# told apart in grey and without red or green.
 PHASE_COLOURS = {"lazy": "#dfeaf5", "catapult": "#eebb73", "divergent": PINK}
+UNDECIDED = "#4d4d4d"  # as an area
+LINE_COLOURS = {"lazy": BLUE, "catapult": "#e39a2d", "divergent": "#4f1029"}
+LINE_COLOURS |= {"undecided": "#858585"}
 INK = {"lazy": BLUE, "catapult": BROWN, "divergent": "white"}  # on the colours above
 INK_ON_WHITE = INK | {"divergent": WINE}
 ACTIVATION_COLOURS = {"relu": WINE, "tanh": BLUE}
@@ -44,14 +44,6 @@ NAMES |= {"cross_entropy": "cross-entropy", "squared_error": "squared error"}
 HOLLOW: dict[str, Any] = {"ms": 5, "mfc": "white", "mew": 1.3, "lw": 1.3, "capsize": 2.5}
 
 
-def panels(
-    rows: int = 1, columns: int = 1, *, size: tuple[float, float], **options: Any
-) -> tuple[Figure, Any]:
-    """Return a figure, its size in inches, and its axes; options are those of ``subplots``."""
-    figure = Figure(figsize=size, layout="constrained")
-    return figure, figure.subplots(rows, columns, **options)
-
-
 def letter_panels(axes: Iterable[Axes], titles: Iterable[str] = ()) -> None:
     """Write (a), (b), ... above the left corner of each panel, followed by its title, if any."""
     for letter, ax, title in zip_longest(ascii_lowercase, axes, titles, fillvalue=None):
@@ -62,7 +54,7 @@ def letter_panels(axes: Iterable[Axes], titles: Iterable[str] = ()) -> None:
 
 def set_ticks(axis: Any, values: Sequence[float], labels: Sequence[str] | None = None) -> None:
     """Put ticks of an axis at these values only; labels are the numbers unless given."""
-    axis.set_ticks(values, labels or [f"{value:g}" for value in values])
+    axis.set_ticks(values, labels or [f"{value:.10g}" for value in values])
     axis.axes.minorticks_off()
 
 
@@ -90,12 +82,3 @@ def band(ax: Axes, x: Any, low: Any, middle: Any, high: Any, **style: Any) -> No
     """Draw a line, and a band from low to high in a lighter shade of its ``color``."""
     ax.fill_between(x, low, high, color=style["color"], alpha=0.2, lw=0)
     ax.plot(x, middle, **{"lw": 1.5} | style)
-
-
-def save(figure: Figure, path: str | Path, *, dpi: int = 200) -> None:
-    """Write a figure as PNG and SVG, each time the same bytes, replacing the path's suffix."""
-    path = Path(path)
-    for suffix, metadata in ((".png", None), (".svg", {"Date": None})):
-        with io.BytesIO() as picture, rc_context({"svg.hashsalt": path.stem}):
-            figure.savefig(picture, format=suffix[1:], dpi=dpi, metadata=metadata)
-            write_whole(path.with_suffix(suffix), picture.getvalue())

@@ -4,35 +4,53 @@ from __future__ import annotations
 
 from itertools import pairwise
 from textwrap import fill
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from catapult_sim.experiments.networks import LINEAR
 from catapult_sim.experiments.one_sample import ONE_SAMPLE
-from catapult_sim.plots import style
+from catapult_sim.plots import canvas, style
 from catapult_sim.plots.brackets import Row, Rows, mean_and_spread, seed_centres
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MARKS = {ONE_SAMPLE: ("o", "#222222"), LINEAR: ("s", "#1f5fa8")}
 RANGE = (1.0, 40.0)
+LINES = {
+    2: ("--", "linear theory, 2 and 4"),
+    4: ("--", None),
+    12: (":", "ReLU in the literature, 12"),
+}
 
 
-def phase_diagram(rows: Rows) -> Figure:
-    """Return a figure of two panels: the linear network, and trained networks.
+def phase_diagram(rows: Rows, title: str = "") -> Figure:
+    """Return a figure of the linear network and of trained networks, a panel each if measured.
 
     Parameters
     ----------
     rows : sequence of dict
         The entry ``"boundaries"`` of ``report.json``.
+    title : str
     """
-    figure, (left, right) = style.panels(1, 2, size=(10.5, 4.8), width_ratios=(1, 1.25))
-    plot_widths(rows, ax=left)
-    left.set_title("linear network, exact at any width", fontsize=10, pad=18)
-    plot_architectures(rows, ax=right)
-    right.set_title("trained networks on data", fontsize=10, pad=18)
+    exact = any(row["model"] in MARKS for row in rows)
+    panels: list[tuple[str, Callable[..., Axes], float]] = []
+    if exact:
+        panels += [("linear network, exact at any width", plot_widths, 4.7)]
+    if not exact or _widest(rows):
+        panels += [("trained networks on data", plot_architectures, 5.8)]
+    ratios = [width for _, _, width in panels]
+    with canvas.house_style():
+        figure, axes = canvas.panels(
+            1, len(panels), size=(sum(ratios), 5.0), width_ratios=ratios, squeeze=False
+        )
+        for ax, (name, plot, _) in zip(axes[0], panels, strict=True):
+            plot(rows, ax=ax).set_title(name, fontsize=10, pad=18)
+        canvas.entitle(figure, title)
     return figure
 
 
@@ -51,7 +69,7 @@ def plot_widths(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
     -------
     matplotlib Axes
     """
-    ax = ax or plt.subplots()[1]
+    ax = ax or canvas.new_axes()
     edges = (1.0, 2.0, 4.0, 6.0)
     style.shade_phases(ax, edges, alpha=None)
     for (phase, ink), (left, right) in zip(style.INK.items(), pairwise(edges), strict=True):
@@ -78,7 +96,7 @@ def plot_architectures(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
 
     Arguments are those of :func:`plot_widths`.
     """
-    ax = ax or plt.subplots()[1]
+    ax = ax or canvas.new_axes()
     networks = _widest(rows)
     for place, found in enumerate(networks.values()):
         _phase_bar(ax, place, found)
@@ -90,8 +108,8 @@ def plot_architectures(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
             mean, spread = mean_and_spread(row)
             options: dict[str, Any] = {"fmt": "o", "ms": 5, "mfc": "white", "color": "black"}
             ax.errorbar(mean, place, xerr=spread, **options | {"capsize": 3} | kwargs)
-    for value, line in ((2, "--"), (4, "--"), (12, ":")):
-        ax.axvline(value, color="black", lw=1, ls=line)
+    for value, (line, label) in LINES.items():
+        ax.axvline(value, color="black", lw=1, ls=line, label=label)
     for phase, x in zip(style.PHASE_COLOURS, (1.42, 2.83, 27.0), strict=True):
         ax.text(x, 1.0, phase, color=style.INK_ON_WHITE[phase], **_label(ax, va="bottom"))
     ax.set(xscale="log", xlim=RANGE, ylim=(len(networks) - 0.4, -0.6))
@@ -100,6 +118,8 @@ def plot_architectures(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
     ax.set_yticks(range(len(networks)), labels, fontsize=7.5)
     style.set_ticks(ax.xaxis, (1, 2, 4, 8, 12, 20, 40))
     ax.set_xlabel(style.AXES["c"])
+    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 2}
+    ax.legend(fontsize=8, frameon=False, **below)
     return ax
 
 

@@ -1,0 +1,36 @@
+"""Run a script of the gallery, one of ``figures/``: draw its figure into a folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from catapult_sim.commands.options import Help
+from catapult_sim.commands.sweeping import make_folder
+from catapult_sim.plots import canvas
+from catapult_sim.validation import InputError
+
+
+def run_script(main: Callable[[], Any], script: str, *, dpi: int = 160) -> None:
+    """Draw the figure that ``main`` returns as PNG and SVG, into the folder of ``--out``.
+
+    The default is not the folder of the scripts: another version of Matplotlib draws other bytes
+    than those kept there.
+    """
+    name = Path(script).name
+    parser = argparse.ArgumentParser(
+        prog=name, description=sys.modules[main.__module__].__doc__, formatter_class=Help
+    )
+    words = "folder of the figure"
+    parser.add_argument("--out", type=Path, default=Path("gallery"), metavar="DIR", help=words)
+    try:
+        folder = make_folder(parser.parse_args().out)
+    except InputError as refusal:
+        parser.error(str(refusal))
+    with canvas.house_style():
+        figure = main()
+    canvas.save(figure, folder / name, dpi=dpi)
+    print(folder / Path(name).with_suffix(".png"))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from catapult_sim import plots
 from catapult_sim.commands import boundary, phase_diagram, simulate, verify
-from catapult_sim.commands.sweeping import make_folder
+from catapult_sim.commands.sweeping import make_folder, read_config
 from catapult_sim.validation import InputError
 
 SWEEPS = {
@@ -37,7 +36,13 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Draw the figure and print its path."""
     config = _config(options.source)
-    figure, name = SWEEPS[config["options"]["command"]](config, options.source)
+    try:
+        figure, name = SWEEPS[config["options"]["command"]](config, options.source)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"--from must be a folder as its command left it; {options.source} lacks what its "
+            f"figure shows ({type(error).__name__}: {error})"
+        ) from None
     path = make_folder(options.out or options.source) / name
     plots.save(figure, path)
     print(path)
@@ -45,12 +50,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _config(source: Path) -> dict[str, Any]:
-    try:
-        config: dict[str, Any] = json.loads((source / "config.json").read_text())
-        known = config["options"]["command"] in SWEEPS
-    except (OSError, ValueError, KeyError, TypeError):
-        known = False
-    if not known:
+    config = read_config(source)
+    if config is None or config["options"]["command"] not in SWEEPS:
         raise InputError(
             f"--from must be the folder of a {', '.join(SWEEPS)}, with its config.json; "
             f"got {source}"

@@ -21,7 +21,7 @@ from catapult_sim.claims import CLAIMS
 from catapult_sim.claims.claim import Claim
 from catapult_sim.claims.verdict import Judgement, judge
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.experiments.phase_cells import data_entries
+from catapult_sim.experiments.phase_cells import data_entries, without_path
 from catapult_sim.numeric.runs.measured import Measured
 from catapult_sim.sweeps.cell import Cell, cell
 from catapult_sim.validation import InputError
@@ -64,7 +64,13 @@ def _judge_batch(cells: list[Cell]) -> list[Cell]:
     return [_judge_cell(cell) for cell in cells]
 
 
-@cell(version=1, batch_key=_topic, batched=_judge_batch, batch_size=len(CLAIMS))
+@cell(
+    version=1,
+    identity=without_path,
+    batch_key=_topic,
+    batched=_judge_batch,
+    batch_size=len(CLAIMS),
+)
 def judgement_of(cell: Cell) -> Cell:
     """Judge a claim; return its numbers, and the boundaries that were measured for it.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +15,12 @@ from catapult_sim.experiments.phase_cells import phase_of
 from catapult_sim.numeric.runs.phases import Phase
 from catapult_sim.sweeps.cell import Cell, identify, physics_of
 from catapult_sim.sweeps.record import Line
-from catapult_sim.sweeps.refinement import paint, require_levels
+from catapult_sim.sweeps.refinement import UNKNOWN, paint, require_levels
 from catapult_sim.validation import InputError, require_momentum, require_positive
 
 FAILED = len(Phase)  # no phase: drawn blank
 LONGEST = 10**7  # points of an axis
-MOST, MOST_AT_ONCE = 10**8, 10**7  # cells of a diagram, and of its coarse grid
+MOST_AT_ONCE = 10**7  # cells of the coarse grid of a diagram
 WHOLE = ("width", "depth", "batch_size")
 
 
@@ -71,6 +73,8 @@ def _require_ends(name: str, low: float, high: float) -> None:
         raise InputError(f"axis {name} must end above its start; got {low:g}:{high:g}")
     if name in WHOLE and not (low.is_integer() and high.is_integer()):
         raise InputError(f"the ends of axis {name} must be integers; got {low:g}:{high:g}")
+    if name == "depth" and high - low >= LONGEST:
+        raise InputError(f"axis depth must have at most {LONGEST} points; got {high - low + 1:g}")
 
 
 def _geometric(low: float, high: float, points: float) -> list[float]:
@@ -118,25 +122,30 @@ class Diagram:
 
     def require_size(self) -> None:
         """Raise InputError for too many cells, or where the levels do not fit the axes."""
-        coarse = [(n - 1) // 2**level + 1 for n, level in zip(self.shape, self.levels, strict=True)]
-        if math.prod(self.shape) > MOST or math.prod(coarse) > MOST_AT_ONCE:
+        levels = require_levels(self.shape, self.levels)
+        coarse = [(n - 1) // 2**level + 1 for n, level in zip(self.shape, levels, strict=True)]
+        if math.prod(coarse) > MOST_AT_ONCE:
             raise InputError(
-                f"a diagram must have at most {MOST:.0e} cells, and {MOST_AT_ONCE:.0e} on its "
-                f"coarse grid; got {math.prod(self.shape):.3g} and {math.prod(coarse):.3g}"
+                f"the coarse grid of a diagram must have at most {MOST_AT_ONCE:.0e} cells; got "
+                f"{math.prod(coarse):.3g}"
             )
-        require_levels(self.shape, self.levels)
 
     @property
     def levels(self) -> tuple[int, int]:
         """How often the coarse grid is halved along each axis."""
         return self.x.levels(self.halvings), self.y.levels(self.halvings)
 
-    def at(self, places: Iterable[npt.NDArray[np.int64]]) -> list[Cell]:
+    def values_at(self, places: Iterable[Any]) -> list[tuple[float, float]]:
+        """Return the values of both axes at indices ``(K, 2)``."""
+        return [(self.x.values[i], self.y.values[j]) for i, j in places]
+
+    def at(self, places: Iterable[Any]) -> list[Cell]:
         """Return the cells at indices ``(K, 2)``."""
-        return [
-            self.cell | {self.x.name: self.x.values[i], self.y.name: self.y.values[j]}
-            for i, j in places
-        ]
+        return [self.cell_of(values) for values in self.values_at(places)]
+
+    def cell_of(self, values: tuple[float, float]) -> Cell:
+        """Return the cell with these values of both axes."""
+        return self.cell | dict(zip((self.x.name, self.y.name), values, strict=True))
 
     @property
     def corners(self) -> list[Cell]:
@@ -152,18 +161,28 @@ class Diagram:
 
     def recorded(self, lines: dict[str, Line]) -> npt.NDArray[np.int16]:
         """Return the phases that are recorded or filled in, ``(nx, ny)``; -1 elsewhere."""
-        everywhere = self.at(np.argwhere(np.ones(self.shape)))
-        codes = [code(lines.get(key(cell))) for cell in everywhere]
-        return paint(np.array(codes, dtype=np.int16).reshape(self.shape), self.levels)
+        phases = np.full(self.shape, UNKNOWN, dtype=np.int16)
+        rows, columns = _indices(self.x.values), _indices(self.y.values)
+        for line in lines.values():
+            values = line.cell[self.x.name], line.cell[self.y.name]
+            if values[0] in rows and values[1] in columns and line.key == key(self.cell_of(values)):
+                phases[np.ix_(rows[values[0]], columns[values[1]])] = code(line)
+        return paint(phases, self.levels)
+
+
+def _indices(values: list[float]) -> dict[float, list[int]]:
+    """Return the indices of each value; rounded widths may coincide."""
+    found = defaultdict(list)
+    for index, value in enumerate(values):
+        found[value].append(index)
+    return found
 
 
 def key(cell: Cell) -> str:
     """Return the key of a cell in the record."""
-    return identify(cell, physics_of(phase_of).name).key
+    return identify(cell, physics_of(phase_of)).key
 
 
-def code(line: Line | None) -> int:
-    """Return the code of a cell's phase: -1 if it is not computed, FAILED if it failed."""
-    if line is None:
-        return -1
+def code(line: Line) -> int:
+    """Return the code of a cell's phase: FAILED if it failed."""
     return FAILED if line.error is not None else int(Phase[line.result["phase"].upper()])

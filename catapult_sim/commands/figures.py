@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from catapult_sim import plots
 from catapult_sim.commands import boundary, phase_diagram, scan, simulate, verify
-from catapult_sim.commands.sweeping import make_folder
+from catapult_sim.commands.sweeping import make_folder, read_config
 from catapult_sim.validation import InputError
 
 SWEEPS = {
@@ -59,12 +58,8 @@ def _drawn(config: dict[str, Any], source: Path) -> tuple[Any, str]:
 
 
 def _config(source: Path) -> dict[str, Any]:
-    try:
-        config: dict[str, Any] = json.loads((source / "config.json").read_bytes())
-        known = config["options"]["command"] in SWEEPS
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        known = False
-    if not known:
+    config = read_config(source)
+    if config is None or config["options"]["command"] not in SWEEPS:
         raise InputError(
             f"--from must be the folder of a {', '.join(SWEEPS)}, with its config.json; "
             f"got {source}"

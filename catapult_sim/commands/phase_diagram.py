@@ -57,10 +57,11 @@ def run(options: argparse.Namespace) -> int:
     with opened(options, diagram.cell) as tally:
 
         def phases_at(places: npt.NDArray[np.int64]) -> list[int]:
-            cells = diagram.at(places)
-            named = {key(cell): cell for cell in cells}  # rounded widths may coincide
-            lines = tally.sweep(phase_of, list(named.values()))
-            return [code(lines[key(cell)]) for cell in cells]
+            values = diagram.values_at(places.tolist())
+            cells = {each: diagram.cell_of(each) for each in values}  # rounded widths may coincide
+            lines = tally.sweep(phase_of, list(cells.values()))
+            codes = {each: code(lines[key(cell)]) for each, cell in cells.items()}
+            return [codes[each] for each in values]
 
         found = refine(phases_at, diagram.shape, diagram.levels)
     shares = {
@@ -82,6 +83,7 @@ def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
     diagram = Diagram(
         axis(options["x"]), axis(options["y"]), config["cell"], int(options["levels"])
     )
+    diagram.require_size()
     return _drawn(diagram, diagram.recorded(recorded(folder))), FIGURE
 
 

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from catapult_sim import __version__, plots
 from catapult_sim.experiments.networks import SETTLED
+from catapult_sim.experiments.phase_cells import without_path
 from catapult_sim.numeric.runs.checkpoint import write_whole
 from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import Cell
@@ -27,11 +28,11 @@ from catapult_sim.sweeps.sweep import Sweep, sweep
 from catapult_sim.sweeps.workers import process_pool
 from catapult_sim.validation import InputError, require_count
 
-RECORD = "records.jsonl"
+RECORD, CONFIG = "records.jsonl", "config.json"
 
 # Options that change no result, or choose which cells of a folder are wanted: a folder may be
-# continued with other values of these.
-EXECUTION = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json"}
+# continued with other values of these. What the data are, the cell says.
+EXECUTION = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json", "data"}
 EXECUTION |= {"memory_limit", "claims", "must", "kinds", "curvature"}
 
 # Why a loss may not come down.
@@ -75,7 +76,7 @@ class Tally:
         """Say how many cells were computed, found, and failed."""
         done = f"{counted(self.computed, 'cell')} computed, {self.known} found in the record"
         failed = f"; {self.failed} failed, with tracebacks in the record" if self.failed else ""
-        torn = f"; {counted(self.dropped, 'incomplete line')} dropped" if self.dropped else ""
+        torn = f"; {counted(self.dropped, 'torn or altered line')} dropped" if self.dropped else ""
         return done + failed + torn
 
 
@@ -96,7 +97,7 @@ def opened(options: argparse.Namespace, cell: Cell) -> Iterator[Tally]:
         make_folder(options.out)
         if options.overwrite:
             erase(options.out / RECORD)
-        write_whole(options.out / "config.json", as_json(asked).encode())
+        write_whole(options.out / CONFIG, as_json(asked).encode())
         yield Tally(options, executor)
 
 
@@ -147,28 +148,49 @@ def as_json(content: Any) -> str:
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
+def read_config(folder: Path) -> dict[str, Any] | None:
+    """Return the config.json of a folder; None where it is not as a command writes it."""
+    try:
+        held = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        parts = held, held["options"], held.setdefault("cell", {})
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    whole = all(isinstance(part, dict) for part in parts)
+    return held if whole and isinstance(held["options"].get("command"), str) else None
+
+
 def _require_same(asked: dict[str, Any], out: Path) -> None:
     """Raise InputError where the folder holds a sweep of another command, cell or options."""
-    path = out / "config.json"
-    if not path.exists():
+    if not (out / CONFIG).exists():
         return
-    held = json.loads(path.read_text())
-    commands = [{"command": one["options"].get("command")} for one in (held, asked)]
-    cells, options = [[one.get(part, {}) for one in (held, asked)] for part in ("cell", "options")]
-    for old, new in (commands, cells, options):
-        for name in sorted((old.keys() | new.keys()) - EXECUTION):
-            if old.get(name) != new.get(name):
-                raise InputError(
-                    "--out must be the folder of this sweep, or --overwrite be given; "
-                    + _difference(name, old, new, out)
-                )
+    held = read_config(out)
+    if held is None:
+        raise InputError(
+            f"--out must be a new folder or one of this sweep, or --overwrite be given; "
+            f"{out / CONFIG} is of another program, or damaged"
+        )
+    old, new = _identity(held), _identity(asked)
+    for name in sorted(old.keys() | new.keys(), key=lambda name: (name != "command", name)):
+        if old.get(name) != new.get(name):
+            raise InputError(
+                "--out must be the folder of this sweep, or --overwrite be given; "
+                + _difference(name, held, asked, out)
+            )
 
 
-def _difference(name: str, old: Cell, new: Cell, out: Path) -> str:
+def _identity(config: dict[str, Any]) -> Cell:
+    """Return what a sweep is known by: its options but those of execution, and its cell."""
+    options = {name: value for name, value in config["options"].items() if name not in EXECUTION}
+    return options | without_path(config["cell"])
+
+
+def _difference(name: str, held: dict[str, Any], asked: dict[str, Any], out: Path) -> str:
     """Return a clause that says how two sweeps differ in an entry."""
-    if name == "digest" and old.get("data") == new.get("data"):
-        return f"the content of {new['data']} has changed since {out} was begun"
-    return f"{out} has {name} {old.get(name)}, this one {new.get(name)}"
+    name = "data" if name == "digest" else name
+    old, new = (one["cell"].get(name, one["options"].get(name)) for one in (held, asked))
+    if name == "data" and old == new:
+        return f"the content of {new} has changed since {out} was begun"
+    return f"{out} has {name} {old}, this one {new}"
 
 
 @contextmanager

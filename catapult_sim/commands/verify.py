@@ -86,8 +86,8 @@ def run(options: argparse.Namespace) -> int:
         # Threads share the bench without grouping claims: each is recorded when it is judged.
         alone = 1 if options.workers is None and options.scheduler is None else None
         lines = tally.sweep(claim_cells.judgement_of, cells, group=alone)
-    name = physics_of(claim_cells.judgement_of).name
-    here = {cell["claim"]: lines[identify(cell, name).key] for cell in cells}
+    physics = physics_of(claim_cells.judgement_of)
+    here = {cell["claim"]: lines[identify(cell, physics).key] for cell in cells}
     judged = [claim for claim in chosen if here[claim.id].error is None]
     judgements = [claim_cells.recorded_judgement(claim, here[claim.id].result) for claim in judged]
     text = _write(judgements, here, bench, options)

@@ -19,7 +19,7 @@ from __future__ import annotations
 from catapult_sim.experiments import first_steps, phase_cells
 from catapult_sim.experiments.first_steps import FirstSteps, bracket
 from catapult_sim.experiments.networks import WHOLE_RUNS, Networks
-from catapult_sim.experiments.phase_cells import finite, run_at, start
+from catapult_sim.experiments.phase_cells import finite, run_at, start, without_path
 from catapult_sim.numeric.runs.boundary import Boundary, boundary
 from catapult_sim.sweeps.cell import Cell, cell
 from catapult_sim.types import Array
@@ -29,7 +29,7 @@ CURVATURES = {"ntk": "kernel", "hessian": "hessian"}
 KINDS = (*first_steps.KINDS, *WHOLE_RUNS)
 
 
-@cell(version=2)
+@cell(version=2, identity=without_path)
 def boundary_of(cell: Cell) -> Cell:
     """Bracket a boundary of one network; a lower end that is open is 0, an upper one None.
 

@@ -2,11 +2,11 @@
 
 Every cell has ``model`` ("linear" for the exact linear network, "mlp"), ``width``, ``depth`` and
 ``activation`` (of an MLP), ``scale`` (the standard deviation of the initial weights), ``seed`` (of
-weights, samples and batches), ``data`` ("digits", or a file with its ``digest``), ``samples``,
-``steps`` (updates, at most). Cells of one run have ``c``, eta lambda_0, with lambda_0 of that
-network's kernel at its start, times the curvature of the loss. They may have the entries of
-:mod:`catapult_sim.experiments.cell_options`, and ``of``, names in :data:`MORE` of what to measure
-at the end besides. The loss is that of all samples.
+weights, samples and batches), ``data`` ("digits", or the path of a file with its ``digest``, by
+which the data are known), ``samples``, ``steps`` (updates, at most). Cells of one run have ``c``,
+eta lambda_0, with lambda_0 of that network's kernel at its start, times the curvature of the loss.
+They may have the entries of :mod:`catapult_sim.experiments.cell_options`, and ``of``, names in
+:data:`MORE` of what to measure at the end besides. The loss is that of all samples.
 
 Cells do not check their memory; the caller of a sweep does, by :func:`bytes_of`.
 
@@ -148,7 +148,7 @@ def _file(data: str, digest: str | None) -> tuple[Array, Array]:
 
 
 def data_entries(path: str | Path | None) -> Cell:
-    """Return the entries of a cell for its data: digits, or a file and its digest.
+    """Return the entries of a cell for its data: digits, or a file's whole path and its digest.
 
     Raises
     ------
@@ -164,7 +164,18 @@ def data_entries(path: str | Path | None) -> Cell:
         return {"data": "digits"}
     datasets.load(path)
     content = hashlib.blake2b(Path(path).read_bytes(), digest_size=16)
-    return {"data": str(path), "digest": content.hexdigest()}
+    return {"data": str(Path(path).resolve()), "digest": content.hexdigest()}
+
+
+def without_path(cell: Cell) -> Cell:
+    """Return what a cell computes: its entries without the path of data that have a digest.
+
+    Examples
+    --------
+    >>> without_path({"c": 3.0, "data": "/home/data.npz", "digest": "0a1b"})
+    {'c': 3.0, 'digest': '0a1b'}
+    """
+    return {name: cell[name] for name in cell if name != "data"} if "digest" in cell else cell
 
 
 def _same_network(cell: Cell) -> tuple[Any, ...]:
@@ -220,7 +231,13 @@ def _phases_of(cells: list[Cell]) -> list[Cell]:
     ]
 
 
-@cell(version=2, batch_key=_same_network, batched=_phases_of, batch_size=16)
+@cell(
+    version=2,
+    identity=without_path,
+    batch_key=_same_network,
+    batched=_phases_of,
+    batch_size=16,
+)
 def phase_of(cell: Cell) -> Cell:
     """Return the phase of a run, its losses and its curvature.
 
@@ -233,7 +250,7 @@ def phase_of(cell: Cell) -> Cell:
     return _phases_of([cell])[0]
 
 
-@cell(version=2)
+@cell(version=2, identity=without_path)
 def run_of(cell: Cell) -> Cell:
     """Return a run: its phase, and at every step its loss and top kernel eigenvalue.
 

@@ -5,6 +5,7 @@ of a cell is a hash of its canonical JSON and of the *physics*, the name of the 
 version of what it computes. The version belongs to the function, as that of the package changes
 with words and figures too. It goes up by one with every change that could alter the result of any
 cell, of a criterion, a random draw, an integrator or a unit, and stays where only speed changes.
+A function without a version is known by its source; see :mod:`~catapult_sim.sweeps.identity`.
 """
 
 from __future__ import annotations
@@ -20,21 +21,21 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 from catapult_sim.numeric.runs.blas_threads import use_one_thread
+from catapult_sim.sweeps.encoding import cell_texts, plain_cell, result_text, result_texts
+from catapult_sim.sweeps.identity import name_of
 from catapult_sim.validation import InputError, require_count
 
 Cell = dict[str, Any]
 Function = Callable[[Cell], Any]
 F = TypeVar("F", bound=Function)
 
-# JSON has neither NaN nor infinity: values that were not measured are None.
-_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
-
 
 @dataclass(frozen=True)
 class Physics:
-    """The version of a function of cells, and its twin that computes several cells at once."""
+    """What a function of cells computes, and its twin that computes several cells at once."""
 
-    name: str  # as records have it: "function/version"
+    name: str  # as records have it: "module.function/version"
+    identity: Callable[[Cell], Cell] | None = None
     batch_key: Callable[[Cell], Hashable] | None = None
     batched: Callable[[list[Cell]], Sequence[Any]] | None = None
     batch_size: int = 1
@@ -51,6 +52,7 @@ class Named(NamedTuple):
 def cell(
     *,
     version: int,
+    identity: Callable[[Cell], Cell] | None = None,
     batch_key: Callable[[Cell], Hashable] | None = None,
     batched: Callable[[list[Cell]], Sequence[Any]] | None = None,
     batch_size: int = 1,
@@ -60,13 +62,22 @@ def cell(
     Parameters
     ----------
     version : int
-        Goes up whenever a result could change; records of another version are refused.
+        Goes up whenever a result could change; records of another version are refused. It stands
+        for the source, which may then change.
+    identity : callable, optional
+        ``cell -> cell``, with the entries that say what is computed and without those that say
+        only where something lies: cells of equal identity share a result. By default all entries.
     batch_key : callable, optional
         ``cell -> hashable``, equal for cells that the twin may compute in one call.
     batched : callable, optional
         The twin: ``cells -> results``, bit for bit those of the function.
     batch_size : int
         How many cells the twin is given at a time.
+
+    Raises
+    ------
+    InputError
+        Where a number is below 1 or no integer, or anything else not callable.
 
     Examples
     --------
@@ -77,17 +88,26 @@ def cell(
     'square/2'
     """
     require_count("version", version, 1)
+    require_count("batch_size", batch_size, 1)
+    _require_callable(identity=identity, batch_key=batch_key, batched=batched)
 
     def mark(function: F) -> F:
-        name = f"{function.__qualname__}/{version}"
-        setattr(function, "physics", Physics(name, batch_key, batched, batch_size))  # noqa: B010
+        name = name_of(function, version)
+        physics = Physics(name, identity, batch_key, batched, batch_size)
+        setattr(function, "physics", physics)  # noqa: B010
         return function
 
     return mark
 
 
+def _require_callable(**given: Any) -> None:
+    for name, value in given.items():
+        if value is not None and not callable(value):
+            raise InputError(f"{name} must be a function of cells, or None; got {value!r}")
+
+
 def physics_of(function: Function) -> Physics:
-    """Return the physics of a function of cells: version 0, without a twin, if it is not marked.
+    """Return the physics of a function of cells: named by its source if it is not marked.
 
     Raises
     ------
@@ -100,11 +120,15 @@ def physics_of(function: Function) -> Physics:
             "cell must be a function at the top level of a module, so that workers can import it; "
             f"got {name or repr(function)}"
         )
-    return getattr(function, "physics", Physics(f"{name}/0"))
+    return _marked(function) or Physics(name_of(function))
 
 
-def identify(cell: Cell, physics: str) -> Named:
-    """Return a cell with its key in records and its canonical JSON.
+def _marked(function: Function) -> Physics | None:
+    return getattr(function, "physics", None)
+
+
+def identify(cell: Cell, physics: Physics) -> Named:
+    """Return a cell as JSON holds it, with its key in records and its canonical JSON.
 
     Raises
     ------
@@ -113,54 +137,31 @@ def identify(cell: Cell, physics: str) -> Named:
 
     Examples
     --------
-    >>> identify({"x": 1.0, "a": None}, "square/2")[1:]
+    >>> identify({"x": 1.0, "a": None}, Physics("square/2"))[1:]
     ('0056a5be1d596bbd346f85ef45440340', '{"a":null,"x":1.0}')
     """
-    return _named(cell, _text(cell), _hash_of(physics))
+    return _named(*plain_cell(cell), physics, _hash_of(physics))
 
 
 def identify_all(cells: Iterable[Cell], physics: Physics) -> Iterator[Named]:
     """Yield what :func:`identify` returns for each cell, encoding many cells in one call."""
-    source, begun = iter(cells), _hash_of(physics.name)
+    source, begun = iter(cells), _hash_of(physics)
     while ahead := list(islice(source, READ_AHEAD * physics.batch_size)):
-        try:
-            texts = _encode_each(ahead) if all(isinstance(cell, dict) for cell in ahead) else None
-        except (TypeError, ValueError):
-            texts = None
-        for cell, text in zip(ahead, texts or map(_text, ahead), strict=True):
-            yield _named(cell, text, begun)
+        texts = cell_texts(ahead)
+        plain = zip(ahead, texts, strict=True) if texts else map(plain_cell, ahead)
+        for cell, text in plain:
+            yield _named(cell, text, physics, begun)
 
 
-def _hash_of(physics: str) -> hashlib.blake2b:
-    return hashlib.blake2b(f"{physics}\n".encode(), digest_size=16)
+def _hash_of(physics: Physics) -> hashlib.blake2b:
+    return hashlib.blake2b(f"{physics.name}\n".encode(), digest_size=16)
 
 
-def _named(cell: Cell, text: str, begun: hashlib.blake2b) -> Named:
+def _named(cell: Cell, text: str, physics: Physics, begun: hashlib.blake2b) -> Named:
     hashed = begun.copy()
-    hashed.update(text.encode())
+    identity = cell if physics.identity is None else physics.identity(cell)
+    hashed.update((text if identity is cell else plain_cell(identity)[1]).encode())
     return Named(cell, hashed.hexdigest(), text)
-
-
-def _text(cell: Cell) -> str:
-    try:
-        if isinstance(cell, dict):
-            return _json(cell)
-    except (TypeError, ValueError):
-        pass
-    raise InputError(f"a cell must be a dict that JSON can hold, without NaN; got {cell!r}")
-
-
-def _encode_each(values: Sequence[Any]) -> list[str]:
-    """Encode each value as JSON, in one call of the encoder."""
-    # A call costs 7 us, as much as all else in recording a cell: so the values are encoded as one
-    # list with a marker between them, and its text is split there.
-    marked: list[Any] = [MARK] * (2 * len(values) - 1)
-    marked[::2] = values
-    texts = _json(marked)[1:-1].split(f",{_json(MARK)},")
-    return texts if len(texts) == len(values) else [_json(value) for value in values]
-
-
-MARK = "\0"  # if a value contains it, all are encoded one by one
 
 
 def groups(cells: Iterable[Named], physics: Physics) -> Iterator[list[Named]]:
@@ -185,17 +186,17 @@ READ_AHEAD = 8  # so many batch keys may alternate before groups get smaller
 def compute(function: Function, cells: list[Cell]) -> list[str]:
     """Compute cells; return for each the last entry of its line in JSON, a result or an error."""
     use_one_thread()
-    batched = physics_of(function).batched
-    if batched is not None:
+    physics = _marked(function)
+    if physics is not None and physics.batched is not None:
         # If one cell fails, all are computed one by one, so that only that one counts as failed.
         with suppress(Exception):
-            return _results(batched(cells), len(cells))
+            return _results(physics.batched(cells), len(cells))
     return [_result_or_error(function, cell) for cell in cells]
 
 
 def _result_or_error(function: Function, cell: Cell) -> str:
     try:
-        return '"result":' + _json(function(cell))
+        return '"result":' + result_text(function(cell))
     except Exception as error:
         return failure(error)
 
@@ -203,9 +204,9 @@ def _result_or_error(function: Function, cell: Cell) -> str:
 def _results(found: Sequence[Any], count: int) -> list[str]:
     if len(found) != count:
         raise InputError(f"batched must return {count} results, one a cell; got {len(found)}")
-    return ['"result":' + text for text in _encode_each(found)]
+    return ['"result":' + text for text in result_texts(found)]
 
 
 def failure(error: BaseException) -> str:
     """Return the last entry of the line of a cell that failed: the traceback."""
-    return '"error":' + _json("".join(traceback.format_exception(error)))
+    return '"error":' + json.dumps("".join(traceback.format_exception(error)))

@@ -2,24 +2,31 @@
 
 A line is a JSON object with ``key``, ``physics``, ``cell``, and ``result`` or, where the cell has
 failed, ``error`` with its traceback. So records of the same physics merge by concatenation, in any
-order, duplicates included. A line is complete once it ends with a newline.
+order, duplicates included. A line is complete once it ends with a newline. The last entry,
+``check``, is a checksum of the text before it: a line that was altered is dropped, and its cell
+computed again. Lines without one, as they were written before there were checksums, are believed.
 
-The file is never rewritten. A process that appends holds a lock on it, which the system releases
-however the process ends.
+The file is never rewritten. A process that appends holds a lock, on a file beside it whose name
+ends in ``.lock``, which the system releases however the process ends.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from zlib import crc32
+
+from filelock import FileLock, Timeout
 
 from catapult_sim.printing import short_repr
+from catapult_sim.sweeps.identity import difference
 from catapult_sim.tables import data_frame
 from catapult_sim.validation import InputError
 
@@ -40,13 +47,39 @@ class Line:
     __repr__ = short_repr
 
     @classmethod
-    def parse(cls, text: bytes | str) -> Line | None:
-        """Return a line from its text; None where that is incomplete or no line of a record."""
+    def parse(cls, text: bytes) -> Line | None:
+        """Return a line from its text; None where that is incomplete, altered or of no record."""
+        checked = CHECKED.fullmatch(text.strip().removeprefix(BYTE_ORDER_MARK))
+        if checked and int(checked[2], 16) != crc32(checked[1]):
+            return None
         try:
             entries = json.loads(text)
-            return cls(**entries) if "result" in entries or "error" in entries else None
-        except (ValueError, TypeError):
+            entries.pop("check", None)
+            return cls(**entries) if _is_line(entries) else None
+        except (ValueError, TypeError, AttributeError, RecursionError):
             return None
+
+
+def _is_line(entries: dict[str, Any]) -> bool:
+    typed = all(isinstance(entries[name], TYPES[name]) for name in TYPES if name in entries)
+    return typed and ("result" in entries) != ("error" in entries)
+
+
+TYPES = {"key": str, "physics": str, "cell": dict, "error": str}
+CHECKED = re.compile(rb'(.+),"check":"([0-9a-f]{8})"\}')
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def line_text(key: str, physics: str, cell: str, outcome: str) -> str:
+    """Return a line with its checksum, from the JSON of a cell and of its last entry.
+
+    Examples
+    --------
+    >>> print(line_text("0a", "f/1", '{"x":2}', '"result":4'))
+    {"key":"0a","physics":"f/1","cell":{"x":2},"result":4,"check":"01f97ca1"}
+    """
+    text = f'{{"key":"{key}","physics":{json.dumps(physics)},"cell":{cell},{outcome}'
+    return f'{text},"check":"{crc32(text.encode()):08x}"}}'
 
 
 class Record(Protocol):
@@ -72,7 +105,7 @@ class Memory:
 
     def append(self, lines: list[str]) -> None:
         """Add whole lines."""
-        self._lines += [line for text in lines if (line := Line.parse(text))]
+        self._lines += [line for text in lines if (line := Line.parse(text.encode()))]
 
     def lines(self) -> Iterable[Line]:
         """Return all lines."""
@@ -231,8 +264,8 @@ def _survey(path: Path, physics: str) -> tuple[set[str], int, int]:
             readable += 1
             if line.physics != physics:
                 raise InputError(
-                    f"record must hold physics {physics}; got {line.physics} in line {number} of "
-                    f"{path}"
+                    f"record must be of what this sweep computes; got {path}, whose line {number} "
+                    f"is not: {difference(line.physics, physics)}"
                 )
             if line.error is None:
                 known.add(line.key)
@@ -241,45 +274,42 @@ def _survey(path: Path, physics: str) -> tuple[set[str], int, int]:
     return known, dropped, end
 
 
-_open_files: set[int] = set()
-
-
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
+    """Open a file to append to, and hold its lock."""
     try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | O_BINARY, 0o666)
     except OSError as error:
-        raise InputError(f"record must be a file that can be written to: {error}") from None
-    _open_files.add(file)
+        raise _not_writable(error) from None
     try:
-        _lock(file, path)
-        yield file
+        with _lock_of(path):
+            yield file
     finally:
-        _open_files.discard(file)
         os.close(file)
 
 
-def _lock(file: int, path: Path) -> None:
+@contextmanager
+def _lock_of(path: Path) -> Iterator[None]:
+    lock = FileLock(f"{path}.lock")
     try:
-        import fcntl
-    except ImportError:
-        raise InputError("a record needs a system with POSIX locks; this one has none") from None
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        lock.acquire(timeout=0)
+    except Timeout:
         raise InputError(
             f"record must not be in use by another process; got {path}, which is"
         ) from None
+    except OSError as error:
+        raise _not_writable(error) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
-def _forget_files() -> None:
-    # A forked worker would share the lock, and keep it after its parent was killed.
-    while _open_files:
-        os.close(_open_files.pop())
+def _not_writable(error: OSError) -> InputError:
+    return InputError(f"record must be a file that can be written to: {error}")
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_files)
+O_BINARY = getattr(os, "O_BINARY", 0)  # Windows would write "\r\n"
 
 
 def _no_record(path: str | Path) -> InputError:

@@ -9,6 +9,7 @@ An island that lies within one rectangle of the coarse grid is not found.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -28,6 +29,7 @@ Phases = npt.NDArray[np.int16]  # (nx, ny), UNKNOWN where not computed
 Steps = tuple[int, int]  # how many cells a rectangle is long along each axis
 
 UNKNOWN = -1
+MOST_CELLS = 10**8  # of a diagram, held in memory
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ def paint(phases: Phases, levels: int | tuple[int, int] = 3) -> Phases:
     numpy.ndarray, shape (nx, ny)
         Still -1 where corners were not computed, or phases meet.
     """
-    return _painted(phases, list(_ladder(phases.shape, levels)))
+    return _painted(np.asarray(phases, np.int16), list(_ladder(phases.shape, levels)))
 
 
 def _ladder(shape: tuple[int, ...], levels: int | tuple[int, int]) -> Iterator[Steps]:
@@ -169,16 +171,23 @@ def require_levels(shape: tuple[int, ...], levels: int | tuple[int, int]) -> tup
     >>> require_levels((17, 9), 3)
     (3, 3)
     """
-    deepest = (levels, levels) if isinstance(levels, int) else levels
+    deepest = (levels, levels) if np.ndim(levels) == 0 else tuple(levels)
     if len(shape) != 2 or len(deepest) != 2:
         raise InputError(f"shape must name two axes; got shape {shape}, levels {levels}")
     for cells, level in zip(shape, deepest, strict=True):
-        require_count("levels", level)
-        if cells < 2 or (cells - 1) % 2**level:
+        require_count("cells along an axis", cells, 2)
+        most = (cells - 1).bit_length() - 1
+        if require_count("levels", level) > most:
+            raise InputError(f"levels must be at most {most} for {cells} cells; got {level}")
+        if (cells - 1) % 2**level:
             raise InputError(
                 f"cells along an axis must be a multiple of {2**level} (2 to the power of "
-                f"levels) and one more, at least 2; got {cells}"
+                f"levels) and one more; got {cells}"
             )
+    if math.prod(shape) > MOST_CELLS:
+        raise InputError(
+            f"a diagram must have at most {MOST_CELLS:.0e} cells; got {math.prod(shape):.3g}"
+        )
     return deepest
 
 
@@ -213,11 +222,17 @@ def _complete(phases: Phases, steps: Steps) -> npt.NDArray[np.bool_]:
 
 def _uniform(phases: Phases, steps: Steps) -> npt.NDArray[np.bool_]:
     """Return for each rectangle, edges included, whether its computed cells are of one phase."""
-    windows = np.lib.stride_tricks.sliding_window_view(phases, (steps[0] + 1, steps[1] + 1))
-    inside = windows[:: steps[0], :: steps[1]]
-    highest = inside.max(axis=(2, 3))
-    lowest = np.where(inside == UNKNOWN, np.iinfo(np.int16).max, inside).min(axis=(2, 3))
-    return highest <= lowest
+    # Without its sign, UNKNOWN is the largest number: it is never the lowest phase.
+    lowest = _in_rectangles(np.minimum, phases.view(np.uint16), steps)
+    return _in_rectangles(np.maximum, phases, steps) <= lowest
+
+
+def _in_rectangles(reduce: np.ufunc, values: npt.NDArray[Any], steps: Steps) -> npt.NDArray[Any]:
+    """Return the extreme value of each rectangle, edges included, one axis after the other."""
+    for step in steps:
+        inside = values[:-1].reshape(-1, step, values.shape[1])
+        values = reduce(reduce.reduce(inside, axis=1), values[step::step]).T
+    return values
 
 
 def _painted(phases: Phases, ladder: list[Steps]) -> Phases:

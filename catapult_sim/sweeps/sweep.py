@@ -14,8 +14,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from threadpoolctl import threadpool_limits
-
+from catapult_sim.numeric.runs.blas_threads import one_thread
 from catapult_sim.printing import short_repr
 from catapult_sim.sweeps.cell import (
     Function,
@@ -27,7 +26,14 @@ from catapult_sim.sweeps.cell import (
     identify_all,
     physics_of,
 )
-from catapult_sim.sweeps.record import Line, Memory, Record, line_columns, open_record
+from catapult_sim.sweeps.record import (
+    Line,
+    Memory,
+    Record,
+    line_columns,
+    line_text,
+    open_record,
+)
 from catapult_sim.tables import data_frame
 from catapult_sim.types import Progress
 from catapult_sim.validation import require_count
@@ -72,8 +78,9 @@ def sweep(
     Parameters
     ----------
     cell : callable
-        A function of a module, ``dict -> result`` that JSON can hold; see
-        :func:`~catapult_sim.sweeps.cell.cell` for its version and its batched twin.
+        A function of a module, ``dict -> result`` of numbers, text, None, lists, dicts and NumPy
+        arrays; see :func:`~catapult_sim.sweeps.cell.cell` for its version and its batched twin.
+        A record of a function that is not marked is refused once its source has changed.
     cells : iterable of dict
         Read as they are needed. A cell given twice may be computed twice.
     executor : concurrent.futures.Executor, optional
@@ -117,7 +124,7 @@ def sweep(
     tell = progress or (lambda count: None)
     opened = nullcontext(Memory()) if record is None else open_record(record, physics.name)
     book: Record
-    with threadpool_limits(1), opened as book:
+    with one_thread(), opened as book:
         missing = _Missing(identify_all(cells, physics), book.known, tell)
         failed = computed = 0
         for group_of, outcomes in _finished(cell, groups(missing, physics), executor, window):
@@ -145,7 +152,7 @@ class _Missing:
 
 def _lines(cells: list[Named], physics: Physics, outcomes: list[str]) -> list[str]:
     return [
-        f'{{"key":"{one.key}","physics":"{physics.name}","cell":{one.text},{outcome}}}'
+        line_text(one.key, physics.name, one.text, outcome)
         for one, outcome in zip(cells, outcomes, strict=True)
     ]
 

@@ -1,5 +1,8 @@
 """Cells of networks: the same whether alone or together, and those of the instruments."""
 
+import hashlib
+import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -120,7 +123,7 @@ def test_one_seed_is_one_network_at_every_rate_and_scale():
 def test_a_diverged_run_has_no_last_loss_and_is_json():
     found = phase_of(DATA | MODELS["linear"] | {"c": 30.0})
     assert found["phase"] == "divergent"
-    assert identify(found, "")
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
 def test_data_that_changed_since_the_sweep_began_are_refused(tmp_path):
@@ -131,6 +134,33 @@ def test_data_that_changed_since_the_sweep_began_are_refused(tmp_path):
     file.write_text("1,2,1\n2,1,-2\n")
     with pytest.raises(InputError, match="data must be what they were when the sweep began"):
         phase_of(cell | {"seed": 1})
+
+
+def test_data_are_known_by_their_digest_wherever_they_lie(tmp_path, monkeypatch):
+    (tmp_path / "data.csv").write_text("1,2,1\n2,1,-1\n")
+    (tmp_path / "copy.csv").write_text("1,2,1\n2,1,-1\n")
+    (tmp_path / "other.csv").write_text("1,2,1\n2,1,-2\n")
+    monkeypatch.chdir(tmp_path)
+    spelt = [
+        "data.csv",
+        "./data.csv",
+        tmp_path / "data.csv",
+        os.path.join("..", tmp_path.name, "data.csv"),
+    ]
+    entries = [data_entries(path) for path in (*spelt, "copy.csv", "other.csv")]
+    assert all(os.path.isabs(each["data"]) for each in entries)
+    for function in (phase_of, run_of, boundary_of):
+        keys = [identify({"c": 1.0} | each, physics_of(function)).key for each in entries]
+        assert len(set(keys[:-1])) == 1
+        assert keys[-1] != keys[0]
+
+
+def test_keys_of_the_digits_are_those_of_before():
+    """The key is a hash of ``function/version`` and of the cell's canonical JSON, line by line."""
+    cell = DATA | MODELS["linear"] | {"c": 3.3}
+    text = "phase_of/2\n" + json.dumps(cell, sort_keys=True, separators=(",", ":"))
+    expected = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    assert identify(cell, physics_of(phase_of)).key == expected
 
 
 @pytest.mark.parametrize("model", ["relu", "tanh"])

@@ -12,6 +12,7 @@ import numpy as np
 
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.runs.phases import classify
+from catapult_sim.numeric.runs.trajectory import peak
 from catapult_sim.sweeps.cell import cell
 from catapult_sim.sweeps.sweep import sweep
 from catapult_sim.sweeps.workers import process_pool
@@ -30,7 +31,7 @@ def fragile(cell):
 
 @cell(version=1)
 def not_json(cell):
-    return float("nan") if cell["x"] == 1 else cell["x"]
+    return {1, 2} if cell["x"] == 1 else cell["x"]
 
 
 def cells(count):
@@ -54,7 +55,7 @@ def phases(cells):
     run = net.train(learning_rate=rates, steps=60, state=state)
     return [
         {"phase": int(phase), "loss": loss}
-        for phase, loss in zip(classify(run), run.values["loss"][10].tolist(), strict=True)
+        for phase, loss in zip(classify(run), peak(run).tolist(), strict=True)
     ]
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 
 import pytest
@@ -138,9 +139,12 @@ def test_a_torn_line_amid_merged_records_costs_the_two_cells_it_held(tmp_path, r
 def test_a_record_of_other_physics_is_refused_and_left_alone(record, monkeypatch):
     sweep(draw, cells(3), record=record)
     before = record.read_bytes()
-    newer = type(physics_of(draw))("draw/4")
+    newer = replace(physics_of(draw), name="tests.sweeps.sweeping.draw/4")
     monkeypatch.setattr(draw, "physics", newer)
-    sentence = "record must hold physics draw/4; got draw/3 in line 1"
+    sentence = (
+        "record must be of what this sweep computes; got .*, whose line 1 is not: it is of "
+        "version 3 of tests.sweeps.sweeping.draw, this sweep of version 4"
+    )
     with pytest.raises(InputError, match=sentence):
         sweep(draw, cells(3), record=record)
     assert record.read_bytes() == before
@@ -250,7 +254,7 @@ def test_every_line_is_json_that_holds_all_it_needs(record):
     lines = [json.loads(line) for line in record.read_text().splitlines()]
     for line in lines:
         assert list(line)[:3] == ["key", "physics", "cell"]
-        assert line["physics"] == "fragile/1"
+        assert line["physics"] == "tests.sweeps.sweeping.fragile/1"
         assert ("result" in line) != ("error" in line)
     assert [line["cell"] for line in lines] == list(cells(5))
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import threadpoolctl
 
-from catapult_sim.sweeps.cell import groups, identify, identify_all, physics_of
+from catapult_sim.sweeps.cell import Physics, groups, identify, identify_all, physics_of
 from catapult_sim.sweeps.record import settled
 from catapult_sim.sweeps.sweep import sweep
 from catapult_sim.sweeps.workers import process_pool
@@ -77,7 +77,7 @@ def test_in_a_group_only_the_cell_that_fails_has_failed():
 
     physics = physics_of(fragile)
     with pytest.MonkeyPatch.context() as patch:
-        grouped = type(physics)("fragile/1", lambda cell: None, together, 8)
+        grouped = replace(physics, batch_key=lambda cell: None, batched=together, batch_size=8)
         patch.setattr(fragile, "physics", grouped)
         found = sweep(fragile, cells(8))
     assert (found.computed, found.failed) == (7, 1)
@@ -87,7 +87,7 @@ def test_cells_are_named_alike_alone_and_together():
     odd = [{"x": x} for x in ("\0", '","', [1, "\0", 2], {"a": {}}, 0.1, None, "\u2028")]
     for cells_ in (odd, odd[4:], odd[:1]):
         together = identify_all(cells_, physics_of(phase))
-        assert list(together) == [identify(cell, "phase/1") for cell in cells_]
+        assert list(together) == [identify(cell, physics_of(phase)) for cell in cells_]
 
 
 def test_a_twin_that_loses_a_cell_is_not_believed(monkeypatch):
@@ -143,7 +143,7 @@ def test_cells_are_read_as_they_are_needed():
 
 
 def test_groups_hold_alike_cells_and_lose_none():
-    named = [identify(cell, "phase/1") for cell in phase_cells()]
+    named = [identify(cell, physics_of(phase)) for cell in phase_cells()]
     found = list(groups(named, physics_of(phase)))
     assert sorted(one.key for group in found for one in group) == sorted(n.key for n in named)
     assert all(len({one.cell["width"] for one in group}) == 1 for group in found)
@@ -174,12 +174,12 @@ def test_a_dead_worker_stops_the_sweep_and_the_next_call_goes_on(tmp_path):
 
 
 def test_a_key_is_of_the_cell_and_of_the_physics():
-    one = identify({"a": 1, "b": [0.1, None]}, "f/1")
-    assert identify({"b": [0.1, None], "a": 1}, "f/1").key == one.key
+    one = identify({"a": 1, "b": [0.1, None]}, Physics("f/1"))
+    assert identify({"b": [0.1, None], "a": 1}, Physics("f/1")).key == one.key
     others = [
-        identify({"a": 1, "b": [0.1, None]}, "f/2"),
-        identify({"a": 1, "b": [0.1, 0]}, "f/1"),
-        identify({"a": 2, "b": [0.1, None]}, "f/1"),
+        identify({"a": 1, "b": [0.1, None]}, Physics("f/2")),
+        identify({"a": 1, "b": [0.1, 0]}, Physics("f/1")),
+        identify({"a": 2, "b": [0.1, None]}, Physics("f/1")),
     ]
     assert len({one.key, *(other.key for other in others)}) == 4
 
@@ -191,9 +191,10 @@ def test_a_key_is_of_the_cell_and_of_the_physics():
             {"cell": lambda cell: 1},
             "at the top level of a module.*; got .*<lambda>",
         ),
-        ({"cells": [{"x": float("nan")}]}, "a cell must be a dict that JSON can hold"),
-        ({"cells": [{"x": {1, 2}}]}, "a cell must be a dict that JSON can hold"),
-        ({"cells": [3]}, "a cell must be a dict that JSON can hold, without NaN; got 3"),
+        ({"cells": [{"x": float("nan")}]}, "without NaN .*; got nan in 'x'"),
+        ({"cells": [{"a": 1, "x": {1, 2}}]}, r"a dict that JSON can hold, .*; got \{1, 2\} in 'x'"),
+        ({"cells": [{"x": {1: 2}}]}, r"with text as keys; got \{1: 2\} in 'x'"),
+        ({"cells": [3]}, "a cell must be a dict that JSON can hold, .* text as keys; got 3"),
         ({"group": 0}, "group must be an integer of at least 1; got 0"),
         ({"window": 0}, "window must be an integer of at least 1; got 0"),
     ],

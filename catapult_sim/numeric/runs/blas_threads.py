@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 
-@cache
-def use_one_thread() -> None:
-    """Give this process's linear algebra one thread from now on.
+def one_thread() -> AbstractContextManager[object]:
+    """Give this process's linear algebra one thread, until the context ends if it is entered.
 
     Workers share a machine; and sums that are split among threads differ in their last bits.
     """
-    threadpool_limits(1)
+    _load_linear_algebra()
+    return threadpool_limits(1)
+
+
+@cache
+def use_one_thread() -> None:
+    """Give this process's linear algebra one thread from now on."""
+    one_thread()
 
 
 def threads() -> int:
@@ -43,4 +49,10 @@ def threads_for(members: int) -> Iterator[int]:
 @cache
 def _linear_algebra() -> ThreadpoolController:
     # Not OpenMP, whose number of threads is set for each calling thread separately.
+    _load_linear_algebra()
     return ThreadpoolController().select(user_api="blas")
+
+
+def _load_linear_algebra() -> None:
+    # Only what is loaded can be limited, and SciPy brings a BLAS beside NumPy's.
+    import scipy.linalg  # noqa: F401

@@ -133,7 +133,13 @@ def fingerprint(values: npt.ArrayLike) -> str:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file through a temporary one, so that it is complete or unchanged."""
+    """Write a file through a temporary one, so that it is complete or unchanged.
+
+    Raises
+    ------
+    OSError
+        Where there is no room for it; the message names the file.
+    """
     half = path.with_name(path.name + ".part")
     try:
         with half.open("wb") as file:
@@ -141,6 +147,8 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(half, path)
-    except OSError:
+    except BaseException as error:
         half.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OSError(error.errno, f"not written: {error.strerror}", str(path)) from error
         raise

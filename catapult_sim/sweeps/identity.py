@@ -1,0 +1,136 @@
+"""Which function computed a record: its module and name, with its version or its source.
+
+A function that is marked with :func:`~catapult_sim.sweeps.cell.cell` is known by the version that
+its author counts up. Any other is known by a digest of its source, without comments: of its own
+definition, and of what that uses at the top level of its file, such as other functions and
+constants. What it imports is known by name alone.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def name_of(function: Callable[..., Any], version: int | None = None) -> str:
+    """Return the name that records know a function by: ``module.function/version``.
+
+    Without a version it is ``module.function@digest``, of the source. The module is left out for
+    functions of this package, where files move; that of a script is the name of its file.
+
+    Examples
+    --------
+    >>> from textwrap import shorten
+    >>> name_of(shorten, version=3)
+    'textwrap.shorten/3'
+    """
+    module = _module_of(function)
+    inner = module.partition(".")[0] == __name__.partition(".")[0]
+    name = function.__qualname__ if inner else f"{module}.{function.__qualname__}"
+    return f"{name}@{_digest(function)}" if version is None else f"{name}/{version}"
+
+
+def difference(recorded: str, asked: str) -> str:
+    """Return a clause that says how the function of a record differs from the one asked for.
+
+    Examples
+    --------
+    >>> difference("cells.f@12ab", "cells.f@34cd")
+    'the source of cells.f has changed since'
+    >>> difference("cells.f/1", "cells.f/2")
+    'it is of version 1 of cells.f, this sweep of version 2'
+    """
+    (old, before), (new, now) = (re.split(r"(?=[/@])", name) for name in (recorded, asked))
+    if new.endswith(f".{old}"):
+        return f"it was written when functions had no module in their name; this one is {new}"
+    if old != new:
+        return f"it is of {old}, this sweep of {new}"
+    if before[0] != now[0]:
+        return f"{new} was {'not ' * (now[0] == '/')}marked with a version then"
+    if now[0] == "@":
+        return f"the source of {new} has changed since"
+    return f"it is of version {before[1:]} of {new}, this sweep of version {now[1:]}"
+
+
+def _module_of(function: Callable[..., Any]) -> str:
+    module = str(function.__module__)
+    if module not in ("__main__", "__mp_main__"):
+        return module
+    main = sys.modules[module]
+    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+    return spec.name if spec else Path(file).stem if file else module
+
+
+def _digest(function: Callable[..., Any]) -> str:
+    return hashlib.blake2b(_source(function).encode(), digest_size=8).hexdigest()
+
+
+def _source(function: Callable[..., Any]) -> str:
+    """Return the source that a function depends on, or its byte code where there is no source."""
+    inner = inspect.unwrap(function)
+    try:
+        file = ast.parse("".join(inspect.findsource(inner)[0]))
+    except (OSError, TypeError, SyntaxError):
+        return _bytecode(getattr(inner, "__code__", None))
+    return _needed(file, function.__qualname__.partition(".")[0]) or _bytecode(inner.__code__)
+
+
+def _needed(file: ast.Module, name: str) -> str:
+    """Return the top-level statements that define a name and all names these use, in order."""
+    binding = defaultdict(list)
+    for statement in file.body:
+        for bound in _bound(statement):
+            binding[bound].append(statement)
+    names, waiting, needed = {name}, [name], set()
+    while waiting:
+        statements = binding[waiting.pop()]
+        needed.update(statements)
+        used = set().union(*map(_used, statements)) - names
+        names |= used
+        waiting += used
+    return "\n".join(ast.unparse(statement) for statement in file.body if statement in needed)
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    """Return the names that a statement gives a meaning to, in its file."""
+    if isinstance(statement, DEFINITIONS):
+        return {statement.name}
+    if isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test):
+        return set()
+    nodes = list(ast.walk(statement))
+    aliases = (node for node in nodes if isinstance(node, ast.alias))
+    defined = {node.name for node in nodes if isinstance(node, DEFINITIONS)}
+    imported = {(alias.asname or alias.name).partition(".")[0] for alias in aliases}
+    return defined | imported | _names(nodes, ast.Store)
+
+
+def _used(statement: ast.stmt) -> set[str]:
+    """Return the names that a statement uses, without the variables of a function."""
+    nodes = list(ast.walk(statement))
+    used = _names(nodes, ast.Load)
+    if isinstance(statement, DEFINITIONS):
+        arguments = {node.arg for node in nodes if isinstance(node, ast.arg)}
+        return used - _names(nodes, ast.Store) - arguments
+    return used
+
+
+def _names(nodes: list[ast.AST], context: type[ast.expr_context]) -> set[str]:
+    named = (node for node in nodes if isinstance(node, ast.Name))
+    return {node.id for node in named if isinstance(node.ctx, context)}
+
+
+def _bytecode(code: CodeType | None) -> str:
+    if code is None:
+        return ""
+    inner = [_bytecode(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
+    return " ".join([code.co_code.hex(), *code.co_names, *inner])

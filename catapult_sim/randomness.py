@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from catapult_sim.types import Array, Rng
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, require_ensemble, shown
 
 
 def draw(one: Callable[[np.random.Generator], Array], rng: Rng, ensemble: tuple[int, ...]) -> Array:
@@ -17,7 +17,7 @@ def draw(one: Callable[[np.random.Generator], Array], rng: Rng, ensemble: tuple[
     Members draw from generators spawned one by one, so that a larger ensemble begins
     with the members of a smaller one.
     """
-    generator = require_rng(rng)
+    generator, ensemble = require_rng(rng), require_ensemble(ensemble)
     if not ensemble:
         return one(generator)
     members = np.stack([one(child) for child in generator.spawn(math.prod(ensemble))])
@@ -33,8 +33,10 @@ def require_rng(rng: Rng) -> np.random.Generator:
     True
     """
     try:
-        return np.random.default_rng(rng)
+        if isinstance(rng, bool | np.random.RandomState):  # NumPy would make a generator of them
+            raise TypeError
+        return np.random.default_rng(int(rng) if isinstance(rng, np.integer) else rng)
     except (TypeError, ValueError):
         raise InputError(
-            f"rng must be a numpy.random.Generator, a seed of at least 0, or None; got {rng!r}"
+            f"rng must be a numpy.random.Generator, a seed of at least 0, or None; got {shown(rng)}"
         ) from None

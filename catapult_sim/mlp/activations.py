@@ -19,6 +19,7 @@ from scipy.special import erf, ndtr
 
 from catapult_sim.mlp.layers import Layer, Workspace
 from catapult_sim.types import Array
+from catapult_sim.validation import require_number
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,9 @@ def _quadratic(z: Array) -> Iterator[Array]:
     yield np.full_like(z, 2)
 
 
+LARGEST = 1e150  # the square of a larger slope overflows
+
+
 def leaky_relu(leak: float = 0.01) -> Activation:
     """Return the ReLU with a slope ``leak`` for negative arguments.
 
@@ -150,6 +154,7 @@ def leaky_relu(leak: float = 0.01) -> Activation:
     >>> leaky_relu(0.5).value(np.array([-2.0, 2.0]))
     array([-1.,  2.])
     """
+    leak = require_number("leak", leak, above=-LARGEST, below=LARGEST)
     gain = (2 / (1 + leak**2)) ** 0.5
     return Activation("leaky_relu", partial(_leaky_relu, leak=leak), gain)
 

@@ -19,7 +19,7 @@ from catapult_sim.numeric.curvature import eigenpairs
 from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs
 from catapult_sim.numeric.curvature.operators import Operator
 from catapult_sim.types import Array
-from catapult_sim.validation import MEMORY_LIMIT, require_memory
+from catapult_sim.validation import MEMORY_LIMIT, InputError, require_instance, require_memory
 
 READ = 50.0  # flops per memory read, on the machines measured
 PRODUCTS = 16  # products in a typical search for a top eigenvalue
@@ -60,7 +60,7 @@ def ntk(
     >>> ntk(network, theta, [[1.0]])  # (|u|^2 + |v|^2) / n
     array([[18.33333333]])
     """
-    parameters, inputs = network.require_parameters(theta), network.require_inputs(X)
+    parameters, inputs = _checked(network, theta, X)
     samples, outputs, leading = inputs.shape[-2], network.outputs, parameters.shape[:-1]
     members, passes = math.prod(leading), network.passes(1)
     require_memory(
@@ -92,6 +92,15 @@ def ntk(
         total[..., :, : i + 1, :, i] = panel.swapaxes(-1, -3)
     total /= samples
     return total.reshape(*leading, samples * outputs, samples * outputs)
+
+
+def _checked(network: Network, theta: npt.ArrayLike, X: npt.ArrayLike) -> tuple[Array, Array]:
+    """Return theta ``(..., P)`` and X ``(m, d)`` that fit a network, or raise InputError."""
+    require_instance("network", network, Network, "a network, such as MLP([2, 3, 1])")
+    inputs = network.require_inputs(X)
+    if inputs.ndim != 2:
+        raise InputError(f"X must have shape (m, {network.inputs}); got shape {inputs.shape}")
+    return network.require_parameters(theta), inputs
 
 
 def _last_first(passes: Passes) -> list[tuple[Part, Array]]:
@@ -175,7 +184,7 @@ def top_eigenpairs(
 
 def _operator(network: Network, theta: npt.ArrayLike, X: npt.ArrayLike) -> Operator:
     """Return the kernel as an operator, from unit signals or by passes: whichever costs less."""
-    parameters, inputs = network.require_parameters(theta), network.require_inputs(X)
+    parameters, inputs = _checked(network, theta, X)
     alone = parameters.ndim == 1 and inputs.ndim == 2
     if alone and _factors_pay(network, len(inputs), parameters.itemsize):
         return _Factored(network, parameters, inputs)
@@ -195,7 +204,7 @@ def top_eigenvalue(network: Network, theta: npt.ArrayLike, X: npt.ArrayLike) -> 
     >>> top_eigenvalue(network, np.arange(6.0), [[1.0]])
     array(18.33333333)
     """
-    parameters, inputs = network.require_parameters(theta), network.require_inputs(X)
+    parameters, inputs = _checked(network, theta, X)
     if inputs.shape[-2] * network.outputs <= eigenpairs.DENSE:
         return eigenpairs.largest_eigenvalue(ntk(network, parameters, inputs))
     found = [

@@ -10,9 +10,9 @@ along a direction in theta gives the Hessian times that direction, the R-operato
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +27,17 @@ from catapult_sim.mlp.point import Point
 from catapult_sim.randomness import draw
 from catapult_sim.types import Array, Rng
 from catapult_sim.validation import (
+    MEMORY_LIMIT,
     InputError,
-    require_at_least_zero,
+    require_broadcast,
     require_count,
+    require_ensemble,
+    require_flag,
+    require_memory,
+    require_number,
+    require_numbers,
+    require_one_of,
+    shown,
 )
 
 DTYPES = ("float64", "float32")
@@ -52,10 +60,10 @@ class Network(Model[Point]):
         dtype: npt.DTypeLike,
     ) -> None:
         """Check and set the attributes of every network."""
-        loss_function = LOSSES[known("loss", loss, LOSSES)]
-        decay = float(require_at_least_zero("weight_decay", weight_decay))
+        loss_function = LOSSES[require_one_of("loss", loss, LOSSES)]
+        decay = require_number("weight_decay", weight_decay, least=0)
         self.objective = Objective(loss_function, decay)
-        self.dtype = np.dtype(known("dtype", np.dtype(dtype).name, DTYPES))
+        self.dtype = _precision(dtype)
         self.layers = Chain(tuple(layers))
         self.inputs, self.outputs = inputs, self.layers.outputs(inputs)
         self.size = self.layers.size
@@ -68,8 +76,12 @@ class Network(Model[Point]):
     def init(self, *, rng: Rng = None, ensemble: tuple[int, ...] = ()) -> Array:
         """Draw parameters, ``(*ensemble, P)``; each member has a random stream of its own.
 
-        The same seed gives the same network in both precisions, but for rounding.
+        The same seed gives the same network in both precisions, but for rounding. Raises InputError
+        where the shape is none, or the networks do not fit into memory.
         """
+        members = math.prod(require_ensemble(ensemble))
+        required = members * self.size * self.dtype.itemsize
+        require_memory(required, MEMORY_LIMIT, f"{members} networks of {self.size} parameters")
         return draw(self._draw_one, rng, ensemble)
 
     def _draw_one(self, rng: np.random.Generator) -> Array:
@@ -79,6 +91,7 @@ class Network(Model[Point]):
 
     def split(self, theta: Array) -> list[tuple[Array, Array]]:
         """Return views of the weights ``(..., *shape)`` and biases of each layer that has any."""
+        theta = self.require_parameters(theta)
         return [layer.split(theta[..., place]) for layer, _, place in self.passes(1).parts]
 
     # Of any theta (..., P) and data, one product at a time ---------------------------------------
@@ -185,15 +198,15 @@ class Network(Model[Point]):
         >>> network.transposed_jacobian_product([2.0, 3.0], [[1.0]], [[1.0]])
         array([3., 2.])
         """
-        parameters, pulled = self.require_parameters(theta), np.asarray(signal)
-        leading = np.broadcast_shapes(parameters.shape[:-1], pulled.shape[:-2])
+        parameters, pulled = self.require_parameters(theta), require_numbers("signal", signal)
+        leading = require_broadcast(theta=parameters.shape[:-1], signal=pulled.shape[:-2])
         spread = np.broadcast_to(parameters, (*leading, self.size))
         return self.at(spread, X).transposed_jacobian_product(pulled)
 
     def _together(self, theta: npt.ArrayLike, direction: npt.ArrayLike) -> tuple[Array, Array]:
         """Return theta spread over the leading axes of a direction, and the direction."""
         parameters, along = self.require_parameters(theta), self.require_parameters(direction)
-        shape = np.broadcast_shapes(parameters.shape, along.shape)
+        shape = require_broadcast(theta=parameters.shape, direction=along.shape)
         return np.broadcast_to(parameters, shape), along
 
     # Of checked input; X and y may have leading axes, as a minibatch for every member has --------
@@ -287,15 +300,17 @@ class MLP(Network):
         self.widths = [require_count("each width", width, 1) for width in given]
         if len(self.widths) < 3:
             raise InputError(
-                f"widths must name inputs, hidden layers and outputs, at least 3; got {widths}"
+                "widths must name inputs, hidden layers and outputs, at least 3; "
+                f"got {shown(widths)}"
             )
         self.activation = (
             activation
             if isinstance(activation, Activation)
-            else ACTIVATIONS[known("activation", activation, ACTIVATIONS)]
+            else ACTIVATIONS[require_one_of("activation", activation, ACTIVATIONS)]
         )
-        self.parametrization = known("parametrization", parametrization, PARAMETRIZATIONS)
-        self.biases, self.zero_output = _biases(biases), zero_output
+        self.parametrization = require_one_of("parametrization", parametrization, PARAMETRIZATIONS)
+        self.biases = _biases(biases)
+        self.zero_output = require_flag("zero_output", zero_output)
         of_layers = gains(gain, self.activation.gain, len(self.widths) - 1)
         placed = dense_layers(
             self.widths, of_layers, parametrization, biases=self.biases, zero_output=zero_output
@@ -328,7 +343,7 @@ class MLP(Network):
 def _biases(given: bool | float) -> bool | float:
     if isinstance(given, (bool, np.bool_)):
         return bool(given)
-    return float(require_at_least_zero("biases", given))
+    return require_number("biases", given, least=0)
 
 
 class Sequential(Network):
@@ -367,6 +382,8 @@ class Sequential(Network):
         dtype: npt.DTypeLike = "float64",
     ) -> None:
         width = require_count("inputs", inputs, 1)
+        if not isinstance(layers, list | tuple) or not all(isinstance(x, Layer) for x in layers):
+            raise InputError(f"layers must be a list of layers, such as Dense; got {shown(layers)}")
         self._assemble(width, layers, loss, weight_decay, dtype)
 
     def __repr__(self) -> str:
@@ -374,8 +391,11 @@ class Sequential(Network):
         return f"Sequential({self.inputs}, {list(self.layers.layers)})"
 
 
-def known(what: str, name: str, names: Any) -> str:
-    """Return a name if it is among ``names``, else raise InputError."""
-    if name not in names:
-        raise InputError(f"{what} must be one of {', '.join(names)}; got {name!r}")
-    return name
+def _precision(dtype: npt.DTypeLike) -> np.dtype[np.floating]:
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = ""
+    if name not in DTYPES:
+        raise InputError(f"dtype must be one of {', '.join(DTYPES)}; got {shown(dtype)}")
+    return np.dtype(name)

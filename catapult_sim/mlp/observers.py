@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp import kernel
+from catapult_sim.mlp.model import Model
 from catapult_sim.mlp.network import Network
 from catapult_sim.mlp.point import Place
 from catapult_sim.mlp.taylor import TaylorModel
@@ -17,7 +18,7 @@ from catapult_sim.numeric.curvature.directions import cosines
 from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs, top_eigenpairs
 from catapult_sim.numeric.scale import norm
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, require_instance
 
 Quantity = Callable[["Observers", Array], Array]
 
@@ -28,7 +29,7 @@ def _of_diverged_too(quantity: Quantity) -> Quantity:
     @wraps(quantity)
     def silent(self: Observers, theta: Array) -> Array:
         with np.errstate(all="ignore"):
-            return quantity(self, np.asarray(theta))
+            return quantity(self, self.network.require_parameters(theta))
 
     return silent
 
@@ -65,7 +66,7 @@ class Observers:
     """
 
     def __init__(self, network: Network | TaylorModel, X: npt.ArrayLike, y: npt.ArrayLike) -> None:
-        self.network = network
+        self.network = require_instance("network", network, Model, "a network or a TaylorModel")
         self.X, self.y = network.require_data(X, y)
 
     @_of_diverged_too

@@ -15,7 +15,7 @@ from catapult_sim.mlp.layers import GIVEN
 from catapult_sim.mlp.losses import Objective
 from catapult_sim.mlp.passes import Passes
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, require_numbers
 
 
 class Place(ABC):
@@ -220,7 +220,7 @@ class Point(Place):
 
     def _require(self, what: str, values: npt.ArrayLike, trailing: tuple[int, ...]) -> Array:
         """Return values in the point's precision, broadcast to its leading axes."""
-        shape, array = (*self._passes.leading, *trailing), np.asarray(values)
+        shape, array = (*self._passes.leading, *trailing), require_numbers(what, values)
         try:
             spread = np.broadcast_to(array, shape)
         except ValueError:
@@ -243,7 +243,7 @@ class Point(Place):
 
 def require_parameters(theta: npt.ArrayLike, size: int, dtype: npt.DTypeLike) -> Array:
     """Return theta ``(..., P)`` in a precision, unless it is complex, or raise InputError."""
-    parameters = np.asarray(theta)
+    parameters = require_numbers("theta", theta)
     if parameters.shape[-1:] != (size,):
         raise InputError(f"theta must have shape (..., {size}); got shape {parameters.shape}")
     return parameters if np.iscomplexobj(parameters) else parameters.astype(dtype, copy=False)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.types import Array
+from catapult_sim.validation import require_count, require_finite, require_number
 
 
 def step_decay(t: npt.ArrayLike, *, factor: float, every: int) -> Array:
@@ -20,7 +21,9 @@ def step_decay(t: npt.ArrayLike, *, factor: float, every: int) -> Array:
     >>> step_decay(np.arange(6), factor=0.1, every=3)
     array([1. , 1. , 1. , 0.1, 0.1, 0.1])
     """
-    return factor ** (np.asarray(t) // every)
+    times = require_finite("t", t) // require_count("every", every, 1)
+    with np.errstate(over="ignore", divide="ignore"):
+        return np.asarray(require_number("factor", factor, least=0) ** times)
 
 
 def cosine(t: npt.ArrayLike, *, steps: int) -> Array:
@@ -31,7 +34,7 @@ def cosine(t: npt.ArrayLike, *, steps: int) -> Array:
     >>> cosine([0, 5, 10], steps=10)
     array([1. , 0.5, 0. ])
     """
-    return (1 + np.cos(np.pi * np.asarray(t) / steps)) / 2
+    return (1 + np.cos(np.pi * require_finite("t", t) / require_count("steps", steps, 1))) / 2
 
 
 def warm_up(t: npt.ArrayLike, *, steps: int) -> Array:
@@ -40,4 +43,4 @@ def warm_up(t: npt.ArrayLike, *, steps: int) -> Array:
     >>> warm_up(np.arange(4), steps=2)
     array([0.5, 1. , 1. , 1. ])
     """
-    return np.minimum((np.asarray(t) + 1) / steps, 1.0)
+    return np.minimum((require_finite("t", t) + 1) / require_count("steps", steps, 1), 1.0)

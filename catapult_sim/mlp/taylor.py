@@ -36,7 +36,7 @@ from catapult_sim.mlp.point import Place
 from catapult_sim.mlp.taylor_expansion import Rows, TaylorExpansion, row_products
 from catapult_sim.numeric.curvature.eigenpairs import largest_eigenvalue
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, require_instance, shown
 
 
 class TaylorModel(Model["TaylorPoint"]):
@@ -87,11 +87,12 @@ class TaylorModel(Model["TaylorPoint"]):
     """
 
     def __init__(self, network: Network, theta: npt.ArrayLike, *, order: int = 2) -> None:
+        require_instance("network", network, Network, "a network, such as MLP([2, 3, 1])")
         origin = network.require_parameters(theta)
         if origin.ndim != 1:
             raise InputError(f"theta must have shape ({network.size},); got shape {origin.shape}")
-        if order not in (1, 2):
-            raise InputError(f"order must be 1 or 2; got {order!r}")
+        if not isinstance(order, int | np.integer) or order not in (1, 2):
+            raise InputError(f"order must be 1 or 2; got {shown(order)}")
         self.network, self.order, self.origin = network, int(order), origin.copy()
         self.size, self.inputs, self.outputs = network.size, network.inputs, network.outputs
         self.objective, self.dtype = network.objective, network.dtype

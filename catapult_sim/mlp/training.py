@@ -24,7 +24,7 @@ from catapult_sim.numeric.runs.rule import Averaged, Block, Method, Schedule, ru
 from catapult_sim.numeric.runs.strides import BLOCK_BYTES
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
 from catapult_sim.types import Array, Observe, Progress
-from catapult_sim.validation import MEMORY_LIMIT, require_count, require_positive
+from catapult_sim.validation import MEMORY_LIMIT, require_count, require_instance, require_positive
 
 
 def train(
@@ -141,6 +141,7 @@ def train(
     >>> run.average.shape, list(run.values)
     ((3, 2000), ['loss', 'average_loss'])
     """
+    require_instance("network", network, Model, "a network or a TaylorModel")
     inputs, targets = network.require_data(X, y)
     start = network.require_parameters(theta)
     leading, every = start.shape[:-1], require_count("every", every, 1)

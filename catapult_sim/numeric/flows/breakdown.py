@@ -21,10 +21,22 @@ from catapult_sim.numeric.flows.fields import numeric_field
 from catapult_sim.numeric.flows.flow import compare
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError
+from catapult_sim.validation import (
+    InputError,
+    require_at_least_zero,
+    require_count,
+    require_number,
+    shown,
+)
 
 if TYPE_CHECKING:
     from catapult_sim.symbolic.backward_error.field import ModifiedField
+
+# Gradient descent diverges beyond 4.
+LARGEST = 100.0
+
+# Terms of the modified field grow by a factor of about 5 with each order.
+MOST_ORDER = 8
 
 
 @dataclass(frozen=True)
@@ -63,6 +75,11 @@ def linear_net_breakdown(
         ``error[p]`` is the largest distance in weights (a, b) between the iterates and
         the flow of order p over the run, relative to the initial weights.
 
+    Raises
+    ------
+    InputError
+        Where an argument is not as required above, or the order is above 8.
+
     Examples
     --------
     >>> found = linear_net_breakdown([0.1, 1.0, 3.0], order=2)
@@ -73,13 +90,18 @@ def linear_net_breakdown(
 
     from catapult_sim.symbolic.backward_error import modified_field
 
-    if not -0.5 <= output <= 0.5:
+    rates, count = require_at_least_zero("eta_lam", eta_lam), require_count("steps", steps)
+    if rates.ndim != 1 or not rates.size or rates.max() > LARGEST:
+        raise InputError(
+            f"eta_lam must have shape (R,) and be at most {LARGEST:g}; got {shown(eta_lam)}"
+        )
+    if abs(require_number("output", output)) > 0.5:
         raise InputError(f"output must lie between -1/2 and 1/2; got {output}")
+    order = require_count("order", order, most=MOST_ORDER)
     a, b, eta = sp.symbols("a b eta")
     field = modified_field([(a**2 - b**2) ** 2 / 8], (a, b), eta, order=order, sampling="full")
     start = np.sqrt([0.5 + output, 0.5 - output])
-    rates = np.asarray(eta_lam, dtype=float)
-    errors = np.stack([_largest_errors(field, start, rate, steps) for rate in rates], axis=-1)
+    errors = np.stack([_largest_errors(field, start, rate, count) for rate in rates], axis=-1)
     return Breakdown(rates, errors)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.runs.measured import Measured
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, require_finite, shown
 
 
 def convergence_order(step_sizes: npt.ArrayLike, errors: npt.ArrayLike) -> Measured:
@@ -17,12 +17,17 @@ def convergence_order(step_sizes: npt.ArrayLike, errors: npt.ArrayLike) -> Measu
     Parameters
     ----------
     step_sizes, errors : array_like, shape (K,)
-        Positive, K >= 4.
+        Positive, K >= 4, of at least 3 different step sizes.
 
     Returns
     -------
     Measured
         The order and its standard error from the scatter about the fit.
+
+    Raises
+    ------
+    InputError
+        Where step sizes or errors are not as required above.
 
     Examples
     --------
@@ -30,12 +35,15 @@ def convergence_order(step_sizes: npt.ArrayLike, errors: npt.ArrayLike) -> Measu
     >>> print(convergence_order(h, np.exp(h) - 1 - h))
     1.99962 +- 0.0001
     """
-    h, e = np.asarray(step_sizes, dtype=float), np.asarray(errors, dtype=float)
-    if h.shape != e.shape or h.size < 4 or not (min(h.min(), e.min()) > 0):
+    h, e = require_finite("step_sizes", step_sizes), require_finite("errors", errors)
+    if h.ndim != 1 or h.shape != e.shape or h.size < 4 or not (min(h.min(), e.min()) > 0):
         raise InputError(
             "an order needs at least 4 positive step sizes, each with a positive error"
         )
-    design = np.stack([np.log(h), np.ones_like(h), h], axis=1)
+    # In units of the largest step size, in which nothing overflows.
+    design = np.stack([np.log(h), np.ones_like(h), h / h.max()], axis=1)
+    if np.linalg.matrix_rank(design) < 3:
+        raise InputError(f"step_sizes must hold at least 3 different values; got {shown(h)}")
     fit, *_ = np.linalg.lstsq(design, np.log(e), rcond=None)
     scatter = np.sum((np.log(e) - design @ fit) ** 2) / (h.size - 3)
     spread = np.sqrt(scatter * np.linalg.inv(design.T @ design)[0, 0])

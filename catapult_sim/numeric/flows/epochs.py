@@ -9,11 +9,24 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError
+from catapult_sim.validation import (
+    MEMORY_LIMIT,
+    InputError,
+    read_only,
+    require_count,
+    require_function,
+    require_integers,
+    require_memory,
+    require_number,
+    require_one_of,
+    require_result,
+)
 
 Gradients = Callable[[Array], Array]  # weights (..., P) -> batch gradients (..., m, P)
 
-_MOST_DRAWS = 1_000_000
+_MOST_BATCHES = 7  # of which all draws are listed
+
+SAMPLINGS = ("shuffled", "reversed_pair", "replacement")
 
 
 def draws(sampling: str, batches: int) -> npt.NDArray[np.int64]:
@@ -31,6 +44,11 @@ def draws(sampling: str, batches: int) -> npt.NDArray[np.int64]:
     ndarray of int, shape (D, m)
         ``m!``, 2 or ``m**m`` rows of batch numbers 0, ..., m - 1.
 
+    Raises
+    ------
+    InputError
+        Where the sampling is not known, or more than 7 batches have too many sequences to list.
+
     Examples
     --------
     >>> print(draws("reversed_pair", 3))
@@ -39,15 +57,15 @@ def draws(sampling: str, batches: int) -> npt.NDArray[np.int64]:
     >>> [len(draws(sampling, 4)) for sampling in ("shuffled", "replacement")]
     [24, 256]
     """
-    numbers = range(batches)
+    require_one_of("sampling", sampling, SAMPLINGS)
+    numbers = range(require_count("batches", batches, 1))
     if sampling == "reversed_pair":
-        return np.array([numbers, numbers[::-1]])
-    if sampling not in ("shuffled", "replacement"):
+        require_memory(2 * 8 * batches, MEMORY_LIMIT, "a pair of sequences")
+        return np.stack([np.arange(batches), np.arange(batches)[::-1]])
+    if batches > _MOST_BATCHES:
         raise InputError(
-            f"sampling must be one of shuffled, reversed_pair, replacement; got {sampling!r}"
+            f"all draws can be listed for up to {_MOST_BATCHES} batches; got {batches}"
         )
-    if batches**batches > _MOST_DRAWS:
-        raise InputError(f"all draws can be listed for up to 7 batches; got {batches}")
     every = permutations(numbers) if sampling == "shuffled" else product(numbers, repeat=batches)
     return np.array(list(every))
 
@@ -69,19 +87,41 @@ def mean_epoch(
     callable
         ``epoch(weights (..., P), step_size)``, of shape ``(..., P)``.
 
+    Raises
+    ------
+    InputError
+        Where there is no function or no sequence, or a batch of a sequence has no gradient.
+
     Examples
     --------
     >>> pull = lambda w: np.stack([w - 1, w + 1], axis=-2)
     >>> mean_epoch(pull, draws("shuffled", 2))(np.array([3.0]), 0.5)
     array([0.75])
     """
-    every = np.arange(len(sequences))
+    require_function("gradients", gradients, "of weights (..., P)")
+    orders = require_integers("sequences", sequences)
+    if orders.ndim != 2 or not orders.size:
+        raise InputError(f"sequences must have shape (D, K); got {orders.shape}")
+    every = np.arange(len(orders))
 
     def epoch(weights: Array, step_size: float) -> Array:
-        now = np.repeat(weights[..., None, :], len(sequences), axis=-2)
-        for batch in sequences.T:
-            now = now - step_size * gradients(now)[..., every, batch, :]
+        rate = require_number("step_size", step_size)
+        now = np.repeat(np.asarray(weights)[..., None, :], len(orders), axis=-2)
+        for batch in orders.T:
+            now = now - rate * _batches(gradients, now, orders)[..., every, batch, :]
         mean: Array = now.mean(axis=-2)
         return mean
 
     return epoch
+
+
+def _batches(gradients: Gradients, weights: Array, orders: npt.NDArray[np.int64]) -> Array:
+    """Return batch gradients ``(..., m, P)``, or raise InputError where there are too few."""
+    *leading, size = weights.shape
+    found = require_result("gradients", gradients(read_only(weights)), *leading, None, size)
+    if found.shape[-2] <= orders.max():
+        raise InputError(
+            f"sequences must be of the {found.shape[-2]} batches of gradients, from 0; "
+            f"got batch {orders.max()}"
+        )
+    return found

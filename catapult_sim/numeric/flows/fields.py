@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError
+from catapult_sim.validation import (
+    InputError,
+    require_function,
+    require_instance,
+    require_number,
+    require_result,
+)
 
 if TYPE_CHECKING:
     from catapult_sim.symbolic.backward_error.field import ModifiedField
@@ -24,7 +30,8 @@ Field = Callable[[Array], Array]
 
 def gradient_field(gradient: Field) -> Field:
     """Return minus the gradient: the field of gradient flow."""
-    return lambda weights: -gradient(weights)
+    require_function("gradient", gradient, "of weights (P,)")
+    return lambda weights: -require_result("gradient", gradient(weights), *np.shape(weights))
 
 
 def first_order_field(
@@ -49,10 +56,14 @@ def first_order_field(
     >>> field(np.array([1.0]))
     array([-2.2])
     """
+    require_function("gradient", gradient, "of weights (P,)")
+    require_function("hessian_product", hessian_product, "of weights (P,) and a direction (P,)")
+    half = require_number("step_size", step_size) / 2
 
     def field(weights: Array) -> Array:
-        g = gradient(weights)
-        return -(g + step_size / 2 * hessian_product(weights, g))
+        g = require_result("gradient", gradient(weights), *weights.shape)
+        bent = require_result("hessian_product", hessian_product(weights, g), *weights.shape)
+        return -(g + half * bent)
 
     return field
 
@@ -80,10 +91,13 @@ def numeric_field(modified: ModifiedField, step_size: float) -> Field:
     >>> numeric_field(modified_field([x**2], [x], eps, order=1), 0.1)(np.array([1.0]))
     array([-2.2])
     """
-    components = _compiled(modified)
+    from catapult_sim.symbolic.backward_error.field import ModifiedField
+
+    require_instance("modified", modified, ModifiedField, "what modified_field returns")
+    components, rate = _compiled(modified), require_number("step_size", step_size)
 
     def field(weights: Array) -> Array:
-        velocity = components(*np.moveaxis(weights, -1, 0), step_size)
+        velocity = components(*np.moveaxis(weights, -1, 0), rate)
         return np.stack(np.broadcast_arrays(*velocity), axis=-1)
 
     return field
@@ -140,14 +154,22 @@ def principal_field(gradient: Field, hessian: Field, step_size: float) -> Field:
     >>> print(flow(field, [1.0 + 0j], [0.0, 0.5, 1.0]).round(12).real.ravel())
     [ 1.   -0.5   0.25]
     """
+    require_function("gradient", gradient, "of weights (P,)")
+    require_function("hessian", hessian, "of weights (P,)")
+    rate = require_number("step_size", step_size)
 
     def field(weights: Array) -> Array:
+        matrix = require_result("hessian", hessian(weights), *2 * weights.shape)
+        if not np.isfinite(matrix).all():
+            return np.full(len(weights), np.nan, dtype=complex)
         # At complex weights H is symmetric but not Hermitian: eigh would not do.
-        values, vectors = np.linalg.eig(hessian(weights))
-        curvature = step_size * values.astype(complex)
+        values, vectors = np.linalg.eig(matrix)
+        curvature = rate * values.astype(complex)
         flat = curvature == 0
-        rates = np.log(1 - curvature) / np.where(flat, 1, curvature)
-        components = np.linalg.solve(vectors, gradient(weights))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rates = np.log(1 - curvature) / np.where(flat, 1, curvature)
+        slope = require_result("gradient", gradient(weights), *weights.shape)
+        components = np.linalg.solve(vectors, slope)
         velocity: Array = vectors @ (np.where(flat, -1, rates) * components)
         return velocity
 

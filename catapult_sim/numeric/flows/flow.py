@@ -12,14 +12,29 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from scipy.integrate import solve_ivp
+from scipy.integrate import DOP853
 
 from catapult_sim.numeric.flows.fields import Field
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_count
+from catapult_sim.validation import (
+    MEMORY_LIMIT,
+    InputError,
+    read_only,
+    require_count,
+    require_finite,
+    require_function,
+    require_memory,
+    require_number,
+    require_numbers,
+    require_result,
+    shown,
+)
 
 _RELATIVE_TOLERANCE = 1e-13  # SciPy accepts nothing below 100 machine epsilons
+
+# Integration steps from one time to the next.
+MOST_STEPS = 10_000
 
 
 def flow(field: Field, start: npt.ArrayLike, times: npt.ArrayLike) -> Array:
@@ -39,6 +54,12 @@ def flow(field: Field, start: npt.ArrayLike, times: npt.ArrayLike) -> Array:
     ndarray, shape (T, P)
         NaN from the time on at which the flow has diverged.
 
+    Raises
+    ------
+    InputError
+        Where the start or the times are not finite, the field does not return ``(P,)`` numbers, or
+        10 000 steps of the integration do not lead from one time to the next.
+
     Notes
     -----
     Eighth order with relative tolerance 1e-13, restarted at each time, since an
@@ -49,30 +70,59 @@ def flow(field: Field, start: npt.ArrayLike, times: npt.ArrayLike) -> Array:
     >>> print(flow(lambda w: w**2, [1.0], [0.0, 0.5, 2.0]).ravel())
     [ 1.  2. nan]
     """
-    state = np.asarray(start) + 0.0
-    if state.ndim != 1:
-        raise InputError(f"start must have shape (P,); got {state.shape}")
-    instants = np.asarray(times, dtype=float)
+    velocity, state, instants = _field(field), _start(start), require_finite("times", times)
+    if instants.ndim != 1 or not instants.size:
+        raise InputError(f"times must have shape (T,) with T >= 1; got {instants.shape}")
     path = np.full((len(instants), len(state)), np.nan, dtype=state.dtype)
     path[0] = state
     with np.errstate(all="ignore"):
-        for i, span in enumerate(pairwise(instants), start=1):
-            # SciPy's search for a first step would not end.
-            if not np.isfinite(field(state)).all():
+        for i, span in enumerate(pairwise(instants.tolist()), start=1):
+            state = _after(velocity, state, *span)
+            if not np.isfinite(state).all():
                 break
-            tolerance = _RELATIVE_TOLERANCE * np.abs(state).max()
-            leg = solve_ivp(
-                lambda _, weights: field(weights),
-                span,
-                state,
-                method="DOP853",
-                rtol=_RELATIVE_TOLERANCE,
-                atol=tolerance,
-            )
-            if not leg.success:
-                break
-            path[i] = state = leg.y[:, -1]
+            path[i] = state
     return path
+
+
+def _start(start: npt.ArrayLike) -> Array:
+    """Return real or complex weights ``(P,)``, or raise InputError."""
+    given = require_numbers("start", start)
+    if given.ndim != 1 or not given.size:
+        raise InputError(f"start must have shape (P,) with P >= 1; got {given.shape}")
+    if not np.isfinite(given).all():
+        raise InputError(f"start must be finite; got {shown(start)}")
+    return given + 0.0
+
+
+def _field(field: Field) -> Field:
+    """Return a field that cannot write to the weights, and raises InputError for what is none."""
+    require_function("field", field, "of weights (P,)")
+
+    def velocity(weights: Array) -> Array:
+        return require_result("field", field(read_only(weights)), *weights.shape)
+
+    return velocity
+
+
+def _after(velocity: Field, state: Array, now: float, later: float) -> Array:
+    """Return the state at a later time, NaN where the flow has diverged."""
+    first = velocity(state)
+    if not np.isfinite(first).all():  # SciPy's search for a first step would not end
+        return np.full_like(state, np.nan)
+    size = np.abs(state).max() or np.abs(first).max() * abs(later - now)
+    if not size:  # at rest
+        return state
+    tolerance = max(_RELATIVE_TOLERANCE * size, np.finfo(float).tiny)
+    options = {"rtol": _RELATIVE_TOLERANCE, "atol": tolerance}
+    solver = DOP853(lambda _, weights: velocity(weights), now, state, later, **options)
+    for _ in range(MOST_STEPS):
+        if solver.status != "running":
+            return solver.y if solver.status == "finished" else np.full_like(state, np.nan)
+        solver.step()
+    raise InputError(
+        f"times must be near enough for {MOST_STEPS} steps of integration from one to the next; "
+        f"got {now:g} and {later:g}, of which these reach {solver.t:g}"
+    )
 
 
 @dataclass(frozen=True)
@@ -105,6 +155,11 @@ def compare(
     steps : int
         How many updates.
 
+    Raises
+    ------
+    InputError
+        As :func:`flow`, or where the duration is negative.
+
     Examples
     --------
     >>> halve = lambda w: w - 0.5 * w
@@ -112,9 +167,15 @@ def compare(
     >>> print(run.time, run.errors["gradient"].round(3))
     [0.  0.5 1. ] [0.    0.107 0.118]
     """
-    time = np.arange(require_count("steps", steps) + 1) * float(duration)
-    iterates = _iterates(step, np.asarray(start) + 0.0, steps)
-    flows = {name: flow(field, start, time) for name, field in fields.items()}
+    require_function("step", step, "of weights (P,)")
+    if not isinstance(fields, Mapping):
+        raise InputError(f"fields must map names to fields; got {shown(fields)}")
+    state, count = _start(start), require_count("steps", steps)
+    kept = 8 * len(state) * (1 + len(fields)) * (count + 1)
+    require_memory(kept, MEMORY_LIMIT, "the path")
+    time = np.arange(count + 1) * require_number("duration", duration, least=0)
+    iterates = _iterates(step, state, count)
+    flows = {name: flow(field, state, time) for name, field in fields.items()}
     with np.errstate(all="ignore"):
         errors = {name: np.linalg.norm(path - iterates, axis=-1) for name, path in flows.items()}
     return Comparison(time, iterates, flows, errors)
@@ -124,5 +185,5 @@ def _iterates(step: Field, start: Array, steps: int) -> Array:
     path = [start]
     with np.errstate(all="ignore"):
         for _ in range(steps):
-            path.append(step(path[-1]))
+            path.append(require_result("step", step(read_only(path[-1])), *start.shape))
     return np.stack(path)

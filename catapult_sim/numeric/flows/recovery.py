@@ -19,7 +19,15 @@ from catapult_sim.numeric.flows.flow import flow
 from catapult_sim.numeric.runs.measured import Measured
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError
+from catapult_sim.validation import (
+    InputError,
+    read_only,
+    require_count,
+    require_finite,
+    require_function,
+    require_result,
+    shown,
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,11 @@ def recover_regularizer(
     Recovered
         With jackknife errors over the starts, which do not include a bias that all starts share.
 
+    Raises
+    ------
+    InputError
+        Where an argument is not as required above, or a function does not return finite numbers.
+
     Examples
     --------
     >>> pull = lambda w: np.stack([w - w**3, w + 1], axis=-2)
@@ -76,15 +89,17 @@ def recover_regularizer(
     >>> round(found.descent.value, 3), abs(found.variance.value) < 1e-3
     (0.25, True)
     """
-    points, rates = np.asarray(starts, dtype=float), np.asarray(step_sizes, dtype=float)
-    if points.ndim != 2 or len(points) < 3:
-        raise InputError(f"starts must have shape (S, P) with S >= 3; got {points.shape}")
-    if rates.ndim != 1 or len(rates) < 2 or not (rates > 0).all():
-        raise InputError(f"recovery needs at least 2 positive step sizes; got {rates}")
+    points, rates = _starts_and_rates(starts, step_sizes)
+    epoch_steps = require_count("epoch_steps", epoch_steps, 1)
+    functions = {"epoch": epoch, "gradients": gradients, "hessian_products": hessian_products}
+    for name, function in functions.items():
+        require_function(name, function, "of weights (P,)")
     penalties = np.stack([_penalty_gradients(gradients, hessian_products, w) for w in points])
     excesses = np.stack(
         [[_excess(epoch, gradients, w, eps, epoch_steps) for w in points] for eps in rates]
     )
+    if not (np.isfinite(penalties).all() and np.isfinite(excesses).all()):
+        raise InputError("epoch and gradients must be finite at every start; got others")
     whole = _extrapolated(penalties, excesses, rates)
     everyone = np.arange(len(points))
     without = np.stack(
@@ -99,14 +114,28 @@ def recover_regularizer(
     )
 
 
+def _starts_and_rates(starts: npt.ArrayLike, step_sizes: npt.ArrayLike) -> tuple[Array, Array]:
+    points, rates = require_finite("starts", starts), require_finite("step_sizes", step_sizes)
+    if points.ndim != 2 or len(points) < 3 or not points.size:
+        raise InputError(f"starts must have shape (S, P) with S >= 3; got {points.shape}")
+    if rates.ndim != 1 or len(rates) < 2 or not (rates > 0).all():
+        raise InputError(f"recovery needs at least 2 positive step sizes; got {shown(rates)}")
+    return read_only(points), rates
+
+
 def _penalty_gradients(
     gradients: Gradients, hessian_products: Callable[[Array, Array], Array], weights: Array
 ) -> Array:
     """Return the gradients of ``|grad C|^2`` and of V, ``(P, 2)``."""
-    g = gradients(weights)
-    mean = np.broadcast_to(g.mean(axis=0), g.shape)
-    squared = 2 * hessian_products(weights, mean).mean(axis=0)
-    mean_of_squares = 2 * hessian_products(weights, g).mean(axis=0)
+    g = require_result("gradients", gradients(weights), None, len(weights))
+
+    def mean_product(directions: Array) -> Array:
+        found = hessian_products(weights, directions)
+        mean: Array = require_result("hessian_products", found, *g.shape).mean(axis=0)
+        return mean
+
+    squared = 2 * mean_product(np.broadcast_to(g.mean(axis=0), g.shape))
+    mean_of_squares = 2 * mean_product(g)
     return np.stack([squared, mean_of_squares - squared], axis=-1)
 
 
@@ -120,7 +149,7 @@ def _excess(
     """Return an epoch minus gradient flow, per unit of time, ``(P,)``."""
     duration = epoch_steps * step_size
     smooth = flow(lambda w: -gradients(w).mean(axis=-2), weights, [0.0, duration])[-1]
-    return (epoch(weights, step_size) - smooth) / duration
+    return (require_result("epoch", epoch(weights, step_size), len(weights)) - smooth) / duration
 
 
 def _extrapolated(penalties: Array, excesses: Array, rates: Array) -> Array:

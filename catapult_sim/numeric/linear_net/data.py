@@ -16,6 +16,7 @@ import numpy as np
 
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
+from catapult_sim.validation import require_samples
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class PrincipalData:
     @classmethod
     def of(cls, X: Array, y: Array) -> PrincipalData:
         """Decompose inputs ``(m, d)`` and labels ``(m, k)``."""
+        X, y = require_samples(X, y)
         samples, inputs = X.shape
         left, scales, right = np.linalg.svd(X / np.sqrt(samples), full_matrices=False)
         rank = int(np.sum(scales > scales[0] * max(X.shape) * np.finfo(float).eps))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +21,14 @@ from catapult_sim.types import Array, Observe, Progress, Rng
 from catapult_sim.validation import (
     MEMORY_LIMIT,
     InputError,
+    require_broadcast,
     require_count,
+    require_ensemble,
+    require_finite,
+    require_flag,
     require_memory,
     require_positive,
+    shown,
 )
 
 
@@ -107,14 +113,12 @@ class LinearNet(StateObservables):
         >>> net.init(rng=0, ensemble=(3,), scale=[[0.5], [1.0]]).shape
         (2, 3, 3, 3)
         """
-        squares = require_positive("scale", scale)[..., None, None] ** 2
-        members = math.prod(np.broadcast_shapes(squares.shape[:-2], ensemble))
-        require_memory(16 * members * self._columns**2, memory_limit, "this ensemble")
-        return squares * draw(lambda one: draw_gram(one, self.data, self.width), rng, ensemble)
-
-    @property
-    def _columns(self) -> int:
-        return sum(self.data.target.shape)
+        deviations, ensemble = require_positive("scale", scale), require_ensemble(ensemble)
+        members = math.prod(require_broadcast(scale=deviations.shape, ensemble=ensemble))
+        require_memory(16 * members * self.columns**2, memory_limit, "this ensemble")
+        drawn = draw(lambda one: draw_gram(one, self.data, self.width), rng, ensemble)
+        with np.errstate(over="ignore"):
+            return deviations[..., None, None] ** 2 * drawn
 
     def from_weights(self, U: npt.ArrayLike, V: npt.ArrayLike) -> Array:
         """Return the state of given weights.
@@ -133,7 +137,7 @@ class LinearNet(StateObservables):
         InputError
             Where the shapes do not match the network.
         """
-        U, V = np.asarray(U, dtype=float), np.asarray(V, dtype=float)
+        U, V = require_finite("U", U), require_finite("V", V)
         if V.shape == U.shape[:-1]:
             V = V[..., None]
         required = ((self.width, self.inputs), (self.width, self.outputs))
@@ -142,6 +146,12 @@ class LinearNet(StateObservables):
                 f"weights must have shapes (..., {self.width:g}, {self.inputs}) and "
                 f"(..., {self.width:g}, {self.outputs}); got {U.shape} and {V.shape}"
             )
+        leading = require_broadcast(U=U.shape[:-2], V=V.shape[:-2])
+        U, V = (np.broadcast_to(one, (*leading, *one.shape[-2:])) for one in (U, V))
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._gram(U, V)
+
+    def _gram(self, U: Array, V: Array) -> Array:
         scale = np.sqrt(self.width)
         seen, V = U @ self.data.directions / scale, V / scale
         across = np.swapaxes(seen, -1, -2)
@@ -261,7 +271,7 @@ class LinearNet(StateObservables):
             self.width,
             method,
             decays=bool(self.weight_decay.any()),
-            compiled=compiled,
+            compiled=require_flag("compiled", compiled),
             alone=rates.ndim == self.weight_decay.ndim == 0 and gram.ndim == 2,
         )
         return run(
@@ -290,13 +300,16 @@ class LinearNet(StateObservables):
         state: npt.ArrayLike | None,
     ) -> Array:
         if state is None:
-            return self.init(rng=rng) if weights is None else self.from_weights(*weights)
-        given = np.asarray(state, dtype=float)
-        if given.shape[-2:] != (self._columns, self._columns):
-            raise InputError(
-                f"state must have shape (..., {self._columns}, {self._columns}); got {given.shape}"
-            )
-        return given
+            return self.init(rng=rng) if weights is None else self.from_weights(*_pair(weights))
+        if weights is not None:
+            raise InputError("train starts at state= or at weights=; got both")
+        return self.require_state(state)
+
+
+def _pair(weights: Any) -> tuple[npt.ArrayLike, npt.ArrayLike]:
+    if not isinstance(weights, tuple | list) or len(weights) != 2:
+        raise InputError(f"weights must be a pair (U, V); got {shown(weights)}")
+    return weights[0], weights[1]
 
 
 def _with_rest(A: Array, F: Array, outside: Array) -> tuple[Array, Array]:

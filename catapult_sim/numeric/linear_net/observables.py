@@ -7,6 +7,9 @@ States ``[[A, F], [F^T, B]]`` of shape ``(..., p, p)`` are explained in
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import wraps
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +22,26 @@ from catapult_sim.types import Array
 from catapult_sim.validation import (
     InputError,
     require_at_least_zero,
+    require_reals,
     require_samples,
     require_width,
 )
 
 LARGEST = 1e150  # squares of much larger data overflow
+
+Net = TypeVar("Net", bound="StateObservables")
+Result = TypeVar("Result")
+
+
+def of_states(quantity: Callable[[Net, Array], Result]) -> Callable[[Net, npt.ArrayLike], Result]:
+    """Let a quantity take any states of its own network, diverged ones in silence."""
+
+    @wraps(quantity)
+    def checked(self: Net, state: npt.ArrayLike) -> Result:
+        with np.errstate(all="ignore"):
+            return quantity(self, self.require_state(state))
+
+    return checked
 
 
 class StateObservables:
@@ -60,19 +78,34 @@ class StateObservables:
         self.outputs = self.y.shape[1]
         self.data = PrincipalData.of(self.X, self.y)
 
+    @property
+    def columns(self) -> int:
+        """The number p of rows and columns of a state."""
+        return sum(self.data.target.shape)
+
+    def require_state(self, state: npt.ArrayLike) -> Array:
+        """Return states ``(..., p, p)`` as floats, or raise InputError."""
+        given, p = require_reals("state", state), self.columns
+        if given.shape[-2:] != (p, p):
+            raise InputError(f"state must have shape (..., {p}, {p}); got {given.shape}")
+        return given
+
     def _blocks(self, state: Array) -> tuple[Array, Array, Array]:
         q = len(self.data.scales)
         return state[..., :q, :q], state[..., :q, q:], state[..., q:, q:]
 
+    @of_states
     def predict(self, state: Array) -> Array:
         """Return the functions on the training inputs, ``(..., m, k)``."""
         F = self._blocks(state)[1]
         return math.sqrt(self.samples) * self.data.left @ (self.data.scales[:, None] * F)
 
+    @of_states
     def loss(self, state: Array) -> Array:
         """Return the loss ``(1/2m) sum_a |f_a - y_a|^2``, shape ``(...)``."""
         return self.data.loss(self.data.residual(self._blocks(state)[1]))
 
+    @of_states
     def kernel(self, state: Array) -> Array:
         """Return the neural tangent kernel ``(1/m) J J^T``, ``(..., m k, m k)``.
 
@@ -86,6 +119,7 @@ class StateObservables:
         side = self.samples * self.outputs
         return whole.reshape(*state.shape[:-2], side, side)
 
+    @of_states
     def kernel_spectrum(self, state: Array) -> Array:
         """Return the eigenvalues of the kernel, largest first, ``(..., m k)``.
 
@@ -106,6 +140,7 @@ class StateObservables:
         r, scales = self.data.rank, self.data.scales[: self.data.rank]
         return scales[:, None] * (A[..., :r, :r] + b[..., None, None] * np.eye(r)) * scales
 
+    @of_states
     def top_eigenvalue(self, state: Array) -> Array:
         """Return the largest eigenvalue of the neural tangent kernel, ``(...)``.
 
@@ -116,15 +151,18 @@ class StateObservables:
         A, _, B = self._blocks(state)
         return largest_eigenvalue(self._on_inputs(A, largest_eigenvalue(B)))
 
+    @of_states
     def weight_norm(self, state: Array) -> Array:
         """Return the squared norm of all weights over the width, ``(...)``."""
         return np.trace(state, axis1=-2, axis2=-1)
 
+    @of_states
     def layer_norms(self, state: Array) -> Array:
         """Return the squared norms of U and of V over the width, ``(..., 2)``."""
         A, _, B = self._blocks(state)
         return np.stack([np.trace(block, axis1=-2, axis2=-1) for block in (A, B)], axis=-1)
 
+    @of_states
     def alignment(self, state: Array) -> Array:
         """Return the alignment of the two layers, from 0 to 1, ``(...)``.
 
@@ -140,6 +178,7 @@ class StateObservables:
         with np.errstate(invalid="ignore"):
             return np.where(under > 0, over / under, 0.0)
 
+    @of_states
     def hessian_spectrum(self, state: Array) -> HessianSpectrum:
         """Return all eigenvalues of the loss's Hessian with their multiplicities.
 
@@ -159,6 +198,7 @@ class StateObservables:
         """
         return hessian_spectrum(self.data, state, self.width)
 
+    @of_states
     def sharpness(self, state: Array) -> Array:
         """Return the largest eigenvalue of the loss's Hessian, ``(...)``.
 

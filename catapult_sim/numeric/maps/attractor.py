@@ -8,16 +8,26 @@ orbit is back.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.runs.iterate import parameters_of
+from catapult_sim.numeric.runs.iterate import parameter_names, parameters_of, require_rule
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array, Progress
-from catapult_sim.validation import InputError, ensemble_shape, require_count, require_positive
+from catapult_sim.validation import (
+    MEMORY_LIMIT,
+    InputError,
+    require_broadcast,
+    require_count,
+    require_finite,
+    require_memory,
+    require_number,
+    require_progress,
+)
 
 if TYPE_CHECKING:
     from catapult_sim.symbolic import Update
@@ -104,12 +114,12 @@ def attractor(
     """
     from catapult_sim.symbolic.voices import in_place
 
-    rule = rule.entrywise()
-    given = parameters_of(rule, parameters, named) if named else parameters
-    orbits, rates, shape = _orbits(rule, state, given)
+    rule = require_rule(rule).entrywise()
+    orbits, rates, shape = _orbits(rule, state, parameters_of(rule, parameters, named))
     counts = (require_count("transient", transient), require_count("steps", steps, 1))
     longest = require_count("longest", longest, 1)
-    tolerance = float(require_positive("tolerance", tolerance))
+    tolerance = require_number("tolerance", tolerance, above=0)
+    progress = require_progress(progress)
     bind = in_place.in_place(rule.linearised())
     found = Attractor(
         np.zeros(orbits.shape[1], np.int64),
@@ -127,8 +137,7 @@ def attractor(
             found.exponent[kept] = growth / steps
             found.state[kept] = end[: len(orbits)].T
             found.period[kept] = _period(bind, end, rates[:, kept], longest, tolerance)
-            if progress is not None:
-                progress(block.size)
+            progress(block.size)
     return Attractor(
         found.period.reshape(shape),
         found.exponent.reshape(shape),
@@ -140,23 +149,19 @@ def _orbits(
     rule: Update, state: npt.ArrayLike, parameters: tuple[npt.ArrayLike, ...]
 ) -> tuple[Array, Array, tuple[int, ...]]:
     """Return the ensemble's states ``(S, N)`` and parameters ``(P, N)``, and its shape."""
-    start, rates = np.asarray(state, dtype=float), [np.asarray(p, dtype=float) for p in parameters]
-    if start.shape[-1:] != (len(rule.state),) or len(rates) != len(rule.parameters):
+    start, variables = require_finite("state", state), len(rule.state)
+    if start.shape[-1:] != (variables,):
         raise InputError(
-            f"{rule.name} requires a state of shape (..., {len(rule.state)}) and "
-            f"{len(rule.parameters)} parameters; got shape {start.shape} and {len(rates)}"
+            f"{rule.name} requires a state of shape (..., {variables}); got shape {start.shape}"
         )
-    try:
-        shape = ensemble_shape(start, rates)
-    except ValueError:
-        shapes = ", ".join(str(rate.shape) for rate in rates)
-        raise InputError(
-            f"parameters must broadcast against the leading axes {start.shape[:-1]} of the state; "
-            f"got shapes {shapes}"
-        ) from None
-    count = int(np.prod(shape, dtype=int))
+    rates = dict(zip(parameter_names(rule), parameters, strict=True))
+    rates = {name: require_finite(name, values) for name, values in rates.items()}
+    sizes = {name: values.shape for name, values in rates.items()}
+    shape = require_broadcast(state=start.shape[:-1], **sizes)
+    count = math.prod(shape)
+    require_memory(8 * count * (3 * variables + len(rates) + 2), MEMORY_LIMIT, "this ensemble")
     row = np.broadcast_to(start, (*shape, start.shape[-1])).reshape(count, start.shape[-1]).T
-    rows = [np.broadcast_to(rate, shape).reshape(count) for rate in rates]
+    rows = [np.broadcast_to(rate, shape).reshape(count) for rate in rates.values()]
     return row, np.array(rows).reshape(len(rows), count), shape
 
 

@@ -8,15 +8,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.runs.iterate import by_symbol, parameters_of
+from catapult_sim.numeric.runs.iterate import (
+    by_symbol,
+    parameter_names,
+    parameters_of,
+    require_rule,
+)
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_count
+from catapult_sim.validation import InputError, require_count, require_finite, require_number
 
 if TYPE_CHECKING:
+    import sympy as sp
+
     from catapult_sim.symbolic import Update
     from catapult_sim.symbolic.orbits import Orbit
 
 _NEWTON_STEPS = 60
+
+# A rule of a longer orbit is a polynomial of a degree beyond computers.
+LONGEST = 1000
 
 # Multipliers closer to 1 than this count as 1: the orbit is on a line or a surface of orbits.
 _NEUTRAL = 1e-6
@@ -72,7 +82,8 @@ def orbits(
     """
     from catapult_sim.symbolic.orbits import NoClosedForm, exact_orbits
 
-    period = require_count("period", period, 1)
+    rule = require_rule(rule).inline().entrywise()
+    period = require_count("period", period, 1, LONGEST)
     if near is None:
         try:
             return exact_orbits(_with_numbers(rule, named), period)
@@ -80,28 +91,37 @@ def orbits(
             raise InputError(
                 f"{reason}; starts are required as near= to find them as numbers"
             ) from None
-    rule = rule.inline().entrywise()
-    starts = np.array(near, dtype=float)
+    starts, tolerance = (
+        require_finite("near", near),
+        require_number("tolerance", tolerance, above=0),
+    )
     if starts.ndim != 2 or starts.shape[1] != len(rule.state):
         raise InputError(f"near must have shape (N, {len(rule.state)}); got {starts.shape}")
-    rates = parameters_of(rule, (), named)
+    values = zip(parameter_names(rule), parameters_of(rule, (), named), strict=True)
+    rates = tuple(require_number(*pair) for pair in values)
     with np.errstate(all="ignore"):
         return tuple(_met(rule, period, starts, rates, tolerance))
 
 
 def _with_numbers(rule: Update, named: dict[str, Any]) -> Update:
     """Return a rule with parameters replaced by numbers, read as exact decimals."""
-    import sympy as sp
-
-    rule = rule.inline().entrywise()
     symbols = {str(symbol): symbol for symbol in rule.parameters}
     given = by_symbol(list(symbols), named)
     if unknown := set(given) - set(symbols):
         raise InputError(f"{rule.name} has no parameters {', '.join(sorted(unknown))}")
-    values = {symbols[name]: sp.Rational(str(value)) for name, value in given.items()}
+    values = {symbols[name]: _exact(name, value) for name, value in given.items()}
     kept = tuple(symbol for symbol in rule.parameters if symbol not in values)
     following = tuple(component.subs(values) for component in rule.next)
     return replace(rule, parameters=kept, next=following, loss=None)
+
+
+def _exact(name: str, value: Any) -> sp.Rational:
+    """Return a number as an exact fraction, a float as the decimal that it prints as."""
+    import sympy as sp
+
+    number = require_number(name, value)
+    exact = value if isinstance(value, int | sp.Rational) else repr(number)
+    return sp.Rational(exact)
 
 
 def _met(

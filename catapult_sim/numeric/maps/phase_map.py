@@ -16,11 +16,20 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.maps import phase_map_numba, phase_map_numpy
 from catapult_sim.numeric.maps.phase_rules import PhaseRule, phase_rule
-from catapult_sim.numeric.runs.iterate import parameter_names, parameters_of
+from catapult_sim.numeric.runs.iterate import parameter_names, parameters_of, require_rule
 from catapult_sim.numeric.runs.phases import Phase, Phases
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array, Progress
-from catapult_sim.validation import InputError, require_count, require_finite, require_positive
+from catapult_sim.validation import (
+    MEMORY_LIMIT,
+    InputError,
+    require_broadcast,
+    require_count,
+    require_finite,
+    require_memory,
+    require_number,
+    require_progress,
+)
 
 if TYPE_CHECKING:
     import sympy as sp
@@ -119,19 +128,19 @@ def phase_map(
     >>> found.phase
     Phases(['lazy', 'catapult', 'divergent'])
     """
-    model = phase_rule(rule, loss)
+    model = phase_rule(require_rule(rule), loss)
     variables = list(map(str, rule.entrywise().state))
     values = _cells(rule, variables, cells)
     steps = require_count("steps", steps, 1)
-    if not require_positive("settled", settled) < 1:
-        raise InputError(f"settled must be less than 1; got {settled:g}")
+    settled = require_number("settled", settled, above=0, below=1)
     shape, count = values[0].shape, values[0].size
+    require_memory(count * (13 + 8 * len(variables)), MEMORY_LIMIT, "this map")
     phase, taken = np.empty(count, np.int8), np.empty(count, np.int32)
     peak, state = np.empty(count), np.empty((len(variables), count))
     found, level = (phase, taken, peak, state), settled ** (1 / model.exponent)
     # A divergent cell is data: it overflows, is labelled, and NumPy stays silent.
     with np.errstate(all="ignore"):
-        _voice(model, count * steps)(values, level, steps, found, progress or (lambda _: None))
+        _voice(model, count * steps)(values, level, steps, found, require_progress(progress))
         if model.exponent == 2:
             np.square(peak, out=peak)
             peak /= 2
@@ -158,11 +167,9 @@ def _cells(
     values = [*map(cells.__getitem__, variables), *parameters_of(rule, (), others)]
     names = [*variables, *parameter_names(rule)]
     arrays = [require_finite(*pair) for pair in zip(names, values, strict=True)]
-    try:
-        return np.broadcast_arrays(*arrays)
-    except ValueError:
-        shapes = ", ".join(str(array.shape) for array in arrays)
-        raise InputError(f"{', '.join(names)} must broadcast; got shapes {shapes}") from None
+    sizes = {name: array.shape for name, array in zip(names, arrays, strict=True)}
+    shape = require_broadcast(**sizes)
+    return tuple(np.broadcast_to(array, shape) for array in arrays)
 
 
 def _voice(model: PhaseRule, work: int) -> phase_map_numpy.Run:

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, require_instance
 
 if TYPE_CHECKING:
     import sympy as sp
@@ -48,6 +48,10 @@ class PhaseRule:
 
 def phase_rule(rule: Update, loss: sp.Expr | None) -> PhaseRule:
     """Return a rule with its criteria, or raise InputError."""
+    import sympy as sp
+
+    if loss is not None:
+        require_instance("loss", loss, sp.Expr, "an expression in the symbols of the rule")
     if loss is None and rule.name == "residual-map" and rule == _one_sample_rule():
         return one_sample()
     loss = rule.loss if loss is None else loss

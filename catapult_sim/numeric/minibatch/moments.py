@@ -10,17 +10,33 @@ without replacement. Eigenvectors, learning rates and starts are an ensemble.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.minibatch.process import MET, NEWEST, require_process, require_rates
+from catapult_sim.numeric.minibatch.process import (
+    MET,
+    NEWEST,
+    Process,
+    require_process,
+    require_rates,
+)
 from catapult_sim.numeric.runs.averages import IterateAverage
 from catapult_sim.printing import short_repr
 from catapult_sim.randomness import draw
 from catapult_sim.types import Array, Rng
+from catapult_sim.validation import (
+    MEMORY_LIMIT,
+    InputError,
+    require_at_least_zero,
+    require_broadcast,
+    require_ensemble,
+    require_finite,
+    require_memory,
+)
 
 
 @dataclass(frozen=True)
@@ -96,12 +112,15 @@ def propagate(
     0.333333333 0.019466667
     """
     process = require_process(momentum, nesterov, batches, average)
-    schedule = require_rates(rates, process)
-    members = np.broadcast_shapes(schedule.shape[1:], np.shape(start), np.shape(variance))
+    schedule, begin = _schedule(rates, process), require_finite("start", start)
+    spread = require_at_least_zero("variance", variance)
+    sizes = {"rates": schedule.shape[1:], "start": begin.shape, "variance": spread.shape}
+    members, kept = require_broadcast(**sizes), 4 * (len(schedule) + 1)
+    held = 4 * process.size * (process.size + 1)
+    require_memory(8 * math.prod(members) * (kept + held), MEMORY_LIMIT, "these moments")
     mean = np.empty((*members, process.size))
     covariance = np.empty((*members, process.size, process.size))
-    mean[...] = np.asarray(start, dtype=float)[..., None]
-    covariance[...] = np.asarray(variance, dtype=float)[..., None, None]
+    mean[...], covariance[...] = begin[..., None], spread[..., None, None]
     mean[..., MET] = covariance[..., MET, :] = covariance[..., MET] = 0
     found = np.empty((4, len(schedule) + 1, *members))
     found[:, 0] = _observed(mean, covariance, process.readout(0))
@@ -113,6 +132,14 @@ def propagate(
         covariance += kick[..., :, None] * kick[..., None, :]
         found[:, t + 1] = _observed(mean, covariance, process.readout(t + 1))
     return Moments(*found)
+
+
+def _schedule(rates: npt.ArrayLike, process: Process) -> Array:
+    """Return the rates of every step ``(T, ...)``, or raise InputError."""
+    schedule = require_rates(rates, process)
+    if not schedule.ndim:
+        raise InputError(f"rates must have shape (T, ...); got {schedule.shape}")
+    return schedule
 
 
 def _observed(mean: Array, covariance: Array, readout: Array) -> tuple[Array, ...]:
@@ -162,11 +189,14 @@ def sample(
     True
     """
     process = require_process(momentum, nesterov, batches, average)
-    schedule = require_rates(rates, process)
-    shape = (len(schedule), *np.broadcast_shapes(schedule.shape[1:], np.shape(start)))
-    minima = draw(_minima(shape, batches), rng, ensemble)
+    schedule, begin = _schedule(rates, process), require_finite("start", start)
+    leading = require_broadcast(rates=schedule.shape[1:], start=begin.shape)
+    shape, ensemble = (len(schedule), *leading), require_ensemble(ensemble)
+    runs = math.prod((*ensemble, *leading))
+    require_memory(8 * runs * 4 * (len(schedule) + 1), MEMORY_LIMIT, "this ensemble")
+    minima = draw(_minima(shape, process.batches), rng, ensemble)
     minima = np.moveaxis(minima, len(ensemble), 0)
-    x = before = np.broadcast_to(np.asarray(start, float), minima.shape[1:])
+    x = before = np.broadcast_to(begin, minima.shape[1:])
     iterates = [x]
     averages = [x]
     memory = () if average is None else average.begin(x)
@@ -191,6 +221,6 @@ def _minima(shape: tuple[int, ...], batches: int | None) -> Callable[..., Array]
         centres -= centres.mean(axis=0)
         centres /= centres.std(axis=0)
         orders = rng.permuted(np.broadcast_to(centres, (epochs, *centres.shape)), axis=1)
-        return orders.reshape(-1, *shape[1:])[: shape[0]]
+        return orders.reshape(epochs * batches, *shape[1:])[: shape[0]]
 
     return shuffled

@@ -13,7 +13,15 @@ import numpy.typing as npt
 from catapult_sim.numeric.curvature.stability import largest_stable_rate
 from catapult_sim.numeric.runs.averages import IterateAverage, Lagged, Recurrent
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_count
+from catapult_sim.validation import (
+    InputError,
+    require_count,
+    require_flag,
+    require_momentum,
+    require_number,
+    require_reals,
+    shown,
+)
 
 # Places in the state: the average, the sum of the c met in this epoch, the newest and the previous
 # iterate; earlier iterates follow.
@@ -86,18 +94,19 @@ def require_process(
 ) -> Process:
     """Return a process, or raise InputError where an option is invalid."""
     if batches is not None:
-        require_count("batches", batches, 2)
+        batches = require_count("batches", batches, 2)
     if average is not None and not isinstance(average, IterateAverage):
         raise InputError(
             f"average must be EMA(...), SWA(...), Window(...), TwoPoint(...) or None; "
-            f"got {average!r}"
+            f"got {shown(average)}"
         )
-    return Process(momentum, nesterov, batches, average)
+    beta = float(require_momentum(require_number("momentum", momentum)))
+    return Process(beta, require_flag("nesterov", nesterov), batches, average)
 
 
 def require_rates(rates: npt.ArrayLike, process: Process) -> Array:
     """Return rates as floats at which the process is stable, or raise InputError."""
-    array = np.asarray(rates, dtype=float)
+    array = require_reals("rates", rates)
     limit = float(largest_stable_rate(1.0, momentum=process.momentum, nesterov=process.nesterov))
     inside = (array >= 0) & (array < limit)
     if not inside.all():

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from catapult_sim.numeric.minibatch.process import Process, require_process, require_rates
 from catapult_sim.numeric.runs.averages import EMA, SWA, TwoPoint, Window
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, require_at_least_zero
 
 
 def stationary_variance(
@@ -49,9 +49,9 @@ def stationary_variance(
     """
     import sympy as sp
 
-    if (momentum != 0) + (batches is not None) + (average is not None) > 1:
-        raise InputError("closed forms take one of momentum, batches and average; got several")
     process = require_process(momentum, nesterov, batches, average)
+    if (process.momentum != 0) + (batches is not None) + (average is not None) > 1:
+        raise InputError("closed forms take one of momentum, batches and average; got several")
     array = require_rates(rates, process)
     if not (array > 0).all():
         raise InputError("rates must be positive; got 0")
@@ -82,5 +82,5 @@ def _closed_form(process: Process) -> tuple[Any, Any, float, Any]:
 
 def equivalent_rate(variance: npt.ArrayLike) -> Array:
     """Return the constant rate a whose iterates have this variance, ``2 V / (1 + V)``."""
-    values = np.asarray(variance, dtype=float)
-    return 2 * values / (1 + values)
+    values = require_at_least_zero("variance", variance)
+    return 2 * (values / (1 + values))

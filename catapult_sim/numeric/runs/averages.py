@@ -20,7 +20,14 @@ from typing import Any
 import numpy as np
 
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_count
+from catapult_sim.validation import (
+    MEMORY_LIMIT,
+    InputError,
+    require_count,
+    require_instance,
+    require_memory,
+    shown,
+)
 
 Memory = tuple[Array, ...]
 
@@ -89,7 +96,7 @@ class EMA(Recurrent):
 
     def __post_init__(self) -> None:
         if not isinstance(self.decay, Real) or not 0 <= self.decay < 1:
-            raise InputError(f"decay must satisfy 0 <= decay < 1; got {self.decay!r}")
+            raise InputError(f"decay must satisfy 0 <= decay < 1; got {shown(self.decay)}")
 
     def take(self, t: int) -> float:
         """Return the weight of the iterate that step t leads to."""
@@ -234,7 +241,7 @@ def require_average(average: Any) -> Average:
     """
     if not isinstance(average, Recurrent):
         why = ", which remembers iterates one by one" if isinstance(average, Lagged) else ""
-        raise InputError(f"average must be EMA(...), SWA(...) or None; got {average!r}{why}")
+        raise InputError(f"average must be EMA(...), SWA(...) or None; got {shown(average)}{why}")
     return average
 
 
@@ -246,7 +253,10 @@ def weights(average: IterateAverage, steps: int) -> Array:
     >>> print(weights(TwoPoint(2), 3), weights(SWA(2), 3))
     [0.  0.5 0.  0.5] [0.  0.  0.5 0.5]
     """
-    iterates = np.eye(require_count("steps", steps) + 1)
+    kinds = "EMA(...), SWA(...), Window(...) or TwoPoint(...)"
+    require_instance("average", average, IterateAverage, kinds)  # type: ignore[arg-type]
+    require_memory(8 * (require_count("steps", steps) + 1) ** 2, MEMORY_LIMIT, "these weights")
+    iterates = np.eye(steps + 1)
     memory = average.begin(iterates[0])
     for t, iterate in enumerate(iterates[1:]):
         memory = average.advance(memory, iterate, t)

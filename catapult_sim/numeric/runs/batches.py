@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,14 @@ import numpy.typing as npt
 
 from catapult_sim.randomness import draw, require_rng
 from catapult_sim.types import Array, Rng
-from catapult_sim.validation import InputError, require_count
+from catapult_sim.validation import (
+    MEMORY_LIMIT,
+    InputError,
+    require_count,
+    require_ensemble,
+    require_memory,
+    require_one_of,
+)
 
 Batches = npt.NDArray[np.int64]  # (..., T, b): the samples of each step; after T steps, again
 
@@ -66,9 +74,10 @@ def minibatches(
     """
     samples = require_count("samples", samples, 1)
     batch_size, steps = require_count("batch_size", batch_size, 1), require_count("steps", steps)
-    if sampling not in SAMPLINGS:
-        raise InputError(f"sampling must be one of {', '.join(SAMPLINGS)}; got {sampling!r}")
-    generator = require_rng(rng)
+    require_one_of("sampling", sampling, SAMPLINGS)
+    generator, ensemble = require_rng(rng), require_ensemble(ensemble)
+    visited = steps * batch_size + samples  # an epoch that has begun is drawn to its end
+    require_memory(3 * 8 * math.prod(ensemble) * visited, MEMORY_LIMIT, "these batches")
     if sampling == "replacement":
         shape = (steps, batch_size)
         return draw(lambda one: np.sort(one.integers(samples, size=shape)), generator, ensemble)
@@ -111,7 +120,10 @@ def require_batches(batches: Any, samples: int, ensemble: tuple[int, ...] = ()) 
     >>> require_batches([[0, 1], [2, 3]], samples=4).shape
     (2, 2)
     """
-    array = np.asarray(batches)
+    try:
+        array = np.asarray(batches)
+    except ValueError:  # of rows of several lengths
+        array = np.empty((0,))
     fits = array.ndim >= 2 and array.shape[:-2] in ((), ensemble)
     if not fits or array.size == 0 or array.dtype.kind not in "iu":
         shapes = dict.fromkeys(((), ensemble))

@@ -15,7 +15,18 @@ from catapult_sim.numeric.runs.presentation import member_columns
 from catapult_sim.printing import short_repr
 from catapult_sim.tables import Columns, data_frame, html_table
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_count, require_positive
+from catapult_sim.validation import (
+    MEMORY_LIMIT,
+    InputError,
+    read_only,
+    require_broadcast,
+    require_count,
+    require_function,
+    require_memory,
+    require_number,
+    require_positive,
+    require_reals,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -59,7 +70,10 @@ class Boundary:
         >>> print(boundary(lambda c: np.where(c > 2.5, 1, -1), 1.0, 8.0).scaled([2.0]).measured)
         5.001(1)
         """
-        units = np.asarray(unit, dtype=float)
+        units = require_positive("unit", unit)
+        if require_broadcast(unit=units.shape, members=self.lower.shape) != self.lower.shape:
+            raise InputError(f"unit must have shape {self.lower.shape}; got {units.shape}")
+        units = np.broadcast_to(units, self.lower.shape)
         lower, upper = self.lower * units, self.upper * units
         windows = tuple((s, value * float(units[s])) for s, value in self.windows)
         return Boundary(centre(lower, upper), lower, upper, windows, self.evaluations)
@@ -115,19 +129,20 @@ def boundary(
     >>> bool(found.lower[0] <= 2.5 < found.upper[0])
     True
     """
-    low, high = float(require_positive("low", low)), float(require_positive("high", high))
+    require_function("side_at", side_at, "of values (K, S) that returns sides (K, S)")
+    low, high = require_number("low", low, above=0), require_number("high", high, above=0)
     if not low < high:
         raise InputError(f"low must be less than high; got low = {low:g}, high = {high:g}")
-    require_count("members", members, 1)
+    members, grid = require_count("members", members, 1), require_count("grid", grid, 2)
+    require_memory(4 * 8 * members * grid, MEMORY_LIMIT, "this grid of values")
     # Logarithms are halved: nothing lies between two neighbouring ones.
     finest = 8 * np.finfo(float).eps * max(1.0, abs(np.log(low)), abs(np.log(high)))
-    precision = max(float(np.log1p(require_positive("tolerance", tolerance))), finest)
-    first = np.geomspace(low, high, require_count("grid", grid, 2))
-    points = np.repeat(first[:, None], members, axis=1)
-    sides = _require_sides(side_at(points), points)
+    precision = max(float(np.log1p(require_number("tolerance", tolerance, above=0))), finest)
+    points = np.repeat(np.geomspace(low, high, grid)[:, None], members, axis=1)
+    sides = _require_sides(side_at(read_only(points)), points)
     while (query := _refinement(_edges(points, sides), low, high, precision)) is not None:
         points = np.concatenate([points, query])
-        sides = np.concatenate([sides, side_at(query)])
+        sides = np.concatenate([sides, _require_sides(side_at(read_only(query)), query)])
     lower, _, _, upper = _edges(points, sides)
     again = (sides == BELOW) & (points > upper)
     windows = tuple((int(s), float(points[k, s])) for k, s in np.argwhere(again))
@@ -136,7 +151,7 @@ def boundary(
 
 def _require_sides(sides: npt.ArrayLike, points: Array) -> npt.NDArray[Any]:
     found = np.asarray(sides)
-    if found.shape != points.shape:
+    if found.shape != points.shape or found.dtype.kind not in "biuf":
         raise InputError(
             f"side_at must return shape {points.shape} for values of that shape; got {found.shape}"
         )
@@ -218,7 +233,11 @@ def centre(lower: npt.ArrayLike, upper: npt.ArrayLike) -> Measured:
     >>> print(centre([0.0, 1.9], [np.inf, 2.1]), centre([0.0], [np.inf]))
     2.0(1) nan
     """
-    below, above = np.asarray(lower, dtype=float), np.asarray(upper, dtype=float)
+    below, above = require_reals("lower", lower), require_reals("upper", upper)
+    if below.ndim != 1 or below.shape != above.shape:
+        raise InputError(
+            f"lower and upper must have the same shape (S,); got {below.shape} and {above.shape}"
+        )
     known = (below > 0) | np.isfinite(above)
     if not known.any():
         return Measured(np.nan, np.nan, 0)

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
-from catapult_sim.validation import InputError, require_count
+from catapult_sim.validation import InputError, require_count, shown
 
 VALUES = "values/"
 
@@ -73,7 +73,7 @@ def resumable(
         beyond ``steps``, or where its folder does not exist.
     """
     if not isinstance(checkpoint, Checkpoint):
-        raise InputError(f"checkpoint must be a Checkpoint of a file; got {checkpoint!r}")
+        raise InputError(f"checkpoint must be a Checkpoint of a file; got {shown(checkpoint)}")
     path, apart = Path(checkpoint.path), -(-checkpoint.every // every) * every
     if not path.parent.is_dir():
         raise InputError(f"checkpoint must be a file in a folder that exists; got {path}")

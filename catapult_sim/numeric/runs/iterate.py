@@ -12,7 +12,7 @@ import numpy.typing as npt
 from catapult_sim.numeric.runs.strides import iterate_in_strides
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
 from catapult_sim.types import Array, Observe
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, require_instance, require_result, shown
 
 if TYPE_CHECKING:
     import sympy as sp
@@ -98,6 +98,8 @@ def iterate(
      [0.125   2.     ]
      [0.03125 8.     ]]
     """
+    if not callable(rule):
+        require_rule(rule)
     step, of_state = _functions(rule, loss)
     if callable(rule) and named:
         raise InputError(f"a step takes its parameters in its order; got {', '.join(named)}")
@@ -128,10 +130,25 @@ def _functions(
     """Return the step and, where there is one, the loss as functions of state and parameters."""
     if callable(rule):
         if not (loss is None or callable(loss)):
-            raise InputError(f"the loss of a step must be a function of its state; got {loss!r}")
-        return _alone(rule), loss
+            raise InputError(
+                f"the loss of a step must be a function of its state; got {shown(loss)}"
+            )
+        return _alone(rule), loss and _one_each(loss)
     loss = rule.loss if loss is None else loss
-    return rule.numpy(), loss if loss is None or callable(loss) else rule.numpy_quantity(loss)
+    if loss is None or callable(loss):
+        return rule.numpy(), loss and _one_each(loss)
+    return rule.numpy(), rule.numpy_quantity(_expression(loss))
+
+
+def _expression(loss: Any) -> sp.Expr:
+    import sympy as sp
+
+    return require_instance("loss", loss, sp.Expr, "a function, or an expression in its symbols")
+
+
+def _one_each(loss: Function) -> Function:
+    """Return a loss that raises InputError where it is not one number for each member."""
+    return lambda state, *rates: require_result("loss", loss(state, *rates), len(state))
 
 
 def _alone(step: Function) -> Function:
@@ -143,7 +160,7 @@ def _alone(step: Function) -> Function:
             raise InputError(
                 "a step must return the next state alone, its loss be given as loss=; got a tuple"
             )
-        return following
+        return require_result("a step", following, *state.shape)
 
     return checked
 
@@ -152,6 +169,13 @@ def _finite(state: Array, *_: Array) -> Array:
     """Return 1 where a state is finite, else infinity: the loss where none is given."""
     finite = np.isfinite(state).all(axis=tuple(range(1, state.ndim)))
     return np.where(finite, 1.0, np.inf)
+
+
+def require_rule(rule: Any) -> Update:
+    """Return a rule, or raise InputError."""
+    from catapult_sim.symbolic import Update
+
+    return require_instance("rule", rule, Update, "an Update, such as Update.descent returns")
 
 
 def parameter_names(rule: Update) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.scale import scaled
+from catapult_sim.validation import InputError, require_limit, require_reals
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,10 @@ def mean(values: npt.ArrayLike, systematic: float = 0.0) -> Measured:
     >>> print(mean([1.0, 2.0, 3.0]))
     2.0(6)
     """
-    members, exponent = scaled(np.asarray(values, dtype=float).ravel())
+    given, systematic = require_reals("values", values), require_limit("systematic", systematic)
+    if not given.size:
+        raise InputError("values must be of at least 1 member; got none")
+    members, exponent = scaled(given.ravel())
     spread = members.std(ddof=1) / math.sqrt(members.size) if members.size > 1 else math.nan
     average, error = np.ldexp([members.mean(), spread], exponent).tolist()
     return Measured(average, math.hypot(error, systematic), members.size)
@@ -93,7 +97,9 @@ def share(hits: npt.ArrayLike) -> Measured:
     >>> print(share([[True, True], [True, False], [False, False]]))
     0.5(3)
     """
-    rows = np.asarray(hits, dtype=float)
+    rows = require_reals("hits", hits)
+    if not rows.ndim or not rows.size:
+        raise InputError(f"hits must have shape (S, ...) with S >= 1; got {rows.shape}")
     members = rows.reshape(len(rows), -1).mean(axis=1)
     spread = np.append(members, [0.0, 1.0]).std()
     return Measured(float(members.mean()), float(spread / math.sqrt(len(members))), len(members))
@@ -113,7 +119,15 @@ def ratio(numerators: npt.ArrayLike, denominators: npt.ArrayLike) -> Measured:
     >>> print(ratio([1.0, 2.0, 3.0], [2.0, 4.0, 6.0]))
     0.5
     """
-    above, below = (np.asarray(values, dtype=float) for values in (numerators, denominators))
+    above, below = (
+        require_reals("numerators", numerators),
+        require_reals("denominators", denominators),
+    )
+    if above.ndim != 1 or above.shape != below.shape or not above.size:
+        raise InputError(
+            "numerators and denominators must have the same shape (S,) with S >= 1; "
+            f"got {above.shape} and {below.shape}"
+        )
     everyone = np.arange(len(above))
     without = [above[everyone != i].sum() / below[everyone != i].sum() for i in everyone]
     numbers, exponent = scaled(without)

@@ -41,7 +41,12 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_at_least_zero, require_momentum
+from catapult_sim.validation import (
+    InputError,
+    require_at_least_zero,
+    require_momentum,
+    shown,
+)
 
 
 class Optimizer(Protocol):
@@ -104,7 +109,7 @@ class HeavyBall:
     memory: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        if np.asarray(self.momentum).dtype != object:  # as of a SymPy symbol
+        if not hasattr(self.momentum, "free_symbols"):  # as a SymPy symbol has
             require_momentum(self.momentum)
 
     def point(self, weights: Any, last: Any) -> Any:
@@ -211,6 +216,7 @@ class Regularized(Wrapper):
     coefficient: npt.ArrayLike
 
     def __post_init__(self) -> None:
+        require_optimizer(self.optimizer)
         require_at_least_zero("coefficient", self.coefficient)
 
     def displace(self, look: Look, rate: Array, *last: Array) -> tuple[Array, ...]:
@@ -238,7 +244,8 @@ def require_optimizer(optimizer: Any) -> AnyOptimizer:
     """
     if isinstance(optimizer, type) or not hasattr(optimizer, "memory"):
         raise InputError(
-            f"optimizer must be one such as GradientDescent() or HeavyBall(0.9); got {optimizer!r}"
+            "optimizer must be one such as GradientDescent() or HeavyBall(0.9); "
+            f"got {shown(optimizer)}"
         )
     checked: AnyOptimizer = optimizer
     return checked

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory, final, peak
-from catapult_sim.validation import require_positive
+from catapult_sim.validation import require_instance, require_number
 
 Side = npt.NDArray[np.int8]
 
@@ -97,7 +97,8 @@ def classify(run: Trajectory, *, settled: float = 1e-3) -> Phases:
     >>> classify(net.train(learning_rate=rates, steps=200, state=state))
     Phases(['lazy', 'catapult', 'divergent'])
     """
-    came_down = final(run) <= require_positive("settled", settled) * run.values["loss"][0]
+    level = require_number("settled", settled, above=0)
+    came_down = final(run) <= level * run.values["loss"][0]
     phase = np.where(rise(run) == BEYOND, Phase.CATAPULT, Phase.LAZY)
     phase = np.where(came_down, phase, Phase.UNDECIDED)
     phase = np.where(run.outcome == Outcome.DIVERGED, Phase.DIVERGENT, phase)
@@ -115,6 +116,7 @@ def rise(run: Trajectory, name: str = "loss") -> Side:
 
 def escape(run: Trajectory) -> Side:
     """Return whether each member has diverged, ``(...)``: +1 where it has, else -1."""
+    require_instance("run", run, Trajectory, "what train or iterate returns")
     return np.where(run.outcome == Outcome.DIVERGED, BEYOND, BELOW).astype(np.int8)
 
 

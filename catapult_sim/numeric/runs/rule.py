@@ -40,6 +40,7 @@ from catapult_sim.validation import (
     require_at_least_zero,
     require_memory,
     require_observers,
+    require_progress,
 )
 
 Schedule = Callable[[int], Any] | npt.ArrayLike
@@ -121,10 +122,10 @@ class Method:
 
 def _factors(schedule: Schedule, steps: int) -> Array:
     given = [schedule(t) for t in range(steps)] if callable(schedule) else schedule
-    factors = np.asarray(given, dtype=float)
+    factors = require_at_least_zero("the factors of schedule", given)
     if factors.shape != (steps,):
         raise InputError(f"schedule must give {steps} factors, one a step; got {factors.shape}")
-    return require_at_least_zero("the factors of schedule", factors)
+    return factors
 
 
 @dataclass(frozen=True)
@@ -222,6 +223,7 @@ def run(
     InputError
         Where the run exceeds the memory limit, or an option is not as required.
     """
+    progress = require_progress(progress)
     if checkpoint is not None and not getattr(rule.method.optimizer, "resumable", True):
         raise InputError(
             "checkpoint requires an optimiser that remembers nothing but vectors of weights; "
@@ -287,7 +289,7 @@ def _of_weights(rule: Rule, found: Trajectory) -> Trajectory:
         return replace(found, state=rule.weights(found.state), average=average)
 
 
-def _stride_of(rule: Rule, progress: Progress | None) -> Stride:
+def _stride_of(rule: Rule, progress: Progress) -> Stride:
     """Return the rule's stride as a function of arrays, which reports the steps it has taken."""
     turn = Lock()  # strides run in several threads; ``progress`` is called by one at a time
 
@@ -301,9 +303,8 @@ def _stride_of(rule: Rule, progress: Progress | None) -> Stride:
         count: int,
     ) -> tuple[Array, Array]:
         taken = rule.stride(state, Block(rate, members, starts, numbers), first, count)
-        if progress is not None:
-            with turn:
-                progress(count * len(state))
+        with turn:
+            progress(count * len(state))
         return taken
 
     return stride

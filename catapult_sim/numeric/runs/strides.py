@@ -18,7 +18,17 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Outcome, Trajectory
 from catapult_sim.types import Array, Observe
-from catapult_sim.validation import ensemble_shape, require_count, require_observers
+from catapult_sim.validation import (
+    InputError,
+    ensemble_shape,
+    read_only,
+    require_count,
+    require_limit,
+    require_numbers,
+    require_observed,
+    require_observers,
+    require_reals,
+)
 
 Stride = Callable[..., tuple[Array, Array]]
 
@@ -75,6 +85,7 @@ def iterate_in_strides(
     """
     steps, every = require_count("steps", steps), require_count("every", every, 1)
     observe = require_observers(observe)
+    tolerance, escape = require_limit("tolerance", tolerance), require_limit("escape", escape)
     members, rates, ensemble = _flatten(_floats(state), parameters, state_ndim)
     begun = 0 if resume is None else int(resume.step[-1])
     run = _begun(members, steps) if resume is None else _continued(resume, steps)
@@ -97,8 +108,8 @@ def iterate_in_strides(
 
 def _floats(state: npt.ArrayLike) -> Array:
     """Return an array in single precision if that is its own, else in double."""
-    array = np.asarray(state)
-    return array if array.dtype == np.float32 else np.asarray(array, dtype=float)
+    array = require_numbers("state", state)
+    return array if array.dtype == np.float32 else require_reals("state", array)
 
 
 def _bytes_of_one(members: Array) -> int:
@@ -197,7 +208,7 @@ def _measure(
 ) -> None:
     shape = run.values["loss"].shape
     for name, quantity in plan.observe.items():
-        measured = np.asarray(quantity(current))
+        measured = require_observed(name, quantity(read_only(current)), len(current))
         with plan.allocation:
             if name not in run.values:
                 run.values[name] = np.full(shape + measured.shape[1:], np.nan)
@@ -247,10 +258,13 @@ def _flatten(
     state: Array, parameters: tuple[npt.ArrayLike, ...], state_ndim: int
 ) -> tuple[Array, list[Array], tuple[int, ...]]:
     """Broadcast state and parameters to one ensemble, and flatten its axes to one."""
+    if state.ndim < require_count("state_ndim", state_ndim, 1):
+        raise InputError(f"state must have {state_ndim} axes or more; got shape {state.shape}")
     trailing = state.shape[state.ndim - state_ndim :]
-    rates = [np.asarray(parameter, dtype=float) for parameter in parameters]
+    rates = [require_reals("each parameter", parameter) for parameter in parameters]
     ensemble = ensemble_shape(state, rates, state_ndim)
-    members = np.broadcast_to(state, ensemble + trailing).reshape(-1, *trailing)
+    spread = np.broadcast_to(state, ensemble + trailing)
+    members = spread.reshape(math.prod(ensemble), *trailing)
     return members, [np.broadcast_to(rate, ensemble).ravel() for rate in rates], ensemble
 
 
@@ -271,7 +285,10 @@ def run_bytes(
     members = math.prod(ensemble_shape(state, rates))
     one = state[(slice(0, 1),) * (state.ndim - 1)].reshape(-1, state.shape[-1])
     with np.errstate(all="ignore"):
-        recorded = sum(np.asarray(quantity(one)).size for quantity in observe.values())
+        recorded = sum(
+            require_observed(name, quantity(read_only(one)), len(one)).size
+            for name, quantity in observe.items()
+        )
     kept, held = 8 * (steps + 1) * (1 + recorded), state.itemsize * state.shape[-1]
     at_once = min(members, threads * max(1, BLOCK_BYTES // (held + work)))
     return members * (kept + 2 * held) + at_once * (3 * held + work)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from catapult_sim.numeric.runs.presentation import long_columns, member_columns
 from catapult_sim.tables import data_frame, html_table
 from catapult_sim.types import Array
+from catapult_sim.validation import InputError, require_instance, shown
 
 if TYPE_CHECKING:
     import pandas
@@ -97,10 +98,20 @@ class Trajectory:
 
 def peak(run: Trajectory, name: str = "loss") -> Array:
     """Return the largest measured value of a quantity, ``(...)``."""
-    largest: Array = np.fmax.reduce(run.values[name], axis=0)
+    largest: Array = np.fmax.reduce(_recorded(run, name), axis=0)
     return largest
 
 
 def final(run: Trajectory, name: str = "loss") -> Array:
     """Return a quantity at the step where each member stopped, ``(...)``."""
-    return np.take_along_axis(run.values[name], run.stopped[None], axis=0)[0]
+    return np.take_along_axis(_recorded(run, name), run.stopped[None], axis=0)[0]
+
+
+def _recorded(run: Trajectory, name: str) -> Array:
+    """Return the values of a quantity, or raise InputError where the run has none."""
+    require_instance("run", run, Trajectory, "what train or iterate returns")
+    if not isinstance(name, str) or name not in run.values:
+        raise InputError(
+            f"the run must have recorded {shown(name)}; it has {', '.join(run.values)}"
+        )
+    return run.values[name]

@@ -145,8 +145,64 @@ def test_a_flow_that_runs_away_ends_in_nan_without_a_word():
     assert np.isnan(flow(lambda w: w * np.nan, [1.0], [0, 1])[1:]).all()
 
 
+def test_a_flow_from_rest_stays_and_one_from_zero_sets_out():
+    assert not flow(lambda w: -w, np.zeros(2), [0, 1, 2]).any()
+    np.testing.assert_allclose(flow(np.ones_like, [0.0], [0, 1, 3]).ravel(), [0, 1, 3])
+    path = flow(lambda w: np.cos(w), [0.0], [0, 1])  # w = gd(t), the Gudermannian function
+    np.testing.assert_allclose(path[1], 2 * np.arctan(np.tanh(0.5)), rtol=1e-12)
+    tiny = flow(lambda w: -w, [1e-320], [0, 1e-3])  # below which numbers lose their digits
+    np.testing.assert_allclose(tiny[1], 1e-320, rtol=1e-2)
+
+
+def test_no_flow_takes_more_steps_than_it_says():
+    with pytest.raises(InputError, match=r"10000 steps of integration .* 0 and 1e"):
+        flow(lambda w: 1j * w, [1.0 + 0j], [0, 1e300])
+
+
+@pytest.mark.parametrize("times", [[0, np.nan], [0, np.inf], [], 3.0])
+def test_times_are_finite(times):
+    with pytest.raises(InputError, match="times must"):
+        flow(lambda w: -w, [1.0], times)
+    with pytest.raises(InputError, match="duration must be finite and at least 0; got"):
+        compare(lambda w: w, {"a": lambda w: -w}, [1.0], duration=-1.0, steps=1)
+
+
+def spoil(w):
+    w *= 0
+    return w
+
+
+def test_fields_and_steps_cannot_write_to_the_weights():
+    start = np.ones(2)
+    with pytest.raises(ValueError, match="read-only"):
+        flow(spoil, start, [0, 1])
+    with pytest.raises(ValueError, match="read-only"):
+        compare(spoil, {}, start, duration=1.0, steps=2)
+    assert (start == 1).all()
+
+
+@pytest.mark.parametrize("field", [3, None, lambda w: None, lambda w: w[:1], lambda w: "ab"])
+def test_what_is_no_field_is_refused(field):
+    with pytest.raises(InputError, match=r"field must (be a function|return numbers of shape)"):
+        flow(field, [1.0, 2.0], [0, 1])
+
+
+@pytest.mark.parametrize(
+    "step_sizes", [[np.inf, 0.05, 0.02, 0.01], [0.1, 0.1, 0.05, 0.05], [0.1] * 4]
+)
+def test_an_order_needs_step_sizes_that_tell_it(step_sizes):
+    with pytest.raises(InputError, match=r"step_sizes must (be finite|hold at least 3 different)"):
+        convergence_order(step_sizes, [0.1, 0.05, 0.02, 0.01])
+
+
+def test_orders_do_not_depend_on_the_unit_of_the_step_size():
+    h = np.array([0.2, 0.1, 0.05, 0.025])
+    for unit in (1e-300, 1e300):
+        assert abs(convergence_order(h * unit, h**3).value - 3) < 1e-9
+
+
 def test_what_makes_no_sense_is_refused_in_one_sentence():
-    with pytest.raises(InputError, match=r"start must have shape \(P,\); got \(1, 2\)"):
+    with pytest.raises(InputError, match=r"start must have shape \(P,\) with P >= 1; got \(1, 2\)"):
         flow(lambda w: w, [[1.0, 2.0]], [0, 1])
     with pytest.raises(InputError, match="at least 0; got -1"):
         compare(lambda w: w, {}, [1.0], duration=1.0, steps=-1)

@@ -38,7 +38,7 @@ from catapult_sim.numeric.runs.rule import Method
 from catapult_sim.numeric.runs.strides import run_bytes
 from catapult_sim.numeric.runs.trajectory import Trajectory, final, peak
 from catapult_sim.sweeps.cell import Cell, cell
-from catapult_sim.types import Array, Observe
+from catapult_sim.types import Array, Quantities
 from catapult_sim.validation import InputError, require_positive, require_width
 
 
@@ -99,7 +99,7 @@ def _hidden(cell: Cell) -> list[int]:
 
 
 def bytes_of(
-    cell: Cell, *, networks: int = 1, members: int = 1, observe: Observe | None = None
+    cell: Cell, *, networks: int = 1, members: int = 1, observe: Quantities | None = None
 ) -> int:
     """Return the bytes that networks of a cell and runs of members take, without drawing any.
 

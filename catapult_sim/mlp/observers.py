@@ -17,6 +17,11 @@ from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs, top_eigenpairs
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
+QUANTITIES = (
+    *("accuracy", "active_fraction", "alignment", "gradient_norm", "sharpness", "top_eigenvalue"),
+    "weight_norm",
+)
+"""Methods of :class:`Observers` that training can observe by name, on the training data."""
 Quantity = Callable[["Observers", Array], Array]
 
 

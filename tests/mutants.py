@@ -230,10 +230,8 @@ def main():
         for i, mutant in enumerate(drawn):
             fails = verdict(mutant, options.limit)
             survivors += fails is None
-            print(
-                f"{i + 1}/{len(drawn)} {'SURVIVES' if fails is None else 'undecided' if fails == TOO_LONG else 'caught'} {mutant[3]}",
-                flush=True,
-            )
+            word = {None: "SURVIVES", TOO_LONG: "undecided"}.get(fails, "caught")
+            print(f"{i + 1}/{len(drawn)} {word} {mutant[3]}", flush=True)
             print(f"      {fails or ''}", flush=True)
         print(f"{len(drawn)} of {len(every)} mutants: {survivors} survive")
         os.chdir(ROOT)

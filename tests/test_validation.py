@@ -85,11 +85,11 @@ def trained(**options):
 SEED = "rng must be a numpy.random.Generator, a seed of at least 0, or None; got "
 OPERATOR = "operator must be a square array, .* as network.at.theta, X, y..hessian is; got "
 WRONG_TYPES = {
-    "names to observe": (lambda: trained(observe=["loss"]), "observe must map names to func.*loss"),
+    "names to observe": (lambda: trained(observe=["lost"]), "observe must name some of .*'lost'"),
     "no function": (lambda: trained(observe={"a": 3}), "observe must map names to functions"),
     "of the closure": (
-        lambda: CLOSURE.train(learning_rate=0.1, steps=2, observe="loss"),
-        "observe must map.*'loss'",
+        lambda: CLOSURE.train(learning_rate=0.1, steps=2, observe="lost"),
+        "observe must name some of .*'lost'",
     ),
     "a path": (lambda: trained(checkpoint="a.npz"), "must be a Checkpoint of a file; got 'a.npz'"),
     "seed of weights": (lambda: NET.init(rng=-1), SEED + "-1"),

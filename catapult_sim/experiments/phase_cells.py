@@ -37,7 +37,7 @@ from catapult_sim.numeric.runs.rule import Method
 from catapult_sim.numeric.runs.strides import run_bytes
 from catapult_sim.numeric.runs.trajectory import Trajectory, final, peak
 from catapult_sim.sweeps.cell import Cell, cell
-from catapult_sim.types import Array, Observe
+from catapult_sim.types import Array, Quantities
 from catapult_sim.validation import InputError, require_positive, require_width
 
 
@@ -77,7 +77,7 @@ def _mlp(cell: Cell, data: Data, rng: np.random.Generator, scale: Array) -> Netw
 
 
 def bytes_of(
-    cell: Cell, *, networks: int = 1, members: int = 1, observe: Observe | None = None
+    cell: Cell, *, networks: int = 1, members: int = 1, observe: Quantities | None = None
 ) -> int:
     """Return the bytes that networks of a cell and runs of members take, without drawing any.
 

@@ -20,6 +20,11 @@ from catapult_sim.numeric.scale import norm
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_instance
 
+QUANTITIES = (
+    *("accuracy", "active_fraction", "alignment", "gradient_norm", "sharpness", "top_eigenvalue"),
+    "weight_norm",
+)
+"""Methods of :class:`Observers` that training can observe by name, on the training data."""
 Quantity = Callable[["Observers", Array], Array]
 
 
@@ -66,7 +71,8 @@ class Observers:
     """
 
     def __init__(self, network: Network | TaylorModel, X: npt.ArrayLike, y: npt.ArrayLike) -> None:
-        self.network = require_instance("network", network, Model, "a network or a TaylorModel")
+        described = "a network or a TaylorModel"
+        self.network: Any = require_instance("network", network, Model, described)
         self.X, self.y = network.require_data(X, y)
 
     @_of_diverged_too

@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import operator
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp.model import Model
+from catapult_sim.mlp.observers import QUANTITIES, Observers
 from catapult_sim.mlp.point import Place
 from catapult_sim.numeric.runs.averages import Average, Memory
+from catapult_sim.numeric.runs.batches import repeats
 from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint
+from catapult_sim.numeric.runs.observed import EACH, Steps, require_every, require_quantities
 from catapult_sim.numeric.runs.optimizers import AnyOptimizer, GradientDescent, Look, displace
 from catapult_sim.numeric.runs.rule import Averaged, Block, Method, Schedule, run
 from catapult_sim.numeric.runs.strides import BLOCK_BYTES
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
-from catapult_sim.types import Array, Observe, Progress
+from catapult_sim.types import Array, Every, Observe, Progress
 from catapult_sim.validation import MEMORY_LIMIT, require_count, require_instance, require_positive
 
 
@@ -40,7 +44,7 @@ def train(
     schedule: Schedule | None = None,
     average: Average | None = None,
     observe: Observe | None = None,
-    every: int = 1,
+    every: Every = 1,
     tolerance: float = 0.0,
     escape: float = ESCAPE,
     checkpoint: Checkpoint | None = None,
@@ -50,8 +54,10 @@ def train(
     """Train an ensemble of networks by gradient descent or another optimiser.
 
     Each step takes the gradient of the loss of its samples. The recorded loss is that of all
-    samples, with weight decay: at every step, or with mini-batches at multiples of ``every`` only,
-    and only where it is recorded is a convergence or divergence noticed.
+    samples, with weight decay: at every step, or with mini-batches at the steps of ``every``, the
+    first and the last only, and only where it is recorded is a convergence or divergence noticed.
+    In between, the losses of the batches prove how high it rose at least: a batch of b of the m
+    samples has a share of ``b / m`` in the loss of all, and no sample has a negative one.
 
     Members run in parallel on as many threads as linear algebra may have, with one thread of
     linear algebra each. The numbers of a member are the same to the bit in any ensemble. For a
@@ -81,14 +87,15 @@ def train(
         see :mod:`catapult_sim.mlp.schedules`.
     average : EMA or SWA, optional
         Average the weights along the run. The average's loss and observed quantities are
-        recorded at multiples of ``every`` as ``average_loss``, ``average_sharpness`` and so on.
+        recorded at the steps of ``every`` as ``average_loss``, ``average_sharpness`` and so on.
         For averages of a few iterates, such as TwoPoint, observe the weights,
         ``observe={"weights": lambda theta: theta}``.
-    observe : mapping of str to callable, optional
-        Quantities ``theta (N, P) -> (N, ...)`` to measure besides the loss, see
-        :class:`~catapult_sim.mlp.observers.Observers`.
-    every : int
-        Measure at multiples of this step.
+    observe : str, sequence of str, or mapping of str to callable, optional
+        Quantities to measure besides the loss: names of those of
+        :class:`~catapult_sim.mlp.observers.Observers`, such as ``"sharpness"`` or
+        ``["sharpness", "accuracy"]``, on these data; or functions ``theta (N, P) -> (N, ...)``.
+    every : int or sequence of int
+        Measure at multiples of this step, or at the steps of a list, such as ``[0, 1, 3, 10]``.
     tolerance : float
         A member is finished when its loss is at most this fraction of its start.
     escape : float
@@ -96,8 +103,8 @@ def train(
     checkpoint : Checkpoint, optional
         Store the run in this file. After an interruption the same call continues from there, and
         returns the same numbers to the bit; with more steps it extends the run. If a mini-batch
-        run is extended from a step that is not a multiple of ``every``, the loss recorded at that
-        step stays; everything else equals an uninterrupted run. Not with Nudged, whose directions
+        run is extended from a step that is not one of ``every``, the loss recorded at that step
+        stays; everything else equals an uninterrupted run. Not with Nudged, whose directions
         are not stored.
     progress : callable, optional
         Called with the number of steps just taken, summed over members; in total at most members
@@ -109,7 +116,8 @@ def train(
     -------
     Trajectory
         With the weights where each member stopped, ``(..., P)``, as its state, and with their
-        average there.
+        average there. With mini-batches that are not measured at every step, its ``least_peak`` is
+        what the loss of each member reached at least.
 
     Raises
     ------
@@ -144,7 +152,7 @@ def train(
     require_instance("network", network, Model, "a network or a TaylorModel")
     inputs, targets = network.require_data(X, y)
     start = network.require_parameters(theta)
-    leading, every = start.shape[:-1], require_count("every", every, 1)
+    leading, measured = start.shape[:-1], require_every(every)
     method = Method.of(
         optimizer,
         require_count("steps", steps),
@@ -154,14 +162,16 @@ def train(
         samples=len(inputs),
         ensemble=leading,
     )
-    rule = Descent(network, inputs, targets, method, 1 if method.batches is None else every)
+    rule = Descent(network, inputs, targets, method, measured)
+    see: Any = network  # every model that can be trained can be observed
+    see = Observers(see, inputs, targets)
     return run(
         rule,
         start,
         leading,
         {"learning_rate": require_positive("learning_rate", learning_rate)},
         problem=lambda: rule.problem(start),
-        observe=observe,
+        observe=require_quantities(observe, see, QUANTITIES),
         every=every,
         tolerance=tolerance,
         escape=escape,
@@ -179,7 +189,8 @@ class Descent:
     X: Array  # (m, d)
     y: Array  # (m, k)
     method: Method
-    longest: int = 1
+    measured: Steps = EACH  # the steps at which the loss of all samples is measured
+    longest: ClassVar[int] = 1
     # For each thread: its points, whose arrays are used again, and the optimiser of its last block.
     _kept: threading.local = field(default_factory=threading.local)
 
@@ -188,11 +199,23 @@ class Descent:
         remembered = [np.zeros_like(weights)] * self.method.optimizer.memory
         if self.method.average is not None:
             remembered += self.method.average.begin(weights)
+        if self._sampled:
+            remembered.append(np.zeros((*weights.shape[:-1], 1), weights.dtype))
         return np.concatenate([weights, *remembered], axis=-1) if remembered else weights
 
     def weights(self, state: Array) -> Array:
         """Return the parameters of states, ``(..., P)``."""
         return state[..., : self.network.size]
+
+    @property
+    def _sampled(self) -> bool:
+        """Whether the loss of all samples is not measured at every step."""
+        return self.method.batches is not None and self.measured != EACH
+
+    @property
+    def least_peak(self) -> Callable[[Array], Array] | None:
+        """A lower bound of the largest loss so far: the last number of a state."""
+        return (lambda state: state[..., -1]) if self._sampled else None
 
     @property
     def average(self) -> Averaged | None:
@@ -223,13 +246,16 @@ class Descent:
         return [np.s_[..., i * size : (i + 1) * size] for i in range(count)]
 
     def stride(self, state: Array, block: Block, first: int, count: int) -> tuple[Array, Array]:
-        """Take ``count`` steps; return the next state and the loss of all samples before them."""
-        optimizer = self._optimizer(block.numbers, state.dtype)
-        before, loss = state, None
-        for t in range(first, min(first + count, self.method.steps)):
-            state, seen = self._step(t, state, block, optimizer)
-            loss = seen if t == first else loss
-        return state, (self.loss(self.weights(before)) if loss is None else loss)[None]
+        """Take a step; return the next state and, where it is measured, the loss of all samples."""
+        following, loss, last = state, None, self.method.steps
+        if first < last:
+            optimizer = self._optimizer(block.numbers, state.dtype)
+            following, loss = self._step(first, state, block, optimizer)
+        if loss is not None:
+            return following, loss[None]
+        if self.method.batches is None or first in self.measured or first in (0, last):
+            return following, self.loss(self.weights(state))[None]
+        return following, np.empty((0, len(state)))
 
     def _optimizer(self, numbers: tuple[Array, ...], dtype: Any) -> AnyOptimizer:
         """Return the optimiser of a block, made anew only where a thread turns to another block."""
@@ -285,12 +311,16 @@ class Descent:
         seen = self._at("seen", point, *samples)
         loss = seen.loss if rows is None and point is theta else None
         eta = self.method.rate(t, block.rate).astype(theta.dtype)[:, None]
-        if not last and not memory:
+        if not last and not memory and not self._sampled:
             look = Look(t, block.members, theta, seen.gradient, seen.hessian_product)
             (displacement,) = displace(optimizer, look, eta)
             return np.add(theta, displacement, out=displacement), loss
         following = np.empty_like(state)
         moved, *places = self._vectors(following)
+        if self._sampled:
+            following[..., -1] = state[..., -1]
+            if rows is not None and point is theta:
+                np.fmax(following[..., -1], self._share(rows) * seen.loss, out=following[..., -1])
         # Momentum turns the gradient into what it remembers: formed in its place, that need not be
         # copied there. Of several memories one could be overwritten by another.
         gradient = partial(seen.gradient, places[0]) if len(last) == 1 else seen.gradient
@@ -303,6 +333,14 @@ class Descent:
             if vector is not place:
                 place[...] = vector
         return following, loss
+
+    def _share(self, rows: Array) -> Array:
+        """Return how large the loss of all samples is at least, over that of a batch.
+
+        No sample has a negative loss. What rounding may add to either loss is left to it.
+        """
+        drawn = rows.shape[-1] / (len(self.X) * repeats(rows))
+        return drawn * (1 - np.finfo(self.X.dtype).eps ** 0.5)
 
     def problem(self, weights: Array) -> dict[str, str]:
         """Return fingerprints of the network and its data, by name."""

@@ -171,7 +171,7 @@ def require_levels(shape: tuple[int, ...], levels: int | tuple[int, int]) -> tup
     >>> require_levels((17, 9), 3)
     (3, 3)
     """
-    deepest = (levels, levels) if np.ndim(levels) == 0 else tuple(levels)
+    deepest: Any = (levels, levels) if np.ndim(levels) == 0 else tuple(np.asarray(levels).tolist())
     if len(shape) != 2 or len(deepest) != 2:
         raise InputError(f"shape must name two axes; got shape {shape}, levels {levels}")
     for cells, level in zip(shape, deepest, strict=True):

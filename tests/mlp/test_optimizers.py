@@ -191,7 +191,7 @@ def test_members_take_steps_together_and_their_losses_as_many_at_once_as_stay_in
     options = {"learning_rate": 0.1, "steps": 9, "batches": batches_of(), "every": 4}
     whole = train(net, theta, X, Y, **options)
     layers = 8 * 4 * 12 * (4 + 6 + 2)  # bytes of one member's
-    states = 8 * net.size
+    states = 8 * (net.size + 1)  # the weights, and what the loss reached at least
     monkeypatch.setattr(training, "BLOCK_BYTES", 2 * layers)
     monkeypatch.setattr(strides, "BLOCK_BYTES", 6 * (states + layers // 3))
 

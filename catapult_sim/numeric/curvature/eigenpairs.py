@@ -161,8 +161,8 @@ def top_eigenpairs(
     accuracy = max(require_number("tolerance", require_positive("tolerance", tolerance)), floor)
     chance = require_reals("miss_probability", miss_probability)
     if chance.ndim or not 0 < chance <= 1:
-        given = f"shape {chance.shape}" if chance.ndim else chance
-        raise InputError(f"miss_probability must be above 0 and at most 1; got {given}")
+        got = f"shape {chance.shape}" if chance.ndim else chance
+        raise InputError(f"miss_probability must be above 0 and at most 1; got {got}")
     # A random unit vector overlaps less than this with a given one with that probability.
     hidden = float(chance) * math.sqrt(math.pi / (2 * length))
     order = slice(None, None, -1) if which == "largest" else slice(None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ class ColumnSets(ABC):
     data: PrincipalData
     width: float
     method: Method
+    least_peak: ClassVar[None] = None
 
     @property
     def longest(self) -> int:

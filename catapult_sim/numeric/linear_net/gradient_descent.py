@@ -51,6 +51,7 @@ class Descent:
     alone: bool = False  # a single network
     compiled: Steps | None = None  # instead of the loop in NumPy
     average: ClassVar[None] = None
+    least_peak: ClassVar[None] = None
 
     @property
     def longest(self) -> int:
@@ -208,5 +209,6 @@ def _steps_alone(W: Array, F: Array, e: Array, rate: Array, scales: Array, losse
         np.multiply(scale, move, moved)
         np.subtract(now, moved, later)
     W[:, :r, 0], W[:, r:, 0], e[..., 0] = U, V, errors[-1]
-    F[..., 0] -= moves.sum(axis=0)
+    # One after the other: where a stride begins changes no bit.
+    F[..., 0] = np.subtract.reduce(np.concatenate([F[None, ..., 0], moves]))
     losses[:, 0] = np.sum(errors[:-1] ** 2, axis=(1, 2))

@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.linear_net.observables import StateObservables
+from catapult_sim.numeric.linear_net.observables import QUANTITIES, StateObservables
 from catapult_sim.numeric.linear_net.rule_choice import chosen_rule
 from catapult_sim.numeric.linear_net.wishart import draw_gram, joined
 from catapult_sim.numeric.runs.averages import Average
 from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint
+from catapult_sim.numeric.runs.observed import require_quantities
 from catapult_sim.numeric.runs.optimizers import GradientDescent, Optimizer
 from catapult_sim.numeric.runs.rule import Method, Schedule, run
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
 from catapult_sim.randomness import draw
-from catapult_sim.types import Array, Observe, Progress, Rng
+from catapult_sim.types import Array, Every, Observe, Progress, Rng
 from catapult_sim.validation import (
     MEMORY_LIMIT,
     InputError,
@@ -192,7 +193,7 @@ class LinearNet(StateObservables):
         schedule: Schedule | None = None,
         average: Average | None = None,
         observe: Observe | None = None,
-        every: int = 1,
+        every: Every = 1,
         tolerance: float = 0.0,
         escape: float = ESCAPE,
         compiled: bool = False,
@@ -222,9 +223,10 @@ class LinearNet(StateObservables):
         optimizer : GradientDescent, HeavyBall or Nesterov
             No other: the Gram matrix closes only for steps that map columns of the weights to
             combinations of columns.
-        observe : mapping of str to callable, optional
-            What to measure besides the loss, of states ``(N, p, p)``, such as
-            :meth:`top_eigenvalue`. Called from several threads, each time with some of the members.
+        observe : str, sequence of str, or mapping of str to callable, optional
+            What to measure besides the loss: names of methods, such as ``"top_eigenvalue"`` or
+            ``["sharpness", "weight_norm"]``, or functions of states ``(N, p, p)``. These are called
+            from several threads, each time with some of the members.
         compiled : bool
             Let numba compile the loop (extra ``fast``; full-batch gradient descent only).
             Results agree to rounding.
@@ -250,12 +252,11 @@ class LinearNet(StateObservables):
         >>> from catapult_sim.numeric.runs.batches import minibatches
         >>> from catapult_sim.numeric.runs.optimizers import HeavyBall
         >>> method = {"optimizer": HeavyBall(0.5), "batches": minibatches(2, 1, steps=20, rng=0)}
-        >>> observe = {"lambda": net.top_eigenvalue}
-        >>> method |= {"average": SWA(5), "observe": observe}
+        >>> method |= {"average": SWA(5), "observe": "sharpness"}
         >>> print(*net.train(learning_rate=0.5, steps=20, rng=0, **method).values)
-        loss lambda average_loss average_lambda
+        loss sharpness average_loss average_sharpness
         """
-        gram, every = self._initial(rng, weights, state), require_count("every", every, 1)
+        gram = self._initial(rng, weights, state)
         rates = require_positive("learning_rate", learning_rate)
         method = Method.of(
             optimizer,
@@ -280,7 +281,7 @@ class LinearNet(StateObservables):
             gram.shape[:-2],
             {"learning_rate": rates, "weight_decay": self.weight_decay},
             problem=self._problem,
-            observe=observe,
+            observe=require_quantities(observe, self, QUANTITIES),
             every=every,
             tolerance=tolerance,
             escape=escape,

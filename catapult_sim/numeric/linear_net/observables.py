@@ -27,6 +27,11 @@ from catapult_sim.validation import (
     require_width,
 )
 
+# Methods of states that training can observe by name.
+QUANTITIES = (
+    *("alignment", "kernel", "kernel_spectrum", "layer_norms", "predict", "sharpness"),
+    *("top_eigenvalue", "weight_norm"),
+)
 LARGEST = 1e150  # squares of much larger data overflow
 
 Net = TypeVar("Net", bound="StateObservables")

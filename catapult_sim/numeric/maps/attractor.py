@@ -154,8 +154,8 @@ def _orbits(
         raise InputError(
             f"{rule.name} requires a state of shape (..., {variables}); got shape {start.shape}"
         )
-    rates = dict(zip(parameter_names(rule), parameters, strict=True))
-    rates = {name: require_finite(name, values) for name, values in rates.items()}
+    named = zip(parameter_names(rule), parameters, strict=True)
+    rates = {name: require_finite(name, values) for name, values in named}
     sizes = {name: values.shape for name, values in rates.items()}
     shape = require_broadcast(state=start.shape[:-1], **sizes)
     count = math.prod(shape)

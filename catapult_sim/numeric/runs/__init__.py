@@ -6,6 +6,7 @@
 ``phases``        lazy, catapult, divergent or undecided
 ``boundary``      brackets of the value at which members cross from one phase to the next
 ``optimizers``    gradient descent, heavy ball, Nesterov, an explicit regulariser
+``observed``      what is observed along a run, and at which steps
 ``rule``          run a training by any optimiser: checks, memory, threads, checkpoints
 ``strides``       several steps in one call, in blocks of members that fit the cache, on threads
 ``averages``      averages of iterates: EMA, SWA, windows, two points
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from catapult_sim.numeric.runs import checkpoint as checkpoint
     from catapult_sim.numeric.runs import iterate as iterate
     from catapult_sim.numeric.runs import measured as measured
+    from catapult_sim.numeric.runs import observed as observed
     from catapult_sim.numeric.runs import optimizers as optimizers
     from catapult_sim.numeric.runs import phases as phases
     from catapult_sim.numeric.runs import presentation as presentation

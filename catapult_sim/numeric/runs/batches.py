@@ -112,6 +112,23 @@ def _orders(rng: np.random.Generator, count: int, epochs: int) -> Array:
     return rng.permuted(np.tile(np.arange(count), (epochs, 1)), axis=-1)
 
 
+def repeats(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return how often a batch ``(..., b)`` holds its most frequent sample, ``(...)``.
+
+    Examples
+    --------
+    >>> repeats(np.array([[0, 1, 2], [3, 1, 3]]))
+    array([1, 2])
+    """
+    ordered, most = np.sort(rows, axis=-1), np.ones(rows.shape[:-1], dtype=np.int64)
+    for count in range(1, rows.shape[-1]):
+        again = (ordered[..., count:] == ordered[..., :-count]).any(axis=-1)
+        if not again.any():
+            break
+        most[again] = count + 1
+    return most
+
+
 def require_batches(batches: Any, samples: int, ensemble: tuple[int, ...] = ()) -> Batches:
     """Return batches as an integer array ``(T, b)`` or ``(*ensemble, T, b)``, or raise InputError.
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.numeric.runs.observed import Steps
 from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
 from catapult_sim.validation import InputError, require_count, shown
 
@@ -46,7 +47,7 @@ def resumable(
     run_to: Callable[[int, Trajectory | None], Trajectory],
     steps: int,
     checkpoint: Checkpoint,
-    every: int,
+    measured: Steps,
     fingerprints: Callable[[int], Mapping[str, str]],
 ) -> Trajectory:
     """Run to ``steps``, from the stored step if there is one, and store the run on the way.
@@ -57,8 +58,8 @@ def resumable(
         ``run_to(t, run)`` continues a run, or starts one where that is None, up to step t.
     steps : int
     checkpoint : Checkpoint
-    every : int
-        The run is stored at multiples of this step only.
+    measured : Steps
+        The run is stored at these steps only, and at the last.
     fingerprints : callable
         Of all that the first t steps depend on, by name.
 
@@ -74,13 +75,15 @@ def resumable(
     """
     if not isinstance(checkpoint, Checkpoint):
         raise InputError(f"checkpoint must be a Checkpoint of a file; got {shown(checkpoint)}")
-    path, apart = Path(checkpoint.path), -(-checkpoint.every // every) * every
+    path = Path(checkpoint.path)
     if not path.parent.is_dir():
         raise InputError(f"checkpoint must be a file in a folder that exists; got {path}")
     run = _load(path, steps, fingerprints) if path.exists() else None
     while run is None or _unfinished(run, steps):
         done = 0 if run is None else int(run.step[-1])
-        run = run_to(min(done - done % apart + apart, steps), run)
+        apart = checkpoint.every
+        following = measured.next_after(done - done % apart + apart - 1)
+        run = run_to(int(min(following, steps)), run)
         _save(path, run, fingerprints(int(run.step[-1])))
     return run
 

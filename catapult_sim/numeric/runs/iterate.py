@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.runs.strides import iterate_in_strides
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
-from catapult_sim.types import Array, Observe
+from catapult_sim.types import Array, Every, Quantities
 from catapult_sim.validation import InputError, require_instance, require_result, shown
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def iterate(
     *parameters: npt.ArrayLike,
     steps: int,
     loss: sp.Expr | Function | None = None,
-    observe: Observe | None = None,
-    every: int = 1,
+    observe: Quantities | None = None,
+    every: Every = 1,
     tolerance: float = 0.0,
     escape: float = ESCAPE,
     state_ndim: int = 1,
@@ -59,7 +59,10 @@ def iterate(
         ``(state (N, S), *parameters (N,)) -> (N,)``. Without any, no loss is recorded, members
         diverge when their state is no longer finite, and by default the state is observed.
     observe : mapping of str to callable
-        Quantities ``state (N, S) -> (N, ...)`` measured at multiples of ``every``.
+        Quantities ``state (N, S) -> (N, ...)`` measured at the steps of ``every``.
+    every : int or sequence of int
+        Multiples of this step, or a list of steps, such as ``[0, 1, 3, 10]``. The loss is recorded
+        at every step.
     tolerance : float
         A member has converged when its loss is at most this fraction of its start.
     escape : float

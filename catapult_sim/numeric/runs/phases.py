@@ -8,8 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory, final, peak
-from catapult_sim.validation import require_instance, require_number
+from catapult_sim.numeric.runs.trajectory import (
+    Outcome,
+    Trajectory,
+    final,
+    measured_throughout,
+    peak,
+)
+from catapult_sim.validation import require_instance, require_positive
 
 Side = npt.NDArray[np.int8]
 
@@ -83,10 +89,13 @@ def classify(run: Trajectory, *, settled: float = 1e-3) -> Phases:
         LAZY where it came down without ever exceeding its start, CATAPULT where it came down
         from a peak above its start, UNDECIDED where it has not come down yet.
 
+        A loss that was not measured at every step may have risen in between: such a run is never
+        LAZY. It is CATAPULT where a rise is known, and UNDECIDED otherwise; ``every=1`` decides.
+
     Raises
     ------
     InputError
-        Where ``settled`` is not positive.
+        Where ``settled`` is not positive, or the run has recorded no loss.
 
     Examples
     --------
@@ -97,21 +106,24 @@ def classify(run: Trajectory, *, settled: float = 1e-3) -> Phases:
     >>> classify(net.train(learning_rate=rates, steps=200, state=state))
     Phases(['lazy', 'catapult', 'divergent'])
     """
-    level = require_number("settled", settled, above=0)
-    came_down = final(run) <= level * run.values["loss"][0]
-    phase = np.where(rise(run) == BEYOND, Phase.CATAPULT, Phase.LAZY)
-    phase = np.where(came_down, phase, Phase.UNDECIDED)
-    phase = np.where(run.outcome == Outcome.DIVERGED, Phase.DIVERGENT, phase)
+    end, rose = divergence(run, settled=settled), rise(run)
+    phase = np.select(
+        [end == BEYOND, (end == BELOW) & (rose == BEYOND), (end == BELOW) & (rose == BELOW)],
+        [Phase.DIVERGENT, Phase.CATAPULT, Phase.LAZY],
+        Phase.UNDECIDED,
+    )
     return phase.astype(np.int8).view(Phases)
 
 
 def rise(run: Trajectory, name: str = "loss") -> Side:
     """Return whether a quantity of each member has risen above its start, ``(...)``.
 
-    +1 where it exceeded its start at any step, or the run diverged, -1 where it never did.
+    +1 where it is known to have exceeded its start, or the run diverged, -1 where it never did, 0
+    where that is unknown: the quantity was not measured at every step.
     """
     rose = (peak(run, name) > run.values[name][0]) | (run.outcome == Outcome.DIVERGED)
-    return np.where(rose, BEYOND, BELOW).astype(np.int8)
+    not_risen = np.where(measured_throughout(run, name), BELOW, UNKNOWN)
+    return np.where(rose, BEYOND, not_risen).astype(np.int8)
 
 
 def escape(run: Trajectory) -> Side:
@@ -125,5 +137,6 @@ def divergence(run: Trajectory, *, settled: float = 1e-3) -> Side:
 
     +1 where the run diverged, -1 where it came down, 0 where that is undecided.
     """
-    sides = np.array([UNKNOWN, BELOW, BELOW, BEYOND], dtype=np.int8)  # indexed by Phase
-    return sides[classify(run, settled=settled)]
+    last = final(run)
+    came_down = last <= require_positive("settled", settled) * run.values["loss"][0]
+    return np.where(came_down & (escape(run) == BELOW), BELOW, np.maximum(escape(run), UNKNOWN))

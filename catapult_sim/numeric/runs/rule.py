@@ -22,6 +22,7 @@ from catapult_sim.numeric.runs.averages import Average, require_average
 from catapult_sim.numeric.runs.batches import Batches, require_batches
 from catapult_sim.numeric.runs.blas_threads import threads, threads_for
 from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint, resumable
+from catapult_sim.numeric.runs.observed import require_every, require_quantities
 from catapult_sim.numeric.runs.optimizers import (
     AnyOptimizer,
     GradientDescent,
@@ -33,13 +34,12 @@ from catapult_sim.numeric.runs.optimizers import (
 from catapult_sim.numeric.runs.strides import Stride, iterate_in_strides, run_bytes
 from catapult_sim.numeric.runs.trajectory import Trajectory
 from catapult_sim.printing import short_repr
-from catapult_sim.types import Array, Observe, Progress
+from catapult_sim.types import Array, Every, Progress, Quantities
 from catapult_sim.validation import (
     InputError,
     ensemble_shape,
     require_at_least_zero,
     require_memory,
-    require_observers,
     require_progress,
 )
 
@@ -157,6 +157,10 @@ class Rule(Protocol):
         """The averaged weights as functions of states; None without an average."""
 
     @property
+    def least_peak(self) -> Callable[[Array], Array] | None:
+        """A lower bound of the largest loss so far, of states; None where every loss is known."""
+
+    @property
     def longest(self) -> int:
         """The largest number of steps in one stride."""
 
@@ -189,7 +193,8 @@ def run(
     numbers: Mapping[str, Array],
     *,
     problem: Callable[[], dict[str, str]],
-    observe: Observe | None,
+    observe: Quantities,
+    every: Every,
     checkpoint: Checkpoint | None,
     progress: Progress | None,
     memory_limit: float,
@@ -208,10 +213,10 @@ def run(
         of the optimiser are added.
     problem : callable
         Returns fingerprints of the model and its data by name, for a checkpoint.
-    observe, checkpoint, progress, memory_limit
-        As :func:`~catapult_sim.mlp.training.train` has them.
+    observe, every, checkpoint, progress, memory_limit
+        As :func:`~catapult_sim.mlp.training.train` has them, the quantities as functions.
     **ends
-        Its ``every``, ``tolerance`` and ``escape``.
+        Its ``tolerance`` and ``escape``.
 
     Returns
     -------
@@ -236,7 +241,7 @@ def run(
     ensemble = ensemble_shape(start, list(named_numbers.values()))
     members = np.arange(math.prod(ensemble)).reshape(ensemble)
     parameters = (rate, members, starts, *others)
-    seen = _on_states(rule, require_observers(observe))
+    seen, measured = _on_states(rule, require_quantities(observe)), require_every(every)
     required = run_bytes(start, parameters, steps, seen, work=rule.bytes, threads=threads())
     require_memory(required, memory_limit, "this run")
 
@@ -249,6 +254,7 @@ def run(
                 steps=last,
                 longest=rule.longest,
                 observe=seen,
+                every=every,
                 resume=before,
                 member_bytes=rule.work,
                 threads=side_by_side,
@@ -258,14 +264,15 @@ def run(
     def fingerprints(t: int) -> dict[str, str]:
         arrays = {**named_numbers, "start": weights}
         found = {name: fingerprint(array) for name, array in arrays.items()} | problem()
-        return found | rule.method.fingerprints(t) | {name: str(ends[name]) for name in ends}
+        others = {"every": str(measured)} | {name: str(ends[name]) for name in ends}
+        return found | rule.method.fingerprints(t) | others
 
     if checkpoint is None:
         return _of_weights(rule, to(steps, None))
-    return _of_weights(rule, resumable(to, steps, checkpoint, ends["every"], fingerprints))
+    return _of_weights(rule, resumable(to, steps, checkpoint, measured, fingerprints))
 
 
-def _on_states(rule: Rule, observe: Observe) -> dict[str, Callable[[Any], Array]]:
+def _on_states(rule: Rule, observe: Quantities) -> dict[str, Callable[[Any], Array]]:
     """Turn observers of weights into observers of states, and of the average if there is one."""
     seen: dict[str, Callable[[Any], Array]] = {
         name: partial(_of, rule.weights, quantity) for name, quantity in observe.items()
@@ -286,7 +293,9 @@ def _of_weights(rule: Rule, found: Trajectory) -> Trajectory:
     """Return a run of states as one of weights."""
     with np.errstate(all="ignore"):  # of diverged members too
         average = None if rule.average is None else rule.average.weights(found.state)
-        return replace(found, state=rule.weights(found.state), average=average)
+        least = None if rule.least_peak is None else rule.least_peak(found.state)
+        weights = rule.weights(found.state)
+        return replace(found, state=weights, average=average, least_peak=least)
 
 
 def _stride_of(rule: Rule, progress: Progress) -> Stride:

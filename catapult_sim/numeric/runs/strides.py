@@ -16,8 +16,9 @@ from threading import Event, Lock
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.numeric.runs.observed import Steps, require_every, require_quantities
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Outcome, Trajectory
-from catapult_sim.types import Array, Observe
+from catapult_sim.types import Array, Every, Quantities
 from catapult_sim.validation import (
     InputError,
     ensemble_shape,
@@ -26,7 +27,6 @@ from catapult_sim.validation import (
     require_limit,
     require_numbers,
     require_observed,
-    require_observers,
     require_reals,
 )
 
@@ -43,8 +43,8 @@ def iterate_in_strides(
     *parameters: npt.ArrayLike,
     steps: int,
     longest: int,
-    observe: Observe | None = None,
-    every: int = 1,
+    observe: Quantities | None = None,
+    every: Every = 1,
     tolerance: float = 0.0,
     escape: float = ESCAPE,
     state_ndim: int = 1,
@@ -64,7 +64,8 @@ def iterate_in_strides(
     stride : callable
         ``stride(state (N, S), *parameters (N,), first=t, count=c)`` returns the state at
         step t + c and the losses ``(c, N)`` of steps t to t + c - 1, starting from the
-        state at step t; or fewer losses, where those of the later steps are not measured.
+        state at step t; or fewer losses, down to none, where those of the later steps are not
+        measured. That of the last step must be.
         Where strides begin must not change a result.
     longest : int
         The largest ``count``.
@@ -83,13 +84,13 @@ def iterate_in_strides(
     Trajectory
         As that of :func:`~catapult_sim.numeric.runs.iterate.iterate`.
     """
-    steps, every = require_count("steps", steps), require_count("every", every, 1)
-    observe = require_observers(observe)
+    steps, seen = require_count("steps", steps), require_every(every)
+    observe = require_quantities(observe)
     tolerance, escape = require_limit("tolerance", tolerance), require_limit("escape", escape)
     members, rates, ensemble = _flatten(_floats(state), parameters, state_ndim)
     begun = 0 if resume is None else int(resume.step[-1])
     run = _begun(members, steps) if resume is None else _continued(resume, steps)
-    plan = _Plan(stride, observe, every if observe else steps + 1, longest, tolerance, escape)
+    plan = _Plan(stride, observe, seen if observe else Steps(), longest, tolerance, escape)
     going = np.flatnonzero(run.outcome == Outcome.RUNNING)
     parts = blocks_of(going, _bytes_of_one(members) + member_bytes, threads)
 
@@ -103,6 +104,7 @@ def iterate_in_strides(
             run_part(part)
     else:
         on_threads(run_part, parts, threads, plan.given_up)
+    _allocate_rest(plan, run)
     return _shaped(run, ensemble)
 
 
@@ -150,8 +152,8 @@ class _Plan:
     """The arguments of a run that all blocks of members share."""
 
     stride: Stride
-    observe: Observe
-    every: int
+    observe: Quantities
+    every: Steps
     longest: int
     tolerance: float
     escape: float
@@ -161,7 +163,7 @@ class _Plan:
 
     def length(self, t: int, last_step: int) -> int:
         """Return the steps of the stride at t: none goes beyond an observation or the last step."""
-        return max(1, min(self.longest, self.every - t % self.every, last_step - t))
+        return max(1, min(self.longest, int(min(self.every.next_after(t), last_step)) - t))
 
     def bounded(self, loss: Array, start: Array) -> npt.NDArray[np.bool_]:
         """Return which losses have not diverged; an infinite one has, even at the start."""
@@ -178,7 +180,7 @@ def _run(
     """Run the ``active`` members from step t to their ends, and record them in ``run``."""
     current, last_step = run.state[active], len(run.step) - 1
     while t <= last_step and not plan.given_up.is_set():
-        if t % plan.every == 0:
+        if t in plan.every:
             _measure(plan, run, t, active, current)
         count = plan.length(t, last_step)
         following, loss = plan.stride(current, *rates, first=t, count=count)
@@ -213,6 +215,15 @@ def _measure(
             if name not in run.values:
                 run.values[name] = np.full(shape + measured.shape[1:], np.nan)
         run.values[name][t, active] = measured
+
+
+@np.errstate(all="ignore")
+def _allocate_rest(plan: _Plan, run: Trajectory) -> None:
+    """Record NaN for quantities that were measured at no step, as all members ended before."""
+    shape = run.values["loss"].shape
+    for name in plan.observe.keys() - run.values.keys():
+        one = np.asarray(plan.observe[name](run.state[:1]))
+        run.values[name] = np.full(shape + one.shape[1:], np.nan)
 
 
 def _end(
@@ -272,7 +283,7 @@ def run_bytes(
     state: Array,
     rates: tuple[Array, ...],
     steps: int,
-    observe: Observe,
+    observe: Quantities,
     *,
     work: int,
     threads: int,

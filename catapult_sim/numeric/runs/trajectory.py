@@ -65,6 +65,8 @@ class Trajectory:
     outcome: npt.NDArray[np.int8]  # (...), an Outcome each
     stopped: npt.NDArray[np.int64]  # (...), the step of each member's last loss
     average: Array | None = None  # (..., S), that of each member's states, with ``average=``
+    # (...), what the loss reached at least; None where every loss is recorded
+    least_peak: Array | None = None
 
     def __repr__(self) -> str:
         """Return shapes, how many members ended how, and the range of their last losses."""
@@ -79,7 +81,8 @@ class Trajectory:
 
     def _repr_html_(self) -> str:
         """Return a table of the members: how each ended, and its losses."""
-        losses = {"first": self.values["loss"][0], "peak": peak(self), "last": final(self)}
+        highest = "peak" if measured_throughout(self).all() else "highest known"
+        losses = {"first": self.values["loss"][0], highest: peak(self), "last": final(self)}
         columns = {
             **member_columns(self.outcome.shape),
             "outcome": np.array([str(one) for one in Outcome])[self.outcome.ravel()],
@@ -97,9 +100,22 @@ class Trajectory:
 
 
 def peak(run: Trajectory, name: str = "loss") -> Array:
-    """Return the largest measured value of a quantity, ``(...)``."""
+    """Return the largest known value of a quantity, ``(...)``.
+
+    The largest that was measured, or what the losses of mini-batches prove that the loss reached.
+    Where :func:`measured_throughout` is not True, the peak may be higher.
+    """
     largest: Array = np.fmax.reduce(_recorded(run, name), axis=0)
-    return largest
+    return largest if name != "loss" or run.least_peak is None else np.fmax(largest, run.least_peak)
+
+
+def measured_throughout(run: Trajectory, name: str = "loss") -> npt.NDArray[np.bool_]:
+    """Return whether a quantity was measured at every step before each member's last, ``(...)``."""
+    values = _recorded(run, name)
+    before = run.step.reshape(-1, *[1] * run.stopped.ndim) < run.stopped
+    missing = np.isnan(values).reshape(*before.shape, -1).any(axis=-1)
+    throughout: npt.NDArray[np.bool_] = np.logical_not((missing & before).any(axis=0))
+    return throughout
 
 
 def final(run: Trajectory, name: str = "loss") -> Array:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Mapping
 from functools import reduce
+from typing import Any
 
 import sympy as sp
 from sympy.printing.jscode import JavascriptCodePrinter
@@ -25,6 +26,8 @@ class Language:
 
     called = ""
     reserved: frozenset[str] = frozenset()
+    doprint: Any  # of SymPy's printer, of which every language is also a kind
+    module_imports: Any
 
     def __init__(self, names: Mapping[sp.Symbol, str]) -> None:
         super().__init__()

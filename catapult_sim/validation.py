@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from numbers import Real
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.types import Array
+from catapult_sim.types import Array, Progress
+
+T = TypeVar("T")
+
+# Loops of more turns would take days.
+MOST = 10**8
 
 
 class InputError(ValueError):
@@ -40,6 +46,47 @@ def require_inputs(X: npt.ArrayLike) -> Array:
     return inputs
 
 
+def require_reals(name: str, values: npt.ArrayLike) -> Array:
+    """Return values as floats, or raise InputError; they may be NaN or infinite.
+
+    Complex numbers, texts, dates and masked values are no numbers here.
+    """
+    if np.ma.is_masked(values):
+        raise InputError(
+            f"{name} must have a value everywhere; got masked ones (fill or drop them)"
+        )
+    try:
+        given = np.asarray(values)
+        if not _are_real(given):
+            raise TypeError
+        with np.errstate(over="ignore"):  # longer floats become infinite
+            return given.astype(float, copy=False)
+    except OverflowError:
+        raise InputError(f"{name} must be below 1e308; got a larger integer") from None
+    except (TypeError, ValueError, RuntimeError):  # the last from tensors that require gradients
+        raise InputError(f"{name} must be an array of numbers; got {shown(values)}") from None
+
+
+def require_numbers(name: str, values: npt.ArrayLike) -> Array:
+    """Return values as floats of their own precision or complex ones, or raise InputError."""
+    try:
+        given = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError):
+        return require_reals(name, values)
+    kept = given.dtype.kind in "fc" and not np.ma.is_masked(values)
+    return given if kept else require_reals(name, values)
+
+
+def _are_real(array: Array) -> bool:
+    if array.dtype.kind != "O":
+        return array.dtype.kind in "biuf"
+    return all(isinstance(one, Real) or _becomes_real(one) for one in array.flat)
+
+
+def _becomes_real(one: Any) -> bool:
+    return hasattr(one, "__float__") and not isinstance(one, np.generic | np.ndarray)
+
+
 def require_finite(name: str, values: npt.ArrayLike) -> Array:
     """Return values as floats, all finite, or raise InputError."""
     array = require_reals(name, values)
@@ -49,17 +96,6 @@ def require_finite(name: str, values: npt.ArrayLike) -> Array:
         where = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
         raise InputError(f"{name} must be finite; got {array[where]} at index {where}")
     return array
-
-
-def require_reals(name: str, values: npt.ArrayLike) -> Array:
-    """Return values as floats, or raise InputError; they may be NaN or infinite."""
-    try:
-        given = np.asarray(values)
-        if np.iscomplexobj(given):
-            raise TypeError
-        return given.astype(float, copy=False)
-    except (TypeError, ValueError, RuntimeError):  # the last from tensors that require gradients
-        raise InputError(f"{name} must be an array of numbers; got {_shown(values)}") from None
 
 
 def require_positive(name: str, values: npt.ArrayLike) -> Array:
@@ -79,48 +115,207 @@ def require_at_least_zero(name: str, values: npt.ArrayLike) -> Array:
     return array
 
 
-def require_number(name: str, value: Any) -> float:
-    """Return a single finite number, or raise InputError."""
-    array = require_finite(name, value)
-    if array.ndim:
-        raise InputError(f"{name} must be a single number; got {_shown(value)}")
-    return float(array)
+def require_momentum(momentum: npt.ArrayLike) -> Array:
+    """Return momentum as floats, all in [0, 1), or raise InputError."""
+    beta = require_reals("momentum", momentum)
+    if not ((beta >= 0) & (beta < 1)).all():
+        raise InputError(f"momentum must satisfy 0 <= momentum < 1; got {shown(momentum)}")
+    return beta
 
 
-def require_count(name: str, value: Any, least: int = 0) -> int:
-    """Return value as an integer of at least ``least``, or raise InputError."""
+def require_integers(name: str, values: npt.ArrayLike, below: int = MOST) -> npt.NDArray[np.int64]:
+    """Return an array of integers from 0 to below ``below``, or raise InputError."""
+    array = require_reals(name, values)
+    if np.asarray(values).dtype.kind not in "iu" or not ((array >= 0) & (array < below)).all():
+        raise InputError(f"{name} must be integers from 0 to {below - 1}; got {shown(values)}")
+    return np.asarray(values, dtype=np.int64)
+
+
+def require_broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape to which named shapes broadcast, or raise InputError."""
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        given = ", ".join(map(str, shapes.values()))
+        raise InputError(f"{', '.join(shapes)} must broadcast; got shapes {given}") from None
+
+
+def require_number(
+    name: str,
+    value: Any,
+    *,
+    least: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+) -> float:
+    """Return a single finite number within the bounds, or raise InputError."""
+    number = _number(value)
+    if number is None:
+        raise InputError(f"{name} must be a single number; got {shown(value)}")
+    if number >= least and above < number < below:
+        return number
+    bounds = {"at least": least, "above": above, "below": below}
+    said = [f"{word} {bound:g}" for word, bound in bounds.items() if math.isfinite(bound)]
+    raise InputError(f"{name} must be {' and '.join(['finite', *said])}; got {shown(value)}")
+
+
+def require_limit(name: str, value: Any) -> float:
+    """Return a single number, which may be infinite, or raise InputError."""
+    number = _number(value)
+    if number is None or math.isnan(number):
+        raise InputError(f"{name} must be a single number or infinity; got {shown(value)}")
+    return number
+
+
+def _number(value: Any) -> float | None:
+    """Return a single number as a float, None for all else."""
+    try:
+        array = require_reals("", value)
+    except InputError:
+        return None
+    return None if array.ndim else float(array)
+
+
+def require_count(name: str, value: Any, least: int = 0, most: int = MOST) -> int:
+    """Return value as an integer from ``least`` to ``most``, or raise InputError."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise InputError(f"{name} must be an integer of at least {least}; got {_shown(value)}")
+        raise InputError(f"{name} must be an integer of at least {least}; got {shown(value)}")
+    if value > most:
+        raise InputError(f"{name} must be at most {most}; got {shown(value)}")
     return int(value)
 
 
-def require_momentum(momentum: npt.ArrayLike) -> Array:
-    """Return momentum as floats, all in [0, 1), or raise InputError."""
-    beta = np.asarray(momentum, dtype=float)
-    if not ((beta >= 0) & (beta < 1)).all():
-        raise InputError(f"momentum must satisfy 0 <= momentum < 1; got {momentum!r}")
-    return beta
+def require_width(value: Any) -> float:
+    """Return a width as a float: a positive integer or infinity, or raise InputError."""
+    number = None if isinstance(value, bool) else _number(value)
+    if isinstance(value, int) and number is None and value > 1:
+        raise InputError("width must be below 1e308, or infinity; got a larger integer")
+    if number is None or not number >= 1 or (number < math.inf and number != int(number)):
+        raise InputError(f"width must be a positive integer or infinity; got {shown(value)}")
+    return number
+
+
+def require_flag(name: str, value: Any) -> bool:
+    """Return True or False, or raise InputError."""
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name} must be True or False; got {shown(value)}")
+    return bool(value)
+
+
+def require_one_of(name: str, value: Any, names: Collection[str]) -> str:
+    """Return a word if it is among ``names``, or raise InputError."""
+    if not isinstance(value, str) or value not in names:
+        raise InputError(f"{name} must be one of {', '.join(names)}; got {shown(value)}")
+    return value
+
+
+# Sizes -------------------------------------------------------------------------------------------
+
+MEMORY_LIMIT = 2.0**32  # bytes, unless the user says otherwise
+
+
+def require_memory(required: float, allowed: float, what: str) -> None:
+    """Raise InputError where ``what`` takes more bytes than are allowed."""
+    if required > require_limit("memory_limit", allowed):
+        raise InputError(
+            f"{what} requires {required:.3g} bytes of memory; memory_limit allows {allowed:.3g}"
+        )
+
+
+def require_ensemble(ensemble: Any) -> tuple[int, ...]:
+    """Return the shape of an ensemble, a tuple of positive integers, or raise InputError."""
+    sizes = ensemble if isinstance(ensemble, tuple | list) else (None,)
+    if not all(isinstance(one, int | np.integer) and one is not True and one > 0 for one in sizes):
+        raise InputError(f"ensemble must be a tuple of positive integers; got {shown(ensemble)}")
+    return tuple(map(int, sizes))
+
+
+def ensemble_shape(
+    state: Array, parameters: Sequence[Array], state_ndim: int = 1
+) -> tuple[int, ...]:
+    """Return the shape of an ensemble: leading axes of the state and parameters, broadcast."""
+    leading = state.shape[: state.ndim - state_ndim]
+    shapes = [parameter.shape for parameter in parameters]
+    try:
+        return np.broadcast_shapes(leading, *shapes)
+    except ValueError:
+        raise InputError(
+            f"parameters must broadcast against the leading axes {leading} of the state; "
+            f"got shapes {', '.join(map(str, shapes))}"
+        ) from None
+
+
+def require_instance(name: str, value: Any, kind: type[T], described: str) -> T:
+    """Return an object of a class, or raise InputError; ``described`` says of which."""
+    if not isinstance(value, kind):
+        raise InputError(f"{name} must be {described}; got {shown(value)}")
+    return value
+
+
+def require_function(name: str, value: Any, described: str) -> Callable[..., Any]:
+    """Return a function, or raise InputError; ``described`` says of what."""
+    if not callable(value):
+        raise InputError(f"{name} must be a function {described}; got {shown(value)}")
+    return value  # type: ignore[no-any-return]
+
+
+def require_observed(name: str, values: Any, members: int) -> Array:
+    """Return what an observer measured of each member, ``(N, ...)``, or raise InputError."""
+    try:
+        measured = np.asarray(values)
+    except ValueError:  # of rows of several lengths
+        measured = np.empty(())
+    if measured.shape[:1] != (members,) or measured.dtype.kind not in "biuf":
+        raise InputError(
+            f"what observes {name} must return real numbers of shape ({members}, ...), one row for "
+            f"each member; got {shown(values)}"
+        )
+    return measured
+
+
+def require_progress(progress: Progress | None) -> Progress:
+    """Return a function of how much more is done, one that does nothing for None."""
+    if progress is None:
+        return lambda _: None
+    return require_function("progress", progress, "of a number")
+
+
+def require_result(name: str, values: Any, *shape: int | None) -> Array:
+    """Return the numbers that a user's function returned, or raise InputError.
+
+    They may be complex, NaN or infinite; a size of None is any.
+    """
+    try:
+        found = np.asarray(values)
+    except ValueError:  # of rows of several lengths
+        found = np.empty(0, dtype=object)
+    sizes = zip(found.shape, shape, strict=False)
+    fits = found.ndim == len(shape) and all(wanted in (None, size) for size, wanted in sizes)
+    if not fits or found.dtype.kind not in "biufc":
+        wanted = str(tuple("m" if size is None else size for size in shape)).replace("'", "")
+        raise InputError(f"{name} must return numbers of shape {wanted}; got {shown(values)}")
+    return found
 
 
 def require_observers(observe: Any) -> dict[str, Callable[[Any], Any]]:
     """Return quantities to measure by name, none of None, or raise InputError."""
     quantities = {} if observe is None else observe
     if not isinstance(quantities, Mapping) or not all(map(callable, quantities.values())):
-        raise InputError(f"observe must map names to functions of states; got {_shown(observe)}")
+        raise InputError(f"observe must map names to functions of states; got {shown(observe)}")
     return dict(quantities)
 
 
-def require_width(value: Any) -> float:
-    """Return a width as a float: a positive integer or infinity, or raise InputError."""
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not value >= 1 or (value != math.inf and value != int(value)):
-        raise InputError(f"width must be a positive integer or infinity; got {_shown(value)}")
+def read_only(array: Array) -> Array:
+    """Return a view of an array that functions of a user cannot write to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def shown(value: Any) -> str:
+    """Return how an argument is written in a message: its repr on one line, shortened."""
     try:
-        return float(value)
-    except OverflowError:
-        raise InputError("width must be below 1e308, or infinity; got a larger integer") from None
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
+        text = " ".join(repr(value).split())
+    except Exception:  # of integers with thousands of digits, and whatever a class may raise
+        text = f"an object of type {type(value).__name__}"
     return text if len(text) <= 40 else text[:37] + "..."

@@ -26,6 +26,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections import Counter
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -226,14 +227,13 @@ def main():
             importlib.import_module(library)
         every = [mutant for path in files(options.paths) for mutant in mutants(path)]
         drawn = random.Random(options.seed).sample(every, min(options.number, len(every)))
-        survivors = 0
+        found = Counter()
         for i, mutant in enumerate(drawn):
             fails = verdict(mutant, options.limit)
-            survivors += fails is None
-            word = {None: "SURVIVES", TOO_LONG: "undecided"}.get(fails, "caught")
-            print(f"{i + 1}/{len(drawn)} {word} {mutant[3]}", flush=True)
-            print(f"      {fails or ''}", flush=True)
-        print(f"{len(drawn)} of {len(every)} mutants: {survivors} survive")
+            fate = {None: "SURVIVES", TOO_LONG: "undecided"}.get(fails, "caught")
+            found[fate] += 1
+            print(f"{i + 1}/{len(drawn)} {fate} {mutant[3]}\n      {fails or ''}", flush=True)
+        print(f"of {len(every)} mutants:", ", ".join(f"{n} {fate}" for fate, n in found.items()))
         os.chdir(ROOT)
 
 

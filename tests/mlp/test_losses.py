@@ -1,7 +1,10 @@
 """Losses by the outputs: closed forms, complex steps, and outputs without bound."""
 
+import mpmath
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from catapult_sim.mlp.losses import LOSSES, cross_entropy, fraction_right, require_probabilities
 from catapult_sim.validation import InputError
@@ -58,6 +61,58 @@ def test_the_cross_entropy_of_huge_outputs_is_a_difference_of_outputs(size):
     loss, gradient = cross_entropy(outputs, labels)
     assert loss == size / 2  # right once, wrong by the difference once, the mean of both
     np.testing.assert_array_equal(gradient, [[0, 0], [-0.5, 0.5]])
+
+
+def to_all_digits(outputs, label, direction):
+    """Return the loss of one sample, its gradient, product and third, and rounding of the product.
+
+    From their definitions, with so many digits that nothing cancels.
+    """
+    with mpmath.workdps(800):
+        f, v = ([mpmath.mpf(float(one)) for one in given] for given in (outputs, direction))
+        p = [mpmath.exp(one) for one in f]
+        p = [one / mpmath.fsum(p) for one in p]
+        c = [one - mpmath.fdot(p, v) for one in v]
+        squares = mpmath.fdot(p, [one**2 for one in c])
+        spread = [mpmath.fdot(p, [abs(one - other) for other in v]) for one in v]
+        exact = (
+            -mpmath.log(p[label]),
+            [one - (i == label) for i, one in enumerate(p)],
+            [one * other for one, other in zip(p, c, strict=True)],
+            [one * (other**2 - squares) for one, other in zip(p, c, strict=True)],
+            [one * other for one, other in zip(p, spread, strict=True)],
+        )
+        return [np.array(part, dtype=float) for part in exact]
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.sampled_from([("float64", 600), ("float32", 70)]),
+    st.integers(2, 5),
+    st.integers(0, 2**32 - 1),
+    st.floats(0, 1),
+)
+def test_cross_entropy_keeps_its_digits_however_sure_a_network_is(precision, k, seed, share):
+    dtype, largest = precision
+    rng, gap = np.random.default_rng(seed), share * largest
+    outputs, direction = (rng.normal(size=k).astype(dtype) for _ in range(2))
+    outputs[rng.integers(k)] += dtype_of(dtype)(gap)
+    label, entropy = rng.integers(k), LOSSES["cross_entropy"]
+    targets = np.eye(k, dtype=dtype)[[label]]
+    loss, slope, product, third, spread = to_all_digits(outputs, label, direction)
+    epsilon = np.finfo(dtype).eps * (20 + 2 * gap)  # the exponential of a rounded difference
+    value, gradient = entropy.value_and_gradient(outputs[None], targets)
+    np.testing.assert_allclose(value, loss, rtol=epsilon)
+    np.testing.assert_allclose(gradient[0], slope, rtol=epsilon)
+    along = outputs[None], targets, direction[None]
+    assert (np.abs(entropy.hessian_product(*along)[0] - product) <= epsilon * spread).all()
+    largest_change = np.ptp(direction.astype(float))
+    bound = 4 * epsilon * spread * largest_change
+    assert (np.abs(entropy.third(*along)[0] - third) <= bound).all()
+
+
+def dtype_of(name):
+    return np.dtype(name).type
 
 
 def test_cross_entropy_ignores_what_all_outputs_share():

@@ -107,3 +107,28 @@ def test_units_at_their_kink_are_not_active():
     network = MLP([1, 3, 1])
     see = Observers(network, [[0.0], [1.0]], [0.0, 0.0])
     assert see.active_fraction(np.ones(network.size)) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("dtype", "gaps"), [("float64", (5, 36, 40, 100, 700)), ("float32", (5, 16, 18, 50, 95))]
+)
+def test_the_sharpness_of_a_network_that_is_sure_of_its_label_has_its_closed_form(dtype, gaps):
+    """Two logits ``u v_i`` that are d apart: s (1 - s) g g^T and what u does to the v."""
+    network = MLP([1, 1, 2], activation="linear", loss="cross_entropy", dtype=dtype)
+    see = Observers(network, [[1.0]], [[1.0, 0.0]])
+    for d in gaps:
+        s, g = 1 / (1 + np.exp(d)), np.array([d, 1.0, -1.0])
+        bend = np.array([[0, 1, -1], [1, 0, 0], [-1, 0, 0]])
+        hessian = (1 - s) * np.outer(g, g) - bend  # over s, which may be tiny
+        expected = s * np.linalg.eigvalsh(hessian)[-1]
+        found = see.sharpness(np.array([1.0, d / 2, -d / 2]))
+        assert found == pytest.approx(expected, rel=3e-3)
+
+
+def test_a_run_is_observed_beyond_the_point_where_it_is_sure():
+    network = MLP([1, 1, 2], activation="linear", loss="cross_entropy")
+    X, y = [[1.0]], [[1.0, 0.0]]
+    observe = {"sharpness": Observers(network, X, y).sharpness}
+    run = train(network, [1.0, 15, -15], X, y, learning_rate=1e10, steps=9, observe=observe)
+    assert (np.diff(run.values["loss"]) < 0).all()
+    assert (run.values["sharpness"] > 0).all()

@@ -14,10 +14,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.numeric.curvature.operators import require_floats
 from catapult_sim.numeric.scale import scaled
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_number, require_reals
+from catapult_sim.validation import InputError, require_number
 
 
 def projection(steps: npt.ArrayLike, vectors: npt.ArrayLike) -> Array:
@@ -164,16 +165,10 @@ def cosines(gradients: npt.ArrayLike, vectors: npt.ArrayLike) -> Array:
 
 
 def _require_fit(steps: npt.ArrayLike, vectors: npt.ArrayLike) -> tuple[Array, Array]:
-    array, frame = _require_reals("steps", steps), _require_reals("vectors", vectors)
+    array, frame = require_floats("steps", steps), require_floats("vectors", vectors)
     if frame.ndim != 2 or array.shape[-1:] != frame.shape[:1]:
         raise InputError(
             "steps and vectors must have shapes (..., P) and (P, K); "
             f"got {array.shape} and {frame.shape}"
         )
     return array, frame
-
-
-def _require_reals(name: str, values: npt.ArrayLike) -> Array:
-    """Return values as floats, single precision as it is, or raise InputError."""
-    given = np.asarray(values)
-    return given if given.dtype == np.float32 else require_reals(name, values)

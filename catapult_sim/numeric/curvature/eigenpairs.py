@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.curvature.krylov import Krylov, orthonormal_rows
-from catapult_sim.numeric.curvature.operators import Operator, require_operator
+from catapult_sim.numeric.curvature.operators import Operator, require_floats, require_operator
 from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Rng
@@ -23,8 +23,7 @@ from catapult_sim.validation import (
     InputError,
     require_count,
     require_number,
-    require_positive,
-    require_reals,
+    require_one_of,
 )
 
 # Rows of a matrix up to which all eigenvalues cost less than products for the largest.
@@ -152,19 +151,17 @@ def top_eigenpairs(
     k = require_count("k", k, 1)
     if k > length:
         raise InputError(f"k must be at most {length}, the size of the operator; got {k}")
-    if not isinstance(which, str) or which not in ("largest", "smallest"):
-        raise InputError(f"which must be largest or smallest; got {which!r}")
+    require_one_of("which", which, ("largest", "smallest"))
     block = _start_block(given, k, length, dtype, require_rng(rng))
     limit = _limit(basis, len(block), k)
     budget = require_count("max_products", max_products, len(block))
     floor = 10 * float(np.finfo(dtype).eps)
-    accuracy = max(require_number("tolerance", require_positive("tolerance", tolerance)), floor)
-    chance = require_reals("miss_probability", miss_probability)
-    if chance.ndim or not 0 < chance <= 1:
-        got = f"shape {chance.shape}" if chance.ndim else chance
-        raise InputError(f"miss_probability must be above 0 and at most 1; got {got}")
+    accuracy = max(require_number("tolerance", tolerance, above=0.0), floor)
+    chance = require_number("miss_probability", miss_probability, above=0.0)
+    if chance > 1:
+        raise InputError(f"miss_probability must be above 0 and at most 1; got {chance:g}")
     # A random unit vector overlaps less than this with a given one with that probability.
-    hidden = float(chance) * math.sqrt(math.pi / (2 * length))
+    hidden = chance * math.sqrt(math.pi / (2 * length))
     order = slice(None, None, -1) if which == "largest" else slice(None)
     space = Krylov(product, block, min(limit, length))
     return _solve(space, k, order, accuracy, hidden, budget)
@@ -200,9 +197,7 @@ def _solve(
 
 
 def _require_start(start: npt.ArrayLike) -> Array:
-    vectors = np.asarray(start)
-    if vectors.dtype != np.float32:
-        vectors = require_reals("start", start)
+    vectors = require_floats("start", start)
     if vectors.ndim not in (1, 2) or vectors.size == 0:
         raise InputError(f"start must have shape (P,) or (P, r); got shape {vectors.shape}")
     return vectors.reshape(len(vectors), -1)

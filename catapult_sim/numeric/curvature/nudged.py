@@ -19,7 +19,7 @@ from catapult_sim.numeric.runs.optimizers import (
     displace,
 )
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_count
+from catapult_sim.validation import require_count, require_one_of
 
 # (t, weights (N, P), members (N,)) -> vectors (N, P, K) before step t
 Directions = Callable[[int, Array, Array], Array]
@@ -139,8 +139,7 @@ class Nudged(Wrapper):
     resumable: ClassVar[bool] = False  # directions remember what no checkpoint keeps
 
     def __post_init__(self) -> None:
-        if self.nudged not in ("velocity", "gradient"):
-            raise InputError(f"nudged must be velocity or gradient; got {self.nudged!r}")
+        require_one_of("nudged", self.nudged, ("velocity", "gradient"))
 
     def displace(self, look: Look, rate: Array, *last: Array) -> tuple[Array, ...]:
         """Return the displacement, and the vectors to remember."""

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_count
+from catapult_sim.validation import InputError, require_count, require_reals
 
 Operator = Any  # an array, whatever has .shape and .matvec or @, or a callable v -> A v
 Product = Callable[[Array], Array]
@@ -43,7 +44,7 @@ def require_operator(
     >>> product(np.array([1.0, -1.0])), size, dtype
     (array([ 1., -1.]), 2, dtype('float64'))
     """
-    if not hasattr(operator, "shape") and not callable(operator):
+    if isinstance(operator, np.ndarray) or not (hasattr(operator, "shape") or callable(operator)):
         operator = _array(operator)
     multiply = _multiplication(operator)
     length = _size(operator, size)
@@ -57,25 +58,33 @@ def require_operator(
             raise InputError(
                 f"operator must be real; got a product of type {np.asarray(found).dtype}"
             )
-        image = np.array(found, dtype=precision)
+        image = require_floats("products of operator", found)
         if image.shape != (length,):
             raise InputError(
                 f"operator must return shape ({length},) for a vector of that shape; "
                 f"got shape {image.shape}"
             )
-        return image
+        return np.array(image, dtype=precision)
 
     return product, length, precision
 
 
+def require_floats(name: str, values: npt.ArrayLike) -> Array:
+    """Return values as floats, in single precision where they are, or raise InputError."""
+    reals = require_reals(name, values)
+    single = getattr(values, "dtype", None) == np.float32
+    return reals.astype(np.float32) if single else reals
+
+
 def _array(operator: Any) -> Array:
-    array = np.asarray(operator)
-    if array.dtype.kind not in "biufc":
+    try:
+        array = np.asarray(operator)
+        return array if np.iscomplexobj(array) else require_floats("operator", operator)
+    except (InputError, ValueError):
         raise InputError(
             "operator must be a square array, have .shape and .matvec or @, or be a callable, as "
             f"network.at(theta, X, y).hessian is; got {type(operator).__name__}"
-        )
-    return array
+        ) from None
 
 
 def _multiplication(operator: Operator) -> Product:
@@ -85,7 +94,8 @@ def _multiplication(operator: Operator) -> Product:
 
 
 def _size(operator: Operator, size: int | None) -> int:
-    shape = tuple(getattr(operator, "shape", ())) or (size, size)
+    size = None if size is None else require_count("size", size, 1)
+    shape = tuple(operator.shape) if hasattr(operator, "shape") else (size, size)
     if len(shape) != 2 or shape[0] != shape[1] or size not in (None, shape[0]):
         wanted = "square" if size is None else f"of shape ({size}, {size})"
         raise InputError(f"operator must be {wanted}; got shape {shape}")

@@ -16,7 +16,13 @@ from catapult_sim.numeric.scale import scaled
 from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Rng
-from catapult_sim.validation import require_count, require_number, require_positive, require_reals
+from catapult_sim.validation import (
+    MEMORY_LIMIT,
+    require_count,
+    require_memory,
+    require_number,
+    require_reals,
+)
 
 # A standard error from fewer probes could be small by chance.
 LEAST_PROBES = 8
@@ -117,7 +123,7 @@ class SpectralDensity:
 
         Raises InputError where x are no numbers, or the deviation is not positive.
         """
-        sigma = require_number("deviation", require_positive("deviation", deviation))
+        sigma = require_number("deviation", deviation, above=0.0)
         distance = (require_reals("x", x)[..., None, None] - self.nodes) / sigma
         bumps = np.exp(-(distance**2) / 2) / (sigma * math.sqrt(2 * math.pi))
         return np.sum(self.weights * bumps, axis=(-2, -1)) / len(self.nodes)
@@ -173,7 +179,9 @@ def spectral_density(
     product, length, dtype = require_operator(operator, size)
     count = min(require_count("nodes", nodes, 1), length)
     rng = require_rng(rng)
-    places = np.empty((require_count("probes", probes, 1), count))
+    rows = require_count("probes", probes, 1)
+    require_memory(8.0 * rows * (length + 2 * count), MEMORY_LIMIT, f"a density of {rows} probes")
+    places = np.empty((rows, count))
     weights, products = np.empty_like(places), 0
     for row, probe in enumerate(_signs(rng, len(places), length, dtype)):
         space = Krylov(product, probe[None] / math.sqrt(length), count)

@@ -6,7 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.types import Array
-from catapult_sim.validation import require_momentum, require_positive
+from catapult_sim.validation import (
+    require_broadcast,
+    require_flag,
+    require_momentum,
+    require_positive,
+)
 
 
 @np.errstate(over="ignore")
@@ -50,4 +55,6 @@ def largest_stable_rate(
     0.375
     """
     h, beta = require_positive("curvature", curvature), require_momentum(momentum)
-    return 2 * (1 + beta) / ((1 + 2 * beta if nesterov else 1) * h)
+    require_broadcast(curvature=h.shape, momentum=beta.shape)
+    ahead = 2 * beta if require_flag("nesterov", nesterov) else 0.0
+    return 2 * (1 + beta) / (1 + ahead) / h

@@ -21,7 +21,14 @@ from catapult_sim.numeric.curvature.operators import Operator, Product, require_
 from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Rng
-from catapult_sim.validation import InputError
+from catapult_sim.validation import (
+    InputError,
+    require_function,
+    require_instance,
+    require_positive,
+    require_reals,
+    require_result,
+)
 
 LossFunction = Callable[[Array], Array]
 
@@ -106,15 +113,17 @@ def step_response(
     (array([-0.8,  0. ]), array([-0.8,  0. ]))
     """
     origin, batch, frame = _require(theta, steps, vectors)
-    alphas, slope = np.asarray(scales, dtype=float), np.asarray(gradient, dtype=float)
+    alphas, slope = _require_row("scales", scales), _require_row("gradient", gradient)
+    if slope.shape != origin.shape:
+        raise InputError(f"gradient must have shape {origin.shape}; got shape {slope.shape}")
     product, _, _ = require_operator(hessian, len(origin))
     random = require_rng(rng).normal(size=len(origin))
     units = np.column_stack([frame, random / np.linalg.norm(random)])
     first, second = _derivatives(batch, units, slope, product)
-    before = loss(origin[None])[0]
+    before = _losses(loss, origin[None])[0]
     before = before if np.isfinite(before) else np.nan
     rows = [np.outer(batch @ unit, unit) for unit in units.T] + [batch]
-    after = [[loss(origin - alphas[:, None] * part) for part in parts] for parts in rows]
+    after = [[_losses(loss, origin - alphas[:, None] * part) for part in parts] for parts in rows]
     change = np.array(after) / before - 1  # (K + 2, B, A)
     predicted = (alphas**2 / 2 * second - alphas * first) / before
     spread = change.std(axis=1, ddof=1) if len(batch) > 1 else np.full_like(change[:, 0], np.nan)
@@ -174,12 +183,12 @@ def cross_sections(
     (array([-2., -1.,  0.,  1.,  2.]), array([[2.  , 1.25, 1.  , 1.25, 2.  ]]))
     """
     origin, batch, frame = _require(theta, steps, vectors)
-    sizes = np.sort(np.asarray(multiples, dtype=float))
+    sizes = np.sort(_require_row("multiples", require_positive("multiples", multiples)))
     k = np.concatenate([-sizes[::-1], [0.0], sizes])
     unit = np.abs(batch @ frame).mean(axis=0)
     with np.errstate(all="ignore"):
         cuts = [
-            loss(origin + k[:, None] * (length * e))
+            _losses(loss, origin + k[:, None] * (length * e))
             for length, e in zip(unit, frame.T, strict=True)
         ]
     return CrossSections(k, unit, np.array(cuts))
@@ -199,7 +208,8 @@ def valley_widths(sections: CrossSections, thresholds: Sequence[float] = THRESHO
     <BLANKLINE>
            [[ 1.,  2., nan]]])
     """
-    k, height = sections.multiples, np.asarray(thresholds, dtype=float)[:, None]
+    require_instance("sections", sections, CrossSections, "what cross_sections returns")
+    k, height = sections.multiples, _require_row("thresholds", thresholds)[:, None]
     above = sections.loss[:, None, :] > height * sections.loss[:, k == 0][:, None, :]
     sides = np.stack([k < 0, k > 0])[:, None, None, :]
     nearest = np.where(above & sides, np.abs(k), np.inf).min(axis=-1)
@@ -209,7 +219,8 @@ def valley_widths(sections: CrossSections, thresholds: Sequence[float] = THRESHO
 def _require(
     theta: npt.ArrayLike, steps: npt.ArrayLike, vectors: npt.ArrayLike
 ) -> tuple[Array, Array, Array]:
-    origin, batch, frame = (np.asarray(part, dtype=float) for part in (theta, steps, vectors))
+    named = {"theta": theta, "steps": steps, "vectors": vectors}
+    origin, batch, frame = (require_reals(name, part) for name, part in named.items())
     fits = origin.ndim == 1 and batch.ndim == frame.ndim == 2 and batch.size > 0
     if not fits or not len(origin) == batch.shape[1] == len(frame):
         raise InputError(
@@ -217,3 +228,17 @@ def _require(
             f"got {origin.shape}, {batch.shape} and {frame.shape}"
         )
     return origin, batch, frame
+
+
+def _require_row(name: str, values: npt.ArrayLike) -> Array:
+    """Return a row of numbers, at least one, or raise InputError."""
+    row = require_reals(name, values)
+    if row.ndim != 1 or not row.size:
+        raise InputError(f"{name} must be a row of at least one number; got shape {row.shape}")
+    return row
+
+
+def _losses(loss: LossFunction, points: Array) -> Array:
+    """Return the losses at points ``(A, P)``, or raise InputError where these are not A numbers."""
+    found = require_function("loss", loss, "theta (A, P) -> (A,)")(points)
+    return require_reals("loss", require_result("loss", found, len(points)))

@@ -96,5 +96,5 @@ def test_a_zero_gradient_has_no_direction():
 def test_what_does_not_fit_is_refused():
     with pytest.raises(InputError, match=r"shapes \(\.\.\., P\) and \(P, K\); got \(3,\) and"):
         nudge(np.ones(3), np.ones(3), 0.1)
-    with pytest.raises(InputError, match="nudged must be velocity or gradient; got 'theta'"):
+    with pytest.raises(InputError, match="nudged must be one of velocity, gradient; got 'theta'"):
         Nudged(1.0, lambda t, weights, members: weights, nudged="theta")

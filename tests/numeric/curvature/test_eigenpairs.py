@@ -190,6 +190,18 @@ def test_a_warm_start_misses_the_top_as_seldom_as_asked(miss_probability):
     assert all(pairs.converged for pairs in found)
 
 
+@pytest.mark.parametrize("k", [2, 3])
+@pytest.mark.parametrize("miss_probability", [0.02, 0.5])
+def test_a_warm_start_beside_larger_eigenvalues_misses_one_as_seldom_as_asked(miss_probability, k):
+    """The first k - 1 eigenvectors are given, and the wrong one as the last."""
+    spectrum = np.r_[1000.0 ** np.arange(k - 1, 0, -1), outliers(500)]
+    wrong = np.eye(len(spectrum))[:, [*range(k - 1), k]]
+    options = {"start": wrong, "tolerance": 1e-8, "miss_probability": miss_probability}
+    found = [top_eigenpairs(lambda v: spectrum * v, k, rng=seed, **options) for seed in range(100)]
+    assert np.mean([pairs.values[-1] < 0.99 for pairs in found]) <= miss_probability
+    assert all(pairs.converged.all() for pairs in found)
+
+
 def test_looking_less_for_what_is_missed_takes_fewer_products():
     spectrum, right = outliers(500), np.eye(500)[:, :1]
     products = [
@@ -203,7 +215,9 @@ def test_looking_less_for_what_is_missed_takes_fewer_products():
 
 @pytest.mark.parametrize("miss_probability", [0.0, -1.0, 1.5, np.nan])
 def test_what_is_no_probability_is_refused(miss_probability):
-    with pytest.raises(InputError, match="miss_probability must be above 0 and at most 1"):
+    with pytest.raises(
+        InputError, match=r"miss_probability must be (above 0 and at|finite and above)"
+    ):
         top_eigenpairs(np.eye(3), miss_probability=miss_probability)
 
 
@@ -365,8 +379,8 @@ def test_an_operator_that_contradicts_symmetry_is_refused(matrix):
     [
         ({"k": 4}, "k must be at most 3"),
         ({"k": 0}, "k must be an integer of at least 1"),
-        ({"which": "LA"}, "which must be largest or smallest; got 'LA'"),
-        ({"tolerance": 0}, "tolerance must be positive"),
+        ({"which": "LA"}, "which must be one of largest, smallest; got 'LA'"),
+        ({"tolerance": 0}, "tolerance must be finite and above 0; got 0"),
         ({"max_products": 0}, "max_products must be an integer of at least 1"),
         ({"basis": 2}, "basis must be an integer of at least 3"),
         ({"start": np.ones(4)}, "start must have 3 rows"),
@@ -392,3 +406,40 @@ def test_wrong_arguments_are_refused(arguments, message):
 def test_wrong_operators_are_refused(operator, size, message):
     with pytest.raises(InputError, match=message):
         top_eigenpairs(operator, size=size)
+
+
+# The largest eigenvalue of a matrix -------------------------------------------------------------
+
+
+def sizes_of_all_eigenvalues(monkeypatch):
+    """Return a list that takes the size of each matrix of which all eigenvalues are computed."""
+    sizes, original = [], np.linalg.eigvalsh
+
+    def counted(matrix):
+        sizes.append(matrix.shape[-1])
+        return original(matrix)
+
+    monkeypatch.setattr(np.linalg, "eigvalsh", counted)
+    return sizes
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1.0, 1e200])
+def test_the_largest_eigenvalue_of_a_large_matrix_takes_no_others(unit, monkeypatch):
+    sizes = sizes_of_all_eigenvalues(monkeypatch)
+    many = unit * np.stack([symmetric(spread(600, seed), seed) for seed in range(2)])
+    found = eigenpairs.largest_eigenvalue(np.concatenate([many, np.full((1, 600, 600), np.nan)]))
+    expected = [unit * spread(600, seed)[-1] for seed in range(2)]
+    np.testing.assert_allclose(found, [*expected, np.nan], rtol=1e-10)
+    assert not sizes
+
+
+def test_a_search_that_does_not_converge_is_followed_by_all_eigenvalues(monkeypatch):
+    matrix, search = symmetric(np.linspace(0, 1, 600)), eigenpairs.top_eigenpairs
+
+    def short(operator, **options):
+        return search(operator, **options | {"max_products": 3})
+
+    monkeypatch.setattr(eigenpairs, "top_eigenpairs", short)
+    sizes = sizes_of_all_eigenvalues(monkeypatch)
+    assert eigenpairs.largest_eigenvalue(matrix) == pytest.approx(1, rel=1e-13)
+    assert sizes == [600]

@@ -52,6 +52,22 @@ def test_the_closure_is_gradient_descent_on_the_weights_through_a_catapult(shape
         assert losses.max() > 5 * losses[0]
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_an_ensemble_is_gradient_descent_on_the_weights_of_each_member(outputs, compiled):
+    rng, width, steps = np.random.default_rng(4), 40, 25
+    X, y = rng.normal(size=(5, 3)), rng.normal(size=(5, outputs))
+    U, V = rng.normal(size=(3, width, 3)), rng.normal(size=(3, width, outputs))
+    net = LinearNet(X, y, width=width)
+    rates = np.array([0.3, 1.0, 2.5]) / net.top_eigenvalue(net.from_weights(U, V))
+    run = net.train(learning_rate=rates, steps=steps, weights=(U, V), compiled=compiled)
+    for i in range(3):
+        functions, _ = explicit(X, y, U[i], V[i], rates[i], steps)
+        losses = 0.5 * np.sum((functions - y) ** 2, axis=2).mean(axis=1)
+        np.testing.assert_allclose(run.values["loss"][:, i], losses, rtol=1e-9)
+        np.testing.assert_allclose(net.predict(run.state[i]), functions[-1], rtol=1e-8)
+
+
 @pytest.mark.parametrize("width", [10.0, 1e6, 1e12])
 def test_on_one_sample_the_closure_is_the_derived_map(width):
     net = LinearNet([[1.0]], [0.0], width=width)

@@ -318,3 +318,17 @@ def test_a_diverging_run_is_labelled_and_warns_of_nothing():
 def test_data_whose_squares_overflow_are_refused(X, y, name):
     with pytest.raises(InputError, match=rf"{name} must be at most 1e\+150 in size; got 1e\+160"):
         LinearNet(X, y, width=10)
+
+
+def test_the_top_eigenvalue_of_many_inputs_and_outputs_needs_no_spectrum(monkeypatch):
+    """Theta = (1/m n) (X U^T U X^T x 1 + X X^T x V^T V); V^T V is brought to its largest value."""
+    rng, width = np.random.default_rng(1), 700
+    X, y = rng.normal(size=(550, 540)), rng.normal(size=(550, 3))
+    U, V = rng.normal(size=(width, 540)), rng.normal(size=(width, 3))
+    most = np.linalg.svd(V, compute_uv=False)[0] ** 2
+    expected = np.linalg.eigvalsh(X @ (U.T @ U + most * np.eye(540)) @ X.T / 550 / width)[-1]
+    net = LinearNet(X, y, width=width)
+    state, sizes, original = net.from_weights(U, V), [], np.linalg.eigvalsh
+    monkeypatch.setattr(np.linalg, "eigvalsh", lambda a: [sizes.append(len(a)), original(a)][1])
+    assert net.top_eigenvalue(state) == pytest.approx(expected, rel=1e-11)
+    assert sizes == [3]

@@ -31,6 +31,31 @@ def test_a_stride_may_leave_losses_out():
     assert run.outcome.tolist() == [Outcome.CONVERGED] * 2
 
 
+def test_after_its_end_nothing_of_a_member_is_recorded():
+    """Of x <- x (1 - rate): one runs on, one converges at step 4, one diverges at step 3."""
+    rates = np.array([0.1, 0.5, 31.0])
+
+    def stride(x, rate, *, first, count):
+        return x * (1 - rate[:, None]), x[:, 0][None] ** 2
+
+    run = iterate_in_strides(
+        stride,
+        [1.0],
+        rates,
+        steps=6,
+        longest=1,
+        observe={"x": lambda x: x[:, 0]},
+        tolerance=0.5**8,
+        escape=1e8,
+    )
+    steps = np.arange(7)[:, None]
+    expected = np.where(steps <= [6, 4, 3], (1 - rates) ** steps, np.nan)
+    np.testing.assert_allclose(run.values["x"], expected, rtol=1e-12)
+    np.testing.assert_allclose(run.values["loss"], expected**2, rtol=1e-12)
+    assert run.stopped.tolist() == [6, 4, 3]
+    assert run.outcome.tolist() == [Outcome.RUNNING, Outcome.CONVERGED, Outcome.DIVERGED]
+
+
 @pytest.mark.parametrize("cut", [0, 1, 4, 9])
 def test_a_run_that_is_resumed_is_the_run_at_once(cut):
     def descend(x, rate):

@@ -79,7 +79,7 @@ def test_a_program_reads_its_arrays_whenever_it_is_run():
 def test_functions_that_are_unknown_are_refused_by_name():
     rule = Update("factorials", (x,), (), (sp.gamma(x) * sp.Function("g")(x),), "none")
     for voice in (in_place, on_columns):
-        with pytest.raises(InputError, match="factorials: .* has no g; got g"):
+        with pytest.raises(InputError, match=r"factorials: .* has no g; got g"):
             voice(rule)
 
 

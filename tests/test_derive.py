@@ -107,6 +107,8 @@ def test_printed_python_runs_as_it_stands():
     [
         ([], "a name is required"),
         (["catapul"], "the name must be one of balanced-map, .* got 'catapul'"),
+        (["samplemap"], "the name must be such as sample-map, .* got 'samplemap'"),
+        (["modified_loss"], "the name must be such as modified-loss; got 'modified_loss'"),
         (["sample-map", "--order", "2"], "sample-map takes no options; got --order"),
         (["closure", "--order", "2"], "closure takes --inputs, --outputs; got --order"),
         (["sample-map", "--format", "word"], "--format must be one of text, .* got 'word'"),
@@ -117,7 +119,10 @@ def test_printed_python_runs_as_it_stands():
             ["modified-loss", "--loss", "sqrt(x)", "--order", "2"],
             "of sqrt.x. must have a closed",
         ),
-        (["modified-loss", "--order", "2"], "at order 2 of the step size"),
+        (
+            ["modified-loss", "--order", "2"],
+            "shuffled mini-batches, mean epoch has no modified loss from order 2 of the step size",
+        ),
         (["modified-loss", "--loss", "open('f')"], 'a loss may hold names, .* got "open'),
         (["modified-loss", "--loss", "2"], "a loss must name at least 1 weight; got 2"),
         (["modified-loss", "--loss", "eps*x"], "a weight must not be called eps"),

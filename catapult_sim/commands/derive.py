@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from tabulate import tabulate
+from tqdm import tqdm
 
 from catapult_sim.validation import InputError
 
@@ -34,7 +35,13 @@ def add(commands: Any) -> None:
     )
     for size, meaning in SIZES.items():
         add(f"--{size}", type=int, metavar="N", help=meaning)
-    add("--order", type=int, metavar="P", help="highest power of the step size")
+    add(
+        "--order",
+        type=int,
+        metavar="P",
+        help="highest power of the step size: at most 6 for shuffled batches, 10 for full ones, "
+        "5 with momentum, 4 with replacement",
+    )
     add("--sampling", help="shuffled (default), full, reversed_pair or replacement")
     add("--batches", metavar="M", help="number of minibatches, a number or a name")
     add("--momentum", metavar="BETA", help="heavy ball, a number or a name; with --sampling full")
@@ -57,5 +64,8 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"--format must be one of {known}; got {options.format!r}")
     names = (*SIZES, "order", "sampling", "batches", "momentum", "nesterov", "loss")
     given = {name: getattr(options, name) for name in names}
-    print(printed.derive(options.name, options.format, **given))
+    # On a terminal, what takes longer than two seconds shows how far it is.
+    with tqdm(desc="terms", unit="", delay=2, disable=None, leave=False) as bar:
+        found = printed.derive(options.name, options.format, progress=bar.update, **given)
+    print(found)
     return 0

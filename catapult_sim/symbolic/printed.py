@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +13,13 @@ from catapult_sim.symbolic.backward_error.field import ModifiedField
 from catapult_sim.symbolic.backward_error.method import describe_method
 from catapult_sim.symbolic.backward_error.modified_equation import ModifiedEquation
 from catapult_sim.symbolic.catalogue import Derivation, legend
+from catapult_sim.symbolic.expansion import factored
 from catapult_sim.symbolic.minibatch.rates import equivalent_rate
 from catapult_sim.symbolic.update import Update
 from catapult_sim.symbolic.voices import STEP_SIZE, VOICES
 from catapult_sim.symbolic.voices.rule import Formula
+from catapult_sim.types import Progress
 from catapult_sim.validation import InputError
-
-HIGHEST_ORDER = 10  # of the modified equation: its trees more than double from order to order
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Printed:
         return "\n".join(part for part in (self.method + self.text, self.where) if part)
 
 
-def derive(name: str, form: str, **options: Any) -> Printed:
+def derive(name: str, form: str, *, progress: Progress | None = None, **options: Any) -> Printed:
     """Derive something and write it in one of ``VOICES``.
 
     Parameters
@@ -42,6 +43,8 @@ def derive(name: str, form: str, **options: Any) -> Printed:
         See :func:`listing`.
     form : str
         A name in ``VOICES``.
+    progress : callable, optional
+        Called with the number of terms found since the last call, where there are many.
     **options
         Options of the derivation, such as ``order``; None counts as not given.
 
@@ -61,7 +64,9 @@ def derive(name: str, form: str, **options: Any) -> Printed:
     """
     names = derivations()
     if name not in names:
-        raise InputError(f"the name must be one of {', '.join(names)}; got {name!r}")
+        near = difflib.get_close_matches(name.replace("_", "-"), names, 3)
+        known_ones = f"such as {', '.join(near)}" if near else f"one of {', '.join(names)}"
+        raise InputError(f"the name must be {known_ones}; got {name!r}")
     known = names[name]
     given = {option: value for option, value in options.items() if value is not None}
     for option in given:
@@ -69,7 +74,7 @@ def derive(name: str, form: str, **options: Any) -> Printed:
             takes = ", ".join(f"--{one}" for one in sorted(known.options)) or "no options"
             raise InputError(f"{name} takes {takes}; got --{option}")
     try:
-        return _printed(known, form, given)
+        return _printed(known, form, given, progress)
     except ValueError as refusal:
         raise InputError(str(refusal)) from None
 
@@ -82,10 +87,13 @@ def listing() -> list[tuple[str, str, str]]:
     ]
 
 
-def _printed(known: Derivation, form: str, given: dict[str, Any]) -> Printed:
+def _printed(
+    known: Derivation, form: str, given: dict[str, Any], progress: Progress | None
+) -> Printed:
     arguments, symbols = _arguments(known, given), dict(known.symbols)
     method, losses = "", arguments.get("losses")
-    text = _text(known.name, known.derive(**arguments), form, losses)
+    watched = {"progress": progress} if "order" in known.options else {}
+    text = _text(known.name, known.derive(**arguments, **watched), form, losses)
     if "sampling" in known.options:
         words = ("sampling", "momentum", "nesterov")
         method = describe_method(**{word: arguments[word] for word in words if word in arguments})
@@ -105,6 +113,12 @@ def _arguments(known: Derivation, given: dict[str, Any]) -> dict[str, Any]:
     for name in ("momentum", "batches"):
         if name in arguments:
             arguments[name] = _number(name, arguments[name])
+            taken = {"eps", "f"} & set(map(str, arguments[name].free_symbols))
+            if taken and "loss" not in known.options:
+                raise InputError(
+                    f"--{name} must not be called {min(taken)}, which has a meaning of its own; "
+                    f"got {given[name]}"
+                )
     if "loss" in known.options:
         arguments["losses"], arguments["state"] = _problem(given.get("loss"))
         arguments["step_size"] = STEP_SIZE
@@ -122,10 +136,6 @@ def _check_equation(arguments: dict[str, Any], given: dict[str, Any]) -> None:
     if number is not None and number.is_number and not (number.is_integer and number >= 1):
         raise InputError(
             f"--batches must be an integer of at least 1, or a name; got {given['batches']}"
-        )
-    if arguments.get("order", 0) > HIGHEST_ORDER:
-        raise InputError(
-            f"--order must be at most {HIGHEST_ORDER}: more takes minutes; got {given['order']}"
         )
 
 
@@ -163,7 +173,11 @@ def _tidied(loss: sp.Expr, losses: list[sp.Expr]) -> sp.Expr:
             f"the modified loss of {', '.join(map(str, losses))} must have a closed form, and "
             "has none at this order; modified-field derives its gradient"
         )
-    return sp.collect(sp.expand(loss), STEP_SIZE, sp.factor)
+    by_power: dict[sp.Expr, sp.Expr] = {}
+    for term in sp.Add.make_args(loss):
+        coefficient, power = term.as_coeff_exponent(STEP_SIZE)
+        by_power[power] = by_power.get(power, 0) + coefficient
+    return sp.Add(*(STEP_SIZE**power * factored(one) for power, one in by_power.items()))
 
 
 def _number(option: str, text: str) -> sp.Expr:

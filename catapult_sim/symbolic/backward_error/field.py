@@ -13,6 +13,7 @@ from itertools import combinations, islice
 
 import sympy as sp
 
+from catapult_sim.symbolic.expansion import expanded, factored
 from catapult_sim.symbolic.voices.formulas import aligned, letters
 from catapult_sim.symbolic.voices.presentation import element, spelt, written
 from catapult_sim.symbolic.voices.rule import Formula
@@ -31,12 +32,19 @@ class NotAGradient(ValueError):
         ``curl[x, y]`` is ``d F_x / dy - d F_y / dx`` of that term, where it is not zero.
     """
 
-    def __init__(self, order: int, curl: Mapping[tuple[sp.Symbol, sp.Symbol], sp.Expr]):
+    def __init__(
+        self,
+        order: int,
+        curl: Mapping[tuple[sp.Symbol, sp.Symbol], sp.Expr],
+        method: str = "the method",
+    ):
         self.order, self.curl = order, curl
         (x, y), value = next(iter(curl.items()))
+        written = str(factored(value))
+        size = f"= {written}" if len(written) <= 200 else "is not zero"
         super().__init__(
-            f"a modified loss needs a field without curl; at order {order} of the step size "
-            f"d F_{x} / d{y} - d F_{y} / d{x} = {value}"
+            f"{method} has no modified loss from order {order} of the step size on, "
+            f"since the field turns: there d F_{x} / d{y} - d F_{y} / d{x} {size}"
         )
 
 
@@ -130,7 +138,7 @@ class ModifiedField:
         """Yield power of the step size, weight and factored component of each term."""
         for power, term in enumerate(self.terms):
             for weight, component in zip(self.state, term, strict=True):
-                yield power, weight, sp.factor(component)
+                yield power, weight, factored(component)
 
     def truncate(self, order: int) -> ModifiedField:
         """Return the field up to ``step_size**order``."""
@@ -169,12 +177,12 @@ class ModifiedField:
         >>> field.loss()
         Traceback (most recent call last):
             ...
-        catapult_sim.symbolic.backward_error.field.NotAGradient: a modified loss needs ...
+        catapult_sim.symbolic.backward_error.field.NotAGradient: gradient descent, full batch ...
         """
         losses = list(self.losses)
         for order in range(len(losses), len(self.terms)):
             if curl := curl_of(self.terms[order], self.state):
-                raise NotAGradient(order, curl)
+                raise NotAGradient(order, curl, self.method)
             losses.append(potential_of(self.terms[order], self.state))
         return sp.Add(*(self.step_size**k * loss for k, loss in enumerate(losses)))
 
@@ -194,16 +202,17 @@ def curl_of(
     """
     pairs = list(combinations(zip(field, state, strict=True), 2))
     slopes = {(x, y): (f_x.diff(y), f_y.diff(x)) for (f_x, x), (f_y, y) in pairs}
-    return {pair: sp.expand(a - b) for pair, (a, b) in slopes.items() if not _agree(a, b)}
+    return {pair: expanded(a - b) for pair, (a, b) in slopes.items() if not _agree(a, b)}
 
 
 def _agree(one: sp.Expr, other: sp.Expr) -> bool:
     symbols = sorted(one.free_symbols | other.free_symbols, key=str)
     values = {w: sp.sqrt(sp.prime(k + 2)).evalf(60) / 3 for k, w in enumerate(symbols)}
-    # A shared subexpression is evaluated once; there are many.
+    # A shared subexpression is evaluated once; there are many, and some are conditions.
     shared, both = sp.cse([one, other])
     for symbol, expression in shared:
-        values[symbol] = expression.xreplace(values).evalf(60)
+        value = expression.xreplace(values)
+        values[symbol] = value.evalf(60) if isinstance(value, sp.Expr) else value
     a, b = (expression.xreplace(values).evalf(60) for expression in both)
     return bool(abs(a - b) <= sp.Float("1e-30") * (abs(a) + abs(b)))
 
@@ -224,7 +233,7 @@ def potential_of(field: Sequence[sp.Expr], state: Sequence[sp.Symbol]) -> sp.Exp
     """
     loss = sp.Integer(0)
     for component, w in zip(field, state, strict=True):
-        missing = sp.expand(-component - loss.diff(w))
+        missing = expanded(-component - loss.diff(w))
         polynomial = missing.is_polynomial(*state)
         loss += sp.integrate(missing, w) if polynomial else sp.Integral(missing, w)
     return loss

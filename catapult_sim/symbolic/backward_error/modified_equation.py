@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import sympy as sp
 
 from catapult_sim.symbolic.backward_error import series
 from catapult_sim.symbolic.backward_error.method import check_method, describe_method
+from catapult_sim.symbolic.backward_error.series import Coefficients
 from catapult_sim.symbolic.backward_error.trees import Tree
 from catapult_sim.symbolic.catalogue import derivation
+from catapult_sim.types import Progress
+from catapult_sim.validation import InputError
 
 FIELD = {
     "eps": "step size",
@@ -24,6 +28,8 @@ FIELD = {
     "beta": "momentum",
 }
 BATCHES = sp.Symbol("m")
+HIGHEST_ORDER = {"full": 10, "shuffled": 6, "reversed_pair": 6, "replacement": 4, "momentum": 5}
+"""The highest order for each sampling, and with momentum: one more takes hours."""
 
 
 @dataclass(frozen=True)
@@ -97,13 +103,15 @@ def modified_equation(
     batches: sp.Expr = BATCHES,
     momentum: sp.Expr = 0,
     nesterov: bool = False,
+    progress: Progress | None = None,
 ) -> ModifiedEquation:
     r"""Derive the field that a training method follows, in elementary differentials.
 
     Parameters
     ----------
     order : int
-        The highest power of the step size: trees of up to ``order + 1`` vertices.
+        The highest power of the step size: trees of up to ``order + 1`` vertices. At most 10 for
+        full batches, 6 for shuffled ones, 4 with replacement, 5 with momentum.
     sampling : {"shuffled", "full", "replacement"}
         As in :func:`catapult_sim.symbolic.backward_error.modified_field`. (A reversed pair
         depends on the given order of the batches and has no such form.)
@@ -111,6 +119,8 @@ def modified_equation(
         The number m of minibatches, a number or a symbol.
     momentum, nesterov
         As in :func:`catapult_sim.symbolic.backward_error.modified_field`.
+    progress : callable, optional
+        Called with the number of coefficients that have been found since the last call.
 
     Returns
     -------
@@ -120,7 +130,7 @@ def modified_equation(
     Raises
     ------
     ValueError
-        If an argument is unknown, or does not go with the others.
+        If an argument is unknown, does not go with the others, or the order is too high.
 
     Notes
     -----
@@ -145,12 +155,36 @@ def modified_equation(
     eps^1: (beta + 1)/(2*(beta - 1)**3) f'f
     """
     check_method(order, sampling, ("shuffled", "full", "replacement"), momentum, nesterov)
+    check_order(order, sampling, momentum)
     method = describe_method(sampling, momentum, nesterov)
     if sampling == "full":
         beta = sp.nsimplify(momentum, rational=True)
         b = series.field_coefficients(series.gradient_descent, beta, beta if nesterov else 0)
-        return ModifiedEquation(series.plain_series(b, order), order, method)
+        return ModifiedEquation(series.plain_series(told(b, progress), order), order, method)
     m = sp.sympify(batches, strict=True)
     kick = series.shuffled if sampling == "shuffled" else series.replacement(m)
-    averaged = series.averaged_series(series.field_coefficients(kick), order, m)
-    return ModifiedEquation(averaged, order, method)
+    b = told(series.field_coefficients(kick), progress)
+    return ModifiedEquation(series.averaged_series(b, order, m), order, method)
+
+
+def check_order(order: int, sampling: str, momentum: sp.Expr = 0) -> None:
+    """Raise an InputError if an order takes more than minutes."""
+    highest = HIGHEST_ORDER[sampling if momentum == 0 else "momentum"]
+    if order > highest:
+        raise InputError(
+            f"order must be at most {highest} for {describe_method(sampling, momentum)}: "
+            f"a higher one takes hours; got {order}"
+        )
+
+
+def told(b: Coefficients, progress: Progress | None) -> Coefficients:
+    """Return coefficients that tell when one of them is found for the first time."""
+
+    @cache
+    def found(tree: Tree) -> sp.Expr:
+        coefficient = b(tree)
+        if progress is not None:
+            progress(1)
+        return coefficient
+
+    return found

@@ -23,11 +23,24 @@ from catapult_sim.symbolic.backward_error.method import (
     check_method,
     describe_method,
 )
-from catapult_sim.symbolic.backward_error.modified_equation import modified_equation
-from catapult_sim.symbolic.backward_error.trees import Differential, Tree, elementary_differentials
+from catapult_sim.symbolic.backward_error.modified_equation import (
+    check_order,
+    modified_equation,
+    told,
+)
+from catapult_sim.symbolic.backward_error.trees import (
+    Differential,
+    Tree,
+    elementary_differentials,
+    trees,
+)
 from catapult_sim.symbolic.catalogue import derivation
+from catapult_sim.types import Progress
+from catapult_sim.validation import InputError
 
 SYMBOLS = {"eps": "step size"}
+MOST_PRODUCTS = 10**7
+"""The most products of partial derivatives that a field may have: they take minutes."""
 
 
 @derivation(
@@ -44,6 +57,7 @@ def modified_field(
     sampling: str = "shuffled",
     momentum: sp.Expr = 0,
     nesterov: bool = False,
+    progress: Progress | None = None,
 ) -> ModifiedField:
     r"""Derive the field whose flow an optimiser follows, up to ``step_size**order``.
 
@@ -59,7 +73,8 @@ def modified_field(
     step_size : sympy.Expr
         The learning rate of each step.
     order : int
-        The highest power of `step_size` that is kept.
+        The highest power of `step_size` that is kept: at most 10 for full batches, 6 for shuffled
+        ones and reversed pairs, 4 with replacement, 5 with momentum.
     sampling : {"shuffled", "full", "reversed_pair", "replacement"}
         The flow follows the mean of the weights after an epoch of m steps, whose batches come
         in a uniformly random order ("shuffled"), in the given order or its reverse, or
@@ -70,6 +85,8 @@ def modified_field(
         have decayed.
     nesterov : bool
         Take the gradient at ``w + beta (w - w_before)`` instead of at w.
+    progress : callable, optional
+        Called with the number of coefficients and differentials found since the last call.
 
     Returns
     -------
@@ -80,7 +97,9 @@ def modified_field(
     Raises
     ------
     ValueError
-        If a sampling is unknown, or momentum is combined with minibatches.
+        If a sampling is unknown, or momentum is combined with minibatches or named as a weight,
+        or the order is too high, or too high for so many weights and minibatches: at most ten
+        million products are formed.
 
     Notes
     -----
@@ -101,12 +120,20 @@ def modified_field(
     """
     losses, state = _checked(losses, state)
     check_method(order, sampling, SAMPLINGS, momentum, nesterov)
-    coefficients = _coefficients(order, sampling, len(losses), momentum, nesterov)
+    check_order(order, sampling, momentum)
+    taken = set(map(str, (*state, step_size)))
+    if taken & set(map(str, sp.sympify(momentum).free_symbols)):
+        raise InputError(
+            f"momentum must have another name than weights and step size; got {momentum}"
+        )
+    coefficients = _coefficients(
+        order, sampling, (len(losses), len(state)), momentum, nesterov, progress
+    )
     every_loss = [sp.Add(*losses) / len(losses), *losses]
     fields = [[-loss.diff(w) for w in state] for loss in every_loss]
     differential = elementary_differentials(fields, state)
     terms = tuple(
-        _combination(_of_order(coefficients, vertices), differential, len(state))
+        _combination(_of_order(coefficients, vertices), differential, len(state), progress)
         for vertices in range(1, order + 2)
     )
     known = (_leaf_loss(coefficients, every_loss), _chain_loss(coefficients, fields))
@@ -127,6 +154,7 @@ def modified_loss(
     *,
     order: int = 1,
     sampling: str = "shuffled",
+    progress: Progress | None = None,
 ) -> sp.Expr:
     """Derive the loss whose gradient flow follows the training method, where one exists.
 
@@ -135,7 +163,7 @@ def modified_loss(
 
     Parameters
     ----------
-    losses, state, step_size, order, sampling
+    losses, state, step_size, order, sampling, progress
         As in :func:`modified_field`.
 
     Raises
@@ -153,7 +181,10 @@ def modified_loss(
     >>> sp.factor(modified_loss([(u * v) ** 2 / 2], [u, v], eps))
     u**2*v**2*(eps*u**2 + eps*v**2 + 2)/4
     """
-    return modified_field(losses, state, step_size, order=order, sampling=sampling).loss()
+    field = modified_field(
+        losses, state, step_size, order=order, sampling=sampling, progress=progress
+    )
+    return field.loss()
 
 
 def _checked(
@@ -169,16 +200,42 @@ def _checked(
 
 
 def _coefficients(
-    order: int, sampling: str, batches: int, momentum: sp.Expr, nesterov: bool
+    order: int,
+    sampling: str,
+    sizes: tuple[int, int],
+    momentum: sp.Expr,
+    nesterov: bool,
+    progress: Progress | None,
 ) -> Mapping[Tree, sp.Expr]:
     """Return the coefficients of trees; vertices carry batches 1, ..., m, or 0 for their mean."""
+    batches, weights = sizes
+    copies = batches if sampling == "reversed_pair" else 1
+    every = [copies**vertices * len(trees(vertices)) for vertices in range(1, order + 2)]
+    _check_products(sum(every), order, batches, weights)
     if sampling == "reversed_pair":
-        b = series.field_coefficients(series.reversed_pair)
+        b = told(series.field_coefficients(series.reversed_pair), progress)
         return series.numbered_series(b, order, batches)
     equation = modified_equation(
-        order, sampling=sampling, batches=batches, momentum=momentum, nesterov=nesterov
+        order,
+        sampling=sampling,
+        batches=batches,
+        momentum=momentum,
+        nesterov=nesterov,
+        progress=progress,
     )
+    every = [batches ** max(tree.batches) for tree in equation.coefficients]
+    _check_products(sum(every), order, batches, weights)
     return series.numbered(equation.coefficients, batches)
+
+
+def _check_products(differentials: int, order: int, batches: int, weights: int) -> None:
+    """Raise an InputError if differentials have too many products of partial derivatives."""
+    products = differentials * weights ** (order + 1)
+    if products > MOST_PRODUCTS:
+        raise InputError(
+            f"order {order} with {weights} weights and {batches} minibatches takes "
+            f"{products:.1e} products; at most {MOST_PRODUCTS:.0e} are formed"
+        )
 
 
 def _of_order(coefficients: Mapping[Tree, sp.Expr], vertices: int) -> Mapping[Tree, sp.Expr]:
@@ -186,9 +243,16 @@ def _of_order(coefficients: Mapping[Tree, sp.Expr], vertices: int) -> Mapping[Tr
 
 
 def _combination(
-    coefficients: Mapping[Tree, sp.Expr], differential: Differential, size: int
+    coefficients: Mapping[Tree, sp.Expr],
+    differential: Differential,
+    size: int,
+    progress: Progress | None,
 ) -> Components:
-    weighted = [[c * entry for entry in differential(tree)] for tree, c in coefficients.items()]
+    weighted = []
+    for tree, coefficient in coefficients.items():
+        weighted.append([coefficient * entry for entry in differential(tree)])
+        if progress is not None:
+            progress(1)
     return tuple(sp.Add(*(entries[i] for entries in weighted)) for i in range(size))
 
 

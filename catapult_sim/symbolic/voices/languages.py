@@ -11,7 +11,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Mapping
 from functools import reduce
-from typing import Any
+from types import MappingProxyType
 
 import sympy as sp
 from sympy.printing.jscode import JavascriptCodePrinter
@@ -20,14 +20,21 @@ from sympy.printing.pycode import PythonCodePrinter
 
 from catapult_sim.validation import InputError
 
+_JAVASCRIPT = """
+    arguments await break case catch class const continue debugger default delete do else enum eval
+    export extends false finally for function if implements import in instanceof interface let new
+    null package private protected public return static super switch this throw true try typeof
+    undefined var void while with yield
+    Infinity Math NaN erf out state
+"""
+
 
 class Language:
     """What all languages have in common."""
 
     called = ""
     reserved: frozenset[str] = frozenset()
-    doprint: Any  # of SymPy's printer, of which every language is also a kind
-    module_imports: Any
+    module_imports: Mapping[str, set[str]] = MappingProxyType({})
 
     def __init__(self, names: Mapping[sp.Symbol, str]) -> None:
         super().__init__()
@@ -48,6 +55,11 @@ class Language:
     _print_Derivative = _print_Integral = _print_Sum = _print_Product = _print_not_supported
     _print_re = _print_im = _print_arg = _print_conjugate = _print_not_supported
     _print_Basic = emptyPrinter = _print_not_supported
+
+    def write(self, expr: sp.Basic) -> str:
+        """Return the code of an expression, or raise InputError."""
+        written: str = self.doprint(expr)  # type: ignore[attr-defined]
+        return written
 
     def _write(self, expr: sp.Basic) -> str:
         written: str = self._print(expr)  # type: ignore[attr-defined]
@@ -127,7 +139,7 @@ class NumPy(Language, SciPyPrinter):  # type: ignore[misc]
     """NumPy on arrays: elementwise functions only."""
 
     called = "NumPy"
-    reserved = frozenset({*keyword.kwlist, "__debug__", "numpy", "scipy", "state", "value"})
+    reserved = frozenset({*keyword.kwlist, "__debug__", "numpy", "scipy", "state", "value", "abs"})
 
     def _chosen(self, condition: str, value: str, rest: str) -> str:
         return f"{self._module_format('numpy.where')}({condition}, {value}, {rest})"
@@ -153,66 +165,7 @@ class JavaScript(Language, JavascriptCodePrinter):  # type: ignore[misc]
     """JavaScript, as modules and strict code want it."""
 
     called = "JavaScript"
-    reserved = frozenset(
-        [
-            "arguments",
-            "await",
-            "break",
-            "case",
-            "catch",
-            "class",
-            "const",
-            "continue",
-            "debugger",
-            "default",
-            "delete",
-            "do",
-            "else",
-            "enum",
-            "eval",
-            "export",
-            "extends",
-            "false",
-            "finally",
-            "for",
-            "function",
-            "if",
-            "implements",
-            "import",
-            "in",
-            "instanceof",
-            "interface",
-            "let",
-            "new",
-            "null",
-            "package",
-            "private",
-            "protected",
-            "public",
-            "return",
-            "static",
-            "super",
-            "switch",
-            "this",
-            "throw",
-            "true",
-            "try",
-            "typeof",
-            "undefined",
-            "var",
-            "void",
-            "while",
-            "with",
-            "yield",
-            "Infinity",
-            "Math",
-            "NaN",
-            "Number",
-            "erf",
-            "out",
-            "state",
-        ]
-    )
+    reserved = frozenset(_JAVASCRIPT.split())
 
     def __init__(self, names: Mapping[sp.Symbol, str]) -> None:
         super().__init__(names)

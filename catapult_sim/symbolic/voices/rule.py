@@ -170,8 +170,8 @@ def spoken(
         return Spoken(
             [names[symbol] for symbol in rule.state],
             [names[symbol] for symbol in rule.parameters],
-            [(names[symbol], printer.doprint(value)) for symbol, value in lines],
-            [printer.doprint(value) for value in values],
+            [(names[symbol], printer.write(value)) for symbol, value in lines],
+            [printer.write(value) for value in values],
             printer,
         )
     except InputError as refusal:

@@ -5,6 +5,8 @@ All are written from the same list of assignments, so that they differ in their 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from catapult_sim.symbolic.voices.languages import JavaScript, NumPy, Python
 from catapult_sim.symbolic.voices.names import free_name, identifier
 from catapult_sim.symbolic.voices.rule import Rule, Spoken, spoken
@@ -42,7 +44,7 @@ def python_source(rule: Rule) -> str:
     names = [*spelt.state, *spelt.parameters]
     values = ", ".join([*["*state"] * bool(spelt.state), *spelt.parameters])
     first = [f"[{', '.join(names)}] = map(float, [{values}])"] if names else []
-    return _function(rule, spelt, first, "[", "]")
+    return _function(rule, spelt, spelt.language.module_imports, first, "[", "]")
 
 
 def numpy_source(rule: Rule) -> str:
@@ -68,7 +70,7 @@ def numpy_source(rule: Rule) -> str:
         )[:1], axis=-1, dtype=state.dtype)
     """
     spelt = spoken(rule, NumPy)
-    spelt.language.module_imports["numpy"].add("asarray")
+    modules = {"numpy", *spelt.language.module_imports}
     dtype = "state.dtype" if spelt.state else "float"
     names, first = ", ".join(spelt.parameters), []
     if spelt.state:
@@ -79,16 +81,20 @@ def numpy_source(rule: Rule) -> str:
     before = "numpy.stack(numpy.broadcast_arrays("
     after = f")[:{len(spelt.results)}], axis=-1, dtype={dtype})"
     given = ", ".join([*spelt.state, *spelt.parameters])
-    return _function(rule, spelt, first, before, f"    {given},\n    {after}" if given else after)
+    return _function(
+        rule, spelt, modules, first, before, f"    {given},\n    {after}" if given else after
+    )
 
 
-def _function(rule: Rule, spelt: Spoken, first: list[str], before: str, after: str) -> str:
+def _function(
+    rule: Rule, spelt: Spoken, modules: Iterable[str], first: list[str], before: str, after: str
+) -> str:
     """Return the source of a Python function; ``before`` and ``after`` enclose its results."""
     name = free_name(identifier(rule.name), spelt.language.reserved)
     arguments = [*["state"] * bool(spelt.state), *spelt.parameters]
     return "\n".join(
         [
-            *(f"import {module}\n\n" for module in sorted(spelt.language.module_imports)),
+            *(f"import {module}\n\n" for module in sorted(modules)),
             f"def {name}({', '.join(arguments)}):",
             f"    # Source: {_one_line(rule.reference)}.",
             *(f"    {line}" for line in first),
@@ -136,7 +142,7 @@ def javascript_source(rule: Rule, *, module: bool = False, in_place: bool = Fals
     spelt = spoken(rule, JavaScript)
     words = [word for word in identifier(rule.name).split("_") if word] or ["_"]
     camel_case = words[0] + "".join(word[0].upper() + word[1:] for word in words[1:])
-    called = free_name(camel_case, spelt.language.reserved)
+    called = free_name(identifier(camel_case), spelt.language.reserved)
     variables = [f"[{', '.join(spelt.state)}]"] * bool(spelt.state)
     arguments, lines = [*variables, *spelt.parameters], list(spelt.lines)
     answer = ["  return [", *(f"    {result}," for result in spelt.results), "  ];"]

@@ -1,0 +1,52 @@
+"""Multiply out and factor expressions where that is short, and leave them as they are elsewhere."""
+
+from __future__ import annotations
+
+from math import comb, prod
+
+import sympy as sp
+
+LONGEST = 2000
+"""The most terms into which an expression is multiplied out."""
+
+
+def terms_of(expression: sp.Expr) -> int:
+    """Return a bound on the number of terms of an expression, multiplied out.
+
+    A power beyond 10_000 counts as so many terms, which a dense polynomial has.
+
+    Examples
+    --------
+    >>> x, y = sp.symbols("x y")
+    >>> terms_of((x + y) ** 300), terms_of((1 + x) * (1 + y) * x**9)
+    (301, 4)
+    """
+    match expression:
+        case sp.Add():
+            return sum(map(terms_of, expression.args))
+        case sp.Mul():
+            return prod(map(terms_of, expression.args))
+        case sp.Pow(args=(base, sp.Integer() as power)):
+            times, many = abs(int(power)), terms_of(base)
+            return comb(times + many - 1, times) if times <= 10_000 else times
+        case sp.MatrixExpr() | sp.Symbol() | sp.Number():
+            return 1
+    # A function is multiplied out within, too.
+    return max(map(terms_of, expression.args), default=1)
+
+
+def expanded(expression: sp.Expr) -> sp.Expr:
+    """Multiply an expression out if that is short.
+
+    Examples
+    --------
+    >>> x, y = sp.symbols("x y")
+    >>> expanded((x + y) ** 2), expanded((x + y) ** 3000)
+    (x**2 + 2*x*y + y**2, (x + y)**3000)
+    """
+    return sp.expand(expression) if terms_of(expression) <= LONGEST else expression
+
+
+def factored(expression: sp.Expr) -> sp.Expr:
+    """Factor an expression if it is short when multiplied out."""
+    return sp.factor(expression) if terms_of(expression) <= LONGEST else expression

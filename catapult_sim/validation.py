@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -53,13 +53,23 @@ def require_finite(name: str, values: npt.ArrayLike) -> Array:
 
 def _numbers(name: str, values: npt.ArrayLike) -> Array:
     """Return values as floats, or raise InputError."""
+    if np.ma.is_masked(values):
+        raise InputError(
+            f"{name} must have a value everywhere; got masked ones (fill or drop them)"
+        )
     try:
         given = np.asarray(values)
-        if np.iscomplexobj(given):
+        if given.dtype.kind not in "biufO" or _has_text(given):  # text and dates could be cast
             raise TypeError
-        return given.astype(float, copy=False)
-    except (TypeError, ValueError, RuntimeError):  # the last from tensors that require gradients
+        with np.errstate(over="ignore"):
+            return given.astype(float, copy=False)
+    # RuntimeError comes from tensors that require gradients.
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         raise InputError(f"{name} must be an array of numbers; got {_shown(values)}") from None
+
+
+def _has_text(given: npt.NDArray[Any]) -> bool:
+    return given.dtype.kind == "O" and any(isinstance(one, str | bytes) for one in given.flat)
 
 
 def require_positive(name: str, values: npt.ArrayLike) -> Array:
@@ -84,6 +94,13 @@ def require_count(name: str, value: Any, least: int = 0) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise InputError(f"{name} must be an integer of at least {least}; got {_shown(value)}")
     return int(value)
+
+
+def require_one_of(name: str, value: Any, names: Collection[str]) -> str:
+    """Return a word if it is among ``names``, or raise InputError."""
+    if not isinstance(value, str) or value not in names:
+        raise InputError(f"{name} must be one of {', '.join(names)}; got {_shown(value)}")
+    return value
 
 
 def require_momentum(momentum: npt.ArrayLike) -> Array:

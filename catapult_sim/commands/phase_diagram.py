@@ -14,7 +14,7 @@ from catapult_sim import plots
 from catapult_sim.commands.diagram import Diagram, axis, code, key
 from catapult_sim.commands.options import add_command, network, require_networks
 from catapult_sim.commands.sweeping import opened, recorded, report, undecided
-from catapult_sim.experiments.phase_cells import bytes_of, phase_of
+from catapult_sim.experiments.phase_cells import READING, bytes_of, phase_of
 from catapult_sim.numeric.runs.phases import Phase
 from catapult_sim.sweeps.cell import physics_of
 from catapult_sim.sweeps.refinement import refine
@@ -105,7 +105,7 @@ def _drawn(diagram: Diagram, phases: npt.NDArray[Any]) -> Any:
 
 def _title(diagram: Diagram) -> str:
     """Return the model and the entries that all cells share, without data, steps and axes."""
-    apart = {"model", "data", "digest", "steps", diagram.x.name, diagram.y.name}
+    apart = {"model", "data", "digest", "steps", *READING, diagram.x.name, diagram.y.name}
     shared = {name: value for name, value in diagram.cell.items() if name not in apart}
     words = [f"{name.replace('_', ' ')} {value}" for name, value in shared.items()]
     return f"{diagram.cell['model']} network: {', '.join(words)}"

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from catapult_sim import __version__, plots
 from catapult_sim.experiments.networks import SETTLED
+from catapult_sim.experiments.phase_cells import meaning_of
 from catapult_sim.numeric.runs.checkpoint import write_whole
 from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import Cell
@@ -33,6 +34,7 @@ RECORD = "records.jsonl"
 # continued with other values of these.
 EXECUTION = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json"}
 EXECUTION |= {"memory_limit", "claims", "must", "kinds", "curvature"}
+EXECUTION |= {"labels", "inputs", "label_column"}  # the cell says how data were read
 
 # Why a loss may not come down.
 REASONS = (
@@ -83,6 +85,8 @@ class Tally:
 def opened(options: argparse.Namespace, cell: Cell) -> Iterator[Tally]:
     """Make or check the folder of a sweep whose cells share ``cell``, and start the workers.
 
+    The first line on standard error says what was understood of the data.
+
     Raises
     ------
     InputError
@@ -97,6 +101,7 @@ def opened(options: argparse.Namespace, cell: Cell) -> Iterator[Tally]:
         if options.overwrite:
             erase(options.out / RECORD)
         write_whole(options.out / "config.json", as_json(asked).encode())
+        print(meaning_of(cell), file=sys.stderr)
         yield Tally(options, executor)
 
 
@@ -155,8 +160,8 @@ def _require_same(asked: dict[str, Any], out: Path) -> None:
     held = json.loads(path.read_text())
     commands = [{"command": one["options"].get("command")} for one in (held, asked)]
     cells, options = [[one.get(part, {}) for one in (held, asked)] for part in ("cell", "options")]
-    for old, new in (commands, cells, options):
-        for name in sorted((old.keys() | new.keys()) - EXECUTION):
+    for (old, new), apart in ((commands, set()), (cells, set()), (options, EXECUTION)):
+        for name in sorted((old.keys() | new.keys()) - apart):
             if old.get(name) != new.get(name):
                 raise InputError(
                     "--out must be the folder of this sweep, or --overwrite be given; "

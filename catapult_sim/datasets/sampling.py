@@ -26,12 +26,7 @@ def subset(
     >>> len(X), set(y) <= {10, 20, 30}
     (2, True)
     """
-    inputs, labels = np.asarray(X), np.asarray(y)
-    if not inputs.ndim or inputs.shape[:1] != labels.shape[:1]:
-        raise InputError(
-            f"X and y must have one row for each sample; got shapes {inputs.shape} and "
-            f"{labels.shape}"
-        )
+    inputs, labels = require_rows(X, y)
     require_count("samples", samples, 1)
     if samples > len(inputs):
         raise InputError(
@@ -39,3 +34,14 @@ def subset(
         )
     chosen = require_rng(rng).choice(len(inputs), samples, replace=False)
     return inputs[chosen], labels[chosen]
+
+
+def require_rows(X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
+    """Return arrays with one row for each sample, or raise InputError."""
+    inputs, labels = np.asarray(X), np.asarray(y)
+    if not inputs.ndim or inputs.shape[:1] != labels.shape[:1]:
+        raise InputError(
+            f"X and y must have one row for each sample; got shapes {inputs.shape} and "
+            f"{labels.shape}"
+        )
+    return inputs, labels

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_inputs
+from catapult_sim.validation import require_inputs, require_one_of
 
 SCALINGS = ("raw", "global", "pixel")
 
@@ -40,9 +42,7 @@ def scale_inputs(X: npt.ArrayLike, how: str = "global") -> Array:
     array([[-1., -1.],
            [ 1.,  1.]])
     """
-    if how not in SCALINGS:
-        raise InputError(f"inputs must be scaled by one of {', '.join(SCALINGS)}; got {how!r}")
-    if how == "raw":
+    if require_one_of("inputs", how, SCALINGS) == "raw":
         return require_inputs(X)
     return _standardised(X, axis=None if how == "global" else 0)
 
@@ -69,15 +69,18 @@ def standardise(X: npt.ArrayLike) -> Array:
 def _standardised(X: npt.ArrayLike, axis: int | None) -> Array:
     """Return X less its mean along an axis, in units of its standard deviation, or zeros."""
     inputs = require_inputs(X)
+    along: dict[str, Any] = {"axis": axis, "keepdims": True}
     # Powers of two are exact: in these units nothing overflows, and no digit is lost.
-    exponent = np.frexp(np.abs(inputs).max(axis=axis, keepdims=True))[1]
-    scaled = np.ldexp(inputs, -exponent)
+    largest = np.maximum(inputs.max(**along), -inputs.min(**along))
+    scaled = np.ldexp(inputs, -np.frexp(largest)[1])
     # Less the first value before the mean, which would lose the digits of a small variation.
-    moved = scaled - (scaled[:1] if axis == 0 else scaled[0, 0])
-    varies = np.ptp(moved, axis=axis, keepdims=True) > 4 * _rounding(X)
-    centred = moved - moved.mean(axis=axis, keepdims=True)
-    deviation = centred.std(axis=axis, keepdims=True)
-    return np.where(varies, centred, 0.0) / np.where(varies, deviation, 1.0)
+    scaled -= scaled[:1].copy() if axis == 0 else scaled[0, 0]
+    varies = np.ptp(scaled, **along) > 4 * _rounding(X)
+    scaled -= scaled.mean(**along)
+    deviation = np.sqrt(np.mean(scaled**2, **along))
+    scaled *= varies
+    scaled /= np.where(varies, deviation, 1.0)
+    return scaled
 
 
 def _rounding(X: npt.ArrayLike) -> float:

@@ -2,15 +2,16 @@
 
 Every cell has ``model`` ("linear" for the exact linear network, "mlp"), ``width``, ``depth`` and
 ``activation`` (of an MLP), ``scale`` (the standard deviation of the initial weights), ``seed`` (of
-weights, samples and batches), ``data`` ("digits", or a file with its ``digest``), ``samples``,
-``steps`` (updates, at most). Cells of one run have ``c``, eta lambda_0, with lambda_0 of that
-network's kernel at its start. They may have ``momentum`` (heavy ball; by default 0) and
-``batch_size`` (by default all samples; batches are reshuffled every epoch, and the loss is that of
-all samples).
+weights, samples and batches), ``data`` (a name such as "digits", or a file; with the ``digest`` of
+all that is read), ``samples``, ``steps`` (updates, at most). Cells of one run have ``c``, eta
+lambda_0, with lambda_0 of that network's kernel at its start. They may have ``momentum`` (heavy
+ball; by default 0), ``batch_size`` (by default all samples; batches are reshuffled every epoch, and
+the loss is that of all samples), and say how data are read by ``labels``, ``inputs`` and
+``label_column`` (by default "auto", "pixel" and none).
 
 Cells do not check their memory; the caller of a sweep does, by :func:`bytes_of`.
 
-Inputs are standardised, and scaled as in the NTK parametrisation. A run stops when its loss is 1e-4
+Inputs are scaled as in the NTK parametrisation. A run stops when its loss is 1e-4
 of its start; it has converged if its loss has fallen to 0.1, and is undecided otherwise.
 """
 
@@ -27,6 +28,8 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim import datasets
+from catapult_sim.datasets.dataset import Samples
+from catapult_sim.datasets.files import files_of, samples_of
 from catapult_sim.experiments.networks import CONVERGED, SETTLED, Networks, draw, draw_linear
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.descent import Descent
@@ -44,7 +47,7 @@ from catapult_sim.validation import InputError, require_positive, require_width
 
 def start(cell: Cell, scales: npt.ArrayLike) -> Networks:
     """Return copies of one network drawn for a cell, with initial weights times ``scales (N,)``."""
-    data = _samples(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
+    data = _samples(cell)
     scale = require_positive("scale", scales)
     rng = np.random.default_rng([cell["seed"], *b"network"])
     with np.errstate(over="ignore", invalid="ignore"):
@@ -80,6 +83,7 @@ def _optimizer(cell: Cell) -> GradientDescent | HeavyBall:
 
 
 Data = tuple[Array, Array]
+READING = ("labels", "inputs", "label_column")
 
 
 def _linear(cell: Cell, data: Data, rng: np.random.Generator, scale: Array) -> Networks:
@@ -109,7 +113,7 @@ def bytes_of(
     >>> bytes_of(cell | {"data": "digits", "samples": 16, "steps": 10}) > 3 * 8 * 2 * 10**12
     True
     """
-    X, y = _samples(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
+    X, y = _samples(cell)
     method = Method(_optimizer(cell), cell["steps"])
     if cell["model"] == "linear":
         size, work = (min(X.shape) + 1 + y.shape[1]) ** 2, 0
@@ -124,42 +128,95 @@ def bytes_of(
     return 8 * networks * size + kernels + run
 
 
+def _samples(cell: Cell) -> Data:
+    """Return the samples of a cell, drawn by its seed."""
+    reading = {name: cell[name] for name in READING if name in cell}
+    return _drawn(cell["data"], cell.get("digest"), cell["samples"], cell["seed"], **reading)
+
+
 @lru_cache(maxsize=16)
-def _samples(data: str, digest: str | None, count: int, seed: int) -> tuple[Array, Array]:
-    X, y = datasets.digits() if data == "digits" else _file(data, digest)
-    inputs, targets = datasets.standardise(X), y.reshape(len(y), -1)
-    if not inputs.any():
+def _drawn(data: str, digest: str | None, count: int, seed: int, **reading: str) -> Data:
+    if data_entries(data).get("digest") != digest:
+        raise InputError(f"data must be what they were when the sweep began; {data} has changed")
+    X, y = _read(data, digest, **reading)
+    if (X[0] == X).all():
         raise InputError(
             f"X must have an input that varies between samples; got {len(X)} alike of {data}"
         )
     rng = np.random.default_rng([seed, *b"samples"])
-    return datasets.subset(inputs, targets, count, rng=rng)
+    return datasets.subset(X, y, count, rng=rng)
 
 
-def _file(data: str, digest: str | None) -> tuple[Array, Array]:
-    if data_entries(data)["digest"] != digest:
-        raise InputError(f"data must be what they were when the sweep began; {data} has changed")
-    return datasets.load(data)
+@lru_cache(maxsize=1)  # one data set may fill much of the memory
+def _read(
+    data: str,
+    digest: str | None,
+    labels: str = "auto",
+    inputs: str = "pixel",
+    label_column: str | None = None,
+) -> datasets.Dataset:
+    return _stored(data, digest, label_column).understood(labels, inputs)
 
 
-def data_entries(path: str | Path | None) -> Cell:
-    """Return the entries of a cell for its data: digits, or a file and its digest.
+@lru_cache(maxsize=1)
+def _stored(data: str, digest: str | None, label_column: str | None) -> Samples:
+    return samples_of(data, label_column)
+
+
+def data_entries(data: str | Path | None) -> Cell:
+    """Return the entries of a cell for its data: a name or a file, and a digest of its content.
 
     Raises
     ------
     InputError
-        Where the file cannot be read as data.
+        Where a file cannot be read.
 
     Examples
     --------
     >>> data_entries(None)
     {'data': 'digits'}
     """
-    if path is None:
-        return {"data": "digits"}
-    datasets.load(path)
-    content = hashlib.blake2b(Path(path).read_bytes(), digest_size=16)
-    return {"data": str(path), "digest": content.hexdigest()}
+    named = "digits" if data is None else str(data)
+    content = [file.read_bytes() for file in files_of(named)]
+    digest = hashlib.blake2b(b"".join(content), digest_size=16)
+    return {"data": named} | ({"digest": digest.hexdigest()} if content else {})
+
+
+def reading_entries(
+    data: str | Path | None,
+    labels: str = "auto",
+    inputs: str = "auto",
+    label_column: str | None = None,
+) -> Cell:
+    """Return the entries of a cell for how its data are read, decided where they are "auto".
+
+    Raises
+    ------
+    InputError
+        Where the data cannot be read, or it is not clear what their labels are.
+
+    Examples
+    --------
+    >>> reading_entries(None)
+    {'labels': 'parity', 'inputs': 'global'}
+    """
+    asked = {} if label_column is None else {"label_column": label_column}
+    named = data_entries(data)
+    stored = _stored(named["data"], named.get("digest"), label_column)
+    return {"labels": stored.encoded(labels).encoding, "inputs": stored.scaling(inputs), **asked}
+
+
+def meaning_of(cell: Cell) -> str:
+    """Return what was understood of a cell's data, in one line.
+
+    Examples
+    --------
+    >>> meaning_of({"data": "digits", "inputs": "raw"}).partition(";")[0]
+    '8x8 handwritten digits: 1797 images of 64 inputs, as they are'
+    """
+    reading = {name: cell[name] for name in READING if name in cell}
+    found = _read(cell["data"], cell.get("digest"), **reading)
+    return f"{found.source}: {found.meaning}"
 
 
 def _same_network(cell: Cell) -> tuple[Any, ...]:

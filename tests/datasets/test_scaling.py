@@ -94,5 +94,22 @@ def test_one_mean_and_variance_keep_the_differences_between_inputs():
 
 
 def test_an_unknown_scaling_is_refused():
-    with pytest.raises(InputError, match="raw, global, pixel; got 'row'"):
+    with pytest.raises(InputError, match="inputs must be one of raw, global, pixel; got 'row'"):
         scale_inputs([[1.0]], "row")
+
+
+@pytest.mark.parametrize(
+    ("X", "sentence"),
+    [
+        ([[1.0, np.nan]], r"X must be finite; got nan at index \(0, 1\)"),
+        ([], r"X must have shape \(m, d\)"),
+        ([1.0, 2.0], r"X must have shape \(m, d\)"),
+        ("text", "X must be an array of numbers; got 'text'"),
+        ([["1", "2"]], "X must be an array of numbers; got"),
+        (np.ma.array([[1.0, 2.0]], mask=[[0, 1]]), "X must .*(masked|numbers)"),
+    ],
+)
+@pytest.mark.parametrize("how", ["raw", "global", "pixel"])
+def test_what_cannot_be_scaled_is_refused(X, sentence, how):
+    with pytest.raises(InputError, match=sentence):
+        scale_inputs(X, how)

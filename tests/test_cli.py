@@ -255,8 +255,8 @@ def test_a_refuted_claim_gives_exit_status_1(tmp_path, capsys):
         ),
         (["--effort", "heroic"], "effort must be one of quick, full; got 'heroic'"),
         (["--seed", "-1"], "seed must be an integer of at least 0; got -1"),
-        (["--data", "absent.csv"], "absent.csv must be a readable file of numbers"),
-        (["--data", "notes.txt"], "data must be a file .npz or .csv; got notes.txt"),
+        (["--data", "absent.csv"], "absent.csv must be a readable file; No such"),
+        (["--data", "notes.txt"], "notes.txt must be a readable file; No such"),
     ],
 )
 def test_a_wrong_call_gets_one_sentence_and_leaves_nothing(tmp_path, arguments, sentence, capsys):

@@ -75,7 +75,7 @@ def test_accuracy_is_that_on_samples_that_are_not_trained_on(tmp_path):
     np.savez(data, X=X, y=np.where(rng.normal(size=20) > 0, 1.0, -1.0))
     cell = CELL | phase_cells.data_entries(data)
     seen = phase_cells.start(cell, [1.0]).X
-    held_out, labels = phase_cells._held_out(str(data), cell["digest"], 8, 0)
+    held_out, labels = phase_cells._held_out(cell)
     assert len(held_out) == len(labels) == 12
     assert not (held_out[:, None] == seen).all(axis=-1).any()
     runs = scanned(tmp_path / "out", "--data", str(data), "--c", "1:2:2", "--of", "accuracy")

@@ -21,7 +21,7 @@ from catapult_sim.claims import CLAIMS
 from catapult_sim.claims.claim import Claim
 from catapult_sim.claims.verdict import Judgement, judge
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.experiments.phase_cells import data_entries, without_path
+from catapult_sim.experiments.phase_cells import READING, data_entries, without_path
 from catapult_sim.numeric.runs.measured import Measured
 from catapult_sim.sweeps.cell import Cell, cell
 from catapult_sim.validation import InputError
@@ -44,16 +44,30 @@ def _code() -> str:
 
 
 @lru_cache(maxsize=1)
-def bench_of(seed: int, effort: str, data: str, digest: str | None = None) -> Bench:
+def bench_of(
+    seed: int,
+    effort: str,
+    data: str,
+    digest: str | None = None,
+    labels: str | None = None,
+    inputs: str | None = None,
+    label_column: str | None = None,
+) -> Bench:
     """Return the bench of cells, one object for all cells of this process."""
-    path = None if data == "digits" else data
-    if data_entries(path).get("digest") != digest:
+    if data_entries(data).get("digest") != digest:
         raise InputError(f"data must be what they were when judging began; {data} has changed")
-    return Bench(seed, effort, path)
+    reading = {"labels": labels, "inputs": inputs, "label_column": label_column}
+    given = {name: value for name, value in reading.items() if value is not None}
+    return Bench(seed, effort, None if data == "digits" else data, **given)
+
+
+def bench_of_cell(cell: Cell) -> Bench:
+    """Return the bench of a cell."""
+    return bench_of(*_bench_entries(cell))
 
 
 def _bench_entries(cell: Cell) -> tuple[Any, ...]:
-    return tuple(cell.get(name) for name in ("seed", "effort", "data", "digest"))
+    return tuple(cell.get(name) for name in ("seed", "effort", "data", "digest", *READING))
 
 
 def _topic(cell: Cell) -> Hashable:
@@ -86,7 +100,7 @@ def judgement_of(cell: Cell) -> Cell:
 
 def _judge_cell(cell: Cell) -> Cell:
     claim = next(claim for claim in CLAIMS if claim.id == cell["claim"])
-    bench = bench_of(*_bench_entries(cell)).for_one_claim()
+    bench = bench_of_cell(cell).for_one_claim()
     judged = judge(claim, bench)
     measured = judged.measured
     return {

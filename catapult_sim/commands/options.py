@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+from catapult_sim.datasets.labels import ENCODINGS
+from catapult_sim.datasets.scaling import SCALINGS
 from catapult_sim.experiments import cell_options, phase_cells
 from catapult_sim.mlp.activations import ACTIVATIONS
 from catapult_sim.mlp.dense import PARAMETRIZATIONS
@@ -103,8 +105,7 @@ def _add_network(parser: argparse.ArgumentParser, several: Collection[str]) -> N
     words = f"activation of an MLP: {', '.join(ACTIVATIONS)} (default: relu)"
     add("--activation", words, choices=tuple(ACTIVATIONS), metavar="NAME")
     add("--scale", "standard deviation of the initial weights", type=float, default=1.0)
-    words = ".npz with arrays X and y, or .csv with the label last (default: handwritten digits)"
-    add("--data", words, metavar="FILE")
+    add_data(group)
     add("--samples", "how many samples to draw from the data", type=int, default=32, metavar="M")
     add("--seed", "random seed of weights, samples and batches", type=int, default=0)
     words = f"of an MLP: {', '.join(PARAMETRIZATIONS)} (default: ntk)"
@@ -163,6 +164,29 @@ def _gain(text: str) -> str | float:
         return text
 
 
+def add_data(parser: Any) -> None:
+    """Add the options that choose the data and say how they are read."""
+    add = parser.add_argument
+    words = "digits, mnist, fashion-mnist, or a file: CSV, NPZ or IDX (default: digits)"
+    add("--data", help=words, metavar="DATA")
+    words = "what labels mean: binary: two as -1 and +1; parity: odd as +1, even as -1; classes: "
+    words += "an output for each; numbers to fit (default: as the data are; digits: parity)"
+    add("--labels", help=words, choices=ENCODINGS[1:], metavar="WHAT")
+    words = "column of the labels in CSV: first, last, its number or its name (default: the one "
+    words += "called label, class, target or y; else the only one of names; else the last)"
+    add("--label-column", help=words, metavar="COLUMN")
+    words = "how inputs are scaled: raw: not; global: by one mean and variance for all; pixel: by "
+    words += "those of each"
+    add("--inputs", help=words, choices=SCALINGS, default="pixel", metavar="HOW")
+
+
+def data_entries(options: argparse.Namespace) -> Cell:
+    """Return the entries of a cell for the data that were asked for, or raise InputError."""
+    return phase_cells.data_entries(options.data) | phase_cells.reading_entries(
+        options.data, options.labels or "auto", options.inputs or "auto", options.label_column
+    )
+
+
 def add_execution(parser: argparse.ArgumentParser, out: str, workers: int | None = 1) -> Any:
     """Add the options of workers, folder and output; return their group.
 
@@ -214,7 +238,7 @@ def network(options: argparse.Namespace) -> Cell:
     """Return the entries that all cells share; raise InputError for options that exclude others."""
     shared = ("model", "width", "scale", "seed", "samples", "steps")
     cell = {name: getattr(options, name) for name in shared}
-    cell |= phase_cells.data_entries(options.data) | _architecture(options)
+    cell |= data_entries(options) | _architecture(options)
     return cell | _given(options, (*OF_ANY_MODEL, *(OF_AN_MLP if options.model == "mlp" else ())))
 
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from catapult_sim import __version__, plots
 from catapult_sim.experiments.networks import SETTLED
-from catapult_sim.experiments.phase_cells import without_path
+from catapult_sim.experiments.phase_cells import meaning_of, without_path
 from catapult_sim.numeric.runs.checkpoint import write_whole
 from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import Cell
@@ -34,6 +34,7 @@ RECORD, CONFIG = "records.jsonl", "config.json"
 # continued with other values of these. What the data are, the cell says.
 EXECUTION = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json", "data"}
 EXECUTION |= {"memory_limit", "claims", "must", "kinds", "curvature"}
+EXECUTION |= {"labels", "inputs", "label_column"}  # the cell says how data were read
 
 # Why a loss may not come down.
 REASONS = (
@@ -84,6 +85,8 @@ class Tally:
 def opened(options: argparse.Namespace, cell: Cell) -> Iterator[Tally]:
     """Make or check the folder of a sweep whose cells share ``cell``, and start the workers.
 
+    The first line on standard error says what was understood of the data.
+
     Raises
     ------
     InputError
@@ -98,6 +101,7 @@ def opened(options: argparse.Namespace, cell: Cell) -> Iterator[Tally]:
         if options.overwrite:
             erase(options.out / RECORD)
         write_whole(options.out / CONFIG, as_json(asked).encode())
+        print(meaning_of(cell), file=sys.stderr)
         yield Tally(options, executor)
 
 

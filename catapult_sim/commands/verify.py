@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-from catapult_sim.commands.options import Help, add_execution
+from catapult_sim.commands.options import Help, add_data, add_execution, data_entries
 from catapult_sim.commands.sweeping import RECORD, as_json, opened
 from catapult_sim.commands.titles import verification_title
 from catapult_sim.experiments.bench import EFFORTS, Bench
@@ -55,11 +55,7 @@ def add(commands: Any) -> None:
     times = " or ".join(f"{name} (about {one.minutes:g} minutes)" for name, one in EFFORTS.items())
     add("--effort", default="quick", help=times)
     add("--seed", type=int, default=0, help="random seed of all numbers drawn")
-    add(
-        "--data",
-        metavar="FILE",
-        help=".npz with arrays X and y, or .csv with the label last (default: handwritten digits)",
-    )
+    add_data(parser)
     add_execution(parser, "verification", workers=None)
 
 
@@ -67,19 +63,16 @@ def run(options: argparse.Namespace) -> int:
     """Judge claims, write and print the report, and return the exit status."""
     from catapult_sim import claims, report
     from catapult_sim.claims import cells as claim_cells
-    from catapult_sim.experiments.phase_cells import data_entries
 
     chosen = list(claims.CLAIMS) if "all" in options.claims else claims.select(options.claims)
     if options.list:
         print(tabulate([(claim.id, claim.text) for claim in chosen], tablefmt="plain"))
         return 0
-    entries = data_entries(options.data)
+    entries = data_entries(options)
     claim_cells.bench_of.cache_clear()  # no run uses measurements of an earlier one
     # Cached before threads start, so that all of them share it.
-    bench = claim_cells.bench_of(
-        options.seed, options.effort, entries["data"], entries.get("digest")
-    )
     base = {"effort": options.effort, "seed": options.seed, **entries}
+    bench = claim_cells.bench_of_cell(base)
     print(_plan(chosen, bench), file=sys.stderr)
     cells = claim_cells.cells_of(chosen, base)
     with opened(options, base) as tally:

@@ -17,9 +17,16 @@ from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
+Data = tuple[npt.ArrayLike, npt.ArrayLike]  # X and y
+
 
 def loss_along(
-    network: MLP, theta: Array, direction: Array, positions: npt.ArrayLike, X: Array, y: Array
+    network: MLP,
+    theta: Array,
+    direction: Array,
+    positions: npt.ArrayLike,
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
 ) -> Array:
     """Return the loss at ``theta + s direction`` for every position s.
 
@@ -29,13 +36,18 @@ def loss_along(
     theta, direction : numpy.ndarray, shape (..., P)
         A negative gradient, with learning rates as positions, or the way to another iterate.
     positions : array_like, shape (n,) or (n, ...)
-    X : numpy.ndarray, shape (B, d) or (..., B, d)
-    y : numpy.ndarray, shape (B, k) or (..., B, k)
+    X : array_like, shape (B, d) or (..., B, d)
+    y : array_like, shape (B,), (B, k) or (..., B, k)
 
     Returns
     -------
     numpy.ndarray, shape (n, ...)
         Infinite or NaN where outputs overflow.
+
+    Raises
+    ------
+    InputError
+        Where X or y are not finite numbers or do not fit the network.
 
     Examples
     --------
@@ -43,10 +55,11 @@ def loss_along(
     >>> loss_along(network, theta, -theta, [0, 1], np.array([[1.0]]), np.array([[0.0]]))
     array([0.5, 0. ])
     """
+    inputs, targets = network.require_batches(X, y)
     with np.errstate(all="ignore"):
         points = theta + np.asarray(positions, dtype=float)[..., None] * direction
-        outputs = network.forward(points, X)[0]
-        return network.loss_function.value_and_gradient(outputs, y)[0]
+        outputs = network.forward(points, inputs)[0]
+        return network.loss_function.value_and_gradient(outputs, targets)[0]
 
 
 @dataclass(frozen=True)
@@ -144,8 +157,8 @@ class OneStep:
 def one_step(
     network: MLP,
     theta: Array,
-    batch: tuple[Array, Array],
-    others: tuple[Array, Array],
+    batch: Data,
+    others: Data,
     rates: npt.ArrayLike,
 ) -> OneStep:
     """Take a gradient step on a batch, at the learning rate that lowers its loss most.
@@ -154,7 +167,7 @@ def one_step(
     ----------
     network : MLP
     theta : numpy.ndarray, shape (..., P)
-    batch, others : tuple of numpy.ndarray
+    batch, others : tuple of array_like
         X and y of the batch, and of other data whose loss is measured too.
     rates : array_like, shape (n,)
         The learning rates to try.
@@ -162,6 +175,11 @@ def one_step(
     Returns
     -------
     OneStep
+
+    Raises
+    ------
+    InputError
+        As :func:`loss_along`.
 
     Examples
     --------
@@ -171,6 +189,7 @@ def one_step(
     >>> print(step.rate, step.batch_before, step.batch_after, step.others_after)
     1.0 0.5 0.0 0.5
     """
+    batch, others = network.require_batches(*batch), network.require_batches(*others)
     before, gradient = network.loss_and_gradient(theta, *batch)
     tried = np.asarray(rates, dtype=float)
     positions = tried.reshape(-1, *[1] * (theta.ndim - 1))  # the same for every network
@@ -182,9 +201,7 @@ def one_step(
     return OneStep(tried[best], before, after, others_before, others_after)
 
 
-def alignment(
-    network: MLP, theta: Array, batch: tuple[Array, Array], everything: tuple[Array, Array]
-) -> tuple[Array, Array]:
+def alignment(network: MLP, theta: Array, batch: Data, everything: Data) -> tuple[Array, Array]:
     """Compare the gradient on a batch with the gradient on all data.
 
     Returns
@@ -192,6 +209,11 @@ def alignment(
     tuple of numpy.ndarray, shape (...)
         The cosine of the angle between them, and the norm of the batch gradient in units of
         the full one.
+
+    Raises
+    ------
+    InputError
+        As :func:`loss_along`.
 
     Examples
     --------
@@ -202,7 +224,8 @@ def alignment(
     >>> print(cosine.round(9), ratio.round(9))
     1.0 1.333333333
     """
-    of_batch, of_all = (network.loss_and_gradient(theta, *data)[1] for data in (batch, everything))
+    checked = [network.require_batches(*data) for data in (batch, everything)]
+    of_batch, of_all = (network.loss_and_gradient(theta, *data)[1] for data in checked)
     norms = np.linalg.norm(of_batch, axis=-1), np.linalg.norm(of_all, axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.sum(of_batch * of_all, axis=-1) / (norms[0] * norms[1]), norms[0] / norms[1]

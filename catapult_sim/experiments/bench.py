@@ -101,8 +101,11 @@ class Bench:
         Every experiment has its own random stream, made from the seed and the experiment's name.
     effort : {"quick", "full"}
     data : path, optional
-        A file for :func:`catapult_sim.datasets.load`; by default handwritten digits,
+        A file or name for :func:`catapult_sim.datasets.load`; by default handwritten digits,
         odd against even.
+    inputs, labels, label_column
+        How inputs are scaled where an experiment does not say, and how a file is read, as in
+        :func:`~catapult_sim.datasets.load`.
 
     Raises
     ------
@@ -119,7 +122,14 @@ class Bench:
     """
 
     def __init__(
-        self, seed: int = 0, effort: str = "quick", data: str | Path | None = None
+        self,
+        seed: int = 0,
+        effort: str = "quick",
+        data: str | Path | None = None,
+        *,
+        inputs: str = "pixel",
+        labels: str = "auto",
+        label_column: str | None = None,
     ) -> None:
         self.seed = require_count("seed", seed)
         if effort not in EFFORTS:
@@ -127,7 +137,8 @@ class Bench:
         self.effort = EFFORTS[effort]
         self.source = "8x8 handwritten digits, odd against even" if data is None else str(data)
         self._is_digits = data is None
-        self._raw = datasets.digits(standardised=False) if data is None else datasets.load(data)
+        self.inputs = inputs
+        self._raw = datasets.load(data or "digits", labels=labels, label_column=label_column)
         self._known: dict[Hashable, Any] = {}
         self._locks: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)
         self.boundaries: dict[tuple[str, str, tuple[int, ...]], Boundary] = {}
@@ -165,7 +176,7 @@ class Bench:
     def samples(self, standardised: bool = True) -> tuple[Array, Array]:
         """Return the drawn samples, ``X (m, d)`` and ``y (m, k)``."""
         X, y = self._raw
-        inputs = datasets.standardise(X) if standardised else X
+        inputs = datasets.scale_inputs(X, self.inputs) if standardised else X
         size = min(self.effort.samples, len(X))
         return datasets.subset(inputs, y.reshape(len(y), -1), size, rng=self.rng("samples"))
 
@@ -178,8 +189,8 @@ class Bench:
         ``multiple_of``, possibly 0; they are drawn from the random stream ``draw``. Digits have
         ten one-hot labels here.
         """
-        X, y = datasets.digits("ten", standardised=False) if self._is_digits else self._raw
-        inputs, labels = datasets.standardise(X), y.reshape(len(y), -1)
+        X, y = datasets.digits("classes", inputs="raw") if self._is_digits else self._raw
+        inputs, labels = datasets.scale_inputs(X, self.inputs), y.reshape(len(y), -1)
         size = min(size, len(X) // 2) // multiple_of * multiple_of
         rows = self.rng(draw).permutation(len(X))
         train, test = rows[:size], rows[size:]

@@ -2,15 +2,17 @@
 
 Every cell has ``model`` ("linear" for the exact linear network, "mlp"), ``width``, ``depth`` and
 ``activation`` (of an MLP), ``scale`` (the standard deviation of the initial weights), ``seed`` (of
-weights, samples and batches), ``data`` ("digits", or the path of a file with its ``digest``, by
-which the data are known), ``samples``, ``steps`` (updates, at most). Cells of one run have ``c``,
-eta lambda_0, with lambda_0 of that network's kernel at its start, times the curvature of the loss.
-They may have the entries of :mod:`catapult_sim.experiments.cell_options`, and ``of``, names in
-:data:`MORE` of what to measure at the end besides. The loss is that of all samples.
+weights, samples and batches), ``data`` (a name such as "digits", or the whole path of a file; with
+the ``digest`` of all that is read, by which the data are known), ``samples``, ``steps`` (updates,
+at most). Cells of one run have ``c``, eta lambda_0, with lambda_0 of that network's kernel at its
+start, times the curvature of the loss. They may say how data are read by ``labels``, ``inputs`` and
+``label_column`` (by default "auto", "pixel" and none), have the entries of
+:mod:`catapult_sim.experiments.cell_options`, and ``of``, names in :data:`MORE` of what to measure
+at the end besides. The loss is that of all samples.
 
 Cells do not check their memory; the caller of a sweep does, by :func:`bytes_of`.
 
-Inputs are standardised, and scaled as in the NTK parametrisation. A run stops when its loss is 1e-4
+Inputs are scaled as in the NTK parametrisation. A run stops when its loss is 1e-4
 of its start; it has converged if its loss has fallen to 0.1, and is undecided otherwise.
 """
 
@@ -27,6 +29,8 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim import datasets
+from catapult_sim.datasets.dataset import Samples
+from catapult_sim.datasets.files import NAMES, files_of, samples_of
 from catapult_sim.experiments import cell_options
 from catapult_sim.experiments.networks import CONVERGED, SETTLED, Networks, draw_linear
 from catapult_sim.mlp import kernel
@@ -43,7 +47,7 @@ from catapult_sim.validation import InputError, require_positive, require_width
 
 def start(cell: Cell, scales: npt.ArrayLike) -> Networks:
     """Return copies of one network drawn for a cell, with initial weights times ``scales (N,)``."""
-    data = _samples(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
+    data = _samples(cell)
     scale = require_positive("scale", scales)
     rng = np.random.default_rng([cell["seed"], *b"network"])
     with np.errstate(over="ignore", invalid="ignore"):
@@ -61,6 +65,7 @@ def run_at(networks: Networks, c: npt.ArrayLike, **options: Any) -> Trajectory:
 
 
 Data = tuple[Array, Array]
+READING = ("labels", "inputs", "label_column")
 
 
 def _linear(cell: Cell, data: Data, rng: np.random.Generator, scale: Array) -> Networks:
@@ -87,7 +92,7 @@ def bytes_of(
     >>> bytes_of(cell | {"data": "digits", "samples": 16, "steps": 10}) > 3 * 8 * 2 * 10**12
     True
     """
-    X, y = _samples(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
+    X, y = _samples(cell)
     average = cell_options.average(cell["average"]) if "average" in cell else None
     method = Method(cell_options.optimizer(cell), cell["steps"], average=average)
     if cell["model"] == "linear":
@@ -104,67 +109,118 @@ def bytes_of(
     return 8 * networks * size + kernels + run
 
 
-@lru_cache(maxsize=16)
-def _samples(data: str, digest: str | None, count: int, seed: int) -> tuple[Array, Array]:
-    X, y = _scaled(data, digest)
-    chosen = _drawn(len(X), count, seed)
-    return X[chosen], y[chosen]
+def _samples(cell: Cell) -> Data:
+    """Return the samples of a cell, drawn by its seed."""
+    return _split(*_known(cell))[0]
 
 
-def _scaled(data: str, digest: str | None) -> tuple[Array, Array]:
-    X, y = datasets.digits() if data == "digits" else _file(data, digest)
-    inputs, targets = datasets.standardise(X), y.reshape(len(y), -1)
-    if not inputs.any():
-        raise InputError(
-            f"X must have an input that varies between samples; got {len(X)} alike of {data}"
-        )
-    return inputs, targets
+def _held_out(cell: Cell) -> Data:
+    """Return samples of the data that are not trained on, or raise InputError."""
+    held_out = _split(*_known(cell))[1]
+    if not len(held_out[0]):
+        raise InputError("accuracy needs samples that are not trained on; all of the data are")
+    return held_out
 
 
-def _drawn(size: int, count: int, seed: int) -> npt.NDArray[np.int64]:
-    """Return the rows of the samples that are trained on."""
-    rng = np.random.default_rng([seed, *b"samples"])
-    return datasets.subset(np.arange(size), np.arange(size), count, rng=rng)[0]
+def _known(cell: Cell) -> tuple[Any, ...]:
+    """Return what the samples of a cell depend on."""
+    reading = tuple((name, cell[name]) for name in READING if name in cell)
+    return cell["data"], cell.get("digest"), cell["samples"], cell["seed"], reading
 
 
 HELD_OUT = 2000  # samples to judge by, at most
 
 
 @lru_cache(maxsize=16)
-def _held_out(data: str, digest: str | None, count: int, seed: int) -> tuple[Array, Array]:
-    """Return samples of the data that are not trained on."""
-    X, y = _scaled(data, digest)
-    others = np.delete(np.arange(len(X)), _drawn(len(X), count, seed))
-    if not len(others):
-        raise InputError(f"accuracy needs samples that are not trained on; all {len(X)} are")
-    chosen = np.random.default_rng(0).permutation(others)[:HELD_OUT]
-    return X[chosen], y[chosen]
-
-
-def _file(data: str, digest: str | None) -> tuple[Array, Array]:
-    if data_entries(data)["digest"] != digest:
+def _split(
+    data: str, digest: str | None, count: int, seed: int, reading: tuple[tuple[str, str], ...]
+) -> tuple[Data, Data]:
+    """Return the samples that are trained on, and others."""
+    if data_entries(data).get("digest") != digest:
         raise InputError(f"data must be what they were when the sweep began; {data} has changed")
-    return datasets.load(data)
+    X, y = _read(data, digest, **dict(reading))
+    if (X[0] == X).all():
+        raise InputError(
+            f"X must have an input that varies between samples; got {len(X)} alike of {data}"
+        )
+    rng, places = np.random.default_rng([seed, *b"samples"]), np.arange(len(X))
+    chosen = datasets.subset(places, places, count, rng=rng)[0]
+    others = np.random.default_rng(0).permutation(np.delete(places, chosen))[:HELD_OUT]
+    return (X[chosen], y[chosen]), (X[others], y[others])
 
 
-def data_entries(path: str | Path | None) -> Cell:
-    """Return the entries of a cell for its data: digits, or a file's whole path and its digest.
+@lru_cache(maxsize=1)  # one data set may fill much of the memory
+def _read(
+    data: str,
+    digest: str | None,
+    labels: str = "auto",
+    inputs: str = "pixel",
+    label_column: str | None = None,
+) -> datasets.Dataset:
+    return _stored(data, digest, label_column).understood(labels, inputs)
+
+
+@lru_cache(maxsize=1)
+def _stored(data: str, digest: str | None, label_column: str | None) -> Samples:
+    return samples_of(data, label_column)
+
+
+def data_entries(data: str | Path | None) -> Cell:
+    """Return the entries of a cell for its data: a name or a file, and a digest of its content.
 
     Raises
     ------
     InputError
-        Where the file cannot be read as data.
+        Where a file cannot be read.
 
     Examples
     --------
     >>> data_entries(None)
     {'data': 'digits'}
     """
-    if path is None:
-        return {"data": "digits"}
-    datasets.load(path)
-    content = hashlib.blake2b(Path(path).read_bytes(), digest_size=16)
-    return {"data": str(Path(path).resolve()), "digest": content.hexdigest()}
+    named = "digits" if data is None else str(data)
+    content = [file.read_bytes() for file in files_of(named)]
+    digest = hashlib.blake2b(b"".join(content), digest_size=16)
+    if named not in NAMES:  # a worker may have started in another folder
+        named = str(Path(named).resolve())
+    return {"data": named} | ({"digest": digest.hexdigest()} if content else {})
+
+
+def reading_entries(
+    data: str | Path | None,
+    labels: str = "auto",
+    inputs: str = "auto",
+    label_column: str | None = None,
+) -> Cell:
+    """Return the entries of a cell for how its data are read, decided where they are "auto".
+
+    Raises
+    ------
+    InputError
+        Where the data cannot be read, or it is not clear what their labels are.
+
+    Examples
+    --------
+    >>> reading_entries(None)
+    {'labels': 'parity', 'inputs': 'global'}
+    """
+    asked = {} if label_column is None else {"label_column": label_column}
+    named = data_entries(data)
+    stored = _stored(named["data"], named.get("digest"), label_column)
+    return {"labels": stored.encoded(labels).encoding, "inputs": stored.scaling(inputs), **asked}
+
+
+def meaning_of(cell: Cell) -> str:
+    """Return what was understood of a cell's data, in one line.
+
+    Examples
+    --------
+    >>> meaning_of({"data": "digits", "inputs": "raw"}).partition(";")[0]
+    '8x8 handwritten digits: 1797 images of 64 inputs, as they are'
+    """
+    reading = {name: cell[name] for name in READING if name in cell}
+    found = _read(cell["data"], cell.get("digest"), **reading)
+    return f"{found.source}: {found.meaning}"
 
 
 def without_path(cell: Cell) -> Cell:
@@ -197,8 +253,7 @@ def _sharpness(networks: Networks, cell: Cell, run: Trajectory) -> Array:
 
 
 def _accuracy(networks: Networks, cell: Cell, run: Trajectory) -> Array:
-    held_out = _held_out(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
-    return Observers(networks.net, *held_out).accuracy(run.state)
+    return Observers(networks.net, *_held_out(cell)).accuracy(run.state)
 
 
 def _average_loss(networks: Networks, cell: Cell, run: Trajectory) -> Array:

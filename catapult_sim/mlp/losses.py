@@ -191,22 +191,51 @@ def _largest(values: Array) -> Array:
 def fraction_right(outputs: Array, targets: Array) -> Array:
     """Return the fraction of samples whose largest output is at the largest target, ``(...)``.
 
-    A single output counts as right where its sign is the target's. NaN where an output is not
-    finite.
+    A single output counts as right where the nearer of two labels is the target. NaN where an
+    output is not finite.
+
+    Raises
+    ------
+    InputError
+        Where targets do not say which answer is right: a single one of other than two values, or
+        several without one that is largest.
 
     Examples
     --------
     >>> fraction_right(np.array([[0.2, 0.1], [0.3, 0.4]]), np.eye(2)[[0, 0]])
     array(0.5)
+    >>> fraction_right(np.array([[0.2], [0.7]]), np.array([[0.0], [1.0]]))
+    array(1.)
     """
-    right = (_chosen(outputs) == _chosen(targets)).mean(axis=-1)
-    return np.where(np.isfinite(outputs).all(axis=(-2, -1)), right, np.nan)
+    if targets.shape[-1] == 1:
+        halfway = _halfway(targets)
+        same = ((outputs > halfway) == (targets > halfway))[..., 0]
+    else:
+        same = outputs.argmax(axis=-1) == _right_answer(targets)
+    return np.where(np.isfinite(outputs).all(axis=(-2, -1)), same.mean(axis=-1), np.nan)
 
 
-def _chosen(outputs: Array) -> Array:
-    """Return the number of the largest output, or whether a single one is positive."""
-    chosen: Array = outputs[..., 0] > 0 if outputs.shape[-1] == 1 else outputs.argmax(axis=-1)
-    return chosen
+def _halfway(targets: Array) -> float:
+    """Return the number between two labels, or raise InputError where there are not two.
+
+    Where all are -1 the other is +1, where all are 0 it is 1.
+    """
+    levels = np.unique(targets)
+    if len(levels) == 1 and levels[0] in (-1, 0):
+        levels = np.array([levels[0], 1.0])
+    if len(levels) != 2:
+        raise InputError(
+            "accuracy of a single output needs two different labels, such as -1 and 1; got "
+            f"{len(levels)}, from {levels[0]:g} to {levels[-1]:g}"
+        )
+    return float(levels[0] / 2 + levels[1] / 2)
+
+
+def _right_answer(targets: Array) -> Array:
+    """Return the number of the largest target of each sample, or raise InputError for ties."""
+    if ((targets == targets.max(axis=-1, keepdims=True)).sum(axis=-1) > 1).any():
+        raise InputError("accuracy needs one largest label in each row, as one-hot labels have")
+    return targets.argmax(axis=-1)
 
 
 def require_probabilities(targets: Array) -> Array:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from catapult_sim.mlp.losses import Loss, Objective, fraction_right
 from catapult_sim.mlp.point import Place, require_parameters
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_samples
+from catapult_sim.validation import InputError, require_finite, require_samples
 
 P = TypeVar("P", bound=Place)
 
@@ -68,8 +68,13 @@ class Model(ABC, Generic[P]):
     def accuracy(self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike) -> Array:
         """Return the fraction of samples whose largest output is at the largest label, ``(...)``.
 
-        A single output counts as right where its sign is the label's. NaN where an output is
-        not finite.
+        A single output counts as right where the nearer of two labels is the sample's. NaN where
+        an output is not finite.
+
+        Raises
+        ------
+        InputError
+            Where labels do not say which answer is right, such as a single one of many values.
 
         Examples
         --------
@@ -94,17 +99,35 @@ class Model(ABC, Generic[P]):
         if given != required:
             raise InputError(
                 f"this network takes {required[0]} inputs and gives {required[1]} outputs; "
-                f"got data with {given[0]} and {given[1]}"
+                f"got data with {given[0]} and {given[1]}{_hint(targets, self.outputs)}"
             )
         targets = self.loss_function.require(targets)
         return inputs.astype(self.dtype, copy=False), targets.astype(self.dtype, copy=False)
 
+    def require_batches(self, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
+        """Return X ``(..., m, d)`` and y ``(..., m, k)`` that fit it, or raise InputError.
+
+        Leading axes are for networks that have batches of their own. A label for each sample,
+        ``(..., m)``, becomes ``(..., m, 1)``.
+        """
+        inputs, targets = self.require_inputs(X), require_finite("y", y)
+        if targets.shape == inputs.shape[:-1]:
+            targets = targets[..., None]
+        if targets.shape != (*inputs.shape[:-1], self.outputs):
+            raise InputError(
+                f"y must have shape (..., m, {self.outputs}) where X has {inputs.shape}; got shape "
+                f"{targets.shape}{_hint(targets, self.outputs)}"
+            )
+        return inputs, self.loss_function.require(targets).astype(self.dtype, copy=False)
+
     def require_inputs(self, X: npt.ArrayLike) -> Array:
         """Return X ``(..., m, d)`` that fits this network, or raise InputError."""
-        inputs = np.asarray(X, dtype=self.dtype)
-        if inputs.ndim < 2 or inputs.shape[-1] != self.inputs:
-            raise InputError(f"X must have shape (m, {self.inputs}); got shape {inputs.shape}")
-        return inputs
+        inputs = require_finite("X", X)
+        if inputs.ndim < 2 or inputs.shape[-1] != self.inputs or not inputs.size:
+            raise InputError(
+                f"X must have shape (m, {self.inputs}), m >= 1; got shape {inputs.shape}"
+            )
+        return inputs.astype(self.dtype, copy=False)
 
     def require_parameters(self, theta: npt.ArrayLike) -> Array:
         """Return theta ``(..., P)`` as an array of this network, or raise InputError."""
@@ -125,3 +148,13 @@ class Model(ABC, Generic[P]):
         """Return the Hessian of the loss times a direction, ``(..., P)``, of checked input."""
         theta, along = np.broadcast_arrays(theta, direction)
         return self.point(theta, X, y, orders=2).hessian_product(along)
+
+
+def _hint(targets: Array, outputs: int) -> str:
+    """Return how class numbers become as many labels as there are outputs, where they are such."""
+    are_classes = (
+        targets.shape[-1] == 1
+        and np.isin(targets, np.arange(outputs)).all()
+        and len(np.unique(targets)) > 1
+    )
+    return f" (datasets.one_hot(y, {outputs}) makes labels of class numbers)" * bool(are_classes)

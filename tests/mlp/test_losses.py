@@ -131,7 +131,30 @@ def test_a_loss_has_leading_axes_in_outputs_and_targets():
 
 
 def test_an_output_of_zero_is_not_positive():
-    assert fraction_right(np.zeros((2, 1)), np.ones((2, 1))) == 0
+    assert fraction_right(np.zeros((2, 1)), np.array([[1.0], [-1.0]])) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("labels", "outputs", "right"),
+    [
+        ([0, 1, 1, 0], [0.4, 0.6, 0.4, -3.0], 0.75),  # by sign it would be 0.75 of others
+        ([0, 1, 1], [0.2, 0.7, 0.9], 1.0),  # by sign 2/3
+        ([3, 5, 5], [3.9, 4.1, 2.0], 2 / 3),
+        ([-1, -1], [-0.1, 0.1], 0.5),
+        ([0, 0], [0.4, 0.6], 0.5),
+    ],
+)
+def test_a_single_output_is_right_where_the_nearer_label_is_its_own(labels, outputs, right):
+    columns = (np.array(one, dtype=float)[:, None] for one in (outputs, labels))
+    assert fraction_right(*columns) == pytest.approx(right)
+
+
+@pytest.mark.parametrize("labels", [[1.0, 1.0], [0.0, 1.0, 2.0], [0.3, 0.1, 0.7]])
+def test_accuracy_of_labels_that_are_not_two_is_refused(labels):
+    with pytest.raises(InputError, match="accuracy of a single output needs two different labels"):
+        fraction_right(np.zeros((len(labels), 1)), np.array(labels)[:, None])
+    with pytest.raises(InputError, match="needs one largest label in each row"):
+        fraction_right(np.zeros((2, 2)), np.ones((2, 2)))
 
 
 def test_labels_a_percent_away_from_probabilities_are_refused():

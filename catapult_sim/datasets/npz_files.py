@@ -1,0 +1,91 @@
+"""NPZ files, archives that numpy.savez writes: which of their arrays are inputs and labels."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import struct
+import zlib
+from collections.abc import Sequence
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.datasets.dataset import Samples
+from catapult_sim.datasets.idx_files import as_images
+from catapult_sim.validation import InputError
+
+# Names of inputs and labels, in small letters, in the order in which they are looked for.
+PAIRS = (
+    ("x", "y"),
+    ("x_train", "y_train"),
+    ("train_x", "train_y"),
+    ("train_images", "train_labels"),
+    ("images", "labels"),
+    ("inputs", "labels"),
+    ("inputs", "targets"),
+    ("features", "labels"),
+    ("data", "labels"),
+    ("data", "target"),
+    ("data", "targets"),
+    ("arr_0", "arr_1"),
+)
+
+Named = tuple[str, npt.NDArray[Any]]
+TORN = (EOFError, OSError, BadZipFile, zlib.error, lzma.LZMAError, struct.error, KeyError)
+
+
+def read_npz(source: str, content: bytes) -> Samples:
+    """Return inputs and labels of an archive, or raise InputError."""
+    (_, X), (name, y) = arrays_of(content)
+    where = f"the array {name}"
+    return as_images(X, y, source, where) if X.ndim > 2 else Samples(X, y, source, where)
+
+
+def arrays_of(content: bytes, pairs: Sequence[tuple[str, str]] = PAIRS) -> list[Named]:
+    """Return the first pair of arrays that an archive holds, with their names.
+
+    Nothing is unpickled.
+    """
+    if content[:2] != b"PK":
+        raise InputError("is not what numpy.savez writes")
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            return [(name, _array(stored, name)) for name in _pair(stored.files, pairs)]
+    except NotImplementedError as error:
+        raise InputError(f"must be packed as numpy.savez packs; {error}") from None
+    except RuntimeError:
+        raise InputError("is encrypted; save it without a password") from None
+    except TORN as error:
+        raise InputError(f"must be a whole archive of numpy.savez; {error}") from None
+
+
+def _pair(held: Sequence[str], pairs: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """Return the names of inputs and labels among those held, or raise InputError."""
+    small = {name.lower(): name for name in held}
+    for inputs, labels in pairs:
+        if inputs in small and labels in small:
+            return small[inputs], small[labels]
+    if "[Content_Types].xml" in held:
+        raise InputError("is a spreadsheet or document; save it as CSV")
+    shown = ", ".join(held[:8]) + ", ..." * (len(held) > 8)
+    inputs, labels = (one.upper() if one == "x" else one for one in pairs[0])
+    raise InputError(f"must hold the arrays {inputs} and {labels}; it holds {shown or 'nothing'}")
+
+
+def _array(stored: Any, name: str) -> npt.NDArray[Any]:
+    """Return an array of an archive, or raise InputError where it is no numbers or names."""
+    try:
+        found = stored[name]
+    except ValueError as error:
+        if "pickle" in str(error):
+            raise InputError(
+                f"has Python objects in {name}, which are not read: save {name}.astype(float), or "
+                f"{name}.astype(str) where these are names"
+            ) from None
+        raise InputError(f"must be a whole archive of numpy.savez; {name}: {error}") from None
+    if not isinstance(found, np.ndarray):
+        raise InputError(f"must be an archive of numpy.savez; {name} in it is no array")
+    return found

@@ -1,0 +1,244 @@
+"""CSV files as people have them: read where the reading is clear, else refused with the line."""
+
+import csv
+import gzip
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catapult_sim.datasets import load
+from catapult_sim.validation import InputError
+
+ROWS = [[1.5, -2.0, 0.25, 0.0], [4.0, 5.5, 6.0, 1.0], [7e-3, 8.0, 8.125, 1.0]]
+SIGNS = [[-1.0], [1.0], [1.0]]
+
+
+def text_of(separator=",", decimal=".", end="\n", quote=""):
+    """Return the rows as text, written by hand."""
+    lines = [
+        separator.join(f"{quote}{value:g}{quote}".replace(".", decimal) for value in row)
+        for row in ROWS
+    ]
+    return end.join(lines) + end
+
+
+@pytest.fixture
+def read(tmp_path):
+    def reading(content, name="data.csv", **options):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return load(path, **options)
+
+    return reading
+
+
+HEADER = "a,b,c,label\n"
+SAME = {
+    "plain": text_of(),
+    "Windows": text_of(end="\r\n"),
+    "old Macintosh": text_of(end="\r"),
+    "byte order mark": "\ufeff" + text_of(),
+    "UTF-16": text_of("\t").encode("utf-16"),
+    "semicolons": text_of(";"),
+    "tabs": text_of("\t"),
+    "spaces": text_of("   "),
+    "space after commas": text_of(", "),
+    "bars": text_of("|"),
+    "quotes": text_of(quote='"'),
+    "decimal commas": text_of(";", ","),
+    "decimal commas, tabs": text_of("\t", ","),
+    "quoted decimal commas": text_of(";", ",", quote='"'),
+    "header": HEADER + text_of(),
+    "quoted header": '"a, first","b","c","label"\n' + text_of(),
+    "marked header": "\ufeff" + HEADER + text_of(),
+    "header of savetxt": "# a,b,c,label\n" + text_of(),
+    "comments": "# made in a laboratory\n" + text_of() + "# the end\n",
+    "separator is told": "sep=;\n" + text_of(";"),
+    "no end": text_of().rstrip(),
+    "blank lines": "\n" + text_of(end="\n\n"),
+    "empty rows of a spreadsheet": text_of() + ",,,\n,,,\n",
+    "separator at the end": text_of(end=",\n"),
+    "index of pandas": ",a,b,c,label\n"
+    + "".join(f"{n},{row}\n" for n, row in enumerate(text_of().split())),
+    "numbers for names": "0,1,2,label\n" + text_of(),
+    "gzip": gzip.compress(text_of().encode()),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_one_table_is_read_however_it_is_written(name, read):
+    X, y = read(SAME[name])
+    np.testing.assert_array_equal(X, np.array(ROWS)[:, :-1])
+    np.testing.assert_array_equal(y, SIGNS)
+
+
+FIRST = "".join(f"{row[3]:g},{row[0]},{row[1]},{row[2]}\n" for row in ROWS)
+
+
+@pytest.mark.parametrize(
+    "header", ["label,a,b,c\n", "Target,a,b,c\n", "y,a,b,c\n", '"class","a","b","c"\n']
+)
+def test_a_label_that_comes_first_is_known_by_its_name(header, read):
+    found = read(header + FIRST)
+    np.testing.assert_array_equal(found.X, np.array(ROWS)[:, :-1])
+    np.testing.assert_array_equal(found.y, SIGNS)
+    assert "in column 1 (" in repr(found)
+
+
+@pytest.mark.parametrize("column", ["first", "1", "quality"])
+def test_the_label_column_can_be_said(column, read):
+    X, y = read("quality,a,b,c\n" + FIRST, label_column=column)
+    np.testing.assert_array_equal(X, np.array(ROWS)[:, :-1])
+    np.testing.assert_array_equal(y, SIGNS)
+
+
+def test_names_of_classes_are_labels_wherever_they_stand(read):
+    flowers = ["5.1,3.5,setosa", "7,3.2,versicolor", "6.3,3.3,virginica", "4.9,3,setosa"]
+    for lines in (flowers, [",".join(line.split(",")[::-1]) for line in flowers]):
+        for header in ("", "u,v,w\n"):
+            found = read(header + "\n".join(lines))
+            assert sorted(found.X[0]) == [3.5, 5.1]
+            np.testing.assert_array_equal(found.y.argmax(axis=1), [0, 1, 2, 0])
+            assert "3 classes (setosa, versicolor, virginica), one-hot" in repr(found)
+
+
+DIGITS = [f"{n % 10},{n * 7 % 256},{n * 13 % 256}" for n in range(40)]  # label first, as of Kaggle
+
+
+def test_digits_with_the_label_first_are_never_read_with_the_last_pixel_as_label(read):
+    named = read("label,p0,p1\n" + "\n".join(DIGITS))
+    np.testing.assert_array_equal(named.y.argmax(axis=1), np.arange(40) % 10)
+    blank = read("\n".join(f"{line},0" for line in DIGITS))  # the last pixel is always 0
+    np.testing.assert_array_equal(blank.y.argmax(axis=1), np.arange(40) % 10)
+    np.testing.assert_array_equal(blank.X[:, :2], named.X)
+    with pytest.raises(
+        InputError, match="could be classes in column 1 and others in column 3, the"
+    ):
+        read("\n".join(DIGITS))
+    chosen = read("\n".join(DIGITS), label_column="first")
+    np.testing.assert_array_equal(chosen.y, named.y)
+
+
+REFUSED = {
+    "missing": ("1,2,0\n\n# c\n3,,1\n", "has no value in line 4, column 2: fill it in, or delete"),
+    "NA": ("a,b,label\n1,2,0\n3,NA,1\n", r"has no value in line 3, column 2 \(b\)"),
+    "nan": ("1,2,0\n3,nan,1\n", "has no value in line 2, column 2"),
+    "missing label": ("1,2,0\n3,4,?\n5,6,1\n", "has no value in line 2, column 3"),
+    "infinite": ("1,2,0\n3,inf,1\n", "has 'inf' in line 2, column 2, which is not a number"),
+    "a typing error": ("1,2,0\n3,4o,1\n", "has '4o' in line 2, column 2, which is not a number"),
+    "in the first line": ("1x,2,0\n3,4,1\n", "has '1x' in line 1, column 1, which is not a number"),
+    "after a comment": ("#\r\n1,2,0\r\n3,b,1\r\n", "has 'b' in line 3, column 2, which is not"),
+    "after quoted lines": (
+        '"a\nb","c","label"\n1,2,0\n3,oops,1\n',
+        "has 'oops' in line 4, column 2",
+    ),
+    "short": ("1,2,0\n3,4\n5,6,1\n", "has 2 values in line 2, and 3 in line 1"),
+    "long": ("1,2,0\n3,4,1,1\n", "has 4 values in line 2, and 3 in line 1"),
+    "points and commas": ("1,5;2;0\n2.5;3;1\n", "'2.5' in line 2, column 1, a decimal point, and"),
+    "quote": ('1,2,0\n"3,4,1\n', "has quotes that do not fit in line 2"),
+    "words": ("a,b\nc,d\n", r"has 'c' in line 2, column 1 \(a\), which is not a number"),
+    "nothing": ("", "has no lines of numbers"),
+    "a comment": ("# only a comment\n", "has no lines of numbers"),
+    "a header": ("a,b,label\n", "has no lines of numbers"),
+    "one column": ("1\n2\n", "has one value in line 1; needed are inputs and a label, with commas"),
+    "constant label": ("1,2,3\n2,4,3\n", "column 3: labels must vary between samples; all 2 are 3"),
+    "two labels": (
+        "label,a,class\n0,1,1\n1,2,0\n",
+        r"column 1 \(label\) and column 3 \(class\); say",
+    ),
+    "binary": (bytes(range(256)), "is neither text nor an archive of numpy.savez nor an IDX file"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_read_is_refused_with_its_line(name, read):
+    content, sentence = REFUSED[name]
+    with pytest.raises(InputError, match=sentence) as refusal:
+        read(content)
+    assert "data.csv" in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("column", ["0", "5", "b ", "middle"])
+def test_a_label_column_that_is_not_there_is_refused(column, read):
+    with pytest.raises(InputError, match=r"first, last, a number up to 4, or a name of its header"):
+        read(HEADER + text_of(), label_column=column)
+
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+TABLES = st.integers(1, 4).flatmap(
+    lambda d: st.lists(st.lists(NUMBERS, min_size=d, max_size=d), min_size=2, max_size=6)
+)
+
+
+@given(
+    TABLES,
+    st.sampled_from(",;\t|"),
+    st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+)
+def test_any_numbers_come_back_bit_for_bit(
+    tmp_path_factory, table, separator, quoting, end, header
+):
+    file, d = io.StringIO(), len(table[0])
+    writer = csv.writer(file, delimiter=separator, quoting=quoting, lineterminator=end)
+    if header:
+        writer.writerow([*(f"x{n}" for n in range(d)), "label"])
+    writer.writerows([*row, n % 2 * 2 - 1] for n, row in enumerate(table))
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    path.write_text(file.getvalue(), newline="")
+    found = load(path)
+    np.testing.assert_array_equal(found.X, table)
+    np.testing.assert_array_equal(found.y[:, 0], np.arange(len(table)) % 2 * 2 - 1)
+
+
+def read_or_refuse(path):
+    """Return the data set, or the words of the refusal."""
+    try:
+        return load(path)
+    except InputError as refusal:
+        return str(refusal)
+
+
+def is_read_or_refused(folder, content):
+    (folder / "a.csv").write_bytes(content)
+    found = read_or_refuse(folder / "a.csv")
+    if isinstance(found, str):
+        assert len(found.splitlines()) == 1
+    else:
+        assert len(found.X) == len(found.y)
+        assert np.isfinite(found.X).all()
+
+
+@given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
+def test_whatever_a_file_holds_it_is_read_or_refused_in_one_sentence(tmp_path_factory, content):
+    is_read_or_refused(tmp_path_factory.mktemp("any"), content)
+
+
+PARTS = [
+    "1",
+    "2.5",
+    "1,5",
+    "x",
+    "",
+    "label",
+    "nan",
+    '"',
+    ",",
+    ";",
+    "\t",
+    "\n",
+    "\r",
+    "#",
+    " ",
+    "sep=;",
+]
+
+
+@given(st.lists(st.sampled_from(PARTS)).map("".join))
+def test_so_is_what_looks_nearly_like_a_table(tmp_path_factory, text):
+    is_read_or_refused(tmp_path_factory.mktemp("nearly"), text.encode())

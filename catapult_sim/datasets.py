@@ -12,6 +12,7 @@ from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Rng
 from catapult_sim.validation import (
     InputError,
+    not_installed,
     require_count,
     require_inputs,
     require_samples,
@@ -54,9 +55,7 @@ def digits(labels: str = "parity", *, standardised: bool = True) -> tuple[Array,
     try:
         from sklearn.datasets import load_digits
     except ImportError:
-        raise InputError(
-            "the handwritten digits need scikit-learn: pip install 'catapult_sim[digits]'"
-        ) from None
+        raise InputError(not_installed("the set of handwritten digits", "scikit-learn")) from None
     pixels, digit = load_digits(return_X_y=True)
     encodings = {"parity": 2.0 * (digit % 2) - 1.0, "ten": np.eye(10)[digit]}
     if labels not in encodings:

@@ -113,6 +113,20 @@ def require_width(value: Any) -> float:
         raise InputError("width must be below 1e308, or infinity; got a larger integer") from None
 
 
+def not_installed(what: str, package: str) -> str:
+    """Return the sentence that ``what`` needs a package, and how to install it.
+
+    The package itself is recommended, not an extra of ours: a package index may know our name as
+    that of somebody else's package.
+
+    Examples
+    --------
+    >>> not_installed("to_frame", "pandas")
+    'to_frame needs pandas; install it with: pip install pandas'
+    """
+    return f"{what} needs {package}; install it with: pip install {package}"
+
+
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 40 else text[:37] + "..."

@@ -188,4 +188,4 @@ def _limits(rows: Rows) -> tuple[float, float]:
 def _name_powers(axis: Any) -> None:
     """Put ticks of a logarithmic axis at the powers of two only."""
     low, high = np.log2(axis.get_view_interval())
-    style.set_ticks(axis, 2.0 ** np.arange(np.ceil(low), np.floor(high) + 1))
+    style.set_ticks(axis, (2.0 ** np.arange(np.ceil(low), np.floor(high) + 1)).tolist())

@@ -78,7 +78,8 @@ def _require_plane(
     x: npt.ArrayLike, y: npt.ArrayLike, phase: npt.ArrayLike
 ) -> tuple[Array, Array, Array]:
     """Return different centres and the codes of their cells, or raise InputError."""
-    x, y, codes = require_centres("x", x), require_centres("y", y), np.ma.asarray(phase)
+    x, y = require_centres("x", x), require_centres("y", y)
+    codes: Any = np.ma.asarray(phase)
     if codes.shape != (len(y), len(x)):
         raise InputError(
             f"phase must have a row for each y and a column for each x, shape "

@@ -27,7 +27,7 @@ def runs(found: Runs, title: str = "", momentum: float = 0.0) -> Figure:
     with canvas.house_style():
         height = max(4.8, 2.0 + 0.18 * len(found))  # room for the legend
         figure, (upper, lower) = canvas.panels(2, 1, size=(7.2, height), sharex=True)
-        scaled = {c: run | {"curvature": _curvature(c, run)} for c, run in found.items()}
+        scaled = {c: {**run, "curvature": _curvature(c, run)} for c, run in found.items()}
         plot_runs(scaled, "loss", ax=upper)
         plot_runs(scaled, "curvature", ax=lower)
         stable = float(largest_stable_rate(1, momentum=momentum))

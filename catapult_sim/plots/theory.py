@@ -54,7 +54,8 @@ def plot_theory(x: str, y: str, network: Mapping[str, Any], *, ax: Axes | None =
     batches = " (full batches)" if {"batch_size"} & {x, y, *network} else ""
     for label, style, points in _lines(limits, network):
         if all(_meet(limits[name], points[name]) for name in limits):
-            look = {"color": "black", "lw": 1.2, "ls": style, "label": label + batches}
+            look: dict[str, Any] = {"color": "black", "lw": 1.2, "ls": style}
+            look["label"] = label + batches
             ax.plot(points[x], points[y], scalex=False, scaley=False, **look)
     return ax
 

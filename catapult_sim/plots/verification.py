@@ -118,7 +118,7 @@ def plot_architectures(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
     ax.set_yticks(range(len(networks)), labels, fontsize=7.5)
     style.set_ticks(ax.xaxis, (1, 2, 4, 8, 12, 20, 40))
     ax.set_xlabel(style.AXES["c"])
-    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 2}
+    below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 2}
     ax.legend(fontsize=8, frameon=False, **below)
     return ax
 

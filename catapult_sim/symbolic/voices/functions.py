@@ -10,6 +10,7 @@ import numpy.typing as npt
 import sympy as sp
 
 from catapult_sim.symbolic.voices.rule import Lines, Rule, straight_line
+from catapult_sim.validation import not_installed
 
 Step = Callable[..., npt.NDArray[np.floating[Any]]]
 
@@ -112,9 +113,7 @@ def _on_vectors(rule: Rule) -> Step:
     try:
         import numba
     except ImportError as missing:
-        raise ImportError(
-            "compiled() requires numba; install it with: pip install catapult_sim[fast]"
-        ) from missing
+        raise ImportError(not_installed("compiled()", "numba")) from missing
     vectors = tuple(sp.DeferredVector(name) for name in ("state", "parameters"))
     lines = _placed(rule, *vectors)
     components = numba.njit(error_model="numpy")(

@@ -112,4 +112,4 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = attach(__name__)
 
-__version__ = "0.1.0"
+__version__ = "0.1.0.dev0"

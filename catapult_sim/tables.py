@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from catapult_sim.types import Array
+from catapult_sim.validation import not_installed
 
 if TYPE_CHECKING:
     import pandas
@@ -76,7 +77,5 @@ def data_frame(columns: Columns) -> pandas.DataFrame:
     try:
         import pandas
     except ImportError:
-        raise ImportError(
-            "to_frame needs pandas; `pip install 'catapult_sim[frames]'` installs it"
-        ) from None
+        raise ImportError(not_installed("to_frame", "pandas")) from None
     return pandas.DataFrame(dict(columns))

@@ -304,6 +304,20 @@ def require_observers(observe: Any) -> dict[str, Callable[[Any], Any]]:
     return dict(quantities)
 
 
+def not_installed(what: str, package: str) -> str:
+    """Return the sentence that ``what`` needs a package, and how to install it.
+
+    The package itself is recommended, not an extra of ours: a package index may know our name as
+    that of somebody else's package.
+
+    Examples
+    --------
+    >>> not_installed("to_frame", "pandas")
+    'to_frame needs pandas; install it with: pip install pandas'
+    """
+    return f"{what} needs {package}; install it with: pip install {package}"
+
+
 def read_only(array: Array) -> Array:
     """Return a view of an array that functions of a user cannot write to."""
     view = array.view()

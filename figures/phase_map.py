@@ -4,7 +4,7 @@ Every cell is a network: its initial curvature eta lambda_0 and output eta f_0 /
 the width grows downwards. (a) Its phase after at most 2000 steps. Theory is drawn: eta lambda_0 = 4
 (solid), beyond which no run converges at any width; 2 + eta^2 f_0^2 / n (dashed), beyond which
 the first step raises the loss; above |f| = sqrt(n) lambda / 2 no weights exist (blank). Undecided
-(grey) are runs that still come down slowly, at a tiny curvature or at 2. (b) The curvature at
+(dark) are runs that still come down slowly, at a tiny curvature or at 2. (b) The curvature at
 which the same runs end, blank where undecided or divergent. Loss (f - y)^2 / 2, curvature
 lambda = (|u|^2 + |v|^2) / n.
 """

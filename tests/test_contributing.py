@@ -50,6 +50,7 @@ def test_every_code_span_is_a_path_a_name_or_one_of_a_few_phrases():
         "(..., P)",
         "** 0.5",
         "--format",
+        "--out figures",
         ".venv",
         "python3.11",
         "[Lewkowycz2020]",

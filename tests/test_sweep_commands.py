@@ -16,6 +16,7 @@ import pytest
 from catapult_sim import cli, plots
 from catapult_sim.commands import boundary, phase_diagram, simulate
 from catapult_sim.commands.diagram import Diagram, axis
+from catapult_sim.commands.titles import title
 from catapult_sim.experiments import phase_cells
 from catapult_sim.sweeps.record import Line, read_record, settled
 
@@ -211,10 +212,30 @@ def test_figures_are_drawn_from_what_exists_when_it_is_half_done(command, made, 
     assert (tmp_path / "records.jsonl").read_bytes().endswith(b'{"key": "to')
 
 
-def test_the_title_names_what_the_cells_share_but_the_axes(finished):
-    cell = json.loads((finished / "config.json").read_text())["cell"]
-    diagram = Diagram(axis("c=1:8:17"), axis("width=8:512:9"), cell, 3)
-    assert phase_diagram._title(diagram) == "linear network: scale 1.0, seed 0, samples 8"
+def test_every_figure_names_data_steps_and_seeds(made, monkeypatch, tmp_path):
+    figures = []
+    monkeypatch.setattr(plots, "save", lambda figure, path: figures.append(figure))
+    for folder in made.values():
+        assert cli.main(["figures", "--from", str(folder), "--out", str(tmp_path)]) == 0
+    diagram, boundary, runs = (one.get_suptitle().replace("\n", " ") for one in figures)
+    data = "8 samples of handwritten digits; 60 steps"
+    assert diagram == f"linear network, scale 1; {data}, seed 0"
+    assert boundary == f"linear network, width 1000, scale 1; {data}, seeds 0 to 2"
+    assert runs == f"linear network, width 512, scale 1; {data}, seed 0"
+
+
+def test_a_title_leaves_to_the_axes_what_differs():
+    cell = {"model": "mlp", "activation": "relu", "depth": 2, "width": 64, "scale": 0.5, "c": 3.0}
+    cell |= {"momentum": 0.9, "batch_size": 4, "seed": 7, "samples": 8, "data": "/a/b.csv"}
+    cells = [cell | {"steps": 300}, cell | {"steps": 10, "activation": "tanh", "c": 4.0}]
+    assert title(cells[:1], apart=["scale", "c"]) == (
+        "relu network, depth 2, width 64, momentum 0.9, batch size 4; 8 samples of b.csv; "
+        "300 steps, seed 7"
+    )
+    assert title(cells) == (
+        "mlp network, depth 2, width 64, scale 0.5, momentum 0.9, batch size 4; 8 samples of "
+        "b.csv; 10 or 300 steps, seed 7"
+    )
 
 
 def test_what_is_not_computed_stays_blank(finished):
@@ -234,6 +255,29 @@ def test_an_empty_record_has_no_figure_but_a_diagrams(made, tmp_path, capsys):
         (tmp_path / "records.jsonl").write_text("")
         assert cli.main(["figures", "--from", str(tmp_path)]) == 2
         assert "must hold at least one finished cell" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[" * 100_000,
+        "\udcff",
+        '{"options": {"command": "phase-diagram"}, "cell": null}',
+        '{"options": {"command": "phase-diagram", "x": 3, "y": "c=1:2:3"}, "cell": {}}',
+        '{"options": {"command": "verify"}}',
+        '{"options": {"command": ["simulate"]}}',
+    ],
+    ids=range(7),
+)
+def test_a_folder_whose_settings_are_damaged_is_refused_in_one_sentence(text, tmp_path, capsys):
+    (tmp_path / "config.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    (tmp_path / "records.jsonl").touch()
+    assert cli.main(["figures", "--from", str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("catapult-sim figures: ")
+    assert " must " in line
+    assert not list(tmp_path.glob("*.png"))
 
 
 @pytest.mark.parametrize(
@@ -568,7 +612,8 @@ def test_a_folder_of_another_command_is_refused_by_its_name(finished, capsys):
 def test_without_dask_a_scheduler_is_refused(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert run([*SIMULATE, "--scheduler", "tcp://127.0.0.1:1"], tmp_path / "out") == 2
-    assert "--scheduler needs dask: pip install 'catapult_sim[cluster]'" in capsys.readouterr().err
+    said = "--scheduler needs distributed; install it with: pip install distributed\n"
+    assert capsys.readouterr().err.endswith(said)
 
 
 def test_depth_is_an_axis_of_every_number_of_layers(tmp_path):

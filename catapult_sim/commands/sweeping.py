@@ -26,7 +26,7 @@ from catapult_sim.sweeps.cell import Cell
 from catapult_sim.sweeps.record import Line, erase, read_record, settled
 from catapult_sim.sweeps.sweep import Sweep, sweep
 from catapult_sim.sweeps.workers import process_pool
-from catapult_sim.validation import InputError, require_count
+from catapult_sim.validation import InputError, not_installed, require_count
 
 RECORD, CONFIG = "records.jsonl", "config.json"
 
@@ -243,7 +243,7 @@ def _dask(address: str) -> Iterator[Executor]:
     try:
         from distributed import Client
     except ImportError:
-        raise InputError("--scheduler needs dask: pip install 'catapult_sim[cluster]'") from None
+        raise InputError(not_installed("--scheduler", "distributed")) from None
     try:
         client = Client(address, timeout="10s")
     except (OSError, ValueError) as error:

@@ -12,7 +12,7 @@ from catapult_sim.datasets.idx_files import as_images, idx_array
 from catapult_sim.datasets.npz_files import arrays_of
 from catapult_sim.datasets.packed import content_of, packed_or_not
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_count, require_one_of
+from catapult_sim.validation import InputError, not_installed, require_count, require_one_of
 
 # Where Debian's packages, Keras and torchvision leave the files.
 PLACES: dict[str, tuple[str, ...]] = {
@@ -142,9 +142,7 @@ def digit_images() -> Samples:
     try:
         from sklearn.datasets import load_digits
     except ImportError:
-        raise InputError(
-            "the handwritten digits need scikit-learn: pip install 'catapult_sim[digits]'"
-        ) from None
+        raise InputError(not_installed("the set of handwritten digits", "scikit-learn")) from None
     pixels, digit = load_digits(return_X_y=True)
     source = "8x8 handwritten digits"
     return Samples(pixels, digit, source, "the digit", True, 16.0, "parity", 10)

@@ -95,6 +95,6 @@ def set_spacing(ax: Axes, which: str, values: Array, *, geometric: bool) -> None
     if len(values) == 1 or (whole and len(values) <= FEW):
         set_ticks(axis, values.tolist())
     elif geometric and high < 4 * low:
-        set_ticks(axis, even[(low < even) & (even < high)].tolist())
+        set_ticks(axis, [tick for tick in even if low < tick < high])
     elif whole and not geometric:
         axis.get_major_locator().set_params(integer=True)

@@ -55,8 +55,8 @@ def plot_theory(x: str, y: str, network: Mapping[str, Any], *, ax: Axes | None =
     for label, style, points in _lines(limits, network):
         if all(_meet(limits[name], points[name]) for name in limits):
             look: dict[str, Any] = {"color": "black", "lw": 1.2, "ls": style}
-            look |= {"label": label + batches, "scalex": False, "scaley": False}
-            ax.plot(points[x], points[y], **look)
+            look["label"] = label + batches
+            ax.plot(points[x], points[y], scalex=False, scaley=False, **look)
     return ax
 
 

@@ -7,7 +7,7 @@ from catapult_sim.sweeps.sweep import sweep
 from tests.sweeps.sweeping import cells, draw, fragile, kill_first_worker
 
 distributed = pytest.importorskip(
-    "distributed", reason="dask is not installed: pip install 'catapult_sim[cluster]'"
+    "distributed", reason="dask is not installed: pip install distributed"
 )
 
 # What dask warns of, when its workers die and at its end, is dask's.

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from catapult_sim.validation import not_installed
+
 # Members in a load: enough to outweigh the overhead of a loop, few enough for a core's cache. A
 # load with fewer is filled up: every member is computed by the same instructions, to the bit.
 LANES = 64
@@ -36,9 +38,7 @@ def kernel(r: int, k: int) -> Callable[..., None]:
     try:
         import numba  # noqa: F401
     except ImportError as missing:
-        raise ImportError(
-            "compiled=True requires numba; install it with: pip install catapult_sim[fast]"
-        ) from missing
+        raise ImportError(not_installed("compiled=True", "numba")) from missing
     blocks = max(1, -(-r // LARGEST_BLOCK))
     return _compiled(max(1, -(-r // blocks)), single=blocks == k == 1)
 

@@ -12,7 +12,7 @@ import sympy as sp
 
 from catapult_sim.symbolic.voices.languages import Compiled, NumPy
 from catapult_sim.symbolic.voices.rule import Rule, spoken
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, not_installed
 
 Step = Callable[..., npt.NDArray[np.floating[Any]]]
 
@@ -150,9 +150,7 @@ def _on_vectors(rule: Rule) -> Step:
     try:
         import numba
     except ImportError as missing:
-        raise ImportError(
-            "compiled() requires numba; install it with: pip install catapult_sim[fast]"
-        ) from missing
+        raise ImportError(not_installed("compiled()", "numba")) from missing
     spelt = spoken(rule, Compiled)
     advance = executed(
         "advance",

@@ -21,7 +21,7 @@ import catapult_sim as cs
 from catapult_sim.validation import InputError
 from tests.valid_calls import CALLS
 
-SECONDS, SAMPLED = 5, 700
+SECONDS, SAMPLED = 20, 700
 
 # What takes only arguments that another function has checked, makes cells of claims, or is for
 # those who add a layer, an optimiser, an average or a voice.

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from catapult_sim.numeric.scale import norm
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
 
@@ -81,5 +80,5 @@ def _outside(left: Array, y: Array) -> Array:
     """Return the labels projected out of the span of ``left``; zero where only rounding is left."""
     outside = y - left @ (left.T @ y)
     outside -= left @ (left.T @ outside)
-    rounding = 4 * len(y) * np.finfo(float).eps * norm(y, axis=0)
-    return np.where(norm(outside, axis=0) <= rounding, 0.0, outside)
+    rounding = 4 * len(y) * np.finfo(float).eps * np.linalg.norm(y, axis=0)
+    return np.where(np.linalg.norm(outside, axis=0) <= rounding, 0.0, outside)

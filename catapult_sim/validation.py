@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from numbers import Real
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.types import Array, Progress
-
-T = TypeVar("T")
 
 # Loops of more turns would take days.
 MOST = 10**8
@@ -245,7 +243,7 @@ def ensemble_shape(
         ) from None
 
 
-def require_instance(name: str, value: Any, kind: type[T], described: str) -> T:
+def require_instance(name: str, value: Any, kind: type[Any], described: str) -> Any:
     """Return an object of a class, or raise InputError; ``described`` says of which."""
     if not isinstance(value, kind):
         raise InputError(f"{name} must be {described}; got {shown(value)}")
@@ -256,7 +254,8 @@ def require_function(name: str, value: Any, described: str) -> Callable[..., Any
     """Return a function, or raise InputError; ``described`` says of what."""
     if not callable(value):
         raise InputError(f"{name} must be a function {described}; got {shown(value)}")
-    return value  # type: ignore[no-any-return]
+    function: Callable[..., Any] = value
+    return function
 
 
 def require_observed(name: str, values: Any, members: int) -> Array:

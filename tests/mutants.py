@@ -1,15 +1,18 @@
 """Change formulas of the package, one at a time, and name the changes that no nearby test notices.
 
-    python -m tests.mutants [--number 200] [--seed 0] [--limit 120] [PATH ...]
+    python -m tests.mutants [--number 200] [--seed 0] [--limit 100] [PATH ...]
 
 A mutant is the package with one operator, comparison, number, index, term or argument changed. It
 is run by the tests of its folder that import its file, the one of the same name first, or by all
 tests of the folder where none does, and by the doctests of the file. A mutant that passes them all
-shows a hole in the tests. Mutants are drawn by the seed from the files of symbolic, numeric and
-mlp, or of the given paths. They are made in a copy of the last commit, one after the other.
+survives: it shows a hole in the tests, or is equivalent, and is listed as such below.
 
-Tools that do this choose neither the tests by file nor mutants at random: with mutmut and
-cosmic-ray it takes days, for the whole package and all tests.
+Mutants are drawn by the seed from the files of symbolic, numeric and mlp, or of the given paths.
+They are made in a copy of the last commit, one after the other; there, all tests have to pass.
+They take about five seconds of processor time each; those beyond the limit are left undecided.
+
+mutmut and cosmic-ray do this, too, but draw nothing at random and run one set of tests for all
+files, which takes days here.
 """
 
 import argparse
@@ -30,6 +33,7 @@ from collections import Counter
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = [f"catapult_sim/{name}" for name in ("symbolic", "numeric", "mlp")]
@@ -40,16 +44,42 @@ OPPOSITES = [
 SWAPPED = dict(OPPOSITES) | {other: one for one, other in OPPOSITES}
 SWAPPED |= {ast.Pow: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.FloorDiv}
 REVERSED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE}
-MEMORY = "test_memory.py"  # a process that is forked needs less of it
-TOO_LONG = "too long"
-WAITS = 20  # times the limit: what does nothing at all ends, too
-# Imported once, before the processes of all mutants fork.
-LIBRARIES = "pytest", "numpy", "scipy.linalg", "scipy.sparse.linalg", "sympy", "numba"
 # What is no formula: annotations, messages, decorators, imports.
 SKIPPED = ("annotation", "returns", "decorator_list", "type_params", "bases", "format_spec")
 
-# Mutants that no test can tell from the package, each with the reason.
+# Imported once, before the processes of all mutants fork.
+LIBRARIES = "pytest", "numpy", "scipy.linalg", "scipy.sparse.linalg", "sympy", "numba"
+MEMORY = "test_memory.py"  # left out: a process that is forked needs less of it
+WAITS = 20  # times the limit: what does nothing at all ends, too
+TOO_LONG = "too long"
+
+# Mutants that no test can tell from the package, by file and change, each with the reason.
 EQUIVALENT: dict[tuple[str, str], str] = {}
+
+
+class Mutant(NamedTuple):
+    """A change of a file."""
+
+    path: Path
+    line: int
+    change: str  # in words
+    number: int  # of the node among those of the file
+    which: int  # of the changes of that node
+
+    def __str__(self):
+        return f"{self.path}:{self.line}: {self.change}"
+
+    def source(self):
+        """Return the text of the changed file."""
+        tree = ast.parse(self.path.read_text())
+        node = next(one for i, one in enumerate(formulas(tree)) if i == self.number)
+        changed = copy.deepcopy(list(changes(node))[self.which])
+
+        class Change(ast.NodeTransformer):
+            def visit(self, seen):
+                return changed if seen is node else self.generic_visit(seen)
+
+        return ast.unparse(ast.fix_missing_locations(Change().visit(tree)))
 
 
 # Changes ----------------------------------------------------------------------------------------
@@ -100,26 +130,12 @@ def formulas(node):
 
 
 def mutants(path):
-    """Yield the place, the number of the node, that of the change and its words, of a file."""
+    """Yield every mutant of a file."""
     for number, node in enumerate(formulas(ast.parse(path.read_text()))):
-        before = ast.unparse(node) if isinstance(node, ast.expr) else ""
         for which, changed in enumerate(changes(node)):
-            words = f"{before}  ->  {ast.unparse(changed)}"
-            if before != ast.unparse(changed):
-                yield path, number, which, f"{path}:{node.lineno}: {words}"
-
-
-def mutated(source, number, which):
-    """Return the source with one node changed."""
-    tree = ast.parse(source)
-    node = next(one for i, one in enumerate(formulas(tree)) if i == number)
-    changed = copy.deepcopy(list(changes(node))[which])
-
-    class Change(ast.NodeTransformer):
-        def visit(self, seen):
-            return changed if seen is node else self.generic_visit(seen)
-
-    return ast.unparse(ast.fix_missing_locations(Change().visit(tree)))
+            before, after = ast.unparse(node), ast.unparse(changed)
+            if before != after:
+                yield Mutant(path, node.lineno, f"{before}  ->  {after}", number, which)
 
 
 # Tests ------------------------------------------------------------------------------------------
@@ -152,8 +168,8 @@ def run_tests(tests, output, limit):
     os._exit(pytest.main([*how, *map(str, tests)]))
 
 
-def outcome(path, limit):
-    """Return the first test that fails, TOO_LONG, or None where all pass."""
+def failure(path, limit):
+    """Return the first test of a file that fails, TOO_LONG, or None where all pass."""
     output = Path("output.txt")
     child = multiprocessing.get_context("fork").Process(
         target=run_tests, args=(nearest(path), output, limit)
@@ -174,15 +190,17 @@ def outcome(path, limit):
     return failed[1]
 
 
-def verdict(mutant, limit):
-    """Return what becomes of a mutant; leave the file as it was."""
-    path, number, which, _ = mutant
-    source = path.read_text()
+def fate(mutant, limit):
+    """Return what becomes of a mutant, and why; leave the file as it was."""
+    if reason := EQUIVALENT.get((str(mutant.path), mutant.change)):
+        return "equivalent", reason
+    before = mutant.path.read_text()
     try:
-        path.write_text(mutated(source, number, which))
-        return outcome(path, limit)
+        mutant.path.write_text(mutant.source())
+        failed = failure(mutant.path, limit)
     finally:
-        path.write_text(source)
+        mutant.path.write_text(before)
+    return {None: "SURVIVES", TOO_LONG: "undecided"}.get(failed, "caught"), failed or ""
 
 
 # The run ----------------------------------------------------------------------------------------
@@ -201,11 +219,8 @@ def asked():
 
 def files(paths):
     """Return the files of the paths that have formulas."""
-    found = {
-        file
-        for path in map(Path, paths)
-        for file in ([path] if path.suffix else path.rglob("*.py"))
-    }
+    places = map(Path, paths)
+    found = {file for one in places for file in ([one] if one.suffix else one.rglob("*.py"))}
     return sorted(file for file in found if file.name != "__init__.py")
 
 
@@ -213,8 +228,18 @@ def copy_of_the_last_commit(folder):
     archive = subprocess.run(
         ["git", "archive", "HEAD"], cwd=ROOT, check=True, stdout=subprocess.PIPE
     )
-    with tarfile.open(fileobj=BytesIO(archive.stdout)) as files_of_the_commit:
-        files_of_the_commit.extractall(folder, filter="data")
+    with tarfile.open(fileobj=BytesIO(archive.stdout)) as commit:
+        commit.extractall(folder, filter="data")
+
+
+def judge(drawn, limit):
+    """Print what becomes of each mutant, and how many share each fate."""
+    found = Counter()
+    for i, mutant in enumerate(drawn):
+        what, why = fate(mutant, limit)
+        found[what] += 1
+        print(f"{i + 1}/{len(drawn)} {what} {mutant}\n      {why}", flush=True)
+    print(", ".join(f"{count} {what}" for what, count in found.items()))
 
 
 def main():
@@ -227,13 +252,7 @@ def main():
             importlib.import_module(library)
         every = [mutant for path in files(options.paths) for mutant in mutants(path)]
         drawn = random.Random(options.seed).sample(every, min(options.number, len(every)))
-        found = Counter()
-        for i, mutant in enumerate(drawn):
-            fails = verdict(mutant, options.limit)
-            fate = {None: "SURVIVES", TOO_LONG: "undecided"}.get(fails, "caught")
-            found[fate] += 1
-            print(f"{i + 1}/{len(drawn)} {fate} {mutant[3]}\n      {fails or ''}", flush=True)
-        print(f"of {len(every)} mutants:", ", ".join(f"{n} {fate}" for fate, n in found.items()))
+        judge(drawn, options.limit)
         os.chdir(ROOT)
 
 

@@ -88,7 +88,8 @@ def _leaky_relu(z: Array, leak: float) -> Iterator[Array]:
 def _tanh(z: Array) -> Iterator[Array]:
     value = np.tanh(z)
     yield value
-    slope = 1 - value**2
+    small = np.exp(np.where(z.real > 0, -2, 2).astype(z.real.dtype) * z)
+    slope = 4 * small / (1 + small) ** 2  # as 1 - value^2 it would vanish beyond z = 19
     yield slope
     yield -2 * value * slope
     yield slope * (6 * value**2 - 2)
@@ -96,6 +97,7 @@ def _tanh(z: Array) -> Iterator[Array]:
 
 def _erf(z: Array) -> Iterator[Array]:
     yield erf(z)
+    z = _where_not_flat(z)
     slope = 2 / math.pi**0.5 * np.exp(-(z**2))
     yield slope
     yield -2 * z * slope
@@ -105,10 +107,16 @@ def _erf(z: Array) -> Iterator[Array]:
 def _gelu(z: Array) -> Iterator[Array]:
     probability = ndtr(z)
     yield z * probability
+    z = _where_not_flat(z)
     density = np.exp(-(z**2) / 2) / (2 * math.pi) ** 0.5
     yield probability + z * density
     yield (2 - z**2) * density
     yield z * (z**2 - 4) * density
+
+
+def _where_not_flat(z: Array) -> Array:
+    """Return z, or 40 where a normal density is zero anyhow: its square could overflow."""
+    return np.where(np.abs(z.real) > 40, 40, z)
 
 
 def _sigmoid(z: Array) -> Iterator[Array]:

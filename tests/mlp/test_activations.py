@@ -55,7 +55,7 @@ def test_single_precision_stays_single(activation):
 @pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=lambda a: a.name)
 def test_no_finite_input_is_too_large(activation):
     # Overflow would be a warning, and warnings are errors.
-    for dtype, size in ((np.float32, 1e6), (np.float64, 1e100)):
+    for dtype, size in ((np.float32, 1e6), (np.float32, 1e12), (np.float64, 1e100)):
         far = np.array([-size, size], dtype)
         assert all(np.isfinite(derivative).all() for derivative in activation.derivatives(far))
 
@@ -67,6 +67,28 @@ def test_the_left_tail_keeps_its_digits(name):
     mills = np.exp(-(38.0**2) / 2) / (2 * np.pi) ** 0.5 * -(1 - 1 / 38**2 + 3 / 38**4 - 15 / 38**6)
     expected = {"softplus": np.exp(-38.0), "silu": -38 * np.exp(-38.0), "gelu": mills}[name]
     assert value == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name in SMOOTH if name != "quadratic"])
+def test_near_the_largest_floats_smooth_activations_are_straight(name):
+    for dtype, far in ((np.float32, 1e37), (np.float64, 1e307)):
+        z = np.array([-far, far], dtype)
+        value, slope, *further = ACTIVATIONS[name].derivatives(z)
+        bounded = name in ("tanh", "erf")
+        left = far if name == "linear" else 1.0 if bounded else 0.0
+        np.testing.assert_allclose(value, [-left, 1 if bounded else far], rtol=1e-6)
+        np.testing.assert_array_equal(slope, [name == "linear", not bounded])
+        assert all((derivative == 0).all() for derivative in further)
+
+
+def test_the_slope_of_tanh_keeps_its_digits_where_tanh_is_one():
+    for dtype, far in ((np.float64, 300), (np.float32, 40)):
+        z = np.linspace(-far, far, 101).astype(dtype)
+        exact = 1 / np.cosh(z.astype(float)) ** 2
+        found = [getattr(ACTIVATIONS["tanh"], order)(z) for order in ("slope", "bend", "third")]
+        expected = exact, -2 * np.tanh(z) * exact, exact * (6 * np.tanh(z) ** 2 - 2)
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=40 * np.finfo(dtype).eps)
 
 
 def second_moment(activation):

@@ -50,7 +50,8 @@ def orbits(
     near : array_like, shape (N, S), optional
         Starts of Newton's method; by default orbits are derived by SymPy instead.
     tolerance : float
-        The largest residual of a numerical orbit, relative to the state where it exceeds 1.
+        The largest residual of a numerical orbit, relative to the largest number in it and in the
+        start that led to it.
     **named : float
         The parameters by name. To derive orbits, some or all may stay symbols; Newton's method
         needs them all.
@@ -128,7 +129,7 @@ def _met(
     rule: Update, period: int, state: Array, rates: tuple[Any, ...], tolerance: float
 ) -> list[Orbit]:
     """Return the distinct orbits that Newton's method finds from the starts."""
-    identity, found = np.eye(state.shape[1]), list["Orbit"]()
+    identity, found, starts = np.eye(state.shape[1]), list["Orbit"](), state
     around = _once_round(rule, period, rates)
     for _ in range(_NEWTON_STEPS):
         points, slope = around(state)
@@ -137,8 +138,10 @@ def _met(
         inverse = np.linalg.pinv(np.where(finite, slope - identity, 0), rcond=1e-9)
         state = state - np.einsum("nij,nj->ni", inverse, points[:, -1] - state)
     points, slope = around(state)
-    for orbit, turn in zip(points, slope, strict=True):
-        if (one := _accepted(orbit, turn, tolerance)) and not any(_same(one, o) for o in found):
+    for start, orbit, turn in zip(starts, points, slope, strict=True):
+        size = max(np.abs(start).max(), np.abs(orbit).max())
+        one = _accepted(orbit, turn, tolerance, size)
+        if one and not any(_same(one, other, size) for other in found):
             found.append(one)
     return found
 
@@ -159,15 +162,14 @@ def _once_round(rule: Update, period: int, rates: tuple[Any, ...]) -> Any:
     return around
 
 
-def _accepted(points: Array, slope: Array, tolerance: float) -> Orbit | None:
+def _accepted(points: Array, slope: Array, tolerance: float, size: float) -> Orbit | None:
     """Return the orbit through points ``(period + 1, S)``, or None if that is not its period."""
     from catapult_sim.symbolic.orbits import Orbit
 
-    size = max(1.0, np.abs(points).max())
     away = np.abs(points[1:] - points[0]).max(axis=1)
     if not away[-1] <= tolerance * size or (away[:-1] <= 1e-6 * size).any():
         return None
-    first = min(range(len(points) - 1), key=lambda k: tuple(points[k].round(8)))
+    first = min(range(len(points) - 1), key=lambda k: tuple((points[k] / size).round(8)))
     ordered = np.roll(points[:-1], -first, axis=0)
     multipliers = np.linalg.eigvals(slope)
     moving = multipliers[np.abs(multipliers - 1) > _NEUTRAL]
@@ -179,5 +181,5 @@ def _accepted(points: Array, slope: Array, tolerance: float) -> Orbit | None:
     )
 
 
-def _same(one: Orbit, other: Orbit) -> bool:
-    return bool(np.allclose(np.array(one.points), np.array(other.points), rtol=1e-7, atol=1e-7))
+def _same(one: Orbit, other: Orbit, size: float) -> bool:
+    return bool(np.abs(np.array(one.points) - np.array(other.points)).max() <= 1e-7 * size)

@@ -79,3 +79,23 @@ def test_without_starts_orbits_are_derived_with_numbers_or_symbols():
 def test_what_is_missing_is_named(arguments, options, message):
     with pytest.raises(InputError, match=message):
         orbits(*arguments, **options)
+
+
+@pytest.mark.parametrize("unit", [1e-100, 1e-9, 1.0, 1e9, 1e100])
+@pytest.mark.parametrize("period", [1, 2])
+def test_orbits_have_the_scale_of_the_state(unit, period):
+    """The logistic map x <- r x (1 - x) in units of x: fixed at 0 and 1 - 1/r, and an orbit."""
+    x, r, c = sp.symbols("x r c", positive=True)
+    rule = Update("logistic", (x,), (r, c), (r * x * (1 - x / c),), "")
+    starts = unit * np.array([[0.1], [0.5], [0.45], [0.78], [0.8]])
+    found = orbits(rule, period, near=starts, r=3.2, c=unit)
+    root = np.sqrt((3.2 + 1) * (3.2 - 3))
+    exact = [[[0.0], [1 - 1 / 3.2]], [[(4.2 - root) / 6.4, (4.2 + root) / 6.4]]][period - 1]
+    points = sorted(np.ravel(orbit.points) / unit for orbit in found)
+    np.testing.assert_allclose(np.array(points), exact, rtol=1e-9, atol=1e-12)
+
+
+def test_an_orbit_at_the_edge_is_not_stable():
+    x = sp.Symbol("x", real=True)
+    (found,) = orbits(Update("mirror", (x,), (), (-x,), ""), near=[[0.5]])
+    assert (found.points, found.multipliers, found.stable) == (((0.0,),), (-1.0,), False)

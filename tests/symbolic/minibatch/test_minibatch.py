@@ -37,6 +37,17 @@ def test_the_window_is_the_double_sum_of_lagged_covariances(size):
     assert model.swa_variance().subs({a: A, k: size}) == written_out
 
 
+def test_the_average_of_momentum_is_that_of_the_next_iterate():
+    rule = model.averaged_step(model.step(beta, nesterov=True))
+    x, z, y = rule.state
+    (minimum,) = {symbol for symbol in rule.parameters if symbol.name == "c"}
+    values = {x: 2, z: sp.Rational(1, 2), y: 5, minimum: 3, a: A, beta: B, gamma: G}
+    ahead = 2 + B * (2 - sp.Rational(1, 2))
+    after = ahead - A * (ahead - 3)
+    following = [component.subs(values) for component in rule.next]
+    assert following == [after, 2, G * 5 + (1 - G) * after]
+
+
 def iterated(rule, values, steps):
     """Moments after some steps from rest at 1, in exact numbers."""
     state = dict.fromkeys(rule.state, sp.Integer(0)) | {

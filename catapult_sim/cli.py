@@ -7,15 +7,15 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
+from contextlib import suppress
 from importlib import import_module
-from typing import Any
 
 import shtab
 
 from catapult_sim import __version__
+from catapult_sim.commands.stopping import Stopped, stoppable
 from catapult_sim.validation import InputError
 
 COMMANDS = ("verify", "phase-diagram", "boundary", "simulate", "scan", "derive", "figures")
@@ -24,10 +24,6 @@ WRONG_CALL = 2
 UNREAD = 128 + 13  # of SIGPIPE, a name that Windows does not have
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
-
-
-class Terminated(KeyboardInterrupt):
-    """Raised on SIGTERM, so that it stops a command as Ctrl-C does."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     options = _parser(given).parse_args(given)
     try:
-        with _answering_sigterm():
+        with stoppable(lambda status: _stopped(options, status)):
             status = int(options.run(options))
             sys.stdout.flush()
             return status
@@ -50,11 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError as error:
         return _say(options, f"memory does not suffice: {error}; {_kept(options)}", FAILED)
     except (OSError, BrokenExecutor) as error:
-        if isinstance(error, BrokenPipeError) and _unread():
-            return UNREAD
-        return _say(options, f"{error}; {_kept(options)}", FAILED)
+        return _failed(options, error)
     except KeyboardInterrupt as stop:
-        return _stopped(options, stop)
+        return _stopped(options, stop.status if isinstance(stop, Stopped) else INTERRUPTED)
 
 
 def _print_whatever_is_given() -> None:
@@ -64,29 +58,34 @@ def _print_whatever_is_given() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _stopped(options: argparse.Namespace, stop: KeyboardInterrupt) -> int:
-    terminated = isinstance(stop, Terminated)
-    status = TERMINATED if terminated else INTERRUPTED
-    print(file=sys.stderr)
-    _say(options, f"{'terminated' if terminated else 'interrupted'}; {_kept(options)}", status)
-    if getattr(options, "workers", 1) is None:
-        # Threads cannot be cancelled; a normal exit would wait for them.
-        os._exit(status)
-    return status
+def _stopped(options: argparse.Namespace, status: int) -> int:
+    word = "terminated" if status == TERMINATED else "interrupted"
+    return _say(options, f"{word}; {_kept(options)}", status, before="\n")
 
 
-def _unread() -> bool:
-    """Tell whether standard output is closed, as by ``| head``; if so, discard what follows."""
+def _failed(options: argparse.Namespace, error: Exception) -> int:
+    where = error.filename if isinstance(error, OSError) else None
+    if isinstance(error, OSError) and where is None and _output_failed():
+        if isinstance(error, BrokenPipeError):
+            return UNREAD
+        where = "standard output"
+    words = f"{where}: {error.strerror}" if isinstance(error, OSError) and where else str(error)
+    return _say(options, f"{words}; {_kept(options)}", FAILED)
+
+
+def _output_failed() -> bool:
+    """Tell whether standard output takes no more, as after ``| head``; if so, discard the rest."""
     try:
         print(flush=True)  # fails again if it was standard output that failed
-    except BrokenPipeError:
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return True
     return False
 
 
-def _say(options: argparse.Namespace, sentence: str, status: int) -> int:
-    print(f"catapult-sim {options.command}: {sentence}", file=sys.stderr, flush=True)
+def _say(options: argparse.Namespace, sentence: str, status: int, before: str = "") -> int:
+    with suppress(OSError):  # who closed standard error wants to hear nothing
+        print(f"{before}catapult-sim {options.command}: {sentence}", file=sys.stderr, flush=True)
     return status
 
 
@@ -95,18 +94,6 @@ def _kept(options: argparse.Namespace) -> str:
         return "nothing was written"
     again = "with --resume instead of --overwrite" if options.overwrite else "again"
     return f"finished cells are in {options.out}; to continue, run the same command {again}"
-
-
-@contextmanager
-def _answering_sigterm() -> Iterator[None]:
-    def terminate(*_: Any) -> None:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:

@@ -40,6 +40,7 @@ def test_verify_prints_the_table_and_writes_the_report(tmp_path, capsys):
     assert {path.name for path in tmp_path.iterdir()} == {
         "config.json",
         "records.jsonl",
+        "records.jsonl.lock",
         "report.json",
         "report.md",
         "phase_diagram.png",

@@ -74,6 +74,7 @@ def test_a_diagram_is_a_folder_with_its_options_record_summary_and_figure(finish
     assert files_of(finished) == {
         "config.json",
         "records.jsonl",
+        "records.jsonl.lock",
         "summary.json",
         "phase-diagram.png",
         "phase-diagram.svg",
@@ -456,7 +457,7 @@ def test_a_torn_line_is_said(made, tmp_path, capsys):
     with (tmp_path / "records.jsonl").open("ab") as record:
         record.write(b'{"key": "ab')
     run(SIMULATE, tmp_path)
-    assert "1 incomplete line dropped" in capsys.readouterr().err
+    assert "1 torn or altered line dropped" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -478,7 +479,7 @@ def test_a_torn_line_is_said(made, tmp_path, capsys):
         ([*DIAGRAM, "--x", "c=1:2:100001", "--y", "width=1:9:100001"], "at most 1e[+]08 cells"),
         (
             [*DIAGRAM, "--x", "c=1:2:9001", "--y", "width=1:9:9001", "--levels", "0"],
-            "1e[+]07 on",
+            "the coarse grid of a diagram must have at most 1e[+]07 cells",
         ),
         ([*DIAGRAM, "--x", "width=1:9:9"], "--x and --y must differ; got width twice"),
         ([*DIAGRAM, "--x", "depth=1:3"], "depth is an axis of --model mlp"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -213,13 +212,7 @@ def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
         yield None
     else:
         with _silent_about_cancelled_cells(), process_pool(options.workers) as pool:
-            try:
-                yield pool
-            except KeyboardInterrupt:
-                # Do not wait for the cells that the workers compute.
-                for worker in multiprocessing.active_children():
-                    worker.terminate()
-                raise
+            yield pool
 
 
 @contextmanager

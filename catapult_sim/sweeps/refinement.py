@@ -171,7 +171,7 @@ def require_levels(shape: tuple[int, ...], levels: int | tuple[int, int]) -> tup
     >>> require_levels((17, 9), 3)
     (3, 3)
     """
-    deepest: Any = (levels, levels) if np.ndim(levels) == 0 else tuple(np.asarray(levels).tolist())
+    deepest = levels if isinstance(levels, tuple | list) else (levels, levels)
     if len(shape) != 2 or len(deepest) != 2:
         raise InputError(f"shape must name two axes; got shape {shape}, levels {levels}")
     for cells, level in zip(shape, deepest, strict=True):
@@ -188,7 +188,7 @@ def require_levels(shape: tuple[int, ...], levels: int | tuple[int, int]) -> tup
         raise InputError(
             f"a diagram must have at most {MOST_CELLS:.0e} cells; got {math.prod(shape):.3g}"
         )
-    return deepest
+    return deepest[0], deepest[1]
 
 
 def _lattice(shape: tuple[int, int], steps: Steps) -> npt.NDArray[np.bool_]:

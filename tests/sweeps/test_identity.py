@@ -1,0 +1,143 @@
+"""Records know their function: by module, name and version, or by its source."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+from catapult_sim.sweeps.cell import physics_of
+from catapult_sim.sweeps.identity import difference
+from catapult_sim.sweeps.sweep import sweep
+from catapult_sim.validation import InputError
+from tests.sweeps.sweeping import draw, square
+
+CELL = """
+import math
+
+FACTOR = 2
+
+
+def scaled(x):
+    return FACTOR * x
+
+
+def cell(cell):
+    x = scaled(cell["x"])
+    return x
+
+
+def other(cell):
+    return 0
+
+
+if __name__ == "__main__":
+    found, x = other({}), 1
+"""
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """Return a function that writes a module of this source and imports it anew."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def write(name, source):
+        (tmp_path / f"{name}.py").write_text(source)
+        sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+        return importlib.import_module(name)
+
+    return write
+
+
+def test_functions_of_one_name_in_two_modules_share_nothing(module, tmp_path):
+    squares = module("squares", "def cell(c):\n    return c['x'] ** 2\n")
+    cubes = module("cubes", "def cell(c):\n    return c['x'] ** 3\n")
+    sweep(squares.cell, [{"x": 2}], record=tmp_path / "record")
+    with pytest.raises(InputError, match=r"it is of squares\.cell, this sweep of cubes\.cell$"):
+        sweep(cubes.cell, [{"x": 2}], record=tmp_path / "record")
+
+
+MEANT = {
+    "its body": ("    return x\n", "    return -x\n"),
+    "what it calls": ("return FACTOR * x", "return FACTOR + x"),
+    "a constant of what it calls": ("FACTOR = 2", "FACTOR = 3"),
+}
+
+
+@pytest.mark.parametrize("edit", MEANT.values(), ids=MEANT)
+def test_an_edited_function_gives_no_old_numbers(edit, module, tmp_path):
+    record = tmp_path / "record"
+    sweep(module("edited", CELL).cell, [{"x": 2}], record=record)
+    before = record.read_bytes()
+    again = module("edited", CELL.replace(*edit)).cell
+    with pytest.raises(InputError, match=r"line 1 is not: the source of edited\.cell has changed"):
+        sweep(again, [{"x": 2}], record=record)
+    assert record.read_bytes() == before
+
+
+UNMEANT = {
+    "a comment": ("FACTOR = 2", "FACTOR = 2  # of two"),
+    "blank lines": ("import math\n", "import math\n\n\n"),
+    "another function": ("return 0", "return 1"),
+    "an import that it does not use": ("import math", "import cmath"),
+    "what runs as a program": ("found, x = other({}), 1", "found, x = 2, 2"),
+}
+
+
+@pytest.mark.parametrize("edit", UNMEANT.values(), ids=UNMEANT)
+def test_what_a_function_does_not_use_may_change(edit, module, tmp_path):
+    sweep(module("edited", CELL).cell, [{"x": 2}], record=tmp_path / "record")
+    again = sweep(
+        module("edited", CELL.replace(*edit)).cell, [{"x": 2}], record=tmp_path / "record"
+    )
+    assert (again.known, again.computed) == (1, 0)
+
+
+def test_a_version_stands_for_the_source(module, tmp_path):
+    record = tmp_path / "record"
+    marked = "from catapult_sim import cell\n\n@cell(version={})\ndef f(c):\n    return {}\n"
+    sweep(module("marked", marked.format(1, 1)).f, [{}], record=record)
+    assert sweep(module("marked", marked.format(1, 2)).f, [{}], record=record).known == 1
+    with pytest.raises(InputError, match=r"it is of version 1 of marked\.f, .* of version 2$"):
+        sweep(module("marked", marked.format(2, 2)).f, [{}], record=record)
+    with pytest.raises(InputError, match=r"marked\.f was marked with a version then$"):
+        sweep(module("marked", "def f(c):\n    return 1\n").f, [{}], record=record)
+
+
+def test_a_script_is_known_by_its_file_however_it_is_run(tmp_path):
+    source = "from catapult_sim import sweep\n\ndef f(c):\n    return 1\n\n"
+    source += 'if __name__ == "__main__":\n    print(sweep(f, [{}], record="record").known)\n'
+    (tmp_path / "script.py").write_text(source)
+    ways = ["script.py"], ["-m", "script"], [f"{tmp_path}/script.py"]
+    ways += (["-c", "import script; print(script.sweep(script.f, [{}], record='record').known)"],)
+    run = [
+        subprocess.run(
+            [sys.executable, *way], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        for way in ways
+    ]
+    assert [done.stdout for done in run] == ["0\n", "1\n", "1\n", "1\n"]
+
+
+def test_a_function_without_source_is_known_by_its_code():
+    names = []
+    for body in ("1", "1", "2"):
+        typed = {"__name__": "typed"}
+        exec(f"def f(c):\n    return {body}", typed)
+        names.append(physics_of(typed["f"]).name)
+    assert names[0] == names[1] != names[2]
+
+
+def test_names_say_module_and_version():
+    assert physics_of(draw).name == "tests.sweeps.sweeping.draw/3"
+    assert physics_of(square).name.startswith("tests.sweeps.sweeping.square@")
+
+
+@pytest.mark.parametrize("recorded", ["square/0", "square/2"])
+def test_records_without_modules_are_said_to_be_old(recorded):
+    said = difference(recorded, "cells.square@12")
+    assert said == (
+        "it was written when functions had no module in their name; this one is cells.square"
+    )

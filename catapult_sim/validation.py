@@ -118,17 +118,6 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-MEMORY_LIMIT = 2.0**32  # bytes, unless the user says otherwise
-
-
-def require_memory(required: float, allowed: float, what: str) -> None:
-    """Raise InputError where ``what`` takes more bytes than are allowed."""
-    if required > allowed:
-        raise InputError(
-            f"{what} requires {required:.3g} bytes of memory; memory_limit allows {allowed:.3g}"
-        )
-
-
 def ensemble_shape(
     state: Array, parameters: Sequence[Array], state_ndim: int = 1
 ) -> tuple[int, ...]:

@@ -112,12 +112,13 @@ def bytes_of(
     X, y = _samples(cell["data"], cell.get("digest"), cell["samples"], cell["seed"])
     method = Method(_optimizer(cell), cell["steps"])
     if cell["model"] == "linear":
-        size, work = (min(X.shape) + 1 + y.shape[1]) ** 2, 0
-        kernels = 8 * networks * y.size**2
+        rank, outputs = min(X.shape), y.shape[1]
+        size, work = (rank + 1 + outputs) ** 2, 0
+        kernels = 4 * 8 * networks * outputs * rank**2
     else:
         net = MLP([X.shape[1], *_hidden(cell), y.shape[1]], activation=cell["activation"])
         size, work = net.size, Descent(net, X, y, method).bytes
-        kernels = kernel.ntk_bytes(net, networks, len(X), X.itemsize)
+        kernels = kernel.top_eigenvalue_bytes(net, networks, len(X), X.itemsize)
     state = np.broadcast_to(0.0, (members, (1 + method.optimizer.memory) * size))
     # The worker of a sweep has one thread.
     run = run_bytes(state, (), cell["steps"], observe or {}, work=work, threads=1)

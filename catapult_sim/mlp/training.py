@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.memory import Limit
 from catapult_sim.mlp.model import Model
 from catapult_sim.mlp.observers import QUANTITIES, Observers
 from catapult_sim.mlp.point import Place
@@ -28,7 +29,7 @@ from catapult_sim.numeric.runs.rule import Averaged, Block, Method, Schedule, ru
 from catapult_sim.numeric.runs.strides import BLOCK_BYTES
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
 from catapult_sim.types import Array, Every, Observe, Progress
-from catapult_sim.validation import MEMORY_LIMIT, require_count, require_positive
+from catapult_sim.validation import require_count, require_positive
 
 
 def train(
@@ -48,16 +49,16 @@ def train(
     tolerance: float = 0.0,
     escape: float = ESCAPE,
     checkpoint: Checkpoint | None = None,
-    progress: Progress | None = None,
-    memory_limit: float = MEMORY_LIMIT,
+    progress: Progress | bool | None = None,
+    memory_limit: Limit = None,
 ) -> Trajectory:
     """Train an ensemble of networks by gradient descent or another optimiser.
 
     Each step takes the gradient of the loss of its samples. The recorded loss is that of all
     samples, with weight decay: at every step, or with mini-batches at the steps of ``every``, the
-    first and the last only, and only where it is recorded is a convergence or divergence noticed. In between,
-    the losses of the batches prove how high it rose at least: a batch of b of the m samples has a
-    share of ``b / m`` in the loss of all, and no sample has a negative one.
+    first and the last only. Only where it is recorded is a convergence or divergence noticed. In
+    between, the losses of the batches prove how high it rose at least: a batch of b of the m
+    samples has a share of ``b / m`` in the loss of all, and no sample has a negative one.
 
     Members run in parallel on as many threads as linear algebra may have, with one thread of
     linear algebra each. The numbers of a member are the same to the bit in any ensemble. For a
@@ -106,11 +107,13 @@ def train(
         run is extended from a step that is not one of ``every``, the loss recorded at that step
         stays; everything else equals an uninterrupted run. Not with Nudged, whose directions
         are not stored.
-    progress : callable, optional
-        Called with the number of steps just taken, summed over members; in total at most members
-        times ``steps + 1``.
-    memory_limit : float
-        Bytes that the run may take, without those that observers allocate.
+    progress : callable, bool or None
+        A function that is called with the number of steps just taken, summed over members: in total
+        at most members times ``steps + 1``. By default a bar appears after two seconds on a
+        terminal or in a notebook; False: never.
+    memory_limit : float, str or None
+        Memory that the run may take, without what observers allocate: bytes, or a size such as
+        "6GB"; by default half of what is free.
 
     Returns
     -------

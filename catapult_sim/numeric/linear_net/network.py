@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.memory import Limit, require_memory
 from catapult_sim.numeric.linear_net.observables import QUANTITIES, StateObservables
 from catapult_sim.numeric.linear_net.rule_choice import chosen_rule
 from catapult_sim.numeric.linear_net.wishart import draw_gram, joined
@@ -19,10 +20,8 @@ from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
 from catapult_sim.randomness import draw
 from catapult_sim.types import Array, Every, Observe, Progress, Rng
 from catapult_sim.validation import (
-    MEMORY_LIMIT,
     InputError,
     require_count,
-    require_memory,
     require_positive,
 )
 
@@ -76,7 +75,7 @@ class LinearNet(StateObservables):
         rng: Rng = None,
         ensemble: tuple[int, ...] = (),
         scale: npt.ArrayLike = 1.0,
-        memory_limit: float = MEMORY_LIMIT,
+        memory_limit: Limit = None,
     ) -> Array:
         """Draw states of networks whose weights are all N(0, scale^2), from their exact law.
 
@@ -88,8 +87,9 @@ class LinearNet(StateObservables):
             Shape of the ensemble to draw.
         scale : array_like
             Standard deviation of the weights; broadcasts against the ensemble.
-        memory_limit : float
-            Bytes that the states may take.
+        memory_limit : float, str or None
+            Memory that the states may take: bytes, or a size such as "6GB"; by default half of
+            what is free.
 
         Returns
         -------
@@ -110,7 +110,7 @@ class LinearNet(StateObservables):
         """
         squares = require_positive("scale", scale)[..., None, None] ** 2
         members = math.prod(np.broadcast_shapes(squares.shape[:-2], ensemble))
-        require_memory(16 * members * self._columns**2, memory_limit, "this ensemble")
+        require_memory(16 * members * self._columns**2, memory_limit, "this ensemble", "members")
         return squares * draw(lambda one: draw_gram(one, self.data, self.width), rng, ensemble)
 
     @property
@@ -188,8 +188,8 @@ class LinearNet(StateObservables):
         escape: float = ESCAPE,
         compiled: bool = False,
         checkpoint: Checkpoint | None = None,
-        progress: Progress | None = None,
-        memory_limit: float = MEMORY_LIMIT,
+        progress: Progress | bool | None = None,
+        memory_limit: Limit = None,
     ) -> Trajectory:
         """Train an ensemble of states by gradient descent or another optimiser.
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.runs.iterate import parameters_of
 from catapult_sim.printing import short_repr
+from catapult_sim.progress import showing
 from catapult_sim.types import Array, Progress
 from catapult_sim.validation import InputError, ensemble_shape, require_count, require_positive
 
@@ -50,7 +51,7 @@ def attractor(
     steps: int = 2000,
     longest: int = 64,
     tolerance: float = 1e-8,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     **named: npt.ArrayLike,
 ) -> Attractor:
     """Find the period of the orbits' attractors and their largest Lyapunov exponent.
@@ -73,8 +74,9 @@ def attractor(
         The longest period that is looked for.
     tolerance : float
         An orbit has returned when no variable differs by more than this.
-    progress : callable, optional
-        Called with the number of orbits just finished.
+    progress : callable, bool or None
+        A function that is called with the number of orbits just finished. By default a bar appears
+        after two seconds on a terminal or in a notebook; False: never.
 
     Returns
     -------
@@ -116,7 +118,7 @@ def attractor(
         np.full(orbits.shape[1], np.nan),
         np.full(orbits.T.shape, np.nan),
     )
-    with np.errstate(all="ignore"):
+    with showing(progress, "orbits", orbits.shape[1]) as tell, np.errstate(all="ignore"):
         for first in range(0, orbits.shape[1], BLOCK):
             block = np.arange(first, min(first + BLOCK, orbits.shape[1]))
             tangent = np.zeros((len(orbits), block.size))
@@ -127,8 +129,8 @@ def attractor(
             found.exponent[kept] = growth / steps
             found.state[kept] = end[: len(orbits)].T
             found.period[kept] = _period(bind, end, rates[:, kept], longest, tolerance)
-            if progress is not None:
-                progress(block.size)
+            if tell is not None:
+                tell(block.size)
     return Attractor(
         found.period.reshape(shape),
         found.exponent.reshape(shape),

@@ -19,6 +19,7 @@ from catapult_sim.numeric.maps.phase_rules import PhaseRule, phase_rule
 from catapult_sim.numeric.runs.iterate import parameter_names, parameters_of
 from catapult_sim.numeric.runs.phases import Phase, Phases
 from catapult_sim.printing import short_repr
+from catapult_sim.progress import showing
 from catapult_sim.types import Array, Progress
 from catapult_sim.validation import InputError, require_count, require_finite, require_positive
 
@@ -49,7 +50,7 @@ def phase_map(
     loss: sp.Expr | None = None,
     steps: int = 1000,
     settled: float = 1e-3,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     **cells: npt.ArrayLike,
 ) -> PhaseMap:
     r"""Iterate a rule from each cell of a grid, and classify each.
@@ -68,8 +69,9 @@ def phase_map(
         The largest number of updates; fastest with a divisor near 20.
     settled : float
         A cell has converged when its loss is at most this fraction of its start.
-    progress : callable, optional
-        Called with the number of cells just finished.
+    progress : callable, bool or None
+        A function that is called with the number of cells just finished. By default a bar appears
+        after two seconds on a terminal or in a notebook; False: never.
     **cells : array_like
         The initial value of each variable and the value of each parameter, by name;
         ``learning_rate`` is another word for ``eta``. They broadcast to the shape of the map.
@@ -130,8 +132,8 @@ def phase_map(
     peak, state = np.empty(count), np.empty((len(variables), count))
     found, level = (phase, taken, peak, state), settled ** (1 / model.exponent)
     # A divergent cell is data: it overflows, is labelled, and NumPy stays silent.
-    with np.errstate(all="ignore"):
-        _voice(model, count * steps)(values, level, steps, found, progress or (lambda _: None))
+    with showing(progress, "cells", count) as tell, np.errstate(all="ignore"):
+        _voice(model, count * steps)(values, level, steps, found, tell or (lambda _: None))
         if model.exponent == 2:
             np.square(peak, out=peak)
             peak /= 2

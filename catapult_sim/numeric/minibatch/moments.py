@@ -10,12 +10,14 @@ without replacement. Eigenvectors, learning rates and starts are an ensemble.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.memory import Limit, require_memory
 from catapult_sim.numeric.minibatch.process import MET, NEWEST, require_process, require_rates
 from catapult_sim.numeric.runs.averages import IterateAverage
 from catapult_sim.printing import short_repr
@@ -54,6 +56,7 @@ def propagate(
     nesterov: bool = False,
     batches: int | None = None,
     average: IterateAverage | None = None,
+    memory_limit: Limit = None,
 ) -> Moments:
     r"""Return mean and variance of iterates and averages at every step, exactly.
 
@@ -70,6 +73,9 @@ def propagate(
         Number of batches in an epoch, each visited once, in a new order every epoch; their minima
         are a fixed set of variance one. By default every c is drawn independently.
     average : EMA, SWA, Window or TwoPoint, optional
+    memory_limit : float, str or None
+        Memory that the moments may take: bytes, or a size such as "6GB"; by default half of what is
+        free.
 
     Returns
     -------
@@ -79,7 +85,7 @@ def propagate(
     ------
     InputError
         Where a rate is negative or not below the threshold of stability, there are fewer than
-        two batches, or another option is invalid.
+        two batches, another option is invalid, or the memory limit is exceeded.
 
     Notes
     -----
@@ -98,6 +104,9 @@ def propagate(
     process = require_process(momentum, nesterov, batches, average)
     schedule = require_rates(rates, process)
     members = np.broadcast_shapes(schedule.shape[1:], np.shape(start), np.shape(variance))
+    # A step copies a covariance a few times.
+    numbers = 4 * (len(schedule) + 1) + 6 * process.size**2
+    require_memory(8 * math.prod(members) * numbers, memory_limit, "this run", "members or steps")
     mean = np.empty((*members, process.size))
     covariance = np.empty((*members, process.size, process.size))
     mean[...] = np.asarray(start, dtype=float)[..., None]
@@ -134,6 +143,7 @@ def sample(
     average: IterateAverage | None = None,
     rng: Rng = None,
     ensemble: tuple[int, ...] = (),
+    memory_limit: Limit = None,
 ) -> Samples:
     """Return sampled runs, whose mean and variance :func:`propagate` computes exactly.
 
@@ -145,6 +155,9 @@ def sample(
     rng : numpy.random.Generator, int or None
     ensemble : tuple of int
         How many runs; a larger ensemble begins with the runs of a smaller one.
+    memory_limit : float, str or None
+        Memory that the samples may take: bytes, or a size such as "6GB"; by default half of what is
+        free.
 
     Returns
     -------
@@ -164,6 +177,9 @@ def sample(
     process = require_process(momentum, nesterov, batches, average)
     schedule = require_rates(rates, process)
     shape = (len(schedule), *np.broadcast_shapes(schedule.shape[1:], np.shape(start)))
+    # Minima, iterates and averages, twice while they are joined.
+    required = 6 * 8 * math.prod(ensemble) * math.prod(shape)
+    require_memory(required, memory_limit, "this ensemble", "members or steps")
     minima = draw(_minima(shape, batches), rng, ensemble)
     minima = np.moveaxis(minima, len(ensemble), 0)
     x = before = np.broadcast_to(np.asarray(start, float), minima.shape[1:])

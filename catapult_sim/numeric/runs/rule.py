@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.memory import Limit, require_memory
 from catapult_sim.numeric.runs.averages import Average, require_average
 from catapult_sim.numeric.runs.batches import Batches, require_batches
 from catapult_sim.numeric.runs.blas_threads import threads, threads_for
@@ -33,13 +34,13 @@ from catapult_sim.numeric.runs.optimizers import (
 )
 from catapult_sim.numeric.runs.strides import Stride, iterate_in_strides, run_bytes
 from catapult_sim.numeric.runs.trajectory import Trajectory
-from catapult_sim.printing import short_repr
+from catapult_sim.printing import counted, short_repr
+from catapult_sim.progress import showing
 from catapult_sim.types import Array, Every, Progress, Quantities
 from catapult_sim.validation import (
     InputError,
     ensemble_shape,
     require_at_least_zero,
-    require_memory,
 )
 
 Schedule = Callable[[int], Any] | npt.ArrayLike
@@ -195,8 +196,8 @@ def run(
     observe: Quantities,
     every: Every,
     checkpoint: Checkpoint | None,
-    progress: Progress | None,
-    memory_limit: float,
+    progress: Progress | bool | None,
+    memory_limit: Limit,
     **ends: Any,
 ) -> Trajectory:
     """Run an ensemble by a rule.
@@ -241,12 +242,14 @@ def run(
     parameters = (rate, members, starts, *others)
     seen, measured = _on_states(rule, require_quantities(observe)), require_every(every)
     required = run_bytes(start, parameters, steps, seen, work=rule.bytes, threads=threads())
-    require_memory(required, memory_limit, "this run")
+    require_memory(required, memory_limit, "this run", "members, steps or observed numbers")
 
     def to(last: int, before: Trajectory | None) -> Trajectory:
-        with threads_for(members.size) as side_by_side:
+        total = members.size * (last + 1 - (0 if before is None else int(before.step[-1])))
+        bar = showing(progress, f"{counted(members.size, 'member')}, {steps} steps", total)
+        with bar as tell, threads_for(members.size) as side_by_side:
             return iterate_in_strides(
-                _stride_of(rule, progress),
+                _stride_of(rule, tell),
                 start,
                 *parameters,
                 steps=last,

@@ -274,17 +274,20 @@ def run_bytes(
     *,
     work: int,
     threads: int,
+    state_ndim: int = 1,
 ) -> int:
     """Return the bytes of a run: its record, its states, and the blocks that run at once.
 
     Every member has a state at the start and one at the end; a running one also has one before
     and one after a stride, a step, and ``work`` bytes. What observers allocate is not counted.
     """
-    members = math.prod(ensemble_shape(state, rates))
-    one = state[(slice(0, 1),) * (state.ndim - 1)].reshape(-1, state.shape[-1])
+    members = math.prod(ensemble_shape(state, rates, state_ndim))
+    leading = state.ndim - state_ndim
+    trailing = state.shape[leading:]
+    one = state[(slice(0, 1),) * leading].reshape(-1, *trailing)
     with np.errstate(all="ignore"):
         recorded = sum(np.asarray(quantity(one)).size for quantity in observe.values())
-    kept, held = 8 * (steps + 1) * (1 + recorded), state.itemsize * state.shape[-1]
+    kept, held = 8 * (steps + 1) * (1 + recorded), state.itemsize * math.prod(trailing)
     at_once = min(members, threads * max(1, BLOCK_BYTES // (held + work)))
     return members * (kept + 2 * held) + at_once * (3 * held + work)
 

@@ -128,7 +128,9 @@ def test_several_names_and_the_loss_which_is_recorded_anyway():
 
 @pytest.mark.parametrize("run", [trained, closed])
 def test_unknown_names_are_refused(run):
-    with pytest.raises(InputError, match="observe must name some of .*sharpness.*; got 'sharpnes'"):
+    with pytest.raises(
+        InputError, match=r"observe must name some of .*sharpness.*; got 'sharpnes'"
+    ):
         run(observe="sharpnes")
     with pytest.raises(InputError, match="observe must map names to functions"):
         run(observe=["sharpness", 3])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from catapult_sim.memory import Limit, require_memory
 from catapult_sim.numeric.runs.observed import require_quantities
-from catapult_sim.numeric.runs.strides import iterate_in_strides, run_bytes
+from catapult_sim.numeric.runs.strides import LESS, iterate_in_strides, named_run, run_bytes
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
 from catapult_sim.progress import showing
 from catapult_sim.types import Array, Every, Progress, Quantities
@@ -122,30 +122,23 @@ def iterate(
     if of_state is None and observe is None:
         observe = {"state": lambda now: now}
     begin, constant = np.asarray(state, dtype=float), tuple(map(np.asarray, rates))
-    alone = {"work": 0, "threads": 1, "state_ndim": state_ndim}
-    required = run_bytes(begin, constant, steps, require_quantities(observe), **alone)
-    require_memory(required, memory_limit, "this run", "members, steps or observed numbers")
+    seen = require_quantities(observe)
+    required = run_bytes(begin, constant, steps, seen, state_ndim=state_ndim)
+    require_memory(required, memory_limit, "this run", LESS)
     members = math.prod(ensemble_shape(begin, constant, state_ndim))
-    what = f"{counted(members, 'member')}, {steps} steps"
-    with showing(progress, what, members * (steps + 1)) as tell:
-
-        def stride(now: Array, *rates: Array, first: int, count: int) -> tuple[Array, Array]:
-            following, found = step(now, *rates), measure(now, *rates)[None]
-            if tell is not None:
-                tell(len(now))
-            return following, found
-
+    with showing(progress, named_run(members, steps), members * (steps + 1)) as tell:
         run = iterate_in_strides(
-            stride,
+            lambda now, *rates, first, count: (step(now, *rates), measure(now, *rates)[None]),
             state,
             *rates,
             steps=steps,
             longest=1,
-            observe=observe,
+            observe=seen,
             every=every,
             tolerance=tolerance if of_state else 0.0,
             escape=escape,
             state_ndim=state_ndim,
+            tell=tell,
         )
     if of_state:
         return run

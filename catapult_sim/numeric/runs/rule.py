@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from threading import Lock
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -32,9 +31,9 @@ from catapult_sim.numeric.runs.optimizers import (
     require_optimizer,
     with_parameters,
 )
-from catapult_sim.numeric.runs.strides import Stride, iterate_in_strides, run_bytes
+from catapult_sim.numeric.runs.strides import LESS, Stride, iterate_in_strides, named_run, run_bytes
 from catapult_sim.numeric.runs.trajectory import Trajectory
-from catapult_sim.printing import counted, short_repr
+from catapult_sim.printing import short_repr
 from catapult_sim.progress import showing
 from catapult_sim.types import Array, Every, Progress, Quantities
 from catapult_sim.validation import (
@@ -242,14 +241,12 @@ def run(
     parameters = (rate, members, starts, *others)
     seen, measured = _on_states(rule, require_quantities(observe)), require_every(every)
     required = run_bytes(start, parameters, steps, seen, work=rule.bytes, threads=threads())
-    require_memory(required, memory_limit, "this run", "members, steps or observed numbers")
+    require_memory(required, memory_limit, "this run", LESS)
 
-    def to(last: int, before: Trajectory | None) -> Trajectory:
-        total = members.size * (last + 1 - (0 if before is None else int(before.step[-1])))
-        bar = showing(progress, f"{counted(members.size, 'member')}, {steps} steps", total)
-        with bar as tell, threads_for(members.size) as side_by_side:
+    def to(last: int, before: Trajectory | None, tell: Progress | None) -> Trajectory:
+        with threads_for(members.size) as side_by_side:
             return iterate_in_strides(
-                _stride_of(rule, tell),
+                _stride_of(rule),
                 start,
                 *parameters,
                 steps=last,
@@ -259,6 +256,7 @@ def run(
                 resume=before,
                 member_bytes=rule.work,
                 threads=side_by_side,
+                tell=tell,
                 **ends,
             )
 
@@ -268,9 +266,11 @@ def run(
         others = {"every": str(measured)} | {name: str(ends[name]) for name in ends}
         return found | rule.method.fingerprints(t) | others
 
-    if checkpoint is None:
-        return _of_weights(rule, to(steps, None))
-    return _of_weights(rule, resumable(to, steps, checkpoint, measured, fingerprints))
+    with showing(progress, named_run(members.size, steps), members.size * (steps + 1)) as tell:
+        if checkpoint is None:
+            return _of_weights(rule, to(steps, None, tell))
+        run_to = partial(to, tell=tell)
+        return _of_weights(rule, resumable(run_to, steps, checkpoint, measured, fingerprints))
 
 
 def _on_states(rule: Rule, observe: Quantities) -> dict[str, Callable[[Any], Array]]:
@@ -299,9 +299,8 @@ def _of_weights(rule: Rule, found: Trajectory) -> Trajectory:
         return replace(found, state=weights, average=average, least_peak=least)
 
 
-def _stride_of(rule: Rule, progress: Progress | None) -> Stride:
-    """Return the rule's stride as a function of arrays, which reports the steps it has taken."""
-    turn = Lock()  # strides run in several threads; ``progress`` is called by one at a time
+def _stride_of(rule: Rule) -> Stride:
+    """Return the rule's stride as a function of arrays."""
 
     def stride(
         state: Array,
@@ -312,10 +311,6 @@ def _stride_of(rule: Rule, progress: Progress | None) -> Stride:
         first: int,
         count: int,
     ) -> tuple[Array, Array]:
-        taken = rule.stride(state, Block(rate, members, starts, numbers), first, count)
-        if progress is not None:
-            with turn:
-                progress(count * len(state))
-        return taken
+        return rule.stride(state, Block(rate, members, starts, numbers), first, count)
 
     return stride

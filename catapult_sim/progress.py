@@ -18,6 +18,7 @@ from catapult_sim.types import Progress
 from catapult_sim.validation import InputError
 
 DELAY = 2.0  # seconds
+LARGE = 10**5  # counts beyond are written with k, M and so on
 
 # Held by the outermost computation; those inside it, also in other threads, are silent.
 _outermost = Lock()
@@ -48,8 +49,8 @@ def showing(
         elif progress or (progress is None and first and _somebody_waits()):
             from tqdm import tqdm
 
-            delay = 0.0 if progress else DELAY
-            with tqdm(total=total, desc=what, delay=delay, unit_scale=True, leave=False) as bar:
+            style = {"leave": True} if progress else {"leave": False, "delay": DELAY}
+            with tqdm(desc=what, total=total, unit_scale=(total or 0) > LARGE, **style) as bar:
                 yield bar.update
         else:
             yield None

@@ -123,7 +123,7 @@ class _Factored:
     """Products with the kernel of one network, from its unit signals instead of passes."""
 
     def __init__(self, passes: Passes, theta: Array, X: Array) -> None:
-        outputs = passes.move(theta, X)
+        self._passes, outputs = passes, passes.move(theta, X)
         self._samples_and_outputs, self.dtype = outputs.shape, outputs.dtype
         self.shape = (outputs.size, outputs.size)
         self._layers = _last_first(passes)

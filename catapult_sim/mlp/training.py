@@ -24,7 +24,7 @@ from catapult_sim.numeric.runs.averages import Average, Memory
 from catapult_sim.numeric.runs.batches import repeats
 from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint
 from catapult_sim.numeric.runs.observed import EACH, Steps, require_every, require_quantities
-from catapult_sim.numeric.runs.optimizers import AnyOptimizer, GradientDescent, Look, displace
+from catapult_sim.numeric.runs.optimizers import AnyOptimizer, GradientDescent, Look, Wrapper, displace
 from catapult_sim.numeric.runs.rule import Averaged, Block, Method, Schedule, run
 from catapult_sim.numeric.runs.strides import BLOCK_BYTES
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
@@ -296,7 +296,8 @@ class Descent:
         """Return this thread's point of a name, moved to theta and the samples."""
         point: Place | None = getattr(self._kept, name, None)
         if point is None:
-            point = self.network.point(theta, X, y)
+            orders = 2 if isinstance(self.method.optimizer, Wrapper) else 1
+            point = self.network.point(theta, X, y, orders=orders)
             setattr(self._kept, name, point)
             return point
         return point.move(theta, X, y)

@@ -24,7 +24,13 @@ from catapult_sim.numeric.runs.averages import Average, Memory
 from catapult_sim.numeric.runs.batches import repeats
 from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint
 from catapult_sim.numeric.runs.observed import EACH, Steps, require_every, require_quantities
-from catapult_sim.numeric.runs.optimizers import AnyOptimizer, GradientDescent, Look, Wrapper, displace
+from catapult_sim.numeric.runs.optimizers import (
+    AnyOptimizer,
+    GradientDescent,
+    Look,
+    Wrapper,
+    displace,
+)
 from catapult_sim.numeric.runs.rule import Averaged, Block, Method, Schedule, run
 from catapult_sim.numeric.runs.strides import BLOCK_BYTES
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory

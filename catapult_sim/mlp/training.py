@@ -327,9 +327,8 @@ class Descent:
         following = np.empty_like(state)
         moved, *places = self._vectors(following)
         if self._sampled:
-            following[..., -1] = state[..., -1]
-            if rows is not None and point is theta:
-                np.fmax(following[..., -1], self._share(rows) * seen.loss, out=following[..., -1])
+            share = self.method.of_batch(self._shares, t, block.starts) if point is theta else 0.0
+            np.fmax(state[..., -1], share * seen.loss, out=following[..., -1])
         # Momentum turns the gradient into what it remembers: formed in its place, that need not be
         # copied there. Of several memories one could be overwritten by another.
         gradient = partial(seen.gradient, places[0]) if len(last) == 1 else seen.gradient
@@ -343,12 +342,14 @@ class Descent:
                 place[...] = vector
         return following, loss
 
-    def _share(self, rows: Array) -> Array:
-        """Return how large the loss of all samples is at least, over that of a batch.
+    @cached_property
+    def _shares(self) -> Array:
+        """How large the loss of all samples is at least, over that of each batch, ``(..., T)``.
 
         No sample has a negative loss. What rounding may add to either loss is left to it.
         """
-        drawn = rows.shape[-1] / (len(self.X) * repeats(rows))
+        assert self.method.batches is not None
+        drawn = self.method.batches.shape[-1] / (len(self.X) * repeats(self.method.batches))
         return drawn * (1 - np.finfo(self.X.dtype).eps ** 0.5)
 
     def problem(self, weights: Array) -> dict[str, str]:

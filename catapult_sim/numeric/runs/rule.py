@@ -102,6 +102,11 @@ class Method:
             return batch
         return batch.reshape(-1, batch.shape[-1])[starts.astype(np.int64)]
 
+    def of_batch(self, values: Array, t: int, starts: Array) -> Array:
+        """Return that of step t of a value for each batch ``(..., T)``: a number or ``(N,)``."""
+        now: Array = values[..., t % values.shape[-1]]
+        return now if now.ndim == 0 else now.ravel()[starts.astype(np.int64)]
+
     def optimizer_of(self, values: tuple[Array, ...], dtype: Any) -> AnyOptimizer:
         """Return the optimiser with the numbers ``(N,)`` of a block of members."""
         if not values:

@@ -192,6 +192,9 @@ def _run(
             _measure(plan, run, t, active, current)
         count = plan.length(t, last_step)
         following, loss = plan.stride(current, *rates, first=t, count=count)
+        if not len(loss):  # none was measured
+            current, t = following, t + count
+            continue
         run.values["loss"][t : t + len(loss), _places(active)] = loss
         start = run.values["loss"][0, active]
         going = plan.bounded(loss, start) & ~plan.finished(loss, start)

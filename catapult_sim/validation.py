@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.types import Array, Progress
+from catapult_sim.types import Array
 
 # Loops of more turns would take days.
 MOST = 10**8
@@ -209,16 +209,6 @@ def require_one_of(name: str, value: Any, names: Collection[str]) -> str:
 
 # Sizes -------------------------------------------------------------------------------------------
 
-MEMORY_LIMIT = 2.0**32  # bytes, unless the user says otherwise
-
-
-def require_memory(required: float, allowed: float, what: str) -> None:
-    """Raise InputError where ``what`` takes more bytes than are allowed."""
-    if required > require_limit("memory_limit", allowed):
-        raise InputError(
-            f"{what} requires {required:.3g} bytes of memory; memory_limit allows {allowed:.3g}"
-        )
-
 
 def require_ensemble(ensemble: Any) -> tuple[int, ...]:
     """Return the shape of an ensemble, a tuple of positive integers, or raise InputError."""
@@ -270,13 +260,6 @@ def require_observed(name: str, values: Any, members: int) -> Array:
             f"each member; got {shown(values)}"
         )
     return measured
-
-
-def require_progress(progress: Progress | None) -> Progress:
-    """Return a function of how much more is done, one that does nothing for None."""
-    if progress is None:
-        return lambda _: None
-    return require_function("progress", progress, "of a number")
 
 
 def require_result(name: str, values: Any, *shape: int | None) -> Array:

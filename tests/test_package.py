@@ -22,7 +22,17 @@ MODULES = [
     for module in pkgutil.walk_packages([str(ROOT)], "catapult_sim.")
     if not module.name.endswith("__main__")
 ]
-GROUND = {"validation", "types", "randomness", "datasets", "lazy", "printing", "tables"}
+GROUND = {
+    "validation",
+    "types",
+    "randomness",
+    "datasets",
+    "lazy",
+    "printing",
+    "tables",
+    "memory",
+    "progress",
+}
 FLOORS = ["ground", "symbolic", "numeric", "mlp", "sweeps", "experiments", "claims", "roof"]
 
 

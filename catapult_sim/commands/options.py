@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,15 @@ from typing import Any
 from catapult_sim.datasets.labels import ENCODINGS
 from catapult_sim.datasets.scaling import SCALINGS
 from catapult_sim.experiments import cell_options, phase_cells
+from catapult_sim.memory import allowed_bytes, require_memory
 from catapult_sim.mlp.activations import ACTIVATIONS
 from catapult_sim.mlp.dense import PARAMETRIZATIONS
 from catapult_sim.mlp.losses import LOSSES
 from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import Cell
 from catapult_sim.validation import (
-    MEMORY_LIMIT,
     InputError,
     require_count,
-    require_memory,
     require_momentum,
     require_positive,
 )
@@ -35,7 +35,7 @@ CONVENTIONS = (
 # The least value of each whole number, and the numbers that must be positive.
 LEAST = {"depth": 1, "samples": 1, "steps": 1, "batch_size": 1, "members": 1, "workers": 1}
 LEAST |= {"seed": 0, "levels": 0}
-POSITIVE = {"c", "time", "tolerance", "memory_limit"}
+POSITIVE = {"c", "time", "tolerance"}
 
 # Options that are entries of a cell where they are given.
 OF_ANY_MODEL = ("momentum", "batch_size", "optimizer")
@@ -80,10 +80,10 @@ def add_command(
     _add_training(parser)
     add_execution(parser, out).add_argument(
         "--memory-limit",
-        type=float,
-        default=MEMORY_LIMIT,
-        metavar="BYTES",
-        help="memory that all workers on this machine may take together",
+        type=_memory,
+        metavar="SIZE",
+        help="memory that all workers on this machine may take together, such as 6GB (default: "
+        "half of what is free)",
     )
     return parser
 
@@ -123,7 +123,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("training").add_argument
     words = "largest number of updates of a run"
     add("--steps", type=int, default=300, metavar="T", help=words)
-    words = "samples of a minibatch, a divisor of --samples (default: all of them)"
+    words = "samples of a minibatch; a smaller last one is left out (default: all of them)"
     add("--batch-size", type=int, metavar="B", help=words)
     words = "momentum, from 0 to below 1 (default: 0)"
     add("--momentum", type=float, metavar="BETA", help=words)
@@ -211,6 +211,13 @@ def add_execution(parser: argparse.ArgumentParser, out: str, workers: int | None
     return group
 
 
+def _memory(text: str) -> float:
+    try:
+        return allowed_bytes(text, "--memory-limit")
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("--memory-limit ")) from None
+
+
 def _width(text: str) -> int | str:
     try:
         number = float(text)
@@ -273,9 +280,25 @@ def require_networks(
         ((bytes_of(cell), cell) for cell in shapes.values()), key=lambda pair: pair[0]
     )
     workers = 1 if options.scheduler is not None else options.workers
-    require_memory(workers * required, options.memory_limit, _sweep_of(workers, largest))
+    require_memory(
+        workers * required,
+        options.memory_limit,
+        _sweep_of(workers, largest),
+        "--workers, --samples or --steps, or a smaller --width",
+        "--memory-limit",
+    )
     for network in networks:
         phase_cells.start(network, [network["scale"]])
+    _say_left_out(shapes.values())
+
+
+def _say_left_out(cells: Iterable[Cell]) -> None:
+    """Say on standard error how many samples the batches of an epoch leave out."""
+    sizes = {(cell["batch_size"], cell["samples"]) for cell in cells if cell.get("batch_size")}
+    for size, samples in sorted(sizes):
+        if samples % size:
+            rest = f"{samples % size} of the {samples} samples"
+            print(f"batches of {size}: each epoch leaves out {rest}, drawn anew", file=sys.stderr)
 
 
 def _shape(cell: Cell) -> tuple[tuple[str, Any], ...]:

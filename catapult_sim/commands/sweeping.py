@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from catapult_sim import __version__, plots
 from catapult_sim.experiments.networks import SETTLED
 from catapult_sim.experiments.phase_cells import meaning_of, without_path
@@ -53,16 +51,14 @@ class Tally:
         self, function: Callable[[Cell], Any], cells: list[Cell], group: int | None = None
     ) -> dict[str, Line]:
         """Compute what is missing; return the lines of all cells in the folder, by key."""
-        progress = self._options.progress
-        with tqdm(total=len(cells), disable=None if progress is None else not progress) as bar:
-            found = sweep(
-                function,
-                cells,
-                executor=self._executor,
-                record=self._options.out / RECORD,
-                progress=bar.update,
-                group=group,
-            )
+        found = sweep(
+            function,
+            cells,
+            executor=self._executor,
+            record=self._options.out / RECORD,
+            progress=self._options.progress,
+            group=group,
+        )
         self._count(found)
         return settled(found.lines)
 

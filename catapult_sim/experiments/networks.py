@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.experiments.bench import Bench
+from catapult_sim.memory import Limit
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.taylor import TaylorModel
@@ -31,7 +32,7 @@ from catapult_sim.numeric.runs.phases import Phase, classify, divergence, rise
 from catapult_sim.numeric.runs.trajectory import Trajectory
 from catapult_sim.printing import counted
 from catapult_sim.types import Array, Rng
-from catapult_sim.validation import MEMORY_LIMIT, require_positive
+from catapult_sim.validation import require_positive
 
 T = TypeVar("T")
 
@@ -223,7 +224,7 @@ def draw_linear(
     *,
     rng: Rng,
     ensemble: tuple[int, ...] = (),
-    memory_limit: float = MEMORY_LIMIT,
+    memory_limit: Limit = None,
 ) -> Networks:
     """Draw states of the exact linear network, with lambda_0 = 1."""
     net = linear_net(data, width)

@@ -96,12 +96,13 @@ def bytes_of(
     average = cell_options.average(cell["average"]) if "average" in cell else None
     method = Method(cell_options.optimizer(cell), cell["steps"], average=average)
     if cell["model"] == "linear":
-        size, work = (min(X.shape) + 1 + y.shape[1]) ** 2, 0
-        kernels = 8 * networks * y.size**2
+        rank, outputs = min(X.shape), y.shape[1]
+        size, work = (rank + 1 + outputs) ** 2, 0
+        kernels = 4 * 8 * networks * outputs * rank**2
     else:
         net = cell_options.mlp(cell, X.shape[1], y.shape[1])
         size, work = net.size, Descent(net, X, y, method).bytes
-        kernels = kernel.ntk_bytes(net, networks, len(X), X.itemsize)
+        kernels = kernel.top_eigenvalue_bytes(net, networks, len(X), X.itemsize)
     remembered = method.optimizer.memory + (2 if average else 0)
     state = np.broadcast_to(0.0, (members, (1 + remembered) * size))
     # The worker of a sweep has one thread.

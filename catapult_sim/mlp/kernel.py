@@ -8,26 +8,37 @@ Jacobian is never built.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.memory import Limit, require_memory
 from catapult_sim.mlp.network import Network
 from catapult_sim.mlp.passes import Part, Passes
+from catapult_sim.mlp.point import Point
 from catapult_sim.numeric.curvature import eigenpairs
 from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs
 from catapult_sim.numeric.curvature.operators import Operator
-from catapult_sim.types import Array
-from catapult_sim.validation import MEMORY_LIMIT, InputError, require_instance, require_memory
+from catapult_sim.progress import showing
+from catapult_sim.types import Array, Progress
+from catapult_sim.validation import InputError, require_instance
 
 READ = 50.0  # flops per memory read, on the machines measured
 PRODUCTS = 16  # products in a typical search for a top eigenvalue
+BASIS = 40  # vectors that a search for a top eigenvalue keeps
+SIGNALS = 2**32  # bytes of unit signals above which passes are taken, whatever memory is free
 TOLERANCE = 1e-8  # of residuals; that of the eigenvalue is its square over the gap
 
 
 def ntk(
-    network: Network, theta: npt.ArrayLike, X: npt.ArrayLike, *, memory_limit: float = MEMORY_LIMIT
+    network: Network,
+    theta: npt.ArrayLike,
+    X: npt.ArrayLike,
+    *,
+    progress: Progress | bool | None = None,
+    memory_limit: Limit = None,
 ) -> Array:
     """Return the kernel ``Theta = (1/m) J J^T`` over samples and outputs.
 
@@ -36,8 +47,12 @@ def ntk(
     network : Network
     theta : array_like, shape (..., P)
     X : array_like, shape (m, d)
-    memory_limit : float
-        Bytes that the kernel and the arrays it is computed from may take.
+    progress : callable, bool or None
+        A function that is called with the number of outputs just finished, of k. By default a bar
+        appears after two seconds on a terminal or in a notebook; False: never.
+    memory_limit : float, str or None
+        Memory that the kernel and the arrays it is computed from may take: bytes, or a size such as
+        "6GB"; by default half of what is free.
 
     Returns
     -------
@@ -67,6 +82,7 @@ def ntk(
         _bytes(passes, members, samples, parameters.itemsize),
         memory_limit,
         f"the kernel of {members} networks, {samples} samples and {outputs} outputs",
+        "networks or samples",
     )
     passes.move(parameters, inputs)
     layers = [
@@ -77,19 +93,22 @@ def ntk(
         for (layer, at, _), signals in _last_first(passes)
     ]
     total = np.empty((*leading, samples, outputs, samples, outputs), parameters.dtype)
-    for i in range(outputs):
-        # Entry [a, j, b] belongs to output i of sample a and output j <= i of sample b.
-        panel = np.empty((*leading, samples, i + 1, samples), parameters.dtype)
-        terms = (
-            term[..., 0, :, :, :]
-            for products, signals in layers
-            for term in products([signals[..., i : i + 1, :, :]], [signals[..., : i + 1, :, :]])
-        )
-        panel[...] = next(terms)
-        for term in terms:
-            panel += term
-        total[..., :, i, :, : i + 1] = panel.swapaxes(-1, -2)
-        total[..., :, : i + 1, :, i] = panel.swapaxes(-1, -3)
+    with showing(progress, "outputs", outputs) as tell:
+        for i in range(outputs):
+            # Entry [a, j, b] belongs to output i of sample a and output j <= i of sample b.
+            panel = np.empty((*leading, samples, i + 1, samples), parameters.dtype)
+            terms = (
+                term[..., 0, :, :, :]
+                for products, signals in layers
+                for term in products([signals[..., i : i + 1, :, :]], [signals[..., : i + 1, :, :]])
+            )
+            panel[...] = next(terms)
+            for term in terms:
+                panel += term
+            total[..., :, i, :, : i + 1] = panel.swapaxes(-1, -2)
+            total[..., :, : i + 1, :, i] = panel.swapaxes(-1, -3)
+            if tell is not None:
+                tell(1)
     total /= samples
     return total.reshape(*leading, samples * outputs, samples * outputs)
 
@@ -112,9 +131,8 @@ def _last_first(passes: Passes) -> list[tuple[Part, Array]]:
 class _Factored:
     """Products with the kernel of one network, from its unit signals instead of passes."""
 
-    def __init__(self, network: Network, theta: Array, X: Array) -> None:
-        passes = network.passes(1)
-        outputs = passes.move(theta, X)
+    def __init__(self, passes: Passes, theta: Array, X: Array) -> None:
+        self._passes, outputs = passes, passes.move(theta, X)
         self._samples_and_outputs, self.dtype = outputs.shape, outputs.dtype
         self.shape = (outputs.size, outputs.size)
         self._layers = _last_first(passes)
@@ -137,19 +155,31 @@ def _factors_pay(network: Network, samples: int, itemsize: int) -> bool:
     hidden = sum(at.z.width for _, at, _ in parts[:-1])
     passes = 2 * sum(layer.multiplications for layer, _, _ in parts[1:-1])
     signals = network.outputs * (passes / 2 / PRODUCTS + 2 * READ * hidden)
-    return signals < passes and samples * network.outputs * hidden * itemsize <= MEMORY_LIMIT
+    return signals < passes and samples * network.outputs * hidden * itemsize <= SIGNALS
 
 
-def ntk_bytes(network: Network, members: int, samples: int, itemsize: int) -> int:
-    """Return the bytes of the kernels of some networks and of the arrays they come from."""
-    return _bytes(network.passes(1), members, samples, itemsize)
+def top_eigenvalue_bytes(network: Network, members: int, samples: int, itemsize: int) -> int:
+    """Return the bytes that :func:`top_eigenvalue` takes for some networks, besides their theta.
+
+    Up to 512 rows those of all kernels and of a copy, above those of one network at a time.
+    """
+    rows = samples * network.outputs
+    if rows <= eigenpairs.DENSE:
+        return _bytes(network.passes(1), members, samples, itemsize) + members * itemsize * rows**2
+    if _factors_pay(network, samples, itemsize):
+        hidden = sum(at.z.width for _, at, _ in network.passes(1).parts[:-1])
+        numbers = network.numbers_per_sample + 3 * network.outputs * hidden
+    else:
+        numbers = 3 * network.numbers_per_sample  # of two orders, and what formulas allocate
+    return itemsize * (samples * numbers + BASIS * rows)
 
 
 def _bytes(passes: Passes, members: int, samples: int, itemsize: int) -> int:
     parts, outputs = passes.parts, passes.outputs
     signals = 2 * samples * outputs * sum(at.z.width for _, at, _ in parts[:-1])
     grams = samples**2 * (2 * outputs + len(parts))
-    return members * itemsize * ((samples * outputs) ** 2 + signals + grams)
+    layers = samples * passes.numbers_per_sample
+    return members * itemsize * ((samples * outputs) ** 2 + signals + grams + layers)
 
 
 def top_eigenpairs(
@@ -179,16 +209,25 @@ def top_eigenpairs(
     array([18.33333333])
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        return eigenpairs.top_eigenpairs(_operator(network, theta, X), k, **options)
+        parameters, inputs = network.require_parameters(theta), network.require_inputs(X)
+        (operator,) = _operators(network, parameters[None], inputs)
+        return eigenpairs.top_eigenpairs(operator, k, **options)
 
 
-def _operator(network: Network, theta: npt.ArrayLike, X: npt.ArrayLike) -> Operator:
-    """Return the kernel as an operator, from unit signals or by passes: whichever costs less."""
-    parameters, inputs = _checked(network, theta, X)
-    alone = parameters.ndim == 1 and inputs.ndim == 2
-    if alone and _factors_pay(network, len(inputs), parameters.itemsize):
-        return _Factored(network, parameters, inputs)
-    return network.at(parameters, inputs).kernel
+def _operators(network: Network, thetas: Array, X: Array) -> Iterator[Operator]:
+    """Yield the kernel at each theta as an operator, whose arrays the next one uses again.
+
+    From unit signals or by passes: whichever costs less.
+    """
+    if thetas.ndim == X.ndim == 2 and _factors_pay(network, len(X), thetas.itemsize):
+        passes = network.passes(1)
+        for theta in thetas:
+            yield _Factored(passes, theta, X)
+    else:
+        point: Point | None = None
+        for theta in thetas:
+            point = network.point(theta, X, orders=2) if point is None else point.move(theta)
+            yield point.kernel
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -207,8 +246,9 @@ def top_eigenvalue(network: Network, theta: npt.ArrayLike, X: npt.ArrayLike) -> 
     parameters, inputs = _checked(network, theta, X)
     if inputs.shape[-2] * network.outputs <= eigenpairs.DENSE:
         return eigenpairs.largest_eigenvalue(ntk(network, parameters, inputs))
+    members = parameters.reshape(-1, network.size)
     found = [
-        top_eigenpairs(network, member, inputs, tolerance=TOLERANCE, rng=0).values[0]
-        for member in parameters.reshape(-1, network.size)
+        eigenpairs.top_eigenpairs(one, tolerance=TOLERANCE, rng=0).values[0]
+        for one in _operators(network, members, inputs)
     ]
     return np.reshape(found, parameters.shape[:-1])

@@ -24,6 +24,7 @@ samples are rows, ``(..., m, width)``: a layer that sees an image reshapes them.
 from __future__ import annotations
 
 import math
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -145,6 +146,9 @@ class _Signals(dict[str, Series]):
 class Room:
     """The variables of a network's passes, and their common shape.
 
+    They refer to it weakly: so their memory is free as soon as the passes are forgotten, and not
+    only when Python next looks for cycles.
+
     Attributes
     ----------
     variables : list of Variable
@@ -165,13 +169,13 @@ class Room:
 
     def variable(self, width: int, *, depends: bool) -> Variable:
         """Return a new variable of so many numbers per sample."""
-        self.variables.append(Variable(self, width, self._orders, depends))
+        self.variables.append(Variable(weakref.proxy(self), width, self._orders, depends))
         return self.variables[-1]
 
     def scratch(self, width: int) -> Array:
         """Return an array for the use of one formula; equal widths share it."""
         if width not in self._scratch:
-            self._scratch[width] = Series(self, width, 1)
+            self._scratch[width] = Series(weakref.proxy(self), width, 1)
         return self._scratch[width][0]
 
     def fit(self, varying: Frame, constant: Frame) -> None:

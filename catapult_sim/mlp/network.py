@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.memory import require_memory
 from catapult_sim.mlp.activations import ACTIVATIONS, Activation, Pointwise, Scale
 from catapult_sim.mlp.dense import PARAMETRIZATIONS, dense_layers, gains
 from catapult_sim.mlp.layers import Chain, Layer
@@ -27,13 +28,11 @@ from catapult_sim.mlp.point import Point
 from catapult_sim.randomness import draw
 from catapult_sim.types import Array, Rng
 from catapult_sim.validation import (
-    MEMORY_LIMIT,
     InputError,
     require_broadcast,
     require_count,
     require_ensemble,
     require_flag,
-    require_memory,
     require_number,
     require_numbers,
     require_one_of,
@@ -81,7 +80,7 @@ class Network(Model[Point]):
         """
         members = math.prod(require_ensemble(ensemble))
         required = members * self.size * self.dtype.itemsize
-        require_memory(required, MEMORY_LIMIT, f"{members} networks of {self.size} parameters")
+        require_memory(required, None, f"{members} networks of {self.size} parameters", "members")
         return draw(self._draw_one, rng, ensemble)
 
     def _draw_one(self, rng: np.random.Generator) -> Array:

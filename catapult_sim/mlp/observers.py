@@ -136,9 +136,13 @@ class Observers:
 
     def _each(self, theta: Array, quantity: Callable[[Place], Any]) -> Array:
         """Return a quantity of each network; NaN where theta is not finite."""
-        members = theta.reshape(-1, theta.shape[-1])
-        found = [
-            quantity(self.network.at(one, self.X, self.y)) if np.isfinite(one).all() else np.nan
-            for one in members
-        ]
-        return np.array(found, dtype=float).reshape(theta.shape[:-1])
+        members = self.network.require_parameters(theta).reshape(-1, self.network.size)
+        found, point = np.full(len(members), np.nan), None
+        for number in np.flatnonzero(np.isfinite(members).all(axis=-1)):
+            # The arrays of one network are used again for the next.
+            if point is None:
+                point = self.network.point(members[number], self.X, self.y, orders=2)
+            else:
+                point.move(members[number])
+            found[number] = quantity(point)
+        return found.reshape(theta.shape[:-1])

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.memory import Limit
 from catapult_sim.mlp.model import Model
 from catapult_sim.mlp.observers import QUANTITIES, Observers
 from catapult_sim.mlp.point import Place
@@ -23,12 +24,18 @@ from catapult_sim.numeric.runs.averages import Average, Memory
 from catapult_sim.numeric.runs.batches import repeats
 from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint
 from catapult_sim.numeric.runs.observed import EACH, Steps, require_every, require_quantities
-from catapult_sim.numeric.runs.optimizers import AnyOptimizer, GradientDescent, Look, displace
+from catapult_sim.numeric.runs.optimizers import (
+    AnyOptimizer,
+    GradientDescent,
+    Look,
+    Wrapper,
+    displace,
+)
 from catapult_sim.numeric.runs.rule import Averaged, Block, Method, Schedule, run
 from catapult_sim.numeric.runs.strides import BLOCK_BYTES
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
 from catapult_sim.types import Array, Every, Observe, Progress
-from catapult_sim.validation import MEMORY_LIMIT, require_count, require_instance, require_positive
+from catapult_sim.validation import require_count, require_instance, require_positive
 
 
 def train(
@@ -48,15 +55,15 @@ def train(
     tolerance: float = 0.0,
     escape: float = ESCAPE,
     checkpoint: Checkpoint | None = None,
-    progress: Progress | None = None,
-    memory_limit: float = MEMORY_LIMIT,
+    progress: Progress | bool | None = None,
+    memory_limit: Limit = None,
 ) -> Trajectory:
     """Train an ensemble of networks by gradient descent or another optimiser.
 
     Each step takes the gradient of the loss of its samples. The recorded loss is that of all
     samples, with weight decay: at every step, or with mini-batches at the steps of ``every``, the
-    first and the last only, and only where it is recorded is a convergence or divergence noticed.
-    In between, the losses of the batches prove how high it rose at least: a batch of b of the m
+    first and the last only. Only where it is recorded is a convergence or divergence noticed. In
+    between, the losses of the batches prove how high it rose at least: a batch of b of the m
     samples has a share of ``b / m`` in the loss of all, and no sample has a negative one.
 
     Members run in parallel on as many threads as linear algebra may have, with one thread of
@@ -106,11 +113,13 @@ def train(
         run is extended from a step that is not one of ``every``, the loss recorded at that step
         stays; everything else equals an uninterrupted run. Not with Nudged, whose directions
         are not stored.
-    progress : callable, optional
-        Called with the number of steps just taken, summed over members; in total at most members
-        times ``steps + 1``.
-    memory_limit : float
-        Bytes that the run may take, without those that observers allocate.
+    progress : callable, bool or None
+        A function that is called with the number of steps just taken, summed over members: in total
+        at most members times ``steps + 1``. By default a bar appears after two seconds on a
+        terminal or in a notebook; False: never.
+    memory_limit : float, str or None
+        Memory that the run may take, without what observers allocate: bytes, or a size such as
+        "6GB"; by default half of what is free.
 
     Returns
     -------
@@ -294,7 +303,8 @@ class Descent:
         """Return this thread's point of a name, moved to theta and the samples."""
         point: Place | None = getattr(self._kept, name, None)
         if point is None:
-            point = self.network.point(theta, X, y)
+            orders = 2 if isinstance(self.method.optimizer, Wrapper) else 1
+            point = self.network.point(theta, X, y, orders=orders)
             setattr(self._kept, name, point)
             return point
         return point.move(theta, X, y)
@@ -318,9 +328,8 @@ class Descent:
         following = np.empty_like(state)
         moved, *places = self._vectors(following)
         if self._sampled:
-            following[..., -1] = state[..., -1]
-            if rows is not None and point is theta:
-                np.fmax(following[..., -1], self._share(rows) * seen.loss, out=following[..., -1])
+            share = self.method.of_batch(self._shares, t, block.starts) if point is theta else 0.0
+            np.fmax(state[..., -1], share * seen.loss, out=following[..., -1])
         # Momentum turns the gradient into what it remembers: formed in its place, that need not be
         # copied there. Of several memories one could be overwritten by another.
         gradient = partial(seen.gradient, places[0]) if len(last) == 1 else seen.gradient
@@ -334,12 +343,14 @@ class Descent:
                 place[...] = vector
         return following, loss
 
-    def _share(self, rows: Array) -> Array:
-        """Return how large the loss of all samples is at least, over that of a batch.
+    @cached_property
+    def _shares(self) -> Array:
+        """How large the loss of all samples is at least, over that of each batch, ``(..., T)``.
 
         No sample has a negative loss. What rounding may add to either loss is left to it.
         """
-        drawn = rows.shape[-1] / (len(self.X) * repeats(rows))
+        assert self.method.batches is not None
+        drawn = self.method.batches.shape[-1] / (len(self.X) * repeats(self.method.batches))
         return drawn * (1 - np.finfo(self.X.dtype).eps ** 0.5)
 
     def problem(self, weights: Array) -> dict[str, str]:

@@ -6,7 +6,7 @@ are computed in one call.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from catapult_sim.numeric.runs.blas_threads import one_thread
 from catapult_sim.printing import short_repr
+from catapult_sim.progress import showing
 from catapult_sim.sweeps.cell import (
     Function,
     Named,
@@ -69,7 +70,7 @@ def sweep(
     *,
     executor: Executor | None = None,
     record: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     group: int | None = None,
     window: int = 256,
 ) -> Sweep:
@@ -89,8 +90,9 @@ def sweep(
     record : path, optional
         The file that results are appended to as they come. Repeated after an interruption, the
         same call computes only what is missing. By default results stay in memory.
-    progress : callable, optional
-        Called with the number of cells just found in the record or finished.
+    progress : callable, bool or None
+        A function that is called with the number of cells just found in the record or finished. By
+        default a bar appears after two seconds on a terminal or in a notebook; False: never.
     group : int, optional
         How many cells to compute in one call; by default as the function is marked.
     window : int
@@ -121,10 +123,11 @@ def sweep(
     if group is not None:
         physics = replace(physics, batch_size=require_count("group", group, 1))
     require_count("window", window, 1)
-    tell = progress or (lambda count: None)
     opened = nullcontext(Memory()) if record is None else open_record(record, physics.name)
     book: Record
-    with one_thread(), opened as book:
+    bar = showing(progress, "cells", len(cells) if isinstance(cells, Sized) else None)
+    with bar as told, one_thread(), opened as book:
+        tell = told or (lambda count: None)
         missing = _Missing(identify_all(cells, physics), book.known, tell)
         failed = computed = 0
         for group_of, outcomes in _finished(cell, groups(missing, physics), executor, window):

@@ -278,7 +278,7 @@ def test_products_and_dense_kernel_are_those_of_the_complex_step_jacobian(writte
     K = J @ J.T / 5
     np.testing.assert_allclose(point.kernel_product(u).ravel(), K @ u.ravel(), **TIGHT)
     np.testing.assert_allclose(kernel.ntk(net, theta, X), K, **TIGHT)
-    factored = kernel._Factored(net, theta, X).matvec(u.ravel())
+    factored = kernel._Factored(net.passes(1), theta, X).matvec(u.ravel())
     np.testing.assert_allclose(factored, K @ u.ravel(), **TIGHT)
     by_outputs = [np.diag(p) - np.outer(p, p) for p in softmax(written_out(theta, X))]
     curved = (

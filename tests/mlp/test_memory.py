@@ -5,6 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.linear_net import LinearNet
@@ -52,6 +53,38 @@ def test_a_run_takes_no_more_than_it_says_and_not_much_less(name):
     run(np.inf, rates, **options)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    with pytest.raises(InputError, match=r"requires .* bytes of memory"):
+    with pytest.raises(InputError, match=r"requires .* of memory"):
         run(most, rates, **options)
     run(3 * most, rates, **options)
+
+
+KERNELS = {
+    "dense": ([20, 64, 1], 100, 5, "float64"),
+    "dense, several outputs": ([20, 64, 64, 3], 100, 8, "float64"),
+    "passes": ([20, 512, 1], 600, 1, "float64"),
+    "passes, many outputs": ([50, 128, 128, 10], 300, 3, "float64"),
+    "passes of a wide layer": ([5, 2000, 2], 400, 2, "float64"),
+    "unit signals": ([30, 256, 256, 256, 1], 700, 3, "float64"),
+    "unit signals in single precision": ([30, 256, 256, 256, 1], 700, 1, "float32"),
+}
+
+
+@pytest.mark.parametrize("case", KERNELS.values(), ids=KERNELS)
+def test_a_top_eigenvalue_takes_no_more_than_it_says_and_not_much_less(case):
+    widths, samples, members, dtype = case
+    net = MLP(widths, dtype=dtype)
+    theta = net.init(rng=0, ensemble=(members,))
+    inputs = np.random.default_rng(0).normal(size=(samples, widths[0])).astype(dtype)
+    kernel.top_eigenvalue(net, theta, inputs)
+    tracemalloc.start()
+    kernel.top_eigenvalue(net, theta, inputs)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    said = kernel.top_eigenvalue_bytes(net, members, samples, theta.itemsize)
+    assert most <= said <= 3 * most
+
+
+def test_the_kernel_that_is_never_formed_is_not_counted():
+    # 20 000 rows of as many numbers are 3.2 GB.
+    net = MLP([784, 512, 512, 10])
+    assert kernel.top_eigenvalue_bytes(net, 1, 2000, 8) < 3.2e9 / 5

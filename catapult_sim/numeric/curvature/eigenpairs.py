@@ -17,8 +17,9 @@ import numpy.typing as npt
 from catapult_sim.numeric.curvature.krylov import Krylov, orthonormal_rows
 from catapult_sim.numeric.curvature.operators import Operator, require_floats, require_operator
 from catapult_sim.printing import short_repr
+from catapult_sim.progress import showing, telling
 from catapult_sim.randomness import require_rng
-from catapult_sim.types import Array, Rng
+from catapult_sim.types import Array, Progress, Rng
 from catapult_sim.validation import (
     InputError,
     require_count,
@@ -56,6 +57,7 @@ def top_eigenpairs(
     max_products: int = 1000,
     basis: int | None = None,
     rng: Rng = None,
+    progress: Progress | bool | None = None,
 ) -> Eigenpairs:
     r"""Find the algebraically largest, or smallest, eigenpairs of a symmetric operator.
 
@@ -92,6 +94,9 @@ def top_eigenpairs(
         Memory holds these, the r or k pending vectors and the result.
     rng : numpy.random.Generator, int or None
         Draws the random vectors; the same seed repeats the result bit for bit.
+    progress : callable, bool or None
+        A function that is called with the number of products just taken. By default a count appears
+        after two seconds on a terminal or in a notebook; False: never.
 
     Returns
     -------
@@ -163,8 +168,9 @@ def top_eigenpairs(
     # A random unit vector overlaps less than this with a given one with that probability.
     hidden = chance * math.sqrt(math.pi / (2 * length))
     order = slice(None, None, -1) if which == "largest" else slice(None)
-    space = Krylov(product, block, min(limit, length))
-    return _solve(space, k, order, accuracy, hidden, budget)
+    with showing(progress, "products") as tell:
+        space = Krylov(telling(product, tell), block, min(limit, length))
+        return _solve(space, k, order, accuracy, hidden, budget)
 
 
 def _solve(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.memory import require_memory
 from catapult_sim.numeric.curvature.krylov import Krylov, orthonormal_rows, split
 from catapult_sim.numeric.curvature.operators import Operator, Product, require_operator
 from catapult_sim.numeric.runs.measured import Measured, mean
@@ -17,9 +18,7 @@ from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Rng
 from catapult_sim.validation import (
-    MEMORY_LIMIT,
     require_count,
-    require_memory,
     require_number,
     require_reals,
 )
@@ -180,7 +179,7 @@ def spectral_density(
     count = min(require_count("nodes", nodes, 1), length)
     rng = require_rng(rng)
     rows = require_count("probes", probes, 1)
-    require_memory(8.0 * rows * (length + 2 * count), MEMORY_LIMIT, f"a density of {rows} probes")
+    require_memory(8.0 * rows * (length + 2 * count), None, f"a density of {rows} probes", "probes")
     places = np.empty((rows, count))
     weights, products = np.empty_like(places), 0
     for row, probe in enumerate(_signs(rng, len(places), length, dtype)):

@@ -8,15 +8,14 @@ from itertools import permutations, product
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.memory import require_memory
 from catapult_sim.types import Array
 from catapult_sim.validation import (
-    MEMORY_LIMIT,
     InputError,
     read_only,
     require_count,
     require_function,
     require_integers,
-    require_memory,
     require_number,
     require_one_of,
     require_result,
@@ -60,7 +59,7 @@ def draws(sampling: str, batches: int) -> npt.NDArray[np.int64]:
     require_one_of("sampling", sampling, SAMPLINGS)
     numbers = range(require_count("batches", batches, 1))
     if sampling == "reversed_pair":
-        require_memory(2 * 8 * batches, MEMORY_LIMIT, "a pair of sequences")
+        require_memory(2 * 8 * batches, None, "a pair of sequences", "batches")
         return np.stack([np.arange(batches), np.arange(batches)[::-1]])
     if batches > _MOST_BATCHES:
         raise InputError(

@@ -14,17 +14,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy.integrate import DOP853
 
+from catapult_sim.memory import require_memory
 from catapult_sim.numeric.flows.fields import Field
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
 from catapult_sim.validation import (
-    MEMORY_LIMIT,
     InputError,
     read_only,
     require_count,
     require_finite,
     require_function,
-    require_memory,
     require_number,
     require_numbers,
     require_result,
@@ -172,7 +171,7 @@ def compare(
         raise InputError(f"fields must map names to fields; got {shown(fields)}")
     state, count = _start(start), require_count("steps", steps)
     kept = 8 * len(state) * (1 + len(fields)) * (count + 1)
-    require_memory(kept, MEMORY_LIMIT, "the path")
+    require_memory(kept, None, "the path", "times")
     time = np.arange(count + 1) * require_number("duration", duration, least=0)
     iterates = _iterates(step, state, count)
     flows = {name: flow(field, state, time) for name, field in fields.items()}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.memory import Limit, require_memory
 from catapult_sim.numeric.linear_net.observables import QUANTITIES, StateObservables
 from catapult_sim.numeric.linear_net.rule_choice import chosen_rule
 from catapult_sim.numeric.linear_net.wishart import draw_gram, joined
@@ -20,14 +21,12 @@ from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
 from catapult_sim.randomness import draw
 from catapult_sim.types import Array, Every, Observe, Progress, Rng
 from catapult_sim.validation import (
-    MEMORY_LIMIT,
     InputError,
     require_broadcast,
     require_count,
     require_ensemble,
     require_finite,
     require_flag,
-    require_memory,
     require_positive,
     shown,
 )
@@ -82,7 +81,7 @@ class LinearNet(StateObservables):
         rng: Rng = None,
         ensemble: tuple[int, ...] = (),
         scale: npt.ArrayLike = 1.0,
-        memory_limit: float = MEMORY_LIMIT,
+        memory_limit: Limit = None,
     ) -> Array:
         """Draw states of networks whose weights are all N(0, scale^2), from their exact law.
 
@@ -94,8 +93,9 @@ class LinearNet(StateObservables):
             Shape of the ensemble to draw.
         scale : array_like
             Standard deviation of the weights; broadcasts against the ensemble.
-        memory_limit : float
-            Bytes that the states may take.
+        memory_limit : float, str or None
+            Memory that the states may take: bytes, or a size such as "6GB"; by default half of
+            what is free.
 
         Returns
         -------
@@ -116,7 +116,7 @@ class LinearNet(StateObservables):
         """
         deviations, ensemble = require_positive("scale", scale), require_ensemble(ensemble)
         members = math.prod(require_broadcast(scale=deviations.shape, ensemble=ensemble))
-        require_memory(16 * members * self.columns**2, memory_limit, "this ensemble")
+        require_memory(16 * members * self.columns**2, memory_limit, "this ensemble", "members")
         drawn = draw(lambda one: draw_gram(one, self.data, self.width), rng, ensemble)
         with np.errstate(over="ignore"):
             return deviations[..., None, None] ** 2 * drawn
@@ -198,8 +198,8 @@ class LinearNet(StateObservables):
         escape: float = ESCAPE,
         compiled: bool = False,
         checkpoint: Checkpoint | None = None,
-        progress: Progress | None = None,
-        memory_limit: float = MEMORY_LIMIT,
+        progress: Progress | bool | None = None,
+        memory_limit: Limit = None,
     ) -> Trajectory:
         """Train an ensemble of states by gradient descent or another optimiser.
 

@@ -15,18 +15,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.memory import require_memory
 from catapult_sim.numeric.runs.iterate import parameter_names, parameters_of, require_rule
 from catapult_sim.printing import short_repr
+from catapult_sim.progress import showing
 from catapult_sim.types import Array, Progress
 from catapult_sim.validation import (
-    MEMORY_LIMIT,
     InputError,
     require_broadcast,
     require_count,
     require_finite,
-    require_memory,
     require_number,
-    require_progress,
 )
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def attractor(
     steps: int = 2000,
     longest: int = 64,
     tolerance: float = 1e-8,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     **named: npt.ArrayLike,
 ) -> Attractor:
     """Find the period of the orbits' attractors and their largest Lyapunov exponent.
@@ -83,8 +82,9 @@ def attractor(
         The longest period that is looked for.
     tolerance : float
         An orbit has returned when no variable differs by more than this.
-    progress : callable, optional
-        Called with the number of orbits just finished.
+    progress : callable, bool or None
+        A function that is called with the number of orbits just finished. By default a bar appears
+        after two seconds on a terminal or in a notebook; False: never.
 
     Returns
     -------
@@ -119,14 +119,13 @@ def attractor(
     counts = (require_count("transient", transient), require_count("steps", steps, 1))
     longest = require_count("longest", longest, 1)
     tolerance = require_number("tolerance", tolerance, above=0)
-    progress = require_progress(progress)
     bind = in_place.in_place(rule.linearised())
     found = Attractor(
         np.zeros(orbits.shape[1], np.int64),
         np.full(orbits.shape[1], np.nan),
         np.full(orbits.T.shape, np.nan),
     )
-    with np.errstate(all="ignore"):
+    with showing(progress, "orbits", orbits.shape[1]) as tell, np.errstate(all="ignore"):
         for first in range(0, orbits.shape[1], BLOCK):
             block = np.arange(first, min(first + BLOCK, orbits.shape[1]))
             tangent = np.zeros((len(orbits), block.size))
@@ -137,7 +136,8 @@ def attractor(
             found.exponent[kept] = growth / steps
             found.state[kept] = end[: len(orbits)].T
             found.period[kept] = _period(bind, end, rates[:, kept], longest, tolerance)
-            progress(block.size)
+            if tell is not None:
+                tell(block.size)
     return Attractor(
         found.period.reshape(shape),
         found.exponent.reshape(shape),
@@ -159,7 +159,7 @@ def _orbits(
     sizes = {name: values.shape for name, values in rates.items()}
     shape = require_broadcast(state=start.shape[:-1], **sizes)
     count = math.prod(shape)
-    require_memory(8 * count * (3 * variables + len(rates) + 2), MEMORY_LIMIT, "this ensemble")
+    require_memory(8 * count * (3 * variables + len(rates) + 2), None, "this ensemble", "members")
     row = np.broadcast_to(start, (*shape, start.shape[-1])).reshape(count, start.shape[-1]).T
     rows = [np.broadcast_to(rate, shape).reshape(count) for rate in rates.values()]
     return row, np.array(rows).reshape(len(rows), count), shape

@@ -14,21 +14,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.memory import require_memory
 from catapult_sim.numeric.maps import phase_map_numba, phase_map_numpy
 from catapult_sim.numeric.maps.phase_rules import PhaseRule, phase_rule
 from catapult_sim.numeric.runs.iterate import parameter_names, parameters_of, require_rule
 from catapult_sim.numeric.runs.phases import Phase, Phases
 from catapult_sim.printing import short_repr
+from catapult_sim.progress import showing
 from catapult_sim.types import Array, Progress
 from catapult_sim.validation import (
-    MEMORY_LIMIT,
     InputError,
     require_broadcast,
     require_count,
     require_finite,
-    require_memory,
     require_number,
-    require_progress,
 )
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def phase_map(
     loss: sp.Expr | None = None,
     steps: int = 1000,
     settled: float = 1e-3,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     **cells: npt.ArrayLike,
 ) -> PhaseMap:
     r"""Iterate a rule from each cell of a grid, and classify each.
@@ -77,8 +76,9 @@ def phase_map(
         The largest number of updates; fastest with a divisor near 20.
     settled : float
         A cell has converged when its loss is at most this fraction of its start.
-    progress : callable, optional
-        Called with the number of cells just finished.
+    progress : callable, bool or None
+        A function that is called with the number of cells just finished. By default a bar appears
+        after two seconds on a terminal or in a notebook; False: never.
     **cells : array_like
         The initial value of each variable and the value of each parameter, by name;
         ``learning_rate`` is another word for ``eta``. They broadcast to the shape of the map.
@@ -134,13 +134,13 @@ def phase_map(
     steps = require_count("steps", steps, 1)
     settled = require_number("settled", settled, above=0, below=1)
     shape, count = values[0].shape, values[0].size
-    require_memory(count * (13 + 8 * len(variables)), MEMORY_LIMIT, "this map")
+    require_memory(count * (13 + 8 * len(variables)), None, "this map", "cells")
     phase, taken = np.empty(count, np.int8), np.empty(count, np.int32)
     peak, state = np.empty(count), np.empty((len(variables), count))
     found, level = (phase, taken, peak, state), settled ** (1 / model.exponent)
     # A divergent cell is data: it overflows, is labelled, and NumPy stays silent.
-    with np.errstate(all="ignore"):
-        _voice(model, count * steps)(values, level, steps, found, require_progress(progress))
+    with showing(progress, "cells", count) as tell, np.errstate(all="ignore"):
+        _voice(model, count * steps)(values, level, steps, found, tell or (lambda _: None))
         if model.exponent == 2:
             np.square(peak, out=peak)
             peak /= 2

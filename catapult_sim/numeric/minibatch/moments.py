@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.memory import Limit, require_memory
 from catapult_sim.numeric.minibatch.process import (
     MET,
     NEWEST,
@@ -29,13 +30,11 @@ from catapult_sim.printing import short_repr
 from catapult_sim.randomness import draw
 from catapult_sim.types import Array, Rng
 from catapult_sim.validation import (
-    MEMORY_LIMIT,
     InputError,
     require_at_least_zero,
     require_broadcast,
     require_ensemble,
     require_finite,
-    require_memory,
 )
 
 
@@ -70,6 +69,7 @@ def propagate(
     nesterov: bool = False,
     batches: int | None = None,
     average: IterateAverage | None = None,
+    memory_limit: Limit = None,
 ) -> Moments:
     r"""Return mean and variance of iterates and averages at every step, exactly.
 
@@ -86,6 +86,9 @@ def propagate(
         Number of batches in an epoch, each visited once, in a new order every epoch; their minima
         are a fixed set of variance one. By default every c is drawn independently.
     average : EMA, SWA, Window or TwoPoint, optional
+    memory_limit : float, str or None
+        Memory that the moments may take: bytes, or a size such as "6GB"; by default half of what is
+        free.
 
     Returns
     -------
@@ -95,7 +98,7 @@ def propagate(
     ------
     InputError
         Where a rate is negative or not below the threshold of stability, there are fewer than
-        two batches, or another option is invalid.
+        two batches, another option is invalid, or the memory limit is exceeded.
 
     Notes
     -----
@@ -117,7 +120,9 @@ def propagate(
     sizes = {"rates": schedule.shape[1:], "start": begin.shape, "variance": spread.shape}
     members, kept = require_broadcast(**sizes), 4 * (len(schedule) + 1)
     held = 4 * process.size * (process.size + 1)
-    require_memory(8 * math.prod(members) * (kept + held), MEMORY_LIMIT, "these moments")
+    require_memory(
+        8 * math.prod(members) * (kept + held), memory_limit, "this run", "members or steps"
+    )
     mean = np.empty((*members, process.size))
     covariance = np.empty((*members, process.size, process.size))
     mean[...], covariance[...] = begin[..., None], spread[..., None, None]
@@ -161,6 +166,7 @@ def sample(
     average: IterateAverage | None = None,
     rng: Rng = None,
     ensemble: tuple[int, ...] = (),
+    memory_limit: Limit = None,
 ) -> Samples:
     """Return sampled runs, whose mean and variance :func:`propagate` computes exactly.
 
@@ -172,6 +178,9 @@ def sample(
     rng : numpy.random.Generator, int or None
     ensemble : tuple of int
         How many runs; a larger ensemble begins with the runs of a smaller one.
+    memory_limit : float, str or None
+        Memory that the samples may take: bytes, or a size such as "6GB"; by default half of what is
+        free.
 
     Returns
     -------
@@ -193,7 +202,9 @@ def sample(
     leading = require_broadcast(rates=schedule.shape[1:], start=begin.shape)
     shape, ensemble = (len(schedule), *leading), require_ensemble(ensemble)
     runs = math.prod((*ensemble, *leading))
-    require_memory(8 * runs * 4 * (len(schedule) + 1), MEMORY_LIMIT, "this ensemble")
+    require_memory(
+        8 * runs * 4 * (len(schedule) + 1), memory_limit, "this ensemble", "members or steps"
+    )
     minima = draw(_minima(shape, process.batches), rng, ensemble)
     minima = np.moveaxis(minima, len(ensemble), 0)
     x = before = np.broadcast_to(begin, minima.shape[1:])

@@ -19,13 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from catapult_sim.memory import require_memory
 from catapult_sim.types import Array
 from catapult_sim.validation import (
-    MEMORY_LIMIT,
     InputError,
     require_count,
     require_instance,
-    require_memory,
     shown,
 )
 
@@ -255,7 +254,7 @@ def weights(average: IterateAverage, steps: int) -> Array:
     """
     kinds = "EMA(...), SWA(...), Window(...) or TwoPoint(...)"
     require_instance("average", average, IterateAverage, kinds)  # type: ignore[arg-type]
-    require_memory(8 * (require_count("steps", steps) + 1) ** 2, MEMORY_LIMIT, "these weights")
+    require_memory(8 * (require_count("steps", steps) + 1) ** 2, None, "these weights", "steps")
     iterates = np.eye(steps + 1)
     memory = average.begin(iterates[0])
     for t, iterate in enumerate(iterates[1:]):

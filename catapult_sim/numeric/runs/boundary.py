@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.memory import require_memory
 from catapult_sim.numeric.runs.measured import Measured, mean
 from catapult_sim.numeric.runs.phases import BELOW, BEYOND, UNKNOWN
 from catapult_sim.numeric.runs.presentation import member_columns
@@ -16,13 +17,11 @@ from catapult_sim.printing import short_repr
 from catapult_sim.tables import Columns, data_frame, html_table
 from catapult_sim.types import Array
 from catapult_sim.validation import (
-    MEMORY_LIMIT,
     InputError,
     read_only,
     require_broadcast,
     require_count,
     require_function,
-    require_memory,
     require_number,
     require_positive,
     require_reals,
@@ -134,7 +133,7 @@ def boundary(
     if not low < high:
         raise InputError(f"low must be less than high; got low = {low:g}, high = {high:g}")
     members, grid = require_count("members", members, 1), require_count("grid", grid, 2)
-    require_memory(4 * 8 * members * grid, MEMORY_LIMIT, "this grid of values")
+    require_memory(4 * 8 * members * grid, None, "this grid of values", "members or a coarser grid")
     # Logarithms are halved: nothing lies between two neighbouring ones.
     finest = 8 * np.finfo(float).eps * max(1.0, abs(np.log(low)), abs(np.log(high)))
     precision = max(float(np.log1p(require_number("tolerance", tolerance, above=0))), finest)

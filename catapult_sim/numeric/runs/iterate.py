@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.runs.strides import iterate_in_strides
+from catapult_sim.memory import Limit, require_memory
+from catapult_sim.numeric.runs.observed import require_quantities
+from catapult_sim.numeric.runs.strides import LESS, iterate_in_strides, named_run, run_bytes
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
-from catapult_sim.types import Array, Every, Quantities
-from catapult_sim.validation import InputError, require_instance, require_result, shown
+from catapult_sim.progress import showing
+from catapult_sim.types import Array, Every, Progress, Quantities
+from catapult_sim.validation import (
+    InputError,
+    ensemble_shape,
+    require_instance,
+    require_result,
+    shown,
+)
 
 if TYPE_CHECKING:
     import sympy as sp
@@ -36,6 +46,8 @@ def iterate(
     tolerance: float = 0.0,
     escape: float = ESCAPE,
     state_ndim: int = 1,
+    progress: Progress | bool | None = None,
+    memory_limit: Limit = None,
     **named: npt.ArrayLike,
 ) -> Trajectory:
     """Apply a rule up to ``steps`` times to every member of an ensemble.
@@ -69,6 +81,12 @@ def iterate(
         A member has diverged when its loss exceeds this multiple of its start.
     state_ndim : int
         How many trailing axes make up one member's state.
+    progress : callable, bool or None
+        A function that is called with the number of steps just taken, summed over members. By
+        default a bar appears after two seconds on a terminal or in a notebook; False: never.
+    memory_limit : float, str or None
+        Memory that the run may take, without what the rule allocates: bytes, or a size such as
+        "6GB"; by default half of what is free.
 
     Returns
     -------
@@ -78,7 +96,8 @@ def iterate(
     Raises
     ------
     InputError
-        If the parameters are not those of the rule, or a step returns more than the next state.
+        If the parameters are not those of the rule, a step returns more than the next state, or
+        the run exceeds the memory limit.
 
     Examples
     --------
@@ -110,18 +129,25 @@ def iterate(
     measure = of_state or _finite
     if of_state is None and observe is None:
         observe = {"state": lambda now: now}
-    run = iterate_in_strides(
-        lambda now, *rates, first, count: (step(now, *rates), measure(now, *rates)[None]),
-        state,
-        *rates,
-        steps=steps,
-        longest=1,
-        observe=observe,
-        every=every,
-        tolerance=tolerance if of_state else 0.0,
-        escape=escape,
-        state_ndim=state_ndim,
-    )
+    begin, constant = np.asarray(state, dtype=float), tuple(map(np.asarray, rates))
+    seen = require_quantities(observe)
+    required = run_bytes(begin, constant, steps, seen, state_ndim=state_ndim)
+    require_memory(required, memory_limit, "this run", LESS)
+    members = math.prod(ensemble_shape(begin, constant, state_ndim))
+    with showing(progress, named_run(members, steps), members * (steps + 1)) as tell:
+        run = iterate_in_strides(
+            lambda now, *rates, first, count: (step(now, *rates), measure(now, *rates)[None]),
+            state,
+            *rates,
+            steps=steps,
+            longest=1,
+            observe=seen,
+            every=every,
+            tolerance=tolerance if of_state else 0.0,
+            escape=escape,
+            state_ndim=state_ndim,
+            tell=tell,
+        )
     if of_state:
         return run
     return replace(run, values={name: v for name, v in run.values.items() if name != "loss"})

@@ -12,12 +12,12 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from threading import Lock
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.memory import Limit, require_memory
 from catapult_sim.numeric.runs.averages import Average, require_average
 from catapult_sim.numeric.runs.batches import Batches, require_batches
 from catapult_sim.numeric.runs.blas_threads import threads, threads_for
@@ -31,16 +31,15 @@ from catapult_sim.numeric.runs.optimizers import (
     require_optimizer,
     with_parameters,
 )
-from catapult_sim.numeric.runs.strides import Stride, iterate_in_strides, run_bytes
+from catapult_sim.numeric.runs.strides import LESS, Stride, iterate_in_strides, named_run, run_bytes
 from catapult_sim.numeric.runs.trajectory import Trajectory
 from catapult_sim.printing import short_repr
+from catapult_sim.progress import showing
 from catapult_sim.types import Array, Every, Progress, Quantities
 from catapult_sim.validation import (
     InputError,
     ensemble_shape,
     require_at_least_zero,
-    require_memory,
-    require_progress,
 )
 
 Schedule = Callable[[int], Any] | npt.ArrayLike
@@ -102,6 +101,11 @@ class Method:
         if batch.ndim == 1:
             return batch
         return batch.reshape(-1, batch.shape[-1])[starts.astype(np.int64)]
+
+    def of_batch(self, values: Array, t: int, starts: Array) -> Array:
+        """Return that of step t of a value for each batch ``(..., T)``: a number or ``(N,)``."""
+        now: Array = values[..., t % values.shape[-1]]
+        return now if now.ndim == 0 else now.ravel()[starts.astype(np.int64)]
 
     def optimizer_of(self, values: tuple[Array, ...], dtype: Any) -> AnyOptimizer:
         """Return the optimiser with the numbers ``(N,)`` of a block of members."""
@@ -196,8 +200,8 @@ def run(
     observe: Quantities,
     every: Every,
     checkpoint: Checkpoint | None,
-    progress: Progress | None,
-    memory_limit: float,
+    progress: Progress | bool | None,
+    memory_limit: Limit,
     **ends: Any,
 ) -> Trajectory:
     """Run an ensemble by a rule.
@@ -228,7 +232,6 @@ def run(
     InputError
         Where the run exceeds the memory limit, or an option is not as required.
     """
-    progress = require_progress(progress)
     if checkpoint is not None and not getattr(rule.method.optimizer, "resumable", True):
         raise InputError(
             "checkpoint requires an optimiser that remembers nothing but vectors of weights; "
@@ -243,12 +246,12 @@ def run(
     parameters = (rate, members, starts, *others)
     seen, measured = _on_states(rule, require_quantities(observe)), require_every(every)
     required = run_bytes(start, parameters, steps, seen, work=rule.bytes, threads=threads())
-    require_memory(required, memory_limit, "this run")
+    require_memory(required, memory_limit, "this run", LESS)
 
-    def to(last: int, before: Trajectory | None) -> Trajectory:
+    def to(last: int, before: Trajectory | None, tell: Progress | None) -> Trajectory:
         with threads_for(members.size) as side_by_side:
             return iterate_in_strides(
-                _stride_of(rule, progress),
+                _stride_of(rule),
                 start,
                 *parameters,
                 steps=last,
@@ -258,6 +261,7 @@ def run(
                 resume=before,
                 member_bytes=rule.work,
                 threads=side_by_side,
+                tell=tell,
                 **ends,
             )
 
@@ -267,9 +271,11 @@ def run(
         others = {"every": str(measured)} | {name: str(ends[name]) for name in ends}
         return found | rule.method.fingerprints(t) | others
 
-    if checkpoint is None:
-        return _of_weights(rule, to(steps, None))
-    return _of_weights(rule, resumable(to, steps, checkpoint, measured, fingerprints))
+    with showing(progress, named_run(members.size, steps), members.size * (steps + 1)) as tell:
+        if checkpoint is None:
+            return _of_weights(rule, to(steps, None, tell))
+        run_to = partial(to, tell=tell)
+        return _of_weights(rule, resumable(run_to, steps, checkpoint, measured, fingerprints))
 
 
 def _on_states(rule: Rule, observe: Quantities) -> dict[str, Callable[[Any], Array]]:
@@ -298,9 +304,8 @@ def _of_weights(rule: Rule, found: Trajectory) -> Trajectory:
         return replace(found, state=weights, average=average, least_peak=least)
 
 
-def _stride_of(rule: Rule, progress: Progress) -> Stride:
-    """Return the rule's stride as a function of arrays, which reports the steps it has taken."""
-    turn = Lock()  # strides run in several threads; ``progress`` is called by one at a time
+def _stride_of(rule: Rule) -> Stride:
+    """Return the rule's stride as a function of arrays."""
 
     def stride(
         state: Array,
@@ -311,9 +316,6 @@ def _stride_of(rule: Rule, progress: Progress) -> Stride:
         first: int,
         count: int,
     ) -> tuple[Array, Array]:
-        taken = rule.stride(state, Block(rate, members, starts, numbers), first, count)
-        with turn:
-            progress(count * len(state))
-        return taken
+        return rule.stride(state, Block(rate, members, starts, numbers), first, count)
 
     return stride

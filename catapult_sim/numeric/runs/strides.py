@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.runs.observed import Steps, require_every, require_quantities
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Outcome, Trajectory
-from catapult_sim.types import Array, Every, Quantities
+from catapult_sim.printing import counted
+from catapult_sim.types import Array, Every, Progress, Quantities
 from catapult_sim.validation import (
     InputError,
     ensemble_shape,
@@ -51,6 +52,7 @@ def iterate_in_strides(
     resume: Trajectory | None = None,
     member_bytes: int = 0,
     threads: int = 1,
+    tell: Progress | None = None,
 ) -> Trajectory:
     """Run an ensemble by a rule that takes several steps in one call.
 
@@ -76,6 +78,8 @@ def iterate_in_strides(
     threads : int
         How many blocks of members run side by side. Strides and observers are called from
         all of them.
+    tell : callable, optional
+        Called with the number of steps just taken, summed over members, by one thread at a time.
     state, parameters, steps, observe, every, tolerance, escape, state_ndim
         As in :func:`~catapult_sim.numeric.runs.iterate.iterate`.
 
@@ -90,6 +94,7 @@ def iterate_in_strides(
     members, rates, ensemble = _flatten(_floats(state), parameters, state_ndim)
     begun = 0 if resume is None else int(resume.step[-1])
     run = _begun(members, steps) if resume is None else _continued(resume, steps)
+    stride = stride if tell is None else _telling(stride, tell)
     plan = _Plan(stride, observe, seen if observe else Steps(), longest, tolerance, escape)
     going = np.flatnonzero(run.outcome == Outcome.RUNNING)
     parts = blocks_of(going, _bytes_of_one(members) + member_bytes, threads)
@@ -106,6 +111,19 @@ def iterate_in_strides(
         on_threads(run_part, parts, threads, plan.given_up)
     _allocate_rest(plan, run)
     return _shaped(run, ensemble)
+
+
+def _telling(stride: Stride, tell: Progress) -> Stride:
+    """Return a stride that tells how many steps it has taken, summed over members."""
+    turn = Lock()
+
+    def told(state: Array, *parameters: Array, first: int, count: int) -> tuple[Array, Array]:
+        taken = stride(state, *parameters, first=first, count=count)
+        with turn:
+            tell(count * len(state))
+        return taken
+
+    return told
 
 
 def _floats(state: npt.ArrayLike) -> Array:
@@ -184,6 +202,9 @@ def _run(
             _measure(plan, run, t, active, current)
         count = plan.length(t, last_step)
         following, loss = plan.stride(current, *rates, first=t, count=count)
+        if not len(loss):  # none was measured
+            current, t = following, t + count
+            continue
         run.values["loss"][t : t + len(loss), _places(active)] = loss
         start = run.values["loss"][0, active]
         going = plan.bounded(loss, start) & ~plan.finished(loss, start)
@@ -285,16 +306,19 @@ def run_bytes(
     steps: int,
     observe: Quantities,
     *,
-    work: int,
-    threads: int,
+    work: int = 0,
+    threads: int = 1,
+    state_ndim: int = 1,
 ) -> int:
     """Return the bytes of a run: its record, its states, and the blocks that run at once.
 
     Every member has a state at the start and one at the end; a running one also has one before
     and one after a stride, a step, and ``work`` bytes. What observers allocate is not counted.
     """
-    members = math.prod(ensemble_shape(state, rates))
-    one = state[(slice(0, 1),) * (state.ndim - 1)].reshape(-1, state.shape[-1])
+    members = math.prod(ensemble_shape(state, rates, state_ndim))
+    leading = state.ndim - state_ndim
+    trailing = state.shape[leading:]
+    one = state[(slice(0, 1),) * leading].reshape(-1, *trailing)
     with np.errstate(all="ignore"):
         recorded = sum(
             require_observed(name, quantity(read_only(one)), len(one)).size
@@ -303,6 +327,20 @@ def run_bytes(
     kept, held = 8 * (steps + 1) * (1 + recorded), state.itemsize * state.shape[-1]
     at_once = min(members, threads * max(1, BLOCK_BYTES // (held + work)))
     return members * (kept + 2 * held) + at_once * (3 * held + work)
+
+
+LESS = "members, steps or observed numbers"  # what takes less memory
+
+
+def named_run(members: int, steps: int) -> str:
+    """Return the name of a run beside its bar of progress.
+
+    Examples
+    --------
+    >>> named_run(1, 99)
+    '1 member, 99 steps'
+    """
+    return f"{counted(members, 'member')}, {steps} steps"
 
 
 def blocks_of(

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from catapult_sim.numeric.runs.batches import SAMPLINGS, minibatches, require_batches
 from catapult_sim.validation import InputError
@@ -55,14 +57,46 @@ def test_longer_runs_and_larger_ensembles_begin_with_the_smaller(sampling):
     assert not np.array_equal(many[0, 0], many[1, 1])
 
 
+@pytest.mark.parametrize("sampling", ONCE_EACH)
+@given(samples=some.integers(1, 40), size=some.integers(1, 40), epochs=some.integers(1, 4))
+def test_a_last_partial_batch_is_left_out_or_filled(sampling, samples, size, epochs):
+    if size > samples:
+        return
+    whole, rest = divmod(samples, size)
+    draws = {"sampling": sampling, "rng": 5, "ensemble": (2,)}
+    dropped = minibatches(samples, size, epochs * whole, **draws)
+    for epoch in dropped.reshape(2 * epochs, -1):
+        assert len(np.unique(epoch)) == len(epoch) == samples - rest
+    filled = minibatches(samples, size, epochs * (whole + (rest > 0)), partial="fill", **draws)
+    for epoch in filled.reshape(2 * epochs, -1, size):
+        assert len(np.unique(epoch)) == samples
+        assert all(len(np.unique(batch)) == size for batch in epoch)
+    if not rest:
+        np.testing.assert_array_equal(filled, dropped)
+
+
+def test_batches_of_divisors_are_those_of_before():
+    # Drawn by hand from the streams that the docstring describes.
+    rng = np.random.default_rng(7)
+    orders = rng.permuted(np.tile(np.arange(6), (2, 1)), axis=-1)
+    expected = np.sort(orders.reshape(4, 3))
+    np.testing.assert_array_equal(minibatches(6, 3, 4, rng=7), expected)
+
+
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_a_batch_is_in_ascending_order(sampling):
     assert (np.diff(drawn(sampling)) >= (0 if sampling == "replacement" else 1)).all()
 
 
 def test_batches_that_cannot_be_are_refused():
-    with pytest.raises(InputError, match="size must divide the number of samples, 10; got 4"):
-        minibatches(10, 4, 5)
+    with pytest.raises(InputError, match="size must be at most the number of samples, 10; got 11"):
+        minibatches(10, 11, 5)
+    with pytest.raises(InputError, match="partial must be one of drop, fill; got 'keep'"):
+        minibatches(10, 4, 5, partial="keep")
+    with pytest.raises(
+        InputError, match=r"this draw of batches requires .* GB of memory; .* allows 1 GB"
+    ):
+        minibatches(10**6, 10, 10**8, memory_limit="1GB")
     with pytest.raises(InputError, match="size must be an integer of at least 1; got 0"):
         minibatches(10, 0, 5)
     with pytest.raises(InputError, match="sampling must be one of shuffled, repartitioned, rep"):

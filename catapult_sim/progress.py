@@ -1,0 +1,91 @@
+"""The progress of a computation: a bar where somebody may be waiting for it, else silence.
+
+A bar appears after two seconds, on standard error, if that is a terminal or in a notebook. Only the
+outermost computation of a process shows one, and workers show none.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from threading import Lock
+from typing import Any
+
+from catapult_sim.types import Progress
+from catapult_sim.validation import InputError
+
+DELAY = 2.0  # seconds
+LARGE = 10**5  # counts beyond are written with k, M and so on
+
+# Held by the outermost computation; those inside it, also in other threads, are silent.
+_outermost = Lock()
+
+
+@contextmanager
+def showing(
+    progress: Progress | bool | None, what: str, total: float | None = None
+) -> Iterator[Callable[[int], object] | None]:
+    """Yield the function to call with how much more has been done; None where nobody is told.
+
+    Parameters
+    ----------
+    progress : callable, bool or None
+        As a user gives it: a function that is told, None for a bar where one is waited for, True
+        for a bar at once wherever standard error leads, False for silence.
+    what : str
+        What is counted.
+    total : float, optional
+        How much there is to do, if that is known.
+    """
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
+        raise InputError(f"progress must be a function, True, False or None; got {progress!r}")
+    first = _outermost.acquire(blocking=False)
+    try:
+        if callable(progress):
+            yield progress
+        elif progress or (progress is None and first and _somebody_waits()):
+            from tqdm import tqdm
+
+            style = {"leave": True} if progress else {"leave": False, "delay": DELAY}
+            with tqdm(desc=what, total=total, unit_scale=(total or 0) > LARGE, **style) as bar:
+                yield bar.update
+        else:
+            yield None
+    finally:
+        if first:
+            _outermost.release()
+
+
+def _somebody_waits() -> bool:
+    """Return whether this process has a terminal or a notebook for its bar."""
+    if multiprocessing.parent_process() is not None:
+        return False
+    try:
+        terminal = sys.stderr.isatty()
+    except (AttributeError, ValueError):  # there is none, or it is closed
+        terminal = False
+    return terminal or "ipykernel" in sys.modules
+
+
+def telling(function: Callable[..., Any], tell: Progress | None) -> Callable[..., Any]:
+    """Return a function that tells 1 after every call.
+
+    Examples
+    --------
+    >>> told = []
+    >>> telling(abs, told.append)(-3), told
+    (3, [1])
+    """
+    if tell is None:
+        return function
+
+    @wraps(function)
+    def told(*arguments: Any, **named: Any) -> Any:
+        found = function(*arguments, **named)
+        tell(1)
+        return found
+
+    return told

@@ -123,7 +123,7 @@ def test_what_is_not_clear_is_refused_in_one_sentence(name):
 def test_class_numbers_are_never_fitted_as_numbers(labels):
     levels = sorted(set(labels))
     if levels not in ([*range(len(levels))], [*range(1, len(levels) + 1)]) and len(levels) != 2:
-        with pytest.raises(InputError, match="could be classes or numbers|must vary"):
+        with pytest.raises(InputError, match=r"could be classes or numbers|must vary"):
             encode_labels(labels)
         return
     if len(levels) == 1:

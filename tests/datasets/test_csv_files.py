@@ -85,7 +85,7 @@ def test_a_label_that_comes_first_is_known_by_its_name(header, read):
     found = read(header + FIRST)
     np.testing.assert_array_equal(found.X, np.array(ROWS)[:, :-1])
     np.testing.assert_array_equal(found.y, SIGNS)
-    assert "in column 1 (" in repr(found)
+    assert "from column 1 (" in repr(found)
 
 
 @pytest.mark.parametrize("column", ["first", "1", "quality"])

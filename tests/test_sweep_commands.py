@@ -659,3 +659,47 @@ def test_completion_is_printed_for_shells(capsys):
             cli.main(["--print-completion", shell])
         assert stop.value.code == 0
         assert "phase-diagram" in capsys.readouterr().out
+
+
+def test_the_first_line_says_what_was_understood_of_the_data(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    X, classes = rng.normal(size=(30, 4)), np.arange(30) % 3
+    np.savez(tmp_path / "table.npz", X=X, y=classes)
+    np.savez(tmp_path / "images.npz", X=X.reshape(30, 2, 2), y=classes)
+    rows = np.column_stack([classes % 2, X])
+    np.savetxt(tmp_path / "first.csv", rows, delimiter=",", header="label,a,b,c,d", comments="")
+    for asked, said in {
+        (): "images of 64 inputs, one mean and one variance for all inputs; odd labels as +1",
+        ("--inputs", "pixel"): "images of 64 inputs, every input scaled by itself; odd labels",
+        ("--labels", "classes"): "10 classes (0 to 9), one-hot, from the digits; 8 of them are",
+        ("--data", "table.npz"): "4 inputs, every input scaled by itself; 3 classes (0, 1, 2), one",
+        ("--data", "images.npz"): "4 inputs, one mean and one variance for all inputs; 3 classes",
+        ("--data", "first.csv"): "two labels, 0 as -1 and 1 as +1, from column 1 (label); 8 of",
+        ("--data", "table.npz", "--labels", "numbers"): "numbers to fit, from 0 to 2, from the arr",
+    }.items():
+        arguments = [str(tmp_path / one) if "." in one else one for one in asked]
+        command = ["simulate", "--samples", "8", "--steps", "1", "--c", "1", "--overwrite"]
+        assert run([*command, *arguments], tmp_path / "out") == 0
+        assert said in capsys.readouterr().err.splitlines()[0]
+
+
+@pytest.mark.parametrize("command", ["simulate", "phase-diagram", "boundary", "verify"])
+def test_labels_that_could_be_classes_or_numbers_are_asked_for(command, tmp_path, capsys):
+    np.savez(tmp_path / "ages.npz", X=np.eye(12), y=[31, 40, 52] * 4)
+    out = tmp_path / "out"
+    assert run([command, "--data", str(tmp_path / "ages.npz")], out) == 2
+    said = capsys.readouterr().err
+    assert "3 different whole numbers from 31 to 52; say labels classes, or labels numb" in said
+    assert len(said.splitlines()) == 1
+    assert not out.exists()
+
+
+def test_labels_and_inputs_are_part_of_a_sweep(tmp_path, capsys):
+    command = ["simulate", "--samples", "8", "--steps", "1", "--c", "1"]
+    assert run(command, tmp_path) == 0
+    held = json.loads((tmp_path / "config.json").read_text())["cell"]
+    assert (held["labels"], held["inputs"]) == ("parity", "global")
+    assert run([*command, "--labels", "parity", "--inputs", "global"], tmp_path) == 0
+    assert run([*command, "--labels", "classes"], tmp_path) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith(f"{tmp_path} has labels parity, this one classes")

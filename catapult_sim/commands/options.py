@@ -164,8 +164,8 @@ def _gain(text: str) -> str | float:
         return text
 
 
-def add_data(parser: Any) -> None:
-    """Add the options that choose the data and say how they are read."""
+def add_data(parser: Any, inputs: str | None = None) -> None:
+    """Add the options that choose the data and say how they are read; ``inputs`` is a default."""
     add = parser.add_argument
     words = "digits, mnist, fashion-mnist, or a file: CSV, NPZ or IDX (default: digits)"
     add("--data", help=words, metavar="DATA")
@@ -176,8 +176,8 @@ def add_data(parser: Any) -> None:
     words += "called label, class, target or y; else the only one of names; else the last)"
     add("--label-column", help=words, metavar="COLUMN")
     words = "how inputs are scaled: raw: not; global: by one mean and variance for all; pixel: by "
-    words += "those of each"
-    add("--inputs", help=words, choices=SCALINGS, default="pixel", metavar="HOW")
+    words += "those of each" + ("" if inputs else " (default: images global, tables pixel)")
+    add("--inputs", help=words, choices=SCALINGS, default=inputs, metavar="HOW")
 
 
 def data_entries(options: argparse.Namespace) -> Cell:

@@ -55,7 +55,7 @@ def add(commands: Any) -> None:
     times = " or ".join(f"{name} (about {one.minutes:g} minutes)" for name, one in EFFORTS.items())
     add("--effort", default="quick", help=times)
     add("--seed", type=int, default=0, help="random seed of all numbers drawn")
-    add_data(parser)
+    add_data(parser, inputs="pixel")
     add_execution(parser, "verification", workers=None)
 
 

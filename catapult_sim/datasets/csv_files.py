@@ -18,6 +18,7 @@ import numpy as np
 
 from catapult_sim.datasets.dataset import Samples
 from catapult_sim.datasets.labels import could_be_classes
+from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
 SEPARATORS = ("\t", ";", ",", "|", " ")
@@ -128,7 +129,7 @@ def _begins_with_header(rows: Sequence[Row], decimal: str) -> bool:
     counted = [int(value) for value in head if value.isdecimal()]
     counts = counted == list(range(len(counted))) or counted == list(range(1, len(counted) + 1))
     if all(words) or len(rows) < 2:
-        return any(words)
+        return all(words)
     above = any(
         word and _is_number(value, decimal) for word, value in zip(words, rows[1][1], strict=False)
     )
@@ -148,11 +149,9 @@ def _header_in_comment(text: str, separator: str, first: list[str]) -> list[str]
 
 def _number(value: str, decimal: str) -> float:
     """Return a number, or raise ValueError."""
-    if decimal == ",":
-        if "." in value:
-            raise ValueError
-        value = value.replace(",", ".")
-    return float(value)
+    if "_" in value or (decimal == "," and "." in value):
+        raise ValueError
+    return float(value.replace(",", ".") if decimal == "," else value)
 
 
 def _is_number(value: str, decimal: str) -> bool:
@@ -171,9 +170,9 @@ class _Table:
         # Numbers of the rows, which pandas and R write without a name, are left out.
         self._kept = [n for n in range(len(first[0][1])) if n or not names or names[0]]
         self._texts = [n for n in self._kept if not any(self._is_number(row, n) for row in first)]
+        self._at, self._sure = self._kept[-1], False  # where the labels are
         self._lines: list[int] = []
         self._inputs, self._labels = array("d"), list[str]()
-        self._at, self._sure = -1, True
 
     def _is_number(self, row: Row, column: int) -> bool:
         return column < len(row[1]) and _is_number(row[1][column], self._decimal)
@@ -186,14 +185,19 @@ class _Table:
                 "commas, semicolons, tabs or spaces between them"
             )
         named = [n for n in self._kept if self._name(n).lower() in LABEL_NAMES]
+        likely = named or self._texts
         if asked is not None:
-            self._at = self._asked(asked)
+            self._at, self._sure = self._asked(asked), True
         elif len(named) > 1:
             called = " and ".join(map(self._called, named))
             raise InputError(f"has labels in {called}; say which by the label column")
-        else:
-            likely = named or (self._texts if len(self._texts) == 1 else [])
-            self._at, self._sure = (likely or self._kept[-1:])[0], bool(likely)
+        elif len(likely) == 1:
+            self._at, self._sure = likely[0], True
+
+    @property
+    def _columns(self) -> list[int]:
+        """The columns of the inputs."""
+        return [n for n in self._kept if n != self._at]
 
     def _asked(self, column: str) -> int:
         known = {"first": self._kept[0], "last": self._kept[-1]}
@@ -209,9 +213,7 @@ class _Table:
 
     def fill(self, rows: Iterable[Row]) -> None:
         """Read all lines, or raise InputError at the first that is wrong."""
-        width, at = len(self._first[1]), self._at
-        inputs = [n for n in self._kept if n != at]
-        self._columns = inputs
+        width, at, inputs = len(self._first[1]), self._at, self._columns
         for line, values in rows:
             if len(values) != width:
                 raise InputError(
@@ -246,19 +248,25 @@ class _Table:
     def samples(self, source: str) -> Samples:
         """Return the table as inputs and labels, or raise InputError where both ends could be."""
         X = np.frombuffer(self._inputs).reshape(len(self._lines), -1)
-        if not np.isfinite(X).all():
-            row, column = np.argwhere(~np.isfinite(X))[0]
-            value = "inf" if np.isinf(X[row, column]) else ""
-            raise self._refusal(self._lines[row], self._columns[column], value)
+        self._require_finite(X, self._columns)
         try:
             y = np.array([_number(label, self._decimal) for label in self._labels])
         except ValueError:
             return Samples(X, np.array(self._labels), source, self._called(self._at))
+        self._require_finite(y[:, None], [self._at])
+        where = self._called(self._at)
         if not self._sure and could_be_classes(X[:, 0]) and not could_be_classes(y):
-            if np.ptp(y) > 0:
+            first = self._called(self._columns[0])
+            if (y != y[0]).any():
                 raise InputError(
-                    f"has numbers that could be classes in {self._called(self._columns[0])} and "
-                    f"others in {self._called(self._at)}, the last: say label column first, or last"
+                    f"has numbers that could be classes in {first} and others in {where}, the "
+                    "last: say label column first, or last"
                 )
-            X, y, self._at = np.column_stack([X[:, 1:], y]), X[:, 0], self._columns[0]
-        return Samples(X, y, source, self._called(self._at))
+            X, y, where = np.column_stack([X[:, 1:], y]), X[:, 0], first
+        return Samples(X, y, source, where)
+
+    def _require_finite(self, values: Array, columns: list[int]) -> None:
+        """Raise InputError at the first value that is infinite or NaN."""
+        for row, column in np.argwhere(~np.isfinite(values))[:1]:
+            value = "infinity" if np.isinf(values[row, column]) else ""
+            raise self._refusal(self._lines[row], columns[column], value)

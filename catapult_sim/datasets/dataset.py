@@ -95,7 +95,7 @@ class Samples:
             raise InputError(f"{self.source}: {refusal}") from None
         kind = counted(len(X), "image" if self.image else "sample")
         shape = f"{kind} of {counted(X.shape[1], 'input')}, {IN_WORDS[scaling]}"
-        meaning = f"{shape}; {encoded.meaning}, in {self.where}"
+        meaning = f"{shape}; {encoded.meaning}, from {self.where}"
         return Dataset(X, encoded.values, self.source, encoded.encoding, scaling, meaning)
 
     def scaling(self, inputs: str) -> str:

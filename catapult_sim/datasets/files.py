@@ -8,7 +8,7 @@ from catapult_sim.datasets.csv_files import read_csv
 from catapult_sim.datasets.dataset import Dataset, Samples
 from catapult_sim.datasets.idx_files import is_idx, partner, read_idx
 from catapult_sim.datasets.images import digit_images, files_of_images, idx_images
-from catapult_sim.datasets.npz_files import read_npz
+from catapult_sim.datasets.npz_files import is_zip, read_npz
 from catapult_sim.datasets.packed import beginning_of, content_of, packed_or_not
 from catapult_sim.validation import InputError
 
@@ -78,7 +78,7 @@ def samples_of(data: str | Path, label_column: str | None = None) -> Samples:
     try:
         if content[:6] == b"\x93NUMPY":
             raise InputError("holds one array; numpy.savez(path, X=X, y=y) saves inputs and labels")
-        if path.suffix.lower() == ".npz" or content[:2] == b"PK":
+        if path.suffix.lower() == ".npz" or is_zip(content):
             _require_no_column(label_column, str(path))
             return read_npz(str(path), content)
         return read_csv(str(path), content, label_column)

@@ -56,12 +56,17 @@ def read_idx(path: Path) -> Samples:
     """Return images and labels, one of which is in this file and the other beside it."""
     here, there = idx_array(path), idx_array(partner(path))
     images, labels = (here, there) if here.ndim > 1 else (there, here)
-    if labels.ndim != 1 or images.ndim < 2 or len(images) != len(labels) or not images.size:
+    require_images(images, labels, str(path))
+    return as_images(images, labels, str(path), "the file of labels")
+
+
+def require_images(images: npt.NDArray[Any], labels: npt.NDArray[Any], source: str) -> None:
+    """Raise InputError where arrays are not as many images as labels."""
+    if images.ndim != 3 or labels.shape != images.shape[:1] or not images.size:
         raise InputError(
-            f"{path} and {partner(path).name} must hold images (m, h, w) and labels (m,); got "
+            f"{source} and the file beside it must hold images (m, h, w) and labels (m,); got "
             f"shapes {images.shape} and {labels.shape}"
         )
-    return as_images(images, labels, str(path), "the file of labels")
 
 
 def as_images(

@@ -8,27 +8,23 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.datasets.dataset import Dataset, Samples
-from catapult_sim.datasets.idx_files import as_images, idx_array
+from catapult_sim.datasets.idx_files import as_images, idx_array, require_images
 from catapult_sim.datasets.npz_files import arrays_of
 from catapult_sim.datasets.packed import content_of, packed_or_not
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, not_installed, require_count, require_one_of
 
-# Where Debian's packages, Keras and torchvision leave the files.
-PLACES: dict[str, tuple[str, ...]] = {
-    "mnist": (
-        "/usr/share/datasets/mnist",
-        "~/.keras/datasets/mnist.npz",
-        "~/data/MNIST/raw",
-        "data/MNIST/raw",
-    ),
+# Where Debian's packages and Keras leave the files, and in which folder torchvision does.
+PLACES = {
+    "mnist": ("/usr/share/datasets/mnist", "~/.keras/datasets/mnist.npz", "~/data", "data"),
     "fashion-mnist": (
         "/usr/share/datasets/fashion-mnist",
         "~/.keras/datasets/fashion-mnist",
-        "~/data/FashionMNIST/raw",
-        "data/FashionMNIST/raw",
+        "~/data",
+        "data",
     ),
 }
+TORCHVISION = {"mnist": "MNIST/raw", "fashion-mnist": "FashionMNIST/raw"}
 WAYS = {
     "mnist": "torchvision.datasets.MNIST('data', download=True), or with a network scikit-learn's "
     "fetch_openml('mnist_784')",
@@ -105,7 +101,7 @@ def fashion_mnist(
     Parameters
     ----------
     folder : path, optional
-        That of the files ``train-images-idx3-ubyte.gz`` and so on.
+        That of the files ``train-images-idx3-ubyte.gz`` and so on, or torchvision's ``root``.
     part : {"train", "test"}
     labels, inputs
         As of :func:`digits`.
@@ -124,9 +120,9 @@ def fashion_mnist(
 
     Examples
     --------
-    >>> X, y = fashion_mnist(part="test", pool=2)  # doctest: +SKIP
-    >>> X.shape, y.shape  # doctest: +SKIP
-    ((10000, 196), (10000, 10))
+    >>> fashion_mnist("nowhere")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    catapult_sim.validation.InputError: fashion-mnist must be in nowhere, as train-images-...
     """
     return _flat(idx_images("fashion-mnist", folder, part, pool).understood(labels, inputs))
 
@@ -145,7 +141,7 @@ def digit_images() -> Samples:
         raise InputError(not_installed("the set of handwritten digits", "scikit-learn")) from None
     pixels, digit = load_digits(return_X_y=True)
     source = "8x8 handwritten digits"
-    return Samples(pixels, digit, source, "the digit", True, 16.0, "parity", 10)
+    return Samples(pixels, digit, source, "the digits", True, 16.0, "parity", 10)
 
 
 def idx_images(
@@ -159,25 +155,23 @@ def idx_images(
         images, labels = (array for _, array in arrays_of(content_of(files[0]), pair))
     else:
         images, labels = map(idx_array, files)
-    return as_images(
-        images if pool == 1 else _pooled(images, pool),
-        labels,
-        f"{name} ({part})",
-        "the file of labels",
-    )
+    require_images(images, labels, str(files[0]))
+    shown = images if pool == 1 else _pooled(images, pool)
+    return as_images(shown, labels, f"{name} ({part})", "the file of labels")
 
 
 def files_of_images(name: str, folder: str | Path | None = None, part: str = "train") -> list[Path]:
-    """Return the files of a part of a data set, none of digits, or raise InputError."""
+    """Return the files of images and labels, or that of both, or raise InputError."""
     begins = FILES[require_one_of("part", part, FILES)]
     names = [f"{begins}-images-idx3-ubyte", f"{begins}-labels-idx1-ubyte"]
     places = [Path(one).expanduser() for one in ([folder] if folder else PLACES[name])]
     for place in places:
-        files = [packed_or_not(place / one) for one in names]
-        if place.suffix == ".npz":
-            files = [place]
-        if all(file.is_file() for file in files):
-            return files
+        if place.suffix == ".npz" and place.is_file():
+            return [place]
+        for below in (place, place / TORCHVISION[name]):
+            files = [packed_or_not(below / one) for one in names]
+            if all(file.is_file() for file in files):
+                return files
     raise InputError(
         f"{name} must be in {' or '.join(map(str, places))}, as {' and '.join(names)}, packed by "
         f"gzip or not; get the files from {WAYS[name]}"

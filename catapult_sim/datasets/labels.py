@@ -211,7 +211,7 @@ def _decide(labels: npt.NDArray[Any]) -> str:
         return "numbers"
     if _are_consecutive(levels) and found <= max(FEW_CLASSES, samples / 2):
         return "classes"
-    if np.ptp(levels) < SMALL_SPAN or found <= samples / 10:
+    if levels[-1] < levels[0] + SMALL_SPAN or found <= samples / 10:
         raise InputError(
             f"labels could be classes or numbers to fit: {found} different whole numbers from "
             f"{levels[0]:g} to {levels[-1]:g}; say labels classes, or labels numbers"

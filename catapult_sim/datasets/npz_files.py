@@ -37,6 +37,11 @@ Named = tuple[str, npt.NDArray[Any]]
 TORN = (EOFError, OSError, BadZipFile, zlib.error, lzma.LZMAError, struct.error, KeyError)
 
 
+def is_zip(content: bytes) -> bool:
+    """Return whether the content of a file begins as that of an archive does."""
+    return content[:4] in (b"PK\3\4", b"PK\5\6")
+
+
 def read_npz(source: str, content: bytes) -> Samples:
     """Return inputs and labels of an archive, or raise InputError."""
     (_, X), (name, y) = arrays_of(content)
@@ -49,7 +54,7 @@ def arrays_of(content: bytes, pairs: Sequence[tuple[str, str]] = PAIRS) -> list[
 
     Nothing is unpickled.
     """
-    if content[:2] != b"PK":
+    if not is_zip(content):
         raise InputError("is not what numpy.savez writes")
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:

@@ -32,7 +32,7 @@ from catapult_sim.numeric.runs.phases import Phase, classify, divergence, rise
 from catapult_sim.numeric.runs.trajectory import Trajectory
 from catapult_sim.printing import counted
 from catapult_sim.types import Array, Rng
-from catapult_sim.validation import require_positive
+from catapult_sim.validation import require_positive, require_samples
 
 T = TypeVar("T")
 
@@ -207,14 +207,14 @@ def draw(
 
     Options are those of :class:`~catapult_sim.mlp.network.MLP`.
     """
-    X, y = data
+    X, y = require_samples(*data)
     net = MLP([X.shape[1], *hidden, y.shape[1]], **network)
     return Networks(net, net.init(rng=rng, ensemble=ensemble), X, y)
 
 
 def linear_net(data: tuple[Array, Array], width: float, **options: Any) -> LinearNet:
     """Return the exact linear network, its inputs scaled as in the NTK parametrisation."""
-    X, y = data
+    X, y = require_samples(*data)
     return LinearNet(X / math.sqrt(X.shape[1]), y, width=width, **options)
 
 
@@ -227,9 +227,9 @@ def draw_linear(
     memory_limit: Limit = None,
 ) -> Networks:
     """Draw states of the exact linear network, with lambda_0 = 1."""
-    net = linear_net(data, width)
-    start = net.init(rng=rng, ensemble=ensemble, memory_limit=memory_limit)
-    return Networks(net, start, *data)
+    X, y = require_samples(*data)
+    net = linear_net((X, y), width)
+    return Networks(net, net.init(rng=rng, ensemble=ensemble, memory_limit=memory_limit), X, y)
 
 
 def largest_mean(values: Array, chosen: Array) -> Measured:

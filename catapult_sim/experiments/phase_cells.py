@@ -221,7 +221,8 @@ def meaning_of(cell: Cell) -> str:
     """
     reading = {name: cell[name] for name in READING if name in cell}
     found = _read(cell["data"], cell.get("digest"), **reading)
-    return f"{found.source}: {found.meaning}"
+    drawn = f"; {cell['samples']} of them are drawn" if "samples" in cell else ""
+    return f"{found.source}: {found.meaning}{drawn}"
 
 
 def without_path(cell: Cell) -> Cell:

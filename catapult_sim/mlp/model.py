@@ -153,7 +153,7 @@ class Model(ABC, Generic[P]):
 def _hint(targets: Array, outputs: int) -> str:
     """Return how class numbers become as many labels as there are outputs, where they are such."""
     are_classes = (
-        targets.shape[-1] == 1
+        targets.shape[-1:] == (1,)
         and np.isin(targets, np.arange(outputs)).all()
         and len(np.unique(targets)) > 1
     )

@@ -85,7 +85,7 @@ def test_a_label_that_comes_first_is_known_by_its_name(header, read):
     found = read(header + FIRST)
     np.testing.assert_array_equal(found.X, np.array(ROWS)[:, :-1])
     np.testing.assert_array_equal(found.y, SIGNS)
-    assert "in column 1 (" in repr(found)
+    assert "from column 1 (" in repr(found)
 
 
 @pytest.mark.parametrize("column", ["first", "1", "quality"])
@@ -127,7 +127,9 @@ REFUSED = {
     "NA": ("a,b,label\n1,2,0\n3,NA,1\n", r"has no value in line 3, column 2 \(b\)"),
     "nan": ("1,2,0\n3,nan,1\n", "has no value in line 2, column 2"),
     "missing label": ("1,2,0\n3,4,?\n5,6,1\n", "has no value in line 2, column 3"),
-    "infinite": ("1,2,0\n3,inf,1\n", "has 'inf' in line 2, column 2, which is not a number"),
+    "infinite": ("1,2,0\n3,inf,1\n", "has 'infinity' in line 2, column 2, which is not a number"),
+    "infinite label": ("1,2,0\n3,1,-inf\n", "has 'infinity' in line 2, column 3, which is not"),
+    "underscore": ("1,2,0\n3,1_0,1\n", "has '1_0' in line 2, column 2, which is not a number"),
     "a typing error": ("1,2,0\n3,4o,1\n", "has '4o' in line 2, column 2, which is not a number"),
     "in the first line": ("1x,2,0\n3,4,1\n", "has '1x' in line 1, column 1, which is not a number"),
     "after a comment": ("#\r\n1,2,0\r\n3,b,1\r\n", "has 'b' in line 3, column 2, which is not"),

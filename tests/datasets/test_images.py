@@ -149,6 +149,22 @@ def test_the_archive_of_keras_is_mnist(tmp_path):
     assert len(datasets.load(path).X) == 7
 
 
+def test_the_folder_that_was_given_to_torchvision_will_do(tmp_path):
+    write(tmp_path / "raw").rename(tmp_path / "moved")
+    (tmp_path / "FashionMNIST").mkdir()
+    (tmp_path / "moved").rename(tmp_path / "FashionMNIST" / "raw")
+    assert len(datasets.fashion_mnist(tmp_path).X) == 7
+    with pytest.raises(InputError, match="mnist must be in"):
+        datasets.mnist(tmp_path)
+
+
+def test_images_that_are_none_are_refused(tmp_path):
+    write(tmp_path, images=IMAGES.reshape(7, 24))
+    for read in (datasets.mnist, datasets.load):
+        with pytest.raises(InputError, match=r"must hold images \(m, h, w\) and labels.*\(7, 24\)"):
+            read(tmp_path)
+
+
 def test_where_files_are_not_found_the_ways_to_get_them_are_named(tmp_path):
     with pytest.raises(InputError, match=r"fashion-mnist must be in .*dataset-fashion-mnist, or"):
         datasets.fashion_mnist(tmp_path)

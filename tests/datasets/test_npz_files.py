@@ -36,7 +36,7 @@ def test_usual_names_of_arrays_are_known(tmp_path, inputs, labels, save):
     found = load(tmp_path / "a.npz")
     np.testing.assert_array_equal(found.X, X)
     np.testing.assert_array_equal(found.y[:, 0], SIGNS)
-    assert repr(found).endswith(f"labels -1 and +1, in the array {labels}>")
+    assert repr(found).endswith(f"labels -1 and +1, from the array {labels}>")
 
 
 def test_images_are_laid_flat_and_bytes_are_grey_levels(tmp_path):
@@ -103,6 +103,7 @@ def test_encrypted_torn_and_oddly_packed_archives_get_a_sentence(archive):
         "must be a whole archive of numpy.savez; Bad CRC": whole.replace(X.tobytes()[:8], b"8" * 8),
         "must be a whole archive of numpy.savez; File is not": whole[:-30],
         "is not what numpy.savez writes": b"not a zip",
+        "is not what numpy.savez writes$": b"PK",
     }
     for sentence, content in altered.items():
         archive.write_bytes(content)

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, require_broadcast, require_numbers
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class Objective:
     weight_decay: float = 0.0
 
 
-def squared_error(outputs: Array, targets: Array) -> tuple[Array, Array]:
+@np.errstate(over="ignore", invalid="ignore")
+def squared_error(outputs: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Array, Array]:
     """Return ``L = (1/2m) sum_a |f_a - y_a|^2`` and its gradient by the outputs.
 
     Parameters
@@ -66,12 +68,21 @@ def squared_error(outputs: Array, targets: Array) -> tuple[Array, Array]:
     tuple of numpy.ndarray
         Loss ``(...)``, a mean over samples and a sum over outputs; gradient ``(..., m, k)``.
 
+    Raises
+    ------
+    InputError
+        Where the shapes do not fit.
+
     Examples
     --------
     >>> loss, gradient = squared_error(np.array([[1.0], [3.0]]), np.array([[0.0], [1.0]]))
     >>> print(loss, gradient.ravel())
     1.25 [0.5 1. ]
     """
+    return _squared_error(*_require_fit(outputs, targets))
+
+
+def _squared_error(outputs: Array, targets: Array) -> tuple[Array, Array]:
     residual = outputs - targets
     gradient = residual / outputs.shape[-2]
     return np.sum(residual * (0.5 * gradient), axis=(-2, -1)), gradient
@@ -94,7 +105,8 @@ def squared_error_third(outputs: Array, targets: Array, direction: Array) -> Arr
     return np.zeros_like(direction)
 
 
-def cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array]:
+@np.errstate(over="ignore", invalid="ignore")
+def cross_entropy(outputs: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Array, Array]:
     """Return ``L = (1/m) sum_a (log sum_i exp f_ai - y_a . f_a)`` and its gradient.
 
     The cross-entropy of softmax probabilities p, ``-y . log p``, whose gradient is
@@ -112,12 +124,21 @@ def cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array]:
     tuple of numpy.ndarray
         As :func:`squared_error`.
 
+    Raises
+    ------
+    InputError
+        Where the shapes do not fit.
+
     Examples
     --------
     >>> loss, gradient = cross_entropy(np.array([[0.0, np.log(3.0)]]), np.array([[1.0, 0.0]]))
     >>> print(np.exp(loss).round(6), gradient.round(6))
     4.0 [[-0.75  0.75]]
     """
+    return _cross_entropy(*_require_fit(outputs, targets))
+
+
+def _cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array]:
     samples = outputs.shape[-2]
     shifted = outputs - outputs.max(axis=-1, keepdims=True)
     top = _largest(outputs)
@@ -129,7 +150,8 @@ def cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array]:
     return np.sum(surprise / samples, axis=-1), gradient / samples
 
 
-def softmax(outputs: Array) -> Array:
+@np.errstate(over="ignore", invalid="ignore")
+def softmax(outputs: npt.ArrayLike) -> Array:
     """Return the probabilities ``exp f_i / sum_j exp f_j`` of every sample.
 
     Examples
@@ -137,6 +159,10 @@ def softmax(outputs: Array) -> Array:
     >>> softmax(np.log([[1.0, 3.0]]))
     array([[0.25, 0.75]])
     """
+    return _softmax(_require_outputs("outputs", outputs))
+
+
+def _softmax(outputs: Array) -> Array:
     exponential = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
     probabilities: Array = exponential / exponential.sum(axis=-1, keepdims=True)
     return probabilities
@@ -150,7 +176,7 @@ def cross_entropy_product(outputs: Array, targets: Array, direction: Array) -> A
     >>> cross_entropy_product(np.zeros((1, 2)), np.zeros((1, 2)), np.array([[1.0, 0.0]]))
     array([[ 0.25, -0.25]])
     """
-    p = softmax(outputs)
+    p = _softmax(outputs)
     product: Array = p * _centred(p, direction) / outputs.shape[-2]
     return product
 
@@ -165,7 +191,7 @@ def cross_entropy_third(outputs: Array, targets: Array, direction: Array) -> Arr
     >>> cross_entropy_third(np.log([[1.0, 3.0]]), np.zeros((1, 2)), np.array([[4.0, 0.0]]))
     array([[ 1.5, -1.5]])
     """
-    p = softmax(outputs)
+    p = _softmax(outputs)
     third: Array = p * _centred(p, _centred(p, direction) ** 2) / outputs.shape[-2]
     return third
 
@@ -188,7 +214,8 @@ def _largest(values: Array) -> Array:
     return largest
 
 
-def fraction_right(outputs: Array, targets: Array) -> Array:
+@np.errstate(over="ignore", invalid="ignore")
+def fraction_right(outputs: npt.ArrayLike, targets: npt.ArrayLike) -> Array:
     """Return the fraction of samples whose largest output is at the largest target, ``(...)``.
 
     A single output counts as right where its sign is the target's. NaN where an output is not
@@ -199,14 +226,37 @@ def fraction_right(outputs: Array, targets: Array) -> Array:
     >>> fraction_right(np.array([[0.2, 0.1], [0.3, 0.4]]), np.eye(2)[[0, 0]])
     array(0.5)
     """
-    right = (_chosen(outputs) == _chosen(targets)).mean(axis=-1)
-    return np.where(np.isfinite(outputs).all(axis=(-2, -1)), right, np.nan)
+    found, wanted = _require_fit(outputs, targets)
+    right = (_chosen(found) == _chosen(wanted)).mean(axis=-1)
+    return np.where(np.isfinite(found).all(axis=(-2, -1)), right, np.nan)
 
 
 def _chosen(outputs: Array) -> Array:
     """Return the number of the largest output, or whether a single one is positive."""
     chosen: Array = outputs[..., 0] > 0 if outputs.shape[-1] == 1 else outputs.argmax(axis=-1)
     return chosen
+
+
+def _require_outputs(name: str, values: npt.ArrayLike) -> Array:
+    """Return values of shape ``(..., m, k)``, or raise InputError."""
+    array = require_numbers(name, values)
+    if array.ndim < 2 or 0 in array.shape[-2:]:
+        raise InputError(
+            f"{name} must have shape (..., m, k) with m, k >= 1; got shape {array.shape}"
+        )
+    return array
+
+
+def _require_fit(outputs: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Array, Array]:
+    """Return outputs and targets of the same m and k, or raise InputError."""
+    found, wanted = _require_outputs("outputs", outputs), _require_outputs("targets", targets)
+    if found.shape[-2:] != wanted.shape[-2:]:
+        raise InputError(
+            "outputs and targets must have the same m and k; "
+            f"got shapes {found.shape} and {wanted.shape}"
+        )
+    require_broadcast(outputs=found.shape, targets=wanted.shape)
+    return found, wanted
 
 
 def require_probabilities(targets: Array) -> Array:
@@ -225,7 +275,7 @@ LOSSES = {
     for loss in (
         Loss(
             "squared_error",
-            squared_error,
+            _squared_error,
             squared_error_product,
             squared_error_third,
             1.0,
@@ -233,7 +283,7 @@ LOSSES = {
         ),
         Loss(
             "cross_entropy",
-            cross_entropy,
+            _cross_entropy,
             cross_entropy_product,
             cross_entropy_third,
             0.5,

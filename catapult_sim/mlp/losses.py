@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
+from inspect import unwrap
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_broadcast, require_numbers
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,41 @@ class Objective:
     weight_decay: float = 0.0
 
 
-@np.errstate(over="ignore", invalid="ignore")
-def squared_error(outputs: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Array, Array]:
+def _require_outputs(name: str, values: npt.ArrayLike) -> Array:
+    """Return values of shape ``(..., m, k)``, or raise InputError."""
+    array = require_numbers(name, values)
+    if array.ndim < 2 or 0 in array.shape[-2:]:
+        raise InputError(
+            f"{name} must have shape (..., m, k) with m, k >= 1; got shape {array.shape}"
+        )
+    return array
+
+
+def _require_fit(outputs: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Array, Array]:
+    """Return outputs and targets of the same m and k, or raise InputError."""
+    found, wanted = _require_outputs("outputs", outputs), _require_outputs("targets", targets)
+    if found.shape[-2:] != wanted.shape[-2:]:
+        raise InputError(
+            "outputs and targets must have the same m and k; "
+            f"got shapes {found.shape} and {wanted.shape}"
+        )
+    require_broadcast(outputs=found.shape, targets=wanted.shape)
+    return found, wanted
+
+
+def _of_what_fits(function: Callable[[Array, Array], T]) -> Callable[[Array, Array], T]:
+    """Make a function of outputs and targets refuse those that do not fit in one sentence."""
+
+    @wraps(function)
+    def checked(outputs: npt.ArrayLike, targets: npt.ArrayLike) -> T:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return function(*_require_fit(outputs, targets))
+
+    return checked
+
+
+@_of_what_fits
+def squared_error(outputs: Array, targets: Array) -> tuple[Array, Array]:
     """Return ``L = (1/2m) sum_a |f_a - y_a|^2`` and its gradient by the outputs.
 
     Parameters
@@ -79,10 +117,6 @@ def squared_error(outputs: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Array
     >>> print(loss, gradient.ravel())
     1.25 [0.5 1. ]
     """
-    return _squared_error(*_require_fit(outputs, targets))
-
-
-def _squared_error(outputs: Array, targets: Array) -> tuple[Array, Array]:
     residual = outputs - targets
     gradient = residual / outputs.shape[-2]
     return np.sum(residual * (0.5 * gradient), axis=(-2, -1)), gradient
@@ -105,8 +139,8 @@ def squared_error_third(outputs: Array, targets: Array, direction: Array) -> Arr
     return np.zeros_like(direction)
 
 
-@np.errstate(over="ignore", invalid="ignore")
-def cross_entropy(outputs: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Array, Array]:
+@_of_what_fits
+def cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array]:
     """Return ``L = (1/m) sum_a (log sum_i exp f_ai - y_a . f_a)`` and its gradient.
 
     The cross-entropy of softmax probabilities p, ``-y . log p``, whose gradient is
@@ -135,10 +169,6 @@ def cross_entropy(outputs: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Array
     >>> print(np.exp(loss).round(6), gradient.round(6))
     4.0 [[-0.75  0.75]]
     """
-    return _cross_entropy(*_require_fit(outputs, targets))
-
-
-def _cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array]:
     samples = outputs.shape[-2]
     shifted = outputs - outputs.max(axis=-1, keepdims=True)
     top = _largest(outputs)
@@ -214,8 +244,8 @@ def _largest(values: Array) -> Array:
     return largest
 
 
-@np.errstate(over="ignore", invalid="ignore")
-def fraction_right(outputs: npt.ArrayLike, targets: npt.ArrayLike) -> Array:
+@_of_what_fits
+def fraction_right(outputs: Array, targets: Array) -> Array:
     """Return the fraction of samples whose largest output is at the largest target, ``(...)``.
 
     A single output counts as right where its sign is the target's. NaN where an output is not
@@ -226,37 +256,14 @@ def fraction_right(outputs: npt.ArrayLike, targets: npt.ArrayLike) -> Array:
     >>> fraction_right(np.array([[0.2, 0.1], [0.3, 0.4]]), np.eye(2)[[0, 0]])
     array(0.5)
     """
-    found, wanted = _require_fit(outputs, targets)
-    right = (_chosen(found) == _chosen(wanted)).mean(axis=-1)
-    return np.where(np.isfinite(found).all(axis=(-2, -1)), right, np.nan)
+    right = (_chosen(outputs) == _chosen(targets)).mean(axis=-1)
+    return np.where(np.isfinite(outputs).all(axis=(-2, -1)), right, np.nan)
 
 
 def _chosen(outputs: Array) -> Array:
     """Return the number of the largest output, or whether a single one is positive."""
     chosen: Array = outputs[..., 0] > 0 if outputs.shape[-1] == 1 else outputs.argmax(axis=-1)
     return chosen
-
-
-def _require_outputs(name: str, values: npt.ArrayLike) -> Array:
-    """Return values of shape ``(..., m, k)``, or raise InputError."""
-    array = require_numbers(name, values)
-    if array.ndim < 2 or 0 in array.shape[-2:]:
-        raise InputError(
-            f"{name} must have shape (..., m, k) with m, k >= 1; got shape {array.shape}"
-        )
-    return array
-
-
-def _require_fit(outputs: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Array, Array]:
-    """Return outputs and targets of the same m and k, or raise InputError."""
-    found, wanted = _require_outputs("outputs", outputs), _require_outputs("targets", targets)
-    if found.shape[-2:] != wanted.shape[-2:]:
-        raise InputError(
-            "outputs and targets must have the same m and k; "
-            f"got shapes {found.shape} and {wanted.shape}"
-        )
-    require_broadcast(outputs=found.shape, targets=wanted.shape)
-    return found, wanted
 
 
 def require_probabilities(targets: Array) -> Array:
@@ -270,12 +277,13 @@ def require_probabilities(targets: Array) -> Array:
     return targets
 
 
+# Of networks, whose outputs and targets fit.
 LOSSES = {
     loss.name: loss
     for loss in (
         Loss(
             "squared_error",
-            _squared_error,
+            unwrap(squared_error),
             squared_error_product,
             squared_error_third,
             1.0,
@@ -283,7 +291,7 @@ LOSSES = {
         ),
         Loss(
             "cross_entropy",
-            _cross_entropy,
+            unwrap(cross_entropy),
             cross_entropy_product,
             cross_entropy_third,
             0.5,

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
+from inspect import unwrap
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, require_broadcast, require_numbers
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,40 @@ class Objective:
     weight_decay: float = 0.0
 
 
+def _require_outputs(name: str, values: npt.ArrayLike) -> Array:
+    """Return values of shape ``(..., m, k)``, or raise InputError."""
+    array = require_numbers(name, values)
+    if array.ndim < 2 or 0 in array.shape[-2:]:
+        raise InputError(
+            f"{name} must have shape (..., m, k) with m, k >= 1; got shape {array.shape}"
+        )
+    return array
+
+
+def _require_fit(outputs: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Array, Array]:
+    """Return outputs and targets of the same m and k, or raise InputError."""
+    found, wanted = _require_outputs("outputs", outputs), _require_outputs("targets", targets)
+    if found.shape[-2:] != wanted.shape[-2:]:
+        raise InputError(
+            "outputs and targets must have the same m and k; "
+            f"got shapes {found.shape} and {wanted.shape}"
+        )
+    require_broadcast(outputs=found.shape, targets=wanted.shape)
+    return found, wanted
+
+
+def _of_what_fits(function: Callable[[Array, Array], T]) -> Callable[[Array, Array], T]:
+    """Make a function of outputs and targets refuse those that do not fit in one sentence."""
+
+    @wraps(function)
+    def checked(outputs: npt.ArrayLike, targets: npt.ArrayLike) -> T:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return function(*_require_fit(outputs, targets))
+
+    return checked
+
+
+@_of_what_fits
 def squared_error(outputs: Array, targets: Array) -> tuple[Array, Array]:
     """Return ``L = (1/2m) sum_a |f_a - y_a|^2`` and its gradient by the outputs.
 
@@ -65,6 +105,11 @@ def squared_error(outputs: Array, targets: Array) -> tuple[Array, Array]:
     -------
     tuple of numpy.ndarray
         Loss ``(...)``, a mean over samples and a sum over outputs; gradient ``(..., m, k)``.
+
+    Raises
+    ------
+    InputError
+        Where the shapes do not fit.
 
     Examples
     --------
@@ -94,6 +139,7 @@ def squared_error_third(outputs: Array, targets: Array, direction: Array) -> Arr
     return np.zeros_like(direction)
 
 
+@_of_what_fits
 def cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array]:
     """Return ``L = (1/m) sum_a (log sum_i exp f_ai - y_a . f_a)`` and its gradient.
 
@@ -112,6 +158,11 @@ def cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array]:
     tuple of numpy.ndarray
         As :func:`squared_error`.
 
+    Raises
+    ------
+    InputError
+        Where the shapes do not fit.
+
     Examples
     --------
     >>> loss, gradient = cross_entropy(np.array([[0.0, np.log(3.0)]]), np.array([[1.0, 0.0]]))
@@ -129,7 +180,8 @@ def cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array]:
     return np.sum(surprise / samples, axis=-1), gradient / samples
 
 
-def softmax(outputs: Array) -> Array:
+@np.errstate(over="ignore", invalid="ignore")
+def softmax(outputs: npt.ArrayLike) -> Array:
     """Return the probabilities ``exp f_i / sum_j exp f_j`` of every sample.
 
     Examples
@@ -137,6 +189,10 @@ def softmax(outputs: Array) -> Array:
     >>> softmax(np.log([[1.0, 3.0]]))
     array([[0.25, 0.75]])
     """
+    return _softmax(_require_outputs("outputs", outputs))
+
+
+def _softmax(outputs: Array) -> Array:
     exponential = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
     probabilities: Array = exponential / exponential.sum(axis=-1, keepdims=True)
     return probabilities
@@ -150,7 +206,7 @@ def cross_entropy_product(outputs: Array, targets: Array, direction: Array) -> A
     >>> cross_entropy_product(np.zeros((1, 2)), np.zeros((1, 2)), np.array([[1.0, 0.0]]))
     array([[ 0.25, -0.25]])
     """
-    p = softmax(outputs)
+    p = _softmax(outputs)
     product: Array = p * _centred(p, direction) / outputs.shape[-2]
     return product
 
@@ -165,7 +221,7 @@ def cross_entropy_third(outputs: Array, targets: Array, direction: Array) -> Arr
     >>> cross_entropy_third(np.log([[1.0, 3.0]]), np.zeros((1, 2)), np.array([[4.0, 0.0]]))
     array([[ 1.5, -1.5]])
     """
-    p = softmax(outputs)
+    p = _softmax(outputs)
     third: Array = p * _centred(p, _centred(p, direction) ** 2) / outputs.shape[-2]
     return third
 
@@ -188,6 +244,7 @@ def _largest(values: Array) -> Array:
     return largest
 
 
+@_of_what_fits
 def fraction_right(outputs: Array, targets: Array) -> Array:
     """Return the fraction of samples whose largest output is at the largest target, ``(...)``.
 
@@ -249,12 +306,13 @@ def require_probabilities(targets: Array) -> Array:
     return targets
 
 
+# Of networks, whose outputs and targets fit.
 LOSSES = {
     loss.name: loss
     for loss in (
         Loss(
             "squared_error",
-            squared_error,
+            unwrap(squared_error),
             squared_error_product,
             squared_error_third,
             1.0,
@@ -262,7 +320,7 @@ LOSSES = {
         ),
         Loss(
             "cross_entropy",
-            cross_entropy,
+            unwrap(cross_entropy),
             cross_entropy_product,
             cross_entropy_third,
             0.5,

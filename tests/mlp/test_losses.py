@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catapult_sim.mlp.losses import LOSSES, cross_entropy, fraction_right, require_probabilities
+from catapult_sim.mlp.losses import (
+    LOSSES,
+    cross_entropy,
+    fraction_right,
+    require_probabilities,
+    squared_error,
+)
 from catapult_sim.validation import InputError
 
 RNG = np.random.default_rng(0)
@@ -160,3 +166,15 @@ def test_accuracy_of_labels_that_are_not_two_is_refused(labels):
 def test_labels_a_percent_away_from_probabilities_are_refused():
     with pytest.raises(InputError, match="add up to 1; got a row with 1"):
         require_probabilities(np.array([[0.5, 0.5], [0.5, 0.51]]))
+
+
+@pytest.mark.parametrize("function", [squared_error, cross_entropy, fraction_right])
+def test_outputs_and_targets_that_do_not_fit_are_refused_in_one_sentence(function):
+    with pytest.raises(
+        InputError, match=r"must have the same m and k; got shapes \(6, 3\) and \(6, 2\)"
+    ):
+        function(OUTPUTS, TARGETS[:, :2])
+    with pytest.raises(InputError, match=r"outputs must have shape \(..., m, k\)"):
+        function(OUTPUTS[0], TARGETS[0])
+    with pytest.raises(InputError, match="must broadcast"):
+        function(np.stack([OUTPUTS] * 2), np.stack([TARGETS] * 3))

@@ -21,7 +21,7 @@ from catapult_sim.symbolic import linear_net
 # A shell may have told its background jobs to ignore Ctrl-C.
 PROGRAM = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from catapult_sim.cli import main; sys.exit(main())"
+    "from catapult_sim.__main__ import main; sys.exit(main())"
 )
 
 QUICK = ["verify", "--claims", "catapult.map", "catapult.one-sample.rise"]
@@ -291,6 +291,52 @@ def test_what_nobody_reads_ends_in_silence(arguments):
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("closed", ["stdin", "stdout", "stderr"])
+def test_a_closed_stream_is_no_failure(closed, tmp_path):
+    number = ["stdin", "stdout", "stderr"].index(closed)
+    out = tmp_path / "out"
+    command = ["simulate", "--samples", "4", "--steps", "3", "--c", "1", "--width", "4"]
+    done = subprocess.run(
+        [sys.executable, "-m", "catapult_sim", *command, "--progress", "--out", str(out)],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: os.close(number),
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert len((out / "records.jsonl").read_bytes().splitlines()) == 1
+    assert json.loads((out / "summary.json").read_text())["runs"][0]["phase"] == "lazy"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="/dev/full is of Linux")
+def test_output_that_finds_no_room_is_named():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "catapult_sim", "derive", "sample-map"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    said = "standard output: No space left on device; nothing was written"
+    assert (done.returncode, done.stderr) == (1, f"catapult-sim derive: {said}\n")
+
+
+def test_a_terminal_of_ascii_shows_the_rest_as_escapes(tmp_path):
+    command = ["simulate", "--samples", "4", "--steps", "3", "--c", "1", "--width", "4"]
+    done = subprocess.run(
+        [sys.executable, "-m", "catapult_sim", *command, "--out", "η"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("record and figure: \\u03b7\n")
 
 
 def test_a_pipe_that_breaks_elsewhere_is_not_silent(capsys, monkeypatch):

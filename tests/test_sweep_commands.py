@@ -34,7 +34,7 @@ COMMANDS = [DIAGRAM, BOUNDARY, SIMULATE, SCAN]
 # A shell may have told its background jobs to ignore Ctrl-C.
 PROGRAM = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from catapult_sim.cli import main; sys.exit(main())"
+    "from catapult_sim.__main__ import main; sys.exit(main())"
 )
 
 # A record that is slow to write to: there is always time to stop what writes it.
@@ -496,6 +496,11 @@ def test_a_torn_line_is_said(made, tmp_path, capsys):
             "batch_size must be at most .* 8; got 9",
         ),
         ([*DIAGRAM, "--batch-size", "0"], "--batch-size must be an integer of at least 1; got 0"),
+        ([*DIAGRAM, "--levels", "1000000000"], "levels must be at most 4 for 17 cells; got 10000"),
+        (
+            [*DIAGRAM, "--model", "mlp", "--y", "depth=1:1000000000"],
+            "axis depth must have at most 10000000 points; got 1e[+]09",
+        ),
         ([*DIAGRAM, "--levels", "-1"], "levels must be an integer of at least 0; got -1"),
         ([*DIAGRAM, "--workers", "0"], "--workers must be an integer of at least 1; got 0"),
         ([*DIAGRAM, "--scheduler", "x://y"], "--scheduler must be the address of a running dask"),
@@ -537,6 +542,63 @@ def test_data_that_changed_are_named_and_not_their_digests(tmp_path, capsys):
         assert run(["simulate", *SMALL, "--data", str(data), "--c", "1"], out) == status
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.endswith(f"the content of {data} has changed since {out} was begun")
+
+
+DAMAGED = [
+    "",
+    "{",
+    "null",
+    "[]",
+    "3",
+    "{}",
+    '{"options": null}',
+    "[" * 10**5,
+    "\udcff",
+    '{"a": NaN}',
+]
+DAMAGED += ['{"options": {"command": "simulate"}, "cell": null}', '{"options": {"command": 3}}']
+
+
+@pytest.mark.parametrize("text", DAMAGED, ids=range(len(DAMAGED)))
+def test_a_config_that_no_command_wrote_is_refused_and_left_alone(text, made, tmp_path, capsys):
+    shutil.copytree(made["simulate"], tmp_path, dirs_exist_ok=True)
+    content = text.encode("utf-8", "surrogateescape")
+    (tmp_path / "config.json").write_bytes(content)
+    assert run(SIMULATE, tmp_path) == 2
+    said = f"{tmp_path}/config.json is of another program, or damaged\n"
+    assert capsys.readouterr().err.endswith(said)
+    assert cli.main(["figures", "--from", str(tmp_path)]) == 2
+    assert "with its config.json; got" in capsys.readouterr().err
+    assert (tmp_path / "config.json").read_bytes() == content
+    assert run([*SIMULATE, "--overwrite"], tmp_path) == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"x": None}, {"x": 5}, {"levels": 10**9}, {"levels": "many"}, {"y": "width=8:512:99999999"}],
+)
+def test_a_diagram_of_altered_options_is_refused_in_a_sentence(change, finished, tmp_path, capsys):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    config = json.loads((finished / "config.json").read_text())
+    config["options"] |= change
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert cli.main(["figures", "--from", str(tmp_path)]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_the_same_data_are_the_same_sweep_however_they_are_spelt(tmp_path, monkeypatch, capsys):
+    X = np.random.default_rng(0).normal(size=(8, 2))
+    np.savez(tmp_path / "data.npz", X=X, y=X[:, 0])
+    monkeypatch.chdir(tmp_path)
+    for path, known in (("data.npz", 0), ("./data.npz", 1), (f"{tmp_path}/data.npz", 1)):
+        command = ["simulate", *SMALL, "--data", path, "--c", "1"]
+        assert run(command, tmp_path / "out") == 0
+        assert f"{known} found in the record" in capsys.readouterr().err
+    (line,) = read_record(tmp_path / "out" / "records.jsonl")
+    assert line.cell["data"] == str(tmp_path / "data.npz")  # for workers begun elsewhere
+    assert run(["simulate", *SMALL, "--c", "1"], tmp_path / "out") == 2
+    said = f"{tmp_path / 'out'} has data {tmp_path / 'data.npz'}, this one digits"
+    assert said in capsys.readouterr().err
 
 
 def test_a_diagram_draws_one_network_to_see_whether_all_can_be_drawn(monkeypatch):

@@ -80,9 +80,7 @@ def run(options: argparse.Namespace) -> int:
 def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
     """Return the figure of a folder, finished or not, and its file name."""
     options = config["options"]
-    diagram = Diagram(
-        axis(options["x"]), axis(options["y"]), config["cell"], int(options["levels"])
-    )
+    diagram = Diagram(axis(options["x"]), axis(options["y"]), config["cell"], options["levels"])
     diagram.require_size()
     return _drawn(diagram, diagram.recorded(recorded(folder))), FIGURE
 

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import util
 from types import FrameType
 from typing import Any
 
@@ -76,6 +77,8 @@ def _ended_late(tell: Callable[[int], object]) -> Iterator[None]:
         if number and not ended.wait(GRACE):
             tell(128 + number)
             end_workers()
+            # Else the semaphores of pools are reported, on standard error, as left behind.
+            util._run_finalizers(0)  # type: ignore[attr-defined]
             os._exit(128 + number)
 
     watcher = threading.Thread(target=watch, daemon=True)

@@ -11,6 +11,7 @@ import time
 import numpy as np
 
 from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.runs import blas_threads
 from catapult_sim.numeric.runs.phases import classify
 from catapult_sim.numeric.runs.trajectory import peak
 from catapult_sim.sweeps.cell import cell
@@ -73,6 +74,14 @@ def threads(cell):
     import threadpoolctl
 
     return [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
+
+
+@cell(version=1)
+def threads_of_scipy(cell):
+    from scipy import linalg
+
+    linalg.eigh(np.eye(9))
+    return blas_threads.threads(), threads(cell)
 
 
 @cell(version=1)

@@ -1,11 +1,17 @@
-"""Who computes: threads that ensembles take from linear algebra."""
+"""Who computes: threads that ensembles take from linear algebra, and workers from SciPy."""
 
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import threadpoolctl
 
 from catapult_sim.numeric.runs.blas_threads import threads, threads_for
+from catapult_sim.sweeps.sweep import sweep
+from catapult_sim.sweeps.workers import process_pool
+from tests.sweeps.sweeping import threads_of_scipy
 
 
 @pytest.fixture(autouse=True)
@@ -39,3 +45,39 @@ def test_ensembles_in_threads_of_the_caller_leave_linear_algebra_alone():
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(seen, range(20))) == [(1, 2)] * 20
     assert threads() == 2
+
+
+def test_a_worker_has_one_thread_also_where_a_cell_has_used_scipy():
+    """SciPy brings a BLAS of its own, which is loaded later than NumPy's."""
+    with process_pool(1) as pool:
+        lines = list(sweep(threads_of_scipy, [{"x": x} for x in range(3)], executor=pool).lines)
+    for line in lines:
+        asked, libraries = line.result
+        assert asked == 1
+        assert len(libraries) >= 2
+        assert set(libraries) == {1}
+
+
+def test_so_has_a_process_that_sweeps_by_itself():
+    program = "from catapult_sim import sweep; from tests.sweeps.sweeping import threads_of_scipy; "
+    program += "print([line.result for line in sweep(threads_of_scipy, [{}]).lines][0][0])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "1\n"
+
+
+def test_a_pool_that_is_interrupted_does_not_wait_for_its_cells():
+    begun = time.monotonic()
+    pool = process_pool(1)
+
+    def interrupted():
+        with pool:
+            sleeper = pool.submit(time.sleep, 60)
+            while not sleeper.running():
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert time.monotonic() - begun < 30

@@ -119,6 +119,15 @@ def _needed(rule: Rule, results: Sequence[sp.Expr]) -> list[tuple[sp.Symbol, sp.
     return needed[::-1]
 
 
+def constants(rule: Rule) -> set[sp.Expr]:
+    """Return the mathematical constants that a rule names, which no symbol may look like."""
+    found: set[sp.Expr] = set()
+    for expression in (*rule.where.values(), *rule.next):
+        found |= expression.atoms(sp.NumberSymbol, type(sp.I))
+        found |= {sp.E} if expression.has(sp.exp) else set()
+    return found
+
+
 def in_numbers(expression: sp.Expr) -> sp.Expr:
     """Return an expression in functions and numbers that every language has.
 

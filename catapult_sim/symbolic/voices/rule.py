@@ -171,11 +171,11 @@ def spoken(
 ) -> Spoken:
     """Write a rule in one language, or other expressions in its symbols."""
     rule = rule.entrywise()
-    lines, values = straight_line(rule, rule.next if results is None else results)
-    symbols = (*rule.state, *rule.parameters, *(symbol for symbol, _ in lines))
-    names = identifiers(symbols, language.reserved)
-    printer = language(names)
     try:
+        lines, values = straight_line(rule, rule.next if results is None else results)
+        symbols = (*rule.state, *rule.parameters, *(symbol for symbol, _ in lines))
+        names = identifiers(symbols, language.reserved)
+        printer = language(names)
         return Spoken(
             [names[symbol] for symbol in rule.state],
             [names[symbol] for symbol in rule.parameters],

@@ -108,13 +108,30 @@ def test_printed_python_runs_as_it_stands():
         ([], "a name is required"),
         (["catapul"], "the name must be one of balanced-map, .* got 'catapul'"),
         (["samplemap"], "the name must be such as sample-map, .* got 'samplemap'"),
-        (["modified_loss"], "the name must be such as modified-loss; got 'modified_loss'"),
+        (["modified_loss"], "such as modified-loss, modified-.*; got 'modified_loss'"),
         (["sample-map", "--order", "2"], "sample-map takes no options; got --order"),
         (["closure", "--order", "2"], "closure takes --inputs, --outputs; got --order"),
         (["sample-map", "--format", "word"], "--format must be one of text, .* got 'word'"),
         (["closure", "--format", "python"], "code requires blocks of explicit size"),
-        (["modified-equation", "--order", "11"], "--order must be at most 10: .* got 11"),
-        (["modified-equation", "--order", "50"], "--order must be at most 10: .* got 50"),
+        (["modified-equation", "--order", "6"], "order must be at most 5 for shuffled .* got 6"),
+        (
+            ["modified-equation", "--order", "11", "--sampling", "full"],
+            "order must be at most 10 for gradient descent, full batch: .* got 11",
+        ),
+        (["modified-field", "--order", "30"], "order must be at most 5 for shuffled .* got 30"),
+        (["modified-loss", "--order", "30"], "order must be at most 5 for shuffled .* got 30"),
+        (
+            ["modified-field", "--order", "4", "--loss", "*".join(f"(1+u{i})" for i in range(25))],
+            r"order 4 with 25 weights and 1 minibatches takes .* at most 1e\+07 are formed",
+        ),
+        (
+            ["modified-field", "--loss", "u**2", "--sampling", "full", "--momentum", "u"],
+            "momentum must have another name than weights and step size; got u",
+        ),
+        (
+            ["modified-equation", "--sampling", "full", "--momentum", "eps"],
+            "--momentum must not be called eps, which has a meaning of its own",
+        ),
         (
             ["modified-loss", "--loss", "sqrt(x)", "--order", "2"],
             "of sqrt.x. must have a closed",
@@ -145,6 +162,43 @@ def test_a_wrong_call_gets_one_sentence_and_status_2(arguments, sentence, capsys
     assert seen.out == ""
     assert len(seen.err.splitlines()) == 1
     assert re.search(sentence, seen.err)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "(u+v)**300",
+        "*".join(f"(1+u{i})" for i in range(8)),
+        "(u+v+w+x+y+z)**10",
+        "sin(" * 40 + "u" + ")" * 40,
+        "0.1234567890123456789012345678901*u**2",
+    ],
+)
+@pytest.mark.parametrize("name", ["modified-loss", "modified-field"])
+def test_what_would_be_long_when_multiplied_out_is_left_as_it_is(name, loss):
+    text = printed.derive(name, "text", loss=[loss]).text
+    symbols = {f"u{i}": sp.Symbol(f"u{i}", real=True) for i in range(8)}
+    symbols |= {letter: sp.Symbol(letter, real=True) for letter in "uvwxyz"}
+    read_loss = sp.sympify(loss, locals=symbols, rational=True)
+    weights = sorted(read_loss.free_symbols, key=str)
+    at = {w: sp.Rational(k + 1, 10) for k, w in enumerate(weights)} | {eps: sp.Rational(1, 3)}
+    slopes = [read_loss.diff(w) for w in weights]
+    modified = read_loss + eps / 4 * sum(slope**2 for slope in slopes)
+    if name == "modified-loss":
+        found, expected = sp.sympify(text, locals=symbols), modified
+    else:
+        line = next(
+            line for line in text.splitlines() if line.startswith(f"d{weights[0]}/dt, eps^0")
+        )
+        found, expected = sp.sympify(line.split(": ")[1], locals=symbols), -slopes[0]
+    assert abs(found.subs(at).evalf(30) / expected.subs(at).evalf(30) - 1) < 1e-25
+
+
+def test_a_bar_is_told_how_many_terms_were_found():
+    told = []
+    printed.derive("modified-field", "text", progress=told.append, order=3, sampling="full")
+    # Eight trees have up to four vertices; the coefficient of one of them is zero.
+    assert told == [1] * (8 + 7)
 
 
 def test_derive_prints(capsys):

@@ -39,8 +39,8 @@ def add(commands: Any) -> None:
         "--order",
         type=int,
         metavar="P",
-        help="highest power of the step size: at most 6 for shuffled batches, 10 for full ones, "
-        "5 with momentum, 4 with replacement",
+        help="highest power of the step size: at most 5 for shuffled batches, 10 for full ones, "
+        "7 with momentum, 4 with replacement",
     )
     add("--sampling", help="shuffled (default), full, reversed_pair or replacement")
     add("--batches", metavar="M", help="number of minibatches, a number or a name")

@@ -8,12 +8,12 @@ import sympy as sp
 
 LONGEST = 2000
 """The most terms into which an expression is multiplied out."""
+HIGHEST_DEGREE = 100
+"""The highest degree that is factored."""
 
 
 def terms_of(expression: sp.Expr) -> int:
     """Return a bound on the number of terms of an expression, multiplied out.
-
-    A power beyond 10_000 counts as so many terms, which a dense polynomial has.
 
     Examples
     --------
@@ -28,7 +28,7 @@ def terms_of(expression: sp.Expr) -> int:
             return prod(map(terms_of, expression.args))
         case sp.Pow(args=(base, sp.Integer() as power)):
             times, many = abs(int(power)), terms_of(base)
-            return comb(times + many - 1, times) if times <= 10_000 else times
+            return comb(times + many - 1, times)
         case sp.MatrixExpr() | sp.Symbol() | sp.Number():
             return 1
     # A function is multiplied out within, too.
@@ -48,5 +48,27 @@ def expanded(expression: sp.Expr) -> sp.Expr:
 
 
 def factored(expression: sp.Expr) -> sp.Expr:
-    """Factor an expression if it is short when multiplied out."""
-    return sp.factor(expression) if terms_of(expression) <= LONGEST else expression
+    """Factor an expression if it is short and of low degree when multiplied out."""
+    short = terms_of(expression) <= LONGEST and degree_of(expression) <= HIGHEST_DEGREE
+    return sp.factor(expression) if short else expression
+
+
+def degree_of(expression: sp.Expr) -> int:
+    """Return a bound on the degree of numerator and denominator of an expression together.
+
+    Examples
+    --------
+    >>> x, y = sp.symbols("x y")
+    >>> degree_of((x + y) ** 300 * x + 1 / x)
+    301
+    """
+    match expression:
+        case sp.Mul():
+            return sum(map(degree_of, expression.args))
+        case sp.Pow(args=(base, sp.Integer() as power)):
+            return abs(int(power)) * degree_of(base)
+        case sp.Add():
+            return max(map(degree_of, expression.args))
+        case sp.Number():
+            return 0
+    return max(1, *map(degree_of, expression.args), 1)

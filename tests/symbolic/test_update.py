@@ -1,10 +1,14 @@
 """What a derived rule is: its quantities, its blocks, and what makes no rule."""
 
+import math
+import xml.etree.ElementTree as ElementTree
+
 import numpy as np
 import pytest
 import sympy as sp
 
 from catapult_sim.symbolic import Update
+from catapult_sim.validation import InputError
 from tests.symbolic.rules import RULES, a, x, y
 
 
@@ -47,3 +51,83 @@ def test_a_rule_without_an_equation_for_each_variable_is_refused():
 
 def test_the_registry_names_each_rule_as_the_rule_names_itself():
     assert {name: rule.name for name, rule in RULES.items()} == {name: name for name in RULES}
+
+
+def test_symbols_of_one_name_are_refused():
+    twin = sp.Symbol("x", positive=True)
+    with pytest.raises(ValueError, match=r"twins: required a name of its own .* got x more than"):
+        Update("twins", (x,), (twin,), (x * twin,), "none")
+
+
+def test_entries_of_blocks_take_no_names_of_others():
+    A, B = sp.MatrixSymbol("A", 2, 2), sp.MatrixSymbol("A_1", 2, 1)
+    taken = sp.Symbol("A_1_1", real=True)
+    rule = Update("crowded", (B,), (A, taken), (A * B + taken * B,), "none").entrywise()
+    names = [symbol.name for symbol in rule.symbols]
+    assert len(set(names)) == 2 + 4 + 1
+    assert taken in rule.parameters
+    numbers = np.arange(1.0, 6.0)
+    expected = numbers[:4].reshape(2, 2) @ [1.0, 2.0] + numbers[4] * np.array([1.0, 2.0])
+    np.testing.assert_allclose(rule.numpy()([1.0, 2.0], *numbers), expected)
+
+
+def test_deviations_take_no_names_of_others():
+    taken = sp.Symbol("delta_x", real=True)
+    rule = Update("crowded", (x,), (taken,), (taken * x**2,), "none").linearised()
+    np.testing.assert_allclose(rule.numpy()([3.0, 0.5], 2.0), [18.0, 2 * 2.0 * 3.0 * 0.5])
+
+
+@pytest.mark.parametrize("real", [True, None])
+def test_kinks_are_differentiated_on_either_side(real):
+    w = sp.Symbol("w", real=real)
+    loss = (
+        sp.Max(w, 0) ** 2
+        + abs(w - 1)
+        + sp.Heaviside(w + 1)
+        + sp.Piecewise((w**2, w > 2), (0, True))
+    )
+    step = Update.descent(loss, [w]).numpy()
+
+    def gradient(w):
+        return 2 * max(w, 0) + math.copysign(1, w - 1) + 2 * w * (w > 2)
+
+    for w in (-3.0, -0.5, 0.5, 1.5, 2.5):
+        np.testing.assert_allclose(step([w], 0.1), [w - 0.1 * gradient(w)], rtol=1e-14)
+
+
+@pytest.mark.parametrize("voice", [Update.numpy, Update.compiled])
+@pytest.mark.parametrize("state", ["x", [["1"]], [None, "y"], [[object()]]])
+def test_what_is_no_number_is_refused(voice, state):
+    step = voice(Update("decay", (x,), (a,), (a * x,), "none"))
+    with pytest.raises(InputError, match="decay: required numbers as state; got"):
+        step(state, 1.0)
+    with pytest.raises(InputError, match="decay: required numbers as a; got"):
+        step([1.0], state)
+
+
+@pytest.mark.parametrize("voice", ["numpy", "compiled", "numpy_source", "python", "javascript"])
+def test_numbers_and_functions_that_a_language_lacks_are_refused(voice):
+    for wrong, named in (
+        (sp.Integer(10) ** 400, r"got 1.00E\+400"),
+        (sp.I, "ImaginaryUnit"),
+        (sp.zeta(x), "zeta"),
+    ):
+        with pytest.raises(InputError, match=f"odd: .*{named}"):
+            getattr(Update("odd", (x,), (), (wrong * x,), "none"), voice)()
+
+
+def test_a_run_that_diverges_does_so_in_silence():
+    step = Update("square", (x,), (), (x**2 / (x - 1),), "none").numpy()
+    found = step([[1e300], [1.0], [np.inf]])
+    np.testing.assert_array_equal(found, [[np.inf], [np.inf], [np.nan]])
+
+
+def test_sums_of_mathml_have_stable_names_of_terms():
+    markup = RULES["sample-map"].mathml(ids=True)
+    roots = [ElementTree.fromstring(line) for line in markup.splitlines()]
+    assert [root.get("id") for root in roots] == ["sample-map-f", "sample-map-lam"]
+    names = [node.get("id") for root in roots for node in root.iter() if node.get("id")]
+    assert len(names) == len(set(names)) == 2 + 3 + 4
+    assert "sample-map-lam-1" in names
+    assert markup == RULES["sample-map"].mathml(ids=True)
+    assert "id=" not in RULES["sample-map"].mathml()

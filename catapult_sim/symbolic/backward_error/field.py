@@ -14,7 +14,7 @@ from itertools import combinations, islice
 import sympy as sp
 
 from catapult_sim.symbolic.expansion import expanded, factored
-from catapult_sim.symbolic.voices.formulas import aligned, letters
+from catapult_sim.symbolic.voices.formulas import aligned, in_latex, letters
 from catapult_sim.symbolic.voices.presentation import element, spelt, written
 from catapult_sim.symbolic.voices.rule import Formula
 
@@ -110,7 +110,7 @@ class ModifiedField:
         \frac{dx}{dt} = \left(- x\right) + \epsilon \left(- \frac{x}{2}\right)
         """
         names = letters(set().union(self.state, *(e.free_symbols for e in self.total())))
-        write = partial(sp.latex, symbol_names=names)
+        write = partial(in_latex, letters=names)
         size, lines = write(self.step_size), dict.fromkeys(self.state, "")
         for power, weight, component in self._components():
             step = {0: "", 1: f" + {size} "}.get(power, f" + {size}^{{{power}}} ")

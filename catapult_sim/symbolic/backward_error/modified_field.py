@@ -73,8 +73,8 @@ def modified_field(
     step_size : sympy.Expr
         The learning rate of each step.
     order : int
-        The highest power of `step_size` that is kept: at most 10 for full batches, 6 for shuffled
-        ones and reversed pairs, 4 with replacement, 5 with momentum.
+        The highest power of `step_size` that is kept: at most 10 for full batches, 5 for shuffled
+        ones and reversed pairs, 4 with replacement, 7 with momentum.
     sampling : {"shuffled", "full", "reversed_pair", "replacement"}
         The flow follows the mean of the weights after an epoch of m steps, whose batches come
         in a uniformly random order ("shuffled"), in the given order or its reverse, or

@@ -7,8 +7,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 import sympy as sp
+from sympy.printing.latex import LatexPrinter
 
-from catapult_sim.symbolic.voices.rule import Rule
+from catapult_sim.symbolic.voices.names import free_name
+from catapult_sim.symbolic.voices.rule import Rule, constants
 
 Letters = dict[sp.Symbol, str]
 NONE: Mapping[sp.Symbol, str] = MappingProxyType({})
@@ -25,7 +27,11 @@ def text(rule: Rule) -> str:
     y = -a + x
     x' = y**2
     """
-    return "\n".join(f"{left} = {right}" for left, right in equations(rule, str, "{}'".format))
+    taken = set(map(str, constants(rule)))
+    names = {s: free_name(str(s), taken) for s in rule.symbols}
+    renamed = {s: s.func(name, *s.args[1:]) for s, name in names.items() if name != str(s)}
+    sides = equations(rule, names.__getitem__, lambda symbol: f"{names[symbol]}'")
+    return "\n".join(f"{left} = {right.xreplace(renamed)}" for left, right in sides)
 
 
 def line(name: str, value: sp.Expr) -> str:
@@ -42,7 +48,7 @@ def latex_line(name: str, value: sp.Expr) -> str:
     a_{eff} = 2 V
     """
     left = f"{_letter(sp.Symbol(name))} = " if name else ""
-    return left + sp.latex(value, symbol_names=letters(value.free_symbols))
+    return left + in_latex(value, letters(value.free_symbols))
 
 
 def latex(rule: Rule) -> str:
@@ -58,13 +64,35 @@ def latex(rule: Rule) -> str:
     plain = letters(rule.symbols, rule.notation)
     stepped = {s: f"{{{plain[s]}}}" if "_" in plain[s] else plain[s] for s in plain}
     now = {s: f"{stepped[s]}_{{t}}" for s in (*rule.state, *rule.where)}
-    now |= {s: _apart(s, plain[s], now.values()) for s in rule.parameters}
+    taken = [*now.values(), *map(sp.latex, constants(rule))]
+    now |= {s: _apart(s, plain[s], taken) for s in rule.parameters}
     lines = (
-        f"{left} = {sp.latex(right, symbol_names=now)}"
+        f"{left} = {in_latex(right, now)}"
         for left, right in equations(rule, now.__getitem__, lambda s: f"{stepped[s]}_{{t+1}}")
     )
     # SymPy adds a negative matrix where one writes a difference.
     return "\n".join(line.replace("+ - ", "- ") for line in lines)
+
+
+def in_latex(expression: sp.Expr, letters: Mapping[sp.Symbol, str]) -> str:
+    r"""Return the LaTeX of an expression with given letters.
+
+    Examples
+    --------
+    >>> x = sp.Symbol("x")
+    >>> print(in_latex(sp.log(x) ** 2, {x: "X"}))
+    \left(\log{\left(X \right)}\right)^{2}
+    """
+    written: str = _Latex({"symbol_names": letters}).doprint(expression)
+    return written
+
+
+class _Latex(LatexPrinter):  # type: ignore[misc]
+    """SymPy's printer, which puts parentheses around a logarithm with a power."""
+
+    def _print_log(self, expr: sp.Expr, exp: str | None = None) -> str:
+        written: str = super()._print_log(expr)
+        return written if exp is None else rf"\left({written}\right)^{{{exp}}}"
 
 
 def letters(symbols: Iterable[sp.Symbol], notation: Mapping[sp.Symbol, str] = NONE) -> Letters:

@@ -15,7 +15,7 @@ from sympy.printing.mathml import MathMLPresentationPrinter
 
 from catapult_sim.symbolic.voices.formulas import NONE, Letters, equations
 from catapult_sim.symbolic.voices.names import identifier
-from catapult_sim.symbolic.voices.rule import Rule
+from catapult_sim.symbolic.voices.rule import Rule, constants
 
 MINUS = "\N{MINUS SIGN}"
 _NEXT = "<mrow><mi>t</mi><mo>+</mo><mn>1</mn></mrow>"
@@ -49,7 +49,8 @@ def mathml(rule: Rule, *, ids: bool = False) -> str:
     """
     plain = spelt(rule.symbols, rule.notation)
     now = {s: f"<msub>{plain[s]}<mi>t</mi></msub>" for s in (*rule.state, *rule.where)}
-    now |= {s: _apart(s, plain[s], now.values()) for s in rule.parameters}
+    taken = [*now.values(), *map(written, constants(rule))]
+    now |= {s: _apart(s, plain[s], taken) for s in rule.parameters}
     sides = equations(rule, now.__getitem__, lambda s: f"<msub>{plain[s]}{_NEXT}</msub>")
     names = [f"{rule.name}-{identifier(s.name)}" for s in (*rule.where, *rule.state)]
     return "\n".join(

@@ -119,6 +119,15 @@ def _needed(rule: Rule, results: Sequence[sp.Expr]) -> list[tuple[sp.Symbol, sp.
     return needed[::-1]
 
 
+def constants(rule: Rule) -> set[sp.Expr]:
+    """Return the mathematical constants that a rule names, which no symbol may look like."""
+    found: set[sp.Expr] = set()
+    for expression in (*rule.where.values(), *rule.next):
+        found |= expression.atoms(sp.NumberSymbol, type(sp.I))
+        found |= {sp.E} if expression.has(sp.exp) else set()
+    return found
+
+
 def in_numbers(expression: sp.Expr) -> sp.Expr:
     """Return an expression in functions and numbers that every language has.
 
@@ -162,11 +171,11 @@ def spoken(
 ) -> Spoken:
     """Write a rule in one language, or other expressions in its symbols."""
     rule = rule.entrywise()
-    lines, values = straight_line(rule, rule.next if results is None else results)
-    symbols = (*rule.state, *rule.parameters, *(symbol for symbol, _ in lines))
-    names = identifiers(symbols, language.reserved)
-    printer = language(names)
     try:
+        lines, values = straight_line(rule, rule.next if results is None else results)
+        symbols = (*rule.state, *rule.parameters, *(symbol for symbol, _ in lines))
+        names = identifiers(symbols, language.reserved)
+        printer = language(names)
         return Spoken(
             [names[symbol] for symbol in rule.state],
             [names[symbol] for symbol in rule.parameters],

@@ -75,7 +75,7 @@ def _row(c: float, found: dict[str, Any]) -> dict[str, Any]:
         "phase": found["phase"],
         "steps": len(loss) - 1,
         "first loss": loss[0],
-        "peak loss": max((value for value in loss if value is not None), default=None),
+        "peak loss": None if None in loss else max(loss),  # None: not finite
         "last loss": loss[-1],
         "first eigenvalue": top[0],
         "last eigenvalue": top[-1],

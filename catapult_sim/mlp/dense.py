@@ -64,13 +64,16 @@ class Bilinear(Layer):
     @cached_property
     def size(self) -> int:
         """The number of its parameters."""
-        return math.prod(self.shape) + self.biases * self.shape[-1]
+        return self._weights + self.biases * self.shape[-1]
+
+    @cached_property
+    def _weights(self) -> int:
+        return math.prod(self.shape)
 
     def split(self, vector: Array) -> tuple[Array, Array]:
         """Return views of weights ``(..., *shape)`` and biases in a vector ``(..., size)``."""
-        weights = math.prod(self.shape)
-        leading = vector.shape[:-1]
-        return vector[..., :weights].reshape(*leading, *self.shape), vector[..., weights:]
+        weights, biases = vector[..., : self._weights], vector[..., self._weights :]
+        return weights.reshape(*vector.shape[:-1], *self.shape), biases
 
     def draw(self, normal: Array) -> None:
         """Turn numbers from N(0, 1), ``(size,)``, into parameters to start with, in place."""

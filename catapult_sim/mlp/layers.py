@@ -88,6 +88,8 @@ class Series:
 
         Shape ``(..., count m, width)``.
         """
+        if count == 1:
+            return self[order]
         first = self._orders - 1 - order if self._highest_first else order
         part = self._stack[..., first : first + count, :, :]
         return part.reshape(*part.shape[:-3], -1, self.width)

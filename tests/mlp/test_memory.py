@@ -1,5 +1,6 @@
 """How much memory runs take, beside what they say that they take."""
 
+import gc
 import tracemalloc
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.passes import Passes
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.linear_net import LinearNet
-from catapult_sim.numeric.runs.optimizers import HeavyBall
+from catapult_sim.numeric.runs.optimizers import HeavyBall, Regularized
 from catapult_sim.validation import InputError
 
 RNG = np.random.default_rng(0)
@@ -82,6 +84,40 @@ def test_a_top_eigenvalue_takes_no_more_than_it_says_and_not_much_less(case):
     tracemalloc.stop()
     said = kernel.top_eigenvalue_bytes(net, members, samples, theta.itemsize)
     assert most <= said <= 3 * most
+
+
+def test_the_arrays_of_a_forgotten_point_are_free_at_once():
+    gc.collect()
+    gc.disable()
+    try:
+        tracemalloc.start()
+        for _ in range(3):
+            point = NET.at(THETA, X, Y)
+            point.hessian_product(THETA)
+            point.kernel_product(np.ones((5, 1)))
+            taken, _ = tracemalloc.get_traced_memory()
+            del point
+            left, _ = tracemalloc.get_traced_memory()
+            assert left < taken / 10
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "orders"),
+    [(HeavyBall(0.5), {1}), (Regularized(HeavyBall(0.5), 0.1), {1, 2})],
+)
+def test_training_has_room_for_the_orders_that_it_takes(optimizer, orders, monkeypatch):
+    made, real = set(), Passes.__init__
+
+    def spied(self, network, inputs, orders):
+        made.add(orders)
+        real(self, network, inputs, orders)
+
+    monkeypatch.setattr(Passes, "__init__", spied)
+    mlp(np.inf, 1e-3, optimizer=optimizer)
+    assert max(made) == max(orders)
 
 
 def test_the_kernel_that_is_never_formed_is_not_counted():

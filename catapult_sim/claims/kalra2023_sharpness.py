@@ -22,7 +22,7 @@ from catapult_sim.experiments.one_sample import paired
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.runs.boundary import boundary
 from catapult_sim.numeric.runs.measured import Measured, mean
-from catapult_sim.numeric.runs.phases import divergence
+from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
 from catapult_sim.types import Array
 
 X, WIDTH, RATE = np.ones((1, 1)), 100, 0.5
@@ -83,9 +83,14 @@ def predicted_basin_end(bench: Bench) -> float:
     return float(np.mean(8 / (1 + np.sqrt(1 - 16 * q))))
 
 
+def diverged(run: Trajectory) -> Array:
+    """Return +1 where a run diverged, -1 where it stays bounded: at minima or on orbits."""
+    return np.where(run.outcome == Outcome.DIVERGED, 1, -1)
+
+
 def basin_end(bench: Bench) -> Measured:
-    """Find where networks with a label stop converging."""
-    search = Search(2.5, 5.0, divergence, {"steps": 2000, "tolerance": 1e-9})
+    """Find where networks with a label begin to diverge."""
+    search = Search(2.5, 5.0, diverged, {"steps": 2000, "tolerance": 1e-9})
     return paired(basin_starts(bench).at_lambda_0().bracket(search, grid=16, tolerance=1e-4))
 
 
@@ -217,7 +222,7 @@ def label_claims() -> Iterator[Claim]:
     )
     yield derived(
         "basin",
-        "one sample with label: convergence ends at c = 4 + eta^2 y (f_0 - y) / n",
+        "one sample with label: training begins to diverge at c = 4 + eta^2 y (f_0 - y) / n",
         equals(basin_end, predicted_basin_end, within=1e-3),
         cost=3,
     )

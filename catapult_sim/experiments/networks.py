@@ -286,7 +286,9 @@ def linear_boundary(bench: Bench, kind: str, width: int) -> Boundary:
     def measure() -> Boundary:
         ensemble = (bench.effort.members,)
         drawn = draw_linear(bench.samples(), width, rng=bench.rng("linear"), ensemble=ensemble)
-        return _bracket(bench, drawn.at_lambda_0(), patient)
+        # Its runs are cheap, and what follows from small differences of c is measured on them.
+        precision = bench.effort.tolerance / 10
+        return drawn.at_lambda_0().bracket(patient, grid=bench.effort.grid, tolerance=precision)
 
     return bench.boundary(LINEAR, kind, (width,), measure)
 

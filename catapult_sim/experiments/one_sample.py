@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import Search, draw_linear
 from catapult_sim.numeric.runs.boundary import Boundary, boundary
 from catapult_sim.numeric.runs.iterate import iterate
-from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.numeric.runs.measured import Measured, jackknife, mean
 from catapult_sim.numeric.runs.measured import share as share_of
 from catapult_sim.numeric.runs.optimizers import HeavyBall, Nesterov
 from catapult_sim.numeric.runs.phases import Phase, classify, divergence, rise
@@ -86,7 +87,12 @@ def paired(found: Boundary) -> Measured:
 
 def _slope(values: Array) -> Measured:
     """Fit ``values (widths, seeds)`` against log10 of the width, seed by seed."""
-    return mean(np.polyfit(np.log10(WIDTHS), values, 1)[0])
+    return mean(_slope_of(values))
+
+
+def _slope_of(values: Array) -> Any:
+    """Fit ``values (widths, ...)`` against log10 of the width, ``(...)``."""
+    return np.polyfit(np.log10(WIDTHS), values, 1)[0]
 
 
 def peak_growth(bench: Bench) -> Measured:
@@ -100,9 +106,14 @@ def time_to_peak(bench: Bench, c: float) -> Measured:
 
 
 def lazy_movement(bench: Bench) -> Measured:
-    """Measure the exponent in the width of how far the curvature moves at c = 1."""
-    moved = run_map(bench, 1.0, 100).state[..., 1] - starts(bench)[..., 1]
-    return _slope(np.log10(np.abs(moved)))
+    """Measure the exponent in the width of how far the curvature moves at c = 1, on average."""
+    moved = np.abs(run_map(bench, 1.0, 100).state[..., 1] - starts(bench)[..., 1])
+
+    # That of a single start may be lost in rounding at the largest width.
+    def exponent(kept: Array) -> float:
+        return _slope_of(np.log10(moved[:, kept].mean(axis=1)))
+
+    return jackknife(exponent, bench.effort.starts)
 
 
 def largest_final_curvature(bench: Bench) -> Measured:

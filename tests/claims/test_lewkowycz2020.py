@@ -58,6 +58,23 @@ def test_the_exact_claims_are_confirmed(claim):
     assert judge(claim, Bench(11)).verdict is Verdict.CONFIRMED
 
 
+# Seeds at which f, a sum of terms of either sign, once falls to 1e-6 of them; at which the
+# curvature of a start of width 1e12 moves by nothing at all; and at which the edge was unclear.
+UNLUCKY = {
+    "catapult.map": (2, 16, 20, 23, 68),
+    "catapult.lazy.width": (0, 1, 3, 4),
+    "catapult.data.rise.width": (0,),
+    "edge_of_stability.basin": (0,),
+}
+
+
+@pytest.mark.parametrize("name", UNLUCKY)
+def test_rounding_and_one_start_refute_no_exact_claim(name):
+    (claim,) = (one for one in claims.CLAIMS if one.id == name)
+    for seed in UNLUCKY[name]:
+        assert judge(claim, Bench(seed)).verdict is Verdict.CONFIRMED, seed
+
+
 BREAKS = {
     "the sign of the self-interaction": lambda g, h: (
         g - 2 * (g - g.subs(linear_net.n, 10**30)),

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -23,7 +23,7 @@ from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.lewkowycz2020.paper import PAPER
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import draw
-from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
+from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, jackknife, mean
 from catapult_sim.numeric.runs.trajectory import Outcome
 from catapult_sim.types import Array
 
@@ -102,15 +102,13 @@ def lazy_advantage(bench: Bench, activation: str, kind: str) -> Measured:
 def optimum(found: Scan) -> Measured:
     """Find log2 of the best learning rate over where convergence ends, by the jackknife."""
     accuracy = (found.choosing + found.judging) / 2
-    seeds = accuracy.shape[1]
 
     def place(kept: Array) -> float:
         return float(np.log2(found.c[np.argmax(accuracy[:, kept].mean(axis=1))] / found.end))
 
-    without = np.array([place(np.arange(seeds) != seed) for seed in range(seeds)])
-    spread = math.sqrt((seeds - 1) * without.var())
+    place_of_best = jackknife(place, accuracy.shape[1])
     spacing = float(np.max(np.diff(np.log2(found.c[found.c > 2])))) / 2
-    return Measured(place(np.full(seeds, True)), math.hypot(spread, spacing / math.sqrt(3)), seeds)
+    return replace(place_of_best, error=math.hypot(place_of_best.error, spacing / math.sqrt(3)))
 
 
 def beyond_the_end(bench: Bench, activation: str) -> Measured:

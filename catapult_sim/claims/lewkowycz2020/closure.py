@@ -22,12 +22,13 @@ from catapult_sim.types import Array
 
 
 def relative_error(found: Array, explicit: Array) -> Measured:
-    """Return the largest difference over steps ``(T, ...)``, relative to the explicit values.
+    """Return the largest difference over steps ``(T, ...)``, relative to the largest value so far.
 
-    Infinite where a difference is NaN.
+    A small value is the difference of large ones, and has their rounding error; so do the steps
+    that start from it. Infinite where a difference is NaN.
     """
     error = np.nan_to_num(np.abs(found - explicit), nan=np.inf).reshape(len(found), -1).max(axis=1)
-    scale = np.abs(explicit).reshape(len(found), -1).max(axis=1)
+    scale = np.maximum.accumulate(np.abs(explicit).reshape(len(found), -1).max(axis=1))
     return Measured(float(np.max(error / scale)), 0.0, found.size)
 
 

@@ -84,7 +84,7 @@ def width_claims() -> Iterator[Claim]:
         )
     yield theorem(
         "lazy.width",
-        "one sample, lazy phase: lambda moves by O(1/n) (exponent at c = 1)",
+        "one sample, lazy phase: lambda moves by O(1/n) (exponent of the mean movement at c = 1)",
         equals(one_sample.lazy_movement, -1.0, within=0.05),
     )
 

@@ -36,7 +36,7 @@ warnings.filterwarnings("ignore", category=UserWarning)
 
 
 def problem(width, layers):
-    X, y = subset(*digits("ten"), SAMPLES, rng=0)
+    X, y = subset(*digits("classes"), SAMPLES, rng=0)
     net = MLP([X.shape[1], *[width] * layers, OUTPUTS], parametrization="standard")
     return net, net.init(rng=0), X, y
 

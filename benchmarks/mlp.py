@@ -93,7 +93,7 @@ class Problem:
     def __init__(self, width, dtype, peers, samples=SAMPLES):
         self.dtype, self.peers = dtype, peers
         self.net = MLP([64, *[width] * DEPTH, OUTPUTS], dtype=dtype)
-        X, y = datasets.digits("ten")
+        X, y = datasets.digits("classes")
         self.X, self.y = self.net.require_data(X[:samples], y[:samples])
         self.theta, self.v = self.net.init(rng=0), self.net.init(rng=1)
         self.u = np.random.default_rng(2).normal(size=self.y.shape).astype(dtype)

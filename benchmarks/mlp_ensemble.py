@@ -131,7 +131,7 @@ def vmapped(jax, net, theta, X, y, rates, steps):
 
 def compare(depth, size, dtype, asked, jax):
     width, samples = size
-    X, y = datasets.digits("ten")
+    X, y = datasets.digits("classes")
     X, y = X[:samples].astype(dtype), y[:samples].astype(dtype)
     net = MLP([X.shape[1], *[width] * depth, 10], activation="tanh", dtype=dtype)
     theta = net.init(rng=0, ensemble=(asked.seeds,))

@@ -130,10 +130,6 @@ def test_a_package_shows_nothing_that_it_imports_from_elsewhere(package):
     assert [home for home in homes if not home.startswith("catapult_sim")] == []
 
 
-def test_the_data_sets_show_no_helpers():
-    assert dir(catapult_sim.datasets) == ["digits", "load", "standardise", "subset"]
-
-
 @pytest.mark.parametrize("package", [name for name in LAZY if name.count(".") > 0])
 def test_a_package_names_all_of_its_files_or_none(package):
     files = {Path(file.name).name for file in pkgutil.iter_modules([str(folder_of(package))])}

@@ -127,7 +127,7 @@ class Bench:
         self.effort = EFFORTS[effort]
         self.source = "8x8 handwritten digits, odd against even" if data is None else str(data)
         self._is_digits = data is None
-        self._raw = datasets.digits(standardised=False) if data is None else datasets.load(data)
+        self._raw = datasets.digits(inputs="raw") if data is None else datasets.load(data)
         self._known: dict[Hashable, Any] = {}
         self._locks: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)
         self.boundaries: dict[tuple[str, str, tuple[int, ...]], Boundary] = {}
@@ -178,7 +178,7 @@ class Bench:
         ``multiple_of``, possibly 0; they are drawn from the random stream ``draw``. Digits have
         ten one-hot labels here.
         """
-        X, y = datasets.digits("ten", standardised=False) if self._is_digits else self._raw
+        X, y = datasets.digits("classes", inputs="raw") if self._is_digits else self._raw
         inputs, labels = datasets.standardise(X), y.reshape(len(y), -1)
         size = min(size, len(X) // 2) // multiple_of * multiple_of
         rows = self.rng(draw).permutation(len(X))

@@ -18,13 +18,13 @@ def test_digits_are_standardised_pixel_by_pixel():
     varies = X.any(axis=0)
     np.testing.assert_allclose(X[:, varies].std(axis=0), 1)
     assert (~varies).sum() == 3  # pixels that are white in every image
-    grey, _ = datasets.digits(standardised=False)
+    grey, _ = datasets.digits(inputs="raw")
     assert (grey.min(), grey.max()) == (0, 1)
 
 
 def test_labels_tell_the_same_digits():
     _, parity = datasets.digits()
-    _, ten = datasets.digits("ten")
+    _, ten = datasets.digits("classes")
     np.testing.assert_array_equal(ten.sum(axis=1), 1)
     np.testing.assert_array_equal(np.where(ten.argmax(axis=1) % 2 == 1, 1, -1), parity)
 
@@ -61,7 +61,6 @@ def test_the_ending_of_a_file_may_be_in_capitals(tmp_path):
         ([], r"X must have shape \(m, d\)"),
         ([1.0, 2.0], r"X must have shape \(m, d\)"),
         ("text", "X must be an array of numbers; got 'text'"),
-        ([[1e200], [-1e200]], r"X must have a finite variance; got numbers up to 1e\+200"),
     ],
 )
 def test_what_cannot_be_standardised_is_refused(X, sentence):

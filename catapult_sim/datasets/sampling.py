@@ -1,0 +1,41 @@
+"""Sampling: draw some of the samples of a data set."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from catapult_sim.randomness import require_rng
+from catapult_sim.types import Array, Rng
+from catapult_sim.validation import InputError, require_count
+
+
+def subset(
+    X: npt.ArrayLike, y: npt.ArrayLike, samples: int, *, rng: Rng = None
+) -> tuple[Array, Array]:
+    """Draw ``samples`` rows without replacement, each with its label.
+
+    Raises
+    ------
+    InputError
+        Where ``X`` and ``y`` differ in length, or have fewer rows than ``samples``.
+
+    Examples
+    --------
+    >>> X, y = subset([[1], [2], [3]], [10, 20, 30], 2, rng=0)
+    >>> len(X), set(y) <= {10, 20, 30}
+    (2, True)
+    """
+    inputs, labels = np.asarray(X), np.asarray(y)
+    if not inputs.ndim or inputs.shape[:1] != labels.shape[:1]:
+        raise InputError(
+            f"X and y must have one row for each sample; got shapes {inputs.shape} and "
+            f"{labels.shape}"
+        )
+    require_count("samples", samples, 1)
+    if samples > len(inputs):
+        raise InputError(
+            f"samples must be at most {len(inputs)}, the size of the data; got {samples}"
+        )
+    chosen = require_rng(rng).choice(len(inputs), samples, replace=False)
+    return inputs[chosen], labels[chosen]

@@ -245,29 +245,31 @@ def largest_mean(values: Array, chosen: Array) -> Measured:
 # Boundaries that claims and the report share --------------------------------------------------
 
 
+SCALED = {"global": "", "pixel": ", every pixel scaled by itself", "raw": ", raw pixels"}
+
+
 @dataclass(frozen=True)
 class Architecture:
     """A network but for its width."""
 
     activation: str
     depth: int
-    centred: bool = True
+    inputs: str = "global"  # how they are scaled
 
     @property
     def name(self) -> str:
         """The architecture in words."""
         layers = f"{self.activation}, {counted(self.depth, 'hidden layer')}"
-        return layers if self.centred else f"{layers}, inputs not centred"
+        return layers + SCALED[self.inputs]
 
     @property
     def suffix(self) -> str:
         """The end of ids that name the architecture."""
-        return "" if self.centred else "-uncentred"
+        return "" if self.inputs == "global" else f"-{self.inputs}"
 
 
-ARCHITECTURES = (
-    *(Architecture(name, depth) for depth in (1, 2) for name in ("linear", "tanh", "relu")),
-    Architecture("relu", 1, centred=False),
+ARCHITECTURES = tuple(
+    Architecture(name, depth) for depth in (1, 2) for name in ("linear", "tanh", "relu")
 )
 LINEAR = "linear network on data"  # the name of its boundaries
 PATIENCE = 5  # longer runs of the linear network, cheap: just above c = 2 the loss grows slowly
@@ -297,7 +299,8 @@ def network_boundary(bench: Bench, kind: str, architecture: Architecture, width:
     """Bracket where trained networks stop being lazy, or stop converging."""
 
     def measure() -> Boundary:
-        return _bracket(bench, draw_networks(bench, architecture, width), search(bench, kind))
+        drawn = draw_networks(bench, architecture, width, dtype="float32")
+        return _bracket(bench, drawn, search(bench, kind))
 
     return bench.boundary(architecture.name, kind, (width,), measure)
 
@@ -309,7 +312,7 @@ def _bracket(bench: Bench, networks: Networks, how: Search) -> Boundary:
 def draw_networks(bench: Bench, architecture: Architecture, width: int, **network: Any) -> Networks:
     """Draw an ensemble, from the same random stream for every architecture and width."""
     return draw(
-        bench.samples(architecture.centred),
+        bench.samples(architecture.inputs),
         [width] * architecture.depth,
         rng=bench.rng("network"),
         ensemble=(bench.effort.members,),

@@ -18,7 +18,6 @@ from catapult_sim.experiments.networks import Search, draw_linear
 from catapult_sim.numeric.runs.boundary import Boundary, boundary
 from catapult_sim.numeric.runs.iterate import iterate
 from catapult_sim.numeric.runs.measured import Measured, jackknife, mean
-from catapult_sim.numeric.runs.measured import share as share_of
 from catapult_sim.numeric.runs.optimizers import HeavyBall, Nesterov
 from catapult_sim.numeric.runs.phases import Phase, classify, divergence, rise
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory, peak
@@ -130,9 +129,10 @@ def lazy_duration(bench: Bench) -> Measured:
     return _slope(np.argmax(losses < DELTA, axis=0).astype(float))
 
 
-def share(bench: Bench, c: float, phase: Phase) -> Measured:
-    """Measure which share of the runs at c is in a phase; widths share their draws."""
-    return share_of((classify(run_map(bench, c, 3000)) == phase).T)
+def exceptions(bench: Bench, c: float, phase: Phase, every: bool) -> Measured:
+    """Return the share of runs at c that break "every run is in this phase", or "none is"."""
+    hits = classify(run_map(bench, c, 3000)) == phase
+    return Measured(float(np.mean(hits != every)), 0.0, hits.size)
 
 
 def final_curvature(bench: Bench, c: float) -> Measured:

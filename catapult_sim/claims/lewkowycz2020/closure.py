@@ -10,6 +10,7 @@ import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, equals
 from catapult_sim.claims.lewkowycz2020.paper import PAPER
+from catapult_sim.claims.sources import INSTRUMENTS
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import linear_net
 from catapult_sim.mlp import kernel
@@ -156,13 +157,13 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
 
 def closure_claims() -> Iterator[Claim]:
     """Yield the claims that the theory follows explicit networks, under every method."""
-    theorem = Claims("derived here", "catapult", kind="theorem")
+    theorem = Claims(INSTRUMENTS, "catapult", kind="theorem")
     yield theorem(
         "map",
         "the derived (f, lambda) map follows an explicit network through a catapult "
         "(relative error)",
         equals(map_error, 0.0, within=1e-10),
-        source=f"{PAPER}, eq. 2",
+        says=PAPER.at("eq. 2"),
     )
     yield theorem(
         "closure",

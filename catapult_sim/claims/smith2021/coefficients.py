@@ -15,6 +15,7 @@ import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, equals
 from catapult_sim.claims.smith2021.flow import GROUP, METHODS, PAPER, epoch_of
+from catapult_sim.claims.sources import GHOSH
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import draw
 from catapult_sim.mlp.network import MLP
@@ -151,7 +152,7 @@ def coefficient(bench: Bench, sampling: str, part: str) -> Measured:
 
 def coefficient_claims() -> Iterator[Claim]:
     """Yield the claims on the coefficients fitted to runs of a small network."""
-    theorem = Claims(PAPER, f"{GROUP}.coefficient", kind="theorem", cost=3)
+    theorem = Claims(PAPER, f"{GROUP}.coefficient", kind="theorem", cost=0.5)
     squared = {"descent": "|grad C|^2", "variance": "the batch gradients' variance"}
     for sampling, variance in (("full", 0.0), ("shuffled", 0.25), ("replacement", 0.0)):
         for part, value in (("descent", 0.25), ("variance", variance)):
@@ -195,7 +196,7 @@ def after_transients(problem: Batches, step_size: float, beta: float) -> tuple[A
 
 def momentum_claims() -> Iterator[Claim]:
     """Yield the claims on the coefficient of heavy ball."""
-    theorem = Claims("Ghosh et al. 2023", f"{GROUP}.momentum", kind="theorem", cost=3)
+    theorem = Claims(GHOSH, f"{GROUP}.momentum", kind="theorem", cost=0.5)
     for beta in (0.5, 0.9):
         value = (1 + beta) / (4 * (1 - beta) ** 2)
         yield theorem(

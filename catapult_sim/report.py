@@ -48,7 +48,8 @@ def words(judgements: Sequence[Judgement], *, rows: bool = False) -> str:
     With ``rows`` a table of all claims comes first.
     """
     fails = [one for one in judgements if one.verdict is Verdict.FAILS]
-    must = f"{counted(len(fails), 'theorem')} fail" if fails else "Everything that must hold holds"
+    broken = f"What must hold fails: {', '.join(one.claim.id for one in fails)}"
+    must = broken if fails else "Everything that must hold holds"
     parts = [
         *([table(judgements)] if rows else []),
         brief(judgements),

@@ -93,7 +93,7 @@ def judgement_of(cell: Cell) -> Cell:
     >>> bench = {"seed": 0, "effort": "quick", "data": "digits"}
     >>> found = judgement_of(bench | {"claim": "catapult.theorem.lazy-1.5"})
     >>> found["predicted"], found["boundaries"]
-    (1.0, [])
+    (0.0, [])
     """
     return _judge_cell(cell)
 

@@ -83,6 +83,8 @@ def test_another_threshold_is_refuted(monkeypatch):
     claims = cohen2021.setting_claims(Setting("short", "2", 5, 600))
     level = next(claim for claim in claims if claim.id.endswith("level"))
     bench = Bench(7)
+    assert judge(level, bench).measured.value == pytest.approx(2.1, abs=0.05)
+    object.__setattr__(level, "predict", lambda bench: 2.1)
     assert judge(level, bench).verdict in GOOD
-    object.__setattr__(level, "predict", lambda bench: 2.3)
+    object.__setattr__(level, "predict", lambda bench: 2.4)
     assert judge(level, bench).verdict in BAD

@@ -159,7 +159,7 @@ def test_training_and_test_samples_are_all_the_samples_once():
     assert (len(X), len(X) + len(others)) == (256, 1797)
     assert {y.shape[1], labels.shape[1]} == {10}
     every = np.concatenate([X, others])
-    np.testing.assert_allclose(every.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose((every.mean(), every.std()), (0, 1), atol=1e-12)
     assert not np.array_equal(X, Bench(5).split(256, multiple_of=32)[0][0])
 
 

@@ -33,7 +33,7 @@ from catapult_sim.claims.lewkowycz2020.paper import (
     SAME_WHY,
 )
 from catapult_sim.claims.sources import DERIVED
-from catapult_sim.experiments.bench import Bench, once
+from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import Architecture, Networks, Search, bracket_each, draw
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.boundary import Boundary
@@ -92,19 +92,29 @@ def drawn(
     return [one(seed).at_lambda_0() for seed in range(seeds)]
 
 
-@once
 def c_act(bench: Bench, architecture: Architecture, variant: Variant = PLAIN) -> Boundary:
     """Bracket where every seed begins to diverge; more seeds where the paper has a number."""
-    samples, named = bench.effort.c_act_samples, variant is PLAIN and architecture in NAMED
-    seeds = bench.effort.c_act_seeds if named else bench.effort.seeds
+    if variant is not PLAIN:
+        key = "c_act", architecture, variant
+        return bench.once(key, lambda: _bracket(bench, architecture, variant, bench.effort.seeds))
+    seeds = bench.effort.c_act_seeds if architecture in NAMED else bench.effort.seeds
+    return bench.boundary(
+        architecture.name,
+        "end",
+        (bench.effort.c_act_width,),
+        lambda: _bracket(bench, architecture, PLAIN, seeds),
+    )
+
+
+def _bracket(bench: Bench, architecture: Architecture, variant: Variant, seeds: int) -> Boundary:
+    samples = bench.effort.c_act_samples
     stop: dict[str, Any] = {"steps": STEPS, "escape": BOUND, **variant.training}
     if variant.batches > 1:
         size, rng = samples // variant.batches, bench.rng("c_act batches")
         stop["batches"] = minibatches(samples, size, STEPS, rng=rng)
-    search = Search(LOW, HIGH, escape, stop)
     return bracket_each(
         drawn(bench, architecture, samples, seeds, **variant.network),
-        search.sides,
+        Search(LOW, HIGH, escape, stop).sides,
         LOW,
         HIGH,
         grid=GRID,

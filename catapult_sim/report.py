@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from tabulate import tabulate
 
-from catapult_sim.claims.claim import ROLES
+from catapult_sim.claims.claim import ROLES, Claim
 from catapult_sim.claims.verdict import (
     BAD,
     CHANCE,
@@ -145,7 +145,7 @@ def summary(judgements: Sequence[Judgement]) -> str:
     return counted(len(judgements), "claim") + (f": {counts}" if counts else "")
 
 
-SECTIONS = {
+SECTIONS: dict[str, Callable[[Claim], bool]] = {
     "theorems": lambda claim: claim.kind == "theorem" and claim.says.role != "instrument",
     "statements, in the papers' own settings": lambda claim: (
         claim.kind == "statement" and claim.setting == "own"
@@ -175,7 +175,7 @@ def markdown(judgements: Sequence[Judgement], bench: Bench, figure: str | None) 
         "# Verification report",
         protocol,
         *([f"![phase diagram]({figure})"] if figure else []),
-        *(_section(title, [one for one in judgements if of(one.claim)]) for title, of in _named()),
+        *(_section(*one, judgements) for one in SECTIONS.items()),
         summary(judgements) + ".",
         "## Where claims are from",
         "\n".join(f"- `{one.claim.id}`: {_provenance(one)}" for one in judgements),
@@ -183,14 +183,11 @@ def markdown(judgements: Sequence[Judgement], bench: Bench, figure: str | None) 
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _named() -> Iterable[tuple[str, Any]]:
-    return SECTIONS.items()
-
-
-def _section(title: str, judgements: Sequence[Judgement]) -> str:
-    if not judgements:
+def _section(title: str, belongs: Callable[[Claim], bool], judgements: Sequence[Judgement]) -> str:
+    chosen = [one for one in judgements if belongs(one.claim)]
+    if not chosen:
         return ""
-    return f"## {title[0].upper()}{title[1:]}\n\n{table(judgements, 'pipe', text_width=10**6)}"
+    return f"## {title[0].upper()}{title[1:]}\n\n{table(chosen, 'pipe', text_width=10**6)}"
 
 
 def _provenance(judgement: Judgement) -> str:

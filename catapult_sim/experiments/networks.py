@@ -336,10 +336,9 @@ def wide_limit(bench: Bench, architecture: Architecture) -> Measured:
 def final_curvature(bench: Bench, architecture: Architecture) -> Measured:
     """Return the mean final ``eta lambda`` of catapults, at the c where it is largest."""
     width = bench.effort.hidden[architecture.depth][-1]
-    networks = draw_networks(bench, architecture, width)
+    networks = draw_networks(bench, architecture, width, dtype="float32")
     c = np.repeat(np.array([[2.6], [3.0], [3.4], [3.8]]), bench.effort.members, axis=1)
     run = networks.run_at(c, **search(bench, "end").stop)
     scaled = c * networks.unit * networks.top_eigenvalue(run.state)
     caught = classify(run, settled=SETTLED) == Phase.CATAPULT
-    rows = [mean(row[mask]) for row, mask in zip(scaled, caught, strict=True) if mask.any()]
-    return max(rows, key=lambda row: row.value, default=Measured(math.nan, math.nan, 0))
+    return largest_mean(scaled.T, caught.T)

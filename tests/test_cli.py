@@ -363,7 +363,7 @@ def test_the_module_runs_as_the_command_under_closed_standard_input(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "2 confirmed" in done.stdout
+    assert "2 holds" in done.stdout
 
 
 def test_version_is_printed(capsys):

@@ -166,7 +166,7 @@ def coefficient_claims() -> Iterator[Claim]:
 def momentum_coefficient(bench: Bench, beta: float) -> Measured:
     """Fit the coefficient of ``step_size |grad C|^2`` to a step of heavy ball, after transients."""
     problem = small_network(bench, 4, 3)
-    rates = problem.unit * (1 - beta) * np.array([0.004, 0.003, 0.002, 0.001])
+    rates = problem.unit * (1 - beta) * np.array([0.002, 0.0015, 0.001, 0.0005])
     per_start = np.stack([heavy_ball_coefficients(problem, rate, beta) for rate in rates])
     powers = np.vander(rates / rates[0], 3, increasing=True)
     return mean(np.linalg.lstsq(powers, per_start, rcond=None)[0][0])

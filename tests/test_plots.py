@@ -43,10 +43,10 @@ def test_three_regions_are_labelled_and_theory_is_a_line():
     assert dashed == [2, 4]
 
 
-def test_architectures_keep_their_order_and_name_their_width():
+def test_architectures_keep_their_order():
     ax = plots.plot_architectures(ROWS, ax=Figure().subplots())
     labels = [label.get_text().replace("\n", " ") for label in ax.get_yticklabels()]
-    assert labels == ["tanh, 1 hidden layer, width 64", "relu, 1 hidden layer, width 32"]
+    assert labels == ["tanh, 1 hidden layer", "relu, 1 hidden layer"]
     assert ax.get_ylim()[0] > ax.get_ylim()[1]
 
 

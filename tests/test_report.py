@@ -4,31 +4,33 @@ import json
 import math
 
 from catapult_sim import report
-from catapult_sim.claims.claim import Claim
+from catapult_sim.claims.claim import Claim, Claims, Source, equals, measured
 from catapult_sim.claims.verdict import Judgement, Verdict
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.numeric.runs.measured import Measured
 
 
 def judgement(value, verdict, relation="="):
-    claim = Claim("test.a", "A | thing", "Paper, eq. 1", None, None, 0.1, relation)
+    says = Source("Paper", "paper", "eq. 1")
+    kind = "theorem" if verdict in (Verdict.HOLDS, Verdict.FAILS) else "statement"
+    claim = Claim("test.a", "A | thing", says, 4.0, None, 0.1, relation, kind, because="its words")
     return Judgement(claim, 4.0, Measured(value, 0.02, 8), verdict, 1.23456)
 
 
-ROWS = [judgement(4.01, Verdict.CONFIRMED), judgement(math.nan, Verdict.INCONCLUSIVE, "<=")]
+ROWS = [judgement(4.01, Verdict.CONFIRMED), judgement(math.nan, Verdict.OPEN, "<=")]
 
 
 def test_the_table_shows_predicted_measured_tolerance_and_verdict():
     lines = report.table(ROWS).splitlines()
-    assert lines[2].split("  ")[-1] == "CONFIRMED"
+    assert lines[2].split("  ")[-1] == "confirmed"
     assert "4.01(2)" in lines[2]
     assert "<= 4" in lines[3]
     assert "nan" in lines[3]
 
 
 def test_the_summary_counts():
-    assert report.summary(ROWS) == "2 claims: 1 confirmed, 0 refuted, 1 inconclusive"
-    assert report.summary(ROWS[:1]) == "1 claim: 1 confirmed, 0 refuted, 0 inconclusive"
+    assert report.summary(ROWS) == "2 claims: 1 confirmed, 1 open"
+    assert report.summary(ROWS[:1]) == "1 claim: 1 confirmed"
 
 
 def test_json_holds_every_column_and_no_nan():
@@ -37,8 +39,12 @@ def test_json_holds_every_column_and_no_nan():
     assert found["claims"][0] == {
         "id": "test.a",
         "text": "A | thing",
+        "says": "Paper",
+        "role": "paper",
         "source": "Paper, eq. 1",
         "kind": "statement",
+        "setting": "own",
+        "reduced": "",
         "relation": "=",
         "predicted": 4.0,
         "measured": 4.01,
@@ -47,10 +53,13 @@ def test_json_holds_every_column_and_no_nan():
         "at_least": False,
         "at_most": False,
         "tolerance": 0.1,
+        "because": "its words",
         "verdict": "confirmed",
+        "reason": "",
         "seconds": 1.235,
     }
     assert found["claims"][1]["measured"] is None
+    assert found["claims"][1]["reason"].startswith("there was nothing to measure")
 
 
 def test_markdown_states_the_protocol_and_the_normalisation():
@@ -58,9 +67,71 @@ def test_markdown_states_the_protocol_and_the_normalisation():
     assert page.startswith("# Verification report")
     assert "(1/2m) sum |f - y|^2" in page
     assert "![phase diagram](figure.png)" in page
-    assert "CONFIRMED" in page
-    assert "- `test.a` (statement): Paper, eq. 1" in page
+    assert "| confirmed" in page
+    assert "- `test.a`: Paper, eq. 1 (statement); tolerance: its words" in page
+    assert "open: there was nothing to measure here" in page
+    assert "## Statements, in the papers' own settings" in page
+    assert "## Theorems" not in page
     assert "![" not in report.markdown(ROWS, Bench(0), None)
+
+
+PAPER, OTHER = Source("Paper", "paper"), Source("Follower", "follow-up")
+
+
+def nothing(bench):
+    """Stand for a measurement that is not made."""
+
+
+def judged(says, value, *, tolerance=0.1, kind="statement", name="a"):
+    claims = Claims(says, "group", kind=kind)
+    claim = claims(name, f"{name} is 4", equals(nothing, 4.0, within=tolerance))
+    return Judgement.of(claim, 4.0, Measured(value, 1e-9, 8), 1.0)
+
+
+def test_there_is_a_line_per_paper_with_counts_and_its_most_telling_number():
+    found = [
+        judged(OTHER, 4.0, name="x"),
+        judged(PAPER, 4.01, name="near"),
+        judged(PAPER, 4.2, name="far"),
+        judged(PAPER, 9.0, name="farther"),
+        judged(PAPER, 4.0, name="exact", kind="theorem"),
+    ]
+    paper, follower = report.brief(found).splitlines()
+    assert paper.split("  ")[0] == "Paper"
+    assert "1 holds, 1 confirmed, 2 refuted" in paper
+    assert paper.endswith("farther is 4: 9 +- 1e-09")
+    assert follower.startswith("Follower")
+    assert "1 confirmed" in follower
+
+
+def test_where_all_agrees_the_closest_statement_is_told():
+    found = [judged(PAPER, value, name=str(value)) for value in (4.05, 4.01, 3.97)]
+    assert "4.01 is 4" in report.telling(found)
+    finding = Claims(PAPER, "g")("a", "b", measured(nothing))
+    only = [Judgement.of(finding, math.nan, found[0].measured, 1.0)]
+    assert report.telling(only).startswith("b: 4.05")
+
+
+def test_what_differs_is_told_with_its_number_and_its_id():
+    found = [judged(PAPER, 4.0), judged(PAPER, 9.0, name="far")]
+    (line,) = report.different(found)
+    assert line.startswith("refuted: far is 4")
+    assert "predicted = 4, measured 9" in line
+    assert line.endswith("group.far")
+
+
+def test_words_say_whether_what_must_hold_holds():
+    good, bad = judged(PAPER, 4.0, kind="theorem"), judged(PAPER, 9.0, kind="theorem")
+    assert report.words([good]).endswith("Everything that must hold holds.")
+    assert report.words([good, bad]).endswith("What must hold fails: group.a.")
+    assert report.HEADERS[1] not in report.words([good])
+    assert report.HEADERS[1] in report.words([good], rows=True)
+
+
+def test_chance_is_counted_for_statements_that_are_decided():
+    found = [judged(PAPER, 4.0), judged(PAPER, 9.0), judged(PAPER, 4.0, kind="theorem"), ROWS[1]]
+    assert "of 2 statements decided here at most 0.0 are expected" in report.by_chance(found)
+    assert "at most 1.0 are" in report.by_chance(found[:2] * 100)
 
 
 def test_boundaries_are_named_once_in_the_order_of_models_and_widths():

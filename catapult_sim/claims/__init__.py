@@ -39,9 +39,25 @@ CLAIMS: tuple[Claim, ...] = tuple(
 if TYPE_CHECKING:
     from catapult_sim.claims import cells as cells
     from catapult_sim.claims import claim as claim
+    from catapult_sim.claims import sources as sources
     from catapult_sim.claims import verdict as verdict
 else:
-    __getattr__, __dir__, __all__ = attach(__name__, "CLAIMS", "PAPERS", "select", *PAPERS)
+    __getattr__, __dir__, __all__ = attach(__name__, "CLAIMS", "PAPERS", "select", "usual", *PAPERS)
+
+
+def usual(effort: str) -> list[Claim]:
+    """Return the claims that are judged unless others are asked for.
+
+    With effort "quick" these are all theorems, and the statements of the four papers; with "full"
+    all claims.
+    """
+    return [
+        claim
+        for claim in CLAIMS
+        if effort == "full"
+        or claim.kind == "theorem"
+        or (claim.kind == "statement" and claim.says.role == "paper")
+    ]
 
 
 def select(names: Sequence[str]) -> list[Claim]:

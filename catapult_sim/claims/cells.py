@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
@@ -18,9 +19,9 @@ import numpy as np
 
 import catapult_sim
 from catapult_sim.claims import CLAIMS
-from catapult_sim.claims.claim import Claim
+from catapult_sim.claims.claim import Claim, topic_of
 from catapult_sim.claims.verdict import Judgement, judge
-from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.bench import Bench, Effort
 from catapult_sim.experiments.phase_cells import READING, data_entries, without_path
 from catapult_sim.numeric.runs.measured import Measured
 from catapult_sim.sweeps.cell import Cell, cell
@@ -28,9 +29,28 @@ from catapult_sim.validation import InputError
 
 
 def cells_of(chosen: Sequence[Claim], base: Cell) -> list[Cell]:
-    """Return the cells of claims, the costly ones first; ``base`` has the bench's arguments."""
-    by_cost = sorted(chosen, key=lambda claim: -claim.cost)
-    return [base | {"code": _code(), "claim": claim.id} for claim in by_cost]
+    """Return the cells of claims by topic, the longest first; ``base`` has the bench's arguments.
+
+    A topic is what a worker judges: begun last, the longest would be waited for.
+    """
+    costs = _costs(chosen)
+    ordered = sorted(chosen, key=lambda claim: (-costs[claim.topic], claim.topic))
+    return [base | {"code": _code(), "claim": claim.id} for claim in ordered]
+
+
+def seconds_of(chosen: Sequence[Claim], effort: Effort, workers: int) -> float:
+    """Return about how long workers take to judge claims, from the claims' costs."""
+    costs = _costs(chosen)
+    longest = max(costs.values(), default=0.0)
+    return effort.slowness * max(longest, sum(costs.values()) / workers)
+
+
+def _costs(chosen: Sequence[Claim]) -> dict[str, float]:
+    """Return the processor seconds of every topic."""
+    costs: defaultdict[str, float] = defaultdict(float)
+    for claim in chosen:
+        costs[claim.topic] += claim.cost
+    return costs
 
 
 @cache
@@ -71,7 +91,7 @@ def _bench_entries(cell: Cell) -> tuple[Any, ...]:
 
 
 def _topic(cell: Cell) -> Hashable:
-    return *cell["claim"].split(".")[:2], *_bench_entries(cell)
+    return topic_of(cell["claim"]), *_bench_entries(cell)
 
 
 def _judge_batch(cells: list[Cell]) -> list[Cell]:
@@ -93,7 +113,7 @@ def judgement_of(cell: Cell) -> Cell:
     >>> bench = {"seed": 0, "effort": "quick", "data": "digits"}
     >>> found = judgement_of(bench | {"claim": "catapult.theorem.lazy-1.5"})
     >>> found["predicted"], found["boundaries"]
-    (1.0, [])
+    (0.0, [])
     """
     return _judge_cell(cell)
 

@@ -1,4 +1,19 @@
-"""Claims: what a paper says, with the prediction and the measurement it is judged by."""
+"""Claims: who says what, how surely, in which setting, and the measurement it is judged by.
+
+A claim answers five questions. *Who says it* (``says``): one of the four papers that the package is
+about, a follow-up paper, this package where it derives something of its own, or the package about
+its own instruments. *How surely* (``kind``):
+
+=============  =====================================================================
+``theorem``    exact; it has to hold
+``statement``  what a paper says about networks; it may be wrong, or wrong elsewhere
+``finding``    measured here; nothing is predicted, so there is no verdict
+=============  =====================================================================
+
+*Where*: in the paper's own setting, or in a reduced one, with what is reduced in words
+(``reduced``). *What number* is predicted and measured (``predict``, ``measure``, ``relation``).
+*How exactly* (``tolerance``), and where that is from (``because``).
+"""
 
 from __future__ import annotations
 
@@ -11,62 +26,137 @@ from catapult_sim.experiments.bench import Bench
 from catapult_sim.numeric.runs.measured import Measured
 from catapult_sim.tables import html_table
 
-Kind = Literal["theorem", "statement", "conjecture"]
+Kind = Literal["theorem", "statement", "finding"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-"""Exact theory, which must hold; what a paper says or we observed; what we only guess."""
 
-Relation = Literal["=", "<="]
+Role = Literal["paper", "follow-up", "derived", "instrument"]
+ROLES: tuple[Role, ...] = get_args(Role)
+"""One of the four papers; a paper that follows one of them; the package; the package of itself."""
+
+Relation = Literal["=", "<=", ">="]
+Prediction = float | Callable[[Bench], float]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Who says what is claimed, and where.
+
+    Examples
+    --------
+    >>> paper = Source("Lewkowycz et al. 2020", "paper")
+    >>> print(paper, "|", paper.at("theorem 1"))
+    Lewkowycz et al. 2020 | Lewkowycz et al. 2020, theorem 1
+    """
+
+    name: str
+    role: Role
+    place: str = ""
+
+    def __str__(self) -> str:
+        """Print the name, and the place if there is one."""
+        return f"{self.name}, {self.place}" if self.place else self.name
+
+    def at(self, place: str) -> Source:
+        """Return the same source at one of its places, such as "theorem 1"."""
+        return replace(self, place=place)
+
+
+ROUNDING = "rounding of double precision, accumulated over a run"
+CORRECTIONS = "corrections beyond the stated order, brackets and draws, chosen to exceed them"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement about a number that can be predicted and measured.
+    """A statement about a number that can be measured.
 
-    ``predict`` is that number, or a function of the bench that returns it. ``tolerance`` is chosen
-    before the measurement. The relation ``"<="`` claims that the measured value does not exceed
-    the predicted one. A measurement may raise
-    :class:`~catapult_sim.numeric.runs.measured.NothingToMeasure`.
+    A measurement may raise :class:`~catapult_sim.numeric.runs.measured.NothingToMeasure`.
     """
 
     id: str
     text: str
-    source: str
-    predict: float | Callable[[Bench], float]
+    says: Source
+    predict: Prediction | None  # None for a finding
     measure: Callable[[Bench], Measured]
-    tolerance: float
-    relation: Relation = "="
+    tolerance: float = 0.0  # chosen before the measurement
+    relation: Relation = "="  # of the measured number to the predicted one
     kind: Kind = "statement"
-    cost: float = 1.0  # time to judge it, roughly, in units of a cheap claim
+    reduced: str = ""  # what is smaller or other than in the paper; empty in its own setting
+    because: str = ""  # where the tolerance is from
+    cost: float = 1.0  # processor seconds that it adds to those of its topic, quick effort
+
+    @property
+    def setting(self) -> str:
+        """``"own"`` or ``"reduced"``."""
+        return "reduced" if self.reduced else "own"
+
+    @property
+    def topic(self) -> str:
+        """The topic of the id: claims of one topic share measurements."""
+        return topic_of(self.id)
 
     def _repr_html_(self) -> str:
         """Return a table of what is claimed, who says so, and the tolerance."""
-        names = ("id", "text", "source", "kind", "relation", "tolerance")
+        names = ("id", "text", "says", "kind", "setting", "relation", "tolerance", "because")
         return html_table({name: [getattr(self, name)] for name in names})
 
     def predicted(self, bench: Bench) -> float:
-        """Return the predicted number on a bench."""
+        """Return the predicted number on a bench, NaN where nothing is predicted."""
+        if self.predict is None:
+            return float("nan")
         return float(self.predict(bench) if callable(self.predict) else self.predict)
+
+
+def topic_of(claim: str) -> str:
+    """Return the first two words of an id.
+
+    Examples
+    --------
+    >>> topic_of("catapult.c_act.relu-2")
+    'catapult.c_act'
+    """
+    return ".".join(claim.split(".")[:2])
 
 
 class Comparison(NamedTuple):
     """A measurement and the number that it is compared with."""
 
     measure: Callable[..., Measured]
-    predict: float | Callable[[Bench], float]
-    tolerance: float
-    relation: Relation
+    predict: Prediction | None
+    tolerance: float = 0.0
+    relation: Relation = "="
+    because: str = ""
 
 
 def equals(
-    measure: Callable[..., Measured], predict: float | Callable[[Bench], float], *, within: float
+    measure: Callable[..., Measured], predict: Prediction, *, within: float, because: str = ""
 ) -> Comparison:
     """Claim that a measurement equals the predicted number, up to a tolerance."""
-    return Comparison(measure, predict, within, "=")
+    return Comparison(measure, predict, within, "=", because or _default_reason(within))
 
 
-def at_most(measure: Callable[..., Measured], predict: float, *, within: float = 0.0) -> Comparison:
+def at_most(
+    measure: Callable[..., Measured], predict: Prediction, *, within: float = 0.0, because: str = ""
+) -> Comparison:
     """Claim that a measurement does not exceed a number, up to a tolerance."""
-    return Comparison(measure, predict, within, "<=")
+    return Comparison(measure, predict, within, "<=", because or _default_reason(within))
+
+
+def at_least(
+    measure: Callable[..., Measured], predict: Prediction, *, within: float = 0.0, because: str = ""
+) -> Comparison:
+    """Claim that a measurement is not less than a number, up to a tolerance."""
+    return Comparison(measure, predict, within, ">=", because or _default_reason(within))
+
+
+def measured(measure: Callable[..., Measured]) -> Comparison:
+    """Report a measurement that nothing is predicted for: a finding."""
+    return Comparison(measure, None)
+
+
+def _default_reason(tolerance: float) -> str:
+    if tolerance == 0:
+        return "none: only the direction is stated"
+    return ROUNDING if tolerance <= 1e-8 else CORRECTIONS
 
 
 @dataclass(frozen=True)
@@ -75,13 +165,13 @@ class Claims:
 
     Parameters
     ----------
-    source : str
-        The paper that states them, or "derived here".
+    says : Source
     group : str
         Ids are ``group.name``.
-    setting : str, optional
-        Texts are ``setting: text``.
-    kind : {"statement", "theorem", "conjecture"}
+    about : str, optional
+        Texts are ``about: text``.
+    kind : {"statement", "theorem", "finding"}
+    reduced : str, optional
     cost : float
         As in :class:`Claim`.
     given : mapping, optional
@@ -89,17 +179,19 @@ class Claims:
 
     Examples
     --------
-    >>> theorem = Claims("Lewkowycz et al. 2020, theorem 1", "catapult", "one sample", "theorem")
+    >>> paper = Source("Lewkowycz et al. 2020", "paper", "theorem 1")
+    >>> theorem = Claims(paper, "catapult", "one sample", "theorem")
     >>> end = lambda bench: Measured(4.001, 0.001, 8)
     >>> claim = theorem("end", "convergence ends at c = 4", equals(end, 4.0, within=0.01))
-    >>> claim.id, claim.text, claim.kind
-    ('catapult.end', 'one sample: convergence ends at c = 4', 'theorem')
+    >>> claim.id, claim.text, claim.kind, claim.setting
+    ('catapult.end', 'one sample: convergence ends at c = 4', 'theorem', 'own')
     """
 
-    source: str
+    says: Source
     group: str
-    setting: str = ""
+    about: str = ""
     kind: Kind = "statement"
+    reduced: str = ""
     cost: float = 1.0
     given: Mapping[str, Any] = field(default_factory=dict)
 
@@ -109,33 +201,23 @@ class Claims:
         text: str,
         compared: Comparison,
         *,
-        source: str | None = None,
+        says: Source | None = None,
         kind: Kind | None = None,
+        reduced: str | None = None,
         cost: float | None = None,
     ) -> Claim:
         """Return a claim; fields that are not given have the shared values."""
+        found_here = compared.predict is None
         return Claim(
             f"{self.group}.{name}",
-            f"{self.setting}: {text}" if self.setting else text,
-            source or self.source,
+            f"{self.about}: {text}" if self.about else text,
+            says or self.says,
             compared.predict,
             partial(compared.measure, **self.given),
             compared.tolerance,
             compared.relation,
-            kind or self.kind,
-            cost or self.cost,
+            "finding" if found_here else kind or self.kind,
+            self.reduced if reduced is None else reduced,
+            compared.because,
+            self.cost if cost is None else cost,
         )
-
-
-def negated(measure: Callable[..., Measured]) -> Callable[..., Measured]:
-    """Return a measurement with its sign changed, so that :func:`at_most` claims a lower bound.
-
-    A measured lower bound becomes an upper bound, and the other way round.
-    """
-
-    def with_sign_changed(bench: Bench, **given: Any) -> Measured:
-        found = measure(bench, **given)
-        bounds = {"at_least": found.at_most, "at_most": found.at_least}
-        return replace(found, value=-found.value, **bounds)
-
-    return with_sign_changed

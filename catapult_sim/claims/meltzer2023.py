@@ -21,6 +21,8 @@ from functools import partial
 import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, at_most, equals
+from catapult_sim.claims.sources import DERIVED
+from catapult_sim.claims.sources import MELTZER as PAPER
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import SETTLED, Architecture, Networks, draw_networks
 from catapult_sim.mlp import kernel
@@ -30,13 +32,13 @@ from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
 from catapult_sim.numeric.runs.phases import Phase, classify
 from catapult_sim.types import Array
 
-PAPER = "Meltzer and Liu 2023"
+SMALLER = "32 of the 8x8 digits, narrow networks"
 RATES = np.array([[1.0], [2.5], [3.5], [6.0], [10.0]])  # for the norm
 SPARSE_RATES = np.array([[0.5], [1.0], [2.0], [2.5], [3.0], [3.5], [4.0], [6.0], [8.0], [12.0]])
 STEPS = 30
 ARCHITECTURES = (
     Architecture("relu", 1),
-    Architecture("relu", 1, centred=False),
+    Architecture("relu", 1, "raw"),
     Architecture("relu", 2),
 )
 FOLLOWED = ARCHITECTURES[1]  # it survives the largest learning rates
@@ -114,12 +116,12 @@ def sparsening(bench: Bench, architecture: Architecture) -> Measured:
 def norm_claims() -> Iterator[Claim]:
     """Yield the claims on how weight norms change."""
     setting = f"{FOLLOWED.name}, c up to {RATES[-1, 0]:g}"
-    theorem = Claims(PAPER, "quadratic_models.norm", kind="theorem", cost=2)
+    theorem = Claims(PAPER, "quadratic_models.norm", kind="theorem")
     yield theorem(
         "identity",
         f"{setting}: |theta'|^2 = |theta|^2 - (4 eta/m) r.f + (eta^2/m) r.Theta r (relative error)",
         equals(identity_error, 0.0, within=1e-10),
-        source="derived here",
+        says=DERIVED,
     )
     yield theorem(
         "falls",
@@ -130,14 +132,14 @@ def norm_claims() -> Iterator[Claim]:
 
 def sparsity_claims() -> Iterator[Claim]:
     """Yield the claims on how activations become sparse."""
-    claim = Claims(PAPER, "quadratic_models.sparsity")
+    claim = Claims(PAPER, "quadratic_models.sparsity", reduced=SMALLER)
     for one in ARCHITECTURES:
         yield claim(
             f"{one.activation}-{one.depth}{one.suffix}",
             f"{one.name}: activations become sparser as the learning rate grows above c = 2 "
             "(change of the active share as c doubles)",
             at_most(partial(sparsening, architecture=one), 0.0),
-            cost=6 * one.depth,
+            cost=3 * one.depth,
         )
 
 

@@ -190,11 +190,11 @@ def data_entries(options: argparse.Namespace) -> Cell:
 def add_execution(parser: argparse.ArgumentParser, out: str, workers: int | None = 1) -> Any:
     """Add the options of workers, folder and output; return their group.
 
-    Where ``workers`` is None, threads of this process use all cores by default.
+    Where ``workers`` is None, there is a process for each core by default.
     """
     group = parser.add_argument_group("execution")
     where = group.add_mutually_exclusive_group()
-    words = "worker processes" if workers else "worker processes (default: threads on all cores)"
+    words = "worker processes" if workers else "worker processes (default: one for each core)"
     where.add_argument("--workers", type=int, default=workers, metavar="N", help=words)
     words = "compute on the dask cluster whose scheduler has this address"
     where.add_argument("--scheduler", metavar="ADDRESS", help=words)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, InvalidStateError, ThreadPoolExecutor
+from concurrent.futures import Executor, InvalidStateError
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ RECORD, CONFIG = "records.jsonl", "config.json"
 # Options that change no result, or choose which cells of a folder are wanted: a folder may be
 # continued with other values of these. What the data are, the cell says.
 EXECUTION = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json", "data"}
-EXECUTION |= {"memory_limit", "claims", "must", "kinds", "curvature"}
+EXECUTION |= {"memory_limit", "claims", "all", "strict", "kinds", "curvature"}
 EXECUTION |= {"labels", "inputs", "label_column"}  # the cell says how data were read
 
 # Why a loss may not come down.
@@ -47,9 +47,7 @@ class Tally:
         self._options, self._executor = options, executor
         self.computed = self.known = self.failed = self.dropped = 0
 
-    def sweep(
-        self, function: Callable[[Cell], Any], cells: list[Cell], group: int | None = None
-    ) -> dict[str, Line]:
+    def sweep(self, function: Callable[[Cell], Any], cells: list[Cell]) -> dict[str, Line]:
         """Compute what is missing; return the lines of all cells in the folder, by key."""
         found = sweep(
             function,
@@ -57,7 +55,6 @@ class Tally:
             executor=self._executor,
             record=self._options.out / RECORD,
             progress=self._options.progress,
-            group=group,
         )
         self._count(found)
         return settled(found.lines)
@@ -197,13 +194,6 @@ def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
     if options.scheduler is not None:
         with _dask(options.scheduler) as executor:
             yield executor
-    elif options.workers is None:
-        threads = ThreadPoolExecutor(os.cpu_count())
-        try:
-            yield threads
-        finally:
-            # After an error or an interrupt, do not wait for running cells.
-            threads.shutdown(wait=False, cancel_futures=True)
     elif require_count("--workers", options.workers, 1) == 1:
         yield None
     else:

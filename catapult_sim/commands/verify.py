@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from tabulate import tabulate
 from catapult_sim.commands.options import Help, add_data, add_execution, data_entries
 from catapult_sim.commands.sweeping import RECORD, as_json, opened
 from catapult_sim.commands.titles import verification_title
-from catapult_sim.experiments.bench import EFFORTS, Bench
+from catapult_sim.experiments.bench import EFFORTS, Bench, in_minutes
 from catapult_sim.numeric.runs.checkpoint import write_whole
 from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import identify, physics_of
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from catapult_sim.claims.verdict import Judgement
 
 FIGURE = "phase_diagram.png"
+WORTH_PROCESSES = 10.0  # seconds that starting worker processes is worth
 
 
 def add(commands: Any) -> None:
@@ -33,8 +35,10 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "verify",
         help="judge the claims of the papers",
-        description="Judge the claims of the papers: predicted, measured, error bar, verdict. "
-        "The exit status is 1 if a claim is refuted (see --must), or if judging one failed.",
+        description="Judge what the papers say: predicted, measured, error bar, verdict. By "
+        "default every theorem, and every statement of the four papers; follow-up papers and "
+        "findings with --effort full, or by name. The exit status is 0 if all theorems hold and "
+        "all claims asked for were judged; see --strict.",
         formatter_class=Help,
     )
     parser.set_defaults(run=run)
@@ -43,65 +47,85 @@ def add(commands: Any) -> None:
     add(
         "--claims",
         nargs="+",
-        default=["all"],
         metavar="ID",
-        help="ids as in --list, or a prefix that ends before a dot",
+        help="ids as in --list, a prefix that ends before a dot, or all; prints their rows",
     )
+    add("--all", action="store_true", help="print a row for every claim that was judged")
     add(
-        "--must",
-        choices=("theorem", "statement", "conjecture"),
-        help="the kind of claim whose refutation gives exit status 1 (default: every kind)",
+        "--strict",
+        action="store_true",
+        help="exit status 1 also where a statement is refuted or not seen",
     )
-    times = " or ".join(f"{name} (about {one.minutes:g} minutes)" for name, one in EFFORTS.items())
+    times = " or ".join(f"{name} ({one.time} on two cores)" for name, one in EFFORTS.items())
     add("--effort", default="quick", help=times)
     add("--seed", type=int, default=0, help="random seed of all numbers drawn")
-    add_data(parser, inputs="pixel")
+    add_data(parser, inputs="global")
     add_execution(parser, "verification", workers=None)
 
 
 def run(options: argparse.Namespace) -> int:
     """Judge claims, write and print the report, and return the exit status."""
-    from catapult_sim import claims, report
+    from catapult_sim import claims
     from catapult_sim.claims import cells as claim_cells
 
-    chosen = list(claims.CLAIMS) if "all" in options.claims else claims.select(options.claims)
+    chosen = _chosen(options)
     if options.list:
-        print(tabulate([(claim.id, claim.text) for claim in chosen], tablefmt="plain"))
+        asked = chosen if options.claims else claims.CLAIMS
+        print(tabulate([(claim.id, claim.text) for claim in asked], tablefmt="plain"))
         return 0
     entries = data_entries(options)
     claim_cells.bench_of.cache_clear()  # no run uses measurements of an earlier one
-    # Cached before threads start, so that all of them share it.
     base = {"effort": options.effort, "seed": options.seed, **entries}
     bench = claim_cells.bench_of_cell(base)
-    print(_plan(chosen, bench), file=sys.stderr)
+    cores = os.cpu_count() or 1
+    seconds = claim_cells.seconds_of(chosen, bench.effort, options.workers or cores)
+    if options.workers is None:
+        options.workers = cores if seconds > WORTH_PROCESSES else 1
+    print(_plan(chosen, bench, seconds), file=sys.stderr)
     cells = claim_cells.cells_of(chosen, base)
     with opened(options, base) as tally:
-        # Threads share the bench without grouping claims: each is recorded when it is judged.
-        alone = 1 if options.workers is None and options.scheduler is None else None
-        lines = tally.sweep(claim_cells.judgement_of, cells, group=alone)
+        lines = tally.sweep(claim_cells.judgement_of, cells)
     physics = physics_of(claim_cells.judgement_of)
     here = {cell["claim"]: lines[identify(cell, physics).key] for cell in cells}
-    judged = [claim for claim in chosen if here[claim.id].error is None]
-    judgements = [claim_cells.recorded_judgement(claim, here[claim.id].result) for claim in judged]
-    text = _write(judgements, here, bench, options)
     print(tally, file=sys.stderr)
-    for claim, line in here.items():
+    return _report(chosen, here, bench, options)
+
+
+def _chosen(options: argparse.Namespace) -> list[Claim]:
+    """Return the claims that are asked for."""
+    from catapult_sim import claims
+
+    if options.claims:
+        return list(claims.CLAIMS) if "all" in options.claims else claims.select(options.claims)
+    return claims.usual(options.effort)
+
+
+def _report(
+    chosen: Sequence[Claim], lines: dict[str, Line], bench: Bench, options: argparse.Namespace
+) -> int:
+    """Write and print the report of what was judged; return the exit status."""
+    from catapult_sim import report
+    from catapult_sim.claims import cells as claim_cells
+    from catapult_sim.claims.verdict import BAD, Verdict
+
+    judgements = [
+        claim_cells.recorded_judgement(claim, lines[claim.id].result)
+        for claim in chosen
+        if lines[claim.id].error is None
+    ]
+    text = _write(judgements, lines, bench, options)
+    for claim, line in lines.items():
         if line.error is not None:
             print(f"{claim}: {line.error.strip().splitlines()[-1]}", file=sys.stderr)
-    print(text if options.json else report.table(judgements))
-    if not options.json:
-        print(f"\n{report.summary(judgements)}\nreport and figure: {options.out}{os.sep}")
-    return int(len(judgements) < len(chosen) or _refuted(judgements, options.must))
-
-
-def _refuted(judgements: Sequence[Judgement], must: str | None) -> bool:
-    """Return whether a claim of the given kind, or of any kind, is refuted."""
-    from catapult_sim.claims.verdict import Verdict
-
-    kinds = {
-        judgement.claim.kind for judgement in judgements if judgement.verdict is Verdict.REFUTED
-    }
-    return must in kinds if must else bool(kinds)
+    if options.json:
+        print(text)
+    else:
+        rows = options.all or bool(options.claims)
+        print(report.words(judgements, rows=rows))
+        print(f"report and figure: {options.out}{os.sep}")
+    wrong = BAD if options.strict else {Verdict.FAILS}
+    missing = len(judgements) < len(chosen)
+    return int(missing or any(one.verdict in wrong for one in judgements))
 
 
 def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
@@ -145,14 +169,13 @@ def _write(
     return files["report.json"]
 
 
-def _plan(chosen: Sequence[Claim], bench: Bench) -> str:
-    """Return what is about to be judged, in one sentence."""
-    effort = bench.effort
-    widths = sorted(width for hidden in effort.hidden.values() for width in hidden)
+def _plan(chosen: Sequence[Claim], bench: Bench, seconds: float) -> str:
+    """Return what is about to be judged, and how long it takes, in one sentence."""
+    from catapult_sim.claims.claim import KINDS
+
+    kinds = Counter(claim.kind for claim in chosen)
+    what = ", ".join(counted(kinds[kind], kind) for kind in KINDS if kinds[kind])
     return (
-        f"Judging {counted(len(chosen), 'claim')}, effort {effort.name}, seed {bench.seed}: exact "
-        f"models of width 1e2 to 1e12 from {effort.starts} starts; networks of {widths[0]} to "
-        f"{widths[-1]} hidden units, {effort.members} seeds, on {effort.samples} samples of "
-        f"{bench.source}; minibatch training with {effort.trained} seeds. All claims take about "
-        f"{effort.minutes:g} minutes on two cores."
+        f"Judging {what}: effort {bench.effort.name}, seed {bench.seed}, on {bench.source}. "
+        f"This takes {in_minutes(seconds)}."
     )

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable
 from copy import copy
 from dataclasses import dataclass
-from functools import wraps
+from functools import cache, wraps
 from inspect import signature
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -16,6 +16,7 @@ import numpy as np
 
 from catapult_sim import datasets
 from catapult_sim.numeric.runs.boundary import Boundary
+from catapult_sim.printing import counted
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_count
 
@@ -28,7 +29,8 @@ class Effort:
     """Sizes of all experiments of a verification."""
 
     name: str
-    minutes: float  # to judge all claims on two quiet cores, roughly
+    slowness: float  # how many times longer than quick everything takes
+    time: str  # that a verification without other options takes on two quiet cores
 
     # Phases of networks on data, by full-batch gradient descent
     samples: int  # of the data
@@ -40,7 +42,10 @@ class Effort:
     seeds: int  # of a network trained by itself: accuracy, first steps, quadratic models
     linearised: int  # seeds of networks whose linear models are trained too
     accuracy_width: int  # of networks whose accuracy is measured
-    varied: dict[int, int]  # width where activations and methods vary, by number of hidden layers
+    c_act_samples: int  # that networks learn whose end of convergence is compared
+    c_act_width: int  # of these networks
+    c_act_seeds: int  # of those of which a paper has a number
+    classifier_width: int  # of networks that learn by cross-entropy
     early_widths: tuple[int, ...]  # of networks whose first steps are watched
     early_depths: tuple[int, ...]
     early_wide: tuple[int, ...]  # widths with one hidden layer, where only the loss is watched
@@ -60,7 +65,8 @@ class Effort:
 
 # The values of each field of Effort: quick, full.
 TABLE: dict[str, tuple[Any, Any]] = {
-    "minutes": (10.0, 100.0),
+    "slowness": (1.0, 10.0),
+    "time": ("about 2 minutes", "about 60 minutes"),
     "samples": (32, 64),
     "members": (8, 24),
     "hidden": (
@@ -73,7 +79,10 @@ TABLE: dict[str, tuple[Any, Any]] = {
     "seeds": (8, 16),
     "linearised": (6, 12),
     "accuracy_width": (128, 512),
-    "varied": ({1: 256, 2: 96}, {1: 1024, 2: 256}),
+    "c_act_samples": (256, 512),
+    "c_act_width": (128, 512),
+    "c_act_seeds": (16, 32),
+    "classifier_width": (96, 256),
     "early_widths": ((24, 48, 96, 192), (48, 96, 192, 384)),
     "early_depths": ((1, 2, 3, 5), (1, 2, 3, 5, 7)),
     "early_wide": ((256, 512, 1024), (512, 1024, 2048)),
@@ -92,6 +101,25 @@ EFFORTS = {
 }
 
 
+@cache
+def _raw_digits() -> dict[str, tuple[Array, Array]]:
+    """Read the handwritten digits once, with labels of either kind."""
+    return {labels: datasets.digits(labels, inputs="raw") for labels in ("parity", "classes")}
+
+
+def in_minutes(seconds: float) -> str:
+    """Return a time in words.
+
+    Examples
+    --------
+    >>> in_minutes(20), in_minutes(70), in_minutes(130)
+    ('less than a minute', 'about 1 minute', 'about 2 minutes')
+    """
+    if seconds < 60:
+        return "less than a minute"
+    return f"about {counted(round(seconds / 60), 'minute')}"
+
+
 class Bench:
     """Data, sizes and random streams of measurements, with their results as a cache.
 
@@ -104,7 +132,8 @@ class Bench:
         A file or name for :func:`catapult_sim.datasets.load`; by default handwritten digits,
         odd against even.
     inputs, labels, label_column
-        How inputs are scaled where an experiment does not say, and how a file is read, as in
+        How inputs are scaled where an experiment does not say, by default by one mean and one
+        variance for all of them, and how a file is read, as in
         :func:`~catapult_sim.datasets.load`.
 
     Raises
@@ -127,7 +156,7 @@ class Bench:
         effort: str = "quick",
         data: str | Path | None = None,
         *,
-        inputs: str = "pixel",
+        inputs: str = "global",
         labels: str = "auto",
         label_column: str | None = None,
     ) -> None:
@@ -136,9 +165,11 @@ class Bench:
             raise InputError(f"effort must be one of {', '.join(EFFORTS)}; got {effort!r}")
         self.effort = EFFORTS[effort]
         self.source = "8x8 handwritten digits, odd against even" if data is None else str(data)
-        self._is_digits = data is None
         self.inputs = inputs
-        self._raw = datasets.load(data or "digits", labels=labels, label_column=label_column)
+        file = data and datasets.load(data, labels=labels, label_column=label_column)
+        digits = {} if file else _raw_digits()
+        self._raw = file or digits["parity"]
+        self._classes = file or digits["classes"]
         self._known: dict[Hashable, Any] = {}
         self._locks: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)
         self.boundaries: dict[tuple[str, str, tuple[int, ...]], Boundary] = {}
@@ -173,15 +204,19 @@ class Bench:
         asking.boundaries = {}
         return asking
 
-    def samples(self, standardised: bool = True) -> tuple[Array, Array]:
-        """Return the drawn samples, ``X (m, d)`` and ``y (m, k)``."""
+    def samples(self, inputs: str | None = None) -> tuple[Array, Array]:
+        """Return the drawn samples, ``X (m, d)`` and ``y (m, k)``, scaled as asked."""
         X, y = self._raw
-        inputs = datasets.scale_inputs(X, self.inputs) if standardised else X
+        scaled = datasets.scale_inputs(X, inputs or self.inputs)
         size = min(self.effort.samples, len(X))
-        return datasets.subset(inputs, y.reshape(len(y), -1), size, rng=self.rng("samples"))
+        return datasets.subset(scaled, y.reshape(len(y), -1), size, rng=self.rng("samples"))
 
     def split(
-        self, size: int, multiple_of: int = 1, draw: str = "split"
+        self,
+        size: int,
+        multiple_of: int = 1,
+        draw: str = "split",
+        inputs: str | None = None,
     ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         """Return samples to train on, and all others to test on: twice ``X (m, d), y (m, k)``.
 
@@ -189,12 +224,12 @@ class Bench:
         ``multiple_of``, possibly 0; they are drawn from the random stream ``draw``. Digits have
         ten one-hot labels here.
         """
-        X, y = datasets.digits("classes", inputs="raw") if self._is_digits else self._raw
-        inputs, labels = datasets.scale_inputs(X, self.inputs), y.reshape(len(y), -1)
+        X, y = self._classes
+        scaled, labels = datasets.scale_inputs(X, inputs or self.inputs), y.reshape(len(y), -1)
         size = min(size, len(X) // 2) // multiple_of * multiple_of
         rows = self.rng(draw).permutation(len(X))
         train, test = rows[:size], rows[size:]
-        return (inputs[train], labels[train]), (inputs[test], labels[test])
+        return (scaled[train], labels[train]), (scaled[test], labels[test])
 
 
 def once(measure: Callable[Concatenate[Bench, P], T]) -> Callable[Concatenate[Bench, P], T]:

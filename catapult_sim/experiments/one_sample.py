@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,7 @@ from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import Search, draw_linear
 from catapult_sim.numeric.runs.boundary import Boundary, boundary
 from catapult_sim.numeric.runs.iterate import iterate
-from catapult_sim.numeric.runs.measured import Measured, mean
-from catapult_sim.numeric.runs.measured import share as share_of
+from catapult_sim.numeric.runs.measured import Measured, jackknife, mean
 from catapult_sim.numeric.runs.optimizers import HeavyBall, Nesterov
 from catapult_sim.numeric.runs.phases import Phase, classify, divergence, rise
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory, peak
@@ -86,7 +86,12 @@ def paired(found: Boundary) -> Measured:
 
 def _slope(values: Array) -> Measured:
     """Fit ``values (widths, seeds)`` against log10 of the width, seed by seed."""
-    return mean(np.polyfit(np.log10(WIDTHS), values, 1)[0])
+    return mean(_slope_of(values))
+
+
+def _slope_of(values: Array) -> Any:
+    """Fit ``values (widths, ...)`` against log10 of the width, ``(...)``."""
+    return np.polyfit(np.log10(WIDTHS), values, 1)[0]
 
 
 def peak_growth(bench: Bench) -> Measured:
@@ -100,9 +105,14 @@ def time_to_peak(bench: Bench, c: float) -> Measured:
 
 
 def lazy_movement(bench: Bench) -> Measured:
-    """Measure the exponent in the width of how far the curvature moves at c = 1."""
-    moved = run_map(bench, 1.0, 100).state[..., 1] - starts(bench)[..., 1]
-    return _slope(np.log10(np.abs(moved)))
+    """Measure the exponent in the width of how far the curvature moves at c = 1, on average."""
+    moved = np.abs(run_map(bench, 1.0, 100).state[..., 1] - starts(bench)[..., 1])
+
+    # That of a single start may be lost in rounding at the largest width.
+    def exponent(kept: Array) -> float:
+        return _slope_of(np.log10(moved[:, kept].mean(axis=1)))
+
+    return jackknife(exponent, bench.effort.starts)
 
 
 def largest_final_curvature(bench: Bench) -> Measured:
@@ -119,9 +129,10 @@ def lazy_duration(bench: Bench) -> Measured:
     return _slope(np.argmax(losses < DELTA, axis=0).astype(float))
 
 
-def share(bench: Bench, c: float, phase: Phase) -> Measured:
-    """Measure which share of the runs at c is in a phase; widths share their draws."""
-    return share_of((classify(run_map(bench, c, 3000)) == phase).T)
+def exceptions(bench: Bench, c: float, phase: Phase, every: bool) -> Measured:
+    """Return the share of runs at c that break "every run is in this phase", or "none is"."""
+    hits = classify(run_map(bench, c, 3000)) == phase
+    return Measured(float(np.mean(hits != every)), 0.0, hits.size)
 
 
 def final_curvature(bench: Bench, c: float) -> Measured:

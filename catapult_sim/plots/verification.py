@@ -113,9 +113,7 @@ def plot_architectures(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
     for phase, x in zip(style.PHASE_COLOURS, (1.42, 2.83, 27.0), strict=True):
         ax.text(x, 1.0, phase, color=style.INK_ON_WHITE[phase], **_label(ax, va="bottom"))
     ax.set(xscale="log", xlim=RANGE, ylim=(len(networks) - 0.4, -0.6))
-    widths = [max(row["width"] for row in found.values()) for found in networks.values()]
-    labels = [fill(f"{name}, width {n}", 24) for name, n in zip(networks, widths, strict=True)]
-    ax.set_yticks(range(len(networks)), labels, fontsize=7.5)
+    ax.set_yticks(range(len(networks)), [fill(name, 24) for name in networks], fontsize=7.5)
     style.set_ticks(ax.xaxis, (1, 2, 4, 8, 12, 20, 40))
     ax.set_xlabel(style.AXES["c"])
     below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 2}

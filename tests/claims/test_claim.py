@@ -8,12 +8,22 @@ import pytest
 
 from catapult_sim import claims
 from catapult_sim.claims import CLAIMS
-from catapult_sim.claims.claim import KINDS, Claims, at_most, equals
+from catapult_sim.claims.claim import (
+    KINDS,
+    ROLES,
+    Claims,
+    Source,
+    at_least,
+    at_most,
+    equals,
+    measured,
+)
 from catapult_sim.claims.verdict import NOTHING, Judgement, Judgements, Verdict, judge
 from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure
 from tests.html import Table
 
-theorem = Claims("Paper", "group", "a net", "theorem", cost=3, given={"scale": 2.0})
+PAPER = Source("Paper", "paper")
+theorem = Claims(PAPER, "group", "a net", "theorem", cost=3, given={"scale": 2.0})
 
 
 def scaled(bench, scale, of=1.0):
@@ -21,37 +31,65 @@ def scaled(bench, scale, of=1.0):
 
 
 def test_a_row_joins_what_all_have_in_common_with_its_own():
-    claim = theorem("end", "it ends", equals(scaled, 2.0, within=0.1))
-    assert (claim.id, claim.text, claim.source) == ("group.end", "a net: it ends", "Paper")
+    claim = theorem("end", "it ends", equals(scaled, 2.0, within=0.1, because="the paper"))
+    assert (claim.id, claim.text, claim.says) == ("group.end", "a net: it ends", PAPER)
     assert (claim.kind, claim.cost, claim.tolerance, claim.relation) == ("theorem", 3, 0.1, "=")
+    assert (claim.setting, claim.because) == ("own", "the paper")
     assert claim.measure(None) == Measured(2.0, 0.0, 4)
-    own = theorem("a", "b", at_most(scaled, 1), source="here", kind="conjecture", cost=7)
-    assert (own.source, own.kind, own.cost) == ("here", "conjecture", 7)
+    here = Source("here", "derived")
+    own = theorem(
+        "a", "b", at_most(scaled, 1), says=here, kind="statement", cost=7, reduced="digits"
+    )
+    assert (own.says, own.kind, own.cost) == (here, "statement", 7)
     assert (own.tolerance, own.relation) == (0.0, "<=")
-    assert Claims("Paper", "group")("a", "b", at_most(scaled, 1)).text == "b"
+    assert (own.setting, own.reduced) == ("reduced", "digits")
+    assert Claims(PAPER, "group")("a", "b", at_most(scaled, 1)).text == "b"
+
+
+def test_what_has_no_prediction_is_a_finding_whatever_it_stands_among():
+    found = judge(theorem("a", "b", measured(scaled)), None)
+    assert found.claim.kind == "finding"
+    assert found.verdict is Verdict.MEASURED
+    assert math.isnan(found.predicted)
+    assert found.measured == Measured(2.0, 0.0, 4)
 
 
 @pytest.mark.parametrize(
-    ("compared", "verdict"),
+    ("compared", "agrees"),
     [
-        (equals(scaled, 2.0, within=0.0), Verdict.CONFIRMED),
-        (equals(scaled, lambda bench: 1.9, within=0.2), Verdict.CONFIRMED),
-        (equals(scaled, lambda bench: 1.9, within=0.05), Verdict.REFUTED),
-        (at_most(scaled, 2.5), Verdict.CONFIRMED),
-        (at_most(scaled, 1.5), Verdict.REFUTED),
-        (at_most(scaled, 1.5, within=0.6), Verdict.CONFIRMED),
+        (equals(scaled, 2.0, within=0.0), True),
+        (equals(scaled, lambda bench: 1.9, within=0.2), True),
+        (equals(scaled, lambda bench: 1.9, within=0.05), False),
+        (at_most(scaled, 2.5), True),
+        (at_most(scaled, 1.5), False),
+        (at_most(scaled, 1.5, within=0.6), True),
+        (at_least(scaled, 1.5), True),
+        (at_least(scaled, 2.5), False),
+        (at_least(scaled, 2.5, within=0.6), True),
     ],
 )
-def test_a_prediction_is_a_number_or_follows_from_the_bench(compared, verdict):
-    assert judge(theorem("a", "b", compared), None).verdict is verdict
+@pytest.mark.parametrize(
+    ("kind", "reduced", "good", "bad"),
+    [
+        ("theorem", "", Verdict.HOLDS, Verdict.FAILS),
+        ("statement", "", Verdict.CONFIRMED, Verdict.REFUTED),
+        ("statement", "digits", Verdict.SEEN, Verdict.NOT_SEEN),
+    ],
+)
+def test_the_words_of_a_verdict_are_those_of_kind_and_setting(
+    compared, agrees, kind, reduced, good, bad
+):
+    claim = theorem("a", "b", compared, kind=kind, reduced=reduced)
+    assert judge(claim, None).verdict is (good if agrees else bad)
 
 
-def test_where_there_is_nothing_to_measure_a_claim_is_inconclusive():
+def test_where_there_is_nothing_to_measure_a_claim_is_open():
     def nothing(bench):
         raise NothingToMeasure
 
-    judged = judge(Claims("Paper", "group")("a", "b", equals(nothing, 2.0, within=9.0)), None)
-    assert judged.verdict is Verdict.INCONCLUSIVE
+    judged = judge(Claims(PAPER, "group")("a", "b", equals(nothing, 2.0, within=9.0)), None)
+    assert judged.verdict is Verdict.OPEN
+    assert judged.reason.startswith("there was nothing to measure")
     assert judged.measured is NOTHING
     assert (judged.predicted, judged.measured.n) == (2.0, 0)
     assert math.isnan(judged.measured.value)
@@ -62,11 +100,48 @@ def test_any_other_exception_is_a_fault():
         judge(theorem("a", "b", equals(lambda: None, 0.0, within=0.0)), None)
 
 
-def test_a_conjecture_says_that_it_is_guessed_and_no_theorem_does():
+def test_every_claim_says_what_it_is():
     assert {claim.kind for claim in CLAIMS} == {*KINDS}
+    assert {claim.says.role for claim in CLAIMS} == {*ROLES}
     for claim in CLAIMS:
-        assert ("guessed" in claim.source) == (claim.kind == "conjecture"), claim.id
-        assert claim.kind != "theorem" or "observed" not in claim.source, claim.id
+        assert (claim.predict is None) == (claim.kind == "finding"), claim.id
+        assert bool(claim.because) == (claim.kind != "finding"), claim.id
+        assert claim.cost > 0, claim.id
+
+
+def test_theorems_are_judged_in_their_own_setting_and_instruments_are_exact():
+    for claim in CLAIMS:
+        if claim.kind == "theorem":
+            assert claim.setting == "own", claim.id
+        if claim.says.role == "instrument":
+            assert claim.kind == "theorem", claim.id
+
+
+def test_every_paper_and_every_source_is_said_to_say_something():
+    from catapult_sim.claims import sources
+
+    known = {one for one in vars(sources).values() if isinstance(one, Source)}
+    said = {claim.says.name for claim in CLAIMS}
+    assert {one.name for one in known} == said
+    assert sum(one.role == "paper" for one in known) == 4
+
+
+@pytest.mark.parametrize(
+    ("measured", "reason"),
+    [
+        (Measured(2.05, 0.05, 4), "about 137 seeds would decide"),
+        (Measured(2.1, 0.01, 4), "too near to it for any number of seeds"),
+        (Measured(2.05, 0.05, 4, at_least=True), "only a bound is known"),
+        (Measured(2.05, math.inf, 4), "its error is not known"),
+        (Measured(math.nan, math.nan, 0), "there was nothing to measure"),
+    ],
+)
+def test_an_open_verdict_says_why_and_what_would_decide(measured, reason):
+    claim = theorem("end", "it ends", equals(scaled, 2.0, within=0.1))
+    judged = Judgement.of(claim, 2.0, measured, 0.5)
+    assert judged.verdict is Verdict.OPEN
+    assert reason in judged.reason
+    assert not Judgement.of(claim, 2.0, Measured(2.0, 0.0, 4), 0.5).reason
 
 
 def test_every_paper_in_the_folder_is_on_the_list():
@@ -85,19 +160,19 @@ def judged():
 
 def test_a_notebook_shows_a_claim_and_judgements_as_tables():
     header, row = Table(judged()[0].claim._repr_html_()).rows
-    assert header == ["id", "text", "source", "kind", "relation", "tolerance"]
+    assert header[:4] == ["id", "text", "says", "kind"]
     assert row[0] == "group.end"
     header, row, other = Table(judged()._repr_html_()).rows
     assert header == ["claim", "predicted", "measured", "tolerance", "verdict"]
-    assert row[1:] == ["= 2", "2.10(1)", "0.1", "inconclusive"]
-    assert other[1:] == ["<= 2", "2.10(1)", "0", "refuted"]
+    assert row[1:] == ["= 2", "2.10(1)", "0.1", "open"]
+    assert other[1:] == ["<= 2", "2.10(1)", "0", "fails"]
     assert "a &lt; b" in judged()._repr_html_()
 
 
 def test_judgements_print_as_their_counts_and_have_a_frame_of_numbers():
     pytest.importorskip("pandas")
-    assert repr(judged()) == "Judgements(0 confirmed, 1 refuted, 1 inconclusive)"
+    assert repr(judged()) == "Judgements(1 fails, 1 open)"
     frame = judged().to_frame()
     assert list(frame.id) == ["group.end", "group.most"]
     assert list(frame.value - frame.predicted) == pytest.approx([0.1, 0.1])
-    assert list(frame.verdict) == ["inconclusive", "refuted"]
+    assert list(frame.verdict) == ["open", "fails"]

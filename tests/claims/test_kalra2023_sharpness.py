@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from catapult_sim.claims import kalra2023_sharpness
-from catapult_sim.claims.verdict import Verdict, judge
+from catapult_sim.claims.verdict import BAD, GOOD, judge
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.symbolic import linear_net
 
 
 @pytest.mark.parametrize("claim", kalra2023_sharpness.CLAIMS, ids=lambda claim: claim.id)
 def test_the_claims_are_confirmed_for_another_seed(claim):
-    assert judge(claim, Bench(7)).verdict is Verdict.CONFIRMED
+    assert judge(claim, Bench(7)).verdict in GOOD
 
 
 def test_below_the_first_doubling_explicit_networks_reach_the_label():
@@ -28,4 +28,4 @@ def test_a_wrong_orbit_is_refuted(monkeypatch):
     wrong = dataclasses.replace(orbit, points=shifted)
     monkeypatch.setattr(linear_net, "period_two_orbit", lambda: wrong)
     (claim,) = (one for one in kalra2023_sharpness.CLAIMS if one.id.endswith("orbit.curvature"))
-    assert judge(claim, Bench(0)).verdict is Verdict.REFUTED
+    assert judge(claim, Bench(0)).verdict in BAD

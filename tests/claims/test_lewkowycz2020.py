@@ -9,7 +9,7 @@ import pytest
 from catapult_sim import claims
 from catapult_sim.claims import lewkowycz2020
 from catapult_sim.claims.lewkowycz2020 import boundaries, closure
-from catapult_sim.claims.verdict import Verdict, judge
+from catapult_sim.claims.verdict import BAD, GOOD, Verdict, judge
 from catapult_sim.experiments import networks, one_sample
 from catapult_sim.experiments.bench import EFFORTS, Bench
 from catapult_sim.experiments.networks import Architecture
@@ -21,7 +21,9 @@ from catapult_sim.validation import InputError
 from tests.experiments.efforts import TINY
 
 EXACT = [
-    claim for claim in lewkowycz2020.CLAIMS if claim.cost == 1 and claim.id != "catapult.closure"
+    claim
+    for claim in lewkowycz2020.CLAIMS
+    if claim.kind == "theorem" and not claim.id.startswith("catapult.data")
 ]
 
 
@@ -34,7 +36,7 @@ def tiny(monkeypatch):
 def test_ids_are_unique_and_every_claim_has_words_and_a_source():
     ids = [claim.id for claim in claims.CLAIMS]
     assert len(set(ids)) == len(ids)
-    assert all(claim.text and claim.source and claim.tolerance >= 0 for claim in claims.CLAIMS)
+    assert all(claim.text and str(claim.says) and claim.tolerance >= 0 for claim in claims.CLAIMS)
 
 
 def test_selection_takes_ids_and_beginnings():
@@ -55,7 +57,24 @@ def test_selection_takes_ids_and_beginnings():
 
 @pytest.mark.parametrize("claim", EXACT, ids=lambda claim: claim.id)
 def test_the_exact_claims_are_confirmed(claim):
-    assert judge(claim, Bench(11)).verdict is Verdict.CONFIRMED
+    assert judge(claim, Bench(11)).verdict in GOOD
+
+
+# Seeds at which f, a sum of terms of either sign, once falls to 1e-6 of them; at which the
+# curvature of a start of width 1e12 moves by nothing at all; and at which the edge was unclear.
+UNLUCKY = {
+    "catapult.map": (2, 16, 20, 23, 68),
+    "catapult.lazy.width": (0, 1, 3, 4),
+    "catapult.data.rise.width": (0,),
+    "edge_of_stability.basin": (0,),
+}
+
+
+@pytest.mark.parametrize("name", UNLUCKY)
+def test_rounding_and_one_start_refute_no_exact_claim(name):
+    (claim,) = (one for one in claims.CLAIMS if one.id == name)
+    for seed in UNLUCKY[name]:
+        assert judge(claim, Bench(seed)).verdict in GOOD, seed
 
 
 BREAKS = {
@@ -76,7 +95,7 @@ def test_a_broken_formula_is_refuted(broken, monkeypatch):
     verdicts = {
         claim.id: judge(claim, Bench(11)).verdict for claim in claims.select(["catapult.map"])
     }
-    assert verdicts == {"catapult.map": Verdict.REFUTED}
+    assert verdicts == {"catapult.map": Verdict.FAILS}
 
 
 def lagging(thetas, *_):
@@ -92,14 +111,14 @@ def biased(run):
 def test_another_average_is_refuted(name, monkeypatch):
     monkeypatch.setattr(closure, "explicit_average", lagging)
     (claim,) = claims.select([f"catapult.closure.{name}"])
-    assert judge(claim, Bench(11)).verdict is Verdict.REFUTED
+    assert judge(claim, Bench(11)).verdict in BAD
 
 
 @pytest.mark.parametrize("name", ["outputs", "thin", "fixed-batches"])
 def test_a_slightly_different_training_is_refuted(name, monkeypatch):
     monkeypatch.setattr(closure, "explicit_run", biased(closure.explicit_run))
     (claim,) = claims.select([f"catapult.closure.{name}"])
-    assert judge(claim, Bench(11)).verdict is Verdict.REFUTED
+    assert judge(claim, Bench(11)).verdict in BAD
 
 
 def made_up(monkeypatch, lower, upper):
@@ -121,7 +140,7 @@ def test_the_earliest_end_is_as_uncertain_as_its_bracket(monkeypatch):
         lambda width: np.array([3.8 if width == early else 4.01, 4.1]),
     )
     found = boundaries.earliest_end(Bench(0))
-    assert (found.value, found.error) == (pytest.approx(0.25), pytest.approx(0.05))
+    assert (found.value, found.error) == (pytest.approx(-0.25), pytest.approx(0.05))
 
 
 def test_the_exponent_of_the_rise_is_as_uncertain_as_its_brackets(monkeypatch):
@@ -136,10 +155,13 @@ def test_the_exponent_of_the_rise_is_as_uncertain_as_its_brackets(monkeypatch):
     assert found.error == pytest.approx(2 * 0.1 / math.log(10), rel=0.05)
 
 
-def test_a_share_of_one_sample_counts_draws_not_widths():
-    found = one_sample.share(Bench(3), 1.5, Phase.LAZY)
-    assert found.n == Bench(3).effort.starts
-    assert found.error > 1 / found.n**1.5
+def test_runs_that_break_a_rule_are_counted():
+    """At c = 1.5 all runs are lazy: none breaks that, and all break that none is."""
+    for every, broken in ((True, 0.0), (False, 1.0)):
+        found = one_sample.exceptions(Bench(3), 1.5, Phase.LAZY, every)
+        assert (found.value, found.error) == (broken, 0.0)
+        assert found.n == Bench(3).effort.starts * len(one_sample.WIDTHS)
+    assert one_sample.exceptions(Bench(3), 2.5, Phase.LAZY, True).value == 1.0
 
 
 def test_another_seed_measures_other_digits():
@@ -159,7 +181,7 @@ def test_the_rise_of_one_sample_is_predicted_start_by_start():
     np.testing.assert_allclose(centre - centre**2 * q, 2, atol=5e-4)
 
 
-@pytest.mark.parametrize("name", ["linear-1", "relu-1-uncentred", "tanh-2", "closure", "data.rise"])
+@pytest.mark.parametrize("name", ["linear-1", "relu-1", "tanh-2", "closure", "data.rise"])
 def test_claims_on_data_measure_something_at_any_size(name, tiny):
     for claim in claims.select([f"catapult.{name}"]):
         judged = judge(claim, tiny())
@@ -177,7 +199,7 @@ def test_claims_do_not_depend_on_the_order_in_which_they_are_judged(tiny):
 
 def test_the_trained_linear_network_and_the_closure_have_the_same_boundary(tiny):
     bench, width = tiny(), 64
-    drawn = networks.draw_networks(bench, Architecture("linear", 1), width)
+    drawn = networks.draw_networks(bench, Architecture("linear", 1), width, dtype="float64")
     net = networks.linear_net(bench.samples(), width)
     (U, _), (V, _) = drawn.net.split(drawn.start)
     state = net.from_weights(np.swapaxes(U, 1, 2), V)

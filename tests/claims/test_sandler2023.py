@@ -9,7 +9,7 @@ from catapult_sim import claims
 from catapult_sim.claims import sandler2023 as paper
 from catapult_sim.claims.sandler2023 import digits, model
 from catapult_sim.claims.sandler2023 import timescales as directions
-from catapult_sim.claims.verdict import Verdict, judge
+from catapult_sim.claims.verdict import BAD, GOOD, Verdict, judge
 from catapult_sim.experiments.bench import EFFORTS, Bench
 from catapult_sim.numeric.minibatch import moments
 from catapult_sim.numeric.runs.averages import TwoPoint
@@ -43,7 +43,7 @@ def one(name):
 
 @pytest.mark.parametrize("claim", claims.select([f"{model.GROUP}.model"]), ids=lambda c: c.id)
 def test_the_mathematical_claims_are_confirmed_for_another_seed(claim):
-    assert judge(claim, Bench(5)).verdict is Verdict.CONFIRMED
+    assert judge(claim, Bench(5)).verdict in GOOD
 
 
 def test_forgotten_anticorrelation_is_refuted(monkeypatch):
@@ -51,7 +51,7 @@ def test_forgotten_anticorrelation_is_refuted(monkeypatch):
         return moments.propagate(rates, **options)
 
     monkeypatch.setattr(model, "propagate", anew)
-    assert judge(one("model.closed.shuffled"), Bench(0)).verdict is Verdict.REFUTED
+    assert judge(one("model.closed.shuffled"), Bench(0)).verdict in BAD
 
 
 def test_samples_of_the_wrong_noise_are_refuted(monkeypatch):
@@ -60,7 +60,7 @@ def test_samples_of_the_wrong_noise_are_refuted(monkeypatch):
         return replace(found, averages=1.05 * found.averages)
 
     monkeypatch.setattr(model, "sample", loud)
-    assert judge(one("model.sampled.ema"), Bench(0)).verdict is Verdict.REFUTED
+    assert judge(one("model.sampled.ema"), Bench(0)).verdict in BAD
 
 
 def test_every_claim_on_digits_is_measured(tiny):
@@ -97,10 +97,10 @@ def test_a_wrong_spectrum_is_refuted(monkeypatch):
     wrong = right | {name: (0.8 * m, 0.8 * v) for name, (m, v) in right.items() if name != "last"}
     wrong["half"] = right["half"]
     names = [f"digits.timescale.{name}" for name in ("two-point", "ema-slow", "halving")]
-    for predicted, verdict in ((right, Verdict.CONFIRMED), (wrong, Verdict.REFUTED)):
+    for predicted, verdicts in ((right, GOOD), (wrong, BAD)):
         found = directions.Timescales(rates, right, predicted)
         monkeypatch.setattr(directions, "timescales", lambda bench, found=found: found)
-        assert [judge(one(name), Bench(0)).verdict for name in names] == [verdict] * 3
+        assert {judge(one(name), Bench(0)).verdict for name in names} <= verdicts
 
 
 def test_labels_that_are_no_probabilities_leave_cross_entropy_unmeasured(tiny, tmp_path):
@@ -110,7 +110,7 @@ def test_labels_that_are_no_probabilities_leave_cross_entropy_unmeasured(tiny, t
     bench = tiny(data=path)
     for name in ("one-step", "quadratic.later", "ema.loss", "ema.schedule", "two-point.error"):
         judged = judge(one(f"digits.cross_entropy.{name}"), bench)
-        assert judged.verdict is Verdict.INCONCLUSIVE
+        assert judged.verdict is Verdict.OPEN
     assert np.isfinite(judge(one("digits.squared_error.ema.loss"), bench).measured.value)
 
 
@@ -119,7 +119,7 @@ def test_too_few_samples_are_inconclusive(tiny, tmp_path):
     np.savez(path, X=np.arange(6.0).reshape(3, 2), y=np.arange(3.0))
     bench = tiny(data=path)
     for claim in claims.select([f"{model.GROUP}.digits"]):
-        assert judge(claim, bench).verdict is Verdict.INCONCLUSIVE, claim.id
+        assert judge(claim, bench).verdict is Verdict.OPEN, claim.id
 
 
 def test_data_without_variation_are_refused(tiny, tmp_path):

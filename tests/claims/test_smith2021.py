@@ -10,7 +10,7 @@ from catapult_sim import claims
 from catapult_sim.claims.smith2021 import coefficients as small
 from catapult_sim.claims.smith2021 import experiment, flow
 from catapult_sim.claims.smith2021.experiment import EXPLICIT, LARGE, SMALL, Recipe
-from catapult_sim.claims.verdict import Verdict, judge
+from catapult_sim.claims.verdict import BAD, GOOD, Verdict, judge
 from catapult_sim.experiments.bench import EFFORTS, Bench
 from catapult_sim.numeric.flows.epochs import draws
 from catapult_sim.symbolic import backward_error
@@ -45,7 +45,7 @@ def one(name):
     "claim", claims.select([f"{flow.GROUP}.{name}" for name in EXACT]), ids=lambda c: c.id
 )
 def test_the_mathematical_claims_are_confirmed(claim, low):
-    assert judge(claim, low).verdict is Verdict.CONFIRMED
+    assert judge(claim, low).verdict in GOOD
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_the_mathematical_claims_are_confirmed(claim, low):
     + ["full-2", "shuffled-1-not-full", "replacement-1-not-shuffled"],
 )
 def test_the_slopes_are_confirmed(name, low):
-    assert judge(one(f"order.{name}"), low).verdict is Verdict.CONFIRMED
+    assert judge(one(f"order.{name}"), low).verdict in GOOD
 
 
 def verdicts(bench, *names):
@@ -71,7 +71,7 @@ def test_a_wrong_coefficient_in_the_field_is_refuted(monkeypatch):
     monkeypatch.setattr(flow, "ORDERS", dict.fromkeys(flow.ORDERS, 1))
     monkeypatch.setattr(backward_error, "modified_field", wrong)
     found = verdicts(Bench(0), "order.full-0", "order.full-1", "order.reversed_pair-1")
-    assert list(found.values()) == ["CONFIRMED", "REFUTED", "REFUTED"]
+    assert list(found.values()) == ["HOLDS", "FAILS", "FAILS"]
 
 
 def test_draws_with_replacement_taken_for_shuffling_are_refuted(monkeypatch):
@@ -84,25 +84,25 @@ def test_draws_with_replacement_taken_for_shuffling_are_refuted(monkeypatch):
         "coefficient.shuffled-descent",
         "coefficient.shuffled-variance",
     )
-    assert list(found.values()) == ["REFUTED", "CONFIRMED", "CONFIRMED", "REFUTED"]
+    assert list(found.values()) == ["FAILS", "HOLDS", "HOLDS", "FAILS"]
 
 
 def test_samples_drawn_twice_into_a_batch_are_refuted(monkeypatch):
     right = small.small_network
     monkeypatch.setattr(small, "small_network", lambda bench, m, size: right(bench, 4, size))
     monkeypatch.setattr(small, "combinations", lambda rows, size: product(rows, repeat=size))
-    assert verdicts(Bench(0), "finite-batch") == {"finite-batch": "REFUTED"}
+    assert verdicts(Bench(0), "finite-batch") == {"finite-batch": "FAILS"}
 
 
 def test_a_wrong_printed_coefficient_is_refuted(monkeypatch):
     monkeypatch.setitem(flow.PRINTED, "f''(f, f'f)", -1 / 6)
-    assert verdicts(Bench(0), "series") == {"series": "REFUTED"}
+    assert verdicts(Bench(0), "series") == {"series": "FAILS"}
 
 
 def test_a_penalty_of_gradient_descent_s_size_is_refuted_for_heavy_ball():
     for beta in (0.5, 0.9):
         wrong = replace(one(f"momentum.beta-{beta}"), predict=lambda bench: 1 / (1 - beta) / 4)  # noqa: B023
-        assert judge(wrong, Bench(0)).verdict is Verdict.REFUTED
+        assert judge(wrong, Bench(0)).verdict in BAD
 
 
 def test_all_recipes_train_for_the_same_time_and_the_same_total_regulariser():
@@ -159,7 +159,7 @@ def test_training_and_test_samples_are_all_the_samples_once():
     assert (len(X), len(X) + len(others)) == (256, 1797)
     assert {y.shape[1], labels.shape[1]} == {10}
     every = np.concatenate([X, others])
-    np.testing.assert_allclose(every.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose((every.mean(), every.std()), (0, 1), atol=1e-12)
     assert not np.array_equal(X, Bench(5).split(256, multiple_of=32)[0][0])
 
 
@@ -172,15 +172,15 @@ def test_a_file_with_too_few_samples_leaves_the_experiment_unmeasured(
     bench = tiny(data=tmp_path / "a.npz")
     judged = judge(one("experiment.loss.large"), bench)
     assert np.isfinite(judged.measured.value) == measured
-    assert measured or judged.verdict is Verdict.INCONCLUSIVE
+    assert measured or judged.verdict is Verdict.OPEN
     for name in ("identity.reversal", "coefficient.full-descent", "finite-batch"):
-        assert judge(one(name), bench).verdict is Verdict.CONFIRMED
+        assert judge(one(name), bench).verdict in GOOD
 
 
 def test_where_a_large_learning_rate_changes_nothing_no_fraction_is_claimed(monkeypatch):
     same = {"loss": np.ones(8)}
     monkeypatch.setattr(experiment, "ends", lambda bench, recipe: same)
-    assert judge(one("experiment.loss.recovered"), Bench(0)).verdict is Verdict.INCONCLUSIVE
+    assert judge(one("experiment.loss.recovered"), Bench(0)).verdict is Verdict.OPEN
 
 
 def test_data_without_variation_are_refused(tiny, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from catapult_sim.claims import meltzer2023, zhu2022
 from catapult_sim.claims.lewkowycz2020 import linear_again
 from catapult_sim.claims.lewkowycz2020.linear_again import Pairs
-from catapult_sim.claims.verdict import Verdict, judge
+from catapult_sim.claims.verdict import GOOD, Verdict, judge
 from catapult_sim.claims.zhu2022.line import on_two_points, sampled_line
 from catapult_sim.claims.zhu2022.sample import map_orbit
 from catapult_sim.experiments.bench import Bench
@@ -25,7 +25,7 @@ CHEAP = [
 
 @pytest.mark.parametrize("claim", CHEAP, ids=lambda claim: claim.id)
 def test_the_exact_claims_are_confirmed_for_another_seed(claim):
-    assert judge(claim, Bench(7)).verdict is Verdict.CONFIRMED
+    assert judge(claim, Bench(7)).verdict in GOOD
 
 
 @pytest.mark.parametrize("quadratic", [False, True])
@@ -71,7 +71,7 @@ def test_the_printed_kernel_update_is_refuted_and_the_derived_one_holds():
         if "kernel-update" in claim.id
     }
     assert verdicts == {
-        "quadratic_models.kernel-update": Verdict.CONFIRMED,
+        "quadratic_models.kernel-update": Verdict.HOLDS,
         "quadratic_models.kernel-update.printed": Verdict.REFUTED,
     }
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from math import log
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim, at_most
+from catapult_sim.claims.claim import Claim, at_most, measured
 from catapult_sim.claims.jastrzebski2019 import runs
 from catapult_sim.claims.jastrzebski2019.curvature import final_curvature, log_ratio
-from catapult_sim.claims.jastrzebski2019.paper import PAPER, on_digits
+from catapult_sim.claims.jastrzebski2019.paper import on_digits
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.sharpest_directions import Track
 from catapult_sim.numeric.runs.measured import Measured, mean
 from catapult_sim.types import Array
+
+LN_10 = log(10)
+AS_WELL = "a point of accuracy, the spread of seeds in the paper's tables"
 
 
 def halving_time(run: Track) -> Array:
@@ -41,6 +45,12 @@ def compared(
     return log_ratio(nudged, sgd, sign)
 
 
+def tenfold(bench: Bench, loss: str) -> Measured:
+    """Return log10 of the final curvature at gamma = 0.01 over that of SGD."""
+    found = compared(bench, loss, 0.01, final_curvature, 1)
+    return replace(found, value=found.value / LN_10, error=found.error / LN_10)
+
+
 def accuracy_lost(bench: Bench, loss: str, gamma: float) -> Measured:
     """Return the final test accuracy of SGD minus that at gamma."""
     nudged, sgd = (runs.nudged(bench, loss, one) for one in (gamma, 1.0))
@@ -64,13 +74,13 @@ def nudged_claims(loss: str) -> Iterator[Claim]:
         yield claim(
             f"nudged.{gamma:g}.accuracy",
             f"gamma = {gamma:g} generalises as well as SGD, to 0.01 (test accuracy lost)",
-            at_most(partial(accuracy_lost, gamma=gamma), 0.0, within=0.01),
+            at_most(partial(accuracy_lost, gamma=gamma), 0.0, within=0.01, because=AS_WELL),
         )
     yield claim(
         "nudged.0.01.tenfold",
-        "gamma = 0.01 ends sharper by an order of magnitude (log of SGD's curvature over its)",
-        at_most(partial(compared, gamma=0.01, of=final_curvature, sign=-1), -log(10)),
-        source=f"{PAPER}, first version",
+        "gamma = 0.01: how much sharper than SGD it ends, an order of magnitude in the first "
+        "version (log10 of the ratio)",
+        measured(tenfold),
     )
     yield claim(
         "nudged.5.flatter",
@@ -80,5 +90,5 @@ def nudged_claims(loss: str) -> Iterator[Claim]:
     yield claim(
         "nudged.5.accuracy",
         "gamma = 5 generalises as well as SGD, to 0.01 (test accuracy lost)",
-        at_most(partial(accuracy_lost, gamma=5.0), 0.0, within=0.01),
+        at_most(partial(accuracy_lost, gamma=5.0), 0.0, within=0.01, because=AS_WELL),
     )

@@ -12,8 +12,10 @@ from functools import partial
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim, Claims, at_most, equals, negated
+from catapult_sim.claims.claim import Claim, Claims, at_least, at_most, equals
 from catapult_sim.claims.kalra2023_early.networks import PRECISION, VERSIONS, Shape, draw, threshold
+from catapult_sim.claims.sources import DERIVED
+from catapult_sim.claims.sources import KALRA_EARLY as PAPER
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.first_steps import KINDS, STEPS
 from catapult_sim.mlp import kernel
@@ -24,6 +26,7 @@ from catapult_sim.types import Array
 ACTIVATIONS = ("relu", "tanh")
 DEPTH, WIDTH = 3, 96
 DEEP = 7  # as in the paper
+WIDE = "what an extrapolation from widths up to 1024 leaves"
 
 
 def by_width(bench: Bench, activation: str) -> list[Shape]:
@@ -89,7 +92,7 @@ def deep_end(bench: Bench) -> Measured:
     return threshold(bench, Shape("relu", DEEP, bench.effort.early_deep), "max").measured
 
 
-PAPER = "Kalra and Barkeshli 2023, arXiv:2302.12250"
+SMALLER = "8x8 digits, smaller networks and full batches instead of CIFAR-10 and batches of 512"
 
 
 def trend_claims(activation: str, version: str) -> Iterator[Claim]:
@@ -98,7 +101,8 @@ def trend_claims(activation: str, version: str) -> Iterator[Claim]:
         PAPER,
         f"early_training.{activation}",
         activation,
-        cost=4,
+        reduced=SMALLER,
+        cost=2,
         given={"activation": activation, "version": version},
     )
     word = VERSIONS[version]
@@ -110,46 +114,57 @@ def trend_claims(activation: str, version: str) -> Iterator[Claim]:
         )
         yield claim(
             f"depth.{name}.{version}",
-            f"c_{name} rises with the depth, {word} (minus the exponent)",
-            at_most(negated(partial(exponent, name=name, among=by_depth)), 0.0),
+            f"c_{name} rises with the depth, {word} (exponent)",
+            at_least(partial(exponent, name=name, among=by_depth), 0.0),
         )
     yield claim(
         f"width.max.{version}",
         f"c_max does not depend on the width, {word} (exponent)",
-        equals(partial(exponent, name="max", among=by_width), 0.0, within=0.1),
+        equals(
+            partial(exponent, name="max", among=by_width),
+            0.0,
+            within=0.1,
+            because="an eightfold width then moves it by less than a quarter",
+        ),
     )
 
 
 def activation_claims(activation: str) -> Iterator[Claim]:
     """Yield the claims on the thresholds of an activation."""
-    claim = Claims(PAPER, f"early_training.{activation}", cost=4, given={"activation": activation})
+    claim = Claims(
+        PAPER,
+        f"early_training.{activation}",
+        reduced=SMALLER,
+        cost=2,
+        given={"activation": activation},
+    )
     for version, word in VERSIONS.items():
         yield claim(
             f"order.{version}",
-            f"{activation}: c_loss <= c_sharp <= c_barrier <= c_max, {word} (share of seeds)",
-            equals(partial(ordered, version=version), 1.0, within=0.05),
-            cost=16,
+            f"{activation}: c_loss <= c_sharp <= c_barrier <= c_max, {word} (share of seeds, most)",
+            at_least(partial(ordered, version=version), 0.5, because="most: more than half"),
         )
         yield from trend_claims(activation, version)
     yield claim(
         "wide",
         f"{activation}, 1 hidden layer: c_loss is 2 at infinite width, kernel (extrapolated)",
-        equals(wide_limit, 2.0, within=0.1),
+        equals(wide_limit, 2.0, within=0.1, because=WIDE),
     )
     yield claim(
         "wide.linear",
         f"{activation}, 1 hidden layer: at infinite width c_loss is that of the linearised "
         "network, kernel (extrapolated)",
-        equals(wide_limit, partial(linear_limit, activation=activation), within=0.1),
-        source="derived here",
+        equals(wide_limit, partial(linear_limit, activation=activation), within=0.1, because=WIDE),
+        says=DERIVED,
+        reduced="",
     )
 
 
 CLAIMS = (
     *(claim for activation in ACTIVATIONS for claim in activation_claims(activation)),
-    Claims(PAPER, "early_training.relu.deep", cost=8)(
+    Claims(PAPER, "early_training.relu.deep", reduced=SMALLER, cost=8)(
         "max",
         f"relu, {DEEP} hidden layers: c_max is 12 to 14, Hessian",
-        equals(deep_end, 13.0, within=1.0),
+        equals(deep_end, 13.0, within=1.0, because="the range that the paper gives"),
     ),
 )

@@ -3,17 +3,17 @@
 from catapult_sim.claims.lewkowycz2020 import (
     accuracy,
     boundaries,
+    c_act,
     closure,
     linear_again,
     one_sample,
-    variants,
 )
 
 CLAIMS = (
     *closure.CLAIMS,
     *one_sample.CLAIMS,
     *boundaries.CLAIMS,
-    *variants.CLAIMS,
+    *c_act.CLAIMS,
     *accuracy.CLAIMS,
     *linear_again.CLAIMS,
 )

@@ -10,8 +10,9 @@ import math
 from collections.abc import Iterator
 from functools import partial
 
-from catapult_sim.claims.claim import Claim, Claims, at_most, equals
+from catapult_sim.claims.claim import Claim, Claims, at_most, equals, measured
 from catapult_sim.claims.lewkowycz2020.paper import PAPER
+from catapult_sim.claims.sources import COHEN, DERIVED
 from catapult_sim.experiments import one_sample
 from catapult_sim.numeric.curvature.stability import largest_stable_rate
 from catapult_sim.numeric.runs.phases import Phase
@@ -21,7 +22,7 @@ NEAR = 0.02  # above the threshold; corrections to the leading order are of this
 
 def boundary_claims() -> Iterator[Claim]:
     """Yield the claims on where the phases of one sample end."""
-    theorem = Claims(f"{PAPER}, theorem 1", "catapult.one-sample", "one sample", kind="theorem")
+    theorem = Claims(PAPER.at("theorem 1"), "catapult.one-sample", "one sample", kind="theorem")
     yield theorem(
         "rise",
         "the loss first rises at c = 2 + eta^2 f_0^2 / n",
@@ -30,7 +31,7 @@ def boundary_claims() -> Iterator[Claim]:
             one_sample.predicted_rise,
             within=1e-3,
         ),
-        source=f"{PAPER}, eq. 2",
+        says=PAPER.at("eq. 2"),
     )
     yield theorem(
         "end",
@@ -42,29 +43,29 @@ def boundary_claims() -> Iterator[Claim]:
 
 def phase_claims() -> Iterator[Claim]:
     """Yield the claims on the parts of theorem 1 that no other claim states."""
-    theorem = Claims(f"{PAPER}, theorem 1", "catapult.theorem", kind="theorem")
+    theorem = Claims(PAPER.at("theorem 1"), "catapult.theorem", kind="theorem")
     yield theorem(
         "lazy.duration",
         "one sample, c = 1.5: the steps to a loss of 1e-6 do not grow with the width (per decade)",
         equals(one_sample.lazy_duration, 0.0, within=0.1),
     )
-    for c, phase, share in (
-        (1.5, Phase.LAZY, 1),
-        (2.5, Phase.CATAPULT, 1),
-        (3.9, Phase.DIVERGENT, 0),
-        (4.05, Phase.DIVERGENT, 1),
+    for c, phase, every in (
+        (1.5, Phase.LAZY, True),
+        (2.5, Phase.CATAPULT, True),
+        (3.9, Phase.DIVERGENT, False),
+        (4.05, Phase.DIVERGENT, True),
     ):
-        name, runs = str(phase), "every" if share else "no"
+        runs, exceptions = ("every", "is not") if every else ("no", "is")
         yield theorem(
-            f"{name}-{c:g}",
-            f"one sample, c = {c:g}: {runs} run is {name} (share)",
-            equals(partial(one_sample.share, c=c, phase=phase), share, within=0.02),
+            f"{phase}-{c:g}",
+            f"one sample, c = {c:g}: {runs} run is {phase} (share that {exceptions})",
+            equals(partial(one_sample.exceptions, c=c, phase=phase, every=every), 0.0, within=0.0),
         )
 
 
 def width_claims() -> Iterator[Claim]:
     """Yield the claims on how the catapult of one sample scales with the width."""
-    theorem = Claims(f"{PAPER}, theorem 1", "catapult", kind="theorem")
+    theorem = Claims(PAPER.at("theorem 1"), "catapult", kind="theorem")
     yield theorem(
         "peak.width",
         "one sample: the peak loss grows as n^1 (exponent at c = 3)",
@@ -80,11 +81,11 @@ def width_claims() -> Iterator[Claim]:
                 math.log(10) / (2 * math.log(c - 1)),
                 within=0.1,
             ),
-            source=f"{PAPER}, section 2",
+            says=PAPER.at("section 2"),
         )
     yield theorem(
         "lazy.width",
-        "one sample, lazy phase: lambda moves by O(1/n) (exponent at c = 1)",
+        "one sample, lazy phase: lambda moves by O(1/n) (exponent of the mean movement at c = 1)",
         equals(one_sample.lazy_movement, -1.0, within=0.05),
     )
 
@@ -97,12 +98,12 @@ def curvature_claims() -> Iterator[Claim]:
     start this integrates to ``s = (d^2 - (eta lambda - 2)^2) / 2``: s peaks at ``d^2 / 2``, and
     ``eta lambda`` ends at ``2 - d``.
     """
-    theorem = Claims("derived here", "catapult", kind="theorem")
+    theorem = Claims(DERIVED, "catapult", kind="theorem")
     yield theorem(
         "one-sample.final-curvature",
         "one sample: every catapult ends at eta lambda below 2 (largest)",
         at_most(one_sample.largest_final_curvature, 2.0),
-        source=f"{PAPER}, theorem 1",
+        says=PAPER.at("theorem 1"),
     )
     yield theorem(
         "invariant",
@@ -111,9 +112,8 @@ def curvature_claims() -> Iterator[Claim]:
     )
     yield theorem(
         "final-curvature.wide",
-        "one sample, c = 2.5, n to infinity: eta lambda ends at 1.28",
-        equals(partial(one_sample.final_curvature, c=2.5), 1.28, within=0.01),
-        source="found here, by iterating the map",
+        "one sample, c = 2.5, width 1e12: where eta lambda ends",
+        measured(partial(one_sample.final_curvature, c=2.5)),
     )
     yield theorem(
         "threshold.peak",
@@ -133,7 +133,7 @@ def momentum_claims() -> Iterator[Claim]:
         nesterov = name == "nesterov"
         linear = float(largest_stable_rate(1.0, momentum=momentum, nesterov=nesterov))
         claim = Claims(
-            "Cohen et al. 2021, arXiv:2103.00065",
+            COHEN,
             f"catapult.momentum.{name}-{momentum:g}",
             cost=3,
             given={"momentum": momentum, "nesterov": nesterov},
@@ -147,11 +147,10 @@ def momentum_claims() -> Iterator[Claim]:
         )
         yield claim(
             "end",
-            f"{name}, beta = {momentum:g}, width 1e8: catapults reach twice as far, as without "
-            "momentum",
-            equals(partial(one_sample.momentum_boundary, kind="end"), 2 * linear, within=0.1),
-            source="guessed here",
-            kind="conjecture",
+            f"{name}, beta = {momentum:g}, width 1e8: c where convergence ends; {linear:.3g} at "
+            "infinite width",
+            measured(partial(one_sample.momentum_boundary, kind="end")),
+            says=DERIVED,
         )
 
 

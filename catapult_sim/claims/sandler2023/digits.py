@@ -12,8 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from catapult_sim.claims.claim import Claims
+from catapult_sim.claims.sandler2023.model import GROUP, PAPER
+from catapult_sim.claims.sources import EXTENDED
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import Networks, draw
+from catapult_sim.mlp.losses import IN_WORDS
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.runs.averages import EMA, SWA, IterateAverage, TwoPoint, schedule
 from catapult_sim.numeric.runs.batches import Batches, minibatches
@@ -26,6 +30,26 @@ SAMPLES, HIDDEN, BATCH_SIZE = 800, 32, 4
 RATES = {"squared_error": 1.0, "cross_entropy": 4.0}
 WARM_UP, GAP = 1200, 400
 AVERAGES: dict[str, IterateAverage] = {"two-point": TwoPoint(GAP), "swa": SWA(), "ema": EMA(0.99)}
+
+
+SETTING = (
+    "8x8 digits, a dense network of 32 units and no momentum, instead of ImageNet, ResNet and 0.9"
+)
+
+
+def on_digits(loss: str, more: str = "") -> Claims:
+    """Return the fields that claims on networks on digits share.
+
+    The paper trains by cross-entropy; squared error is tried besides.
+    """
+    return Claims(
+        PAPER if loss == "cross_entropy" else EXTENDED,
+        f"{GROUP}.digits.{loss}",
+        f"digits, {IN_WORDS[loss]}{more}",
+        reduced=SETTING,
+        cost=0.3,
+        given={"loss": loss},
+    )
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, equals
+from catapult_sim.claims.sources import DERIVED, INSTRUMENTS
+from catapult_sim.claims.sources import SANDLER as PAPER
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.numeric.minibatch.moments import propagate, sample
 from catapult_sim.numeric.minibatch.stationary import equivalent_rate, stationary_variance
 from catapult_sim.numeric.runs.averages import EMA, SWA, IterateAverage, TwoPoint, Window, schedule
 from catapult_sim.numeric.runs.measured import Measured, mean
 
-PAPER, GROUP = "Sandler et al. 2023", "minibatch_losses"
+GROUP = "minibatch_losses"
 
 MODEL: dict[str, tuple[str, dict[str, Any]]] = {
     "sgd": ("iterates", {}),
@@ -127,24 +129,25 @@ SCHEDULED: dict[str, tuple[str, IterateAverage]] = {
 }
 
 
-theorem = Claims("derived here", f"{GROUP}.model", kind="theorem")
+theorem = Claims(DERIVED, f"{GROUP}.model", kind="theorem", cost=0.1)
+checked = Claims(INSTRUMENTS, f"{GROUP}.model", kind="theorem", cost=0.3)
 
 
 def model_claims() -> Iterator[Claim]:
     """Yield the claims on the quadratic model."""
     for name, (what, options) in MODEL.items():
-        yield theorem(
+        yield checked(
             f"closed.{name}",
             f"quadratic minibatch losses, {what}: the closed form of the stationary variance is "
             "where exact propagation settles (relative error)",
             equals(partial(closed_form_error, options=options), 0.0, within=1e-12),
         )
-        yield theorem(
+        yield checked(
             f"sampled.{name}",
             f"quadratic minibatch losses, {what}: samples have that variance (ratio)",
             equals(partial(sampled_ratio, name=name), 1.0, within=0.05),
         )
-    yield theorem(
+    yield checked(
         "inverse-time",
         "no schedule lowers the variance faster than 1 / t, which is V / (1 + V) at each step "
         "(relative error of V)",
@@ -159,10 +162,10 @@ def rate_claims() -> Iterator[Claim]:
             f"rate.{name}",
             f"quadratic minibatch losses, small rates: {text}",
             equals(measure, value, within=0.01 * value),
-            source=PAPER if name in ("two-point", "ema", "swa") else None,
+            says=PAPER if name in ("two-point", "ema", "swa") else None,
         )
     for name, (what, average) in SCHEDULED.items():
-        yield theorem(
+        yield checked(
             f"schedule.{name}",
             f"quadratic minibatch losses, {what}: its mean leaves that of its schedule at second "
             "order in a (power)",

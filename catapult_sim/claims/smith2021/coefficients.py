@@ -15,6 +15,7 @@ import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, equals
 from catapult_sim.claims.smith2021.flow import GROUP, METHODS, PAPER, epoch_of
+from catapult_sim.claims.sources import GHOSH
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import draw
 from catapult_sim.mlp.network import MLP
@@ -151,7 +152,7 @@ def coefficient(bench: Bench, sampling: str, part: str) -> Measured:
 
 def coefficient_claims() -> Iterator[Claim]:
     """Yield the claims on the coefficients fitted to runs of a small network."""
-    theorem = Claims(PAPER, f"{GROUP}.coefficient", kind="theorem", cost=3)
+    theorem = Claims(PAPER, f"{GROUP}.coefficient", kind="theorem", cost=0.5)
     squared = {"descent": "|grad C|^2", "variance": "the batch gradients' variance"}
     for sampling, variance in (("full", 0.0), ("shuffled", 0.25), ("replacement", 0.0)):
         for part, value in (("descent", 0.25), ("variance", variance)):
@@ -165,7 +166,7 @@ def coefficient_claims() -> Iterator[Claim]:
 def momentum_coefficient(bench: Bench, beta: float) -> Measured:
     """Fit the coefficient of ``step_size |grad C|^2`` to a step of heavy ball, after transients."""
     problem = small_network(bench, 4, 3)
-    rates = problem.unit * (1 - beta) * np.array([0.004, 0.003, 0.002, 0.001])
+    rates = problem.unit * (1 - beta) * np.array([0.002, 0.0015, 0.001, 0.0005])
     per_start = np.stack([heavy_ball_coefficients(problem, rate, beta) for rate in rates])
     powers = np.vander(rates / rates[0], 3, increasing=True)
     return mean(np.linalg.lstsq(powers, per_start, rcond=None)[0][0])
@@ -195,7 +196,7 @@ def after_transients(problem: Batches, step_size: float, beta: float) -> tuple[A
 
 def momentum_claims() -> Iterator[Claim]:
     """Yield the claims on the coefficient of heavy ball."""
-    theorem = Claims("Ghosh et al. 2023", f"{GROUP}.momentum", kind="theorem", cost=3)
+    theorem = Claims(GHOSH, f"{GROUP}.momentum", kind="theorem", cost=0.5)
     for beta in (0.5, 0.9):
         value = (1 + beta) / (4 * (1 - beta) ** 2)
         yield theorem(

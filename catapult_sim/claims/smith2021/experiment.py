@@ -21,6 +21,7 @@ from catapult_sim.numeric.runs.optimizers import GradientDescent, Regularized
 from catapult_sim.types import Array
 
 HIDDEN, SAMPLES, LARGEST_BATCH = 64, 256, 32
+SETTING = "8x8 digits and 64 hidden units instead of CIFAR-10 and a residual network"
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ def experiment_claims(quantity: str) -> Iterator[Claim]:
         PAPER,
         f"{GROUP}.experiment.{quantity}",
         QUANTITIES[quantity],
-        cost=20,
+        reduced=SETTING,
+        cost=1,
         given={"quantity": quantity},
     )
     yield claim(
@@ -135,16 +137,26 @@ def experiment_claims(quantity: str) -> Iterator[Claim]:
         "so does SGD at the small one with the regulariser made explicit (difference)",
         at_most(partial(excess, recipe=EXPLICIT), 0.0),
     )
+    if quantity == "error":  # its ratios are those of noise: the effect is a twentieth of a point
+        return
     yield claim(
         "recovered",
         "the explicit regulariser recovers what the large learning rate gains (fraction)",
-        equals(partial(effect_ratio, recipe=EXPLICIT), 1.0, within=0.5),
+        equals(
+            partial(effect_ratio, recipe=EXPLICIT),
+            1.0,
+            within=0.5,
+            because='"recovers most of the benefit": more than half, and not half as much again',
+        ),
     )
     for name, factor in (("half", 1 / 2), ("double", 2)):
         yield claim(
             f"{name}-batch",
             f"{name} the learning rate with {name} the batch gains as much (fraction)",
             equals(
-                partial(effect_ratio, recipe=Recipe(round(16 * factor), factor)), 1.0, within=0.25
+                partial(effect_ratio, recipe=Recipe(round(16 * factor), factor)),
+                1.0,
+                within=0.25,
+                because="the scale is eps / B to first order in eps: a quarter is left to the next",
             ),
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from catapult_sim.claims.sources import ZHU
 from catapult_sim.experiments.networks import WHOLE_RUNS, Networks, Search, bracket_each
 from catapult_sim.numeric.runs.boundary import Boundary
 
-PAPER = "Zhu et al. 2022"
+PAPER = ZHU
 GRID, PRECISION = 8, 5e-3
 
 

@@ -68,7 +68,7 @@ def sample_boundary(bench: Bench, kind: str) -> Measured:
 def sample_claims() -> Iterator[Claim]:
     """Yield the claims on one sample."""
     setting = "quadratic model of ReLU, one sample with a label"
-    theorem = Claims(f"{PAPER}, section 3.1", "quadratic_models.one-sample", kind="theorem", cost=2)
+    theorem = Claims(PAPER.at("section 3.1"), "quadratic_models.one-sample", kind="theorem")
     yield theorem(
         "map",
         f"{setting}: its map through a catapult (relative error)",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.scale import scaled
+from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_limit, require_reals
 
 
@@ -105,6 +107,31 @@ def share(hits: npt.ArrayLike) -> Measured:
     return Measured(float(members.mean()), float(spread / math.sqrt(len(members))), len(members))
 
 
+def jackknife(statistic: Callable[[Array], float], members: int) -> Measured:
+    """Return a statistic of all members, its error from leaving out one member at a time.
+
+    Parameters
+    ----------
+    statistic : callable
+        ``kept (members,) of bool -> number``, of the members that are kept.
+    members : int
+        At least 2; the error of a single one is NaN.
+
+    Examples
+    --------
+    >>> heights = np.array([1.0, 2.0, 3.0])
+    >>> print(jackknife(lambda kept: heights[kept].mean(), 3), mean(heights))
+    2.0(6) 2.0(6)
+    """
+    everyone = np.arange(members)
+    value = float(statistic(np.full(members, True)))
+    if members < 2:
+        return Measured(value, math.nan, members)
+    without, exponent = scaled([statistic(everyone != one) for one in everyone])
+    spread = math.sqrt(members - 1) * np.std(without)
+    return Measured(value, float(np.ldexp(spread, exponent[0])), members)
+
+
 @np.errstate(divide="ignore", invalid="ignore")
 def ratio(numerators: npt.ArrayLike, denominators: npt.ArrayLike) -> Measured:
     """Return the ratio of two means over the same members, with the jackknife's error.
@@ -128,8 +155,4 @@ def ratio(numerators: npt.ArrayLike, denominators: npt.ArrayLike) -> Measured:
             "numerators and denominators must have the same shape (S,) with S >= 1; "
             f"got {above.shape} and {below.shape}"
         )
-    everyone = np.arange(len(above))
-    without = [above[everyone != i].sum() / below[everyone != i].sum() for i in everyone]
-    numbers, exponent = scaled(without)
-    spread = float(np.ldexp(math.sqrt(len(above) - 1) * np.std(numbers), exponent[0]))
-    return Measured(float(above.mean() / below.mean()), spread, len(above))
+    return jackknife(lambda kept: above[kept].sum() / below[kept].sum(), len(above))

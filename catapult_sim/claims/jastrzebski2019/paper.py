@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from catapult_sim.claims.claim import Claims, Source
-from catapult_sim.claims.sources import EXTENDED
-from catapult_sim.claims.sources import JASTRZEBSKI as PAPER
+from catapult_sim.claims.sources import EXTENDED, JASTRZEBSKI
 from catapult_sim.mlp.losses import IN_WORDS
 
+PAPER = JASTRZEBSKI
 GROUP = "sharpest_directions"
 SETTING = "8x8 digits and dense networks instead of CIFAR-10, SimpleCNN and ResNet-32"
 

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, equals
-from catapult_sim.claims.sources import DERIVED, INSTRUMENTS
-from catapult_sim.claims.sources import SANDLER as PAPER
+from catapult_sim.claims.sources import DERIVED, INSTRUMENTS, SANDLER
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.numeric.minibatch.moments import propagate, sample
 from catapult_sim.numeric.minibatch.stationary import equivalent_rate, stationary_variance
 from catapult_sim.numeric.runs.averages import EMA, SWA, IterateAverage, TwoPoint, Window, schedule
 from catapult_sim.numeric.runs.measured import Measured, mean
 
+PAPER = SANDLER
 GROUP = "minibatch_losses"
 
 MODEL: dict[str, tuple[str, dict[str, Any]]] = {

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, equals
-from catapult_sim.claims.sources import BARRETT, DERIVED
-from catapult_sim.claims.sources import SMITH as PAPER
+from catapult_sim.claims.sources import BARRETT, DERIVED, SMITH
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.numeric.flows.convergence import convergence_order
 from catapult_sim.numeric.flows.epochs import Gradients, draws, mean_epoch
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from catapult_sim.symbolic.backward_error.field import ModifiedField
 
 
+PAPER = SMITH
 GROUP = "implicit_regularization"
 METHODS = {
     "full": "gradient descent",

@@ -1,0 +1,275 @@
+"""The report page: the judged claims as one HTML file, which needs no network and no JavaScript.
+
+It is made of the plain data of ``report.json`` (see :func:`catapult_sim.report.as_dict`), so that a
+page can be drawn again from a folder. All texts are escaped by the template engine.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, StrictUndefined
+
+Claim = Mapping[str, Any]  # an entry of "claims" in report.json
+
+GOOD = ("holds", "confirmed", "seen")
+BAD = ("fails", "refuted", "not seen here")
+SHAPES = {**dict.fromkeys(GOOD, "good"), **dict.fromkeys(BAD, "bad"), "open": "open"}
+FAR = 1000.0  # tolerances; dots beyond stand at the right end of the wall
+LEFT, BAND, DECADE, RADIUS, GAP = 40.0, 330.0, 110.0, 3.6, 10.0  # of the wall, in pixels
+
+
+DEEP = 7  # dots above each other; more of them stand beside
+
+
+class Dot(NamedTuple):
+    """A verdict on the wall of evidence."""
+
+    claim: Claim
+    x: float
+    y: float
+    shape: str
+
+
+class Row(NamedTuple):
+    """The dots of one source, beneath its name."""
+
+    name: str
+    top: float
+    bottom: float
+    dots: list[Dot]
+
+
+def page(
+    found: Mapping[str, Any],
+    about: Mapping[str, Any],
+    *,
+    equations: Mapping[str, str] | None = None,
+    figure: bytes | None = None,
+) -> str:
+    """Return the page.
+
+    Parameters
+    ----------
+    found : mapping
+        The content of ``report.json``.
+    about : mapping
+        ``effort``, ``seed``, ``data`` and ``version``, and ``command``, which judges one claim
+        when its id follows.
+    equations : mapping of str to str, optional
+        MathML by the id of a claim, such as a derivation prints.
+    figure : bytes, optional
+        A picture in the format PNG.
+
+    Examples
+    --------
+    >>> about = {"effort": "quick", "seed": 0, "data": "digits", "version": "1", "command": "judge"}
+    >>> text = page({"claims": []}, about)
+    >>> text.startswith("<!doctype html>"), "http" in text.replace("http://www.w3.org", "")
+    (True, False)
+    """
+    claims = found["claims"]
+    rows = wall(claims)
+    engine = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    text = files("catapult_sim").joinpath("report_page.html").read_text(encoding="utf-8")
+    template = engine.from_string(text)
+    return template.render(
+        about=about,
+        claims=claims,
+        sources=_by_source(claims),
+        headline=headline(claims),
+        numbers=_numbers(claims),
+        rows=rows,
+        ticks=_ticks(),
+        size=(_ticks()[-1][0] + 30, rows[-1].bottom + 44 if rows else 60),
+        edge=LEFT + BAND,
+        strip=strip,
+        equations=equations or {},
+        shape=lambda claim: SHAPES.get(claim["verdict"], "measured"),
+        number=_number,
+        figure=base64.b64encode(figure).decode() if figure else None,
+        choices={name: list({one[name]: None for one in claims}) for name in ("kind", "verdict")},
+    )
+
+
+def headline(claims: Sequence[Claim]) -> str:
+    """Return the outcome in one sentence.
+
+    Examples
+    --------
+    >>> headline([{"kind": "theorem", "verdict": "holds"}] * 2)
+    'All 2 theorems hold. No statement was judged.'
+    """
+    exact = [one["verdict"] for one in claims if one["kind"] == "theorem"]
+    stated = [one["verdict"] for one in claims if one["kind"] == "statement"]
+    failed = sum(verdict in BAD for verdict in exact)
+    held = sum(verdict in GOOD for verdict in exact)
+    first = (
+        f"{failed} of {len(exact)} theorems fail."
+        if failed
+        else f"All {len(exact)} theorems hold."
+        if held == len(exact)
+        else f"{held} of {len(exact)} theorems hold, the others are open."
+    )
+    good, bad = (sum(one in kind for one in stated) for kind in (GOOD, BAD))
+    if not stated:
+        return f"{first} No statement was judged."
+    return (
+        f"{first} Of {len(stated)} statements about networks {good} were seen to hold, {bad} were "
+        f"not, and {len(stated) - good - bad} are open."
+    )
+
+
+def distance(claim: Claim) -> float | None:
+    """Return how far a measurement lies from what is claimed: 0 is exact, 1 the tolerance's edge.
+
+    Where only a direction is stated, the unit is the standard error, and less than 1 is on the
+    stated side. None where there is no number.
+
+    Examples
+    --------
+    >>> claim = {"predicted": 4.0, "measured": 4.1, "error": 0.1, "relation": "=", "tolerance": 0.4}
+    >>> round(distance(claim), 3), round(distance(claim | {"relation": "<=", "tolerance": 0.0}), 3)
+    (0.25, 2.0)
+    """
+    predicted, measured = claim["predicted"], claim["measured"]
+    if predicted is None or measured is None:
+        return None
+    gap, tolerance = measured - predicted, claim["tolerance"]
+    beyond = {"=": abs(gap), "<=": gap, ">=": -gap}[claim["relation"]]
+    if claim["relation"] == "=" and tolerance:
+        return float(beyond / tolerance)
+    unit = tolerance or claim["error"] or abs(predicted) or 1.0
+    return float(1 + (beyond - tolerance) / unit)
+
+
+def wall(claims: Sequence[Claim]) -> list[Row]:
+    """Return every verdict as a dot at its distance: a row for each source, dots beside each other.
+
+    Findings, for which nothing is predicted, have no dot.
+    """
+    rows: list[Row] = []
+    top = 4.0
+    for name, group in _by_source(claims).items():
+        judged = [one for one in group if one["verdict"] in SHAPES]
+        if not judged:
+            continue
+        places = _beside([_place(one) for one in judged])
+        half = RADIUS * (1 + 2 * max(abs(level) for _, level in places))
+        middle = top + 2 * GAP + half
+        dots = [
+            Dot(one, x, middle + 2 * RADIUS * level, SHAPES[one["verdict"]])
+            for one, (x, level) in zip(judged, places, strict=True)
+        ]
+        rows.append(Row(name, top, middle + half, dots))
+        top = middle + half + GAP / 2
+    return rows
+
+
+def _place(claim: Claim) -> float:
+    """Return the horizontal place of a dot: linear up to the tolerance, logarithmic beyond."""
+    far = distance(claim)
+    if far is None:
+        return LEFT / 2  # left of the axis: there is no number
+    if far <= 1:
+        return LEFT + BAND * max(far, 0.0)
+    return LEFT + BAND + DECADE * math.log10(min(far, FAR))
+
+
+def _beside(places: Sequence[float]) -> list[tuple[float, int]]:
+    """Return places in columns of a dot's width, and levels 0, 1, -1, 2, ... within each."""
+    taken: Counter[int] = Counter()
+    found = []
+    for x in places:
+        column = round(x / (2 * RADIUS))
+        while taken[column] == DEEP:
+            column += 1
+        count = taken[column]
+        taken[column] += 1
+        found.append((column * 2 * RADIUS, (count + 1) // 2 * (1 if count % 2 else -1)))
+    return found
+
+
+def _ticks() -> list[tuple[float, str]]:
+    inside = [(LEFT + BAND * part, f"{part:g}") for part in (0.0, 0.5, 1.0)]
+    decades = range(1, round(math.log10(FAR)) + 1)
+    return inside + [(LEFT + BAND + DECADE * k, f"{10**k}") for k in decades]
+
+
+class Strip(NamedTuple):
+    """The numbers of a claim on one axis from 0 to 100: the claimed band and the measurement."""
+
+    band: tuple[float, float]
+    predicted: float
+    measured: float
+    error: tuple[float, float]
+    seeds: list[float]
+    ends: tuple[str, str]
+
+
+def strip(claim: Claim) -> Strip | None:
+    """Return where prediction, tolerance and measurement lie on a common axis; None without both.
+
+    Examples
+    --------
+    >>> claim = {"predicted": 4.0, "measured": 5.0, "error": 0.0, "relation": "=", "tolerance": 1.0}
+    >>> strip(claim).band, strip(claim).measured
+    ((8.0, 92.0), 92.0)
+    """
+    predicted, measured = claim["predicted"], claim["measured"]
+    if predicted is None or measured is None:
+        return None
+    tolerance, error = claim["tolerance"], claim["error"] or 0.0
+    seeds = list(claim.get("seeds", ()))
+    shown = [predicted - tolerance, predicted + tolerance, measured - error, measured + error]
+    low, high = min(*shown, *seeds), max(*shown, *seeds)
+    span = high - low or abs(high) or 1.0
+    if high == low:
+        low, span = low - span / 2, span
+
+    def at(value: float) -> float:
+        return round(8 + 84 * (value - low) / span, 2)
+
+    relation = claim["relation"]
+    band = (
+        0.0 if relation == "<=" else at(predicted - tolerance),
+        100.0 if relation == ">=" else at(predicted + tolerance),
+    )
+    return Strip(
+        band,
+        at(predicted),
+        at(measured),
+        (at(measured - error), at(measured + error)),
+        [at(value) for value in seeds],
+        (_number(low), _number(low + span)),
+    )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _numbers(claims: Sequence[Claim]) -> list[tuple[str, str]]:
+    """Return the three numbers of the page, each with what it counts."""
+    exact = [one for one in claims if one["kind"] == "theorem"]
+    stated = [one for one in claims if one["kind"] == "statement"]
+    decided = [one for one in stated if one["verdict"] in GOOD + BAD]
+    agreed = [one for one in decided if one["verdict"] in GOOD]
+    held = sum(one["verdict"] in GOOD for one in exact)
+    return [
+        (f"{held} of {len(exact)}", "theorems hold"),
+        (f"{len(agreed)} of {len(decided)}", "decided statements agree"),
+        (f"{len(stated) - len(decided)}", "statements are open"),
+    ]
+
+
+def _by_source(claims: Sequence[Claim]) -> dict[str, list[Claim]]:
+    found: dict[str, list[Claim]] = {}
+    for one in claims:
+        found.setdefault(one["says"], []).append(one)
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tabulate import tabulate
@@ -133,6 +133,45 @@ def by_chance(judgements: Sequence[Judgement]) -> str:
     )
 
 
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return what moved between two reports, a line for each claim, from their ``report.json``.
+
+    A claim has moved where its verdict is another, where its number differs by more than three
+    times both standard errors together, or where it was judged in one report only.
+
+    Examples
+    --------
+    >>> claim = {"id": "a.end", "verdict": "seen", "measured": 4.0, "error": 0.1}
+    >>> other = claim | {"verdict": "open", "measured": 4.2}
+    >>> changes({"claims": [claim]}, {"claims": [other]})
+    ['a.end: seen, now open; 4 +- 0.1, now 4.2 +- 0.1']
+    """
+    old, new = ({one["id"]: one for one in found["claims"]} for found in (before, after))
+    lines = [f"{one}: judged before only" for one in old if one not in new]
+    lines += [f"{one}: judged now only" for one in new if one not in old]
+    both = ((old[one], new[one]) for one in new if one in old)
+    return lines + [_moved(*pair) for pair in both if _differ(*pair)]
+
+
+def _differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    values = old["measured"], new["measured"]
+    if old["verdict"] != new["verdict"] or None in values:
+        return old["verdict"] != new["verdict"] or values[0] is not values[1]
+    return abs(values[1] - values[0]) > 3 * math.hypot(old["error"] or 0.0, new["error"] or 0.0)
+
+
+def _moved(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    pairs = (old["verdict"], new["verdict"]), (_with_error(old), _with_error(new))
+    return f"{new['id']}: " + "; ".join(f"{a}, now {b}" for a, b in pairs if a != b)
+
+
+def _with_error(claim: Mapping[str, Any]) -> str:
+    if claim["measured"] is None:
+        return "no number"
+    error = f" +- {claim['error']:.2g}" if claim["error"] else ""
+    return f"{claim['measured']:.6g}{error}"
+
+
 def summary(judgements: Sequence[Judgement]) -> str:
     """Return one line that counts the verdicts.
 
@@ -221,6 +260,7 @@ def as_dict(
             "n": judgement.measured.n,
             "at_least": judgement.measured.at_least,
             "at_most": judgement.measured.at_most,
+            "seeds": [_number(value) for value in judgement.measured.seeds],
             "tolerance": judgement.claim.tolerance,
             "because": judgement.claim.because,
             "verdict": judgement.verdict.value,

@@ -7,6 +7,7 @@
 ``claim``          a claim: a statement, what predicts it, and what measures it
 ``verdict``        judge a claim: confirmed, refuted or inconclusive
 ``cells``          claims as the cells of a sweep
+``equations``      the derived equations that claims test
 =================  ===============================================================================
 """
 
@@ -39,6 +40,7 @@ CLAIMS: tuple[Claim, ...] = tuple(
 if TYPE_CHECKING:
     from catapult_sim.claims import cells as cells
     from catapult_sim.claims import claim as claim
+    from catapult_sim.claims import equations as equations
     from catapult_sim.claims import sources as sources
     from catapult_sim.claims import verdict as verdict
 else:

@@ -130,6 +130,7 @@ def _judge_cell(cell: Cell) -> Cell:
         "n": int(measured.n),
         "at_least": bool(measured.at_least),
         "at_most": bool(measured.at_most),
+        "seeds": [_as_json(value) for value in measured.seeds],
         "seconds": round(judged.seconds, 3),
         "boundaries": _boundaries(bench),
     }
@@ -138,7 +139,9 @@ def _judge_cell(cell: Cell) -> Cell:
 def recorded_judgement(claim: Claim, found: Cell) -> Judgement:
     """Return the judgement of a claim from the record of :func:`judgement_of`."""
     bounds = {name: found[name] for name in ("at_least", "at_most")}
-    measured = Measured(float(found["measured"]), float(found["error"]), found["n"], **bounds)
+    seeds = tuple(map(float, found["seeds"]))
+    numbers = float(found["measured"]), float(found["error"]), found["n"]
+    measured = Measured(*numbers, **bounds, seeds=seeds)
     return Judgement.of(claim, float(found["predicted"]), measured, found["seconds"])
 
 

@@ -30,7 +30,7 @@ RECORD, CONFIG = "records.jsonl", "config.json"
 # Options that change no result, or choose which cells of a folder are wanted: a folder may be
 # continued with other values of these. What the data are, the cell says.
 EXECUTION = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json", "data"}
-EXECUTION |= {"memory_limit", "claims", "all", "strict", "kinds", "curvature"}
+EXECUTION |= {"memory_limit", "claims", "compare", "all", "strict", "kinds", "curvature"}
 EXECUTION |= {"labels", "inputs", "label_column"}  # the cell says how data were read
 
 # Why a loss may not come down.
@@ -117,11 +117,15 @@ def config(options: argparse.Namespace) -> dict[str, Any]:
     git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
     commit = subprocess.run(git, capture_output=True, text=True, check=False)
     return {
-        "options": asked | {"out": str(options.out)},
+        "options": {name: _plain(value) for name, value in asked.items()},
         "version": __version__,
         "commit": commit.stdout.strip() or None,
         "command": sys.argv,
     }
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
 
 
 def make_folder(path: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections import Counter
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
+from catapult_sim import __version__
 from catapult_sim.commands.options import Help, add_data, add_execution, data_entries
 from catapult_sim.commands.sweeping import RECORD, as_json, opened
 from catapult_sim.commands.titles import verification_title
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from catapult_sim.claims.claim import Claim
     from catapult_sim.claims.verdict import Judgement
 
-FIGURE = "phase_diagram.png"
+FIGURE, PAGE = "phase_diagram.png", "report.html"
 WORTH_PROCESSES = 10.0  # seconds that starting worker processes is worth
 
 
@@ -56,6 +58,8 @@ def add(commands: Any) -> None:
         action="store_true",
         help="exit status 1 also where a statement is refuted or not seen",
     )
+    words = "folder of an earlier report; print what moved since"
+    add("--compare", type=Path, metavar="DIR", help=words)
     times = " or ".join(f"{name} ({one.time} on two cores)" for name, one in EFFORTS.items())
     add("--effort", default="quick", help=times)
     add("--seed", type=int, default=0, help="random seed of all numbers drawn")
@@ -73,6 +77,7 @@ def run(options: argparse.Namespace) -> int:
         asked = chosen if options.claims else claims.CLAIMS
         print(tabulate([(claim.id, claim.text) for claim in asked], tablefmt="plain"))
         return 0
+    before = None if options.compare is None else _earlier(options.compare)
     entries = data_entries(options)
     claim_cells.bench_of.cache_clear()  # no run uses measurements of an earlier one
     base = {"effort": options.effort, "seed": options.seed, **entries}
@@ -88,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
     physics = physics_of(claim_cells.judgement_of)
     here = {cell["claim"]: lines[identify(cell, physics).key] for cell in cells}
     print(tally, file=sys.stderr)
-    return _report(chosen, here, bench, options)
+    return _report(chosen, here, bench, options, before)
 
 
 def _chosen(options: argparse.Namespace) -> list[Claim]:
@@ -101,7 +106,11 @@ def _chosen(options: argparse.Namespace) -> list[Claim]:
 
 
 def _report(
-    chosen: Sequence[Claim], lines: dict[str, Line], bench: Bench, options: argparse.Namespace
+    chosen: Sequence[Claim],
+    lines: dict[str, Line],
+    bench: Bench,
+    options: argparse.Namespace,
+    before: dict[str, Any] | None,
 ) -> int:
     """Write and print the report of what was judged; return the exit status."""
     from catapult_sim import report
@@ -122,10 +131,26 @@ def _report(
     else:
         rows = options.all or bool(options.claims)
         print(report.words(judgements, rows=rows))
-        print(f"report and figure: {options.out}{os.sep}")
+        if before is not None:
+            moved = report.changes(before, json.loads(text))
+            print(f"since {options.compare}: " + ("\n".join(moved) or "nothing moved"))
+        print(f"report: {options.out / PAGE}")
     wrong = BAD if options.strict else {Verdict.FAILS}
     missing = len(judgements) < len(chosen)
     return int(missing or any(one.verdict in wrong for one in judgements))
+
+
+def _earlier(folder: Path) -> dict[str, Any]:
+    """Return the report in a folder, or raise InputError."""
+    needed = {"id", "verdict", "measured", "error"}
+    try:
+        found: dict[str, Any] = json.loads((folder / "report.json").read_bytes())
+        whole = all(needed <= one.keys() for one in found["claims"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        whole = False
+    if not whole:
+        raise InputError(f"--compare must be a folder with a report.json of verify; got {folder}")
+    return found
 
 
 def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
@@ -155,18 +180,38 @@ def _write(
 ) -> str:
     """Write report and figure; return the text of report.json."""
     from catapult_sim import plots, report
+    from catapult_sim.claims.equations import equations_of
+    from catapult_sim.report_page import page
 
     found = report.as_dict(judgements, _boundaries(lines))
+    picture = None
+    if found["boundaries"]:
+        words = verification_title(bench.effort, bench.seed, options.data)
+        plots.save(plots.phase_diagram(found["boundaries"], words), options.out / FIGURE)
+        picture = (options.out / FIGURE).read_bytes()
+    about = {
+        "version": __version__,
+        "effort": bench.effort.name,
+        "seed": bench.seed,
+        "data": bench.source,
+        "command": f"catapult-sim verify {_again(options)}--claims",
+    }
+    equations = equations_of(one.claim.id for one in judgements)
     files = {
-        "report.md": report.markdown(judgements, bench, FIGURE if found["boundaries"] else None),
+        PAGE: page(found, about, equations=equations, figure=picture),
+        "report.md": report.markdown(judgements, bench, FIGURE if picture else None),
         "report.json": as_json(found),
     }
     for name, text in files.items():
         write_whole(options.out / name, text.encode(errors="backslashreplace"))
-    if found["boundaries"]:
-        words = verification_title(bench.effort, bench.seed, options.data)
-        plots.save(plots.phase_diagram(found["boundaries"], words), options.out / FIGURE)
     return files["report.json"]
+
+
+def _again(options: argparse.Namespace) -> str:
+    """Return the options that a repetition needs, each followed by a space."""
+    usual = {"effort": "quick", "seed": 0, "data": None, "labels": None, "inputs": "global"}
+    given = {name: getattr(options, name) for name in usual}
+    return "".join(f"--{name} {one} " for name, one in given.items() if one != usual[name])
 
 
 def _plan(chosen: Sequence[Claim], bench: Bench, seconds: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from catapult_sim.numeric.scale import scaled
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_limit, require_reals
 
+SHOWN = 100
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -20,6 +22,7 @@ class Measured:
 
     ``at_least`` marks a lower bound: the search ended before the value was met. ``at_most`` marks
     an upper one: the search began beyond it. Both together, of different members, bound nothing.
+    ``seeds`` are the values of up to :data:`SHOWN` members, if the value is their mean.
 
     Examples
     --------
@@ -34,6 +37,7 @@ class Measured:
     n: int
     at_least: bool = False
     at_most: bool = False
+    seeds: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
     def __str__(self) -> str:
         """Print the error in units of the last digit shown."""
@@ -78,7 +82,8 @@ def mean(values: npt.ArrayLike, systematic: float = 0.0) -> Measured:
     members, exponent = scaled(given.ravel())
     spread = members.std(ddof=1) / math.sqrt(members.size) if members.size > 1 else math.nan
     average, error = np.ldexp([members.mean(), spread], exponent).tolist()
-    return Measured(average, math.hypot(error, systematic), members.size)
+    seeds = tuple(given.ravel().tolist()) if members.size <= SHOWN else ()
+    return Measured(average, math.hypot(error, systematic), members.size, seeds=seeds)
 
 
 def share(hits: npt.ArrayLike) -> Measured:

@@ -157,7 +157,8 @@ def _differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     values = old["measured"], new["measured"]
     if old["verdict"] != new["verdict"] or None in values:
         return old["verdict"] != new["verdict"] or values[0] is not values[1]
-    return abs(values[1] - values[0]) > 3 * math.hypot(old["error"] or 0.0, new["error"] or 0.0)
+    unsure = 3 * math.hypot(old["error"] or 0.0, new["error"] or 0.0)
+    return abs(values[1] - values[0]) > unsure and _with_error(old) != _with_error(new)
 
 
 def _moved(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

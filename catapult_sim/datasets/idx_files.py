@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.datasets.dataset import Samples
+from catapult_sim.datasets.labels import MOST_CLASSES
 from catapult_sim.datasets.packed import content_of, packed_or_not
 from catapult_sim.validation import InputError
 
@@ -57,7 +59,7 @@ def read_idx(path: Path) -> Samples:
     here, there = idx_array(path), idx_array(partner(path))
     images, labels = (here, there) if here.ndim > 1 else (there, here)
     require_images(images, labels, str(path))
-    return as_images(images, labels, str(path), "the file of labels")
+    return numbered(as_images(images, labels, str(path), "the file of labels"))
 
 
 def require_images(images: npt.NDArray[Any], labels: npt.NDArray[Any], source: str) -> None:
@@ -72,28 +74,32 @@ def require_images(images: npt.NDArray[Any], labels: npt.NDArray[Any], source: s
 def as_images(
     images: npt.NDArray[Any], labels: npt.NDArray[Any], source: str, where: str
 ) -> Samples:
-    """Return images with their class numbers; bytes are grey levels, of which 255 is white."""
+    """Return images with their labels; of bytes, which are grey levels, 255 is white."""
     flat = images.reshape(len(images), -1)
-    white = 255.0 if images.dtype == np.uint8 else 1.0
-    numbered = labels.dtype.kind in "iu" and labels.ndim == 1 and labels.size and labels.min() >= 0
-    if not numbered:
-        return Samples(flat, labels, source, where, True, white)
-    count = int(labels.max()) + 1
-    return Samples(flat, labels, source, where, True, white, "classes", count)
+    return Samples(flat, labels, source, where, True, 255.0 if images.dtype == np.uint8 else 1.0)
+
+
+def numbered(samples: Samples) -> Samples:
+    """Return samples whose labels are known to be class numbers from 0 on, if they can be."""
+    labels = samples.y
+    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= MOST_CLASSES:
+        return samples
+    return replace(samples, labels="classes", classes=int(labels.max()) + 1)
 
 
 def partner(path: Path) -> Path:
     """Return the file with the labels of images, or the images of labels, or raise InputError."""
     images, labels = ("images", "idx3"), ("labels", "idx1")
     held, wanted = (images, labels) if "images" in path.name else (labels, images)
-    name = path.name.removesuffix(".gz")
-    for here, there in zip(held, wanted, strict=True):
-        name = name.replace(here, there)
+    bare = path.name.removesuffix(".gz")
+    name = bare.replace(held[0], wanted[0]).replace(held[1], wanted[1])
     found = packed_or_not(path.with_name(name))
-    if name in path.name or not found.is_file():
+    if name == bare:
+        raise InputError(
+            f"{path} must have images or labels in its name, as train-images-idx3-ubyte has"
+        )
+    if not found.is_file():
         raise InputError(
             f"{path} holds {held[0]} only; their {wanted[0]} are expected in {name} beside it"
-            if name not in path.name
-            else f"{path} must have images or labels in its name, as train-images-idx3-ubyte has"
         )
     return found

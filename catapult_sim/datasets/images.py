@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.datasets.dataset import Dataset, Samples
-from catapult_sim.datasets.idx_files import as_images, idx_array, require_images
+from catapult_sim.datasets.idx_files import as_images, idx_array, numbered, require_images
 from catapult_sim.datasets.npz_files import arrays_of
 from catapult_sim.datasets.packed import content_of, packed_or_not
 from catapult_sim.types import Array
@@ -157,7 +157,7 @@ def idx_images(
         images, labels = map(idx_array, files)
     require_images(images, labels, str(files[0]))
     shown = images if pool == 1 else _pooled(images, pool)
-    return as_images(shown, labels, f"{name} ({part})", "the file of labels")
+    return numbered(as_images(shown, labels, f"{name} ({part})", "the file of labels"))
 
 
 def files_of_images(name: str, folder: str | Path | None = None, part: str = "train") -> list[Path]:

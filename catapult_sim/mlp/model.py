@@ -124,8 +124,9 @@ class Model(ABC, Generic[P]):
         """Return X ``(..., m, d)`` that fits this network, or raise InputError."""
         inputs = require_finite("X", X)
         if inputs.ndim < 2 or inputs.shape[-1] != self.inputs or not inputs.size:
+            least = "" if inputs.size else " with m >= 1"
             raise InputError(
-                f"X must have shape (m, {self.inputs}), m >= 1; got shape {inputs.shape}"
+                f"X must have shape (m, {self.inputs}){least}; got shape {inputs.shape}"
             )
         return inputs.astype(self.dtype, copy=False)
 

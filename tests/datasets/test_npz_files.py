@@ -41,11 +41,14 @@ def test_usual_names_of_arrays_are_known(tmp_path, inputs, labels, save):
 
 def test_images_are_laid_flat_and_bytes_are_grey_levels(tmp_path):
     images = RNG.integers(0, 256, (6, 2, 2), dtype=np.uint8)
-    np.savez(tmp_path / "a.npz", x_train=images, y_train=[0, 1, 2, 0, 1, 9])
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=[0, 1, 2, 0, 1, 2])
     found = load(tmp_path / "a.npz")
     np.testing.assert_allclose(found.X, images.reshape(6, 4) / 255)
-    assert found.y.shape == (6, 10)
+    assert found.y.shape == (6, 3)
     assert load(tmp_path / "a.npz", inputs="auto").inputs == "global"
+    np.savez(tmp_path / "a.npz", images=images, labels=[31, 40, 31, 52, 40, 31])
+    with pytest.raises(InputError, match="the array labels: labels could be classes or numbers"):
+        load(tmp_path / "a.npz")
     np.savez(tmp_path / "b.npz", X=X, y=SIGNS)
     assert load(tmp_path / "b.npz", inputs="auto").inputs == "pixel"
 

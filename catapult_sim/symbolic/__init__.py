@@ -13,6 +13,7 @@
 ``orbits``             fixed points and periodic orbits of any rule, and their stability
 ``voices``             a rule as NumPy, Python, JavaScript, LaTeX, MathML or text
 ``loss_text``          read a loss that is typed as text
+``expansion``          multiply out and factor expressions where that is short
 ``update``             the class of rules
 ``catalogue``          the decorator that enters a derivation under a name
 ``printed``            derive by name, with options typed as text
@@ -39,6 +40,7 @@ from catapult_sim.lazy import attach
 if TYPE_CHECKING:
     from catapult_sim.symbolic import backward_error as backward_error
     from catapult_sim.symbolic import catalogue as catalogue
+    from catapult_sim.symbolic import expansion as expansion
     from catapult_sim.symbolic import linear_net as linear_net
     from catapult_sim.symbolic import loss_text as loss_text
     from catapult_sim.symbolic import minibatch as minibatch

@@ -1,4 +1,4 @@
-"""Multiply out and factor expressions where that is short, and leave them as they are elsewhere."""
+"""Expansion and factors of expressions, where they are short."""
 
 from __future__ import annotations
 

@@ -121,29 +121,39 @@ def modified_field(
     losses, state = _checked(losses, state)
     check_method(order, sampling, SAMPLINGS, momentum, nesterov)
     check_order(order, sampling, momentum)
-    taken = set(map(str, (*state, step_size)))
-    if taken & set(map(str, sp.sympify(momentum).free_symbols)):
-        raise InputError(
-            f"momentum must have another name than weights and step size; got {momentum}"
-        )
-    coefficients = _coefficients(
-        order, sampling, (len(losses), len(state)), momentum, nesterov, progress
-    )
-    every_loss = [sp.Add(*losses) / len(losses), *losses]
-    fields = [[-loss.diff(w) for w in state] for loss in every_loss]
+    _check_name(momentum, (*state, step_size))
+    sizes = (len(losses), len(state))
+    coefficients = _coefficients(order, sampling, sizes, momentum, nesterov, progress)
+    fields = _fields(losses, state)
     differential = elementary_differentials(fields, state)
     terms = tuple(
         _combination(_of_order(coefficients, vertices), differential, len(state), progress)
         for vertices in range(1, order + 2)
     )
-    known = (_leaf_loss(coefficients, every_loss), _chain_loss(coefficients, fields))
     return ModifiedField(
         terms,
         state,
         sp.sympify(step_size, strict=True),
-        known[: order + 1],
+        _known_losses(coefficients, losses, fields)[: order + 1],
         describe_method(sampling, momentum, nesterov),
     )
+
+
+def _check_name(momentum: sp.Expr, taken: Sequence[sp.Expr]) -> None:
+    """Raise an InputError if momentum is called as something else."""
+    if set(map(str, taken)) & set(map(str, sp.sympify(momentum).free_symbols)):
+        raise InputError(
+            f"momentum must have another name than weights and step size; got {momentum}"
+        )
+
+
+def _fields(losses: Components, state: tuple[sp.Symbol, ...]) -> list[list[sp.Expr]]:
+    """Return the fields of the mean loss and of each loss."""
+    return [[-loss.diff(w) for w in state] for loss in (_mean(losses), *losses)]
+
+
+def _mean(losses: Components) -> sp.Expr:
+    return sp.Add(*losses) / len(losses)
 
 
 @derivation("modified-loss", symbols=SYMBOLS, options=("order", "sampling", "loss"))
@@ -181,10 +191,18 @@ def modified_loss(
     >>> sp.factor(modified_loss([(u * v) ** 2 / 2], [u, v], eps))
     u**2*v**2*(eps*u**2 + eps*v**2 + 2)/4
     """
-    field = modified_field(
-        losses, state, step_size, order=order, sampling=sampling, progress=progress
-    )
-    return field.loss()
+    if order > 1:
+        field = modified_field(
+            losses, state, step_size, order=order, sampling=sampling, progress=progress
+        )
+        return field.loss()
+    # Up to first order the field itself is not needed.
+    losses, state = _checked(losses, state)
+    check_method(order, sampling, SAMPLINGS, 0, False)
+    sizes = (len(losses), len(state))
+    coefficients = _coefficients(order, sampling, sizes, 0, False, progress)
+    known = _known_losses(coefficients, losses, _fields(losses, state))[: order + 1]
+    return sp.Add(*(sp.sympify(step_size) ** k * loss for k, loss in enumerate(known)))
 
 
 def _checked(
@@ -254,6 +272,18 @@ def _combination(
         if progress is not None:
             progress(1)
     return tuple(sp.Add(*(entries[i] for entries in weighted)) for i in range(size))
+
+
+def _known_losses(
+    coefficients: Mapping[Tree, sp.Expr],
+    losses: Components,
+    fields: Sequence[Sequence[sp.Expr]],
+) -> tuple[sp.Expr, sp.Expr]:
+    """Return the losses of orders 0 and 1, which always exist."""
+    return (
+        _leaf_loss(coefficients, (_mean(losses), *losses)),
+        _chain_loss(coefficients, fields),
+    )
 
 
 def _leaf_loss(coefficients: Mapping[Tree, sp.Expr], losses: Sequence[sp.Expr]) -> sp.Expr:

@@ -22,19 +22,21 @@ from catapult_sim.validation import InputError
 from tests.valid_calls import CALLS
 
 SECONDS, SAMPLED = 20, 700
+NOWHERE = ("nowhere", "nowhere.csv", "nowhere.jsonl")
 
 # What takes only arguments that another function has checked, makes cells of claims, or is for
 # those who add a layer, an optimiser, an average or a voice.
 MACHINERY = (
     "claims.*",
     "experiments.*",
+    "datasets.dataset.Dataset",
     "plots.*",
     "mlp.activations.Activation.*",
     "mlp.dense.*",
     "mlp.activations.Scale*",
     "mlp.activations.Pointwise*",
     "mlp.training.Descent*",
-    "mlp.kernel.ntk_bytes",
+    "mlp.kernel.*_bytes",
     "mlp.network.Network",
     "mlp.network.Network.forward",
     "mlp.network.Network.passes",
@@ -276,7 +278,7 @@ def test_every_public_callable_has_a_valid_call():
 
 @pytest.mark.parametrize("path", sorted(set(PUBLIC) & set(CALLS)))
 def test_valid_calls_are_answered(path):
-    if path not in ("datasets.load", "sweeps.record.read_record"):
+    if not any(value in NOWHERE for value in CALLS[path].values() if isinstance(value, str)):
         assert outcome(PUBLIC[path], CALLS[path]) is None
 
 

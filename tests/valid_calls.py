@@ -70,10 +70,28 @@ def of(self, **arguments):
 
 CALLS = {
     # Top and ground
-    "datasets.digits": {"labels": "parity", "standardised": True},
-    "datasets.load": {"path": "nowhere.csv"},
-    "datasets.standardise": {"X": X},
-    "datasets.subset": {"X": X, "y": Y, "samples": 2, "rng": 0},
+    "datasets.files.load": {
+        "data": "nowhere.csv",
+        "labels": "auto",
+        "inputs": "raw",
+        "label_column": None,
+    },
+    "datasets.images.digits": {"labels": "parity", "inputs": "pixel"},
+    **{
+        f"datasets.images.{name}": {
+            "folder": "nowhere",
+            "part": "train",
+            "labels": "classes",
+            "inputs": "global",
+            "pool": 1,
+        }
+        for name in ("mnist", "fashion_mnist")
+    },
+    "datasets.labels.encode_labels": {"y": [0, 1, 2], "encoding": "auto", "classes": None},
+    "datasets.labels.one_hot": {"labels": [0, 1, 2], "classes": 3},
+    "datasets.sampling.subset": {"X": X, "y": Y, "samples": 2, "rng": 0},
+    "datasets.scaling.scale_inputs": {"X": X, "how": "global"},
+    "datasets.scaling.standardise": {"X": X},
     # Flows
     "numeric.flows.breakdown.linear_net_breakdown": {
         "eta_lam": [0.1, 1.0],
@@ -327,6 +345,7 @@ CALLS = {
         "state_ndim": 1,
     },
     "numeric.runs.measured.mean": {"values": [1.0, 2.0], "systematic": 0.1},
+    "numeric.runs.measured.jackknife": {"statistic": lambda kept: kept.sum(), "members": 3},
     "numeric.runs.measured.share": {"hits": [True, False]},
     "numeric.runs.measured.ratio": {"numerators": [1.0, 2.0], "denominators": [2.0, 3.0]},
     "numeric.runs.optimizers.HeavyBall": {"momentum": 0.5},

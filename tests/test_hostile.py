@@ -22,25 +22,28 @@ from catapult_sim.validation import InputError
 from tests.valid_calls import CALLS
 
 SECONDS, SAMPLED = 20, 700
+NOWHERE = ("nowhere", "nowhere.csv", "nowhere.jsonl")
 
 # What takes only arguments that another function has checked, makes cells of claims, or is for
 # those who add a layer, an optimiser, an average or a voice.
 MACHINERY = (
     "claims.*",
     "experiments.*",
+    "datasets.dataset.Dataset",
     "plots.*",
     "mlp.activations.Activation.*",
     "mlp.dense.*",
     "mlp.activations.Scale*",
     "mlp.activations.Pointwise*",
     "mlp.training.Descent*",
-    "mlp.kernel.ntk_bytes",
+    "mlp.kernel.*_bytes",
     "mlp.network.Network",
     "mlp.network.Network.forward",
     "mlp.network.Network.passes",
     "mlp.layers.*",
     "mlp.losses.*_product",
     "mlp.losses.*_third",
+    "mlp.losses.of_outputs",
     "mlp.losses.require_probabilities",
     "mlp.model.Model",
     "mlp.model.Model.require_*",
@@ -76,7 +79,9 @@ MACHINERY = (
     "numeric.runs.averages.Lagged",
     "numeric.runs.averages.Recurrent",
     "numeric.runs.averages.require_average",
-    "numeric.runs.batches.require_batches",
+    "numeric.runs.batches.re*",
+    "numeric.runs.observed.*",
+    "numeric.scale.*",
     "numeric.runs.blas_threads.*",
     "numeric.runs.boundary.known_ends",
     "numeric.runs.checkpoint.[a-z]*",
@@ -97,8 +102,10 @@ MACHINERY = (
     "sweeps.sweep.sweep",
     "symbolic.catalogue.*",
     "symbolic.backward_error.field.ModifiedField.text",
+    "symbolic.expressions.*",
     "symbolic.orbits.orbit_through",
     "symbolic.update.Update",
+    "symbolic.update.slope",
     "symbolic.voices.*",
 )
 
@@ -271,7 +278,7 @@ def test_every_public_callable_has_a_valid_call():
 
 @pytest.mark.parametrize("path", sorted(set(PUBLIC) & set(CALLS)))
 def test_valid_calls_are_answered(path):
-    if path not in ("datasets.load", "sweeps.record.read_record"):
+    if not any(value in NOWHERE for value in CALLS[path].values() if isinstance(value, str)):
         assert outcome(PUBLIC[path], CALLS[path]) is None
 
 

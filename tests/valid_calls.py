@@ -40,7 +40,7 @@ run_options = {
     "batches": np.array([[0, 1], [1, 2], [2, 0]]),
     "schedule": lambda t: 1.0,
     "average": cs.EMA(0.5),
-    "observe": {"first": lambda weights: weights.reshape(len(weights), -1)[:, 0]},
+    "observe": {"first": lambda weights: weights.sum(axis=tuple(range(1, weights.ndim)))},
     "every": 1,
     "tolerance": 0.0,
     "escape": 1e10,
@@ -70,10 +70,28 @@ def of(self, **arguments):
 
 CALLS = {
     # Top and ground
-    "datasets.digits": {"labels": "parity", "standardised": True},
-    "datasets.load": {"path": "nowhere.csv"},
-    "datasets.standardise": {"X": X},
-    "datasets.subset": {"X": X, "y": Y, "samples": 2, "rng": 0},
+    "datasets.files.load": {
+        "data": "nowhere.csv",
+        "labels": "auto",
+        "inputs": "raw",
+        "label_column": None,
+    },
+    "datasets.images.digits": {"labels": "parity", "inputs": "pixel"},
+    **{
+        f"datasets.images.{name}": {
+            "folder": "nowhere",
+            "part": "train",
+            "labels": "classes",
+            "inputs": "global",
+            "pool": 1,
+        }
+        for name in ("mnist", "fashion_mnist")
+    },
+    "datasets.labels.encode_labels": {"y": [0, 1, 2], "encoding": "auto", "classes": None},
+    "datasets.labels.one_hot": {"labels": [0, 1, 2], "classes": 3},
+    "datasets.sampling.subset": {"X": X, "y": Y, "samples": 2, "rng": 0},
+    "datasets.scaling.scale_inputs": {"X": X, "how": "global"},
+    "datasets.scaling.standardise": {"X": X},
     # Flows
     "numeric.flows.breakdown.linear_net_breakdown": {
         "eta_lam": [0.1, 1.0],
@@ -327,6 +345,7 @@ CALLS = {
         "state_ndim": 1,
     },
     "numeric.runs.measured.mean": {"values": [1.0, 2.0], "systematic": 0.1},
+    "numeric.runs.measured.jackknife": {"statistic": lambda kept: kept.sum(), "members": 3},
     "numeric.runs.measured.share": {"hits": [True, False]},
     "numeric.runs.measured.ratio": {"numerators": [1.0, 2.0], "denominators": [2.0, 3.0]},
     "numeric.runs.optimizers.HeavyBall": {"momentum": 0.5},
@@ -337,6 +356,7 @@ CALLS = {
     "numeric.runs.phases.escape": {"run": RUN},
     "numeric.runs.phases.rise": {"run": RUN, "name": "loss"},
     "numeric.runs.trajectory.final": {"run": RUN, "name": "loss"},
+    "numeric.runs.trajectory.measured_throughout": {"run": RUN, "name": "loss"},
     "numeric.runs.trajectory.peak": {"run": RUN, "name": "loss"},
     # Networks
     "mlp.activations.leaky_relu": {"leak": 0.1},
@@ -438,8 +458,10 @@ CALLS = {
         "state": [x, y],
         "optimizer": GradientDescent(),
     },
-    "symbolic.update.Update.substituted": of(RULE, values={x: 1}),
+    "symbolic.update.Update.substituted": of(RULE, values={x: sp.Symbol("w")}),
     "symbolic.update.Update.numpy_quantity": of(RULE, quantity=x + y),
+    "symbolic.update.Update.javascript": of(RULE, module=True, in_place=False),
+    "symbolic.update.Update.mathml": of(RULE, ids=True),
     "symbolic.linear_net.gram.closure": {"inputs": 1, "outputs": 1},
     "symbolic.linear_net.gram.function_space": {"samples": 2},
     "symbolic.linear_net.hessian.hessian_eigenvalues": {"label": 1},

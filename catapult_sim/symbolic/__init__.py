@@ -12,6 +12,7 @@
 ``minibatch``          SGD and averages of iterates on quadratic mini-batch losses
 ``orbits``             fixed points and periodic orbits of any rule, and their stability
 ``voices``             a rule as NumPy, Python, JavaScript, LaTeX, MathML or text
+``expressions``        what users give as expressions: numbers and SymPy's, never texts
 ``loss_text``          read a loss that is typed as text
 ``expansion``          multiply out and factor expressions where that is short
 ``update``             the class of rules
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from catapult_sim.symbolic import backward_error as backward_error
     from catapult_sim.symbolic import catalogue as catalogue
     from catapult_sim.symbolic import expansion as expansion
+    from catapult_sim.symbolic import expressions as expressions
     from catapult_sim.symbolic import linear_net as linear_net
     from catapult_sim.symbolic import loss_text as loss_text
     from catapult_sim.symbolic import minibatch as minibatch

@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 
 import sympy as sp
 
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, require_instance
 
 FUNCTIONS: dict[str, Callable[[sp.Expr], sp.Expr]] = {
     function.__name__: function
@@ -74,6 +74,7 @@ def parse_loss(text: str) -> sp.Expr:
         ...
     catapult_sim.validation.InputError: a loss may hold names, numbers, + - * / **, ...
     """
+    require_instance("a loss", text, str, "a text")
     if len(text) > _LONGEST_TEXT:
         raise InputError(f"a loss may have {_LONGEST_TEXT} characters; got {len(text)}")
     readable = text.strip().translate(_SIGNS)

@@ -9,11 +9,15 @@ from typing import Any
 import sympy as sp
 
 from catapult_sim.symbolic.update import Update
+from catapult_sim.validation import InputError, require_count, require_instance
 
 Point = tuple[Any, ...]
 
+# The degree of the polynomial whose roots are the orbits grows exponentially with the period.
+LONGEST = 8
 
-class NoClosedForm(ValueError):
+
+class NoClosedForm(InputError):
     """Raised where SymPy finds no closed form of the orbits."""
 
 
@@ -88,7 +92,8 @@ def exact_orbits(rule: Update, period: int = 1) -> tuple[Orbit, ...]:
     >>> print(*(saddle.points for saddle in saddles))
     ((0, 0, c),) ((0, b, 0),) ((a, 0, 0),)
     """
-    rule = rule.inline().entrywise()
+    require_instance("rule", rule, Update, "an Update, such as Update.descent returns")
+    rule, period = rule.inline().entrywise(), require_count("period", period, 1)
     if period == 1:
         return tuple(orbit_through(rule, [point]) for point in _fixed_points(rule))
     if len(rule.state) > 1:
@@ -96,6 +101,8 @@ def exact_orbits(rule: Update, period: int = 1) -> tuple[Orbit, ...]:
             f"exact orbits of period {period} require a rule of 1 variable; "
             f"got {rule.name} of {len(rule.state)}"
         )
+    if period > LONGEST:
+        raise NoClosedForm(f"exact orbits have a period of at most {LONGEST}; got {period}")
     return tuple(_periodic(rule, period))
 
 

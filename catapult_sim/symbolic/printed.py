@@ -19,7 +19,7 @@ from catapult_sim.symbolic.update import Update
 from catapult_sim.symbolic.voices import STEP_SIZE, VOICES
 from catapult_sim.symbolic.voices.rule import Formula
 from catapult_sim.types import Progress
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, require_instance, require_one_of
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ def derive(name: str, form: str, *, progress: Progress | None = None, **options:
     where eps = step size; f = minus the gradient of the loss; f', f'' its derivatives
     """
     names = derivations()
+    require_instance("the name", name, str, "a text")
+    require_one_of("form", form, VOICES)
     if name not in names:
         near = difflib.get_close_matches(name.replace("_", "-"), names, 3)
         known_ones = f"such as {', '.join(near)}" if near else f"one of {', '.join(names)}"

@@ -13,8 +13,10 @@ from typing import Any
 
 import sympy as sp
 
+from catapult_sim.symbolic.expressions import require_expression, require_symbols
 from catapult_sim.symbolic.voices import formulas, functions, presentation, source
 from catapult_sim.symbolic.voices.names import free_name
+from catapult_sim.validation import InputError, require_instance, shown
 
 ETA = sp.Symbol("eta", positive=True)
 """The learning rate of every rule."""
@@ -50,7 +52,7 @@ class Update:
 
     Raises
     ------
-    ValueError
+    InputError
         If there are not as many right-hand sides as variables, two symbols have one name, or a
         right-hand side or the loss contains a symbol that is not declared.
 
@@ -87,13 +89,13 @@ class Update:
 
     def __post_init__(self) -> None:
         if len(self.next) != len(self.state):
-            raise ValueError(
+            raise InputError(
                 f"{self.name}: required one right-hand side for each of {len(self.state)} "
                 f"variables; got {len(self.next)}"
             )
         names = [symbol.name for symbol in self.symbols]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(
+            raise InputError(
                 f"{self.name}: required a name of its own for each symbol of state, parameters and "
                 f"where; got {', '.join(repeated)} more than once"
             )
@@ -101,7 +103,7 @@ class Update:
         written = (*self.where.values(), *self.next, sp.sympify(self.loss or 0, strict=True))
         used = set().union(*(expression.free_symbols for expression in written))
         if used - declared:
-            raise ValueError(
+            raise InputError(
                 f"{self.name}: required symbols from state, parameters and where; "
                 f"got {_listed(used - declared)} besides"
             )
@@ -136,7 +138,7 @@ class Update:
 
         Raises
         ------
-        ValueError
+        InputError
             If the loss holds none of the weights, or a symbol called ``eta``, or the optimiser
             needs more of the loss than its gradient.
 
@@ -150,17 +152,17 @@ class Update:
             u' = -eta*u*v**2 + u
             v' = -eta*u**2*v + v
         """
-        loss, weights = sp.sympify(loss, strict=True), tuple(state)
+        loss, weights = require_expression("loss", loss), require_symbols("state", state)
         others = loss.free_symbols - set(weights)
         if others == loss.free_symbols or "eta" in map(str, loss.free_symbols):
-            raise ValueError(
+            raise InputError(
                 "descent() requires a loss of the weights without a symbol eta, the learning rate; "
                 f"got {loss} and {_listed(weights)}"
             )
         if isinstance(optimizer, type) or not (optimizer is None or hasattr(optimizer, "step")):
-            raise ValueError(
+            raise InputError(
                 "descent() requires an optimizer that needs the gradient alone, such as "
-                f"HeavyBall(0.9); got {optimizer!r}"
+                f"HeavyBall(0.9); got {shown(optimizer)}"
             )
         memories, images = _descent(loss, weights, optimizer)
         variables = (*weights, *memories)
@@ -206,7 +208,7 @@ class Update:
 
         Raises
         ------
-        ValueError
+        InputError
             If the size of a block is not a number.
 
         Examples
@@ -216,7 +218,7 @@ class Update:
         (a*x_1, a*x_2)
         """
         if self._sizes:
-            raise ValueError(
+            raise InputError(
                 f"{self.name}: code requires blocks of explicit size; "
                 f"got the symbolic sizes {_listed(self._sizes)}"
             )
@@ -238,6 +240,11 @@ class Update:
         >>> Update("decay", (x,), (a,), (a * x,), "none").substituted({size: 2}).state[0].shape
         (2, 1)
         """
+        require_instance("values", values, Mapping, "a mapping of symbols to values")
+        symbols = sp.Symbol | sp.MatrixSymbol
+        for symbol, value in values.items():
+            if symbol in self.symbols and not isinstance(value, symbols):
+                raise InputError(f"values must give a symbol for {symbol}; got {shown(value)}")
 
         def put(expressions: Iterable[Any]) -> tuple[Any, ...]:
             return tuple(expression.subs(values) for expression in expressions)
@@ -255,7 +262,7 @@ class Update:
 
         Raises
         ------
-        ValueError
+        InputError
             If the size of a block is not a number.
 
         Examples

@@ -20,6 +20,7 @@ from catapult_sim.validation import (
     InputError,
     ensemble_shape,
     require_instance,
+    require_numbers,
     require_result,
     shown,
 )
@@ -120,8 +121,9 @@ def iterate(
      [0.125   2.     ]
      [0.03125 8.     ]]
     """
+    state = require_numbers("state", state)
     if not callable(rule):
-        require_rule(rule)
+        _fits(require_rule(rule), state)
     step, of_state = _functions(rule, loss)
     if callable(rule) and named:
         raise InputError(f"a step takes its parameters in its order; got {', '.join(named)}")
@@ -151,6 +153,15 @@ def iterate(
     if of_state:
         return run
     return replace(run, values={name: v for name, v in run.values.items() if name != "loss"})
+
+
+def _fits(rule: Update, state: Array) -> None:
+    """Raise InputError where a state is not that of a rule."""
+    variables = len(rule.entrywise().state)
+    if state.shape[-1:] != (variables,):
+        raise InputError(
+            f"{rule.name} requires a state of shape (..., {variables}); got shape {state.shape}"
+        )
 
 
 def _functions(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from catapult_sim.types import Every, Quantities
-from catapult_sim.validation import InputError, require_count, require_observers
+from catapult_sim.validation import InputError, require_count, require_observers, shown
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,17 @@ def require_every(every: Every) -> Steps:
     >>> require_every(50), require_every([10, 0, 1])
     (Steps(period=50, listed=()), Steps(period=0, listed=(0, 1, 10)))
     """
-    if np.ndim(every) == 0:
+    try:
+        steps = np.asarray(every)
+    except ValueError:  # of rows of several lengths
+        steps = np.empty((0,))
+    if steps.ndim == 0:
         return Steps(period=require_count("every", every, 1))
-    steps = np.asarray(every)
-    if steps.ndim != 1 or not steps.size or steps.dtype.kind not in "iu" or steps.min() < 0:
+    right = steps.ndim == 1 and steps.size and steps.dtype.kind in "iu" and steps.min() >= 0
+    if not right or np.ma.is_masked(every):
         raise InputError(
             "every must be a period, such as 50, or a list of steps of at least 0, such as "
-            f"[0, 1, 3, 10]; got {every!r}"
+            f"[0, 1, 3, 10]; got {shown(every)}"
         )
     return Steps(listed=tuple(np.unique(steps).tolist()))
 

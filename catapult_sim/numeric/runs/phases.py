@@ -15,7 +15,7 @@ from catapult_sim.numeric.runs.trajectory import (
     measured_throughout,
     peak,
 )
-from catapult_sim.validation import require_instance, require_positive
+from catapult_sim.validation import require_instance, require_number
 
 Side = npt.NDArray[np.int8]
 
@@ -138,5 +138,5 @@ def divergence(run: Trajectory, *, settled: float = 1e-3) -> Side:
     +1 where the run diverged, -1 where it came down, 0 where that is undecided.
     """
     last = final(run)
-    came_down = last <= require_positive("settled", settled) * run.values["loss"][0]
+    came_down = last <= require_number("settled", settled, above=0) * run.values["loss"][0]
     return np.where(came_down & (escape(run) == BELOW), BELOW, np.maximum(escape(run), UNKNOWN))

@@ -17,11 +17,12 @@ from catapult_sim.symbolic.expansion import expanded, factored
 from catapult_sim.symbolic.voices.formulas import aligned, in_latex, letters
 from catapult_sim.symbolic.voices.presentation import element, spelt, written
 from catapult_sim.symbolic.voices.rule import Formula
+from catapult_sim.validation import InputError, require_count
 
 Components = tuple[sp.Expr, ...]
 
 
-class NotAGradient(ValueError):
+class NotAGradient(InputError):
     """Raised where the field is not a gradient, so that no modified loss exists at this order.
 
     Attributes
@@ -142,8 +143,7 @@ class ModifiedField:
 
     def truncate(self, order: int) -> ModifiedField:
         """Return the field up to ``step_size**order``."""
-        if not 0 <= order < len(self.terms):
-            raise ValueError(f"order must lie in 0, ..., {len(self.terms) - 1}; got {order}")
+        order = require_count("order", order, most=len(self.terms) - 1)
         kept = slice(order + 1)
         return replace(self, terms=self.terms[kept], losses=self.losses[kept])
 

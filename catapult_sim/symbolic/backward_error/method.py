@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 import sympy as sp
 
+from catapult_sim.symbolic.expressions import require_expression
+from catapult_sim.validation import InputError, require_flag, require_one_of, shown
+
 SAMPLINGS = {
     "shuffled": "shuffled mini-batches, mean epoch",
     "full": "gradient descent, full batch",
@@ -35,14 +38,13 @@ def describe_method(
 def check_method(
     order: int, sampling: str, known: Iterable[str], momentum: sp.Expr, nesterov: bool
 ) -> None:
-    """Raise a ValueError unless the arguments describe a method of training."""
-    if isinstance(momentum, str):
-        raise ValueError(f"momentum must be a number or a symbol; got the text {momentum!r}")
+    """Raise InputError unless the arguments describe a method of training."""
+    momentum = require_expression("momentum", momentum)
     if not isinstance(order, int) or order < 0:
-        raise ValueError(f"order must be a whole number from 0 on; got {order!r}")
-    if sampling not in known:
-        raise ValueError(f"sampling must be one of {', '.join(known)}; got {sampling!r}")
+        raise InputError(f"order must be a whole number from 0 on; got {shown(order)}")
+    require_one_of("sampling", sampling, tuple(known))
+    require_flag("nesterov", nesterov)
     if sampling != "full" and (momentum != 0 or nesterov):
-        raise ValueError(f"momentum needs sampling = 'full'; got sampling = {sampling!r}")
-    if sp.sympify(momentum).is_number and not -1 < momentum < 1:
-        raise ValueError(f"momentum must lie between -1 and 1; got {momentum}")
+        raise InputError(f"momentum needs sampling = 'full'; got sampling = {sampling!r}")
+    if momentum.is_number and not -1 < momentum < 1:
+        raise InputError(f"momentum must lie between -1 and 1; got {momentum}")

@@ -17,6 +17,7 @@ from catapult_sim.symbolic.backward_error.method import check_method, describe_m
 from catapult_sim.symbolic.backward_error.series import Coefficients
 from catapult_sim.symbolic.backward_error.trees import Tree
 from catapult_sim.symbolic.catalogue import derivation
+from catapult_sim.symbolic.expressions import require_expression
 from catapult_sim.types import Progress
 from catapult_sim.validation import InputError
 
@@ -129,7 +130,7 @@ def modified_equation(
 
     Raises
     ------
-    ValueError
+    InputError
         If an argument is unknown, does not go with the others, or the order is too high.
 
     Notes
@@ -161,7 +162,7 @@ def modified_equation(
         beta = sp.nsimplify(momentum, rational=True)
         b = series.field_coefficients(series.gradient_descent, beta, beta if nesterov else 0)
         return ModifiedEquation(series.plain_series(told(b, progress), order), order, method)
-    m = sp.sympify(batches, strict=True)
+    m = require_expression("batches", batches)
     kick = series.shuffled if sampling == "shuffled" else series.replacement(m)
     b = told(series.field_coefficients(kick), progress)
     return ModifiedEquation(series.averaged_series(b, order, m), order, method)

@@ -35,8 +35,9 @@ from catapult_sim.symbolic.backward_error.trees import (
     trees,
 )
 from catapult_sim.symbolic.catalogue import derivation
+from catapult_sim.symbolic.expressions import require_expression, require_symbols
 from catapult_sim.types import Progress
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, shown
 
 SYMBOLS = {"eps": "step size"}
 MOST_PRODUCTS = 10**7
@@ -96,7 +97,7 @@ def modified_field(
 
     Raises
     ------
-    ValueError
+    InputError
         If a sampling is unknown, or momentum is combined with minibatches or named as a weight,
         or the order is too high, or too high for so many weights and minibatches: at most ten
         million products are formed.
@@ -119,6 +120,7 @@ def modified_field(
     ((-x,), (-x,))
     """
     losses, state = _checked(losses, state)
+    step_size = require_expression("step_size", step_size)
     check_method(order, sampling, SAMPLINGS, momentum, nesterov)
     check_order(order, sampling, momentum)
     _check_name(momentum, (*state, step_size))
@@ -133,7 +135,7 @@ def modified_field(
     return ModifiedField(
         terms,
         state,
-        sp.sympify(step_size, strict=True),
+        step_size,
         _known_losses(coefficients, losses, fields)[: order + 1],
         describe_method(sampling, momentum, nesterov),
     )
@@ -208,13 +210,10 @@ def modified_loss(
 def _checked(
     losses: Sequence[sp.Expr], state: Sequence[sp.Symbol]
 ) -> tuple[Components, tuple[sp.Symbol, ...]]:
-    if isinstance(losses, sp.Basic) or not losses:
-        raise ValueError(f"losses must be a sequence of at least 1 expression; got {losses!r}")
-    if isinstance(state, sp.Basic) or not state:
-        raise ValueError(f"state must be a sequence of at least 1 symbol; got {state!r}")
-    if texts := [given for given in (*losses, *state) if isinstance(given, str)]:
-        raise ValueError(f"losses and state must be SymPy expressions; got the text {texts[0]!r}")
-    return tuple(map(sp.sympify, losses)), tuple(state)
+    if not isinstance(losses, list | tuple) or not losses:
+        raise InputError(f"losses must be a sequence of at least 1 expression; got {shown(losses)}")
+    expressions = tuple(require_expression("each of losses", loss) for loss in losses)
+    return expressions, require_symbols("state", state)
 
 
 def _coefficients(

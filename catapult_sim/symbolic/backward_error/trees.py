@@ -19,6 +19,8 @@ from math import factorial, prod
 
 import sympy as sp
 
+from catapult_sim.validation import InputError
+
 Differential = Callable[["Tree"], tuple[sp.Expr, ...]]
 
 
@@ -128,7 +130,7 @@ def trees(order: int) -> tuple[Tree, ...]:
     [1, 1, 2, 4, 9, 20, 48, 115]
     """
     if order < 1:
-        raise ValueError(f"a tree has at least 1 vertex; got order = {order}")
+        raise InputError(f"a tree has at least 1 vertex; got order = {order}")
     if order == 1:
         return (Tree(),)
     grown = {larger for tree in trees(order - 1) for larger in _with_one_more_leaf(tree)}

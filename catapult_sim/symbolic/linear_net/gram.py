@@ -18,6 +18,7 @@ import sympy as sp
 
 from catapult_sim.symbolic.catalogue import derivation
 from catapult_sim.symbolic.update import ETA, Update
+from catapult_sim.validation import InputError, shown
 
 REFERENCE = "Lewkowycz et al. 2020, arXiv:2003.02218"
 
@@ -84,7 +85,7 @@ def closure(inputs: int | sp.Symbol = d, outputs: int | sp.Symbol = k) -> Update
 
     Raises
     ------
-    ValueError
+    InputError
         If a size is a number other than 1, 2, 3, ...
 
     Examples
@@ -151,7 +152,7 @@ def function_space(samples: int | sp.Symbol = m) -> Update:
 
     Raises
     ------
-    ValueError
+    InputError
         If ``samples`` is a number other than 1, 2, 3, ...
 
     See Also
@@ -274,5 +275,5 @@ def _expanded(
 def _sized(rule: Update, sizes: dict[sp.Symbol, int | sp.Symbol]) -> Update:
     for size in sizes.values():
         if not (isinstance(size, sp.Symbol) or (isinstance(size, int) and size >= 1)):
-            raise ValueError(f"{rule.name}: required a size of 1, 2, 3, ...; got {size!r}")
+            raise InputError(f"{rule.name}: required a size of 1, 2, 3, ...; got {shown(size)}")
     return rule.substituted(sizes)

@@ -34,7 +34,7 @@ def hessian_eigenvalues(label: sp.Expr | float = 0) -> dict[sp.Expr, sp.Expr]:
 
     Raises
     ------
-    ValueError
+    InputError
         If the label is neither a number nor an expression free of the map's symbols.
 
     Examples

@@ -11,8 +11,10 @@ from __future__ import annotations
 import sympy as sp
 
 from catapult_sim.symbolic.catalogue import derivation
+from catapult_sim.symbolic.expressions import require_expression
 from catapult_sim.symbolic.linear_net.gram import NOTATION, REFERENCE, STEP, closure, eta, lam, n
 from catapult_sim.symbolic.update import Update
+from catapult_sim.validation import InputError, shown
 
 f, y, r = sp.symbols("f y r", real=True)
 
@@ -44,7 +46,7 @@ def sample_map(label: sp.Expr | float = 0) -> Update:
 
     Raises
     ------
-    ValueError
+    InputError
         If the label is neither a number nor an expression free of the map's symbols.
 
     Examples
@@ -89,16 +91,10 @@ def labelled_sample_map() -> Update:
 
 
 def read_label(label: sp.Expr | float) -> sp.Expr:
-    """Return a label as an expression, or raise ValueError; SymPy would run a text as code."""
-    try:
-        expression = sp.sympify(label, strict=True)
-        taken = expression.free_symbols & {f, lam, eta, n, r}
-    except (sp.SympifyError, AttributeError):
-        taken = {label}
-    if taken:
-        raise ValueError(
-            f"label: required a number or an expression without f, lam, eta, n and r; got {label!r}"
-        )
+    """Return a label as an expression, or raise InputError; SymPy would run a text as code."""
+    expression = require_expression("label", label)
+    if expression.free_symbols & {f, lam, eta, n, r}:
+        raise InputError(f"label must not hold f, lam, eta, n and r; got {shown(label)}")
     return expression
 
 

@@ -14,7 +14,9 @@ from itertools import combinations_with_replacement
 import sympy as sp
 
 from catapult_sim.symbolic.catalogue import derivation
+from catapult_sim.symbolic.expressions import require_expression
 from catapult_sim.symbolic.update import Update
+from catapult_sim.validation import require_flag, require_instance
 
 a, h, eta = sp.symbols("a h eta", positive=True)
 beta, gamma = sp.symbols("beta gamma", nonnegative=True)
@@ -59,7 +61,8 @@ def step(momentum: sp.Expr | float = 0, *, nesterov: bool = False) -> Update:
     >>> print(step().latex())
     x_{t+1} = - a \left(- c + x_{t}\right) + x_{t}
     """
-    momentum = sp.sympify(momentum)
+    momentum = require_expression("momentum", momentum)
+    require_flag("nesterov", nesterov)
     ahead = x + momentum * (x - z)
     place = ahead if nesterov else x
     gradient = sp.factor(sp.diff(h * (x - c) ** 2 / 2, x)).subs(x, place)
@@ -77,6 +80,7 @@ def averaged_step(rule: Update) -> Update:
     >>> averaged_step(step()).state
     (x, y)
     """
+    require_instance("rule", rule, Update, "an Update, as step returns")
     average = gamma * y + (1 - gamma) * rule.next[0]
     return Update(
         f"averaged-{rule.name}",
@@ -107,6 +111,7 @@ def moments(rule: Update) -> Update:
     >>> print(*moments(step()).next)
     mu_x*(1 - a) V_xx*(a - 1)**2 + a**2
     """
+    require_instance("rule", rule, Update, "an Update, as step returns")
     places = range(len(rule.state))
     matrix = sp.Matrix(rule.next).jacobian(sp.Matrix(rule.state))
     noise = sp.Matrix(rule.next).diff(c)
@@ -177,6 +182,7 @@ def stationary(rule: Update) -> Mapping[sp.Symbol, sp.Expr]:
     >>> print(*stationary(sgd_moments()).values())
     0 -a/(a - 2)
     """
+    require_instance("rule", rule, Update, "an Update, as moments returns")
     equations = [new - old for new, old in zip(rule.next, rule.state, strict=True)]
     (solution,) = sp.linsolve(equations, rule.state)
     return dict(zip(rule.state, map(sp.factor, solution), strict=True))

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import sympy as sp
 
+from catapult_sim.symbolic.expressions import require_expression
 from catapult_sim.symbolic.minibatch.moments import a, gamma, sgd_moments
 from catapult_sim.symbolic.minibatch.variances import (
     V,
@@ -25,6 +26,7 @@ from catapult_sim.symbolic.minibatch.variances import (
     swa_variance,
     two_point_variance,
 )
+from catapult_sim.validation import require_count
 
 
 def equivalent_rate(variance: sp.Expr) -> sp.Expr:
@@ -38,6 +40,7 @@ def equivalent_rate(variance: sp.Expr) -> sp.Expr:
     >>> print(equivalent_rate(gap_to_infinity))
     -2*a/(a - 4)
     """
+    variance = require_expression("variance", variance)
     (rate,) = sp.solve(sgd_variance() - V, a)
     return sp.factor(rate.subs(V, variance))
 
@@ -59,10 +62,10 @@ def best_schedule(start: sp.Expr, steps: int) -> Sequence[sp.Expr]:
     >>> print(best_schedule(sp.Integer(1), 3))
     [1/2, 1/3, 1/4]
     """
-    rule, rates, now = sgd_moments(), [], sp.sympify(start)
+    rule, rates, now = sgd_moments(), list[sp.Expr](), require_expression("start", start)
     variance, image = rule.state[1], rule.next[1]
     (best,) = sp.solve(sp.diff(image, a), a)
-    for _ in range(steps):
+    for _ in range(require_count("steps", steps, most=1000)):
         rates.append(sp.factor(best.subs(variance, now)))
         now = sp.factor(image.subs({a: rates[-1], variance: now}))
     return rates

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import sympy as sp
 
+from catapult_sim.symbolic.expressions import require_expression
 from catapult_sim.symbolic.voices.languages import Compiled, NumPy
 from catapult_sim.symbolic.voices.rule import Rule, spoken
 from catapult_sim.validation import InputError, not_installed
@@ -32,7 +33,7 @@ def numpy_step(rule: Rule) -> Step:
 
     Raises
     ------
-    ValueError
+    InputError
         If the size of a block is not a number.
     InputError
         If NumPy has no function, or no number, that the rule names.
@@ -75,7 +76,7 @@ def numpy_quantity(rule: Rule, quantity: sp.Expr) -> Step:
     array([9.])
     """
     rule = rule.entrywise()
-    components = on_arrays(rule, [quantity])
+    components = on_arrays(rule, [require_expression("quantity", quantity)])
 
     def measure(state: npt.NDArray[Any], *parameters: npt.ArrayLike) -> npt.NDArray[Any]:
         arguments = _checked(rule, state, parameters)
@@ -126,7 +127,7 @@ def compiled_step(rule: Rule) -> Step:
     ------
     ImportError
         If numba is not installed.
-    ValueError
+    InputError
         If the size of a block is not a number.
     InputError
         If the rule names a function or number that compiled code lacks.

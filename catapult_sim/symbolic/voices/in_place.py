@@ -50,7 +50,7 @@ def in_place(rule: Rule, results: Sequence[sp.Expr] | None = None) -> Bind:
 
     Raises
     ------
-    ValueError
+    InputError
         If the size of a block is not a number.
     InputError
         If NumPy has no function, or no number, that the rule names.
@@ -167,7 +167,7 @@ def on_columns(
     ------
     ImportError
         If numba is not installed.
-    ValueError
+    InputError
         If the size of a block is not a number.
     InputError
         If compiled code has no function, or no number, that the rule names.

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from catapult_sim.symbolic.voices.languages import JavaScript, NumPy, Python
 from catapult_sim.symbolic.voices.names import free_name, identifier
 from catapult_sim.symbolic.voices.rule import Rule, Spoken, spoken
+from catapult_sim.validation import require_flag
 
 # Kummer's series, whose terms are positive.
 _ERF = """\
@@ -139,6 +140,7 @@ def javascript_source(rule: Rule, *, module: bool = False, in_place: bool = Fals
       return out;
     }
     """
+    module, in_place = require_flag("module", module), require_flag("in_place", in_place)
     spelt = spoken(rule, JavaScript)
     words = [word for word in identifier(rule.name).split("_") if word] or ["_"]
     camel_case = words[0] + "".join(word[0].upper() + word[1:] for word in words[1:])

@@ -132,6 +132,11 @@ def test_progress_is_drawn_where_it_is_asked_for(tmp_path, capsys):
     assert "2/2" not in capsys.readouterr().err
 
 
+def test_a_partial_batch_is_left_out_and_said(tmp_path, capsys):
+    assert run([*SIMULATE, "--batch-size", "3"], tmp_path) == 0
+    assert "batches of 3: each epoch leaves out 2 of the 8 samples" in capsys.readouterr().err
+
+
 def test_a_boundary_is_that_of_theory(tmp_path, capsys):
     command = ["boundary", "--samples", "8", "--width", "1e9", "--members", "2", "--steps", "900"]
     assert run([*command, "--kinds", "rise", "end"], tmp_path) == 0

@@ -216,6 +216,7 @@ def named_claims() -> Iterator[Claim]:
             f"relu-{relu.depth}",
             f"{relu.name}: convergence ends at c = 12 (log2 of the ratio)",
             equals(partial(octaves_off, architecture=relu), 0.0, within=ABOUT, because=ABOUT_WHY),
+            cost=5 * relu.depth,
         )
     yield claim(
         "activation",

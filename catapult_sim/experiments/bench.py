@@ -66,7 +66,7 @@ class Effort:
 # The values of each field of Effort: quick, full.
 TABLE: dict[str, tuple[Any, Any]] = {
     "slowness": (1.0, 10.0),
-    "time": ("about 2 minutes", "about 60 minutes"),
+    "time": ("about 2 minutes", "about 53 minutes"),
     "samples": (32, 64),
     "members": (8, 24),
     "hidden": (
@@ -91,7 +91,7 @@ TABLE: dict[str, tuple[Any, Any]] = {
     "edge_lengthening": (1, 3),
     "trained": (16, 64),
     "averaged": (64, 256),
-    "followed": (4, 16),
+    "followed": (6, 16),
     "starts": (128, 256),
     "few_samples": (16, 64),
 }

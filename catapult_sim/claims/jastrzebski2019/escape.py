@@ -8,7 +8,8 @@ from functools import partial
 from catapult_sim.claims.claim import Claim, measured
 from catapult_sim.claims.jastrzebski2019 import runs
 from catapult_sim.claims.jastrzebski2019.curvature import log_ratio, top
-from catapult_sim.claims.jastrzebski2019.paper import PAPER, on_digits
+from catapult_sim.claims.jastrzebski2019.paper import on_digits
+from catapult_sim.claims.sources import JASTRZEBSKI as PAPER
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.numeric.runs.measured import Measured, mean
 

@@ -21,6 +21,6 @@ def on_digits(loss: str, says: Source = PAPER) -> Claims:
         f"{GROUP}.{loss}",
         f"digits, {IN_WORDS[loss]}",
         reduced=SETTING,
-        cost=1.5,
+        cost=2.6,
         given={"loss": loss},
     )

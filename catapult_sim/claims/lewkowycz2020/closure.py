@@ -157,13 +157,14 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
 
 def closure_claims() -> Iterator[Claim]:
     """Yield the claims that the theory follows explicit networks, under every method."""
-    theorem = Claims(INSTRUMENTS, "catapult", kind="theorem")
+    theorem = Claims(INSTRUMENTS, "catapult", kind="theorem", cost=0.1)
     yield theorem(
         "map",
         "the derived (f, lambda) map follows an explicit network through a catapult "
         "(relative error)",
         equals(map_error, 0.0, within=1e-10),
         says=PAPER.at("eq. 2"),
+        cost=1,
     )
     yield theorem(
         "closure",

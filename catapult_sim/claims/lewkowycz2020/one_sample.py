@@ -43,7 +43,7 @@ def boundary_claims() -> Iterator[Claim]:
 
 def phase_claims() -> Iterator[Claim]:
     """Yield the claims on the parts of theorem 1 that no other claim states."""
-    theorem = Claims(PAPER.at("theorem 1"), "catapult.theorem", kind="theorem")
+    theorem = Claims(PAPER.at("theorem 1"), "catapult.theorem", kind="theorem", cost=0.1)
     yield theorem(
         "lazy.duration",
         "one sample, c = 1.5: the steps to a loss of 1e-6 do not grow with the width (per decade)",
@@ -65,7 +65,7 @@ def phase_claims() -> Iterator[Claim]:
 
 def width_claims() -> Iterator[Claim]:
     """Yield the claims on how the catapult of one sample scales with the width."""
-    theorem = Claims(PAPER.at("theorem 1"), "catapult", kind="theorem")
+    theorem = Claims(PAPER.at("theorem 1"), "catapult", kind="theorem", cost=0.1)
     yield theorem(
         "peak.width",
         "one sample: the peak loss grows as n^1 (exponent at c = 3)",
@@ -98,7 +98,7 @@ def curvature_claims() -> Iterator[Claim]:
     start this integrates to ``s = (d^2 - (eta lambda - 2)^2) / 2``: s peaks at ``d^2 / 2``, and
     ``eta lambda`` ends at ``2 - d``.
     """
-    theorem = Claims(DERIVED, "catapult", kind="theorem")
+    theorem = Claims(DERIVED, "catapult", kind="theorem", cost=0.3)
     yield theorem(
         "one-sample.final-curvature",
         "one sample: every catapult ends at eta lambda below 2 (largest)",
@@ -135,7 +135,7 @@ def momentum_claims() -> Iterator[Claim]:
         claim = Claims(
             COHEN,
             f"catapult.momentum.{name}-{momentum:g}",
-            cost=3,
+            cost=0.4,
             given={"momentum": momentum, "nesterov": nesterov},
         )
         formula = "2 (1 + beta) / (1 + 2 beta)" if nesterov else "2 (1 + beta)"

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from catapult_sim.claims.claim import Claims
-from catapult_sim.claims.sandler2023.model import GROUP, PAPER
+from catapult_sim.claims.sandler2023.model import GROUP
 from catapult_sim.claims.sources import EXTENDED
+from catapult_sim.claims.sources import SANDLER as PAPER
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import Networks, draw
 from catapult_sim.mlp.losses import IN_WORDS
@@ -47,7 +48,7 @@ def on_digits(loss: str, more: str = "") -> Claims:
         f"{GROUP}.digits.{loss}",
         f"digits, {IN_WORDS[loss]}{more}",
         reduced=SETTING,
-        cost=0.3,
+        cost=0.4,
         given={"loss": loss},
     )
 

@@ -14,8 +14,9 @@ from itertools import combinations
 import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, equals
-from catapult_sim.claims.smith2021.flow import GROUP, METHODS, PAPER, epoch_of
+from catapult_sim.claims.smith2021.flow import GROUP, METHODS, epoch_of
 from catapult_sim.claims.sources import GHOSH
+from catapult_sim.claims.sources import SMITH as PAPER
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import draw
 from catapult_sim.mlp.network import MLP
@@ -102,7 +103,7 @@ def finite_batch_error(bench: Bench) -> Measured:
 
 def identity_claims() -> Iterator[Claim]:
     """Yield the claims on the averages in the regulariser, on a real network."""
-    theorem = Claims(PAPER, GROUP, kind="theorem")
+    theorem = Claims(PAPER, GROUP, kind="theorem", cost=0.1)
     closed = {
         "shuffled": ("order-average", "all orders", "(m^2 H g - sum_j H_j g_j) / 2"),
         "reversed_pair": ("reversal", "an order and its reverse", "the mean over all orders"),
@@ -152,7 +153,7 @@ def coefficient(bench: Bench, sampling: str, part: str) -> Measured:
 
 def coefficient_claims() -> Iterator[Claim]:
     """Yield the claims on the coefficients fitted to runs of a small network."""
-    theorem = Claims(PAPER, f"{GROUP}.coefficient", kind="theorem", cost=0.5)
+    theorem = Claims(PAPER, f"{GROUP}.coefficient", kind="theorem", cost=0.2)
     squared = {"descent": "|grad C|^2", "variance": "the batch gradients' variance"}
     for sampling, variance in (("full", 0.0), ("shuffled", 0.25), ("replacement", 0.0)):
         for part, value in (("descent", 0.25), ("variance", variance)):
@@ -196,7 +197,7 @@ def after_transients(problem: Batches, step_size: float, beta: float) -> tuple[A
 
 def momentum_claims() -> Iterator[Claim]:
     """Yield the claims on the coefficient of heavy ball."""
-    theorem = Claims(GHOSH, f"{GROUP}.momentum", kind="theorem", cost=0.5)
+    theorem = Claims(GHOSH, f"{GROUP}.momentum", kind="theorem", cost=0.2)
     for beta in (0.5, 0.9):
         value = (1 + beta) / (4 * (1 - beta) ** 2)
         yield theorem(

@@ -10,7 +10,8 @@ import numpy as np
 from scipy.sparse.linalg import eigsh
 
 from catapult_sim.claims.claim import Claim, Claims, at_most, equals
-from catapult_sim.claims.smith2021.flow import GROUP, PAPER
+from catapult_sim.claims.smith2021.flow import GROUP
+from catapult_sim.claims.sources import SMITH as PAPER
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import draw, require_lambda_0
 from catapult_sim.mlp import kernel

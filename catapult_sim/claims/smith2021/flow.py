@@ -133,7 +133,7 @@ def worst_order(bench: Bench, order: int, sampling: str, followed: str, expected
 
 def order_claims() -> Iterator[Claim]:
     """Yield the claims on how fast the error of the modified flow vanishes, order by order."""
-    claim = Claims(DERIVED, f"{GROUP}.order", kind="theorem", cost=0.5)
+    claim = Claims(DERIVED, f"{GROUP}.order", kind="theorem", cost=1.5)
     worst = "(slope, worst of 3 problems)"
     for sampling, highest in ORDERS.items():
         for order in range(highest + 1):
@@ -218,7 +218,7 @@ def first_order_curl(bench: Bench, sampling: str) -> Measured:
 
 def field_claims() -> Iterator[Claim]:
     """Yield the claims on the modified field, and on the order at which it is no gradient."""
-    theorem = Claims(DERIVED, GROUP, kind="theorem", cost=0.5)
+    theorem = Claims(DERIVED, GROUP, kind="theorem")
     yield theorem(
         "series",
         "gradient descent's field to third order: coefficients 1/2; 1/3, 1/12; 1/4, 1/12, 1/12, 0 "

@@ -23,6 +23,7 @@ from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.lewkowycz2020.paper import PAPER
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import draw
+from catapult_sim.mlp.losses import fraction_right_or_nan
 from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
 from catapult_sim.numeric.runs.trajectory import Outcome
 from catapult_sim.types import Array
@@ -76,7 +77,11 @@ def _one_seed(
     diverged = np.concatenate([run.outcome for run in runs]) == Outcome.DIVERGED
     half = len(X_test) // 2
     accuracies = [
-        np.where(diverged, chance(bench), network.net.accuracy(last, X_test[rows], y_test[rows]))
+        np.where(
+            diverged,
+            chance(bench),
+            fraction_right_or_nan(network.net.predict(last, X_test[rows]), y_test[rows]),
+        )
         for rows in (slice(half), slice(half, None))
     ]
     return accuracies[0], accuracies[1], diverged

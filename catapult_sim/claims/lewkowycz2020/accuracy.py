@@ -84,6 +84,8 @@ def _one_seed(
         )
         for rows in (slice(half), slice(half, None))
     ]
+    if np.isnan(accuracies).any():  # of labels that are numbers to fit
+        raise NothingToMeasure
     return accuracies[0], accuracies[1], diverged
 
 

@@ -272,6 +272,14 @@ def fraction_right(outputs: Array, targets: Array) -> Array:
     return np.where(np.isfinite(outputs).all(axis=(-2, -1)), same.mean(axis=-1), np.nan)
 
 
+def fraction_right_or_nan(outputs: Array, targets: Array) -> Array:
+    """Return :func:`fraction_right`; NaN where the targets are numbers, none of which is right."""
+    try:
+        return fraction_right(outputs, targets)
+    except InputError:
+        return np.full(outputs.shape[:-2], np.nan)
+
+
 def _halfway(targets: Array) -> float:
     """Return the number between two labels, or raise InputError where there are not two.
 

@@ -20,6 +20,7 @@ import numpy as np
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import draw
 from catapult_sim.experiments.sharpest_directions import Track, track
+from catapult_sim.mlp.losses import fraction_right_or_nan
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.curvature.directions import ESCAPES, alignment
 from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs
@@ -125,7 +126,11 @@ def nudged(bench: Bench, loss: str, gamma: float) -> Track:
         k=K,
         every=len(given.train[0]) // MIDDLE,
         gamma=gamma,
-        observe={"accuracy": lambda theta: given.net.accuracy(theta, *given.test)},
+        observe={
+            "accuracy": lambda theta: fraction_right_or_nan(
+                given.net.predict(theta, given.test[0]), given.test[1]
+            )
+        },
     )
 
 

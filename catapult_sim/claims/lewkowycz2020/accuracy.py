@@ -23,7 +23,8 @@ from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.lewkowycz2020.paper import ONE_OR_TWO, PAPER
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import draw
-from catapult_sim.numeric.runs.measured import Measured, jackknife, mean
+from catapult_sim.mlp.losses import fraction_right_or_nan
+from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, jackknife, mean
 from catapult_sim.numeric.runs.trajectory import Outcome
 from catapult_sim.printing import counted
 from catapult_sim.types import Array
@@ -82,9 +83,15 @@ def _one_seed(
     diverged = np.concatenate([run.outcome for run in runs]) == Outcome.DIVERGED
     half = len(X_test) // 2
     accuracies = [
-        np.where(diverged, chance(bench), network.net.accuracy(last, X_test[rows], y_test[rows]))
+        np.where(
+            diverged,
+            chance(bench),
+            fraction_right_or_nan(network.net.predict(last, X_test[rows]), y_test[rows]),
+        )
         for rows in (slice(half), slice(half, None))
     ]
+    if np.isnan(accuracies).any():  # of labels that are numbers to fit
+        raise NothingToMeasure
     return accuracies[0], accuracies[1], diverged
 
 

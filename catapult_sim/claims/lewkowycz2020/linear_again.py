@@ -20,7 +20,7 @@ from catapult_sim.claims.claim import Claim, Claims, at_least, at_most, measured
 from catapult_sim.claims.lewkowycz2020.paper import NETWORKS, PAPER
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import Networks, draw, largest_mean
-from catapult_sim.mlp.losses import fraction_right
+from catapult_sim.mlp.losses import fraction_right_or_nan
 from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean, share
 from catapult_sim.types import Array
 
@@ -53,7 +53,8 @@ class Pairs:
     def accuracy_gap(self) -> Array:
         """The difference of accuracies at the end, ``(S, K)``."""
         network, linear = (
-            fraction_right(outputs[:, -1], self.labels) for outputs in (self.network, self.linear)
+            fraction_right_or_nan(outputs[:, -1], self.labels)
+            for outputs in (self.network, self.linear)
         )
         return np.abs(network - linear)
 

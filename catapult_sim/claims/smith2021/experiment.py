@@ -15,6 +15,7 @@ from catapult_sim.claims.sources import SMITH as PAPER
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import draw, require_lambda_0
 from catapult_sim.mlp import kernel
+from catapult_sim.mlp.losses import fraction_right_or_nan
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.measured import Measured, mean, ratio
@@ -63,7 +64,7 @@ def ends(bench: Bench, recipe: Recipe) -> dict[str, Array]:
     batches = (a.reshape(-1, LARGE.batch_size, a.shape[-1]) for a in data)
     gradients = net.loss_and_gradient(theta[:, None], *batches)[1]
     found = {
-        "error": 1 - net.accuracy(theta, *test),
+        "error": 1 - fraction_right_or_nan(net.predict(theta, test[0]), test[1]),
         "loss": net.loss(theta, *test),
         "penalty": np.mean(np.sum(gradients**2, axis=-1), axis=-1),
     }

@@ -63,9 +63,14 @@ EQUIVALENT = {
     },
     "catapult_sim/numeric/curvature/krylov.py": {
         "return bool(left >= NOISE * np.finfo(vector.dtype).eps)": CHANCE,
+        "LOWEST = -1074": "the exponent of the smallest number is -1073",
     },
     "catapult_sim/numeric/maps/attractor.py": {
         "back = (np.abs(state[:size] - reference) < tolerance).all(axis=0)": CHANCE,
+    },
+    "catapult_sim/numeric/minibatch/stationary.py": {
+        "form = form.subs(symbol, sp.Integer(value) if isinstance(value, int) else "
+        "sp.Float(value, 51))": "more digits than 50 change nothing",
     },
     "catapult_sim/numeric/minibatch/moments.py": {
         "found[:, 0] = _observed(mean, covariance, process.readout(1))": (

@@ -68,10 +68,6 @@ EQUIVALENT = {
     "catapult_sim/numeric/maps/attractor.py": {
         "back = (np.abs(state[:size] - reference) < tolerance).all(axis=0)": CHANCE,
     },
-    "catapult_sim/numeric/minibatch/stationary.py": {
-        "form = form.subs(symbol, sp.Integer(value) if isinstance(value, int) else "
-        "sp.Float(value, 51))": "more digits than 50 change nothing",
-    },
     "catapult_sim/numeric/minibatch/moments.py": {
         "found[:, 0] = _observed(mean, covariance, process.readout(1))": (
             "before the first step all that is averaged is the start"

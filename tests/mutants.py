@@ -63,6 +63,7 @@ EQUIVALENT = {
     },
     "catapult_sim/numeric/curvature/krylov.py": {
         "return bool(left >= NOISE * np.finfo(vector.dtype).eps)": CHANCE,
+        "LOWEST = -1074": "the exponent of the smallest number is -1073",
     },
     "catapult_sim/numeric/maps/attractor.py": {
         "back = (np.abs(state[:size] - reference) < tolerance).all(axis=0)": CHANCE,

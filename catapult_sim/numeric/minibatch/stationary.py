@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -56,8 +57,11 @@ def stationary_variance(
     if not (array > 0).all():
         raise InputError("rates must be positive; got 0")
     rate, symbol, value, form = _closed_form(process)
-    form = form.subs(symbol, sp.Integer(value) if isinstance(value, int) else sp.Float(value, 50))
-    values = [float(form.subs(rate, sp.Float(float(a), 50))) for a in array.flat]
+    option = sp.Integer(value) if isinstance(value, int) else sp.Rational(value)
+    # Down to the fourth power of a small rate cancels: as many digits are added.
+    digits = 50 + 2 * max(0, -math.frexp(array.min())[1]) if array.size else 50
+    form = form.subs(symbol, option)
+    values = [float(form.subs(rate, sp.Float(float(a), digits))) for a in array.flat]
     return np.array(values).reshape(array.shape)
 
 

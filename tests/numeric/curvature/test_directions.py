@@ -10,7 +10,7 @@ from catapult_sim.numeric.curvature.directions import (
     projection,
 )
 from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs
-from catapult_sim.numeric.curvature.nudged import Nudged
+from catapult_sim.numeric.curvature.nudged import Nudged, SharpestDirections
 from catapult_sim.numeric.runs.optimizers import HeavyBall, Look, displace
 from catapult_sim.validation import InputError
 from tests.numeric.curvature.dense import rotation, symmetric
@@ -69,6 +69,16 @@ def test_velocity_nudged_keeps_the_buffer_and_gradient_nudged_does_not():
             moved = gamma * expected if nudged == "velocity" else expected
             np.testing.assert_allclose(velocity[0], expected, atol=1e-15)
             np.testing.assert_allclose(step[0], moved, atol=1e-15)
+
+
+def test_each_measurement_along_a_run_begins_with_the_one_before():
+    spectrum = np.r_[1.0, 0.9, 0.6, np.linspace(0, 0.5, 197)]
+    follow = SharpestDirections(lambda theta: lambda v: spectrum * v, k=2, every=5)
+    for t in (0, 3, 5):
+        found = follow(t, np.zeros((1, 200)), np.zeros(1))
+        np.testing.assert_allclose(np.abs(found[0]), np.eye(200)[:, :2], atol=1e-4)
+    assert list(follow.pairs) == [(0, 0), (5, 0)]
+    assert follow.pairs[5, 0].products < follow.pairs[0, 0].products / 2
 
 
 def test_alignment_is_that_of_the_cosines_written_out():

@@ -182,6 +182,15 @@ def test_a_step_that_leaves_every_bound_shows_as_infinite():
     assert np.isfinite(found.predicted).all()
 
 
+@pytest.mark.parametrize("row", [[], [[1.0]], 1.0])
+def test_scales_multiples_and_thresholds_are_rows_of_at_least_one_number(row):
+    sections = cross_sections(quadratic, THETA, BATCHES, TURN[:, :1])
+    with pytest.raises(InputError, match="multiples must be a row of at least one number"):
+        cross_sections(quadratic, THETA, BATCHES, TURN, multiples=row)
+    with pytest.raises(InputError, match="thresholds must be a row of at least one number"):
+        valley_widths(sections, row)
+
+
 def test_what_does_not_fit_is_refused():
     with pytest.raises(InputError, match=r"theta, steps and vectors must have shapes"):
         cross_sections(quadratic, THETA, BATCHES[:, :3], TURN)

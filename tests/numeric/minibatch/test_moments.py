@@ -1,5 +1,7 @@
 """Exact propagation against closed forms, explicit noise weights, and samples."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,19 @@ def test_closed_forms_are_where_propagation_settles(options):
     run = propagate(np.tile(RATES, (steps, 1)), **options)
     found = run.average_variance[-1]
     np.testing.assert_allclose(found, stationary_variance(RATES, **options), rtol=1e-12)
+
+
+@pytest.mark.parametrize("rate", [0.3, 1e-10, 1e-20, 1e-60, 1e-100])
+def test_closed_forms_of_tiny_rates_keep_their_digits(rate):
+    """In exact fractions: lagged covariances of a window, and the variance of an epoch's end."""
+    a, k, m = Fraction(rate), 7, 4
+    kept, variance = 1 - a, a / (2 - a)
+    window = sum(variance * kept ** abs(i - j) for i in range(k) for j in range(k)) / k**2
+    epoch = (m * variance - (1 - kept**m) / (1 + kept**m)) / (m - 1)
+    found = [
+        stationary_variance([rate], **one)[0] for one in ({"average": Window(k)}, {"batches": m})
+    ]
+    np.testing.assert_allclose(found, [float(window), float(epoch)], rtol=1e-14)
 
 
 def explicit(rates, average, momentum, nesterov, batches=None):

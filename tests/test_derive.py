@@ -138,7 +138,7 @@ def test_printed_python_runs_as_it_stands():
         ),
         (
             ["modified-loss", "--order", "2"],
-            "shuffled mini-batches, mean epoch has no modified loss from order 2 of the step size",
+            "no modified loss exists from order 2 .* of shuffled mini-batches, mean epoch turns",
         ),
         (["modified-loss", "--loss", "open('f')"], 'a loss may hold names, .* got "open'),
         (["modified-loss", "--loss", "2"], "a loss must name at least 1 weight; got 2"),

@@ -127,7 +127,7 @@ def test_what_is_not_finite_is_refused(text):
     ],
 )
 def test_what_would_explode_is_refused_at_once(text):
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(ValueError, match=r"may have|must be|may be"):
         parse_loss(text)
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1

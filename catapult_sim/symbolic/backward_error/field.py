@@ -44,8 +44,8 @@ class NotAGradient(InputError):
         written = str(factored(value))
         size = f"= {written}" if len(written) <= 200 else "is not zero"
         super().__init__(
-            f"{method} has no modified loss from order {order} of the step size on, "
-            f"since the field turns: there d F_{x} / d{y} - d F_{y} / d{x} {size}"
+            f"no modified loss exists from order {order} of the step size on, since the field of "
+            f"{method} turns: d F_{x} / d{y} - d F_{y} / d{x} {size}"
         )
 
 
@@ -177,7 +177,7 @@ class ModifiedField:
         >>> field.loss()
         Traceback (most recent call last):
             ...
-        catapult_sim.symbolic.backward_error.field.NotAGradient: gradient descent, full batch ...
+        catapult_sim.symbolic.backward_error.field.NotAGradient: no modified loss exists ...
         """
         losses = list(self.losses)
         for order in range(len(losses), len(self.terms)):

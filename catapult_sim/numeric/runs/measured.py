@@ -16,8 +16,8 @@ from catapult_sim.validation import (
     require_count,
     require_function,
     require_limit,
-    require_number,
     require_reals,
+    require_result,
 )
 
 SHOWN = 100
@@ -136,8 +136,8 @@ def jackknife(statistic: Callable[[Array], float], members: int) -> Measured:
     2.0(6) 2.0(6)
     """
     require_function("statistic", statistic, "of which members are kept")
-    everyone = np.arange(require_count("members", members, 1))
-    value = require_number("the statistic", statistic(np.full(members, True)))
+    everyone = np.arange(require_count("members", members, 1, 10**6))
+    value = float(require_result("statistic", statistic(np.full(members, True))))
     if members < 2:
         return Measured(value, math.nan, members)
     without, exponent = scaled([statistic(everyone != one) for one in everyone])

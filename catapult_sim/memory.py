@@ -8,7 +8,7 @@ from typing import Any
 
 import psutil
 
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, shown
 
 Limit = float | str | None
 """Bytes that may be taken, or a size such as "6GB"; None for half of what is free at the call."""
@@ -61,7 +61,7 @@ def allowed_bytes(limit: Limit, option: str = "memory_limit") -> float:
         return psutil.virtual_memory().available / 2
     size = _size(limit)
     if not size > 0:
-        raise InputError(f"{option} must be a positive size, such as 6GB; got {limit!r}")
+        raise InputError(f"{option} must be a positive size, such as 6GB; got {shown(limit)}")
     return size
 
 
@@ -70,7 +70,7 @@ def _size(limit: Any) -> float:
     if not isinstance(limit, str):
         try:
             return float(limit)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return math.nan
     found = SIZE.fullmatch(limit.strip())
     if found is None:

@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Any
 
 from catapult_sim.types import Progress
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, shown
 
 DELAY = 2.0  # seconds
 LARGE = 10**5  # counts beyond are written with k, M and so on
@@ -41,7 +41,7 @@ def showing(
         How much there is to do, if that is known.
     """
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
-        raise InputError(f"progress must be a function, True, False or None; got {progress!r}")
+        raise InputError(f"progress must be a function, True, False or None; got {shown(progress)}")
     first = _outermost.acquire(blocking=False)
     try:
         if callable(progress):

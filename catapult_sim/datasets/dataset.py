@@ -107,7 +107,7 @@ class Samples:
         """Return the labels as numbers, or raise InputError."""
         try:
             require_rows(self.X, self.y)
-            chosen = self.labels if labels == "auto" else labels
+            chosen = self.labels if isinstance(labels, str) and labels == "auto" else labels
             return encode_labels(self.y, chosen, classes=self.classes)
         except InputError as refusal:
             raise InputError(f"{self.source}, {self.where}: {refusal}") from None

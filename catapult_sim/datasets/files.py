@@ -10,7 +10,7 @@ from catapult_sim.datasets.idx_files import is_idx, partner, read_idx
 from catapult_sim.datasets.images import digit_images, files_of_images, idx_images
 from catapult_sim.datasets.npz_files import is_zip, read_npz
 from catapult_sim.datasets.packed import beginning_of, content_of, packed_or_not
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, shown
 
 NAMES = ("digits", "mnist", "fashion-mnist")
 
@@ -100,7 +100,7 @@ def _file(data: str | Path) -> Path:
         path = Path(data)
     except TypeError:
         raise InputError(
-            f"data must be a path or one of {', '.join(NAMES)}; got {data!r}"
+            f"data must be a path or one of {', '.join(NAMES)}; got {shown(data)}"
         ) from None
     return packed_or_not(path / "train-images-idx3-ubyte") if path.is_dir() else path
 

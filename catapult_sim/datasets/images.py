@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from catapult_sim.datasets.idx_files import as_images, idx_array, numbered, requ
 from catapult_sim.datasets.npz_files import arrays_of
 from catapult_sim.datasets.packed import content_of, packed_or_not
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, not_installed, require_count, require_one_of
+from catapult_sim.validation import InputError, not_installed, require_count, require_one_of, shown
 
 # Where Debian's packages and Keras leave the files, and in which folder torchvision does.
 PLACES = {
@@ -164,6 +165,8 @@ def files_of_images(name: str, folder: str | Path | None = None, part: str = "tr
     """Return the files of images and labels, or that of both, or raise InputError."""
     begins = FILES[require_one_of("part", part, FILES)]
     names = [f"{begins}-images-idx3-ubyte", f"{begins}-labels-idx1-ubyte"]
+    if not isinstance(folder, str | PathLike | None):
+        raise InputError(f"folder must be a path; got {shown(folder)}")
     places = [Path(one).expanduser() for one in ([folder] if folder else PLACES[name])]
     for place in places:
         if place.suffix == ".npz" and place.is_file():

@@ -145,7 +145,10 @@ def could_be_classes(column: Array) -> bool:
 
 def _require_labels(y: npt.ArrayLike) -> npt.NDArray[Any]:
     """Return labels ``(m,)``, names or numbers, or ``(m, k)`` with k > 1, numbers."""
-    given = np.asarray(y)
+    try:
+        given = np.asarray(y)
+    except ValueError:
+        raise InputError("y must be an array of labels; got rows of several lengths") from None
     if given.ndim == 2 and given.shape[1] == 1:
         given = given[:, 0]
     if given.ndim not in (1, 2) or not given.size:

@@ -38,7 +38,10 @@ def subset(
 
 def require_rows(X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
     """Return arrays with one row for each sample, or raise InputError."""
-    inputs, labels = np.asarray(X), np.asarray(y)
+    try:
+        inputs, labels = np.asarray(X), np.asarray(y)
+    except ValueError:
+        raise InputError("X and y must be arrays; got rows of several lengths") from None
     if not inputs.ndim or inputs.shape[:1] != labels.shape[:1]:
         raise InputError(
             f"X and y must have one row for each sample; got shapes {inputs.shape} and "

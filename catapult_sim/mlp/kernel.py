@@ -209,7 +209,7 @@ def top_eigenpairs(
     array([18.33333333])
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        parameters, inputs = network.require_parameters(theta), network.require_inputs(X)
+        parameters, inputs = _checked(network, theta, X)
         (operator,) = _operators(network, parameters[None], inputs)
         return eigenpairs.top_eigenpairs(operator, k, **options)
 

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, TypeVar
 from catapult_sim.numeric.runs.blas_threads import use_one_thread
 from catapult_sim.sweeps.encoding import cell_texts, plain_cell, result_text, result_texts
 from catapult_sim.sweeps.identity import name_of
-from catapult_sim.validation import InputError, require_count
+from catapult_sim.validation import InputError, require_count, shown
 
 Cell = dict[str, Any]
 Function = Callable[[Cell], Any]
@@ -103,7 +103,7 @@ def cell(
 def _require_callable(**given: Any) -> None:
     for name, value in given.items():
         if value is not None and not callable(value):
-            raise InputError(f"{name} must be a function of cells, or None; got {value!r}")
+            raise InputError(f"{name} must be a function of cells, or None; got {shown(value)}")
 
 
 def physics_of(function: Function) -> Physics:

@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 from catapult_sim.printing import short_repr
 from catapult_sim.sweeps.identity import difference
 from catapult_sim.tables import data_frame
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, shown
 
 if TYPE_CHECKING:
     import pandas
@@ -180,6 +180,8 @@ def read_record(path: str | Path) -> Lines:
         An iterable of :class:`Line`, with ``to_frame()``. Iterating raises InputError where the
         file cannot be opened, or has whole lines and none of a record.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"record must be a path; got {shown(path)}")
     return Lines(Path(path))
 
 

@@ -20,7 +20,13 @@ import numpy.typing as npt
 
 from catapult_sim.printing import short_repr
 from catapult_sim.tables import data_frame
-from catapult_sim.validation import InputError, require_count
+from catapult_sim.validation import (
+    InputError,
+    require_count,
+    require_finite,
+    require_function,
+    shown,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -113,6 +119,7 @@ def refine(
     >>> bool((found.phases == full.phases).all()), found.fraction < 0.1, full.fraction
     (True, True, 1.0)
     """
+    require_function("phases_at", phases_at, "of cells (N, 2) that returns phases (N,)")
     ladder = list(_ladder(shape, levels))
     phases = np.full(shape, UNKNOWN, dtype=np.int16)
     wanted = _lattice(shape, ladder[0])
@@ -153,7 +160,10 @@ def paint(phases: Phases, levels: int | tuple[int, int] = 3) -> Phases:
     numpy.ndarray, shape (nx, ny)
         Still -1 where corners were not computed, or phases meet.
     """
-    return _painted(np.asarray(phases, np.int16), list(_ladder(phases.shape, levels)))
+    given = require_finite("phases", phases)
+    if np.abs(given).max(initial=0) > np.iinfo(np.int16).max or (given % 1).any():
+        raise InputError(f"phases must be integers up to {np.iinfo(np.int16).max}; got others")
+    return _painted(given.astype(np.int16), list(_ladder(given.shape, levels)))
 
 
 def _ladder(shape: tuple[int, ...], levels: int | tuple[int, int]) -> Iterator[Steps]:
@@ -172,8 +182,10 @@ def require_levels(shape: tuple[int, ...], levels: int | tuple[int, int]) -> tup
     (3, 3)
     """
     deepest = levels if isinstance(levels, tuple | list) else (levels, levels)
-    if len(shape) != 2 or len(deepest) != 2:
-        raise InputError(f"shape must name two axes; got shape {shape}, levels {levels}")
+    if not isinstance(shape, tuple | list) or len(shape) != 2 or len(deepest) != 2:
+        raise InputError(
+            f"shape must name two axes; got shape {shown(shape)}, levels {shown(levels)}"
+        )
     for cells, level in zip(shape, deepest, strict=True):
         require_count("cells along an axis", cells, 2)
         most = (cells - 1).bit_length() - 1

@@ -19,8 +19,10 @@ from catapult_sim.types import Array, Every, Progress, Quantities
 from catapult_sim.validation import (
     InputError,
     ensemble_shape,
+    require_count,
     require_instance,
     require_numbers,
+    require_reals,
     require_result,
     shown,
 )
@@ -131,8 +133,11 @@ def iterate(
     measure = of_state or _finite
     if of_state is None and observe is None:
         observe = {"state": lambda now: now}
-    begin, constant = np.asarray(state, dtype=float), tuple(map(np.asarray, rates))
-    seen = require_quantities(observe)
+    begin = np.asarray(state, dtype=float)
+    constant = tuple(require_reals("each parameter", rate) for rate in rates)
+    seen, steps = require_quantities(observe), require_count("steps", steps)
+    if begin.ndim < require_count("state_ndim", state_ndim, 1):
+        raise InputError(f"state must have {state_ndim} axes or more; got shape {begin.shape}")
     required = run_bytes(begin, constant, steps, seen, state_ndim=state_ndim)
     require_memory(required, memory_limit, "this run", LESS)
     members = math.prod(ensemble_shape(begin, constant, state_ndim))

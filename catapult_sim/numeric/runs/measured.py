@@ -11,7 +11,14 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.scale import scaled
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_limit, require_reals
+from catapult_sim.validation import (
+    InputError,
+    require_count,
+    require_function,
+    require_limit,
+    require_reals,
+    require_result,
+)
 
 SHOWN = 100
 
@@ -128,8 +135,9 @@ def jackknife(statistic: Callable[[Array], float], members: int) -> Measured:
     >>> print(jackknife(lambda kept: heights[kept].mean(), 3), mean(heights))
     2.0(6) 2.0(6)
     """
-    everyone = np.arange(members)
-    value = float(statistic(np.full(members, True)))
+    require_function("statistic", statistic, "of which members are kept")
+    everyone = np.arange(require_count("members", members, 1, 10**6))
+    value = float(require_result("statistic", statistic(np.full(members, True))))
     if members < 2:
         return Measured(value, math.nan, members)
     without, exponent = scaled([statistic(everyone != one) for one in everyone])

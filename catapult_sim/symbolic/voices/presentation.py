@@ -16,6 +16,7 @@ from sympy.printing.mathml import MathMLPresentationPrinter
 from catapult_sim.symbolic.voices.formulas import NONE, Letters, equations
 from catapult_sim.symbolic.voices.names import identifier
 from catapult_sim.symbolic.voices.rule import Rule, constants
+from catapult_sim.validation import require_flag
 
 MINUS = "\N{MINUS SIGN}"
 _NEXT = "<mrow><mi>t</mi><mo>+</mo><mn>1</mn></mrow>"
@@ -47,7 +48,7 @@ def mathml(rule: Rule, *, ids: bool = False) -> str:
     >>> print(Update("halving", (x,), (), (x / 2,), "none").mathml())  # doctest: +ELLIPSIS
     <math display="block"><msub><mi>x</mi><mrow>...</mrow></msub><mo>=</mo>...</math>
     """
-    plain = spelt(rule.symbols, rule.notation)
+    ids, plain = require_flag("ids", ids), spelt(rule.symbols, rule.notation)
     now = {s: f"<msub>{plain[s]}<mi>t</mi></msub>" for s in (*rule.state, *rule.where)}
     taken = [*now.values(), *map(written, constants(rule))]
     now |= {s: _apart(s, plain[s], taken) for s in rule.parameters}

@@ -12,6 +12,7 @@ from catapult_sim.claims.claim import ROLES, Claim
 from catapult_sim.claims.verdict import (
     BAD,
     CHANCE,
+    GOOD,
     Judgement,
     Verdict,
     count_of,
@@ -85,10 +86,9 @@ def telling(judgements: Sequence[Judgement]) -> str:
     """Return the claim whose verdict says most, with its number, in words.
 
     What differs comes before what agrees, and what is stated of networks before what is exact;
-    among these, the number that lies farthest from its prediction, or nearest to it, in units of
-    the tolerance.
+    among these, the number that lies farthest from its prediction, in units of the tolerance.
     """
-    judged = [one for one in judgements if one.verdict is not Verdict.MEASURED]
+    judged = [one for one in judgements if one.verdict in GOOD | BAD]
     if not judged:
         return told(judgements[0]) if judgements else ""
 
@@ -96,8 +96,7 @@ def telling(judgements: Sequence[Judgement]) -> str:
         differs = one.verdict in BAD
         stated = one.claim.kind == "statement" and one.claim.relation == "="
         distance = abs(one.measured.value - one.predicted) / (one.claim.tolerance or math.inf)
-        distance = distance if math.isfinite(distance) else 0.0
-        return differs, stated, distance if differs else -distance
+        return differs, stated, distance if math.isfinite(distance) else 0.0
 
     return told(max(judged, key=weight))
 

@@ -104,9 +104,9 @@ def test_there_is_a_line_per_paper_with_counts_and_its_most_telling_number():
     assert "1 confirmed" in follower
 
 
-def test_where_all_agrees_the_closest_statement_is_told():
+def test_where_all_agrees_the_statement_nearest_to_the_edge_is_told():
     found = [judged(PAPER, value, name=str(value)) for value in (4.05, 4.01, 3.97)]
-    assert "4.01 is 4" in report.telling(found)
+    assert "4.05 is 4" in report.telling(found)
     finding = Claims(PAPER, "g")("a", "b", measured(nothing))
     only = [Judgement.of(finding, math.nan, found[0].measured, 1.0)]
     assert report.telling(only).startswith("b: 4.05")

@@ -4,8 +4,10 @@
 ``CLAIMS``         every claim of every paper
 ``PAPERS``         the names of the papers, each a file or folder here
 ``select``         find claims by their ids, or by the beginnings of ids
-``claim``          a claim: a statement, what predicts it, and what measures it
-``verdict``        judge a claim: confirmed, refuted or inconclusive
+``usual``          the claims that are judged unless others are asked for
+``claim``          a claim: who says it, how surely, in which setting, and what measures it
+``sources``        who says what: the four papers, those that follow, the package
+``verdict``        judge a claim, in words that fit its kind
 ``cells``          claims as the cells of a sweep
 ``equations``      the derived equations that claims test
 =================  ===============================================================================

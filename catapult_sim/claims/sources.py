@@ -1,4 +1,4 @@
-"""Who says what is claimed: the four papers that the package is about, and those that follow."""
+"""The sources of claims: the four papers that the package is about, those that follow, itself."""
 
 from __future__ import annotations
 

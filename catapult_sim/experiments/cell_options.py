@@ -127,17 +127,13 @@ def nudge(text: str) -> tuple[float, int]:
     >>> nudge("0.01:5")
     (0.01, 5)
     """
-    gamma, _, k = text.partition(":")
-    try:
-        read = float(gamma), int(k)
-    except ValueError:
-        read = math.nan, 0
-    if not (math.isfinite(read[0]) and read[1] >= 1):
+    gamma, k = _pair(text)
+    if not (math.isfinite(gamma) and k >= 1):
         raise InputError(
             "a nudge must be GAMMA:K, a factor of steps and a number of sharpest directions, as "
             f"0.01:5; got {text!r}"
         )
-    return read
+    return gamma, k
 
 
 def decay(text: str) -> tuple[float, int]:
@@ -148,14 +144,19 @@ def decay(text: str) -> tuple[float, int]:
     >>> decay("0.5:400")
     (0.5, 400)
     """
-    c, _, steps = text.partition(":")
-    try:
-        read = float(c), int(steps)
-    except ValueError:
-        read = math.nan, 0
-    if not (0 < read[0] < math.inf and read[1] >= 1):
+    c, steps = _pair(text)
+    if not (0 < c < math.inf and steps >= 1):
         raise InputError(
             "a decay must be C:STEPS, a learning rate times lambda_0 and a number of steps, as "
             f"0.5:400; got {text!r}"
         )
-    return read
+    return c, steps
+
+
+def _pair(text: str) -> tuple[float, int]:
+    """Read "NUMBER:COUNT"; a count of 0 where it is nothing of the kind."""
+    number, _, count = text.partition(":")
+    try:
+        return float(number), int(count)
+    except ValueError:
+        return math.nan, 0

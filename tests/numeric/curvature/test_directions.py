@@ -53,6 +53,10 @@ def test_gamma_one_leaves_every_bit():
     assert nudge(step, np.full((6, 1), 0.4), 1.0).tobytes() == step.tobytes()
 
 
+def test_equal_factors_multiply_the_whole_step():
+    np.testing.assert_array_equal(nudge(STEPS, rotation(30)[:, :2], 0.3, rest=0.3), 0.3 * STEPS)
+
+
 def test_velocity_nudged_keeps_the_buffer_and_gradient_nudged_does_not():
     """Three steps written out in the eigenbasis, where entries do not mix."""
     gamma, beta, rate = np.array([0.1, 1.0]), 0.9, 0.5

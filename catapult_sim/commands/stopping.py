@@ -1,4 +1,4 @@
-"""Stop a command within a second, on Ctrl-C or SIGTERM, whatever it is doing.
+"""Stopping a command within a second, on Ctrl-C or SIGTERM, whatever it is doing.
 
 The main thread is told by an exception. Where that does not end the command, as in a long call of
 compiled code or in waiting for others, a thread that the system wakes ends the process.

@@ -3,6 +3,8 @@
 =================  ===============================================================================
 ``sweep``          compute every cell that the record does not hold yet
 ``cell``           mark a function of cells with the version of its physics
+``identity``       which function computed a record: its name, with its version or its source
+``encoding``       JSON of cells and of their results
 ``record``         read a record, or append to it under a lock
 ``refinement``     compute a two-dimensional phase diagram only where phases meet
 ``workers``        pools of worker processes
@@ -17,6 +19,8 @@ from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
     from catapult_sim.sweeps import cell as cell
+    from catapult_sim.sweeps import encoding as encoding
+    from catapult_sim.sweeps import identity as identity
     from catapult_sim.sweeps import record as record
     from catapult_sim.sweeps import refinement as refinement
     from catapult_sim.sweeps import sweep as sweep

@@ -1,4 +1,4 @@
-"""JSON of cells and of their results, NumPy's numbers and arrays included.
+"""Encoding of cells and of their results as JSON, NumPy's numbers and arrays included.
 
 A cell is identified by its text, so that NaN, which equals nothing, is refused there. Results hold
 NaN and infinities as Python's ``json`` writes and reads them: ``NaN``, ``Infinity``, ``-Infinity``.

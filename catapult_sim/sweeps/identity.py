@@ -1,4 +1,4 @@
-"""Which function computed a record: its module and name, with its version or its source.
+"""Identity of a function whose results are recorded: its name, with its version or its source.
 
 A function that is marked with :func:`~catapult_sim.sweeps.cell.cell` is known by the version that
 its author counts up. Any other is known by a digest of its source, without comments: of its own

@@ -200,11 +200,12 @@ def modified_loss(
         return field.loss()
     # Up to first order the field itself is not needed.
     losses, state = _checked(losses, state)
+    step_size = require_expression("step_size", step_size)
     check_method(order, sampling, SAMPLINGS, 0, False)
     sizes = (len(losses), len(state))
     coefficients = _coefficients(order, sampling, sizes, 0, False, progress)
     known = _known_losses(coefficients, losses, _fields(losses, state))[: order + 1]
-    return sp.Add(*(sp.sympify(step_size) ** k * loss for k, loss in enumerate(known)))
+    return sp.Add(*(step_size**k * loss for k, loss in enumerate(known)))
 
 
 def _checked(

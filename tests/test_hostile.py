@@ -102,6 +102,7 @@ MACHINERY = (
     "sweeps.sweep.sweep",
     "symbolic.catalogue.*",
     "symbolic.backward_error.field.ModifiedField.text",
+    "symbolic.expansion.*",
     "symbolic.expressions.*",
     "symbolic.orbits.orbit_through",
     "symbolic.update.Update",

@@ -67,7 +67,7 @@ def load(
 
 def samples_of(data: str | Path, label_column: str | None = None) -> Samples:
     """Return samples as they are stored, or raise InputError."""
-    if data in NAMES:
+    if isinstance(data, str) and data in NAMES:
         _require_no_column(label_column, str(data))
         return digit_images() if data == "digits" else idx_images(str(data))
     path = _file(data)
@@ -88,7 +88,7 @@ def samples_of(data: str | Path, label_column: str | None = None) -> Samples:
 
 def files_of(data: str | Path) -> list[Path]:
     """Return the files that a data set is read from, none for digits, or raise InputError."""
-    if data in NAMES:
+    if isinstance(data, str) and data in NAMES:
         return [] if data == "digits" else files_of_images(str(data))
     path = _file(data)
     return [path, partner(path)] if is_idx(beginning_of(path)) else [path]

@@ -193,6 +193,7 @@ def modified_loss(
     >>> sp.factor(modified_loss([(u * v) ** 2 / 2], [u, v], eps))
     u**2*v**2*(eps*u**2 + eps*v**2 + 2)/4
     """
+    check_method(order, sampling, SAMPLINGS, 0, False)
     if order > 1:
         field = modified_field(
             losses, state, step_size, order=order, sampling=sampling, progress=progress
@@ -200,11 +201,11 @@ def modified_loss(
         return field.loss()
     # Up to first order the field itself is not needed.
     losses, state = _checked(losses, state)
-    check_method(order, sampling, SAMPLINGS, 0, False)
+    step_size = require_expression("step_size", step_size)
     sizes = (len(losses), len(state))
     coefficients = _coefficients(order, sampling, sizes, 0, False, progress)
     known = _known_losses(coefficients, losses, _fields(losses, state))[: order + 1]
-    return sp.Add(*(sp.sympify(step_size) ** k * loss for k, loss in enumerate(known)))
+    return sp.Add(*(step_size**k * loss for k, loss in enumerate(known)))
 
 
 def _checked(

@@ -123,7 +123,7 @@ def accuracy_claims(activation: str) -> Iterator[Claim]:
         PAPER.at("section 3"),
         f"catapult.accuracy.{activation}",
         reduced=ONE_OR_TWO + ", without lowering the rate",
-        cost=7.7,
+        cost=5.2,
         given={"activation": activation},
     )
     steps = f"{activation}, {counted(DEPTHS['steps'], 'hidden layer')}, {STEPS} steps"

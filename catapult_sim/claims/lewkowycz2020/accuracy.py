@@ -66,6 +66,7 @@ def scan(bench: Bench, activation: str, kind: str) -> Scan:
     return Scan(rates, choosing, judging, diverged, chance(bench))
 
 
+@np.errstate(all="ignore")  # the outputs of a network that diverged overflow
 def _one_seed(
     bench: Bench, activation: str, seed: int, fixed_time: bool
 ) -> tuple[Array, Array, Array]:

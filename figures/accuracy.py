@@ -41,7 +41,7 @@ def draw(bench, kind, ax):
         look = {"fmt": "o-", "ms": 4, "lw": 1.2, "color": colour, "label": label}
         ax.errorbar(found.c, accuracy, error, **look)
         ax.plot([found.end] * 2, [FLOOR, FLOOR + 0.015], color=colour, lw=2)
-    ax.set(xscale="log", xlim=(0.45, 24), ylim=(FLOOR, 0.93), xlabel=style.AXES["c"])
+    ax.set(xscale="log", xlim=(0.45, 24), ylim=(FLOOR, 0.97), xlabel=style.AXES["c"])
     style.set_ticks(ax.xaxis, [0.5, 1, 2, 4, 8, 16])
     if kind == "steps":
         ax.set_ylabel("test accuracy")

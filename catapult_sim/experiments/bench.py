@@ -66,7 +66,7 @@ class Effort:
 # The values of each field of Effort: quick, full.
 TABLE: dict[str, tuple[Any, Any]] = {
     "slowness": (1.0, 10.0),
-    "time": ("about 2 minutes", "about 53 minutes"),
+    "time": ("about 2 minutes", "about 45 minutes"),
     "samples": (32, 64),
     "members": (8, 24),
     "hidden": (

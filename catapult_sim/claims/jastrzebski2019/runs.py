@@ -75,7 +75,8 @@ class Problem:
 @once
 def problem(bench: Bench, loss: str) -> Problem:
     """Draw networks and data; raise NothingToMeasure where the data do not fit the loss."""
-    known, test = bench.split(SAMPLES, multiple_of=max(BATCHES))
+    # The learning rates are chosen for inputs that are each scaled by itself.
+    known, test = bench.split(SAMPLES, multiple_of=max(BATCHES), inputs="pixel")
     drawn = draw(
         known,
         HIDDEN,

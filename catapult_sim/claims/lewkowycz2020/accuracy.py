@@ -67,6 +67,7 @@ def scan(bench: Bench, activation: str, kind: str) -> Scan:
     return Scan(rates, choosing, judging, diverged, chance(bench))
 
 
+@np.errstate(all="ignore")  # the outputs of a network that diverged overflow
 def _one_seed(
     bench: Bench, activation: str, seed: int, fixed_time: bool
 ) -> tuple[Array, Array, Array]:
@@ -130,7 +131,7 @@ def accuracy_claims(activation: str) -> Iterator[Claim]:
         PAPER.at("section 3"),
         f"catapult.accuracy.{activation}",
         reduced=ONE_OR_TWO + ", without lowering the rate",
-        cost=7.7,
+        cost=5.2,
         given={"activation": activation},
     )
     steps = f"{activation}, {counted(DEPTHS['steps'], 'hidden layer')}, {STEPS} steps"

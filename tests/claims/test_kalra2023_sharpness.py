@@ -10,8 +10,10 @@ from catapult_sim.claims.verdict import BAD, GOOD, judge
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.symbolic import linear_net
 
+JUDGED = [claim for claim in kalra2023_sharpness.CLAIMS if claim.kind != "finding"]
 
-@pytest.mark.parametrize("claim", kalra2023_sharpness.CLAIMS, ids=lambda claim: claim.id)
+
+@pytest.mark.parametrize("claim", JUDGED, ids=lambda claim: claim.id)
 def test_the_claims_are_confirmed_for_another_seed(claim):
     assert judge(claim, Bench(7)).verdict in GOOD
 

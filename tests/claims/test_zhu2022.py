@@ -145,6 +145,11 @@ def test_shares_and_exponents_count_seeds_not_learning_rates(monkeypatch):
     found = linear_again.width_exponent(Bench(0), "relu")
     assert found.value == pytest.approx(-2.25)  # the mean of 1.5 and 3
     assert (found.error, found.n) == (pytest.approx(0.75), 2)
-    for measure in (linear_again.share_over, linear_again.early_matches):
+    for measure in (linear_again.share_over, linear_again.early_distance):
         assert measure(Bench(0), "relu").n == 2
-        assert measure(Bench(0), "relu").error > 0.2
+    assert linear_again.share_over(Bench(0), "relu").error > 0.2
+    # The smallest distance of each seed: width^-9 and width^-3.
+    width = Bench(0).effort.hidden[1][0]
+    assert linear_again.early_distance(Bench(0), "relu").value == pytest.approx(
+        -6 * np.log10(width)
+    )

@@ -40,7 +40,7 @@ def test_verify_prints_the_table_and_writes_the_report(tmp_path, capsys):
     out, err = capsys.readouterr()
     assert "2 claims: 2 holds" in out
     assert "Everything that must hold holds." in out
-    assert f"report and figure: {tmp_path}" in out
+    assert f"report: {tmp_path}" in out
     assert "Judging 2 theorems: effort quick, seed 0, on 8x8 handwritten digits" in err
     assert "This takes less than a minute." in err
     assert {path.name for path in tmp_path.iterdir()} == {
@@ -230,7 +230,14 @@ def test_topics_that_last_longest_come_first():
 
 def test_what_is_not_finite_survives_the_record():
     claim = claims.CLAIMS[0]
-    found = {"predicted": "inf", "measured": "nan", "error": 0.5, "n": 3, "seconds": 1.0}
+    found = {
+        "predicted": "inf",
+        "measured": "nan",
+        "error": 0.5,
+        "n": 3,
+        "seconds": 1.0,
+        "seeds": [],
+    }
     judgement = cells.recorded_judgement(claim, found | {"at_least": True, "at_most": False})
     assert judgement.predicted == float("inf")
     assert np.isnan(judgement.measured.value)
@@ -317,7 +324,7 @@ def test_what_nobody_reads_ends_in_silence(arguments):
 def test_a_closed_stream_is_no_failure(closed, tmp_path):
     number = ["stdin", "stdout", "stderr"].index(closed)
     out = tmp_path / "out"
-    command = ["simulate", "--samples", "4", "--steps", "3", "--c", "1", "--width", "4"]
+    command = ["simulate", "--samples", "4", "--steps", "40", "--c", "1", "--width", "64"]
     done = subprocess.run(
         [sys.executable, "-m", "catapult_sim", *command, "--progress", "--out", str(out)],
         capture_output=True,
@@ -346,7 +353,7 @@ def test_output_that_finds_no_room_is_named():
 
 
 def test_a_terminal_of_ascii_shows_the_rest_as_escapes(tmp_path):
-    command = ["simulate", "--samples", "4", "--steps", "3", "--c", "1", "--width", "4"]
+    command = ["simulate", "--samples", "4", "--steps", "40", "--c", "1", "--width", "64"]
     done = subprocess.run(
         [sys.executable, "-m", "catapult_sim", *command, "--out", "η"],
         capture_output=True,
@@ -369,7 +376,8 @@ def test_a_pipe_that_breaks_elsewhere_is_not_silent(capsys, monkeypatch):
 
 
 def test_too_little_memory_gets_one_sentence(capsys, tmp_path):
-    wide = ["simulate", "--model", "mlp", "--width", "1e15", "--memory-limit", "1e30"]
+    wide = ["simulate", "--model", "mlp", "--width", "1e8", "--depth", "2"]
+    wide += ["--memory-limit", "1e30"]
     assert cli.main([*wide, "--out", str(tmp_path / "out")]) == 1
     assert re.fullmatch(
         "catapult-sim simulate: memory does not suffice: .*PiB.*\n", capsys.readouterr().err

@@ -52,6 +52,7 @@ def test_json_holds_every_column_and_no_nan():
         "n": 8,
         "at_least": False,
         "at_most": False,
+        "seeds": [],
         "tolerance": 0.1,
         "because": "its words",
         "verdict": "confirmed",

@@ -12,7 +12,7 @@ from catapult_sim.sweeps.record import read_record
 
 SMALL = ["--model", "mlp", "--width", "12", "--samples", "8", "--steps", "25", "--members", "2"]
 CELL = {"model": "mlp", "width": 12, "depth": 1, "activation": "tanh", "scale": 1.0, "c": 1.0}
-CELL |= {"seed": 0, "data": "digits", "samples": 8, "steps": 25}
+CELL |= {"inputs": "global", "seed": 0, "data": "digits", "samples": 8, "steps": 25}
 
 
 def scanned(folder, *arguments):

@@ -224,11 +224,12 @@ def test_every_figure_names_data_steps_and_seeds(made, monkeypatch, tmp_path):
     monkeypatch.setattr(plots, "save", lambda figure, path: figures.append(figure))
     for folder in made.values():
         assert cli.main(["figures", "--from", str(folder), "--out", str(tmp_path)]) == 0
-    diagram, boundary, runs = (one.get_suptitle().replace("\n", " ") for one in figures)
+    diagram, boundary, runs, scan = (one.get_suptitle().replace("\n", " ") for one in figures)
     data = "8 samples of handwritten digits; 60 steps"
     assert diagram == f"linear network, scale 1; {data}, seed 0"
     assert boundary == f"linear network, width 1000, scale 1; {data}, seeds 0 to 2"
     assert runs == f"linear network, width 512, scale 1; {data}, seed 0"
+    assert scan == f"linear network, width 512, scale 1; {data}, seeds 0 to 1"
 
 
 def test_a_title_leaves_to_the_axes_what_differs():
@@ -431,7 +432,7 @@ def test_re_entries_are_explained_where_there_are_some():
     cell = {"model": "linear", "width": 9, "kind": "end", "steps": 9}
     for windows in ([], [4.5, 4.7]):
         result = {"lower": 3.9, "upper": 4.1, "windows": windows}
-        words = boundary._words([boundary._row(cell, [Line("k", "boundary_of/2", cell, result)])])
+        words = boundary._words([boundary._row(cell, [Line("k", "boundary_of/3", cell, result)])])
         assert re.search(rf" {len(windows)}$", words.splitlines()[1])
         assert ("re-entries: learning rates beyond" in words) == bool(windows)
 
@@ -501,7 +502,7 @@ def test_a_torn_line_is_said(made, tmp_path, capsys):
             "batch_size must be at most .* 8; got 9",
         ),
         ([*DIAGRAM, "--batch-size", "0"], "--batch-size must be an integer of at least 1; got 0"),
-        ([*DIAGRAM, "--levels", "1000000000"], "levels must be at most 4 for 17 cells; got 10000"),
+        ([*DIAGRAM, "--levels", "1000000000"], "levels must be at most 100000000; got"),
         (
             [*DIAGRAM, "--model", "mlp", "--y", "depth=1:1000000000"],
             "axis depth must have at most 10000000 points; got 1e[+]09",

@@ -16,6 +16,7 @@ import numpy as np
 
 from catapult_sim import datasets
 from catapult_sim.numeric.runs.boundary import Boundary
+from catapult_sim.numeric.runs.measured import NothingToMeasure
 from catapult_sim.printing import counted
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_count
@@ -66,7 +67,7 @@ class Effort:
 # The values of each field of Effort: quick, full.
 TABLE: dict[str, tuple[Any, Any]] = {
     "slowness": (1.0, 10.0),
-    "time": ("about 2 minutes", "about 45 minutes"),
+    "time": ("about 3 minutes", "about 60 minutes"),
     "samples": (32, 64),
     "members": (8, 24),
     "hidden": (
@@ -221,12 +222,18 @@ class Bench:
         """Return samples to train on, and all others to test on: twice ``X (m, d), y (m, k)``.
 
         The training samples are at most ``size`` and at most half of all, a multiple of
-        ``multiple_of``, possibly 0; they are drawn from the random stream ``draw``. Digits have
-        ten one-hot labels here.
+        ``multiple_of``, drawn from the random stream ``draw``. Digits have ten one-hot labels here.
+
+        Raises
+        ------
+        NothingToMeasure
+            Where no sample is left to train on.
         """
         X, y = self._classes
         scaled, labels = datasets.scale_inputs(X, inputs or self.inputs), y.reshape(len(y), -1)
         size = min(size, len(X) // 2) // multiple_of * multiple_of
+        if not size:
+            raise NothingToMeasure
         rows = self.rng(draw).permutation(len(X))
         train, test = rows[:size], rows[size:]
         return (scaled[train], labels[train]), (scaled[test], labels[test])

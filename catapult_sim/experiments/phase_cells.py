@@ -289,7 +289,7 @@ def _phases_of(cells: list[Cell]) -> list[Cell]:
 
 
 @cell(
-    version=2,
+    version=3,
     identity=without_path,
     batch_key=_same_network,
     batched=_phases_of,
@@ -307,7 +307,7 @@ def phase_of(cell: Cell) -> Cell:
     return _phases_of([cell])[0]
 
 
-@cell(version=2, identity=without_path)
+@cell(version=3, identity=without_path)
 def run_of(cell: Cell) -> Cell:
     """Return a run: its phase, and at every step its loss and top kernel eigenvalue.
 

@@ -103,7 +103,7 @@ REFUSED = {
     "complex": ([1j, 2], "auto", "labels must be an array of numbers"),
     "dates": (np.array(["2020-01-01"], "M8[D]"), "auto", "labels must be an array of numbers"),
     "masked": (np.ma.array([0.0, 1, 2], mask=[0, 1, 0]), "auto", "masked|numbers"),
-    "mixed": ([1, None], "auto", "labels must be finite"),
+    "mixed": ([1, None], "auto", "labels must be an array of numbers"),
     "a word": (
         [0, 1],
         "signs",

@@ -227,7 +227,7 @@ def test_batches_come_again():
         ({"optimizer": HeavyBall}, "optimizer must be one such as .*; got <class"),
         ({"schedule": [1.0, 0.5]}, r"schedule must give 3 factors, one a step; got \(2,\)"),
         ({"schedule": lambda t: -t}, "factors of schedule must be finite and at least 0; got -1"),
-        ({"memory_limit": 1e3}, r"this run requires \S+ bytes of memory; memory_limit allows 1e"),
+        ({"memory_limit": 1e3}, r"this run requires \S+ kB of memory; memory_limit allows 1 kB"),
     ],
 )
 def test_wrong_calls_are_refused_in_one_sentence(wrong, sentence):

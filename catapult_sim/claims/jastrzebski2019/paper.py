@@ -24,6 +24,6 @@ def on_digits(loss: str, says: Source = PAPER) -> Claims:
         f"{GROUP}.{loss}",
         f"digits, {IN_WORDS[loss]}",
         reduced=SETTING,
-        cost=2.2,
+        cost=3.2,
         given={"loss": loss},
     )

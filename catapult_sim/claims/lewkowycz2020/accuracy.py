@@ -131,7 +131,7 @@ def accuracy_claims(activation: str) -> Iterator[Claim]:
         PAPER.at("section 3"),
         f"catapult.accuracy.{activation}",
         reduced=ONE_OR_TWO + ", without lowering the rate",
-        cost=5.2,
+        cost=8.6,
         given={"activation": activation},
     )
     steps = f"{activation}, {counted(DEPTHS['steps'], 'hidden layer')}, {STEPS} steps"

@@ -17,7 +17,7 @@ from catapult_sim.numeric.runs.observed import require_every
 from catapult_sim.validation import InputError
 
 RNG = np.random.default_rng(0)
-X, Y = RNG.normal(size=(6, 4)), RNG.normal(size=(6, 1))
+X, Y = RNG.normal(size=(6, 4)), RNG.choice([-1.0, 1.0], size=(6, 1))
 NET, CLOSURE = MLP([4, 5, 1]), LinearNet(X, Y, width=50)
 THETA, STATE = NET.init(rng=0), CLOSURE.init(rng=0)
 BATCHES = minibatches(6, 2, steps=9, rng=0)

@@ -47,6 +47,7 @@ def test_verify_prints_the_table_and_writes_the_report(tmp_path, capsys):
         "config.json",
         "records.jsonl",
         "records.jsonl.lock",
+        "report.html",
         "report.json",
         "report.md",
         "phase_diagram.png",

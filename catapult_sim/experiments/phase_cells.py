@@ -77,7 +77,9 @@ def _linear(cell: Cell, data: Data, rng: np.random.Generator, scale: Array) -> N
 
 def _mlp(cell: Cell, data: Data, rng: np.random.Generator, scale: Array) -> Networks:
     net = cell_options.mlp(cell, data[0].shape[1], data[1].shape[1])
-    drawn = Networks(net, net.init(rng=rng) * scale[:, None], *net.require_data(*data))
+    drawn = Networks(
+        net, net.init(rng=rng, memory_limit=math.inf) * scale[:, None], *net.require_data(*data)
+    )
     return drawn.at_lambda_0(net.loss_function.curvature)
 
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.memory import require_memory
+from catapult_sim.memory import Limit, require_memory
 from catapult_sim.mlp.activations import ACTIVATIONS, Activation, Pointwise, Scale
 from catapult_sim.mlp.dense import PARAMETRIZATIONS, dense_layers, gains
 from catapult_sim.mlp.layers import Chain, Layer
@@ -25,6 +25,7 @@ from catapult_sim.mlp.losses import LOSSES, Objective
 from catapult_sim.mlp.model import Model
 from catapult_sim.mlp.passes import Passes
 from catapult_sim.mlp.point import Point
+from catapult_sim.printing import counted
 from catapult_sim.randomness import draw
 from catapult_sim.types import Array, Rng
 from catapult_sim.validation import (
@@ -72,15 +73,19 @@ class Network(Model[Point]):
     def __repr__(self) -> str:
         """Return an expression that makes this network."""
 
-    def init(self, *, rng: Rng = None, ensemble: tuple[int, ...] = ()) -> Array:
+    def init(
+        self, *, rng: Rng = None, ensemble: tuple[int, ...] = (), memory_limit: Limit = None
+    ) -> Array:
         """Draw parameters, ``(*ensemble, P)``; each member has a random stream of its own.
 
         The same seed gives the same network in both precisions, but for rounding. Raises InputError
-        where the shape is none, or the networks do not fit into memory.
+        where the shape is none, or the networks take more than the memory limit, which is a number
+        of bytes or a size such as "6GB"; by default half of what is free.
         """
         members = math.prod(require_ensemble(ensemble))
         required = members * self.size * self.dtype.itemsize
-        require_memory(required, None, f"{members} networks of {self.size} parameters", "members")
+        what = f"{counted(members, 'network')} of {self.size} parameters"
+        require_memory(required, memory_limit, what, "members")
         return draw(self._draw_one, rng, ensemble)
 
     def _draw_one(self, rng: np.random.Generator) -> Array:

@@ -84,7 +84,7 @@ def plot_scan(rows: Rows, name: str, *, ax: Axes | None = None) -> Axes:
     ax.set_ylabel(LABELS[name])
     ax.set_xscale("log", base=2)
     ax.xaxis.set_major_formatter("{x:g}")
-    if name in LOGARITHMIC:
+    if name in LOGARITHMIC and (values > 0).any():
         ax.set_yscale("log")
     for boundary in (2.0, 4.0):
         if c[0] <= boundary <= c[-1]:

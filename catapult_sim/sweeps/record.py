@@ -54,8 +54,8 @@ class Line:
             return None
         try:
             entries = json.loads(text)
-            entries.pop("check", None)
-            return cls(**entries) if _is_line(entries) else None
+            altered = entries.pop("check", None) is not None and not checked
+            return cls(**entries) if _is_line(entries) and not altered else None
         except (ValueError, TypeError, AttributeError, RecursionError):
             return None
 

@@ -16,6 +16,7 @@ from tests.symbolic.voices.test_every_voice import UNHURRIED
 # SymPy's reader of LaTeX knows neither cases nor steps, and takes letters for symbols of its own.
 LETTERS = ["x", "y", "a", "c", "alpha", "eta", "lambda", "N"]
 SIGNS = {"\N{INVISIBLE TIMES}": "*", "\N{MINUS SIGN}": "-", "\N{LOGICAL AND}": "&", "=": "=="}
+SIGNS |= {"\N{MIDDLE DOT}": "*"}
 SIGNS |= {"\N{LOGICAL OR}": "|", "\N{LESS-THAN OR EQUAL TO}": "<=", "\N{NOT EQUAL TO}": "!="}
 SIGNS |= {"\N{GREATER-THAN OR EQUAL TO}": ">=", "\N{NOT SIGN}": "~"}
 WORDS = {

@@ -14,10 +14,11 @@ def main() -> int:
         signal.signal(signal.SIGINT, lambda number, _: os._exit(128 + number))
     _replace_closed_streams()
     from catapult_sim import cli
+    from catapult_sim.commands.stopping import leave
 
     status = cli.main()
     if status in (cli.INTERRUPTED, cli.TERMINATED):
-        os._exit(status)  # a normal exit takes a second, and waits for threads that compute
+        leave(status)
     return status
 
 

@@ -16,7 +16,7 @@ COMMANDS = {
     "workers": [*SWEEP, "2"],
     "threads": ["verify", "--claims", "catapult.peak", "catapult.momentum"],
     "long products": ["boundary", "--model", "mlp", "--depth", "3", "--samples", "256"],
-    "no folder": ["derive", "modified-loss", "--order", "6"],
+    "no folder": ["derive", "modified-field", "--order", "5"],
 }
 SCRIPT = "import sys; from catapult_sim.__main__ import main; "
 SCRIPT += "print('begun', flush=True); sys.exit(main())"

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, StrictUndefined
 
+from catapult_sim.claims.claim import ROLES
+
 Claim = Mapping[str, Any]  # an entry of "claims" in report.json
 
 GOOD = ("holds", "confirmed", "seen")
@@ -269,7 +271,8 @@ def _numbers(claims: Sequence[Claim]) -> list[tuple[str, str]]:
 
 
 def _by_source(claims: Sequence[Claim]) -> dict[str, list[Claim]]:
+    """Return claims by who says them: the papers, those that follow them, this package."""
     found: dict[str, list[Claim]] = {}
-    for one in claims:
+    for one in sorted(claims, key=lambda claim: ROLES.index(claim["role"])):
         found.setdefault(one["says"], []).append(one)
     return found

@@ -13,6 +13,7 @@ CLAIM = {
     "id": "catapult.end",
     "text": "convergence ends at c = 4",
     "says": "Lewkowycz et al. 2020",
+    "role": "paper",
     "source": "Lewkowycz et al. 2020, theorem 1",
     "kind": "statement",
     "setting": "own",
@@ -120,6 +121,11 @@ def test_the_wall_has_a_mark_for_every_verdict_and_none_for_findings():
     assert far.x > LEFT + BAND + 2 * (LEFT + BAND - LEFT) / 3
     assert nowhere.x < LEFT
     assert distance(CLAIM | {"measured": 1e9}) > FAR
+
+
+def test_papers_come_before_what_is_said_here():
+    ours = CLAIM | {"id": "ours", "says": "derived here", "role": "derived"}
+    assert [row.name for row in wall([ours, CLAIM])] == ["Lewkowycz et al. 2020", "derived here"]
 
 
 def test_rows_of_the_wall_do_not_overlap():

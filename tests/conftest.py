@@ -1,6 +1,16 @@
-"""Tests run side by side, a process for each core: their linear algebra keeps to one thread."""
+"""Tests run side by side, a process for each core: their linear algebra keeps to one thread.
+
+Property-based tests try the same inputs whenever they run. ``HYPOTHESIS_PROFILE=explore`` draws
+others each time.
+"""
+
+import os
 
 import numpy  # noqa: F401  (its linear algebra has to be there to be limited)
+from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
 threadpool_limits(1)
+settings.register_profile("steady", derandomize=True)
+settings.register_profile("explore", derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))

@@ -53,7 +53,12 @@ class Language:
 
     _print_ImaginaryUnit = _print_ComplexInfinity = _print_AppliedUndef = _print_not_supported
     _print_Derivative = _print_Integral = _print_Sum = _print_Product = _print_not_supported
-    _print_re = _print_im = _print_arg = _print_conjugate = _print_not_supported
+    _print_im = _print_arg = _print_not_supported
+
+    def _print_re(self, expr: sp.Basic) -> str:  # every symbol stands for a real number
+        return f"({self._write(expr.args[0])})"
+
+    _print_conjugate = _print_re
     _print_Basic = emptyPrinter = _print_not_supported
 
     def write(self, expr: sp.Basic) -> str:

@@ -8,10 +8,12 @@ import subprocess
 import mpmath
 import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from catapult_sim.symbolic import Update
 from catapult_sim.symbolic.voices.in_place import in_place, on_columns
 from tests.symbolic.voices.random_rules import ROUNDING, Unbounded, rules, worth
 
@@ -188,3 +190,10 @@ def test_compiled_code_agrees(data):
     columns = [step(np.ascontiguousarray(arguments.T), i) for i in range(len(arguments))]
     values, errors = truth(rule, arguments)
     assert (abs(np.reshape(columns, values.shape) - values) <= 2 * ROUNDING * errors + 1e-25).all()
+
+
+def test_every_symbol_stands_for_a_real_number():
+    z = sp.Symbol("z")  # which SymPy takes for a complex one
+    rule = Update("rule", (z,), (), (sp.re(z) + sp.conjugate(z) ** 2,), "none")
+    assert rule.numpy()([3.0]).tolist() == [12.0]
+    assert list(executed(rule.python())([3.0])) == [12.0]

@@ -11,8 +11,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from multiprocessing import util
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker, util
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -35,6 +35,11 @@ def leave(status: int) -> NoReturn:
     end_workers()
     # Else the semaphores of pools are reported, on standard error, as left behind.
     util._run_finalizers(0)  # type: ignore[attr-defined]
+    # The main thread may be at the same: the process that reports it is ended, too.
+    reporter = getattr(resource_tracker._resource_tracker, "_pid", None)
+    if reporter is not None:
+        with suppress(OSError):
+            os.kill(reporter, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
     os._exit(status)
 
 

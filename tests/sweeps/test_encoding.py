@@ -20,10 +20,11 @@ scalars = st.sampled_from(KINDS).flatmap(lambda kind: nps.arrays(kind, ()).map(l
 arrays = st.sampled_from(KINDS).flatmap(
     lambda kind: nps.arrays(kind, nps.array_shapes(min_dims=0, min_side=0))
 )
-# Lone surrogates stand for bytes of file names that are no text.
+# Lone surrogates stand for bytes of file names that are no text. In JSON two of them, a high one
+# before a low one, are the character that they stand for together.
 texts = st.text(
     st.characters() | st.characters(categories=["Cs"]) | st.sampled_from('\0\u2028",\\')
-)
+).filter(lambda text: json.loads(json.dumps(text)) == text)
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | texts | scalars | arrays
 results = st.recursive(
     leaves,

@@ -104,6 +104,9 @@ def holds(condition, values):
             return any(holds(one, values) for one in condition.args)
         case sp.Not():
             return not holds(condition.args[0], values)
+        case sp.ITE():
+            first, then, otherwise = condition.args
+            return holds(then if holds(first, values) else otherwise, values)
     left, right = (worth(side, values)[0] for side in condition.args)
     return bool(sp.Rel(sp.Float(left, 40), sp.Float(right, 40), condition.rel_op))
 

@@ -29,8 +29,8 @@ TERMINATED = 128 + signal.SIGTERM
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``catapult-sim`` and return its exit status.
 
-    0 if all went well; 1 if a claim was refuted (see ``verify --must``), or a cell, the disk, a
-    worker or memory failed; 2 if the call was wrong; 130 if it was interrupted; 141 if the reader
+    0 if all went well; 1 if a theorem failed (see ``verify --strict``), or a cell, the disk, a
+    worker or memory did; 2 if the call was wrong; 130 if it was interrupted; 141 if the reader
     of its output ended; 143 if it was terminated.
     """
     _print_whatever_is_given()

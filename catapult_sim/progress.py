@@ -1,7 +1,8 @@
 """The progress of a computation: a bar where somebody may be waiting for it, else silence.
 
-A bar appears after two seconds, on standard error, if that is a terminal or in a notebook. Only the
-outermost computation of a process shows one, and workers show none.
+A bar appears after two seconds, on standard error, if that is a terminal or in a notebook. Its
+clock goes on while nothing is told, so that a long step is seen to live. Only the outermost
+computation of a process shows one, and workers show none.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ from __future__ import annotations
 import multiprocessing
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
-from threading import Lock
+from threading import Event, Lock, Thread
 from typing import Any
 
 from catapult_sim.types import Progress
 from catapult_sim.validation import InputError, shown
 
 DELAY = 2.0  # seconds
+BEAT = 1.0  # seconds after which a bar is drawn again where nothing is told
 LARGE = 10**5  # counts beyond are written with k, M and so on
 
 # Held by the outermost computation; those inside it, also in other threads, are silent.
@@ -50,13 +52,35 @@ def showing(
             from tqdm import tqdm
 
             style = {"leave": True} if progress else {"leave": False, "delay": DELAY}
-            with tqdm(desc=what, total=total, unit_scale=(total or 0) > LARGE, **style) as bar:
+            scale = (total or 0) > LARGE
+            with tqdm(desc=what, total=total, unit_scale=scale, **style) as bar, _alive(bar):
                 yield bar.update
         else:
             yield None
     finally:
         if first:
             _outermost.release()
+
+
+@contextmanager
+def _alive(bar: Any) -> Iterator[None]:
+    """Draw a bar again every second from when it appears, also where nothing is told."""
+    ended = Event()
+
+    def beat() -> None:
+        pause = max(bar.delay, BEAT)
+        with suppress(OSError, ValueError):  # the terminal may be gone
+            while not ended.wait(pause):
+                bar.delay, pause = 0, BEAT  # it has appeared, and is cleared in the end
+                bar.refresh()
+
+    thread = Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _somebody_waits() -> bool:

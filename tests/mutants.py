@@ -1,15 +1,17 @@
 """Change formulas of the package, one at a time, and name the changes that no nearby test notices.
 
-    python -m tests.mutants [--number 200] [--seed 0] [--limit 100] [PATH ...]
+    python -m tests.mutants [--number 200] [--seed 0] [--limit 200] [PATH ...]
 
 A mutant is the package with one operator, comparison, number, index, term or argument changed. It
-is run by the tests of its folder that import its file, the one of the same name first, or by all
-tests of the folder where none does, and by the doctests of the file. A mutant that passes them all
-survives: it shows a hole in the tests, or is equivalent, and is listed as such below.
+is run by the tests nearest to its file, until one fails: that of the same name, those of its folder
+that name the file or what it defines, those of the folders above that import it, the doctests of
+the file, the rest of its folder. A mutant that passes them all survives: it shows a hole in the
+tests, or is equivalent, and is listed as such below.
 
 Mutants are drawn by the seed from the files of symbolic, numeric and mlp, or of the given paths.
 They are made in a copy of the last commit, one after the other; there, all tests have to pass.
-They take about five seconds of processor time each; those beyond the limit are left undecided.
+They take seconds of processor time, or a minute if they survive; those beyond the limit are left
+undecided.
 
 mutmut and cosmic-ray do this, too, but draw nothing at random and run one set of tests for all
 files, which takes days here.
@@ -32,6 +34,7 @@ import tempfile
 from collections import Counter
 from functools import cache
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,7 +53,8 @@ SKIPPED = ("annotation", "returns", "decorator_list", "type_params", "bases", "f
 
 # Imported once, before the processes of all mutants fork.
 LIBRARIES = "pytest", "numpy", "scipy.linalg", "scipy.sparse.linalg", "sympy", "numba"
-MEMORY = "test_memory.py"  # left out: a process that is forked needs less of it
+# A process that is forked needs less memory; the others try or read everything.
+LEFT_OUT = "test_memory.py", "test_hostile.py", "test_package.py", "test_docs.py", "test_figures.py"
 WAITS = 20  # times the limit: what does nothing at all ends, too
 TOO_LONG = "too long"
 
@@ -164,13 +168,21 @@ def mutants(path):
 
 @cache
 def nearest(path):
-    """Return the tests of a file: those of its folder that import it, or all of the folder."""
+    """Return tests in the order in which they are likely to notice a change of a file."""
     folder = Path("tests").joinpath(*path.parent.parts[1:])
-    everything = sorted(one for one in folder.glob("test_*.py") if one.name != MEMORY)
-    name = re.escape(".".join(path.with_suffix("").parts))
-    found = [one for one in everything if re.search(rf"{name}\b", one.read_text())]
-    found.sort(key=lambda one: one.stem != f"test_{path.stem}")
-    return [*(found or everything), path]
+    own, *above = [sorted(one.glob("test_*.py")) for one in (folder, *folder.parents[:-1])]
+    module = ".".join(path.with_suffix("").parts)
+    defined = [one.name for one in ast.parse(path.read_text()).body if hasattr(one, "name")]
+    near = naming([module, *(name for name in defined if name[0] != "_")], own)
+    near.sort(key=lambda one: one.stem != f"test_{path.stem}")
+    ordered = dict.fromkeys([*near, *naming([module], chain(*above)), path, *own])
+    return [one for one in ordered if one.name not in LEFT_OUT]
+
+
+def naming(names, tests):
+    """Return the tests whose text has one of the names."""
+    named = re.compile(rf"\b({'|'.join(map(re.escape, names))})\b")
+    return [one for one in tests if named.search(one.read_text())]
 
 
 def run_tests(tests, output, limit):
@@ -236,7 +248,7 @@ def asked():
     parser.add_argument("paths", nargs="*", default=PACKAGES, metavar="PATH")
     parser.add_argument("--number", type=int, default=200, help="how many mutants to draw")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
-    parser.add_argument("--limit", type=int, default=100, help="seconds of processor time for each")
+    parser.add_argument("--limit", type=int, default=200, help="seconds of processor time for each")
     return parser.parse_args()
 
 

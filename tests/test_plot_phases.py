@@ -22,6 +22,17 @@ def test_each_phase_has_its_colour_and_masked_cells_are_blank():
     assert colours[3, 3] == 0
 
 
+def test_of_more_cells_than_pixels_every_few_are_drawn_where_they_are():
+    c, width = np.geomspace(0.5, 8, 10_001), np.arange(3)
+    phases = np.where(c < 2, Phase.LAZY, Phase.DIVERGENT)
+    (mesh,) = plot_phases(c, width, [phases] * 3).collections
+    corners, shown = mesh.get_coordinates()[0, :, 0], np.asarray(mesh.get_array())[0]
+    assert shown.size < 2000
+    turn = corners[np.flatnonzero(np.diff(shown)) + 1]
+    np.testing.assert_allclose(turn, 2, rtol=(8 / 0.5) ** (1 / 1000) - 1)  # a pixel of 1000
+    np.testing.assert_allclose(corners[[0, -1]], [0.5, 8], rtol=3e-3)
+
+
 def edges_of(ax):
     """The edges of the cells that are drawn, along x and y."""
     corners = ax.collections[0].get_coordinates()

@@ -6,6 +6,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 from functools import partial
 
 import numpy as np
@@ -107,6 +108,15 @@ def test_wrong_kinds_of_progress_are_refused(name):
 
 def test_what_takes_less_than_two_seconds_shows_nothing(monkeypatch):
     assert on_terminal(monkeypatch, LONG["train"], delay=progress.DELAY) == ""
+
+
+def test_a_single_long_step_is_seen_to_live(monkeypatch):
+    """The bar appears, is drawn again while nothing is told, and is cleared in the end."""
+    monkeypatch.setattr(progress, "BEAT", 0.05)
+    asleep = partial(cs.iterate, lambda x: time.sleep(0.4) or x / 2, np.ones((1, 1)), steps=1)
+    before_any_step = on_terminal(monkeypatch, asleep).split("\r")
+    assert sum("0/2" in part for part in before_any_step) > 3
+    assert not before_any_step[-2].strip()
 
 
 def test_after_a_failure_the_next_computation_has_its_bar(monkeypatch):

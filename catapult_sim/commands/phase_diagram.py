@@ -17,6 +17,7 @@ from catapult_sim.commands.sweeping import opened, recorded, report, undecided
 from catapult_sim.commands.titles import title
 from catapult_sim.experiments.phase_cells import bytes_of, phase_of
 from catapult_sim.numeric.runs.phases import Phase
+from catapult_sim.progress import showing
 from catapult_sim.sweeps.cell import physics_of
 from catapult_sim.sweeps.refinement import refine
 from catapult_sim.validation import InputError
@@ -57,13 +58,15 @@ def run(options: argparse.Namespace) -> int:
     with opened(options, diagram.cell) as tally:
 
         def phases_at(places: npt.NDArray[np.int64]) -> list[int]:
-            values = diagram.values_at(places.tolist())
-            cells = {each: diagram.cell_of(each) for each in values}  # rounded widths may coincide
+            with showing(options.progress, "cells to compute"):
+                values = diagram.values_at(places.tolist())
+                cells = {each: diagram.cell_of(each) for each in values}  # widths may coincide
             lines = tally.sweep(phase_of, list(cells.values()))
-            codes = {each: code(lines[key(cell)]) for each, cell in cells.items()}
-            return [codes[each] for each in values]
+            with showing(options.progress, "phases"):
+                codes = {each: code(lines[key(cell)]) for each, cell in cells.items()}
+                return [codes[each] for each in values]
 
-        found = refine(phases_at, diagram.shape, diagram.levels)
+        found = refine(phases_at, diagram.shape, diagram.levels, progress=options.progress)
     shares = {
         str(phase): float((found.phases == phase).mean())
         for phase in Phase
@@ -73,7 +76,8 @@ def run(options: argparse.Namespace) -> int:
     words = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
     spent = f"{found.fraction:.1%} of {found.phases.size} cells computed, the others filled in"
     spent += undecided(int((found.phases == Phase.UNDECIDED).sum()))
-    figure = _drawn(diagram, found.phases), FIGURE
+    with showing(options.progress, "drawing"):
+        figure = _drawn(diagram, found.phases), FIGURE
     return report(options, tally, summary, f"{words}\n{spent}", figure)
 
 

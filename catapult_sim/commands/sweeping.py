@@ -19,6 +19,7 @@ from catapult_sim.experiments.networks import SETTLED
 from catapult_sim.experiments.phase_cells import meaning_of, without_path
 from catapult_sim.numeric.runs.checkpoint import write_whole
 from catapult_sim.printing import counted
+from catapult_sim.progress import showing
 from catapult_sim.sweeps.cell import Cell
 from catapult_sim.sweeps.record import Line, erase, read_record, settled
 from catapult_sim.sweeps.sweep import Sweep, sweep
@@ -252,7 +253,8 @@ def report(
 ) -> int:
     """Write figure and summary, print the summary or its words, and return the exit status."""
     if figure:
-        plots.save(figure[0], options.out / figure[1])
+        with showing(options.progress, "drawing"):
+            plots.save(figure[0], options.out / figure[1])
     text = as_json(summary)
     write_whole(options.out / "summary.json", text.encode())
     print(tally, file=sys.stderr)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 COLOURS = {"undecided": style.UNDECIDED} | style.PHASE_COLOURS  # in the order of their codes
 BLANK: dict[str, Any] = {"hatch": "////", "edgecolor": "0.85"}  # where there is no phase
+MOST = 1500  # cells that are drawn along an axis: finer ones than pixels only take time
 GEOMETRIC = ("c", "width", "scale", "batch_size")
 
 
@@ -35,7 +36,8 @@ def plot_phases(
     """Colour a plane by the phase of each cell; undecided cells are dark, masked ones blank.
 
     Cells meet halfway between their centres: in logarithm where the centres are spaced
-    geometrically or the axis is logarithmic, else in size.
+    geometrically or the axis is logarithmic, else in size. Of more than 1500 cells along an axis
+    every second, third and so on is drawn.
 
     Parameters
     ----------
@@ -66,6 +68,8 @@ def plot_phases(
     [0.316, 316.228, -0.5, 1.5]
     """
     x, y, codes = _require_plane(x, y, phase)
+    columns, rows = _drawn(len(x)), _drawn(len(y))
+    x, y, codes = x[columns], y[rows], codes[rows, columns]
     ax = ax or canvas.new_axes()
     colours = canvas.colour_map(list(COLOURS.values()))
     options: dict[str, Any] = {"cmap": colours, "vmin": -0.5, "vmax": 3.5, "rasterized": True}
@@ -87,6 +91,11 @@ def _require_plane(
         )
     rows, columns = (np.append(True, np.diff(centres) != 0) for centres in (y, x))
     return x[columns], y[rows], codes[rows][:, columns]
+
+
+def _drawn(count: int) -> slice:
+    """Return which of the cells along an axis are drawn: every k-th, from the first on."""
+    return slice(None, None, -(-count // MOST))
 
 
 def _edges_on(ax: Axes, which: str, centres: Array) -> Array:

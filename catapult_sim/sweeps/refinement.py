@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.printing import short_repr
+from catapult_sim.progress import showing
 from catapult_sim.tables import data_frame
 from catapult_sim.validation import (
     InputError,
@@ -90,6 +91,8 @@ def refine(
     phases_at: Callable[[npt.NDArray[np.int64]], npt.ArrayLike],
     shape: tuple[int, int],
     levels: int | tuple[int, int] = 3,
+    *,
+    progress: bool | None = None,
 ) -> Refined:
     """Compute the phases of a grid of cells, on the finer levels only near boundaries.
 
@@ -101,6 +104,9 @@ def refine(
         Cells along both axes; each is a multiple of ``2**levels`` and one more.
     levels : int or (int, int)
         How often the coarse grid is halved, along each axis; 0 computes every cell.
+    progress : bool or None
+        By default a bar appears where finding boundaries or painting takes more than two seconds,
+        on a terminal or in a notebook; False: never. ``phases_at`` may show its own.
 
     Returns
     -------
@@ -125,9 +131,12 @@ def refine(
     wanted = _lattice(shape, ladder[0])
     while wanted.any():
         places = np.argwhere(wanted)
-        phases[wanted] = _require_phases(phases_at(places), len(places))
-        wanted = _wanted(phases, ladder)
-    return Refined(_painted(phases, ladder), phases != UNKNOWN)
+        found = phases_at(places)
+        with showing(progress, "boundaries"):
+            phases[wanted] = _require_phases(found, len(places))
+            wanted = _wanted(phases, ladder)
+    with showing(progress, "painting"):
+        return Refined(_painted(phases, ladder), phases != UNKNOWN)
 
 
 def _require_phases(phases: npt.ArrayLike, count: int) -> npt.NDArray[Any]:

@@ -24,10 +24,11 @@ from catapult_sim.numeric.maps.phase_map_numpy import (
 from catapult_sim.numeric.maps.phase_rules import PhaseRule
 from catapult_sim.types import Array
 
-# Slots that fit into a core's first cache, and cells that fit into its second; neither changes
-# a result.
+# Slots that fit into a core's first cache, cells that fit into its second, and steps that take less
+# than a second, after which Ctrl-C is heard; none changes a result.
 SLOTS = 128
 CHUNK = 2**16
+STEPS = 2**28
 
 # The rows as plain numbers: not every numba finds an element by an enumeration.
 _LOW, _START, _PEAK, _ABOVE, _AGE, _CELL, _STATE = map(int, Row)
@@ -42,8 +43,9 @@ def compiled(model: PhaseRule) -> Run:
         cells: tuple[Array, ...], level: float, steps: int, found: tuple[Array, ...], tell: Tell
     ) -> None:
         rows, length = in_rows(cells), burst_length(steps)
-        for first in range(0, cells[0].size, CHUNK):
-            chunk = slice(first, first + CHUNK)
+        count = min(CHUNK, max(SLOTS, STEPS // steps))
+        for first in range(0, cells[0].size, count):
+            chunk = slice(first, first + count)
             given = [row[chunk] for row in rows]
             waiting = np.stack([*model.enter(*given)[:variables], *given[variables:]])
             states = np.empty((variables, waiting.shape[1]))
@@ -66,7 +68,7 @@ def _chunk(model: PhaseRule) -> Any:
     variables, rows = len(model.rule.state), len(model.rule.state) + len(model.rule.parameters)
     advance = _advance(in_place.on_columns(model.rule, first=_STATE), measure, variables)
 
-    @numba.njit(error_model="numpy")
+    @numba.njit(error_model="numpy", nogil=True)
     def run_chunk(waiting, level, length, steps, phases, ages, peaks, states):  # type: ignore[no-untyped-def]
         slots = np.zeros((_STATE + rows, SLOTS))
         slots[_CELL] = -1

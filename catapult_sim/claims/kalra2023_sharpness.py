@@ -155,7 +155,7 @@ def chaos(bench: Bench, rule: str) -> Measured:
     else:
         start = np.stack([2 * np.sin(angle), np.full(seeds, 4.0)], axis=-1)
         found = attractor(linear_net.residual_map(), start, 0.0)
-    # Rounding ends one of some thousand orbits on the fixed point D = 2, where the exponent is ln 9.
+    # Rounding ends one of thousands of orbits on the fixed point D = 2, of exponent ln 9.
     return mean(found.exponent[np.isfinite(found.exponent) & (found.period == 0)])
 
 

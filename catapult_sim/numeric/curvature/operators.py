@@ -94,7 +94,7 @@ def _multiplication(operator: Operator) -> Product:
 
 
 def _size(operator: Operator, size: int | None) -> int:
-    size = None if size is None else require_count("size", size, 1)
+    size = None if size is None else require_count("size", size)
     shape = tuple(operator.shape) if hasattr(operator, "shape") else (size, size)
     if len(shape) != 2 or shape[0] != shape[1] or size not in (None, shape[0]):
         wanted = "square" if size is None else f"of shape ({size}, {size})"

@@ -23,6 +23,8 @@ from catapult_sim.validation import (
     require_reals,
 )
 
+SIGN = 10.0  # bytes that each random sign takes when it is drawn
+
 # A standard error from fewer probes could be small by chance.
 LEAST_PROBES = 8
 
@@ -55,7 +57,7 @@ def trace(
     Raises
     ------
     InputError
-        Where the operator or ``probes`` is not as required.
+        Where the operator or ``probes`` is not as required, or memory does not suffice.
 
     Examples
     --------
@@ -66,6 +68,9 @@ def trace(
     """
     product, length, dtype = require_operator(operator, size)
     count, rng = require_count("probes", probes, LEAST_PROBES), require_rng(rng)
+    # Signs, their products and the frame are held at once; below, the frame is the unit matrix.
+    held = (SIGN + 16.0) * min(count, length) * length
+    require_memory(held, None, f"a trace of {count} probes", "probes")
     if length <= 3 * count:
         return Measured(_trace_within(product, np.eye(length, dtype=dtype)), 0.0, length)
     sketch = np.stack([product(probe) for probe in _signs(rng, count, length, dtype)])
@@ -179,7 +184,9 @@ def spectral_density(
     count = min(require_count("nodes", nodes, 1), length)
     rng = require_rng(rng)
     rows = require_count("probes", probes, 1)
-    require_memory(8.0 * rows * (length + 2 * count), None, f"a density of {rows} probes", "probes")
+    spaces = 8.0 * length * (2 * count + 8)  # of two probes, and vectors on the way
+    held = rows * (SIGN * length + 16.0 * count) + spaces
+    require_memory(held, None, f"a density of {rows} probes", "probes")
     places = np.empty((rows, count))
     weights, products = np.empty_like(places), 0
     for row, probe in enumerate(_signs(rng, len(places), length, dtype)):

@@ -385,6 +385,7 @@ def test_an_operator_that_contradicts_symmetry_is_refused(matrix):
         ({"basis": 2}, "basis must be an integer of at least 3"),
         ({"start": np.ones(4)}, "start must have 3 rows"),
         ({"start": np.ones((3, 1, 1))}, r"start must have shape \(P,\) or \(P, r\)"),
+        ({"start": np.ones((3, 0))}, r"start must have shape .*; got shape \(3, 0\)"),
         ({"size": 4}, r"operator must be of shape \(4, 4\); got shape \(3, 3\)"),
     ],
 )

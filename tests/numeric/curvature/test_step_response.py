@@ -8,6 +8,7 @@ from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs
 from catapult_sim.numeric.curvature.step_response import (
     MULTIPLES,
     SCALES,
+    THRESHOLDS,
     CrossSections,
     cross_sections,
     step_response,
@@ -135,6 +136,13 @@ def test_a_cross_section_of_a_quadratic_is_its_parabola():
         x = THETA @ TURN[:, i]
         parabola = quadratic(THETA) + SPECTRUM[i] / 2 * ((x + k * unit) ** 2 - x**2)
         np.testing.assert_allclose(found.loss[row], parabola, rtol=1e-12)
+
+
+def test_scales_multiples_and_thresholds_are_those_of_the_paper():
+    """Powers of two from a quarter to 16; 1 %, 10 %, 50 % and 100 % above the loss at the point."""
+    assert [round(12 * one) for one in SCALES] == [3, 4, 6, 12, 24, 36, 48]
+    assert [np.log2(one) for one in MULTIPLES] == [-2, -1, 0, 1, 2, 3, 4]
+    assert [round(100 * one) for one in THRESHOLDS] == [101, 110, 150, 200]
 
 
 def test_a_valley_is_as_wide_as_its_parabola_says():

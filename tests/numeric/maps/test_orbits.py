@@ -95,6 +95,13 @@ def test_orbits_have_the_scale_of_the_state(unit, period):
     np.testing.assert_allclose(np.array(points), exact, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize(("shift", "count"), [(7.5e-11, 1), (1.5e-10, 0)])
+def test_by_default_an_orbit_returns_to_a_ten_billionth_of_its_size(shift, count):
+    x = sp.Symbol("x", real=True)
+    rule = Update("shift", (x,), (), (x + sp.Float(shift),), "")  # Newton's method cannot move it
+    assert len(orbits(rule, near=[[1.0]])) == count
+
+
 def test_an_orbit_at_the_edge_is_not_stable():
     x = sp.Symbol("x", real=True)
     (found,) = orbits(Update("mirror", (x,), (), (-x,), ""), near=[[0.5]])

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from catapult_sim.numeric.runs.measured import Measured, mean, ratio, share
+from catapult_sim.numeric.runs.measured import Measured, jackknife, mean, ratio, share
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,12 @@ def test_a_ratio_of_single_members_has_no_known_error():
 def test_members_that_are_not_finite_make_no_noise_and_have_no_known_error():
     for members in ([1.0, math.inf], [math.inf, -math.inf], [1.0, math.nan]):
         assert math.isnan(mean(members).error)
+
+
+def test_a_statistic_is_not_asked_of_no_member():
+    found = jackknife(lambda kept: max(np.ones(1)[kept]), 1)  # of none, max raises
+    assert (found.value, found.n) == (1, 1)
+    assert np.isnan(found.error)
 
 
 def test_the_jackknife_of_two_members_is_half_the_distance_of_their_ratios():

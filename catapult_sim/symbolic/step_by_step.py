@@ -68,7 +68,7 @@ class DerivationSteps(Sequence[Step]):
         Examples
         --------
         >>> from catapult_sim.symbolic import derivation_steps
-        >>> print(*derivation_steps("sample-map").text().splitlines()[:7], sep="\\n")
+        >>> print(*derivation_steps("sample-map").text().splitlines()[:7], sep="\n")
         1. The loss depends on the weights through the product of the two layers alone.
              f = 1/sqrt(n)*u.T*v
              L = f**2/2

@@ -31,8 +31,10 @@ def add(commands: Any) -> None:
     add(
         "--format",
         default="text",
-        help="text (default), latex, mathml, numpy, python or javascript",
+        help="text (default), latex, mathml, numpy, python or javascript; "
+        "with --steps text, latex, beamer or mathml",
     )
+    add("--steps", action="store_true", help="print the derivation step by step")
     for size, meaning in SIZES.items():
         add(f"--{size}", type=int, metavar="N", help=meaning)
     add(
@@ -52,6 +54,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print an equation, or the list of those that can be derived."""
     from catapult_sim.symbolic import printed
+    from catapult_sim.symbolic.step_by_step import FORMS
     from catapult_sim.symbolic.voices import VOICES
 
     if options.list:
@@ -59,13 +62,18 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if options.name is None:
         raise InputError("a name is required; catapult-sim derive --list has them; got none")
-    if options.format not in VOICES:
-        known = ", ".join(VOICES)
-        raise InputError(f"--format must be one of {known}; got {options.format!r}")
+    forms = FORMS if options.steps else VOICES
+    if options.format not in forms:
+        wanted = "--format with --steps" if options.steps else "--format"
+        raise InputError(f"{wanted} must be one of {', '.join(forms)}; got {options.format!r}")
     names = (*SIZES, "order", "sampling", "batches", "momentum", "nesterov", "loss")
     given = {name: getattr(options, name) for name in names}
     # On a terminal, what takes longer than two seconds shows how far it is.
     with tqdm(desc="terms", unit="", delay=2, disable=None, leave=False) as bar:
-        found = printed.derive(options.name, options.format, progress=bar.update, **given)
+        if options.steps:
+            steps = printed.derivation_steps(options.name, progress=bar.update, **given)
+            found = FORMS[options.format](steps)
+        else:
+            found = str(printed.derive(options.name, options.format, progress=bar.update, **given))
     print(found)
     return 0

@@ -2,6 +2,7 @@
 
 =====================  ===========================================================================
 ``derivations``        everything that can be derived, by the names of ``catapult-sim derive``
+``derivation_steps``   any of them step by step: sentences and equations, from the loss on
 ``Update``             a rule ``state -> next state``; ``Update.descent`` makes that of any loss
 ``modified_field``     the vector field that gradient descent, momentum or mini-batches follow
 ``modified_loss``      the loss whose gradient flow they follow, where there is one
@@ -17,6 +18,8 @@
 ``expansion``          multiply out and factor expressions where that is short
 ``update``             the class of rules
 ``catalogue``          the decorator that enters a derivation under a name
+``steps``              how a derivation notes its steps
+``step_by_step``       steps as text, LaTeX, beamer frames or MathML
 ``printed``            derive by name, with options typed as text
 =====================  ===========================================================================
 
@@ -48,12 +51,15 @@ if TYPE_CHECKING:
     from catapult_sim.symbolic import minibatch as minibatch
     from catapult_sim.symbolic import orbits as orbits
     from catapult_sim.symbolic import printed as printed
+    from catapult_sim.symbolic import step_by_step as step_by_step
+    from catapult_sim.symbolic import steps as steps
     from catapult_sim.symbolic import update as update
     from catapult_sim.symbolic import voices as voices
     from catapult_sim.symbolic.backward_error import modified_equation as modified_equation
     from catapult_sim.symbolic.backward_error import modified_field as modified_field
     from catapult_sim.symbolic.backward_error import modified_loss as modified_loss
     from catapult_sim.symbolic.catalogue import derivations as derivations
+    from catapult_sim.symbolic.printed import derivation_steps as derivation_steps
     from catapult_sim.symbolic.update import Update as Update
 else:
     __getattr__, __dir__, __all__ = attach(__name__)

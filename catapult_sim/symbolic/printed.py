@@ -9,12 +9,14 @@ from typing import Any
 import sympy as sp
 
 from catapult_sim.symbolic import derivations, loss_text
-from catapult_sim.symbolic.backward_error.field import ModifiedField
+from catapult_sim.symbolic.backward_error.field import M, ModifiedField
 from catapult_sim.symbolic.backward_error.method import describe_method
 from catapult_sim.symbolic.backward_error.modified_equation import ModifiedEquation
 from catapult_sim.symbolic.catalogue import Derivation, legend
 from catapult_sim.symbolic.expansion import factored
 from catapult_sim.symbolic.minibatch.rates import equivalent_rate
+from catapult_sim.symbolic.step_by_step import DerivationSteps
+from catapult_sim.symbolic.steps import note, recording
 from catapult_sim.symbolic.update import Update
 from catapult_sim.symbolic.voices import STEP_SIZE, VOICES
 from catapult_sim.symbolic.voices.rule import Formula
@@ -62,23 +64,59 @@ def derive(name: str, form: str, *, progress: Progress | None = None, **options:
     eps^2: 1/3 f'f'f + 1/12 f''(f, f)
     where eps = step size; f = minus the gradient of the loss; f', f'' its derivatives
     """
-    names = derivations()
-    require_instance("the name", name, str, "a text")
     require_one_of("form", form, VOICES)
-    if name not in names:
-        near = difflib.get_close_matches(name.replace("_", "-"), names, 3)
-        known_ones = f"such as {', '.join(near)}" if near else f"one of {', '.join(names)}"
-        raise InputError(f"the name must be {known_ones}; got {name!r}")
-    known = names[name]
-    given = {option: value for option, value in options.items() if value is not None}
-    for option in given:
-        if option not in known.options:
-            takes = ", ".join(f"--{one}" for one in sorted(known.options)) or "no options"
-            raise InputError(f"{name} takes {takes}; got --{option}")
+    known, given = _asked(name, options)
     try:
         return _printed(known, form, given, progress)
     except ValueError as refusal:
         raise InputError(str(refusal)) from None
+
+
+def derivation_steps(
+    name: str, *, progress: Progress | None = None, **options: Any
+) -> DerivationSteps:
+    r"""Derive something, and return the steps of its derivation.
+
+    Parameters
+    ----------
+    name : str
+        See :func:`~catapult_sim.symbolic.catalogue.derivations`.
+    progress : callable, optional
+        Called with the number of terms found since the last call, where there are many.
+    **options
+        Options of ``catapult-sim derive``, such as ``order=2`` or ``loss=["x**4", "x**2 * y"]``.
+
+    Returns
+    -------
+    DerivationSteps
+        A sequence of sentences with equations; ``text()``, ``latex()``, ``beamer()`` and
+        ``mathml()`` write them.
+
+    Raises
+    ------
+    InputError
+        Where the name or an option is not known, or the derivation refuses.
+
+    Examples
+    --------
+    >>> steps = derivation_steps("sample-map")
+    >>> print(steps[0].what)
+    The loss depends on the weights through the product of the two layers alone.
+    >>> print(*steps[-1].equations, sep="\n")
+    (f', f*(eta**2*f**2/n - eta*lam + 1))
+    (lam', eta*f**2*(eta*lam - 4)/n + lam)
+    """
+    known, given = _asked(name, options)
+    try:
+        arguments, symbols = _arguments(known, given), _symbols(known, given)
+        with recording() as steps:
+            derived = known.derive(**arguments, **_watched(known, progress))
+            if isinstance(derived, sp.Expr):
+                _results(derived, arguments.get("losses"))
+    except ValueError as refusal:
+        raise InputError(str(refusal)) from None
+    notation = derived.notation if isinstance(derived, Update) else {}
+    return DerivationSteps(known.name, tuple(steps), symbols, notation)
 
 
 def listing() -> list[tuple[str, str, str]]:
@@ -89,24 +127,51 @@ def listing() -> list[tuple[str, str, str]]:
     ]
 
 
+def _asked(name: str, options: dict[str, Any]) -> tuple[Derivation, dict[str, Any]]:
+    """Return a derivation, and those of its options that are given, or raise InputError."""
+    names = derivations()
+    require_instance("the name", name, str, "a text")
+    if name not in names:
+        near = difflib.get_close_matches(name.replace("_", "-"), names, 3)
+        known_ones = f"such as {', '.join(near)}" if near else f"one of {', '.join(names)}"
+        raise InputError(f"the name must be {known_ones}; got {name!r}")
+    known = names[name]
+    given = {option: value for option, value in options.items() if value is not None}
+    for option in given:
+        if option not in known.options:
+            takes = ", ".join(f"--{one}" for one in sorted(known.options)) or "no options"
+            raise InputError(f"{name} takes {takes}; got --{option}")
+    return known, given
+
+
 def _printed(
     known: Derivation, form: str, given: dict[str, Any], progress: Progress | None
 ) -> Printed:
-    arguments, symbols = _arguments(known, given), dict(known.symbols)
+    arguments, symbols = _arguments(known, given), _symbols(known, given)
     method, losses = "", arguments.get("losses")
-    watched = {"progress": progress} if "order" in known.options else {}
-    text = _text(known.name, known.derive(**arguments, **watched), form, losses)
+    derived = known.derive(**arguments, **_watched(known, progress))
+    text = _text(known.name, derived, form, losses)
     if "sampling" in known.options:
         words = ("sampling", "momentum", "nesterov")
         method = describe_method(**{word: arguments[word] for word in words if word in arguments})
-        for option, meaning in (("batches", "batches of an epoch"), ("momentum", "momentum")):
-            symbols |= {given[option]: meaning} if option in given else {}
     if losses is not None:
         method += f"; {'loss' if len(losses) == 1 else 'losses'} {', '.join(map(str, losses))}"
     where = f"where {legend(symbols, text)}" if form == "text" else ""
     # XML ends a comment at two hyphens.
     comment = VOICES[form].comment.format(method.replace("--", "- -")) if method else ""
     return Printed(comment, text, where)
+
+
+def _watched(known: Derivation, progress: Progress | None) -> dict[str, Any]:
+    return {"progress": progress} if "order" in known.options else {}
+
+
+def _symbols(known: Derivation, given: dict[str, Any]) -> dict[str, str]:
+    """Return the meaning of symbols, those included that options name."""
+    named = {"batches": "batches of an epoch", "momentum": "momentum"}
+    return dict(known.symbols) | {
+        given[option]: meaning for option, meaning in named.items() if option in given
+    }
 
 
 def _arguments(known: Derivation, given: dict[str, Any]) -> dict[str, Any]:
@@ -153,14 +218,20 @@ def _text(name: str, derived: Any, form: str, losses: list[sp.Expr] | None) -> s
             if form not in ("text", "latex"):
                 raise InputError(f"--format of modified-equation must be text or latex; got {form}")
             return derived.text() if form == "text" else derived.latex()
-    if losses is None:
-        results, state = {"V": derived, "a_eff": equivalent_rate(derived)}, ()
-    else:
-        results, state = {"": _tidied(derived, losses)}, _weights(losses)
+    results, state = _results(derived, losses), () if losses is None else _weights(losses)
     if voice.equation is None:
         named = {label or "the loss": value for label, value in results.items()}
         return voice.rule(Formula(name, state, named))
     return "\n".join(voice.equation(label, value) for label, value in results.items())
+
+
+def _results(derived: sp.Expr, losses: list[sp.Expr] | None) -> dict[str, sp.Expr]:
+    """Return a derived expression in the form in which it is printed, by name."""
+    if losses is None:
+        return {"V": derived, "a_eff": equivalent_rate(derived)}
+    loss = _tidied(derived, losses)
+    note("Collect the powers of the step size.", (M, loss))
+    return {"": loss}
 
 
 def _field(field: ModifiedField, form: str) -> str:

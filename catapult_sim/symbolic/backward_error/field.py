@@ -14,12 +14,17 @@ from itertools import combinations, islice
 import sympy as sp
 
 from catapult_sim.symbolic.expansion import expanded, factored
+from catapult_sim.symbolic.steps import Equation, note, slope_of
 from catapult_sim.symbolic.voices.formulas import aligned, in_latex, letters
 from catapult_sim.symbolic.voices.presentation import element, spelt, written
 from catapult_sim.symbolic.voices.rule import Formula
 from catapult_sim.validation import InputError, require_count
 
 Components = tuple[sp.Expr, ...]
+
+M = sp.Symbol("M")
+"""The modified loss, in the steps of its derivation."""
+TIME = sp.Symbol("t")
 
 
 class NotAGradient(InputError):
@@ -121,19 +126,23 @@ class ModifiedField:
     def mathml(self) -> str:
         """Return the field as presentation MathML, one ``<math>`` element for each weight."""
         names = spelt(set().union(self.state, *(e.free_symbols for e in self.total())))
-        totals = dict.fromkeys(self.state, sp.Integer(0))
-        for power, weight, component in self._components():
-            totals[weight] += self.step_size**power * component
+        totals = zip(self.state, (total for _, total in self.equations()), strict=True)
         rate = "<mfrac><mrow><mi>d</mi>{}</mrow><mrow><mi>d</mi><mi>t</mi></mrow></mfrac><mo>=</mo>"
         return "\n".join(
-            element(rate.format(names[weight]) + written(total, names))
-            for weight, total in totals.items()
+            element(rate.format(names[weight]) + written(total, names)) for weight, total in totals
         )
 
     def formula(self) -> Formula:
         """Return the field as a formula, which code can be written of."""
         rates = dict(zip((f"d{w}/dt" for w in self.state), self.total(), strict=True))
         return Formula("modified-field", self.state, rates)
+
+    def equations(self) -> tuple[Equation, ...]:
+        """Return the rate of each weight, each power of the step size factored."""
+        rates = dict.fromkeys(self.state, sp.Integer(0))
+        for power, weight, component in self._components():
+            rates[weight] += self.step_size**power * component
+        return tuple((slope_of(w, TIME), rate) for w, rate in rates.items())
 
     def _components(self) -> Iterator[tuple[int, sp.Symbol, sp.Expr]]:
         """Yield power of the step size, weight and factored component of each term."""
@@ -184,7 +193,9 @@ class ModifiedField:
             if curl := curl_of(self.terms[order], self.state):
                 raise NotAGradient(order, curl, self.method)
             losses.append(potential_of(self.terms[order], self.state))
-        return sp.Add(*(self.step_size**k * loss for k, loss in enumerate(losses)))
+        loss = sp.Add(*(self.step_size**k * loss for k, loss in enumerate(losses)))
+        note("The field is minus a gradient: integrate it, one weight after the other.", (M, loss))
+        return loss
 
 
 def curl_of(

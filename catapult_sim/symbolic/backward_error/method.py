@@ -35,6 +35,20 @@ def describe_method(
     return f"{'Nesterov' if nesterov else 'heavy ball'}, momentum {momentum}, full batch"
 
 
+def step_of(sampling: str, momentum: sp.Expr, nesterov: bool) -> sp.Expr:
+    """Return the weights after a step of a training method, in the weights w and those before, z.
+
+    Examples
+    --------
+    >>> step_of("shuffled", 0, False)
+    eps*f_k(w) + w
+    """
+    w, z, eps = sp.symbols("w z eps")
+    field = sp.Function("f" if sampling == "full" else "f_k")
+    moved = momentum * (w - z)
+    return w + eps * field(w + moved if nesterov else w) + moved
+
+
 def check_method(
     order: int, sampling: str, known: Iterable[str], momentum: sp.Expr, nesterov: bool
 ) -> None:

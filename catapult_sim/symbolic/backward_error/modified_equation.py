@@ -6,18 +6,20 @@ It is written in elementary differentials of ``f = -grad C``:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import sympy as sp
 
 from catapult_sim.symbolic.backward_error import series
-from catapult_sim.symbolic.backward_error.method import check_method, describe_method
-from catapult_sim.symbolic.backward_error.series import Coefficients
-from catapult_sim.symbolic.backward_error.trees import Tree
+from catapult_sim.symbolic.backward_error.method import check_method, describe_method, step_of
+from catapult_sim.symbolic.backward_error.partitions import partitions
+from catapult_sim.symbolic.backward_error.series import Coefficients, FieldCoefficients
+from catapult_sim.symbolic.backward_error.trees import Tree, trees
 from catapult_sim.symbolic.catalogue import derivation
 from catapult_sim.symbolic.expressions import require_expression
+from catapult_sim.symbolic.steps import is_recorded, later, note, slope_of
 from catapult_sim.types import Progress
 from catapult_sim.validation import InputError
 
@@ -25,10 +27,17 @@ FIELD = {
     "eps": "step size",
     "f": "minus the gradient of the loss; f', f'' its derivatives",
     "f_1": "that of one minibatch, terms being averaged over all of them",
+    "f_k": "that of the minibatch of the step",
+    "b": "coefficients of the field",
     "m": "batches of an epoch",
     "beta": "momentum",
+    "w": "weights",
+    "z": "weights a step before",
+    "t": "time, eps times the number of steps",
 }
 BATCHES = sp.Symbol("m")
+w, EPS = sp.symbols("w eps")
+RATE = slope_of(w, sp.Symbol("t"))
 HIGHEST_ORDER = {"full": 10, "shuffled": 5, "reversed_pair": 5, "replacement": 4, "momentum": 7}
 """The highest order for each sampling, and with momentum: a higher one takes minutes to hours."""
 
@@ -74,6 +83,15 @@ class ModifiedEquation:
         first, *others = zip(steps, written, strict=False)
         lines = [rf"\dot w = {first[1]}"]
         return "\n".join(lines + [rf"+ {step} \left({sum_}\right)" for step, sum_ in others])
+
+    def sum(self) -> sp.Expr:
+        """Return the field as an expression in eps, with a symbol for each differential."""
+        return sp.Add(
+            *(
+                EPS ** (tree.order - 1) * coefficient * sp.Symbol(str(tree))
+                for tree, coefficient in self.coefficients.items()
+            )
+        )
 
     def _written(
         self, power: int, number: Callable[[sp.Expr], str], differential: Callable[[Tree], str]
@@ -158,14 +176,48 @@ def modified_equation(
     check_method(order, sampling, ("shuffled", "full", "replacement"), momentum, nesterov)
     check_order(order, sampling, momentum)
     method = describe_method(sampling, momentum, nesterov)
+    beta = sp.nsimplify(momentum, rational=True)
+    note(f"Each step of the method ({method}):", (later(w), step_of(sampling, beta, nesterov)))
     if sampling == "full":
-        beta = sp.nsimplify(momentum, rational=True)
         b = series.field_coefficients(series.gradient_descent, beta, beta if nesterov else 0)
-        return ModifiedEquation(series.plain_series(told(b, progress), order), order, method)
-    m = require_expression("batches", batches)
-    kick = series.shuffled if sampling == "shuffled" else series.replacement(m)
-    b = told(series.field_coefficients(kick), progress)
-    return ModifiedEquation(series.averaged_series(b, order, m), order, method)
+        found = series.plain_series(told(b, progress), order)
+    else:
+        m = require_expression("batches", batches)
+        kick = series.shuffled if sampling == "shuffled" else series.replacement(m)
+        b = series.field_coefficients(kick)
+        found = series.averaged_series(told(b, progress), order, m)
+    equation = ModifiedEquation(found, order, method)
+    if is_recorded():
+        patterns = (_patterns(size, sampling) for size in range(1, order + 2))
+        every = dict.fromkeys(tree for some in patterns for tree in some)
+        note_matching(b, list(every), sampling)
+        averaged = "" if sampling == "full" else "average over the batches, and "
+        what = f"Divide by the symmetry of each differential, {averaged}add up.".capitalize()
+        note(what, (RATE, equation.sum()))
+    return equation
+
+
+def _patterns(vertices: int, sampling: str) -> Iterator[Tree]:
+    """Yield the trees with a number of vertices, over all ways to repeat batches in them."""
+    for tree in trees(vertices):
+        for pattern in partitions(vertices) if sampling != "full" else [(-1,) * vertices]:
+            yield tree.painted([batch + 1 for batch in pattern])
+
+
+def note_matching(b: FieldCoefficients, every: Sequence[Tree], sampling: str) -> None:
+    """Note the equation of each coefficient, and its solution."""
+    names = [sp.Symbol(f"b({tree})") for tree in every]
+    span = "a step" if sampling == "full" else "an epoch, on average over the orders of its batches"
+    note(
+        "Look for a field whose flow passes through the same points: a sum of differentials of f, "
+        f"each with a coefficient b. Expand flow and method over {span}: the coefficients of each "
+        "differential must agree.",
+        *(b.equation(tree, name) for tree, name in zip(every, names, strict=True)),
+    )
+    note(
+        "Solve for the coefficients, from the shortest differential on.",
+        *((name, b(tree)) for tree, name in zip(every, names, strict=True)),
+    )
 
 
 def check_order(order: int, sampling: str, momentum: sp.Expr = 0) -> None:

@@ -17,15 +17,17 @@ from collections.abc import Mapping, Sequence
 import sympy as sp
 
 from catapult_sim.symbolic.backward_error import series
-from catapult_sim.symbolic.backward_error.field import Components, ModifiedField
+from catapult_sim.symbolic.backward_error.field import Components, M, ModifiedField
 from catapult_sim.symbolic.backward_error.method import (
     SAMPLINGS,
     check_method,
     describe_method,
 )
 from catapult_sim.symbolic.backward_error.modified_equation import (
+    FIELD,
     check_order,
     modified_equation,
+    note_matching,
     told,
 )
 from catapult_sim.symbolic.backward_error.trees import (
@@ -35,11 +37,14 @@ from catapult_sim.symbolic.backward_error.trees import (
     trees,
 )
 from catapult_sim.symbolic.catalogue import derivation
+from catapult_sim.symbolic.expansion import factored
 from catapult_sim.symbolic.expressions import require_expression, require_symbols
+from catapult_sim.symbolic.steps import is_recorded, note, slope_of
 from catapult_sim.types import Progress
 from catapult_sim.validation import InputError, shown
 
-SYMBOLS = {"eps": "step size"}
+SYMBOLS = FIELD | {"C": "the mean loss", "M": "the modified loss"}
+C = sp.Symbol("C")
 MOST_PRODUCTS = 10**7
 """The most products of partial derivatives that a field may have: they take minutes."""
 
@@ -124,21 +129,49 @@ def modified_field(
     check_method(order, sampling, SAMPLINGS, momentum, nesterov)
     check_order(order, sampling, momentum)
     _check_name(momentum, (*state, step_size))
-    sizes = (len(losses), len(state))
+    fields, sizes = _fields(losses, state), (len(losses), len(state))
+    _note_losses(losses, fields, state)
     coefficients = _coefficients(order, sampling, sizes, momentum, nesterov, progress)
-    fields = _fields(losses, state)
     differential = elementary_differentials(fields, state)
+    _note_differentials(coefficients, differential, state)
     terms = tuple(
         _combination(_of_order(coefficients, vertices), differential, len(state), progress)
         for vertices in range(1, order + 2)
     )
-    return ModifiedField(
-        terms,
-        state,
-        step_size,
-        _known_losses(coefficients, losses, fields)[: order + 1],
-        describe_method(sampling, momentum, nesterov),
-    )
+    known = _known_losses(coefficients, losses, fields)[: order + 1]
+    method = describe_method(sampling, momentum, nesterov)
+    field = ModifiedField(terms, state, step_size, known, method)
+    if is_recorded():
+        note("Collect the powers of the step size.", *field.equations())
+    return field
+
+
+def _note_losses(
+    losses: Components, fields: Sequence[Sequence[sp.Expr]], state: tuple[sp.Symbol, ...]
+) -> None:
+    """Note the losses, and the fields that the method steps along."""
+    names = [C, *(sp.Symbol(f"C_{k + 1}") for k in range(len(losses)))]
+    named = list(zip(names, (_mean(losses), *losses), strict=True))
+    note("Take these losses of the minibatches, and their mean C.", *named[1:], named[0])
+    slopes = [
+        (slope_of(name, w), -component)
+        for name, field in zip(names, fields, strict=True)
+        for w, component in zip(state, field, strict=True)
+    ]
+    note("Differentiate them: the field f is minus the gradient of C.", *slopes)
+
+
+def _note_differentials(
+    coefficients: Mapping[Tree, sp.Expr], differential: Differential, state: tuple[sp.Symbol, ...]
+) -> None:
+    """Note the components of each differential that a sum of them needs."""
+    if is_recorded():
+        components = [
+            (sp.Symbol(f"({tree})_{w}"), factored(component))
+            for tree in coefficients
+            for w, component in zip(state, differential(tree), strict=True)
+        ]
+        note("Insert the field into the differentials, for each weight.", *components)
 
 
 def _check_name(momentum: sp.Expr, taken: Sequence[sp.Expr]) -> None:
@@ -202,10 +235,16 @@ def modified_loss(
     # Up to first order the field itself is not needed.
     losses, state = _checked(losses, state)
     step_size = require_expression("step_size", step_size)
-    sizes = (len(losses), len(state))
+    fields, sizes = _fields(losses, state), (len(losses), len(state))
+    _note_losses(losses, fields, state)
     coefficients = _coefficients(order, sampling, sizes, 0, False, progress)
-    known = _known_losses(coefficients, losses, _fields(losses, state))[: order + 1]
-    return sp.Add(*(step_size**k * loss for k, loss in enumerate(known)))
+    known = _known_losses(coefficients, losses, fields)[: order + 1]
+    modified = sp.Add(*(step_size**k * loss for k, loss in enumerate(known)))
+    note(
+        "Up to first order the field is minus a gradient, as f'f is that of half the square of f.",
+        (M, modified),
+    )
+    return modified
 
 
 def _checked(
@@ -231,8 +270,10 @@ def _coefficients(
     every = [copies**vertices * len(trees(vertices)) for vertices in range(1, order + 2)]
     _check_products(sum(every), order, batches, weights)
     if sampling == "reversed_pair":
-        b = told(series.field_coefficients(series.reversed_pair), progress)
-        return series.numbered_series(b, order, batches)
+        b = series.field_coefficients(series.reversed_pair)
+        found = series.numbered_series(told(b, progress), order, batches)
+        note_matching(b, list(found), sampling)
+        return found
     equation = modified_equation(
         order,
         sampling=sampling,

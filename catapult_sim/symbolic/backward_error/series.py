@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from itertools import permutations, product
 from math import prod
@@ -31,10 +32,37 @@ Coefficients = Callable[[Tree], sp.Expr]
 _time = sp.Dummy("t")  # momentum may be called t
 
 
+@dataclass(frozen=True)
+class FieldCoefficients:
+    """The coefficients `b` of a field, and the equation that each of them solves.
+
+    Attributes
+    ----------
+    b : callable
+        The coefficient of a tree, without ``1 / symmetry``.
+    sides : callable
+        What smaller trees give to the flow's coefficient of a tree after one kick, and the
+        method's coefficient.
+    """
+
+    b: Coefficients
+    sides: Callable[[Tree], tuple[sp.Expr, sp.Expr]]
+    momentum: sp.Expr
+
+    def __call__(self, tree: Tree) -> sp.Expr:
+        """Return the coefficient of a tree."""
+        return self.b(tree)
+
+    def equation(self, tree: Tree, name: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
+        """Return the equation that the coefficient solves: the flow's is equal to the method's."""
+        known, kicked = self.sides(tree)
+        return (1 - self.momentum) * name + known, sp.sympify(kicked)
+
+
 @cache
 def field_coefficients(
     kick: Coefficients, momentum: sp.Expr = 0, lookahead: sp.Expr = 0
-) -> Coefficients:
+) -> FieldCoefficients:
     r"""Return the coefficients `b` of the field whose flow equals a method.
 
     The method is ``x_{t+1} = x_t + kick(x_t + lookahead v_t) + momentum v_t`` with
@@ -50,7 +78,7 @@ def field_coefficients(
 
     Returns
     -------
-    callable
+    FieldCoefficients
         ``b(tree)``, exact, without ``1 / symmetry``. Time is counted in kicks.
 
     Examples
@@ -84,12 +112,16 @@ def field_coefficients(
 
     # The equation to solve: x(1) - x(0) = kick + momentum (x(0) - x(-1)).
     @cache
-    def b(tree: Tree) -> sp.Expr:
+    def sides(tree: Tree) -> tuple[sp.Expr, sp.Expr]:
         remainder = rest(tree)
-        known = remainder.eval(1) + momentum * remainder.eval(-1)
-        return sp.cancel((pushed(tree) - known) / (1 - momentum))
+        return remainder.eval(1) + momentum * remainder.eval(-1), pushed(tree)
 
-    return b
+    @cache
+    def b(tree: Tree) -> sp.Expr:
+        known, kicked = sides(tree)
+        return sp.cancel((kicked - known) / (1 - momentum))
+
+    return FieldCoefficients(b, sides, momentum)
 
 
 def gradient_descent(tree: Tree) -> sp.Expr:

@@ -12,11 +12,20 @@ descent and expands the inner products, all at symbolic n, m, d and k.
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
 
 import sympy as sp
 
 from catapult_sim.symbolic.catalogue import derivation
+from catapult_sim.symbolic.steps import (
+    concluded,
+    later,
+    next_state,
+    note,
+    remembered,
+    slope_of,
+    specialised,
+)
 from catapult_sim.symbolic.update import ETA, Update
 from catapult_sim.validation import InputError, shown
 
@@ -31,7 +40,15 @@ NOTATION = {lam: r"\lambda"}
 
 # The meaning of symbols, printed below a derivation.
 STEP = {"eta": "learning rate", "n": "width"}
-BLOCKS = STEP | {
+WEIGHTS = STEP | {
+    "U": "weights of the first layer",
+    "V": "weights of the second layer",
+    "L": "the loss",
+    "X": "inputs",
+    "y": "labels",
+    "m": "samples",
+}
+BLOCKS = WEIGHTS | {
     "A": "U^T U / n",
     "F": "U^T V / sqrt(n)",
     "B": "V^T V / n",
@@ -39,23 +56,26 @@ BLOCKS = STEP | {
     "c": "X^T y / m",
     "g": "the gradient of the loss by F",
 }
-FUNCTION = STEP | {
+FUNCTION = BLOCKS | {
     "r": "f - y, the residual",
     "Theta": "the tangent kernel, 1/m inside",
     "b": "|V|^2 / n",
     "f": "outputs",
-    "y": "labels",
     "h": "K r / m",
     "K": "X X^T",
     "delta": "the growth of b",
-    "m": "samples",
 }
-LARGE = STEP | {
+LARGE = FUNCTION | {
+    "e": "unit eigenvector of the kernel",
+    "size": "|r|",
+    "stretch": "|X^T e|^2",
     "zeta": "|X^T r| / m, the size of the error",
     "lam": "the kernel's eigenvalue along the error",
 }
 
 X, y = sp.MatrixSymbol("X", m, d), sp.MatrixSymbol("y", m, k)
+U, V = sp.MatrixSymbol("U", n, d), sp.MatrixSymbol("V", n, k)
+L = sp.Symbol("L", real=True)
 A, B, C = sp.MatrixSymbol("A", d, d), sp.MatrixSymbol("B", k, k), sp.MatrixSymbol("C", d, d)
 F, c, g = (sp.MatrixSymbol(name, d, k) for name in "Fcg")
 
@@ -98,35 +118,54 @@ def closure(inputs: int | sp.Symbol = d, outputs: int | sp.Symbol = k) -> Update
     >>> rule.where
     {g: C*F - c}
     """
-    return _sized(_gram_blocks(), {d: inputs, k: outputs})
+    return _sized(_gram_blocks, {d: inputs, k: outputs})
 
 
-@cache
+@remembered
 def _gram_blocks() -> Update:
     """Differentiate the loss, take a step, and expand the inner products of the columns."""
-    error = X * F - y
+    error, root = X * F - y, sp.sqrt(n)
     loss = sp.Trace(error.T * error) / (2 * m)
+    note(
+        "The loss depends on the weights through the product of the two layers alone.",
+        (F, U.T * V / root),
+        (L, loss),
+    )
     gradient = _expanded(loss.diff(F), {X.T * X: m * C, X.T * y: m * c})
+    note(
+        "Differentiate the loss by this product.",
+        (slope_of("L", F), g),
+        (g, gradient),
+        (C, X.T * X / m),
+        (c, X.T * y / m),
+    )
 
     # The chain rule: the weights see the loss through <g, U^T V / sqrt(n)> at fixed g.
-    U, V = sp.MatrixSymbol("U", n, d), sp.MatrixSymbol("V", n, k)
-    felt = sp.Trace(g.T * U.T * V) / sp.sqrt(n)
-    stepped_U, stepped_V = (weights - eta * felt.diff(weights) for weights in (U, V))
-
-    root = sp.sqrt(n)
-    blocks = {U.T * U: n * A, U.T * V: root * F, V.T * U: root * F.T, V.T * V: n * B}
-    following = (
-        _expanded(stepped_U.T * stepped_U, blocks) / n,
-        _expanded(stepped_U.T * stepped_V, blocks) / root,
-        _expanded(stepped_V.T * stepped_V, blocks) / n,
+    felt = sp.Trace(g.T * U.T * V) / root
+    slopes = [felt.diff(weights) for weights in (U, V)]
+    note(
+        "The chain rule gives the gradients of the weights: each layer sees the other one.",
+        *zip((slope_of("L", U), slope_of("L", V)), slopes, strict=True),
     )
-    return Update(
-        "closure",
-        (A, F, B),
-        (eta, n, C, c),
-        tuple(_expanded(block) for block in following),
-        REFERENCE,
-        where={g: gradient},
+    stepped_U, stepped_V = (w - eta * slope for w, slope in zip((U, V), slopes, strict=True))
+    note("Take one step of gradient descent.", *next_state((U, V), (stepped_U, stepped_V)))
+
+    note(
+        "Follow the inner products of the weights instead of the weights.",
+        (A, U.T * U / n),
+        (B, V.T * V / n),
+    )
+    products = (
+        stepped_U.T * stepped_U / n,
+        stepped_U.T * stepped_V / root,
+        stepped_V.T * stepped_V / n,
+    )
+    note("Insert the new weights into the inner products.", *next_state((A, F, B), products))
+    blocks = {U.T * U: n * A, U.T * V: root * F, V.T * U: root * F.T, V.T * V: n * B}
+    following = tuple(_expanded(_expanded(product, blocks)) for product in products)
+    return concluded(
+        "Multiply out. Only inner products are left: the equations are closed.",
+        Update("closure", (A, F, B), (eta, n, C, c), following, REFERENCE, where={g: gradient}),
     )
 
 
@@ -171,10 +210,10 @@ def function_space(samples: int | sp.Symbol = m) -> Update:
     h: 1/m*K*r
     delta: -eta*(b*eta*Trace(h.T*r) - eta*Trace(r.T*Theta*r) + 2*Trace(f.T*r))/(m*n)
     """
-    return _sized(_residual_and_kernel(), {m: samples})
+    return _sized(_residual_and_kernel, {m: samples})
 
 
-@cache
+@remembered
 def _residual_and_kernel() -> Update:
     """Multiply the closure by the data from both sides."""
     blocks = closure(outputs=1)
@@ -195,8 +234,22 @@ def _residual_and_kernel() -> Update:
         in_terms_of_K = _expanded(_expanded(on_data), in_function_space)
         return _expanded(in_terms_of_K, {K * r: m * h, r.T * K: m * h.T, r.T * f: f.T * r})
 
+    note(
+        "Multiply by the data: follow the residual on the samples and the tangent kernel.",
+        (K, X * X.T),
+        (r, X * F_now - labels),
+        (gradient, X.T * r / m),
+        (b, B_now),
+        (Theta, (X * A * X.T + b * K) / m),
+    )
+    note(
+        "Do the same with the next product of the layers and the next inner products.",
+        (later(r), X * F_next - labels),
+        (later(Theta), (X * A_next * X.T + later(b) * K) / m),
+        (later(b), B_next),
+    )
     growth_of_b = sp.factor(sp.expand(seen(sp.Trace(B_next))) - b)
-    return Update(
+    rule = Update(
         "function-space",
         (r, Theta, b),
         (eta, n, K, labels),
@@ -209,10 +262,11 @@ def _residual_and_kernel() -> Update:
         NOTATION,
         where={f: r + labels, h: K * r / m, delta: growth_of_b},
     )
+    return concluded("Write the residual and the kernel wherever the weights are left.", rule)
 
 
 @derivation("large-error-map", symbols=LARGE)
-@cache
+@remembered
 def large_error_map() -> Update:
     r"""Derive the approximation of :func:`function_space` for a large error.
 
@@ -250,15 +304,26 @@ def large_error_map() -> Update:
         return sp.Trace(_expanded(_expanded(e.T * large_error), eigenvector)).doit()
 
     residual, kernel = rule.next[0], rule.next[1] * e
+    note(
+        "Let the error lie along one unit eigenvector e of the kernel, and dwarf the labels.",
+        (r, size * e),
+        (labels, sp.ZeroMatrix(m, 1)),
+        (lam, e.T * Theta * e),
+        (stretch, e.T * K * e),
+    )
+    parts = [along_e(part) for part in (residual, kernel)]
+    note("Project the next residual and the next kernel on e.", *next_state((size, lam), parts))
     in_zeta = {stretch: (m * zeta / size) ** 2}
-    growth, moved = (sp.expand(along_e(part).subs(in_zeta)) for part in (residual / size, kernel))
-    return Update(
-        "large-error-map",
-        (zeta, lam),
-        (eta, n),
-        (zeta * growth, lam + sp.factor(moved - lam)),
-        REFERENCE,
-        NOTATION,
+    grown, moved = (sp.expand(part.subs(in_zeta)) for part in parts)
+    note(
+        "Measure the error by its size zeta, as the inputs see it.",
+        (zeta**2, size**2 * stretch / m**2),
+        *next_state((size, lam), (grown, moved)),
+    )
+    images = (zeta * sp.expand(grown / size), lam + sp.factor(moved - lam))
+    return concluded(
+        "The error grows by the same factor as its size. Collect.",
+        Update("large-error-map", (zeta, lam), (eta, n), images, REFERENCE, NOTATION),
     )
 
 
@@ -272,8 +337,10 @@ def _expanded(
     return _expanded(multiplied_out.subs(products))
 
 
-def _sized(rule: Update, sizes: dict[sp.Symbol, int | sp.Symbol]) -> Update:
+def _sized(derive: Callable[[], Update], sizes: dict[sp.Symbol, int | sp.Symbol]) -> Update:
     for size in sizes.values():
         if not (isinstance(size, sp.Symbol) or (isinstance(size, int) and size >= 1)):
-            raise InputError(f"{rule.name}: required a size of 1, 2, 3, ...; got {shown(size)}")
+            name = derive().name
+            raise InputError(f"{name}: required a size of 1, 2, 3, ...; got {shown(size)}")
+    rule = specialised(derive, lambda expression: expression.subs(sizes))
     return rule.substituted(sizes)

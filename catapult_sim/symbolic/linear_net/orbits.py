@@ -21,6 +21,7 @@ from catapult_sim.symbolic.linear_net.scaled import (
     two_factor_map,
 )
 from catapult_sim.symbolic.orbits import Orbit, exact_orbits, orbit_through
+from catapult_sim.symbolic.steps import concluded, note
 from catapult_sim.symbolic.update import Update
 
 
@@ -62,8 +63,15 @@ def balanced_map() -> Update:
     (F*(F - Y - 1)**2,)
     """
     rule = two_factor_map().inline()
-    balanced = sp.factor(rule.next[0].subs({p: 2 * F, q: 0}) / 2)
-    return Update("balanced-map", (F,), (Y,), (balanced,), LABELLED, loss=(F - Y) ** 2 / 2)
+    on_manifold = {p: 2 * F, q: sp.Integer(0)}
+    note(
+        "Let both layers be equal: the second number is zero, and remains so.", *on_manifold.items()
+    )
+    balanced = sp.factor(rule.next[0].subs(on_manifold) / 2)
+    return concluded(
+        "Insert: a map of the output alone.",
+        Update("balanced-map", (F,), (Y,), (balanced,), LABELLED, loss=(F - Y) ** 2 / 2),
+    )
 
 
 def period_two_orbit() -> Orbit:

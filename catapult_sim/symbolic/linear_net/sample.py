@@ -8,21 +8,38 @@ them, ``|u|^2 / n`` and ``|v|^2 / n``, enter only through their sum: the curvatu
 
 from __future__ import annotations
 
+from functools import partial
+
 import sympy as sp
 
 from catapult_sim.symbolic.catalogue import derivation
 from catapult_sim.symbolic.expressions import require_expression
+from catapult_sim.symbolic.linear_net import gram
 from catapult_sim.symbolic.linear_net.gram import NOTATION, REFERENCE, STEP, closure, eta, lam, n
+from catapult_sim.symbolic.steps import (
+    concluded,
+    later,
+    next_state,
+    note,
+    slope_of,
+    specialised,
+)
 from catapult_sim.symbolic.update import Update
 from catapult_sim.validation import InputError, shown
 
 f, y, r = sp.symbols("f y r", real=True)
+A, B = sp.symbols("A B", real=True)  # the squared norms of both layers, over n
 
 SAMPLE = STEP | {
     "f": "u.v / sqrt(n), the output on the sample",
     "lam": "(|u|^2 + |v|^2) / n, the kernel's eigenvalue",
     "y": "label",
     "r": "f - y, the residual",
+    "u": "weights of the first layer",
+    "v": "weights of the second layer",
+    "L": "the loss",
+    "A": "|u|^2 / n",
+    "B": "|v|^2 / n",
 }
 
 LABELLED = "Kalra et al. 2023, arXiv:2311.02076"
@@ -66,13 +83,13 @@ def sample_map(label: sp.Expr | float = 0) -> Update:
     """
     label = read_label(label)
     residual = r if label else f
-    f_next, lam_next = _one_sample(residual)
+    f_next, lam_next = _one_sample(residual, label)
     following = (
         label + residual * sp.expand((f_next - f) / residual + 1),
         lam + sp.factor(lam_next - lam),
     )
     labels = sorted(label.free_symbols, key=str)
-    return Update(
+    rule = Update(
         "labelled-sample-map" if label else "sample-map",
         (f, lam),
         (eta, n, *labels),
@@ -82,6 +99,7 @@ def sample_map(label: sp.Expr | float = 0) -> Update:
         {r: f - label} if label else {},
         residual**2 / 2,
     )
+    return concluded("Collect: the map of output and curvature.", rule)
 
 
 @derivation("labelled-sample-map", symbols=SAMPLE)
@@ -98,15 +116,46 @@ def read_label(label: sp.Expr | float) -> sp.Expr:
     return expression
 
 
-def _one_sample(residual: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
+def _one_sample(residual: sp.Symbol, label: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     """Return output and curvature one step later: the closure with d = k = 1 and C = 1."""
-    rule = closure(inputs=1, outputs=1).entrywise()
+    rule = specialised(_closure_of_numbers, partial(_on_one_sample, residual, label))
     A, output, B = rule.state
     (gradient,) = rule.where
-    A_next, f_next, B_next = (
-        component.subs({output: f, gradient: residual, A: lam - B}) for component in rule.next
+    first, f_next, second = (
+        component.subs({output: f, gradient: residual}) for component in rule.next
     )
-    return sp.expand(f_next), sp.expand(A_next + B_next)
+    sum_next = sp.expand((first + second).subs(A, lam - B))
+    note(
+        "The output sees the two norms through their sum alone, the eigenvalue of the kernel.",
+        (lam, A + B),
+        (later(lam), first + second),
+    )
+    images = sp.expand(f_next.subs(A, lam - B)), sum_next
+    note("Write the eigenvalue for the sum.", *next_state((f, lam), images))
+    return images
+
+
+def _closure_of_numbers() -> Update:
+    return closure(inputs=1, outputs=1).entrywise()
+
+
+def _on_one_sample(residual: sp.Symbol, label: sp.Expr, expression: sp.Expr) -> sp.Expr:
+    """Put the sample (1, label) into an equation of the closure, and numbers for its blocks."""
+    one = sp.Identity(1)
+    vectors = {gram.U: sp.MatrixSymbol("u", n, 1), gram.V: sp.MatrixSymbol("v", n, 1)}
+    numbers = {gram.F: f, gram.g: residual, gram.A: A, gram.B: B}
+    data = {gram.X: 1, gram.y: label, gram.C: 1, gram.c: label}
+    blocks = {block: value * one for block, value in (numbers | data).items()}
+    names = vectors | blocks | {later(w): later(vectors[w]) for w in vectors}
+    names |= {later(w): later(numbers[w]) * one for w in (gram.F, gram.A, gram.B)}
+    names |= {slope_of("L", w): slope_of("L", vectors[w]) for w in vectors}
+    names[slope_of("L", gram.F)] = slope_of("L", f) * one
+    sizes = {gram.d: 1, gram.k: 1, gram.m: 1}
+    sized = {block.subs(sizes): value for block, value in names.items()}
+    found = expression.subs(sizes).subs(sized).doit()
+    found = found.replace(sp.Trace, lambda block: block.as_explicit()[0, 0])
+    is_number = found.is_Matrix and found.shape == (1, 1) and not found.has(*vectors.values())
+    return found.as_explicit()[0, 0] if is_number else found
 
 
 @derivation("infinite-width-map", symbols=SAMPLE)
@@ -124,8 +173,9 @@ def infinite_width_map() -> Update:
     (-f*(eta*lam - 1), lam)
     """
     limits = tuple(sp.factor(sp.limit(component, n, sp.oo)) for component in sample_map().next)
-    return Update(
-        "infinite-width-map", (f, lam), (eta,), limits, REFERENCE, NOTATION, loss=f**2 / 2
+    return concluded(
+        "Let the width go to infinity: the curvature no longer moves.",
+        Update("infinite-width-map", (f, lam), (eta,), limits, REFERENCE, NOTATION, loss=f**2 / 2),
     )
 
 

@@ -11,16 +11,17 @@ from __future__ import annotations
 import sympy as sp
 
 from catapult_sim.symbolic.catalogue import derivation
-from catapult_sim.symbolic.linear_net.gram import REFERENCE, eta, lam, n
-from catapult_sim.symbolic.linear_net.sample import LABELLED, f, r, sample_map, y
+from catapult_sim.symbolic.linear_net.gram import NOTATION, REFERENCE, eta, lam, n
+from catapult_sim.symbolic.linear_net.sample import LABELLED, SAMPLE, f, r, sample_map, y
+from catapult_sim.symbolic.steps import concluded, later, next_state, note
 from catapult_sim.symbolic.update import Update
 
 F, Y, D, E = sp.symbols("F Y D E", real=True)
 Lam = sp.Symbol("Lam", positive=True)
 s, p, q = sp.symbols("s p q", nonnegative=True)
-SCALED = {Lam: r"\Lambda"}
+SCALED = NOTATION | {Lam: r"\Lambda"}
 
-SYMBOLS = {
+SYMBOLS = SAMPLE | {
     "F": "eta f / sqrt(n), the output",
     "Y": "eta y / sqrt(n), the label",
     "D": "F - Y, the residual",
@@ -53,9 +54,20 @@ def residual_map() -> Update:
     unit = sp.sqrt(n) / eta
     to_scaled = {r: D * unit, f: F * unit, y: Y * unit, lam: Lam / eta}
     f_next, lam_next = (component.subs(to_scaled) for component in sample_map(label=y).next)
+    note(
+        "Measure residual, output, label and curvature in units of width and learning rate.",
+        *to_scaled.items(),
+    )
+    note(
+        "Insert these units: width and learning rate drop out.",
+        *next_state((D, Lam), (f_next / unit - Y, eta * lam_next)),
+    )
     scaled = (sp.factor(sp.expand(f_next / unit) - Y), Lam + sp.factor(eta * lam_next - Lam))
     where = {F: D + Y}
-    return Update("residual-map", (D, Lam), (Y,), scaled, LABELLED, SCALED, where, D**2 / 2)
+    return concluded(
+        "Collect: one map with one parameter, the label.",
+        Update("residual-map", (D, Lam), (Y,), scaled, LABELLED, SCALED, where, D**2 / 2),
+    )
 
 
 @derivation("edge-map", symbols=SYMBOLS)
@@ -76,10 +88,16 @@ def edge_map() -> Update:
     D_next, Lam_next = residual_map().inline().next
     from_edge = {Lam: E + 4 + Y * D}
     D_next, Lam_next = D_next.subs(from_edge), Lam_next.subs(from_edge)
-    growth = sp.cancel((Lam_next - 4 - Y * D_next) / E)
+    E_next = Lam_next - 4 - Y * D_next
+    note("Take the distance from a straight line for the curvature.", *from_edge.items())
+    note("Insert it.", *next_state((D, E), (D_next, E_next)))
+    growth = sp.cancel(E_next / E)
     following = (sp.factor(D_next), E * sp.expand(growth.subs(Y, F - D)))
     where = {F: D + Y}
-    return Update("edge-map", (D, E), (Y,), following, LABELLED, SCALED, where, D**2 / 2)
+    return concluded(
+        "Collect: the distance is multiplied by a factor.",
+        Update("edge-map", (D, E), (Y,), following, LABELLED, SCALED, where, D**2 / 2),
+    )
 
 
 @derivation("scaled-map", symbols=SYMBOLS | {"s": "eta^2 f^2 / n"})
@@ -98,8 +116,17 @@ def scaled_map() -> Update:
     """
     unlabelled = {D: sp.sqrt(s), Y: 0}
     D_next, Lam_next = (component.subs(unlabelled) for component in residual_map().inline().next)
+    note(
+        "Without a label the sign of the residual does not matter: follow its square.",
+        (s, D**2),
+        (Y, sp.Integer(0)),
+    )
+    note("Insert it.", *next_state((s, Lam), (D_next**2, Lam_next)))
     scaled = (sp.factor(D_next**2), sp.expand(Lam_next))
-    return Update("scaled-map", (s, Lam), (), scaled, REFERENCE, SCALED, loss=s / 2)
+    return concluded(
+        "Collect: one map for every width and learning rate.",
+        Update("scaled-map", (s, Lam), (), scaled, REFERENCE, SCALED, loss=s / 2),
+    )
 
 
 @derivation("two-factor-map", symbols=SYMBOLS)
@@ -126,8 +153,20 @@ def two_factor_map() -> Update:
     # F_next = D_next + Y, where Y is F - D.
     halves = (Lam_next / 2, D_next + F - D)
     p_next, q_next = (sp.factor((halves[0] + sign * halves[1]).subs(factors)) for sign in (1, -1))
+    note(
+        "Write curvature and output as sum and difference of two numbers, neither negative.",
+        *factors.items(),
+    )
+    note(
+        "So each of the two is half the curvature plus or minus the output.",
+        (later(p), halves[0] + halves[1]),
+        (later(q), halves[0] - halves[1]),
+    )
     where = {D: sp.expand(factors[F] - Y)}
-    return Update("two-factor-map", (p, q), (Y,), (p_next, q_next), LABELLED, {}, where, D**2 / 2)
+    return concluded(
+        "Insert and collect: a step multiplies each of them by a square.",
+        Update("two-factor-map", (p, q), (Y,), (p_next, q_next), LABELLED, SCALED, where, D**2 / 2),
+    )
 
 
 @derivation("invariant-law", symbols=SYMBOLS)
@@ -149,10 +188,18 @@ def invariant_law() -> Update:
     (I*(s - 1)**2,)
     """
     p_next, q_next = two_factor_map().next
-    # I = 4 p q.
-    contraction = sp.factor(sp.expand((p_next * q_next / (p * q)).subs(D, sp.sqrt(s))))
     invariant = sp.Symbol("I", nonnegative=True)
-    return Update("invariant-law", (invariant,), (s,), (invariant * contraction,), REFERENCE)
+    note(
+        "Multiply the two numbers.",
+        (invariant, 4 * p * q),
+        (later(invariant), 4 * p_next * q_next),
+        (s, D**2),
+    )
+    contraction = sp.factor(sp.expand((p_next * q_next / (p * q)).subs(D, sp.sqrt(s))))
+    return concluded(
+        "A step multiplies their product by a square. Gradient flow, small steps, conserves it.",
+        Update("invariant-law", (invariant,), (s,), (invariant * contraction,), REFERENCE),
+    )
 
 
 @derivation("edge-law", symbols=SYMBOLS)
@@ -174,4 +221,7 @@ def edge_law() -> Update:
     (E*(D*F + 1),)
     """
     rule = edge_map()
-    return Update("edge-law", (E,), (D, Y), rule.next[1:], "derived here", where=rule.where)
+    return concluded(
+        "Keep the distance alone: where the factor is positive, no step crosses the line.",
+        Update("edge-law", (E,), (D, Y), rule.next[1:], "derived here", where=rule.where),
+    )

@@ -15,18 +15,26 @@ import sympy as sp
 
 from catapult_sim.symbolic.catalogue import derivation
 from catapult_sim.symbolic.expressions import require_expression
+from catapult_sim.symbolic.steps import concluded, later, next_state, note, slope_of
 from catapult_sim.symbolic.update import Update
 from catapult_sim.validation import require_flag, require_instance
 
 a, h, eta = sp.symbols("a h eta", positive=True)
 beta, gamma = sp.symbols("beta gamma", nonnegative=True)
-x, z, y, c = sp.symbols("x z y c", real=True)
+x, z, y, c, L = sp.symbols("x z y c L", real=True)
 
 REFERENCE = "Sandler et al. 2023, arXiv:2301.02312"
 NOTATION = {beta: r"\beta", gamma: r"\gamma"}
 
 MOMENTS = {
     "a": "eta h, learning rate times curvature",
+    "eta": "learning rate",
+    "h": "curvature",
+    "L": "a minibatch's loss",
+    "x": "the iterate",
+    "z": "the iterate before",
+    "y": "the average of the iterates",
+    "c": "a minibatch's minimum, of mean zero and variance one",
     "beta": "momentum",
     "gamma": "decay of the average",
     "mu_x": "mean of the iterate x",
@@ -65,10 +73,15 @@ def step(momentum: sp.Expr | float = 0, *, nesterov: bool = False) -> Update:
     require_flag("nesterov", nesterov)
     ahead = x + momentum * (x - z)
     place = ahead if nesterov else x
-    gradient = sp.factor(sp.diff(h * (x - c) ** 2 / 2, x)).subs(x, place)
+    loss = h * (x - c) ** 2 / 2
+    slope = sp.factor(sp.diff(loss, x))
+    note("The loss of a minibatch is a parabola, whose minimum is drawn anew.", (L, loss))
+    note("Differentiate it.", (slope_of("L", x), slope))
+    gradient = slope.subs(x, place)
     following = ahead - (eta * gradient).subs(eta, a / h)
     symbols = sorted(momentum.free_symbols, key=str)
     state, images = ((x, z), (following, x)) if momentum != 0 else ((x,), (following,))
+    note("Take one step.", (a, eta * h), *next_state(state, images))
     return Update("minibatch-step", state, (a, c, *symbols), images, REFERENCE, NOTATION)
 
 
@@ -82,6 +95,7 @@ def averaged_step(rule: Update) -> Update:
     """
     require_instance("rule", rule, Update, "an Update, as step returns")
     average = gamma * y + (1 - gamma) * rule.next[0]
+    note("Average the iterates exponentially.", (later(y), average))
     return Update(
         f"averaged-{rule.name}",
         (*rule.state, y),
@@ -120,13 +134,25 @@ def moments(rule: Update) -> Update:
     names = {pair: sp.Symbol("V_" + "".join(str(rule.state[i]) for i in pair)) for pair in pairs}
     covariance = sp.Matrix(len(places), len(places), lambda i, j: names[min(i, j), max(i, j)])
     spread = matrix * covariance * matrix.T + noise * noise.T
-    return Update(
-        rule.name.replace("step", "moments"),
-        (*mean, *names.values()),
-        tuple(symbol for symbol in rule.parameters if symbol != c),
-        tuple(map(_tidy, (*(matrix * mean), *(spread[pair] for pair in pairs)))),
-        rule.reference,
-        {**rule.notation, **{symbol: _indexed(symbol) for symbol in (*mean, *names.values())}},
+    means, spreads = tuple(matrix * mean), tuple(spread[pair] for pair in pairs)
+    note(
+        "Take the mean: the step is linear, and the minima have mean zero.",
+        *next_state(tuple(mean), means),
+    )
+    note(
+        "Take variances and covariances: the minimum has variance one, whatever the past.",
+        *next_state(tuple(names.values()), spreads),
+    )
+    return concluded(
+        "Collect.",
+        Update(
+            rule.name.replace("step", "moments"),
+            (*mean, *names.values()),
+            tuple(symbol for symbol in rule.parameters if symbol != c),
+            tuple(map(_tidy, (*means, *spreads))),
+            rule.reference,
+            {**rule.notation, **{symbol: _indexed(symbol) for symbol in (*mean, *names.values())}},
+        ),
     )
 
 
@@ -184,5 +210,8 @@ def stationary(rule: Update) -> Mapping[sp.Symbol, sp.Expr]:
     """
     require_instance("rule", rule, Update, "an Update, as moments returns")
     equations = [new - old for new, old in zip(rule.next, rule.state, strict=True)]
+    note("In the stationary state they do not change.", *zip(rule.state, rule.next, strict=True))
     (solution,) = sp.linsolve(equations, rule.state)
-    return dict(zip(rule.state, map(sp.factor, solution), strict=True))
+    solved = dict(zip(rule.state, map(sp.factor, solution), strict=True))
+    note("Solve these linear equations.", *solved.items())
+    return solved

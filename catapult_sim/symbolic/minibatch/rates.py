@@ -26,7 +26,10 @@ from catapult_sim.symbolic.minibatch.variances import (
     swa_variance,
     two_point_variance,
 )
+from catapult_sim.symbolic.steps import note, recording
 from catapult_sim.validation import require_count
+
+a_eff = sp.Symbol("a_eff", positive=True)
 
 
 def equivalent_rate(variance: sp.Expr) -> sp.Expr:
@@ -41,8 +44,17 @@ def equivalent_rate(variance: sp.Expr) -> sp.Expr:
     -2*a/(a - 4)
     """
     variance = require_expression("variance", variance)
-    (rate,) = sp.solve(sgd_variance() - V, a)
-    return sp.factor(rate.subs(V, variance))
+    with recording():  # whoever records has seen how the variance of SGD is derived
+        of_sgd = sgd_variance()
+    (rate,) = sp.solve(of_sgd - V, a)
+    note(
+        "Plain SGD has this variance at another learning rate: solve for it.",
+        (V, of_sgd.subs(a, a_eff)),
+        (a_eff, rate),
+    )
+    found = sp.factor(rate.subs(V, variance))
+    note("Insert the variance.", (a_eff, found))
+    return found
 
 
 def best_schedule(start: sp.Expr, steps: int) -> Sequence[sp.Expr]:

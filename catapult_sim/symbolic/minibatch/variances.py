@@ -24,12 +24,14 @@ from catapult_sim.symbolic.minibatch.moments import (
     x,
     y,
 )
+from catapult_sim.symbolic.steps import note, remembered
 from catapult_sim.symbolic.update import Update
 
 g, j, t = sp.symbols("g j t", integer=True, nonnegative=True)
 k, m = sp.symbols("k m", integer=True, positive=True)
 V = sp.Symbol("V", positive=True)
 r = sp.Symbol("r", positive=True)  # 1 - a
+w, Q = sp.symbols("w Q", positive=True)  # of an epoch: the weight of a minimum, and its variance
 
 VARIANCE = {
     "V": "variance, in units of that of the minibatches' minima",
@@ -38,6 +40,12 @@ VARIANCE = {
     "m": "batches of an epoch",
     "k": "iterates averaged",
     "g": "steps between the two iterates",
+    "r": "1 - a",
+    "w": "weight of a minimum at the end of its epoch",
+    "Q": "the variance that an epoch adds",
+    "j": "steps between two iterates",
+    "t": "steps since the start",
+    "mu": "mean of the iterate, in units of its start",
 }
 
 
@@ -45,8 +53,18 @@ def _stationary_variance(rule: Update, variable: sp.Symbol) -> sp.Expr:
     return stationary(rule)[sp.Symbol(f"V_{variable}{variable}")]
 
 
+@remembered
+def _variance_of_iterates() -> sp.Expr:
+    return _stationary_variance(sgd_moments(), x)
+
+
+def _answer(what: str, variance: sp.Expr) -> sp.Expr:
+    note(what, (V, variance))
+    return variance
+
+
 @derivation("variance-sgd", symbols=VARIANCE)
-@cache
+@remembered
 def sgd_variance() -> sp.Expr:
     """Derive the stationary variance of the iterates, for ``0 < a < 2``.
 
@@ -55,11 +73,11 @@ def sgd_variance() -> sp.Expr:
     >>> print(sgd_variance())
     -a/(a - 2)
     """
-    return _stationary_variance(sgd_moments(), x)
+    return _answer("This is the variance of the iterates.", _variance_of_iterates())
 
 
 @derivation("variance-heavy-ball", symbols=VARIANCE)
-@cache
+@remembered
 def heavy_ball_variance() -> sp.Expr:
     """Derive the stationary variance under heavy ball, for ``0 < a < 2 (1 + beta)``.
 
@@ -68,27 +86,33 @@ def heavy_ball_variance() -> sp.Expr:
     >>> print(heavy_ball_variance())
     a*(beta + 1)/((beta - 1)*(a - 2*beta - 2))
     """
-    return _stationary_variance(heavy_ball_moments(), x)
+    return _answer(
+        "This is the variance of the iterates.", _stationary_variance(heavy_ball_moments(), x)
+    )
 
 
 @derivation("variance-nesterov", symbols=VARIANCE)
-@cache
+@remembered
 def nesterov_variance() -> sp.Expr:
     """Derive the stationary variance under Nesterov momentum.
 
     It holds for ``0 < a (1 + 2 beta) < 2 (1 + beta)``.
     """
-    return _stationary_variance(nesterov_moments(), x)
+    return _answer(
+        "This is the variance of the iterates.", _stationary_variance(nesterov_moments(), x)
+    )
 
 
 @derivation("variance-ema", symbols=VARIANCE)
-@cache
+@remembered
 def ema_variance() -> sp.Expr:
     """Derive the stationary variance of an exponential moving average, decay gamma."""
-    return _stationary_variance(averaged_moments(), y)
+    return _answer(
+        "This is the variance of the average.", _stationary_variance(averaged_moments(), y)
+    )
 
 
-@cache
+@remembered
 def mean_after() -> sp.Expr:
     """Derive the mean after t steps, in units of the start: also a covariance at lag t.
 
@@ -100,7 +124,11 @@ def mean_after() -> sp.Expr:
     mu = sp.Function("mu")
     rule = sgd_moments()
     image = rule.next[0].subs(rule.state[0], mu(t))
-    return sp.rsolve(mu(t + 1) - image, mu(t), {mu(0): 1})
+    mean = sp.rsolve(mu(t + 1) - image, mu(t), {mu(0): 1})
+    note(
+        "The mean decays geometrically, and so does the covariance of two iterates.", (mu(t), mean)
+    )
+    return mean
 
 
 @cache
@@ -113,7 +141,7 @@ def variance_after() -> sp.Expr:
 
 
 @derivation("variance-two-point", symbols=VARIANCE)
-@cache
+@remembered
 def two_point_variance() -> sp.Expr:
     """Derive the stationary variance of the mean of two iterates, g steps apart.
 
@@ -122,15 +150,26 @@ def two_point_variance() -> sp.Expr:
     >>> print(two_point_variance())
     -a*((1 - a)**g + 1)/(2*(a - 2))
     """
-    return sp.factor(sgd_variance() * (1 + mean_after().subs(t, g)) / 2)
+    mean = _variance_of_iterates() * (1 + mean_after().subs(t, g)) / 2
+    _answer("The mean of two iterates has half their variance plus half their covariance.", mean)
+    return _answer("Collect.", sp.factor(mean))
 
 
 @derivation("variance-swa", symbols=VARIANCE)
-@cache
+@remembered
 def swa_variance() -> sp.Expr:
     """Derive the stationary variance of the mean of k successive iterates."""
-    lagged = _summed((k - j) * r**j, 1, k - 1)
-    return _in_a(sgd_variance().subs(a, 1 - r) * (k + 2 * lagged) / k**2)
+    once, covariance = (
+        _variance_of_iterates().subs(a, 1 - r),
+        mean_after().subs(t, j).subs(a, 1 - r),
+    )
+    pairs = (k - j) * covariance
+    note(
+        "Among k iterates, k - j pairs lie j steps apart: add up their covariances.",
+        (r, 1 - a),
+        (V, once * (k + 2 * sp.Sum(pairs, (j, 1, k - 1))) / k**2),
+    )
+    return _answer("Sum the series.", _in_a(once * (k + 2 * _summed(pairs, 1, k - 1)) / k**2))
 
 
 @cache
@@ -150,7 +189,7 @@ def growing_variance() -> sp.Expr:
 
 
 @derivation("variance-shuffled", symbols=VARIANCE)
-@cache
+@remembered
 def shuffled_variance() -> sp.Expr:
     """Derive the stationary variance at the ends of epochs that visit m batches once each.
 
@@ -167,8 +206,23 @@ def shuffled_variance() -> sp.Expr:
     """
     kept = _response(t).subs(a, 1 - r)
     squares, total = _summed(sp.expand(kept**2), 0, m - 1), _summed(kept, 0, m - 1)
+    age = (t, 0, m - 1)
+    note(
+        "The minimum drawn t steps before the end of an epoch is left with this coefficient.",
+        (r, 1 - a),
+        (w, kept),
+    )
+    note(
+        "An epoch adds this variance: minima are anticorrelated, since all of them add up to zero.",
+        (Q, (m * sp.Sum(kept**2, age) - sp.Sum(kept, age) ** 2) / (m - 1)),
+    )
     noise = (m * squares - total**2) / (m - 1)
-    return _in_a(noise / (1 - r ** (2 * m)))
+    note("Sum the series.", (Q, noise))
+    note(
+        "Each epoch shrinks what was there before, and adds as much again.",
+        (V, r ** (2 * m) * V + Q),
+    )
+    return _answer("Solve for the variance.", _in_a(noise / (1 - r ** (2 * m))))
 
 
 def _response(age: sp.Expr) -> sp.Expr:

@@ -88,7 +88,10 @@ def in_latex(expression: sp.Expr, letters: Mapping[sp.Symbol, str]) -> str:
 
 
 class _Latex(LatexPrinter):  # type: ignore[misc]
-    """SymPy's printer, which puts parentheses around a logarithm with a power."""
+    """SymPy's printer, with parentheses around a logarithm with a power and a plain zero."""
+
+    def _print_ZeroMatrix(self, expr: sp.Expr) -> str:
+        return "0"
 
     def _print_log(self, expr: sp.Expr, exp: str | None = None) -> str:
         written: str = super()._print_log(expr)
@@ -124,8 +127,12 @@ def _apart(symbol: sp.Symbol, letter: str, taken: Collection[str]) -> str:
 
 
 def _upright(name: str) -> str:
-    escaped = re.sub(r"[#$%&_{}]", r"\\\g<0>", re.sub(r"[\\~^]", " ", name))
-    return rf"\mathrm{{{escaped}}}"
+    return rf"\mathrm{{{escaped(name)}}}"
+
+
+def escaped(words: str) -> str:
+    """Return words for LaTeX, with a space for what LaTeX cannot print as it is."""
+    return re.sub(r"[#$%&_{}]", r"\\\g<0>", re.sub(r"[\\~^]", " ", words))
 
 
 def aligned(latex: str) -> str:

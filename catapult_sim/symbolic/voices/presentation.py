@@ -136,6 +136,13 @@ class _Presentation(MathMLPresentationPrinter):  # type: ignore[misc]
             place.appendChild(term)
         return row
 
+    # SymPy writes an entity without its semicolon.
+    def _print_ZeroMatrix(self, expr: sp.Expr) -> Any:
+        return self._enclosed("mn", [self.dom.createTextNode("0")])
+
+    def _print_Identity(self, expr: sp.Expr) -> Any:
+        return self._enclosed("mi", [self.dom.createTextNode("I")])
+
     def _print_Piecewise(self, expr: sp.Piecewise) -> Any:
         rows = []
         for value, condition in expr.args:

@@ -60,16 +60,23 @@ def test_the_exact_linear_network_has_its_own_data():
         cs.study(net, *SEEN)
 
 
-def test_taylor_models_of_two_orders_do_not_share_a_record(tmp_path):
+def test_a_network_and_its_taylor_models_do_not_share_a_record(tmp_path):
     theta = NET.init(rng=0)
     record = tmp_path / "record.jsonl"
-    first, second = (
-        cs.study(
-            cs.TaylorModel(NET, theta, order=order), *SEEN, theta=theta, record=record, **SMALL
-        )
-        for order in (1, 2)
-    )
-    assert first.values("peak")[0, 1] > 1e6 > 1e3 > second.values("peak")[0, 1]
+    models = [cs.TaylorModel(NET, theta, order=1), cs.TaylorModel(NET, theta, order=2), NET]
+    peaks = [
+        cs.study(model, *SEEN, theta=theta, record=record, **SMALL).values("peak")[0, 1]
+        for model in models
+    ]
+    assert peaks[0] > 1e6 > 1e3 > peaks[1] != peaks[2]
+
+
+def test_starts_of_the_linear_network_do_not_share_a_record(tmp_path):
+    net = cs.LinearNet(SEEN[0] / 8, SEEN[1], width=100)
+    options = {"c": [1.0], "steps": 5, "progress": False, "record": tmp_path / "record.jsonl"}
+    starts = [net.init(rng=0), 2 * net.init(rng=0)]
+    tops = [cs.study(net, theta=start, **options).lambda_0[0] for start in starts]
+    assert tops[1] == pytest.approx(2 * tops[0])
 
 
 def test_a_record_is_continued_and_known_by_model_samples_start_and_method(tmp_path):

@@ -80,6 +80,9 @@ def test_its_numbers_are_those_of_the_study(capsys):
         expected = [c[k], c[k] / top, found.values("peak")[0, k], found.values("loss")[0, k]]
         got = [float(row[0]), float(row[1]), *map(float, row[3:5])]
         assert got == pytest.approx(expected, rel=1e-3)
+        if row[2] != "divergent":
+            now = found.values("curvature")[0, k]
+            assert [*map(float, row[5:7])] == pytest.approx([now, c[k] * now], rel=1e-3)
         assert float(row[-1]) == pytest.approx(found.values("accuracy")[0, k], rel=1e-3)
 
 

@@ -1,7 +1,10 @@
 """Models of one's own: a loss, a gradient and two products train as a network does."""
 
 import pickle
+import threading
+import time
 import types
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -105,19 +108,20 @@ def test_samples_may_have_any_shape():
 
 
 def test_methods_are_called_by_one_thread_at_a_time():
-    inside = []
+    inside, met = set(), []
 
     class Stateful(Own):
         def gradient(self, theta, X, y):
-            inside.append(theta)
-            found = super().gradient(inside[-1], X, y)
-            inside.pop()
-            assert not inside
-            return found
+            inside.add(threading.get_ident())
+            time.sleep(0.005)
+            met.append(len(inside))
+            inside.discard(threading.get_ident())
+            return super().gradient(theta, X, y)
 
-    theta = np.repeat(THETA, 400, axis=0)
-    run = cs.train(Stateful(NET), theta, X, Y, learning_rate=0.1, steps=3)
-    assert run.state.shape == theta.shape
+    model = as_model(Stateful(NET), THETA, X)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: model.gradient(THETA, X, Y), range(4)))
+    assert met == [1] * 12
 
 
 def test_it_diverges_without_a_warning_or_an_exception():

@@ -6,6 +6,8 @@ Public names
 ``LinearNet``, ``MLP``, ``TaylorModel``          models: linear at any width, fully connected, and
                                                  their linear and quadratic approximations
 ``train``, ``iterate``                           run an ensemble, of networks or of any step
+``study``, ``Study``                             one model at many learning rates: phases, losses,
+                                                 curvature, accuracy
 ``Observers``, ``ntk``                           what to measure along a run; the tangent kernel
 ``Trajectory``, ``Outcome``, ``Checkpoint``      a run, how its members ended, a run on disk
 ``classify``, ``Phase``                          lazy, catapult, divergent or undecided
@@ -29,7 +31,9 @@ Public names
 All else is reached by its path, such as ``catapult_sim.mlp.kernel.top_eigenpairs``; nothing needs
 an import of its own. ``symbolic`` derives what the equations are, ``numeric`` integrates what they
 do, ``mlp`` trains real networks on ``datasets``, ``sweeps`` computes many cells, ``experiments``
-runs what ``claims`` judges, ``plots`` draws it.
+runs what ``claims`` judges, ``plots`` draws it. Any object with ``loss``, ``gradient``,
+``hessian_product`` and ``kernel_product`` is a model for ``train`` and ``study``, see
+``catapult_sim.mlp.own_model``.
 
 Glossary
 --------
@@ -99,6 +103,8 @@ if TYPE_CHECKING:
     from catapult_sim.numeric.runs.phases import classify as classify
     from catapult_sim.numeric.runs.trajectory import Outcome as Outcome
     from catapult_sim.numeric.runs.trajectory import Trajectory as Trajectory
+    from catapult_sim.studies import Study as Study
+    from catapult_sim.studies import study as study
     from catapult_sim.sweeps.cell import cell as cell
     from catapult_sim.sweeps.record import read_record as read_record
     from catapult_sim.sweeps.refinement import refine as refine
@@ -112,4 +118,4 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = attach(__name__)
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.2.0.dev0"

@@ -18,7 +18,14 @@ from catapult_sim import __version__
 from catapult_sim.commands.stopping import Stopped, stoppable
 from catapult_sim.validation import InputError
 
-COMMANDS = ("verify", "phase-diagram", "boundary", "simulate", "scan", "derive", "figures")
+COMMANDS = ("try", "verify", "phase-diagram", "boundary", "simulate", "scan", "derive", "figures")
+TOUR = """\
+catapult-sim try                  a network on handwritten digits: where training explodes, and why
+catapult-sim try --data FILE      the same on your data, CSV, NPZ or IDX
+catapult-sim simulate --c 1 3     a run that stays lazy and one that is catapulted, drawn
+catapult-sim phase-diagram        lazy, catapult, divergent: learning rate against width
+catapult-sim derive --list        the equations behind it, in LaTeX, Python or JavaScript
+catapult-sim verify               what the papers say, judged here; -h after any of these: more"""
 FAILED = 1
 WRONG_CALL = 2
 UNREAD = 128 + 13  # of SIGPIPE, a name that Windows does not have
@@ -36,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _print_whatever_is_given()
     given = sys.argv[1:] if arguments is None else arguments
     options = _parser(given).parse_args(given)
+    if options.command is None:
+        print(TOUR)
+        return 0
     try:
         with stoppable(lambda status: _stopped(options, status)):
             status = int(options.run(options))
@@ -90,7 +100,7 @@ def _say(options: argparse.Namespace, sentence: str, status: int, before: str = 
 
 
 def _kept(options: argparse.Namespace) -> str:
-    if not hasattr(options, "overwrite"):
+    if not hasattr(options, "overwrite") or options.out is None:
         return "nothing was written"
     again = "with --resume instead of --overwrite" if options.overwrite else "again"
     return f"finished cells are in {options.out}; to continue, run the same command {again}"
@@ -105,7 +115,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     shtab.add_argument_to(parser, help="print the completion script of this shell")
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command")
     chosen = given[:1] if given and given[0] in COMMANDS else COMMANDS
     for name in chosen:  # a command loads what it needs, so that the others do not delay it
         import_module(f"catapult_sim.commands.{name.replace('-', '_')}").add(commands)

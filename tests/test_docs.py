@@ -4,10 +4,12 @@ import re
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import catapult_sim
 from catapult_sim import claims, cli
+from catapult_sim.numeric.runs.phases import Phase
 
 PAGE = Path(__file__).parent.parent / "docs" / "curvature.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
@@ -22,6 +24,29 @@ def test_a_model_plugs_in_by_its_hessian_product(number, needs, capsys):
     assert pairs.converged.all()
     assert pairs.residuals.max() <= 1e-4 * pairs.values[0]
     assert str(pairs.products) in capsys.readouterr().out
+
+
+OWN = (PAGE.parent / "own_model.md").read_text()
+TORCH, STUDY, JAX, BOUNDARY, DIAGRAM = re.findall(r"```python\n(.*?)```", OWN, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize(("model", "needs"), [(TORCH, "torch"), (JAX, "jax")])
+def test_an_own_network_is_judged(model, needs, capsys):
+    pytest.importorskip(needs)
+    names = {}
+    for block in (model, STUDY, BOUNDARY, DIAGRAM):
+        exec(compile(block, "own_model.md", "exec"), names)
+    found, net, theta = (names[name] for name in ("found", "net", "theta"))
+    J = np.array([net.kernel_product(theta, names["X"], one) for one in unit_signals(names["y"])])
+    assert found.lambda_0 == pytest.approx(np.linalg.eigvalsh(J[..., 0])[-1:], rel=1e-4)
+    assert found.phases.names[0][[0, -1]].tolist() == ["lazy", "divergent"]
+    assert "catapult" in found.phases.names
+    assert {str(Phase(code)) for code in np.ravel(names["phases"])} >= {"lazy", "divergent"}
+    assert 2 < float(capsys.readouterr().out.split()[-1].partition("(")[0]) < 16
+
+
+def unit_signals(y):
+    return np.eye(y.size, dtype=y.dtype).reshape(-1, *y.shape)
 
 
 PAPER = (PAGE.parent / "paper.md").read_text()

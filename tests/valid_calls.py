@@ -4,6 +4,8 @@ Arguments are by name; ``self`` is the object of a method, ``*`` holds positiona
 function returns a function, ``then`` calls that. Only ``self`` and ``then`` are never replaced.
 """
 
+import types
+
 import numpy as np
 import sympy as sp
 
@@ -11,6 +13,7 @@ import catapult_sim as cs
 from catapult_sim import symbolic
 from catapult_sim.mlp.activations import Scale
 from catapult_sim.mlp.dense import Dense
+from catapult_sim.mlp.own_model import METHODS, as_model
 from catapult_sim.numeric.runs.optimizers import GradientDescent
 from catapult_sim.symbolic import linear_net
 
@@ -22,6 +25,12 @@ STATE = CLOSURE.init(rng=0)
 TAYLOR = cs.TaylorModel(NET, THETA)
 POINT = NET.at(THETA, X, Y)
 OBSERVERS = cs.Observers(NET, X, Y)
+OWN = as_model(
+    types.SimpleNamespace(**{name: getattr(NET, name) for name in (*METHODS, "predict", "init")}),
+    THETA,
+    X,
+)
+STUDY = cs.study(NET, X, Y, c=[1.0, 2.0], steps=3, held_out=(X, np.sign(Y)), progress=False)
 RUN = CLOSURE.train(learning_rate=[0.1, 0.2], steps=3, state=STATE)
 BOUNDARY = cs.boundary(lambda c: np.where(c > 2, 1, -1), 1.0, 3.0)
 MATRIX = np.diag([3.0, 2.0, 1.0])
@@ -389,6 +398,11 @@ CALLS = {
     },
     "mlp.network.Network.jacobian_product": of(NET, **network, direction=np.ones_like(THETA)),
     "mlp.network.Network.transposed_jacobian_product": of(NET, **network, signal=np.ones((3, 1))),
+    "mlp.network.Network.kernel_product": of(NET, **network, signal=np.ones((3, 1))),
+    "mlp.own_model.as_model": {"network": OWN.model, **network},
+    "mlp.own_model.OwnModel.predict": of(OWN, **network),
+    "mlp.own_model.OwnModel.accuracy": of(OWN, **network, y=np.sign(Y)),
+    "mlp.own_model.OwnModel.top_eigenvalue": of(OWN, **labelled),
     **{f"mlp.losses.{name}": pointwise_loss for name in ("cross_entropy", "squared_error")},
     "mlp.losses.fraction_right": pointwise_loss,
     "mlp.losses.softmax": {"outputs": np.ones((3, 2))},
@@ -428,6 +442,25 @@ CALLS = {
     "mlp.taylor.TaylorModel.top_eigenvalue": of(TAYLOR, **network),
     "mlp.taylor.TaylorModel.kernel_terms": of(TAYLOR, **labelled),
     "mlp.training.train": {"network": NET, **labelled, **run_options},
+    # Studies
+    "studies.Study.plot": of(STUDY, name="peak"),
+    "studies.Study.values": of(STUDY, name="peak"),
+    "studies.study": {
+        "model": OWN.model,
+        "X": X,
+        "y": Y,
+        "c": [1.0, 2.0],
+        "steps": 3,
+        "theta": THETA,
+        "members": 1,
+        "seed": 0,
+        "held_out": (X, np.sign(Y)),
+        "optimizer": GradientDescent(),
+        "batch_size": 2,
+        "executor": None,
+        "record": None,
+        "progress": lambda n: None,
+    },
     # Symbolic
     "symbolic.backward_error.modified_equation.modified_equation": {
         "order": 1,

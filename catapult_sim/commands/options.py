@@ -164,11 +164,17 @@ def _gain(text: str) -> str | float:
         return text
 
 
-def add_data(parser: Any, inputs: str | None = None) -> None:
-    """Add the options that choose the data and say how they are read; ``inputs`` is a default."""
+def add_data(parser: Any, inputs: str | None = None, *, images: bool = False) -> None:
+    """Add the options that choose the data and say how they are read; ``inputs`` is a default.
+
+    With ``images``, IDX files of images and labels may be named one by one.
+    """
     add = parser.add_argument
     words = "digits, mnist, fashion-mnist, or a file: CSV, NPZ or IDX (default: digits)"
-    add("--data", help=words, metavar="DATA")
+    add("--data", *(["--images"] if images else []), dest="data", help=words, metavar="DATA")
+    if images:
+        words = "file of the labels of IDX images (default: the one beside them)"
+        add("--labels-file", type=Path, help=words, metavar="FILE")
     words = "what labels mean: binary: two as -1 and +1; parity: odd as +1, even as -1; classes: "
     words += "an output for each; numbers to fit (default: as the data are; digits: parity)"
     add("--labels", help=words, choices=ENCODINGS[1:], metavar="WHAT")

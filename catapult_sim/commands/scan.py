@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tabulate import tabulate
 
 from catapult_sim import plots
@@ -17,19 +15,12 @@ from catapult_sim.commands.options import add_command, add_decay, network, requi
 from catapult_sim.commands.sweeping import finished, opened, report
 from catapult_sim.commands.titles import title
 from catapult_sim.experiments.phase_cells import MORE, bytes_of, phase_of
+from catapult_sim.experiments.scan_rows import Row, counts_of, mean_of, rows_of
 from catapult_sim.sweeps.cell import Cell
 from catapult_sim.sweeps.record import Line
 from catapult_sim.validation import InputError
 
 FIGURE = "scan.png"
-# The entries of a result of which each quantity is the ratio; the others are their own.
-RATIOS = {
-    "loss": ("last_loss", "first_loss"),
-    "peak": ("peak_loss", "first_loss"),
-    "curvature": ("last_eigenvalue", "first_eigenvalue"),
-    "sharpness": ("sharpness", "first_eigenvalue"),
-    "average_loss": ("average_loss", "first_loss"),
-}
 QUANTITIES = ("peak", "loss", "curvature", "sharpness", "accuracy", "average_loss")
 MEANING = {
     "peak": "peak: largest loss over that at the start",
@@ -70,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     with opened(options, _shared(cells[0])) as tally:
         lines = tally.sweep(phase_of, cells)
     found = [line for line in lines.values() if line.error is None]
-    rows = _rows(found, options.of)
+    rows = rows_of(found, options.of)
     words = tabulate(_table(rows, options.of), ("c", "phases", *options.of), tablefmt="plain")
     words += "".join(f"\n{MEANING[name]}" for name in options.of)
     drawn = _drawn(found, options.of) if found else None
@@ -84,7 +75,7 @@ def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
 
 def _drawn(lines: Sequence[Line], names: Sequence[str]) -> tuple[Any, str]:
     cells = [line.cell for line in lines]
-    return plots.scan(_rows(lines, names), names, title(cells, apart=["c"])), FIGURE
+    return plots.scan(rows_of(lines, names), names, title(cells, apart=["c"])), FIGURE
 
 
 def _cells(options: argparse.Namespace) -> list[Cell]:
@@ -116,40 +107,8 @@ def _shared(cell: Cell) -> Cell:
     return {name: value for name, value in cell.items() if name not in ("c", "seed", "steps")}
 
 
-def _rows(lines: Iterable[Line], names: Iterable[str]) -> list[dict[str, Any]]:
-    """Return the runs at each learning rate: their phases, and each quantity by seed."""
-    ordered = sorted(lines, key=lambda line: (line.cell["c"], line.cell["seed"]))
+def _table(rows: list[Row], names: Iterable[str]) -> list[list[Any]]:
     return [
-        {
-            "c": c,
-            "phases": [line.result["phase"] for line in group],
-            **{name: [_value(line.result, name) for line in group] for name in names},
-        }
-        for c, lines_at_c in groupby(ordered, key=lambda line: line.cell["c"])
-        if (group := list(lines_at_c))
+        [row["c"], counts_of(row["phases"]), *(mean_of(row, name) for name in names)]
+        for row in rows
     ]
-
-
-def _value(result: dict[str, Any], name: str) -> float | None:
-    """Return a quantity of a run; None where it is not finite."""
-    if name not in RATIOS:
-        return result[name]
-    above, below = (result[entry] for entry in RATIOS[name])
-    return None if above is None or not below else above / below
-
-
-def _table(rows: list[dict[str, Any]], names: Iterable[str]) -> list[list[Any]]:
-    return [
-        [row["c"], _counts(row["phases"]), *(_mean(row, name) for name in names)] for row in rows
-    ]
-
-
-def _counts(phases: list[str]) -> str:
-    return ", ".join(f"{phases.count(one)} {one}" for one in dict.fromkeys(phases))
-
-
-def _mean(row: dict[str, Any], name: str) -> float | None:
-    """Return the mean over seeds; None where one diverges."""
-    if "divergent" in row["phases"] or None in row[name]:
-        return None
-    return float(np.mean(row[name]))

@@ -21,6 +21,7 @@ def load(
     labels: str = "auto",
     inputs: str = "raw",
     label_column: str | None = None,
+    labels_file: str | Path | None = None,
 ) -> Dataset:
     r"""Read samples from a file, or from a data set that is known by name.
 
@@ -40,6 +41,8 @@ def load(
     label_column : str, optional
         Of CSV: "first", "last", a number counted from 1, or a name of the header. By default the
         column called label, class, target or y; else the only one of names; else the last.
+    labels_file : path, optional
+        Of IDX: the file of the labels, where it is not beside the images under the usual name.
 
     Returns
     -------
@@ -62,19 +65,23 @@ def load(
     >>> X.tolist(), y.tolist()
     ([[1.5, 2.0], [1.0, 3.0]], [[1.0], [-1.0]])
     """
-    return samples_of(data, label_column).understood(labels, inputs)
+    return samples_of(data, label_column, labels_file).understood(labels, inputs)
 
 
-def samples_of(data: str | Path, label_column: str | None = None) -> Samples:
+def samples_of(
+    data: str | Path, label_column: str | None = None, labels_file: str | Path | None = None
+) -> Samples:
     """Return samples as they are stored, or raise InputError."""
     if isinstance(data, str) and data in NAMES:
         _require_no_column(label_column, str(data))
+        _require_no_labels(labels_file, str(data))
         return digit_images() if data == "digits" else idx_images(str(data))
     path = _file(data)
     content = content_of(path)
     if is_idx(content):
         _require_no_column(label_column, str(path))
-        return read_idx(path)
+        return read_idx(path, None if labels_file is None else _path(labels_file))
+    _require_no_labels(labels_file, str(path))
     try:
         if content[:6] == b"\x93NUMPY":
             raise InputError("holds one array; numpy.savez(path, X=X, y=y) saves inputs and labels")
@@ -96,13 +103,22 @@ def files_of(data: str | Path) -> list[Path]:
 
 def _file(data: str | Path) -> Path:
     """Return the file that is meant: in a folder, the images to train on."""
+    path = _path(data)
+    return packed_or_not(path / "train-images-idx3-ubyte") if path.is_dir() else path
+
+
+def _path(data: str | Path) -> Path:
     try:
-        path = Path(data)
+        return Path(data)
     except TypeError:
         raise InputError(
             f"data must be a path or one of {', '.join(NAMES)}; got {shown(data)}"
         ) from None
-    return packed_or_not(path / "train-images-idx3-ubyte") if path.is_dir() else path
+
+
+def _require_no_labels(labels_file: str | Path | None, data: str) -> None:
+    if labels_file is not None:
+        raise InputError(f"a file of labels belongs to IDX images; got {labels_file}, {data}")
 
 
 def _require_no_column(label_column: str | None, data: str) -> None:

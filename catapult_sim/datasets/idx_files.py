@@ -54,9 +54,9 @@ def idx_array(path: Path) -> npt.NDArray[Any]:
         raise refusal if named else InputError(f"{path} {refusal}") from None
 
 
-def read_idx(path: Path) -> Samples:
-    """Return images and labels, one of which is in this file and the other beside it."""
-    here, there = idx_array(path), idx_array(partner(path))
+def read_idx(path: Path, other: Path | None = None) -> Samples:
+    """Return images and labels: one is in this file, the other in another, by default beside it."""
+    here, there = idx_array(path), idx_array(other or partner(path))
     images, labels = (here, there) if here.ndim > 1 else (there, here)
     require_images(images, labels, str(path))
     return numbered(as_images(images, labels, str(path), "the file of labels"))
@@ -66,7 +66,7 @@ def require_images(images: npt.NDArray[Any], labels: npt.NDArray[Any], source: s
     """Raise InputError where arrays are not as many images as labels."""
     if images.ndim != 3 or labels.shape != images.shape[:1] or not images.size:
         raise InputError(
-            f"{source} and the file beside it must hold images (m, h, w) and labels (m,); got "
+            f"{source} and the other file must hold images (m, h, w) and labels (m,); got "
             f"shapes {images.shape} and {labels.shape}"
         )
 
@@ -100,6 +100,7 @@ def partner(path: Path) -> Path:
         )
     if not found.is_file():
         raise InputError(
-            f"{path} holds {held[0]} only; their {wanted[0]} are expected in {name} beside it"
+            f"{path} holds {held[0]} only; their {wanted[0]} are expected in {name} beside it, or "
+            "in the labels_file that is given"
         )
     return found

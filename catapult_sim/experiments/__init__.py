@@ -6,6 +6,8 @@
 ``one_sample``           the derived map of the one-sample model, iterated
 ``phase_cells``          cells of sweeps: a run and its phase
 ``cell_options``         what a cell asks for: network, optimiser, average, decay
+``study_cells``          cells of studies: a model in memory, of any kind, at one learning rate
+``scan_rows``            what runs came to at each learning rate, of all seeds together
 ``boundary_cells``       cells of sweeps: the brackets of a boundary
 ``first_steps``          the thresholds of the first steps of training
 ``sharpest_directions``  SGD and Nudged-SGD, with the largest Hessian eigenpairs along the way
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from catapult_sim.experiments import networks as networks
     from catapult_sim.experiments import one_sample as one_sample
     from catapult_sim.experiments import phase_cells as phase_cells
+    from catapult_sim.experiments import scan_rows as scan_rows
     from catapult_sim.experiments import sharpest_directions as sharpest_directions
+    from catapult_sim.experiments import study_cells as study_cells
 else:
     __getattr__, __dir__, __all__ = attach(__name__)

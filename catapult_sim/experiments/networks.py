@@ -21,8 +21,9 @@ import numpy.typing as npt
 
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.memory import Limit
-from catapult_sim.mlp import kernel
+from catapult_sim.mlp.model import Model
 from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.observers import Observers
 from catapult_sim.mlp.taylor import TaylorModel
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.linear_net import LinearNet
@@ -85,9 +86,9 @@ class Networks:
     True
     """
 
-    model: MLP | TaylorModel | LinearNet
+    model: Model[Any] | LinearNet
     start: Array  # (..., P) parameters, or (..., p, p) states of the linear network
-    X: Array  # (m, d)
+    X: Array  # (m, d), or as an own model takes them
     y: Array  # (m, k)
     lambda_0: Any = 1.0  # (...); 1 where c is the learning rate itself
     method: Mapping[str, Any] = field(default_factory=dict)  # options of every training
@@ -131,9 +132,7 @@ class Networks:
         """Return the top eigenvalue of the tangent kernel, ``state (..., P) -> (...)``."""
         if isinstance(self.model, LinearNet):
             return self.model.top_eigenvalue(state)
-        if isinstance(self.model, TaylorModel):
-            return self.model.top_eigenvalue(state, self.X)
-        return kernel.top_eigenvalue(self.model, state, self.X)
+        return Observers(self.model, self.X, self.y).top_eigenvalue(state)
 
     def outputs(self, state: Array) -> Array:
         """Return the outputs on the data, ``state (..., P) -> (..., m, k)``."""

@@ -146,6 +146,18 @@ def _split(
         raise InputError(
             f"X must have an input that varies between samples; got {len(X)} alike of {data}"
         )
+    return divided(X, y, count, seed)
+
+
+def divided(X: Array, y: Array, count: int, seed: int) -> tuple[Data, Data]:
+    """Return samples to train on, drawn by a seed, and others to judge by, at most 2000.
+
+    Examples
+    --------
+    >>> seen, others = divided(np.eye(5), np.arange(5), 3, seed=0)
+    >>> sorted([*seen[1].tolist(), *others[1].tolist()])
+    [0, 1, 2, 3, 4]
+    """
     rng, places = np.random.default_rng([seed, *b"samples"]), np.arange(len(X))
     chosen = datasets.subset(places, places, count, rng=rng)[0]
     others = np.random.default_rng(0).permutation(np.delete(places, chosen))[:HELD_OUT]
@@ -272,6 +284,17 @@ def _phases_of(cells: list[Cell]) -> list[Cell]:
     networks = start(cells[0], [cell["scale"] for cell in cells])
     run = run_at(networks, [cell["c"] for cell in cells], tolerance=CONVERGED)
     ended = decayed(networks, cells[0], run)
+    more = {name: MORE[name](networks, cells[0], ended) for name in cells[0].get("of", ())}
+    return results(networks, run, ended, more)
+
+
+def results(
+    networks: Networks, run: Trajectory, ended: Trajectory, more: dict[str, Array]
+) -> list[Cell]:
+    """Return the result of each run ``(N,)``: its phase, losses, curvatures, and what is given.
+
+    ``ended`` is the run, or what went on from its end.
+    """
     with np.errstate(all="ignore"):
         columns = {
             "steps": run.stopped,
@@ -281,11 +304,10 @@ def _phases_of(cells: list[Cell]) -> list[Cell]:
             "first_eigenvalue": networks.lambda_0,
             "last_eigenvalue": networks.top_eigenvalue(ended.state),
         }
-        columns |= {name: MORE[name](networks, cells[0], ended) for name in cells[0].get("of", ())}
     names = classify(run, settled=SETTLED).names.tolist()
-    rows = zip(*(finite(column) for column in columns.values()), strict=True)
+    rows = zip(*(finite(column) for column in (columns | more).values()), strict=True)
     return [
-        {"phase": name, **dict(zip(columns, row, strict=True))}
+        {"phase": name, **dict(zip((*columns, *more), row, strict=True))}
         for name, row in zip(names, rows, strict=True)
     ]
 

@@ -7,6 +7,7 @@
 ``kernel``                the neural tangent kernel: its matrix, products and top eigenvalue
 ``point``                 gradient, Hessian and Gauss-Newton products at one theta
 ``model``                 what networks and Taylor models share: outputs, loss, gradient
+``own_model``             models of one's own, given by loss, gradient and two products
 ``taylor``                the linear and the quadratic model of a network, and how they train
 ``taylor_expansion``      derivatives of a network along lines through one theta
 ``activations``           activation functions with their derivatives, and as layers
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from catapult_sim.mlp import model as model
     from catapult_sim.mlp import network as network
     from catapult_sim.mlp import observers as observers
+    from catapult_sim.mlp import own_model as own_model
     from catapult_sim.mlp import passes as passes
     from catapult_sim.mlp import point as point
     from catapult_sim.mlp import schedules as schedules

@@ -50,6 +50,14 @@ class Loss:
     curvature: float
     require: Callable[[Array], Array]
 
+    def __reduce__(self) -> tuple[Callable[[str], Loss], tuple[str]]:
+        """Return what workers are sent: the name, as its functions have no place of their own."""
+        return _loss, (self.name,)
+
+
+def _loss(name: str) -> Loss:
+    return LOSSES[name]
+
 
 @dataclass(frozen=True)
 class Objective:

@@ -202,10 +202,26 @@ class Network(Model[Point]):
         >>> network.transposed_jacobian_product([2.0, 3.0], [[1.0]], [[1.0]])
         array([3., 2.])
         """
+        return self.at(self._spread(theta, signal), X).transposed_jacobian_product(signal)
+
+    def kernel_product(
+        self, theta: npt.ArrayLike, X: npt.ArrayLike, signal: npt.ArrayLike
+    ) -> Array:
+        """Return the tangent kernel ``(1/m) J J^T`` times a signal ``(..., m, k)``.
+
+        Examples
+        --------
+        >>> from catapult_sim.mlp.network import MLP
+        >>> MLP([1, 1, 1], activation="linear").kernel_product([2.0, 3.0], [[1.0]], [[1.0]])
+        array([[13.]])
+        """
+        return self.at(self._spread(theta, signal), X).kernel_product(signal)
+
+    def _spread(self, theta: npt.ArrayLike, signal: npt.ArrayLike) -> Array:
+        """Return theta spread over the leading axes of a signal in the outputs."""
         parameters, pulled = self.require_parameters(theta), require_numbers("signal", signal)
         leading = require_broadcast(theta=parameters.shape[:-1], signal=pulled.shape[:-2])
-        spread = np.broadcast_to(parameters, (*leading, self.size))
-        return self.at(spread, X).transposed_jacobian_product(pulled)
+        return np.broadcast_to(parameters, (*leading, self.size))
 
     def _together(self, theta: npt.ArrayLike, direction: npt.ArrayLike) -> tuple[Array, Array]:
         """Return theta spread over the leading axes of a direction, and the direction."""

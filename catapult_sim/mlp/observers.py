@@ -12,13 +12,14 @@ import numpy.typing as npt
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.model import Model
 from catapult_sim.mlp.network import Network
+from catapult_sim.mlp.own_model import OwnModel
 from catapult_sim.mlp.point import Place
 from catapult_sim.mlp.taylor import TaylorModel
 from catapult_sim.numeric.curvature.directions import cosines
 from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs, top_eigenpairs
 from catapult_sim.numeric.scale import norm
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_instance
+from catapult_sim.validation import InputError, require_instance, shown
 
 QUANTITIES = (
     *("accuracy", "active_fraction", "alignment", "gradient_norm", "sharpness", "top_eigenvalue"),
@@ -47,7 +48,7 @@ class Observers:
 
     Parameters
     ----------
-    network : Network or TaylorModel
+    network : Network, TaylorModel or OwnModel
     X : array_like, shape (m, d)
         Training or test data.
     y : array_like, shape (m,) or (m, k)
@@ -70,7 +71,7 @@ class Observers:
     ((5, 3), True)
     """
 
-    def __init__(self, network: Network | TaylorModel, X: npt.ArrayLike, y: npt.ArrayLike) -> None:
+    def __init__(self, network: Model[Any], X: npt.ArrayLike, y: npt.ArrayLike) -> None:
         described = "a network or a TaylorModel"
         self.network: Any = require_instance("network", network, Model, described)
         self.X, self.y = network.require_data(X, y)
@@ -99,10 +100,10 @@ class Observers:
     def active_fraction(self, theta: Array) -> Array:
         """Return the fraction of pairs of a hidden unit and a sample with a positive input.
 
-        Raises InputError for a Taylor model, whose units do not change.
+        Raises InputError for a Taylor model, whose units do not change, and for an own model.
         """
-        if isinstance(self.network, TaylorModel):
-            raise InputError("active_fraction needs a network; got a Taylor model")
+        if not isinstance(self.network, Network):
+            raise InputError(f"active_fraction needs a network; got {shown(self.network)}")
         _, hidden = self.network.forward(theta, self.X)
         active = sum(np.sum(z > 0, axis=(-2, -1)) for z in hidden)
         units = sum(z.shape[-1] for z in hidden)
@@ -114,6 +115,8 @@ class Observers:
         """Return the largest eigenvalue of the neural tangent kernel."""
         if isinstance(self.network, TaylorModel):
             return self.network.top_eigenvalue(theta, self.X)
+        if isinstance(self.network, OwnModel):
+            return self.network.top_eigenvalue(theta, self.X, self.y)
         return kernel.top_eigenvalue(self.network, theta, self.X)
 
     @_of_diverged_too

@@ -98,6 +98,10 @@ class TaylorModel(Model["TaylorPoint"]):
         self.objective, self.dtype = network.objective, network.dtype
         self.numbers_per_sample = network.numbers_per_sample
 
+    def __repr__(self) -> str:
+        """Return the network and the order."""
+        return f"TaylorModel({self.network!r}, theta, order={self.order})"
+
     def kernel(self, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
         """Return the model's tangent kernel ``(1/m) J J^T`` at theta, ``(..., m k, m k)``.
 

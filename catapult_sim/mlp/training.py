@@ -19,6 +19,7 @@ import numpy.typing as npt
 from catapult_sim.memory import Limit
 from catapult_sim.mlp.model import Model
 from catapult_sim.mlp.observers import QUANTITIES, Observers
+from catapult_sim.mlp.own_model import Plugged, as_model
 from catapult_sim.mlp.point import Place
 from catapult_sim.numeric.runs.averages import Average, Memory
 from catapult_sim.numeric.runs.batches import repeats
@@ -35,11 +36,11 @@ from catapult_sim.numeric.runs.rule import Averaged, Block, Method, Schedule, ru
 from catapult_sim.numeric.runs.strides import BLOCK_BYTES
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
 from catapult_sim.types import Array, Every, Observe, Progress
-from catapult_sim.validation import require_count, require_instance, require_positive
+from catapult_sim.validation import require_count, require_positive
 
 
 def train(
-    network: Model[Any],
+    network: Model[Any] | Plugged,
     theta: npt.ArrayLike,
     X: npt.ArrayLike,
     y: npt.ArrayLike,
@@ -73,7 +74,9 @@ def train(
 
     Parameters
     ----------
-    network : MLP or TaylorModel
+    network : MLP, TaylorModel, or an object of your own
+        With the methods ``loss``, ``gradient``, ``hessian_product`` and ``kernel_product``, see
+        :mod:`~catapult_sim.mlp.own_model`; X and y are then as these take them.
     theta : array_like, shape (..., P)
         The parameters before the first step.
     X : array_like, shape (m, d)
@@ -158,9 +161,9 @@ def train(
     >>> run.average.shape, list(run.values)
     ((3, 2000), ['loss', 'average_loss'])
     """
-    require_instance("network", network, Model, "a network or a TaylorModel")
-    inputs, targets = network.require_data(X, y)
-    start = network.require_parameters(theta)
+    model = as_model(network, theta, X)
+    inputs, targets = model.require_data(X, y)
+    start = model.require_parameters(theta)
     leading, measured = start.shape[:-1], require_every(every)
     method = Method.of(
         optimizer,
@@ -171,9 +174,8 @@ def train(
         samples=len(inputs),
         ensemble=leading,
     )
-    rule = Descent(network, inputs, targets, method, measured)
-    see: Any = network  # every model that can be trained can be observed
-    see = Observers(see, inputs, targets)
+    rule = Descent(model, inputs, targets, method, measured)
+    see = Observers(model, inputs, targets)
     return run(
         rule,
         start,
@@ -351,7 +353,7 @@ class Descent:
         """
         assert self.method.batches is not None
         drawn = self.method.batches.shape[-1] / (len(self.X) * repeats(self.method.batches))
-        return drawn * (1 - np.finfo(self.X.dtype).eps ** 0.5)
+        return drawn * (1 - np.finfo(self.network.dtype).eps ** 0.5)
 
     def problem(self, weights: Array) -> dict[str, str]:
         """Return fingerprints of the network and its data, by name."""

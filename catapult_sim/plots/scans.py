@@ -51,7 +51,8 @@ def scan(rows: Rows, names: Sequence[str], title: str = "") -> Figure:
         for name, ax in zip(names, axes[:-1], strict=True):
             plot_scan(rows, name, ax=ax)
         _phases(rows, axes[-1])
-        axes[-1].set(xlabel=style.AXES["c"], ylabel="phases", yticks=[])
+        axes[-1].set(xlabel=style.AXES["c"], yticks=[])
+        axes[-1].set_ylabel("phases", rotation=0, ha="right", va="center")
         canvas.entitle(figure, title)
     return figure
 

@@ -109,18 +109,21 @@ def _require_callable(**given: Any) -> None:
 def physics_of(function: Function) -> Physics:
     """Return the physics of a function of cells: named by its source if it is not marked.
 
+    An object that is called and has ``physics`` of its own is sent to workers as it is.
+
     Raises
     ------
     InputError
         Where workers could not find the function by its name.
     """
-    name = getattr(function, "__qualname__", None)
+    marked = _marked(function)
+    name = getattr(function, "__qualname__", marked.name if marked else None)
     if name is None or "<" in name:
         raise InputError(
             "cell must be a function at the top level of a module, so that workers can import it; "
             f"got {name or repr(function)}"
         )
-    return _marked(function) or Physics(name_of(function))
+    return marked or Physics(name_of(function))
 
 
 def _marked(function: Function) -> Physics | None:

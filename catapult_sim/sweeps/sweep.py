@@ -37,7 +37,7 @@ from catapult_sim.sweeps.record import (
 )
 from catapult_sim.tables import data_frame
 from catapult_sim.types import Progress
-from catapult_sim.validation import require_count
+from catapult_sim.validation import InputError, require_count, shown
 
 if TYPE_CHECKING:
     import pandas
@@ -123,6 +123,11 @@ def sweep(
     if group is not None:
         physics = replace(physics, batch_size=require_count("group", group, 1))
     require_count("window", window, 1)
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise InputError(
+            f"executor must be one of concurrent.futures, such as process_pool(2); got "
+            f"{shown(executor)}"
+        )
     opened = nullcontext(Memory()) if record is None else open_record(record, physics.name)
     book: Record
     bar = showing(progress, "cells", len(cells) if isinstance(cells, Sized) else None)

@@ -1,0 +1,183 @@
+"""``catapult-sim try``: a network on your data, at many learning rates, in a minute."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tabulate import tabulate
+
+from catapult_sim import datasets, plots
+from catapult_sim.commands.diagram import axis
+from catapult_sim.commands.options import Help, add_data
+from catapult_sim.commands.sweeping import RECORD, make_folder, undecided
+from catapult_sim.datasets.dataset import Dataset
+from catapult_sim.experiments.phase_cells import Data, divided
+from catapult_sim.experiments.study_cells import StudyCells, study_cells
+from catapult_sim.mlp.activations import ACTIVATIONS
+from catapult_sim.mlp.network import MLP
+from catapult_sim.numeric.runs.blas_threads import one_thread
+from catapult_sim.numeric.runs.optimizers import GradientDescent
+from catapult_sim.printing import counted
+from catapult_sim.studies import Study, conducted
+from catapult_sim.validation import require_count
+
+FIGURE = "study.png"
+SAMPLES = 256  # drawn by default; of small data four fifths
+HEADERS = ("c", "learning rate", "phase", "peak loss", "last loss", "last lambda", "eta lambda")
+MEANING = (
+    "c: eta lambda_0; losses: over that at the start; last lambda: the top eigenvalue of the\n"
+    "tangent kernel where the run ended, over lambda_0; eta lambda: times the learning rate"
+)
+
+
+def add(commands: Any) -> None:
+    """Add the command to a parser."""
+    parser = commands.add_parser(
+        "try",
+        help="a network on your data: its lambda_0, and what each learning rate does to it",
+        description="Train a network on your data at learning rates around 2 / lambda_0, and show "
+        "which are lazy, which are catapulted to flatter minima, and which diverge. The loss is "
+        "(1/2m) sum |f - y|^2 over m samples; lambda_0 is the top eigenvalue of the tangent kernel "
+        "(1/m) J J^T at the start; NTK parametrisation, full batches.",
+        formatter_class=Help,
+    )
+    parser.set_defaults(run=run, overwrite=False)
+    add_data(parser, images=True)
+    add = parser.add_argument
+    words = f"samples to train on (default: {SAMPLES}, of small data four fifths)"
+    add("--samples", type=int, metavar="M", help=words)
+    add("--width", type=int, default=256, metavar="N", help="hidden units of each layer")
+    add("--depth", type=int, default=2, metavar="K", help="hidden layers")
+    words = f"activation: {', '.join(ACTIVATIONS)}"
+    add("--activation", choices=tuple(ACTIVATIONS), default="relu", metavar="NAME", help=words)
+    words = "N learning rates times lambda_0, spaced geometrically"
+    add("--c", default="0.5:16:11", metavar="LOW:HIGH:N", dest="rates", help=words)
+    add("--steps", type=int, default=200, metavar="T", help="largest number of updates of a run")
+    add("--seed", type=int, default=0, help="random seed of weights and samples")
+    words = "folder for record and figure; the same command continues from there (default: none)"
+    add("--out", type=Path, metavar="DIR", help=words)
+    words = "show a progress bar (default: on a terminal)"
+    add("--progress", action=argparse.BooleanOptionalAction, help=words)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Say what was understood and how long it takes, train, and print what came of it."""
+    rates = axis(f"c={options.rates}").values
+    steps, seed = require_count("--steps", options.steps, 1), require_count("--seed", options.seed)
+    data = datasets.load(
+        options.data or "digits",
+        labels=options.labels or "auto",
+        inputs=options.inputs or "auto",
+        label_column=options.label_column,
+        labels_file=options.labels_file,
+    )
+    seen, others = _drawn(data, options.samples, seed)
+    starts = _starts(options, data, seen, others)
+    record = None if options.out is None else make_folder(options.out) / RECORD
+    print(f"{data.source}: {data.meaning}; {len(seen[0])} of them are drawn")
+    print(_network(starts))
+    print(_threshold(starts))
+    print(f"{counted(len(rates), 'run')} of at most {steps} steps: {_time(starts, rates, steps)}\n")
+    found = conducted(starts, rates, steps, record=record, progress=options.progress)
+    print(tabulate(_table(found), _headers(found), tablefmt="plain", floatfmt=".4g"))
+    print(f"{MEANING}{_accuracy(found)}{undecided(int((found.phases == 0).sum()))}")
+    print(f"\n{found.strip()}\n")
+    print(f"In a notebook: cs.study(cs.{found.model}, X, y)")
+    if options.out is not None:
+        plots.save(found.figure(), options.out / FIGURE)
+        print(f"record and figure: {options.out}")
+    return 0
+
+
+def _drawn(data: Dataset, samples: int | None, seed: int) -> tuple[Data, Data]:
+    """Return samples to train on and others; where no number is given, four fifths at most."""
+    usual = min(SAMPLES, math.ceil(0.8 * len(data.X)))
+    count = usual if samples is None else require_count("--samples", samples, 1, len(data.X))
+    return divided(data.X, data.y, count, seed)
+
+
+def _starts(options: argparse.Namespace, data: Dataset, seen: Data, others: Data) -> StudyCells:
+    """Return the network at its start, with the samples that its accuracy is judged by."""
+    width, depth = (require_count(f"--{x}", getattr(options, x), 1) for x in ("width", "depth"))
+    X, y = seen
+    widths = [X.shape[1], *[width] * depth, y.shape[1] if y.ndim > 1 else 1]
+    judged = len(others[0]) > 0 and data.labels != "numbers"
+    return study_cells(
+        MLP(widths, activation=options.activation),
+        X,
+        y,
+        theta=None,
+        members=1,
+        seed=options.seed,
+        optimizer=GradientDescent(),
+        held_out=others if judged else None,
+    )
+
+
+def _network(starts: StudyCells) -> str:
+    net = starts.networks.net
+    return f"{net!r}: {counted(net.size, 'parameter')}, full batches, seed {starts.first}"
+
+
+def _threshold(starts: StudyCells) -> str:
+    """Return lambda_0 and 2 / lambda_0 in words, also of the standard parametrisation."""
+    networks = starts.networks
+    net: Any = networks.net
+    top = float(networks.lambda_0[0])
+    standard = MLP(net.widths, activation=net.activation, parametrization="standard")
+    theta = standard.init(rng=starts.first)
+    usual = float(type(networks)(standard, theta, networks.X, networks.y).top_eigenvalue(theta))
+    return (
+        f"lambda_0 = {top:.4g}: the loss should first rise at the learning rate "
+        f"2 / lambda_0 = {2 / top:.4g}\n({2 / usual:.3g} in the standard parametrisation, in which "
+        "layers have no factor beside their weights)"
+    )
+
+
+def _time(starts: StudyCells, rates: Sequence[float], steps: int) -> str:
+    """Return how long runs take at most, in words, from a few steps of one."""
+    few = min(steps, 4)
+    with one_thread():
+        starts.networks.run_at([1.0], steps=1)  # what is done but once is not timed
+        began = time.perf_counter()
+        starts.networks.run_at([1.0], steps=few)
+        seconds = (time.perf_counter() - began) * len(rates) * (steps + 1) / (few + 1)
+    return f"about {np.ceil(seconds):.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
+
+
+def _headers(found: Study) -> tuple[str, ...]:
+    return (*HEADERS, *(["accuracy"] if "accuracy" in found.quantities else []))
+
+
+def _table(found: Study) -> list[list[Any]]:
+    quantities = (found.values(name)[0].tolist() for name in found.quantities)
+    columns = dict(zip(found.quantities, quantities, strict=True))
+    curvature = found.values("curvature")[0]
+    columns["eta"] = (found.c * curvature).tolist()
+    order = ("peak", "loss", "curvature", "eta", *found.quantities[3:])
+    rows = zip(found.c, found.c / found.lambda_0[0], found.phases.names[0], strict=True)
+    return [
+        [*row, *(_or_nothing(columns[name][k]) for name in order)] for k, row in enumerate(rows)
+    ]
+
+
+def _or_nothing(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _accuracy(found: Study) -> str:
+    """Return where the accuracy on other samples is best, in words."""
+    if "accuracy" not in found.quantities or not np.isfinite(found.values("accuracy")).any():
+        return ""
+    values = found.values("accuracy")[0]
+    best = int(np.nanargmax(values))
+    return (
+        f"\naccuracy: on samples not trained on; best {values[best]:.3f} at c = {found.c[best]:.3g}"
+        f", {found.phases.names[0][best]}"
+    )

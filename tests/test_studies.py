@@ -1,0 +1,175 @@
+"""``cs.study``: one model at many learning rates, in a table, a figure and a record."""
+
+import json
+
+import numpy as np
+import pytest
+
+import catapult_sim as cs
+from catapult_sim.validation import InputError
+from tests.mlp.test_own_model import Own
+
+X, Y = cs.datasets.subset(*cs.datasets.digits(), 40, rng=0)
+SEEN, OTHERS = (X[:24], Y[:24]), (X[24:], Y[24:])
+NET = cs.MLP([64, 30, 1], activation="tanh")
+C = [1.0, 2.5, 40.0]
+SMALL = {"c": C, "steps": 60, "progress": False}
+
+
+def test_each_number_is_that_of_a_run_written_out():
+    found = cs.study(NET, *SEEN, held_out=OTHERS, members=2, seed=3, **SMALL)
+    assert found.phases.shape == (2, 3)
+    for member in range(2):
+        theta = NET.init(rng=3 + member)
+        top = np.linalg.eigvalsh(cs.ntk(NET, theta, SEEN[0]))[-1]
+        assert found.lambda_0[member] == pytest.approx(top, rel=1e-9)
+        for k, c in enumerate(C[:2]):
+            now, losses = theta, [NET.loss(theta, *SEEN)]
+            while len(losses) <= 60 and losses[-1] > 1e-4 * losses[0]:
+                now = now - c / top * NET.gradient(now, *SEEN)
+                losses.append(NET.loss(now, *SEEN))
+            last = np.linalg.eigvalsh(cs.ntk(NET, now, SEEN[0]))[-1]
+            right = np.mean((NET.predict(now, OTHERS[0])[:, 0] > 0) == (OTHERS[1].ravel() > 0))
+            expected = {"peak": max(losses) / losses[0], "loss": losses[-1] / losses[0]}
+            expected |= {"curvature": last / top, "accuracy": right}
+            for name, value in expected.items():
+                assert found.values(name)[member, k] == pytest.approx(value, rel=1e-6), name
+
+
+def test_an_own_model_is_studied_as_the_network_that_it_is():
+    ours = cs.study(Own(NET), *SEEN, held_out=OTHERS, **SMALL)
+    theirs = cs.study(NET, *SEEN, held_out=OTHERS, **SMALL)
+    for name in theirs.quantities:
+        np.testing.assert_allclose(ours.values(name), theirs.values(name), rtol=1e-6)
+    assert ours.phases.tolist() == theirs.phases.tolist()
+    assert repr(ours).startswith("Study of Own, 24 samples, 60 steps\n  3 learning rates, 1 start")
+
+
+def test_starts_may_be_given():
+    theta = NET.init(rng=5, ensemble=(2,))
+    found = cs.study(NET, *SEEN, theta=theta, **SMALL)
+    again = cs.study(NET, *SEEN, theta=theta[1], **SMALL)
+    np.testing.assert_array_equal(found.values("peak")[1], again.values("peak")[0])
+
+
+def test_the_exact_linear_network_has_its_own_data():
+    net = cs.LinearNet(SEEN[0] / 8, SEEN[1], width=10**9)
+    found = cs.study(net, c=[1.5, 3.0, 4.5], steps=400, progress=False)
+    assert found.phases.names.tolist() == [["lazy", "catapult", "divergent"]]
+    with pytest.raises(InputError, match="a LinearNet has its data"):
+        cs.study(net, *SEEN)
+
+
+def test_a_network_and_its_taylor_models_do_not_share_a_record(tmp_path):
+    theta = NET.init(rng=0)
+    record = tmp_path / "record.jsonl"
+    models = [cs.TaylorModel(NET, theta, order=1), cs.TaylorModel(NET, theta, order=2), NET]
+    last = [
+        cs.study(model, *SEEN, theta=theta, record=record, **SMALL).values("loss")[0, 1]
+        for model in models
+    ]
+    assert last[0] > 1e6 > 1 > last[1]
+    assert last[1] != last[2]
+
+
+def test_starts_of_the_linear_network_do_not_share_a_record(tmp_path):
+    net = cs.LinearNet(SEEN[0] / 8, SEEN[1], width=100)
+    options = {"c": [1.0], "steps": 5, "progress": False, "record": tmp_path / "record.jsonl"}
+    starts = [net.init(rng=0), 2 * net.init(rng=0)]
+    tops = [cs.study(net, theta=start, **options).lambda_0[0] for start in starts]
+    assert tops[1] == pytest.approx(2 * tops[0])
+
+
+def test_a_record_is_continued_and_known_by_model_samples_start_and_method(tmp_path):
+    record = tmp_path / "record.jsonl"
+    told = []
+    options = {**SMALL, "record": record, "progress": told.append}
+
+    def lines():
+        return len(record.read_text().splitlines())
+
+    first = cs.study(NET, *SEEN, **options)
+    assert lines() == 3
+    more = cs.study(NET, *SEEN, **{**options, "c": [*C, 1.5]})
+    assert lines() == 4
+    assert more.values("peak")[0, [0, 2, 3]].tolist() == first.values("peak")[0].tolist()
+    others = [
+        (NET, SEEN, {"seed": 1}),
+        (NET, OTHERS, {}),
+        (cs.MLP([64, 30, 1], activation="erf"), SEEN, {"theta": NET.init(rng=0)}),
+        (NET, SEEN, {"optimizer": cs.HeavyBall(0.5)}),
+        (NET, SEEN, {"batch_size": 8}),
+        (NET, SEEN, {"held_out": OTHERS}),
+        (Own(NET), SEEN, {}),
+    ]
+    for number, (model, samples, changed) in enumerate(others, 1):
+        cs.study(model, *samples, **options, **changed)
+        assert lines() == 4 + 3 * number
+
+
+def test_workers_give_the_same_numbers():
+    with cs.process_pool(2) as pool:
+        found = cs.study(Own(NET), *SEEN, **SMALL, executor=pool)
+    expected = cs.study(Own(NET), *SEEN, **SMALL)
+    assert found.lines == expected.lines
+
+
+def test_it_is_shown_as_text_table_frame_and_figure():
+    found = cs.study(NET, *SEEN, held_out=OTHERS, members=2, **SMALL)
+    text = repr(found)
+    assert len(text.splitlines()) == 5
+    assert "divergent at c = 40" in text
+    html = found._repr_html_()
+    assert html.count("<tr>") == 7
+    frame = found.to_frame()
+    assert list(frame)[:4] == ["c", "learning_rate", "seed", "phase"]
+    np.testing.assert_allclose(frame["learning_rate"] * frame["first_eigenvalue"], frame["c"])
+    ax = found.plot("accuracy")
+    assert found.plot("peak", ax=ax) is ax
+    assert len(found.figure().axes) == len(found.quantities) + 1
+    assert json.loads(json.dumps(found.rows))[0]["c"] == 1.0
+
+
+def test_each_phase_has_its_letter():
+    net = cs.MLP([64, 256, 1], activation="linear")
+    found = cs.study(net, *SEEN, c=[0.001, 1.0, 3.0, 40.0], steps=200, progress=False)
+    assert found.strip().split("   ")[0] == "? L C D"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"c": []}, "c must hold at least one"),
+        ({"c": [-1.0]}, "c must be"),
+        ({"steps": 0}, "steps must be"),
+        ({"members": 0}, "members must be"),
+        ({"batch_size": 25}, "batch_size must be"),
+        ({"held_out": OTHERS[0]}, "held_out must be a pair"),
+        ({"held_out": (OTHERS[0][:, :3], OTHERS[1])}, "this network takes 64 inputs"),
+        ({"theta": np.zeros(5)}, "theta must have shape"),
+        ({"theta": 1.0}, "theta must be one start"),
+        ({"theta": np.zeros((2, 0))}, "theta must be one start"),
+        ({"executor": 2}, "executor must be one of concurrent.futures"),
+        ({"optimizer": "adam"}, "optimizer"),
+        ({"X": None}, "X and y must be given"),
+        ({"X": np.ones((24, 3))}, "this network takes 64 inputs"),
+        ({"model": object()}, "theta must be given"),
+        ({"record": 3}, "record must be"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_a_sentence(change, said):
+    arguments = {"model": NET, "X": SEEN[0], "y": SEEN[1], **SMALL, **change}
+    with pytest.raises(InputError, match=said):
+        cs.study(arguments.pop("model"), arguments.pop("X"), arguments.pop("y"), **arguments)
+
+
+class Failing(Own):
+    def gradient(self, theta, X, y):
+        if np.abs(theta).max() > 1e3:
+            raise ValueError("too large")
+        return super().gradient(theta, X, y)
+
+
+def test_a_run_that_fails_is_told_with_its_learning_rate():
+    with pytest.raises(InputError, match="at c = 40 a run ended with ValueError: too large"):
+        cs.study(Failing(NET), *SEEN, **SMALL)

@@ -1,0 +1,170 @@
+"""The first ten minutes: the tour, and ``catapult-sim try`` on data of one's own."""
+
+import gzip
+import re
+import shutil
+import struct
+
+import numpy as np
+import pytest
+
+import catapult_sim as cs
+from catapult_sim import cli
+from catapult_sim.experiments.phase_cells import divided
+
+SMALL = ["--width", "24", "--depth", "1", "--steps", "40", "--c", "1:40:3", "--no-progress"]
+RNG = np.random.default_rng(0)
+PIXELS, CLASSES = RNG.integers(256, size=(60, 4, 5)), RNG.integers(3, size=60)
+
+
+def tried(capsys, *arguments):
+    assert cli.main(["try", *SMALL, *map(str, arguments)]) == 0
+    return capsys.readouterr().out
+
+
+def idx(path, values):
+    head = struct.pack(f">I{values.ndim}I", 0x0800 + values.ndim, *values.shape)
+    path.write_bytes(gzip.compress(head + values.astype(np.uint8).tobytes()))
+    return path
+
+
+def table(out):
+    """The rows of the printed table, as words."""
+    lines = out.split("\n\n")[1].splitlines()
+    return [line.split() for line in lines[1:4]]
+
+
+def test_the_command_alone_is_a_tour_of_six_lines(capsys):
+    assert cli.main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 6
+    for line in lines:
+        command = line.split()[1]
+        assert line.startswith("catapult-sim ")
+        assert command in cli.COMMANDS
+        assert len(line) < 100
+
+
+@pytest.mark.parametrize("line", cli.TOUR.splitlines())
+def test_every_command_of_the_tour_is_understood(line, capsys):
+    words = re.split(r" {2,}", line)[0].split()[1:]
+    options = cli._parser(words).parse_args(words)
+    assert callable(options.run)
+
+
+def test_it_says_what_it_understood_before_it_trains(capsys):
+    out = tried(capsys)
+    first = out.split("\n\n")[0]
+    assert first.startswith("8x8 handwritten digits: 1797 images of 64 inputs")
+    assert "256 of them are drawn" in first
+    assert "MLP([64, 24, 1]): 1560 parameters" in first
+    assert re.search(r"3 runs of at most 40 steps: about \d+ s", first)
+
+
+def test_its_numbers_are_those_of_the_study(capsys):
+    out = tried(capsys, "--samples", 32, "--seed", 2)
+    X, y = cs.datasets.load("digits", inputs="auto")
+    seen, others = divided(X, y, 32, 2)
+    net = cs.MLP([64, 24, 1])
+    c = np.geomspace(1, 40, 3)
+    found = cs.study(net, *seen, held_out=others, c=c, steps=40, seed=2, progress=False)
+    top = np.linalg.eigvalsh(cs.ntk(net, net.init(rng=2), seen[0]))[-1]
+    assert f"lambda_0 = {top:.4g}:" in out
+    assert f"2 / lambda_0 = {2 / top:.4g}" in out
+    plain = cs.MLP([64, 24, 1], parametrization="standard")
+    usual = np.linalg.eigvalsh(cs.ntk(plain, plain.init(rng=2), seen[0]))[-1]
+    assert f"({2 / usual:.3g} in the standard parametrisation" in out
+    assert found.strip() in out
+    for k, row in enumerate(table(out)):
+        assert row[2] == found.phases.names[0][k]
+        expected = [c[k], c[k] / top, found.values("peak")[0, k], found.values("loss")[0, k]]
+        got = [float(row[0]), float(row[1]), *map(float, row[3:5])]
+        assert got == pytest.approx(expected, rel=1e-3)
+        if row[2] != "divergent":
+            now = found.values("curvature")[0, k]
+            assert [*map(float, row[5:7])] == pytest.approx([now, c[k] * now], rel=1e-3)
+        assert float(row[-1]) == pytest.approx(found.values("accuracy")[0, k], rel=1e-3)
+
+
+def test_images_and_their_labels_may_lie_anywhere(tmp_path, capsys):
+    (tmp_path / "elsewhere").mkdir()
+    images = idx(tmp_path / "pictures.gz", PIXELS)
+    labels = idx(tmp_path / "elsewhere" / "answers.gz", CLASSES)
+    out = tried(capsys, "--images", images, "--labels-file", labels)
+    assert "60 images of 20 inputs" in out
+    assert "3 classes" in out
+    assert "48 of them are drawn" in out
+    assert "MLP([20, 24, 3])" in out
+    X, y = cs.datasets.load(images, labels_file=labels)
+    np.testing.assert_allclose(X, PIXELS.reshape(60, -1) / 255)
+    np.testing.assert_array_equal(y.argmax(axis=1), CLASSES)
+
+
+def test_labels_beside_images_are_found(tmp_path, capsys):
+    images = idx(tmp_path / "t10k-images-idx3-ubyte.gz", PIXELS)
+    idx(tmp_path / "t10k-labels-idx1-ubyte.gz", CLASSES)
+    assert "60 images of 20 inputs" in tried(capsys, "--data", images)
+
+
+@pytest.mark.parametrize("kind", ["csv", "npz"])
+def test_tables_are_read_too_and_numbers_have_no_accuracy(kind, tmp_path, capsys):
+    X, y = RNG.normal(size=(30, 4)), RNG.normal(size=30)
+    file = tmp_path / f"data.{kind}"
+    if kind == "csv":
+        np.savetxt(file, np.column_stack([X, y]), delimiter=",")
+    else:
+        np.savez(file, X=X, y=y)
+    out = tried(capsys, "--data", file)
+    assert "24 of them are drawn" in out
+    assert "accuracy" not in out
+
+
+def test_a_folder_holds_record_and_figure_and_is_continued(tmp_path, capsys):
+    out = tried(capsys, "--out", tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} >= {"records.jsonl", "study.png", "study.svg"}
+    record = tmp_path / "records.jsonl"
+    whole = record.read_text()
+    record.write_text("".join(whole.splitlines(keepends=True)[:1]))
+    again = tried(capsys, "--out", tmp_path)
+    assert record.read_text() == whole
+    assert again.split("\n\n")[1:] == out.split("\n\n")[1:]
+
+
+def test_without_a_folder_nothing_is_written(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tried(capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--data", "nowhere.csv"], "nowhere.csv must be a readable file"),
+        (["--samples", "0"], "--samples must be"),
+        (["--samples", "100000"], "--samples must be"),
+        (["--width", "0"], "--width must be"),
+        (["--depth", "-1"], "--depth must be"),
+        (["--steps", "0"], "--steps must be"),
+        (["--seed", "-1"], "--seed must be"),
+        (["--c", "3:1:4"], "must end above its start"),
+        (["--labels-file", "y.gz"], "a file of labels belongs to IDX images"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_a_sentence(arguments, said, capsys):
+    assert cli.main(["try", *SMALL, *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert said in err
+    assert not out
+
+
+def test_labels_that_are_not_there_and_of_another_length_are_refused(tmp_path, capsys):
+    images = idx(tmp_path / "train-images-idx3-ubyte.gz", PIXELS)
+    labels = idx(tmp_path / "answers.gz", CLASSES[:50])
+    assert cli.main(["try", "--data", str(images)]) == 2
+    assert "are expected in train-labels-idx1-ubyte beside it" in capsys.readouterr().err
+    assert cli.main(["try", "--images", str(images), "--labels-file", str(labels)]) == 2
+    assert "must hold images (m, h, w) and labels (m,)" in capsys.readouterr().err
+    shutil.copy(images, tmp_path / "X.gz")
+    missing = str(tmp_path / "nothing.gz")
+    assert cli.main(["try", "--data", str(tmp_path / "X.gz"), "--labels-file", missing]) == 2
+    assert "nothing.gz must be a readable file" in capsys.readouterr().err

@@ -88,8 +88,10 @@ def _leaky_relu(z: Array, leak: float) -> Iterator[Array]:
 def _tanh(z: Array) -> Iterator[Array]:
     value = np.tanh(z)
     yield value
-    small = np.exp(np.where(z.real > 0, -2, 2).astype(z.real.dtype) * z)
-    slope = 4 * small / (1 + small) ** 2  # as 1 - value^2 it would vanish beyond z = 19
+    small = np.exp(np.copysign(2, -z.real) * z)
+    slope = 4 * small  # over (1 + small)^2; as 1 - value^2 it would vanish beyond z = 19
+    small += 1
+    slope /= small**2
     yield slope
     yield -2 * value * slope
     yield slope * (6 * value**2 - 2)

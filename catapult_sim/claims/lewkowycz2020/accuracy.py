@@ -12,6 +12,7 @@ best of many does not look better than it is.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ import numpy as np
 from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.lewkowycz2020.paper import ONE_OR_TWO, PAPER
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import draw
+from catapult_sim.experiments.networks import Networks, draw
 from catapult_sim.mlp.losses import fraction_right_or_nan
 from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, jackknife, mean
 from catapult_sim.numeric.runs.trajectory import Outcome
@@ -76,12 +77,7 @@ def _one_seed(
     rng, depth = bench.rng(f"accuracy network {seed}"), DEPTHS["time" if fixed_time else "steps"]
     hidden = [bench.effort.accuracy_width] * depth
     network = draw(data, hidden, rng=rng, activation=activation, dtype="float32").at_lambda_0()
-    if fixed_time:
-        runs = [network.run_at([c], steps=round(TIME / c)) for c in LONG]
-    else:
-        runs = [network.run_at(RATES, steps=STEPS)]
-    last = np.concatenate([run.state for run in runs])
-    diverged = np.concatenate([run.outcome for run in runs]) == Outcome.DIVERGED
+    last, diverged = _to_the_time(network) if fixed_time else _after(network, RATES, STEPS)
     half = len(X_test) // 2
     accuracies = [
         np.where(
@@ -94,6 +90,24 @@ def _one_seed(
     if np.isnan(accuracies).any():  # of labels that are numbers to fit
         raise NothingToMeasure
     return accuracies[0], accuracies[1], diverged
+
+
+def _after(network: Networks, c: Array, steps: int) -> tuple[Array, Array]:
+    """Train; return the parameters ``(K, P)``, and which learning rates diverged, ``(K,)``."""
+    run = network.run_at(c, steps=steps)
+    return run.state, run.outcome == Outcome.DIVERGED
+
+
+def _to_the_time(network: Networks) -> tuple[Array, Array]:
+    """Train at every long learning rate to the same time; as long as all go on, together."""
+    steps = np.round(TIME / LONG).astype(int)
+    state = np.repeat(network.start[None], len(LONG), axis=0)
+    diverged = np.zeros(len(LONG), dtype=bool)
+    for before, after in itertools.pairwise([0, *np.unique(steps).tolist()]):
+        going = (steps >= after) & ~diverged
+        parts = _after(replace(network, start=state[going]), LONG[going], after - before)
+        state[going], diverged[going] = parts
+    return state, diverged
 
 
 def chance(bench: Bench) -> float:

@@ -34,7 +34,14 @@ from catapult_sim.claims.lewkowycz2020.paper import (
 )
 from catapult_sim.claims.sources import DERIVED
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.experiments.networks import Architecture, Networks, Search, bracket_each, draw
+from catapult_sim.experiments.networks import (
+    SETTLED,
+    Architecture,
+    Networks,
+    Search,
+    bracket_each,
+    draw,
+)
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.boundary import Boundary
 from catapult_sim.numeric.runs.measured import Measured, mean, share
@@ -43,6 +50,7 @@ from catapult_sim.numeric.runs.phases import Phase, classify, escape, rise
 
 LOW, HIGH, GRID, PRECISION = 2.0, 24.0, 10, 0.04
 STEPS, BOUND = 60, 1e5
+LOOK = 4  # steps of SGD between two looks at the loss of all samples
 ACTIVATIONS = (
     "linear",
     "tanh",
@@ -111,7 +119,10 @@ def _bracket(bench: Bench, architecture: Architecture, variant: Variant, seeds: 
     stop: dict[str, Any] = {"steps": STEPS, "escape": BOUND, **variant.training}
     if variant.batches > 1:
         size, rng = samples // variant.batches, bench.rng("c_act batches")
-        stop["batches"] = minibatches(samples, size, STEPS, rng=rng)
+        # To look at all samples at every step would cost more than the steps themselves.
+        stop |= {"batches": minibatches(samples, size, STEPS, rng=rng), "every": LOOK}
+    else:
+        stop["tolerance"] = SETTLED  # by full batches no run that came down has diverged later
     return bracket_each(
         drawn(bench, architecture, samples, seeds, **variant.network),
         Search(LOW, HIGH, escape, stop).sides,

@@ -75,7 +75,8 @@ def trained(bench: Bench, recipe: Recipe, data: tuple[Array, Array]) -> tuple[ML
     """Return the network, and the parameters of its ensemble after training, ``(S, P)``."""
     members, samples = (bench.effort.trained,), len(data[0])
     loss = "cross_entropy" if _one_hot(data[1]) else "squared_error"
-    drawn = draw(data, [HIDDEN], rng=bench.rng("sgd network"), ensemble=members, loss=loss)
+    network = {"loss": loss, "dtype": "float32"}
+    drawn = draw(data, [HIDDEN], rng=bench.rng("sgd network"), ensemble=members, **network)
     unit = sgd_unit(bench, drawn.net, drawn.start[0], drawn.X)
     epoch = samples // recipe.batch_size
     steps = recipe.epochs * epoch

@@ -84,15 +84,15 @@ ORDERS = {"full": 4, "shuffled": 3, "reversed_pair": 2, "replacement": 2}  # the
 
 
 @once
-def modified_fields(bench: Bench, sampling: str) -> list[tuple[Problem, ModifiedField]]:
-    """Derive the field of each problem to the highest order measured."""
+def modified_fields(bench: Bench, sampling: str, order: int) -> list[tuple[Problem, ModifiedField]]:
+    """Derive the field of each problem."""
     import sympy as sp
 
     from catapult_sim.symbolic.backward_error import modified_field
 
     def derive(problem: Problem) -> ModifiedField:
-        losses, state, order = problem.losses, problem.state, ORDERS[sampling]
-        return modified_field(losses, state, sp.Symbol("eps"), order=order, sampling=sampling)
+        losses, state, eps = problem.losses, problem.state, sp.Symbol("eps")
+        return modified_field(losses, state, eps, order=order, sampling=sampling)
 
     return [(problem, derive(problem)) for problem in problems()]
 
@@ -126,7 +126,7 @@ def worst_order(bench: Bench, order: int, sampling: str, followed: str, expected
     """
     found = [
         local_order(problem, field.truncate(order), followed)
-        for problem, field in modified_fields(bench, sampling)
+        for problem, field in modified_fields(bench, sampling, ORDERS[sampling])
     ]
     return max(found, key=lambda slope: abs(slope.value - expected))
 
@@ -199,9 +199,9 @@ def curl_order(bench: Bench, sampling: str) -> Measured:
     from catapult_sim.symbolic.backward_error import NotAGradient
 
     # The curl is expanded to be printed, which takes minutes for the other problems.
-    _, field = modified_fields(bench, sampling)[1]
+    _, field = modified_fields(bench, sampling, 2)[1]
     try:
-        field.truncate(2).loss()
+        field.loss()
     except NotAGradient as refusal:
         return Measured(refusal.order, 0.0, 1)
     return Measured(math.inf, 0.0, 1)
@@ -211,7 +211,7 @@ def first_order_curl(bench: Bench, sampling: str) -> Measured:
     """Count the nonzero components of the first-order field's curl."""
     from catapult_sim.symbolic.backward_error.field import curl_of
 
-    fields = modified_fields(bench, sampling)
+    fields = modified_fields(bench, sampling, 2)
     curls = [len(curl_of(field.terms[1], field.state)) for _, field in fields]
     return Measured(sum(curls), 0.0, len(curls))
 

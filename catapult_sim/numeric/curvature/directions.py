@@ -51,6 +51,10 @@ def projection(steps: npt.ArrayLike, vectors: npt.ArrayLike) -> Array:
 
 def _orthonormal(vectors: Array) -> Array:
     """Return an orthonormal basis ``(P, K)`` of the span of vectors, or raise InputError."""
+    with np.errstate(all="ignore"):
+        apart = np.abs(vectors.T @ vectors - np.eye(vectors.shape[1])).max(initial=0.0)
+    if apart <= 100 * np.finfo(vectors.dtype).eps:  # as eigenvectors are already
+        return vectors
     numbers, _ = scaled(vectors, axis=0)
     basis, triangle = np.linalg.qr(numbers)
     left = np.abs(np.diagonal(triangle))

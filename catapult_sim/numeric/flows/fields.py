@@ -7,7 +7,7 @@ is exact for quadratic losses [Rosca2023].
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,9 @@ from catapult_sim.validation import (
 )
 
 if TYPE_CHECKING:
-    from catapult_sim.symbolic.backward_error.field import ModifiedField
+    import sympy as sp
+
+    from catapult_sim.symbolic.backward_error.field import Components, ModifiedField
 
 Field = Callable[[Array], Array]
 
@@ -94,40 +96,47 @@ def numeric_field(modified: ModifiedField, step_size: float) -> Field:
     from catapult_sim.symbolic.backward_error.field import ModifiedField
 
     require_instance("modified", modified, ModifiedField, "what modified_field returns")
-    components, rate = _compiled(modified), require_number("step_size", step_size)
+    rate, symbols = require_number("step_size", step_size), (*modified.state, modified.step_size)
+    compiled = [_compiled(term, symbols) for term in modified.terms]
 
     def field(weights: Array) -> Array:
-        velocity = components(*np.moveaxis(weights, -1, 0), rate)
-        return np.stack(np.broadcast_arrays(*velocity), axis=-1)
+        columns = np.moveaxis(weights, -1, 0)
+        terms = (np.broadcast_arrays(*term(*columns, rate)) for term in compiled)
+        velocity: Array = sum(rate**k * np.stack(term, axis=-1) for k, term in enumerate(terms))
+        return velocity
 
     return field
 
 
-@lru_cache(maxsize=32)
-def _compiled(modified: ModifiedField) -> Callable[..., tuple[Array, ...]]:
-    """Compile a modified field with its step size as an argument."""
+@lru_cache(maxsize=128)
+def _compiled(term: Components, symbols: tuple[sp.Symbol, ...]) -> Callable[..., Sequence[Array]]:
+    """Compile the components of one term of a modified field, which truncated fields share."""
     # Cached, as this takes longer than to integrate most flows.
     import sympy as sp
     from sympy.printing.numpy import NumPyPrinter
+    from sympy.printing.precedence import PRECEDENCE
+    from sympy.simplify.cse_main import tree_cse
 
-    total = modified.total()
-    known = {*modified.state, modified.step_size}
-    if unknown := {w for component in total for w in component.free_symbols} - known:
-        names = ", ".join(sorted(map(str, unknown)))
-        raise InputError(f"a numeric field needs a value for every symbol; free are {names}")
+    # SymPy's cse would also look for equal parts of sums and products, which takes longest.
+    shared, components = tree_cse(term, sp.numbered_symbols("_shared"), order="none")
+    names, parts = {name for name, _ in shared}, [*components, *(part for _, part in shared)]
+    if unknown := set().union(*(part.free_symbols for part in parts)) - {*names, *symbols}:
+        listed = ", ".join(sorted(map(str, unknown)))
+        raise InputError(f"a numeric field needs a value for every symbol; free are {listed}")
 
-    # SymPy would sort shared subexpressions first, which takes most of the time.
-    def shared(expressions: Any) -> Any:
-        return sp.cse(expressions, order="none", list=False)
-
-    # Python's compiler recurses once for each "+" and gives up at a thousand or so.
-    class FlatSums(NumPyPrinter):  # type: ignore[misc]
+    # Python's compiler recurses once for each "+" and gives up at a thousand or so; SymPy would
+    # look for fractions in every product, which takes most of the time.
+    class Flat(NumPyPrinter):  # type: ignore[misc]
         def _print_Add(self, expr: Any, **_: Any) -> str:
             return f"builtins.sum(({', '.join(map(self._print, expr.args))}))"
 
-    printer = FlatSums({"fully_qualified_modules": False, "allow_unknown_functions": True})
-    compiled: Callable[..., tuple[Array, ...]] = sp.lambdify(
-        (*modified.state, modified.step_size), total, "numpy", printer=printer, cse=shared
+        def _print_Mul(self, expr: Any, **_: Any) -> str:
+            return " * ".join(self.parenthesize(one, PRECEDENCE["Mul"]) for one in expr.args)
+
+    printer = Flat({"fully_qualified_modules": False, "allow_unknown_functions": True})
+    # It walks through all that it is given: through what is left of the components, that is.
+    compiled: Callable[..., Sequence[Array]] = sp.lambdify(
+        symbols, components, "numpy", printer=printer, cse=lambda _: (shared, components)
     )
     return compiled
 

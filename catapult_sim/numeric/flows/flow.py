@@ -12,7 +12,6 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from scipy.integrate import DOP853
 
 from catapult_sim.memory import require_memory
 from catapult_sim.numeric.flows.fields import Field
@@ -105,6 +104,8 @@ def _field(field: Field) -> Field:
 
 def _after(velocity: Field, state: Array, now: float, later: float) -> Array:
     """Return the state at a later time, NaN where the flow has diverged."""
+    from scipy.integrate import DOP853  # it loads much of SciPy, for which every start would wait
+
     first = velocity(state)
     if not np.isfinite(first).all():  # SciPy's search for a first step would not end
         return np.full_like(state, np.nan)

@@ -386,9 +386,7 @@ def test_too_little_memory_gets_one_sentence(capsys, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["dance"], ["verify", "--seed", "one"], ["verify", "-x"]]
-)
+@pytest.mark.parametrize("arguments", [["dance"], ["verify", "--seed", "one"], ["verify", "-x"]])
 def test_argparse_refuses_with_status_2(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(arguments)

@@ -50,7 +50,6 @@ from catapult_sim.numeric.runs.phases import Phase, classify, escape, rise
 
 LOW, HIGH, GRID, PRECISION = 2.0, 24.0, 10, 0.04
 STEPS, BOUND = 60, 1e5
-LOOK = 4  # steps of SGD between two looks at the loss of all samples
 ACTIVATIONS = (
     "linear",
     "tanh",
@@ -119,10 +118,11 @@ def _bracket(bench: Bench, architecture: Architecture, variant: Variant, seeds: 
     stop: dict[str, Any] = {"steps": STEPS, "escape": BOUND, **variant.training}
     if variant.batches > 1:
         size, rng = samples // variant.batches, bench.rng("c_act batches")
-        # To look at all samples at every step would cost more than the steps themselves.
-        stop |= {"batches": minibatches(samples, size, STEPS, rng=rng), "every": LOOK}
+        stop["batches"] = minibatches(samples, size, STEPS, rng=rng)
     else:
-        stop["tolerance"] = SETTLED  # by full batches no run that came down has diverged later
+        stop["tolerance"] = (
+            SETTLED  # of full batches, unlike SGD, no run that came down diverged later
+        )
     return bracket_each(
         drawn(bench, architecture, samples, seeds, **variant.network),
         Search(LOW, HIGH, escape, stop).sides,

@@ -119,10 +119,8 @@ def _bracket(bench: Bench, architecture: Architecture, variant: Variant, seeds: 
     if variant.batches > 1:
         size, rng = samples // variant.batches, bench.rng("c_act batches")
         stop["batches"] = minibatches(samples, size, STEPS, rng=rng)
-    else:
-        stop["tolerance"] = (
-            SETTLED  # of full batches, unlike SGD, no run that came down diverged later
-        )
+    elif not variant.training:
+        stop["tolerance"] = SETTLED  # no such run that came down has diverged later; SGD's do
     return bracket_each(
         drawn(bench, architecture, samples, seeds, **variant.network),
         Search(LOW, HIGH, escape, stop).sides,

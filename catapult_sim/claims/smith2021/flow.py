@@ -133,7 +133,7 @@ def worst_order(bench: Bench, order: int, sampling: str, followed: str, expected
 
 def order_claims() -> Iterator[Claim]:
     """Yield the claims on how fast the error of the modified flow vanishes, order by order."""
-    claim = Claims(DERIVED, f"{GROUP}.order", kind="theorem", cost=1.6)
+    claim = Claims(DERIVED, f"{GROUP}.order", kind="theorem", cost=0.65)
     worst = "(slope, worst of 3 problems)"
     for sampling, highest in ORDERS.items():
         for order in range(highest + 1):

@@ -102,8 +102,8 @@ def numeric_field(modified: ModifiedField, step_size: float) -> Field:
     def field(weights: Array) -> Array:
         columns = np.moveaxis(weights, -1, 0)
         terms = (np.broadcast_arrays(*term(*columns, rate)) for term in compiled)
-        velocity: Array = sum(rate**k * np.stack(term, axis=-1) for k, term in enumerate(terms))
-        return velocity
+        powers = [rate**k * np.stack(term, axis=-1) for k, term in enumerate(terms)]
+        return np.sum(np.broadcast_arrays(*powers), axis=0)
 
     return field
 

@@ -62,6 +62,7 @@ TOO_LONG = "too long"
 
 # How changed lines begin that no test can tell from the package's, by file, each with the reason.
 FASTER = "chooses the faster of two ways to the same numbers"
+SAME = "SymPy finds the same formulas without this assumption"
 CHANCE = "that a rounded number equals a bound is chance"
 CHOICE = "how exactly, or for how long, is a choice"
 EQUIVALENT = {
@@ -78,6 +79,7 @@ EQUIVALENT = {
     "catapult_sim/numeric/curvature/krylov.py": {
         "return bool(left >= NOISE * np.finfo(vector.dtype).eps)": CHANCE,
         "if difference >= max(ASYMMETRY * self._largest, lost):": CHANCE,
+        "if not np.isfinite(vector).all():": "a zero vector over its norm is no number",
         "LOWEST = -1074": "the exponent of the smallest number is -1073",
     },
     "catapult_sim/numeric/maps/attractor.py": {
@@ -87,6 +89,9 @@ EQUIVALENT = {
         "found[:, 0] = _observed(mean, covariance, process.readout(1))": (
             "before the first step all that is averaged is the start"
         ),
+    },
+    "catapult_sim/numeric/maps/phase_map_numba.py": {
+        "STEPS = 2 **": CHOICE,
     },
     "catapult_sim/numeric/minibatch/stationary.py": {
         "digits = ": CHOICE,
@@ -101,6 +106,15 @@ EQUIVALENT = {
     },
     "catapult_sim/symbolic/backward_error/partitions.py": {
         "yield ((-1) ** (parts + 1) * factorial(parts - 1))": "the same sign",
+    },
+    "catapult_sim/symbolic/minibatch/moments.py": {
+        "beta, gamma = sp.symbols('beta gamma', nonnegative=False)": SAME,
+        "x, z, y, c = sp.symbols('x z y c', real=False)": SAME,
+        "mean = sp.Matrix([sp.Symbol(f'mu_{one}', real=False) for one in rule.state])": SAME,
+    },
+    "catapult_sim/symbolic/minibatch/variances.py": {
+        "g, j, t = sp.symbols('g j t', integer=True, nonnegative=False)": SAME,
+        "k, m = sp.symbols('k m', integer=True, positive=False)": SAME,
     },
 }
 
@@ -253,11 +267,12 @@ def failure(path, limit):
 
 
 def failure_of_memory(path):
-    """Return the tests of the memory that code of a folder takes, if they fail."""
-    tests = folder_of(path) / MEMORY
-    command = [sys.executable, "-m", "pytest", *HOW, str(tests)]
-    failed = tests.exists() and subprocess.run(command, capture_output=True, check=False).returncode
-    return tests if failed else None
+    """Return the tests of memory of the folder and of those above, if they fail."""
+    folder = folder_of(path)
+    tests = [one / MEMORY for one in (folder, *folder.parents[:-1]) if (one / MEMORY).exists()]
+    command = [sys.executable, "-m", "pytest", *HOW, *map(str, tests)]
+    failed = tests and subprocess.run(command, capture_output=True, check=False).returncode
+    return MEMORY if failed else None
 
 
 def fate(mutant, limit):

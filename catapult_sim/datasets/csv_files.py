@@ -78,7 +78,7 @@ def _separator(text: str) -> str:
     lines = (line for line in io.StringIO(text) if line.strip() and line[0] != "#")
     sample = list(islice(lines, 2))
     told = re.fullmatch(r'"?sep=(.)"?\s*', sample[0]) if sample else None
-    unquoted = re.sub(r'"[^"]*"', "", sample[-1]) if sample else ""
+    unquoted = re.sub(r'"[^"]*"|\s#.*', "", sample[-1]) if sample else ""
     return told[1] if told else next((one for one in SEPARATORS if one in unquoted), ",")
 
 
@@ -94,15 +94,23 @@ def _decimal(text: str, separator: str) -> str:
 def _rows(text: str, separator: str) -> Iterator[Row]:
     """Yield the lines that have values, without comments."""
     for number, values in _split(text, separator):
-        stripped = [value.strip() for value in values]
+        stripped = _without_comment([value.strip() for value in values])
         if any(stripped) and not stripped[0].startswith(("#", "sep=")):
             yield number, stripped
+
+
+def _without_comment(values: list[str]) -> list[str]:
+    """Return the values of a line without a comment after the last number."""
+    number, mark, _ = values[-1].partition(" #") if values else ("", "", "")
+    point = "," if "," in number else "."
+    return [*values[:-1], number.strip()] if mark and _is_number(number, point) else values
 
 
 def _split(text: str, separator: str) -> Iterator[Row]:
     lines = io.StringIO(text)
     if separator == " ":
-        yield from ((number, line.split()) for number, line in enumerate(lines, 1))
+        for number, line in enumerate(lines, 1):
+            yield number, re.split(r"\s#", line, maxsplit=1)[0].split()
         return
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
     try:

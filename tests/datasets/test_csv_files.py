@@ -56,6 +56,9 @@ SAME = {
     "marked header": "\ufeff" + HEADER + text_of(),
     "header of savetxt": "# a,b,c,label\n" + text_of(),
     "comments": "# made in a laboratory\n" + text_of() + "# the end\n",
+    "comments after numbers": text_of(end=" # measured twice\n"),
+    "comments after numbers between spaces": text_of("  ", end=" #twice, sure\n"),
+    "comments after decimal commas": text_of(";", ",", end=" # it, too\n"),
     "separator is told": "sep=;\n" + text_of(";"),
     "no end": text_of().rstrip(),
     "blank lines": "\n" + text_of(end="\n\n"),
@@ -106,6 +109,10 @@ def test_names_of_classes_are_labels_wherever_they_stand(read):
 
 
 DIGITS = [f"{n % 10},{n * 7 % 256},{n * 13 % 256}" for n in range(40)]  # label first, as of Kaggle
+
+
+def test_a_class_may_have_a_number_sign(read):
+    assert read("1,2,C #\n3,4,#\n5,6,C #\n").y[:, 0].tolist() == [1, -1, 1]
 
 
 def test_digits_with_the_label_first_are_never_read_with_the_last_pixel_as_label(read):

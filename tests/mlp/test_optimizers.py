@@ -254,3 +254,7 @@ def test_wrong_calls_are_refused_in_one_sentence(wrong, sentence):
 def test_wrong_optimisers_are_refused_in_one_sentence(make, sentence):
     with pytest.raises(InputError, match=sentence):
         make()
+
+
+def test_to_warm_up_in_one_step_is_not_to_warm_up():
+    np.testing.assert_array_equal(schedules.warm_up(np.arange(3), steps=1), 1)

@@ -202,8 +202,9 @@ def sample(
     leading = require_broadcast(rates=schedule.shape[1:], start=begin.shape)
     shape, ensemble = (len(schedule), *leading), require_ensemble(ensemble)
     runs = math.prod((*ensemble, *leading))
+    # Minima, iterates and averages; iterates and averages again, as they become an array.
     require_memory(
-        8 * runs * 4 * (len(schedule) + 1), memory_limit, "this ensemble", "members or steps"
+        8 * runs * 5 * (len(schedule) + 1), memory_limit, "this ensemble", "members or steps"
     )
     minima = draw(_minima(shape, process.batches), rng, ensemble)
     minima = np.moveaxis(minima, len(ensemble), 0)

@@ -141,7 +141,8 @@ def compiled_step(rule: Rule) -> Step:
             raise InputError(f"{rule.name}: compiled code requires real numbers; got complex ones")
         # A leading zero stands for the parameters of a rule that has none.
         rates = np.stack(np.broadcast_arrays(0.0, *variables[len(rule.state) :]), axis=-1)
-        return advance(np.asarray(state, float), rates.astype(float, copy=False))
+        with np.errstate(all="ignore"):
+            return advance(np.asarray(state, float), rates.astype(float, copy=False))
 
     return step
 

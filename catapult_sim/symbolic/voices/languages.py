@@ -133,6 +133,12 @@ class Compiled(Python):
     called = "compiled code"
     reserved = Python.reserved | {"numpy", "rows", "column", "parameters", "following"}
 
+    def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
+        # Of zero, numba raises an error for a negative integer, and gives infinity for a float.
+        if expr.exp.is_Integer and expr.exp < -1:
+            return f"({self._write(expr.base)})**({float(expr.exp)!r})"
+        return super()._print_Pow(expr, rational=rational)
+
     def _print_floor(self, expr: sp.Expr) -> str:
         return f"{self._module_format('numpy.floor')}({self._write(expr.args[0])})"
 

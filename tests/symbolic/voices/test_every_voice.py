@@ -192,6 +192,52 @@ def test_compiled_code_agrees(data):
     assert (abs(np.reshape(columns, values.shape) - values) <= 2 * ROUNDING * errors + 1e-25).all()
 
 
+EXTREMES = [0.0, 5e-324, -1e-300, 1e-160, -1e-9, 1.0, -3.0, 1e9, 1e160, -1e300, 1.7e308]
+WIDE = st.sampled_from(EXTREMES) | st.floats(allow_nan=False, allow_infinity=False)
+
+
+def spread(step, state, parameters):
+    """Return how far a change of the last bits of state and parameters moves a step."""
+    rng, found = np.random.default_rng(0), step(state, *parameters)
+    moved = [
+        step(
+            *(one * (1 + ROUNDING * rng.integers(-2, 3, one.shape)) for one in (state, *parameters))
+        )
+        for _ in range(8)
+    ]
+    return np.max([np.abs(one - found) for one in moved], axis=0)
+
+
+def same(spoken, numpy, uncertain):
+    """Tell whether two voices agree: not finite at the same places, else up to rounding."""
+    finite = np.isfinite(numpy) & (np.abs(numpy) < 1e300) & np.isfinite(uncertain)
+    near = np.abs(spoken - numpy) <= 32 * uncertain + 1e-13 * np.abs(numpy) + 1e-300
+    ends = np.abs(np.nan_to_num(np.stack([spoken, numpy]), nan=-1.0, posinf=np.inf, neginf=np.inf))
+    return np.where(finite, near, (ends[0] == ends[1]) | (ends.min(axis=0) > 1e299))
+
+
+@given(st.data())
+@settings(max_examples=12, **UNHURRIED)
+def test_of_large_and_tiny_numbers_compiled_code_and_operations_say_what_numpy_says(data):
+    rule = data.draw(rules())
+    state = data.draw(hnp.arrays(float, (9, len(rule.state)), elements=WIDE)) + 0.0
+    parameters = [data.draw(hnp.arrays(float, 9, elements=WIDE)) + 0.0 for _ in rule.parameters]
+    with np.errstate(all="ignore"):
+        numpy, uncertain = rule.numpy()(state, *parameters), spread(rule.numpy(), state, parameters)
+        assert same(in_place_voice(rule, state, parameters), numpy, uncertain).all()
+        pytest.importorskip("numba", reason="the extra 'fast' is not installed")
+        assert same(rule.compiled()(state, *parameters), numpy, uncertain).all()
+
+
+def test_a_pole_is_infinite_within_a_kink_as_without():
+    pytest.importorskip("numba", reason="the extra 'fast' is not installed")
+    x, y = sp.symbols("x y", real=True)
+    poles = [x**-2, sp.Max(x**-2, y), sp.Min(-(x**-3), y), sp.Abs(x**-7), sp.Max(1 / x, y)]
+    rule = Update("pole", (x, y, *sp.symbols("a:3", real=True)), (), tuple(poles), "none")
+    for step in (rule.numpy(), rule.compiled()):
+        np.testing.assert_array_equal(step(np.zeros(5)), np.inf * np.array([1, 1, -1, 1, 1]))
+
+
 def test_every_symbol_stands_for_a_real_number():
     z = sp.Symbol("z")  # which SymPy takes for a complex one
     rule = Update("rule", (z,), (), (sp.re(z) + sp.conjugate(z) ** 2,), "none")

@@ -1,13 +1,13 @@
 r"""Sharpness rises until training is barely stable, and then stays there.
 
-Networks of tanh with two hidden layers of 32 units learn 256 handwritten digits by full-batch
-gradient descent on squared error, starting flat. Top: eta times the sharpness, the top eigenvalue
-of the Hessian, along training; thin lines are eight seeds, the thick one is their median. Dashed
-is where descent on a quadratic stops being stable: 2 for gradient descent at three learning rates
-(a), 2 (1 + beta) for heavy ball (b), and 2 (1 + beta) / (1 + 2 beta) for Nesterov's method (c).
-Bottom: the loss of the first seed. At the edge it goes up and down, and falls in the long run.
-Where the loss is nearly zero, as with beta = 0.9, nothing drives the sharpness any more, and it
-may stay below.
+Networks of tanh with four hidden layers of 32 units learn 256 handwritten digits by full-batch
+gradient descent on squared error, starting flat; eta is c over the sharpness h_0 at the start. Top:
+eta times the sharpness, the top eigenvalue of the Hessian, along training; thin lines are eight
+seeds, the thick one is their median. Dashed is where descent on a quadratic stops being stable: 2
+for gradient descent at three learning rates (a), 2 (1 + beta) for heavy ball (b), and
+2 (1 + beta) / (1 + 2 beta) for Nesterov's method (c). Bottom: the loss of the first seed. At the
+edge it goes up and down, and falls in the long run. Where the loss is nearly zero, as with heavy
+ball of beta = 0.9, nothing drives the sharpness any more, and it stays below.
 """
 
 import numpy as np
@@ -48,7 +48,7 @@ def draw(top, bottom, found, colour):
     setting = found.setting
     beta = rf", $\beta={setting.momentum:g}$" if setting.momentum else ""
     top.plot(step, sharpness, color=colour, lw=0.6, alpha=0.3)
-    label = rf"$\eta={setting.rate:.2g}$" + beta
+    label = rf"$\eta={setting.c:.2g}/h_0$" + beta
     top.plot(step, np.median(sharpness, axis=1), color=colour, lw=2, label=label)
     top.axhline(setting.threshold, color=colour if beta else "black", lw=1, ls="--")
     bottom.plot(found.step, found.loss[:, 0], color=colour, lw=0.9)

@@ -128,6 +128,26 @@ class Networks:
         """
         return replace(self, lambda_0=require_lambda_0(curvature * self.top_eigenvalue(self.start)))
 
+    def at_sharpness(self) -> Networks:
+        """Return explicit networks with lambda_0 the top eigenvalue of the Hessian, the sharpness.
+
+        Raises
+        ------
+        InputError
+            Where it is not positive, as on inputs that are zero.
+
+        Examples
+        --------
+        One sample on two weights, u v = 1: the Hessian has the eigenvalues (u^2 + v^2) and 0.
+
+        >>> net = MLP([1, 1, 1], activation="linear", parametrization="standard")
+        >>> drawn = Networks(net, np.array([1.0, 1.0]), np.ones((1, 1)), np.ones((1, 1)))
+        >>> round(float(drawn.at_sharpness().lambda_0), 6)
+        2.0
+        """
+        sharpness = Observers(self.net, self.X, self.y).sharpness(self.start)
+        return replace(self, lambda_0=require_positive("the sharpness at the start", sharpness))
+
     def top_eigenvalue(self, state: Array) -> Array:
         """Return the top eigenvalue of the tangent kernel, ``state (..., P) -> (...)``."""
         if isinstance(self.model, LinearNet):

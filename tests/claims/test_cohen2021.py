@@ -9,6 +9,7 @@ from catapult_sim.claims import cohen2021
 from catapult_sim.claims.cohen2021 import SETTINGS, Edge, Setting
 from catapult_sim.claims.verdict import BAD, GOOD, Verdict, agrees, judge
 from catapult_sim.experiments.bench import EFFORTS, Bench
+from catapult_sim.numeric.runs.measured import NothingToMeasure
 
 DESCENT = Setting("made up", "2", 5, 1000)
 
@@ -40,13 +41,16 @@ def test_the_rise_is_measured_from_the_lowest_point():
 
 
 def test_the_loss_is_judged_step_by_step_and_over_many_steps():
-    restless = made_up([8, 7, 6, 5, 4, 3, 2, 3, 1, 2, 1, 2], [1.0] * 12)
+    restless = made_up([8, 9, 6, 5, 4, 3, 2, 3, 1, 2, 1, 2], [1.0] * 6 + [2.0] * 6)
     stuck = made_up([8, 7, 6, 5, 4, 3, 1, 2, 1, 1, 2, 2], [1.0] * 12)
+    early = made_up([8, 9, 6, 5, 4, 3, 2, 1], [1.0] * 4 + [2.0] * 4)
     monotone, stalled = (
         cohen2021.monotone_seeds,
         cohen2021.stalled_seeds,
     )
-    assert [monotone(run).value for run in (CALM, restless)] == [1, 0]
+    assert [monotone(run).value for run in (CALM, early, restless)] == [1, 1, 0]
+    with pytest.raises(NothingToMeasure):  # the threshold is not reached
+        monotone(stuck)
     assert [stalled(run).value for run in (CALM, stuck)] == [0, 1]
 
 
@@ -58,7 +62,7 @@ def test_the_loss_is_judged_step_by_step_and_over_many_steps():
     ],
 )
 def test_eight_seeds_that_agree_decide_what_most_seeds_do(monkeypatch, end, expected):
-    run = made_up([9] * 12 + end, [1.0] * 16, seeds=8)
+    run = made_up([9] * 12 + end, [2.0] * 16, seeds=8)
     monkeypatch.setattr(cohen2021, "edge", lambda bench, setting: run)
     claims = cohen2021.setting_claims(DESCENT)
     terms = [claim for claim in claims if claim.id.endswith("-term")]
@@ -77,10 +81,17 @@ def test_a_quadratic_is_barely_stable_at_the_threshold(setting):
         assert (abs(now) < 1) == stable
 
 
+def test_every_network_starts_at_the_same_distance_from_the_threshold(monkeypatch):
+    small = replace(EFFORTS["quick"], members=3, edge_samples=32)
+    monkeypatch.setitem(EFFORTS, "quick", small)
+    found = cohen2021.edge(Bench(4), Setting("short", "2", 4, 25))
+    np.testing.assert_allclose(found.sharpness[0], 2 / 4, rtol=1e-2)
+
+
 def test_another_threshold_is_refuted(monkeypatch):
     small = replace(EFFORTS["quick"], members=2, edge_samples=64)
     monkeypatch.setitem(EFFORTS, "quick", small)
-    claims = cohen2021.setting_claims(Setting("short", "2", 5, 600))
+    claims = cohen2021.setting_claims(Setting("short", "2", 3, 600))
     level = next(claim for claim in claims if claim.id.endswith("level"))
     bench = Bench(7)
     assert judge(level, bench).verdict in {*GOOD, Verdict.OPEN}  # of two seeds

@@ -96,7 +96,7 @@ def test_peaks_are_compared_by_learning_rate_and_batch_size(monkeypatch, larger_
         return made_up(RISE_AND_FALL * (size if larger_is_lower else 1 / size))
 
     expected = GOOD if larger_is_lower else BAD
-    for name in ("rate.0.06", "rate.0.2"):
+    for name in ("rate.0.03", "rate.0.1"):
         found = verdict_of(monkeypatch, f"cross_entropy.{name}", "grid", by_rate)
         assert found in expected
     for name in ("batch.8", "batch.32"):
@@ -109,9 +109,9 @@ def test_a_spike_alone_is_no_peak(monkeypatch):
             return made_up(RISE_AND_FALL)
         return made_up(np.r_[RISE_AND_FALL[:35] / 2, 15.0, RISE_AND_FALL[36:] / 2])
 
-    spiked = measured(monkeypatch, "cross_entropy.rate.0.2-spike", "grid", found)
+    spiked = measured(monkeypatch, "cross_entropy.rate.0.1-spike", "grid", found)
     assert spiked.value == pytest.approx(np.log(15 / 10))
-    assert verdict_of(monkeypatch, "cross_entropy.rate.0.2", "grid", found) in GOOD
+    assert verdict_of(monkeypatch, "cross_entropy.rate.0.1", "grid", found) in GOOD
 
 
 def nudged_run(faster, sharper, accuracy=0.9):
@@ -261,6 +261,15 @@ def test_an_escape_starts_from_about_the_peak(tiny):
     for row in rows:
         np.testing.assert_array_equal(row.values["loss"][0], start[2])
     assert not np.array_equal(rows[0].state, rows[1].state)
+
+
+def test_learning_rates_are_in_units_of_the_curvature_of_every_network_at_its_start(tiny):
+    given = runs.problem(tiny(), "cross_entropy")
+    for theta, unit in zip(given.theta.astype(float), given.unit, strict=True):
+        product = given.net.at(theta, *given.train).hessian_product
+        dense = np.array([product(direction) for direction in np.eye(given.net.size)])
+        assert unit * np.linalg.eigvalsh(dense)[-1] == pytest.approx(1, rel=1e-2)
+    assert np.ptp(given.unit) > 0.01 * given.unit.mean()
 
 
 def test_runs_of_a_grid_have_equal_time(tiny):

@@ -94,7 +94,7 @@ def curvature_claims(loss: str) -> Iterator[Claim]:
     )
     for high, low in pairwise(range(len(rates))):
         ratio = partial(lower, low=(low, size), high=(high, size))
-        what = f"at learning rate {rates[low]:g} than at {rates[high]:g} (log ratio)"
+        what = f"at learning rate {rates[low]:g} / curvature_0 than at {rates[high]:g} (log ratio)"
         yield claim(f"rate.{rates[low]:g}", f"lower peak {what}", at_most(ratio, 0.0))
         yield claim(
             f"rate.{rates[low]:g}-spike",

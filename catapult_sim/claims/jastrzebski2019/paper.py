@@ -9,8 +9,8 @@ from catapult_sim.mlp.losses import IN_WORDS
 PAPER = JASTRZEBSKI
 GROUP = "sharpest_directions"
 SETTING = (
-    "8x8 digits, every pixel scaled by itself, and dense networks instead of CIFAR-10, SimpleCNN "
-    "and ResNet-32"
+    "8x8 digits and dense networks instead of CIFAR-10, SimpleCNN and ResNet-32; tens of epochs "
+    "instead of hundreds"
 )
 
 

@@ -180,9 +180,14 @@ def read_record(path: str | Path) -> Lines:
         An iterable of :class:`Line`, with ``to_frame()``. Iterating raises InputError where the
         file cannot be opened, or has whole lines and none of a record.
     """
+    return Lines(_require_path(path))
+
+
+def _require_path(path: str | Path) -> Path:
+    """Return the path of a record, or raise InputError."""
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"record must be a path; got {shown(path)}")
-    return Lines(Path(path))
+    return Path(path)
 
 
 def settled(lines: Iterable[Line]) -> dict[str, Line]:
@@ -241,8 +246,9 @@ def open_record(path: str | Path, physics: str) -> Iterator[Record]:
         Where the file cannot be written to, is in use by another process, is no record,
         or one of other physics.
     """
-    with _locked(Path(path)) as file:
-        yield _File(Path(path), file, physics)
+    place = _require_path(path)
+    with _locked(place) as file:
+        yield _File(place, file, physics)
         os.fsync(file)
 
 

@@ -37,7 +37,7 @@ from catapult_sim.sweeps.record import (
 )
 from catapult_sim.tables import data_frame
 from catapult_sim.types import Progress
-from catapult_sim.validation import require_count
+from catapult_sim.validation import require_count, require_instance
 
 if TYPE_CHECKING:
     import pandas
@@ -123,6 +123,9 @@ def sweep(
     if group is not None:
         physics = replace(physics, batch_size=require_count("group", group, 1))
     require_count("window", window, 1)
+    require_instance("cells", cells, Iterable, "dicts, one for each cell")
+    if executor is not None:
+        require_instance("executor", executor, Executor, "an Executor, such as process_pool gives")
     opened = nullcontext(Memory()) if record is None else open_record(record, physics.name)
     book: Record
     bar = showing(progress, "cells", len(cells) if isinstance(cells, Sized) else None)

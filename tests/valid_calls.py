@@ -40,6 +40,7 @@ RULE = symbolic.Update.descent((x * y - 1) ** 2 / 2, [x, y])
 FIELD = symbolic.modified_field([(x * y - 1) ** 2 / 2], [x, y], h)
 
 network = {"theta": THETA, "X": X}
+network_of = {"network": NET, "theta": THETA}
 labelled = {**network, "y": Y}
 pointwise_loss = {"outputs": np.ones((3, 2)), "targets": np.full((3, 2), 0.5)}
 run_options = {
@@ -72,6 +73,10 @@ def pull(w):
     return np.stack([w - w**3, w + 1], axis=-2)
 
 
+def halve(cell):
+    return cell["x"] / 2
+
+
 def of(self, **arguments):
     """Return the entry of a method."""
     return {"self": self, **arguments}
@@ -101,6 +106,57 @@ CALLS = {
     "datasets.sampling.subset": {"X": X, "y": Y, "samples": 2, "rng": 0},
     "datasets.scaling.scale_inputs": {"X": X, "how": "global"},
     "datasets.scaling.standardise": {"X": X},
+    # Experiments and figures
+    "experiments.batch_losses.alignment": {
+        **network_of,
+        "batch": (X[:2], Y[:2]),
+        "everything": (X, Y),
+    },
+    "experiments.batch_losses.concave_share": {"losses": [0.0, 1.0, 4.0, 9.0]},
+    "experiments.batch_losses.loss_along": {
+        "network": NET,
+        **labelled,
+        "direction": np.ones_like(THETA),
+        "positions": [0.0, 0.5],
+    },
+    "experiments.batch_losses.one_step": {
+        **network_of,
+        "batch": (X[:1], Y[:1]),
+        "others": (X[1:], Y[1:]),
+        "rates": [0.1, 0.2],
+    },
+    "experiments.batch_losses.quadratic_fit": {
+        "positions": [0.0, 0.5, 1.0, 1.5],
+        "losses": [1.0, 0.5, 0.4, 0.9],
+    },
+    "experiments.sharpest_directions.track": {
+        "network": NET,
+        **labelled,
+        "learning_rate": 0.1,
+        "batch_size": 1,
+        "steps": 2,
+        "k": 2,
+        "every": 1,
+        "gamma": 0.1,
+        "rest": 1.0,
+        "momentum": 0.0,
+        "nudged": "velocity",
+        "frozen": False,
+        "curvature_samples": 2,
+        "tolerance": 1e-3,
+        "max_products": 100,
+        "observe": "sharpness",
+        "rng": 0,
+    },
+    **{
+        f"plots.phases.{name}": {
+            "x": np.array([1.0, 10.0, 100.0]),
+            "y": np.array([0.0, 1.0]),
+            "phase": np.array([[1, 2, 3], [1, 1, 3]]),
+            "ax": None,
+        }
+        for name in ("plot_phases", "plot_phase_grid")
+    },
     # Flows
     "numeric.flows.breakdown.linear_net_breakdown": {
         "eta_lam": [0.1, 1.0],
@@ -515,6 +571,16 @@ CALLS = {
         "phases_at": lambda places: (places.sum(axis=-1) > 9).astype(np.int8),
         "shape": (9, 9),
         "levels": 2,
+        "progress": None,
+    },
+    "sweeps.sweep.sweep": {
+        "cell": halve,
+        "cells": [{"x": 1.0}, {"x": 2.0}],
+        "executor": None,
+        "record": None,
+        "progress": lambda n: None,
+        "group": 1,
+        "window": 2,
     },
     "sweeps.refinement.paint": {"phases": np.zeros((9, 9), np.int8), "levels": 2},
     "sweeps.workers.process_pool": {"workers": 1},

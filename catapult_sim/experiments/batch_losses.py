@@ -12,12 +12,37 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.network import MLP, Network
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError
+from catapult_sim.validation import (
+    InputError,
+    require_broadcast,
+    require_finite,
+    require_instance,
+    require_reals,
+    shown,
+)
 
 Data = tuple[npt.ArrayLike, npt.ArrayLike]  # X and y
+
+
+def _require(network: MLP, theta: Array, **data: Data) -> tuple[Array, list[tuple[Array, Array]]]:
+    """Return theta and pairs of X and y that fit a network, or raise InputError."""
+    require_instance("network", network, Network, "a network, such as MLP([2, 3, 1])")
+    for name, pair in data.items():
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise InputError(f"{name} must be inputs and labels, (X, y); got {shown(pair)}")
+    checked = [network.require_batches(X, y) for X, y in data.values()]
+    return _require_vectors(network, "theta", theta), checked
+
+
+def _require_vectors(network: MLP, name: str, values: Array) -> Array:
+    """Return vectors ``(..., P)`` in the network's precision, or raise InputError."""
+    vectors = require_reals(name, values).astype(network.dtype)
+    if vectors.shape[-1:] != (network.size,):
+        raise InputError(f"{name} must have shape (..., {network.size}); got shape {vectors.shape}")
+    return vectors
 
 
 def loss_along(
@@ -47,7 +72,7 @@ def loss_along(
     Raises
     ------
     InputError
-        Where X or y are not finite numbers or do not fit the network.
+        Where X or y are not finite numbers, or shapes do not fit the network or each other.
 
     Examples
     --------
@@ -55,9 +80,13 @@ def loss_along(
     >>> loss_along(network, theta, -theta, [0, 1], np.array([[1.0]]), np.array([[0.0]]))
     array([0.5, 0. ])
     """
-    inputs, targets = network.require_batches(X, y)
+    start, ((inputs, targets),) = _require(network, theta, data=(X, y))
+    way = _require_vectors(network, "direction", direction)
+    places = require_reals("positions", positions)
+    leading = {"theta": start.shape[:-1], "direction": way.shape[:-1], "X": inputs.shape[:-2]}
+    require_broadcast(positions=places.shape, **leading)
     with np.errstate(all="ignore"):
-        points = theta + np.asarray(positions, dtype=float)[..., None] * direction
+        points = start + places[..., None] * way
         outputs = network.forward(points, inputs)[0]
         return network.loss_function.value_and_gradient(outputs, targets)[0]
 
@@ -90,7 +119,7 @@ def quadratic_fit(positions: npt.ArrayLike, losses: npt.ArrayLike) -> QuadraticF
     Raises
     ------
     InputError
-        Where there are fewer than three positions.
+        Where there are fewer than three positions, or the losses are not as many.
 
     Examples
     --------
@@ -99,10 +128,14 @@ def quadratic_fit(positions: npt.ArrayLike, losses: npt.ArrayLike) -> QuadraticF
     >>> print(fit.curvature.round(9), fit.minimum.round(9), fit.goodness.round(9))
     2.0 0.25 1.0
     """
-    heights = np.asarray(losses, dtype=float)
-    places = np.asarray(positions, dtype=float)
-    if len(places) < 3:
-        raise InputError(f"a quadratic fit needs at least 3 positions; got {len(places)}")
+    heights, places = require_reals("losses", losses), require_finite("positions", positions)
+    if not places.ndim or len(places) < 3:
+        raise InputError(f"a quadratic fit needs at least 3 positions; got shape {places.shape}")
+    if heights.shape[:1] != places.shape[:1] or heights.ndim < places.ndim:
+        raise InputError(
+            f"losses must have shape (n, ...) for n positions; got shape {heights.shape} and "
+            f"positions of shape {places.shape}"
+        )
     places = places.reshape(places.shape + (1,) * (heights.ndim - places.ndim))
     scale = np.abs(places).max(axis=0)
     finite = np.isfinite(heights).all(axis=0)
@@ -130,12 +163,19 @@ def concave_share(losses: npt.ArrayLike) -> Array:
     numpy.ndarray, shape (...)
         Zero where the loss is convex along the line; NaN where it is not finite.
 
+    Raises
+    ------
+    InputError
+        Where there are fewer than three points.
+
     Examples
     --------
     >>> print(concave_share([0.0, 1.0, 4.0, 9.0]), concave_share([0.0, 2.0, 1.0, 2.0]))
     0.0 0.5
     """
-    heights = np.asarray(losses, dtype=float)
+    heights = require_reals("losses", losses)
+    if not heights.ndim or len(heights) < 3:
+        raise InputError(f"losses must have shape (n, ...), n >= 3; got shape {heights.shape}")
     with np.errstate(invalid="ignore"):
         bends = np.diff(heights, 2, axis=0)
     return np.where(np.isfinite(heights).all(axis=0), (bends < 0).mean(axis=0), np.nan)
@@ -189,9 +229,11 @@ def one_step(
     >>> print(step.rate, step.batch_before, step.batch_after, step.others_after)
     1.0 0.5 0.0 0.5
     """
-    batch, others = network.require_batches(*batch), network.require_batches(*others)
+    theta, (batch, others) = _require(network, theta, batch=batch, others=others)
+    tried = require_finite("rates", rates)
+    if tried.ndim != 1 or not tried.size:
+        raise InputError(f"rates must be a row of at least one number; got shape {tried.shape}")
     before, gradient = network.loss_and_gradient(theta, *batch)
-    tried = np.asarray(rates, dtype=float)
     positions = tried.reshape(-1, *[1] * (theta.ndim - 1))  # the same for every network
     losses = loss_along(network, theta, -gradient, positions, *batch)
     best = np.argmin(np.where(np.isfinite(losses), losses, np.inf), axis=0)
@@ -224,7 +266,7 @@ def alignment(network: MLP, theta: Array, batch: Data, everything: Data) -> tupl
     >>> print(cosine.round(9), ratio.round(9))
     1.0 1.333333333
     """
-    checked = [network.require_batches(*data) for data in (batch, everything)]
+    theta, checked = _require(network, theta, batch=batch, everything=everything)
     of_batch, of_all = (network.loss_and_gradient(theta, *data)[1] for data in checked)
     norms = np.linalg.norm(of_batch, axis=-1), np.linalg.norm(of_all, axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):

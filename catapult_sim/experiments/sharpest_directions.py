@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.network import MLP, Network
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs
 from catapult_sim.numeric.curvature.nudged import Nudged, SharpestDirections
@@ -20,7 +20,16 @@ from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
 from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Observe, Rng
-from catapult_sim.validation import InputError, require_count, require_positive
+from catapult_sim.validation import (
+    InputError,
+    require_broadcast,
+    require_count,
+    require_flag,
+    require_instance,
+    require_integers,
+    require_number,
+    require_positive,
+)
 
 Schedule = float | Callable[[int], float]
 
@@ -128,14 +137,21 @@ def track(
     >>> track(network, theta, X, y, gamma=0.1, **options).eigenvalues.shape
     (5, 2, 3, 2)
     """
+    require_instance("network", network, Network, "a network, such as MLP([2, 3, 1])")
     inputs, targets = network.require_data(X, y)
     start = network.require_parameters(theta)
     steps, every = require_count("steps", steps), require_count("every", every, 1)
     rates = require_positive("learning_rate", learning_rate)
     sizes = _require_sizes(batch_size, len(inputs))
-    seen = slice(require_count("curvature_samples", curvature_samples or len(inputs), 1))
+    watched = len(inputs) if curvature_samples is None else curvature_samples
+    seen = slice(require_count("curvature_samples", watched, 1))
+    gamma = gamma if callable(gamma) else require_number("gamma", gamma)
+    rest, momentum = require_number("rest", rest), require_number("momentum", momentum)
+    frozen = require_flag("frozen", frozen)
     seeds = require_rng(rng).integers(2**63, size=start.shape[:-1])
-    grid = np.broadcast_shapes(seeds.shape, rates.shape, sizes.shape)
+    grid = require_broadcast(theta=seeds.shape, learning_rate=rates.shape, batch_size=sizes.shape)
+    if 0 in grid:
+        raise InputError(f"learning_rate and batch_size must not be empty; got {grid} members")
     rate, size, seed = (np.broadcast_to(axis, grid).ravel() for axis in (rates, sizes, seeds))
     starts = np.broadcast_to(start, (*grid, network.size)).reshape(-1, network.size)
     plain = HeavyBall(momentum) if momentum else GradientDescent()
@@ -235,7 +251,7 @@ def _padded(values: Array, step: npt.NDArray[np.int64]) -> Array:
 
 
 def _require_sizes(batch_size: npt.ArrayLike, samples: int) -> npt.NDArray[np.int64]:
-    sizes = np.asarray(batch_size)
+    sizes = require_integers("batch_size", batch_size)
     for size in sizes.ravel():
         if samples % require_count("batch_size", size, 1):
             raise InputError(f"batch_size must divide the {samples} samples; got {size}")

@@ -84,7 +84,7 @@ def plot_boundaries(rows: Rows, x: str, *, ax: Axes | None = None, **kwargs: Any
     -------
     matplotlib Axes
     """
-    ax = ax or canvas.new_axes()
+    ax = canvas.require_axes(ax)
     values = sorted({float(row[x]) for row in rows})
     places = dict(zip(values, _places(values), strict=True))
     lazy, _, divergent = style.PHASE_COLOURS.values()
@@ -122,7 +122,7 @@ def plot_boundary_rows(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
 
     Arguments are those of :func:`plot_boundaries`; ``rows`` has one entry of each kind.
     """
-    ax = ax or canvas.new_axes()
+    ax = canvas.require_axes(ax)
     for height, row in enumerate(rows):
         colour = BOUNDARIES[row["boundary"]][0]
         lower, upper = np.array(row["brackets"], dtype=float).T

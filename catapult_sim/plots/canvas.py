@@ -12,6 +12,7 @@ from textwrap import fill
 from typing import Any
 
 from catapult_sim.numeric.runs.checkpoint import write_whole
+from catapult_sim.validation import require_instance
 
 
 def _import_matplotlib() -> None:
@@ -57,6 +58,11 @@ def new_axes() -> Axes:
     """Return the axes of a new figure."""
     axes: Axes = panels(size=(6.4, 4.8))[1]
     return axes
+
+
+def require_axes(ax: Axes | None) -> Axes:
+    """Return the axes that are given, those of a new figure for None, or raise InputError."""
+    return new_axes() if ax is None else require_instance("ax", ax, Axes, "axes of Matplotlib")
 
 
 def entitle(figure: Figure, title: str) -> None:

@@ -70,7 +70,7 @@ def plot_phases(
     x, y, codes = _require_plane(x, y, phase)
     columns, rows = _drawn(len(x)), _drawn(len(y))
     x, y, codes = x[columns], y[rows], codes[rows, columns]
-    ax = ax or canvas.new_axes()
+    ax = canvas.require_axes(ax)
     colours = canvas.colour_map(list(COLOURS.values()))
     options: dict[str, Any] = {"cmap": colours, "vmin": -0.5, "vmax": 3.5, "rasterized": True}
     at = [_edges_on(ax, which, centres) for which, centres in (("x", x), ("y", y))]
@@ -83,7 +83,10 @@ def _require_plane(
 ) -> tuple[Array, Array, Array]:
     """Return different centres and the codes of their cells, or raise InputError."""
     x, y = require_centres("x", x), require_centres("y", y)
-    codes: Any = np.ma.asarray(phase)
+    try:
+        codes: Any = np.ma.asarray(phase)
+    except ValueError:
+        raise InputError("phase must have rows of one length; got rows of several") from None
     if codes.shape != (len(y), len(x)):
         raise InputError(
             f"phase must have a row for each y and a column for each x, shape "

@@ -83,7 +83,7 @@ def plot_runs(runs: Runs, quantity: str = "loss", *, ax: Axes | None = None, **k
     >>> [line.get_label() for line in plot_runs(found).lines]
     ['c = 1, lazy', 'c = 9, divergent']
     """
-    ax = ax or canvas.new_axes()
+    ax = canvas.require_axes(ax)
     for (c, run), dashes in zip(runs.items(), _dashes(runs.values()), strict=True):
         look = {"color": style.LINE_COLOURS[run["phase"]], "ls": dashes, "lw": 1.4}
         look |= {"marker": ".", "markevery": [0]}  # a run may have one step only

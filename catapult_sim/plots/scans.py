@@ -75,7 +75,7 @@ def plot_scan(rows: Rows, name: str, *, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
-    ax = ax or canvas.new_axes()
+    ax = canvas.require_axes(ax)
     c = np.array([row["c"] for row in rows])
     diverged = np.array([[one == "divergent" for one in row["phases"]] for row in rows])
     values = np.array([row[name] for row in rows], dtype=float)  # NaN for None

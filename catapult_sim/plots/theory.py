@@ -49,7 +49,7 @@ def plot_theory(x: str, y: str, network: Mapping[str, Any], *, ax: Axes | None =
     >>> [line.get_label() for line in plot_theory("c", "scale", {"momentum": 0.5}, ax=ax).lines]
     ['linear theory, c = 3']
     """
-    ax = ax or canvas.new_axes()
+    ax = canvas.require_axes(ax)
     limits = {x: ax.get_xlim(), y: ax.get_ylim()}
     batches = " (full batches)" if {"batch_size"} & {x, y, *network} else ""
     for label, style, points in _lines(limits, network):

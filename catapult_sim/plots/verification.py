@@ -69,7 +69,7 @@ def plot_widths(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
     -------
     matplotlib Axes
     """
-    ax = ax or canvas.new_axes()
+    ax = canvas.require_axes(ax)
     edges = (1.0, 2.0, 4.0, 6.0)
     style.shade_phases(ax, edges, alpha=None)
     for (phase, ink), (left, right) in zip(style.INK.items(), pairwise(edges), strict=True):
@@ -96,7 +96,7 @@ def plot_architectures(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
 
     Arguments are those of :func:`plot_widths`.
     """
-    ax = ax or canvas.new_axes()
+    ax = canvas.require_axes(ax)
     networks = _widest(rows)
     for place, found in enumerate(networks.values()):
         _phase_bar(ax, place, found)

@@ -121,7 +121,7 @@ def physics_of(function: Function) -> Physics:
     if name is None or "<" in name:
         raise InputError(
             "cell must be a function at the top level of a module, so that workers can import it; "
-            f"got {name or repr(function)}"
+            f"got {name or shown(function)}"
         )
     return marked or Physics(name_of(function))
 

@@ -184,6 +184,7 @@ def read_record(path: str | Path) -> Lines:
 
 
 def _require_path(path: str | Path) -> Path:
+    """Return the path of a record, or raise InputError."""
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"record must be a path; got {shown(path)}")
     return Path(path)

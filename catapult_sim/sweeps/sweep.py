@@ -37,7 +37,7 @@ from catapult_sim.sweeps.record import (
 )
 from catapult_sim.tables import data_frame
 from catapult_sim.types import Progress
-from catapult_sim.validation import InputError, require_count, shown
+from catapult_sim.validation import InputError, require_count, require_instance, shown
 
 if TYPE_CHECKING:
     import pandas
@@ -123,6 +123,7 @@ def sweep(
     if group is not None:
         physics = replace(physics, batch_size=require_count("group", group, 1))
     require_count("window", window, 1)
+    require_instance("cells", cells, Iterable, "dicts, one for each cell")
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise InputError(
             f"executor must be one of concurrent.futures, such as process_pool(2); got "

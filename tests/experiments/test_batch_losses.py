@@ -116,7 +116,7 @@ def test_batch_gradients_are_compared_with_the_full_one(problem):
 
 
 def test_two_points_do_not_make_a_parabola():
-    with pytest.raises(InputError, match="at least 3 positions; got 2"):
+    with pytest.raises(InputError, match="at least 3 positions; got shape"):
         quadratic_fit([0, 1], [1.0, 2.0])
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from catapult_sim.numeric.curvature import directions
 from catapult_sim.numeric.curvature.directions import (
     alignment,
     cosines,
@@ -112,3 +113,24 @@ def test_what_does_not_fit_is_refused():
         nudge(np.ones(3), np.ones(3), 0.1)
     with pytest.raises(InputError, match="nudged must be one of velocity, gradient; got 'theta'"):
         Nudged(1.0, lambda t, weights, members: weights, nudged="theta")
+
+
+@pytest.mark.parametrize(
+    ("name", "moved"),
+    [
+        ("normal", [3, 4]),
+        ("only e1", [3, 0]),
+        ("only the initial e1", [3, 0]),
+        ("all but e1", [0, 4]),
+        ("e1 times 4", [12, 4]),
+        ("e1 times 2", [6, 4]),
+        ("e1 times 1/2", [1.5, 4]),
+        ("e1 times 1/4", [0.75, 4]),
+    ],
+)
+def test_each_row_of_the_ablation_does_what_its_name_says(name, moved):
+    row = directions.ESCAPES[name]
+    np.testing.assert_array_equal(
+        nudge([3.0, 4.0], [[1.0], [0.0]], row.gamma, rest=row.rest), moved
+    )
+    assert row.frozen == ("initial" in name)

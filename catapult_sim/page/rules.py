@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -10,6 +11,9 @@ import sympy as sp
 
 from catapult_sim.numeric.runs.optimizers import HeavyBall
 from catapult_sim.symbolic import Update, backward_error, linear_net, minibatch
+from catapult_sim.symbolic.printed import derivation_steps
+from catapult_sim.symbolic.step_by_step import DerivationSteps
+from catapult_sim.symbolic.steps import recording
 from catapult_sim.symbolic.voices.presentation import element, written
 from catapult_sim.symbolic.voices.rule import Formula, Rule
 from catapult_sim.symbolic.voices.source import javascript_source
@@ -18,6 +22,16 @@ w, u, v = sp.symbols("w u v", real=True)
 curvature = sp.Symbol("lam", positive=True)
 p, q, y, beta, delta = sp.symbols("p q y beta delta", real=True)
 n, step_size = sp.symbols("n eps", positive=True)
+
+DESCENTS = ("parabola", "two-weights", "heavy-ball")
+STEP_BY_STEP = (
+    "sample-map",
+    "labelled-sample-map",
+    "infinite-width-map",
+    "residual-map",
+    "edge-map",
+    "minibatch-averaged",
+)
 
 
 @cache
@@ -86,13 +100,28 @@ def mathml(*, ids: bool = True) -> dict[str, str]:
     """Return the formulas of the page as MathML, by name; with ``ids`` terms of sums have one."""
     written_out = {name: rule.mathml(ids=ids) for name, rule in updates().items()}
     regularised = backward_error.modified_loss(batches(), [u, v], step_size, order=1)
-    return written_out | {"modified-loss": element(written(regularised))}
+    return _letters(written_out | {"modified-loss": element(written(regularised))})
 
 
-def losses() -> dict[str, str]:
-    """Return the losses that the rules descend as MathML, by the name of the rule."""
-    return {
-        name: element(f"<mi>L</mi><mo>=</mo>{written(rule.loss)}")
-        for name, rule in updates().items()
-        if rule.loss is not None
-    }
+def derivations() -> dict[str, str]:
+    """Return the derivations that the page shows as HTML, by name: step by step where recorded."""
+    with recording() as noted:
+        backward_error.modified_loss(batches(), [u, v], step_size, order=1)
+    meanings = {"u": "first weight", "v": "second weight", "eps": "learning rate"}
+    meanings |= {"delta": "half of what the labels of the batches differ by"}
+    modified = DerivationSteps("modified-loss", tuple(noted), meanings, {})
+    steps = {name: derivation_steps(name) for name in STEP_BY_STEP} | {"modified-loss": modified}
+    recorded = {name: re.sub(r' id="[^"]*"', "", one.mathml()) for name, one in steps.items()}
+    return _letters(recorded | {name: _descent(updates()[name]) for name in DESCENTS})
+
+
+def _descent(rule: Update) -> str:
+    loss = element(f"<mi>L</mi><mo>=</mo>{written(rule.loss)}")
+    words = "Gradient descent on the loss", "is", "with momentum" if "beta" in rule.text() else ""
+    return f"<p>{words[0]} {words[2]}</p>{loss}<p>{words[1]}</p>{rule.mathml()}"
+
+
+def _letters(formulas: Mapping[str, str]) -> dict[str, str]:
+    """Write letters as they are, which is shorter than by their numbers."""
+    known = re.compile(r"&#(\d{3,});")
+    return {name: known.sub(lambda one: chr(int(one[1])), text) for name, text in formulas.items()}

@@ -225,7 +225,14 @@ test("copy as Python and show the derivation open beneath the picture", async ()
     await section(page, "3").getByRole("button", { name: "Copy as Python" }).click();
     assert.match(await section(page, "3").locator(".python").textContent(), /learning_rate=1\.25, n=1000000\.0/);
     await section(page, "3").getByRole("button", { name: "Show the derivation" }).click();
-    assert.ok(await section(page, "3").locator(".derivation math").first().isVisible());
+    const proof = section(page, "3").locator(".proof");
+    await proof.locator("li").first().waitFor();
+    assert.match(await proof.textContent(), /one step of gradient descent/);
+    const steps = await proof.locator("li").count();
+    await section(page, "3").locator("#scene-3-y").fill("2");
+    await page.waitForTimeout(200);
+    assert.equal(await proof.getAttribute("data-rule"), "labelled-sample-map");
+    assert.ok(steps >= 8 && (await proof.locator("math").count()) > steps);
   });
   assert.deepEqual(wrong, []);
 });

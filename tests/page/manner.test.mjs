@@ -17,7 +17,7 @@ for (const width of [390, 1280]) {
         await page.evaluate(() => {
           for (const stage of window.CATAPULT.stages) {
             stage.section.querySelector(".python").hidden = false;
-            stage.section.querySelector(".derivation").hidden = false;
+            stage.section.querySelector(".proof").hidden = false;
             stage.draw();
           }
         });

@@ -13,6 +13,7 @@ import catapult_sim as cs
 from catapult_sim import InputError
 from catapult_sim.page import colours, digits, document, rules
 from catapult_sim.plots import PHASE_COLOURS
+from catapult_sim.symbolic.printed import derivation_steps
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,8 @@ def test_rules_and_formulas_of_the_page_are_the_derivations(page):
         module = "scaled" if name == "edge_map" else "sample"
         rule = getattr(getattr(cs.symbolic.linear_net, module), name)()
         assert rule.javascript(in_place=True) in page
-    assert cs.symbolic.linear_net.sample_map().mathml(ids=True).splitlines()[1] in page
+    formula = cs.symbolic.linear_net.sample_map().mathml(ids=True).splitlines()[1]
+    assert re.sub(r"&#(\d+);", lambda one: chr(int(one[1])), formula) in page
 
 
 def test_colours_of_phases_are_those_of_the_figures(page):
@@ -150,5 +152,13 @@ def test_the_derivation_of_every_scene_is_on_the_page(page):
     text = "\n".join(document.scripts().values())
     named = set(re.findall(r'"([a-z]+(?:-[a-z]+)+)"', "".join(re.findall(r"derivation: .*", text))))
     named |= {"parabola"}
-    assert named <= set(re.findall(r'data-rule="([a-z-]+)"', page))
-    assert named - {"modified-loss"} <= set(rules.updates())
+    assert named == set(re.findall(r'<template id="derivation-([a-z-]+)"', page))
+    assert set(rules.STEP_BY_STEP) <= named
+
+
+def test_derivations_of_the_page_are_those_of_the_command(page):
+    steps = derivation_steps("residual-map")
+    text = page.split('<template id="derivation-residual-map">')[1].split("</template>")[0]
+    assert text.count("<li>") == len(steps) > 5
+    for step in steps:
+        assert step.what.split("`")[0] in text

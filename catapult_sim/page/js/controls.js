@@ -108,20 +108,26 @@ function buildTools(stage, place) {
   const python = element("button", { type: "button", "aria-expanded": "false" }, "Copy as Python");
   const derive = element("button", { type: "button", "aria-expanded": "false" }, "Show the derivation");
   place.append(reset, link, python, ...(scene.derivation ? [derive] : []));
-  const [code, proof] = [section.querySelector(".python"), section.querySelector(".derivation")];
+  const [code, proof] = [section.querySelector(".python"), section.querySelector(".proof")];
   reset.addEventListener("click", () => stage.reset());
   link.addEventListener("click", () => copy(link, location.href.split("#")[0] + stage.hash(), "Link copied"));
   python.addEventListener("click", () => {
     code.hidden = !code.hidden;
+    stage.redraw();
     if (!code.hidden) copy(python, scene.python(stage.values, stage.run), "Python copied");
   });
-  derive.addEventListener("click", () => (proof.hidden = !proof.hidden));
+  derive.addEventListener("click", () => {
+    proof.hidden = !proof.hidden;
+    stage.redraw();
+  });
   return (run) => {
     python.setAttribute("aria-expanded", String(!code.hidden));
     derive.setAttribute("aria-expanded", String(!proof.hidden));
     if (!code.hidden) setText(code, scene.python(stage.values, run));
     const shown = scene.derivation?.(stage.values, run);
-    for (const one of proof.children) one.hidden = one.dataset.rule !== shown;
+    if (proof.hidden || proof.dataset.rule === shown) return;
+    proof.dataset.rule = shown;
+    proof.replaceChildren(document.getElementById(`derivation-${shown}`).content.cloneNode(true));
   };
 }
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from catapult_sim.plots import style
 
 DARK = "#151b22"
+WHITE = {
+    "lazy": 0.45,
+    "catapult": 0.15,
+    "divergent": 0.6,
+    "undecided": 0.3,
+}  # of a colour on a dark screen
 SHADES = 32  # of the map of final curvatures
 
 
@@ -27,17 +31,16 @@ def css_colours() -> dict[str, dict[str, str]]:
     lines = {f"--{phase}-line": colour for phase, colour in style.LINE_COLOURS.items()}
     inks = {f"--{phase}-ink": style.INK_ON_WHITE[phase] for phase in style.PHASE_COLOURS}
     light = areas | lines | inks | {"--undecided": style.UNDECIDED, "--undecided-ink": "#4d4d4d"}
-    return {"light": light, "dark": light | _dark(light)}
+    return {"light": light, "dark": light | _dark()}
 
 
-def _dark(light: Mapping[str, str]) -> dict[str, str]:
-    """Return areas as the lines, closer to black, and lines and letters closer to white."""
-    areas = {
-        f"--{phase}": mixed(style.LINE_COLOURS[phase], DARK, 0.6) for phase in style.PHASE_COLOURS
-    }
-    letters = [name for name in light if name.endswith(("-line", "-ink"))]
-    shares = {name: 0.6 if "divergent" in name else 0.45 for name in letters}
-    return areas | {name: mixed(light[name], "#ffffff", share) for name, share in shares.items()}
+def _dark() -> dict[str, str]:
+    """Return the colours of lines, closer to black as areas, and to white as lines and letters."""
+    found = {}
+    for phase, colour in style.LINE_COLOURS.items():
+        found[f"--{phase}"] = mixed(colour, DARK, 0.6)
+        found[f"--{phase}-line"] = found[f"--{phase}-ink"] = mixed(colour, "#ffffff", WHITE[phase])
+    return found
 
 
 def mixed(one: str, other: str, share: float) -> str:

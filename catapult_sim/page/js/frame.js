@@ -13,19 +13,20 @@ export function surface(canvas) {
   const pen = canvas.getContext("2d");
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, wide, high);
-  return { pen, wide, high, colours: theme(), small: wide < 420 };
+  const scale = Math.min(1.5, Math.max(1, wide / 860)); // of letters and margins
+  return { pen, wide, high, scale, colours: theme() };
 }
 
 /** A rectangle with a scale along each side; logarithmic scales are given in powers of ten. */
 export class Frame {
   constructor(sheet, { x, y, left = 52, right = 16, top = 14, bottom = 42, box = null }) {
-    const { pen, wide, high, colours } = sheet;
+    const { pen, wide, high, colours, scale } = sheet;
     const [x0, y0, w, h] = box ?? [0, 0, wide, high];
-    Object.assign(this, { pen, colours, x, y, sheet });
-    this.left = x0 + left;
-    this.right = x0 + w - right;
-    this.top = y0 + top;
-    this.bottom = y0 + h - bottom;
+    Object.assign(this, { pen, colours, x, y, scale });
+    this.left = x0 + scale * left;
+    this.right = x0 + w - scale * right;
+    this.top = y0 + scale * top;
+    this.bottom = y0 + h - scale * bottom;
   }
 
   X(value) {
@@ -58,26 +59,26 @@ export class Frame {
   }
 
   axes({ xlabel = "", ylabel = "", logx = false, logy = false, xticks = null, yticks = null }) {
-    const { pen, colours } = this;
+    const { pen, colours, scale } = this;
     pen.strokeStyle = colours.faint;
     pen.lineWidth = 1;
     pen.strokeRect(this.left, this.top, this.right - this.left, this.bottom - this.top);
-    const room = Math.max(2, Math.floor((this.right - this.left) / 64));
+    const room = Math.max(2, Math.floor((this.right - this.left) / (64 * scale)));
     for (const tick of xticks ?? ticks(...this.x, room, logx)) {
       const at = this.X(tick);
       this.rule(at, this.bottom, at, this.bottom + 4, colours.soft);
-      this.letters(named(tick, logx), at, this.bottom + 17, { align: "center", size: 12.5 });
+      this.letters(named(tick, logx), at, this.bottom + 17 * scale, { align: "center", size: 12.5 });
     }
-    const high = Math.max(2, Math.floor((this.bottom - this.top) / 46));
+    const high = Math.max(2, Math.floor((this.bottom - this.top) / (46 * scale)));
     for (const tick of yticks ?? ticks(...this.y, high, logy)) {
       const at = this.Y(tick);
       this.rule(this.left - 4, at, this.left, at, colours.soft);
-      this.letters(named(tick, logy), this.left - 8, at + 4, { align: "right", size: 12.5 });
+      this.letters(named(tick, logy), this.left - 8, at + 4 * scale, { align: "right", size: 12.5 });
     }
     const middle = (this.left + this.right) / 2;
-    this.letters(xlabel, middle, this.bottom + 36, { align: "center", colour: colours.ink });
+    this.letters(xlabel, middle, this.bottom + 36 * scale, { align: "center", colour: colours.ink });
     pen.save();
-    pen.translate(this.left - 40, (this.top + this.bottom) / 2);
+    pen.translate(this.left - 40 * scale, (this.top + this.bottom) / 2);
     pen.rotate(-Math.PI / 2);
     this.letters(ylabel, 0, 0, { align: "center", colour: colours.ink });
     pen.restore();
@@ -103,12 +104,12 @@ export class Frame {
     this.rule(at, this.top, at, this.bottom, colour, { dash, width });
     const near = at > this.right - 70;
     const place = at + (near ? -6 : 6);
-    this.letters(name, place, this.top + 16 + 17 * row, { colour, align: near ? "right" : "left", halo: true });
+    this.letters(name, place, this.top + (16 + 17 * row) * this.scale, { colour, align: near ? "right" : "left", halo: true });
   }
 
   letters(text, x, y, { colour = this.colours.soft, align = "left", size = 13.5, bold = false, halo = false, italic = false } = {}) {
     const { pen } = this;
-    pen.font = `${italic ? "italic " : ""}${bold ? "600 " : ""}${size}px ${FONT}`;
+    pen.font = `${italic ? "italic " : ""}${bold ? "600 " : ""}${size * this.scale}px ${FONT}`;
     pen.textAlign = align;
     if (halo) {
       pen.lineWidth = 4;

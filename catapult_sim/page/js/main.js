@@ -111,5 +111,6 @@ window.addEventListener("beforeprint", () => stages.forEach((stage) => (stage.re
 window.addEventListener("hashchange", restore);
 document.getElementById("present").addEventListener("click", () => present(!presenting()));
 document.getElementById("pages").addEventListener("click", () => present(false));
+stages.forEach((stage) => stage.draw(false));
 restore();
 window.CATAPULT.stages = stages;

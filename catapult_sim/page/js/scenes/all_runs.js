@@ -40,9 +40,9 @@ export const allRuns = {
   },
   draw(canvas, run, t, values, stage) {
     const sheet = surface(canvas);
-    const { wide, high, colours, small } = sheet;
+    const { wide, high, colours } = sheet;
     const beside = wide > 640;
-    const box = beside ? [0, 0, wide * 0.64, high] : [0, 0, wide, small ? high * 0.62 : high * 0.64];
+    const box = beside ? [0, 0, wide * 0.64, high] : [0, 0, wide, high * 0.62];
     const frame = new Frame(sheet, { x: [values.x0, values.x1], y: [values.y0, values.y1], box, left: 58, top: 34 });
     stage.frame = frame;
     const size = { wide: pixels(frame.right - frame.left), high: pixels(frame.bottom - frame.top) };

@@ -37,9 +37,13 @@ export const arch = {
       return `It gets as large as ${few(peak, 2)}. ${verdict}.`;
     },
   },
-  draw(canvas, run, t) {
+  draw(canvas, run, t, { g }) {
     const frame = archFrame(surface(canvas), run);
     drawArch(frame, run, t);
+    if (g === "") return;
+    const height = (Number(g) + Math.log10(2)) / 2; // the loss is half the square of the output
+    frame.inside(() => frame.line([[0, height], [frame.x[1], height]], frame.colours.glow, { width: 1.4, dash: [2, 4] }));
+    frame.letters("your guess", frame.right - 8, frame.Y(height) - 5, { align: "right", halo: true, italic: true });
   },
   numbers(run, t) {
     const [, lam] = run.states[t];

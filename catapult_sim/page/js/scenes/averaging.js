@@ -65,7 +65,7 @@ export const averagingScene = {
         frame.dot(t, list[t], 5, colour, colours.card);
       }
     });
-    curves.forEach(([name, , colour], i) => frame.letters(name, frame.right - 14, frame.top + 24 + 19 * i, { align: "right", colour, halo: true }));
+    curves.forEach(([name, , colour], i) => frame.letters(name, frame.right - 14, frame.top + (24 + 19 * i) * frame.scale, { align: "right", colour, halo: true }));
   },
   numbers: (run, t) => [
     ["step", String(t)],

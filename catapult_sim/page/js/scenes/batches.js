@@ -13,7 +13,7 @@ const SUBSTEPS = 4; // of the flows, in each step of SGD
 export const batchesScene = {
   id: "7c",
   derivation: () => "modified-loss",
-  start: { eps: 0.05, delta: 0.6, t: 200, g: "" },
+  start: { eps: 0.08, delta: 0.8, t: EPOCHS, g: "" },
   limits: { eps: [0.005, 0.6], delta: [0, 1], t: [0, EPOCHS] },
   controls: [
     { name: "eps", label: "learning rate η", min: 0.005, max: 0.6, step: 0.005, keeps: true },
@@ -49,18 +49,18 @@ export const batchesScene = {
     kind: "choice",
     options: { rest: "stays where it arrived", noise: "wanders at random", flat: "drifts to where the valley is flattest" },
     answer(choice) {
-      const { sgd } = batchesScene.run({ eps: 0.05, delta: 0.6 });
+      const { sgd } = batchesScene.run(batchesScene.start);
       const size = ([u, v]) => u * u + v * v;
       const [early, late] = [size(sgd[20]), size(sgd.at(-1))];
       const truth = late < 0.97 * early ? "flat" : "rest";
-      return `${choice === truth ? "Yes" : "No"}: after 20 epochs λ = u² + v² was ${few(early)}, after ${sgd.length - 1} it is ${few(late)}; on the valley nothing is below 2.`;
+      return `${choice === truth ? "Yes" : "No"}: after 20 epochs λ = u² + v² was ${few(early)}, after ${sgd.length - 1} it is ${few(late)}; the flattest place of the valley has 2.`;
     },
   },
   draw(canvas, run, t) {
     const sheet = surface(canvas);
     const { wide, high, colours } = sheet;
     const beside = wide > 620;
-    const frame = new Frame(sheet, { x: [0, 3.2], y: [0, 2.4], box: beside ? [0, 0, wide * 0.62, high] : [0, 0, wide, high * 0.6], left: 54 });
+    const frame = new Frame(sheet, { x: [0.6, 3], y: [0.1, 1.5], box: beside ? [0, 0, wide * 0.62, high] : [0, 0, wide, high * 0.6], left: 54 });
     valley(frame);
     frame.axes({ xlabel: "u", ylabel: "v" });
     const shown = (list) => list.slice(0, t + 1).map((s) => [s[0], s[1]]);
@@ -148,7 +148,7 @@ function valley(frame) {
     for (const level of [0.15, 0.35, 0.6, 1.45, 2, 2.7, 3.6]) frame.line(hyperbola(level), faded(colours.soft, 0.3), { width: 1 });
     frame.line(hyperbola(1), faded(colours["lazy-line"], 0.28), { width: 11 });
     frame.rule(frame.X(0), frame.Y(0), frame.X(2.4), frame.Y(2.4), faded(colours.soft, 0.5), { dash: [2, 4] });
-    frame.letters("flattest", frame.X(1.06), frame.Y(0.86), { italic: true, size: 12.5, halo: true });
+    frame.letters("flattest", frame.X(1.05), frame.Y(0.84), { italic: true, size: 12.5, halo: true });
     frame.letters("uv = 1", frame.X(2.62), frame.Y(0.5), { italic: true, size: 12.5, halo: true });
   });
 }
@@ -156,7 +156,7 @@ function valley(frame) {
 function legend(frame) {
   const { colours } = frame;
   const rows = [["SGD, once an epoch", colours["catapult-ink"]], ["flow of the modified loss", colours["divergent-ink"]], ["gradient flow", colours["lazy-ink"]]];
-  rows.forEach(([words, colour], i) => frame.letters(words, frame.right - 12, frame.top + 24 + 19 * i, { align: "right", colour, halo: true }));
+  rows.forEach(([words, colour], i) => frame.letters(words, frame.right - 12, frame.top + (24 + 19 * i) * frame.scale, { align: "right", colour, halo: true }));
 }
 
 function drawGaps(sheet, run, t, box) {

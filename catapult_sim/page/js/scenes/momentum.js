@@ -71,7 +71,7 @@ export const momentumScene = {
       return `Near ${few(edge)}, found now by halving at width one million; you said ${fixed(value, 1)}. Twice the first edge would be ${few(4 * 1.9)}.`;
     },
   },
-  draw(canvas, run, t, { beta, c, n }, stage) {
+  draw(canvas, run, t, { beta, c, n, g }, stage) {
     const sheet = surface(canvas);
     const { wide, high, colours } = sheet;
     const beside = wide > 620;
@@ -85,6 +85,7 @@ export const momentumScene = {
         frame.line([[k, 0], [2 * k, 1]], colours.ink, { width: 1.5, dash: [6, 4] });
         frame.letters(`${k}(1 + β)`, frame.X(k * 1.8) - 6, frame.Y(0.8), { align: "right", halo: true, colour: colours.ink });
       }
+      if (g !== "") frame.dot(Number(g), 0.9, 5, colours.glow, "#ffffff", 2);
       frame.dot(c, beta, 6, "#00000000", "#ffffff", 4);
       frame.dot(c, beta, 6, "#00000000", "#14202c", 2);
     });

@@ -3,9 +3,9 @@ import { ramp } from "../paint.js";
 
 /** Draw the scale above a frame: lazy, catapults by their end from 0 to 2, divergent. */
 export function drawScale(frame, title) {
-  const { pen, colours, left, right, top } = frame;
-  const size = Math.min(130, (right - left) * 0.3);
-  const [x, y, high] = [right - size - 78, top - 22, 10];
+  const { pen, colours, left, right, top, scale } = frame;
+  const size = Math.min(130 * scale, (right - left) * 0.3);
+  const [x, y, high] = [right - size - 78 * scale, top - 22 * scale, 10 * scale];
   const table = ramp(window.CATAPULT.ramp);
   for (let i = 0; i < size; i++) {
     const k = 3 * Math.round((255 * i) / (size - 1));
@@ -13,15 +13,15 @@ export function drawScale(frame, title) {
     pen.fillRect(x + i, y, 1.5, high);
   }
   const small = { size: 12 };
-  frame.letters("0", x - 10, y + 10, small);
-  frame.letters("2", x + size + 5, y + 10, small);
-  if (right - left > 380) frame.letters(title, x - 18, y + 10, { ...small, align: "right" });
+  frame.letters("0", x - 10 * scale, y + high, small);
+  frame.letters("2", x + size + 5, y + high, small);
+  if (right - left > 380) frame.letters(title, x - 18 * scale, y + high, { ...small, align: "right" });
   pen.fillStyle = colours.divergent;
-  pen.fillRect(right - 60, y, 10, high);
-  frame.letters("divergent", right - 47, y + 10, small);
+  pen.fillRect(right - 60 * scale, y, high, high);
+  frame.letters("divergent", right - 47 * scale, y + high, small);
   pen.fillStyle = colours.lazy;
-  pen.fillRect(left, y, 10, high);
+  pen.fillRect(left, y, high, high);
   pen.strokeStyle = colours.faint;
-  pen.strokeRect(left, y, 10, high);
-  frame.letters("lazy", left + 14, y + 10, small);
+  pen.strokeRect(left, y, high, high);
+  frame.letters("lazy", left + 14 * scale, y + high, small);
 }

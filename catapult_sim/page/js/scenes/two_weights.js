@@ -100,10 +100,11 @@ function ends({ end, lam, eta, values }) {
 }
 
 function squared(sheet, wide, high) {
-  const [left, bottom, top, right] = [52, 42, 12, 14];
+  const [left, bottom, top, right] = [52, 42, 12, 14].map((margin) => margin * sheet.scale);
   const side = Math.min(wide - left - right, high - top - bottom);
   const rest = (wide - left - right - side) / 2;
-  return new Frame(sheet, { x: [-SIZE, SIZE], y: [-SIZE, SIZE], left: left + rest, right: right + rest, top, bottom: high - top - side });
+  const box = [rest, 0, left + side + right, top + side + bottom];
+  return new Frame(sheet, { x: [-SIZE, SIZE], y: [-SIZE, SIZE], left: 52, right: 14, top: 12, bottom: 42, box });
 }
 
 /** Fill between contours of (uv)^2 / 2, the hyperbolas |uv| = level. */
@@ -135,8 +136,7 @@ function drawCircles(frame, run, t) {
   frame.inside(() => {
     frame.line(circle(edge), colours["lazy-ink"], { width: 1.4, dash: [5, 4], fill: faded(colours.lazy, 0.5) });
     frame.line(circle(Math.hypot(u, v)), faded(colours.glow, 0.9), { width: 2 });
-    const at = edge * 0.7071;
-    if (edge < SIZE) frame.letters("λ = 2/η", frame.X(-at) - 4, frame.Y(-at) + 14, { colour: colours["lazy-ink"], align: "right", halo: true });
+    if (edge < SIZE) frame.letters("λ = 2/η", frame.X(0), frame.Y(-edge) - 9, { colour: colours["lazy-ink"], align: "center", halo: true });
   });
 }
 

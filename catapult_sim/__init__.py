@@ -31,9 +31,9 @@ Public names
 All else is reached by its path, such as ``catapult_sim.mlp.kernel.top_eigenpairs``; nothing needs
 an import of its own. ``symbolic`` derives what the equations are, ``numeric`` integrates what they
 do, ``mlp`` trains real networks on ``datasets``, ``sweeps`` computes many cells, ``experiments``
-runs what ``claims`` judges, ``plots`` draws it. Any object with ``loss``, ``gradient``,
-``hessian_product`` and ``kernel_product`` is a model for ``train`` and ``study``, see
-``catapult_sim.mlp.own_model``.
+runs what ``claims`` judges, ``plots`` draws it, ``page`` teaches it. Any object with ``loss``,
+``gradient``, ``hessian_product`` and ``kernel_product`` is a model for ``train`` and ``study``,
+see ``catapult_sim.mlp.own_model``.
 
 Glossary
 --------
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from catapult_sim import experiments as experiments
     from catapult_sim import mlp as mlp
     from catapult_sim import numeric as numeric
+    from catapult_sim import page as page
     from catapult_sim import plots as plots
     from catapult_sim import sweeps as sweeps
     from catapult_sim import symbolic as symbolic

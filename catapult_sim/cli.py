@@ -18,7 +18,17 @@ from catapult_sim import __version__
 from catapult_sim.commands.stopping import Stopped, stoppable
 from catapult_sim.validation import InputError
 
-COMMANDS = ("try", "verify", "phase-diagram", "boundary", "simulate", "scan", "derive", "figures")
+COMMANDS = (
+    "try",
+    "verify",
+    "phase-diagram",
+    "boundary",
+    "simulate",
+    "scan",
+    "derive",
+    "figures",
+    "page",
+)
 TOUR = """\
 catapult-sim try                  a network on handwritten digits: where training explodes, and why
 catapult-sim try --data FILE      the same on your data, CSV, NPZ or IDX

@@ -87,6 +87,7 @@ def test_public_names_are_these():
         "ntk",
         "numeric",
         "orbits",
+        "page",
         "phase_map",
         "plots",
         "process_pool",

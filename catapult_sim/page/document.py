@@ -1,0 +1,115 @@
+"""Build the document: one HTML file with its style, its scripts, its rules and its digits."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from catapult_sim import __version__
+from catapult_sim.page import colours, rules
+from catapult_sim.page.bundle import bundle
+from catapult_sim.page.digits import digits
+from catapult_sim.validation import InputError, shown
+
+SCENES = {
+    "1": "One weight",
+    "2": "Two weights",
+    "3": "The arch",
+    "4": "Width",
+    "5": "All runs",
+    "6": "A real network",
+    "7": "Beyond",
+}
+
+
+def build() -> str:
+    """Return the page: one HTML document that loads nothing.
+
+    Its update rules and formulas are generated from the derivations. The same version of the
+    package always returns the same page.
+
+    Examples
+    --------
+    >>> page = build()
+    >>> page.startswith("<!doctype html>"), len(page.encode()) < 300_000
+    (True, True)
+    """
+    loader = FunctionLoader(_text)
+    engine = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, loader=loader
+    )
+    modules = scripts()
+    data = {"ramp": colours.final_curvature_ramp(), "digits": digits()}
+    return engine.get_template("page.html").render(
+        version=__version__,
+        style=_text("page.css"),
+        colours=colours.css_colours(),
+        math=rules.mathml(),
+        plain=rules.mathml(ids=False),
+        derivations=rules.derivations(),
+        recorded=rules.STEP_BY_STEP,
+        scenes=SCENES,
+        data=json.dumps(data, sort_keys=True),
+        main=bundle(modules, "main.js"),
+        worker=bundle(modules, "worker.js"),
+    )
+
+
+def write(path: str | os.PathLike[str]) -> Path:
+    """Write the page to a file, whole or not at all, and return its path.
+
+    Parameters
+    ----------
+    path : path
+        Its folder must exist. A file of this name is replaced.
+
+    Raises
+    ------
+    InputError
+        If the path is a folder, or in one that does not exist.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(f"{folder}/catapult.html").name
+    'catapult.html'
+    """
+    target = Path(path)
+    if target.is_dir() or not target.parent.is_dir():
+        raise InputError(f"path must be a file in a folder that exists; got {shown(str(path))}")
+    text = build()
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=target.parent, prefix=".page-", delete=False
+    ) as file:
+        file.write(text)
+    try:
+        os.chmod(file.name, 0o644)
+        os.replace(file.name, target)
+    except OSError:
+        os.unlink(file.name)
+        raise
+    return target
+
+
+@cache
+def scripts() -> dict[str, str]:
+    """Return the sources of all JavaScript modules by path, the generated ``rules.js`` included."""
+    folder = files("catapult_sim.page").joinpath("js")
+    found = {"rules.js": rules.javascript()}
+    for prefix, place in (("", folder), ("scenes/", folder.joinpath("scenes"))):
+        modules = [file for file in place.iterdir() if file.name.endswith(".js")]
+        found |= {prefix + file.name: file.read_text("utf-8") for file in modules}
+    return found
+
+
+def _text(name: str) -> str:
+    return files("catapult_sim.page").joinpath(name).read_text("utf-8")

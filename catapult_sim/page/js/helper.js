@@ -1,0 +1,23 @@
+// The worker of the page, made from the text of a script in it: there is no file to load.
+
+export const LASTING = 160; // milliseconds of rest after which a fine map is drawn
+
+const listeners = {};
+let running = null;
+
+function start() {
+  const source = document.getElementById("worker-source").textContent;
+  running = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+  running.onmessage = ({ data }) => listeners[data.job]?.(data);
+}
+
+export const worker = {
+  /** Call a function with every answer to one kind of job. */
+  listen(job, call) {
+    listeners[job] = call;
+  },
+  send(message) {
+    if (!running) start();
+    running.postMessage(message);
+  },
+};

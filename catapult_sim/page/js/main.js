@@ -1,0 +1,116 @@
+// The page: its scenes, the one that is looked at, keys, the address, and the presenter's mode.
+import { SCENES } from "./scenes.js";
+import { fromHash } from "./state.js";
+import { Stage } from "./stage.js";
+
+const QUIET = 400; // milliseconds after which a change is told to screen readers and the address
+const live = document.getElementById("live");
+const stages = SCENES.map((scene) => new Stage(scene, document.getElementById(`scene-${scene.id}`), told));
+let active = stages[0];
+let timer = 0;
+
+function told(stage, byReader = true) {
+  if (byReader) active = stage;
+  if (stage !== active) return;
+  clearTimeout(timer);
+  timer = setTimeout(tell, QUIET);
+}
+
+/** Bring the address up to date, and say aloud what is seen. */
+function tell() {
+  if (active.playing) return told(active);
+  const suffix = presenting() ? "&present" : "";
+  const hash = active.hash() + suffix;
+  if (location.hash !== hash) history.replaceState(null, "", hash);
+  const words = active.say();
+  if (live.textContent !== words) live.textContent = words;
+}
+
+/** Show what an address names. */
+function restore() {
+  const asked = fromHash(location.hash, SCENES);
+  if (!asked) return;
+  const stage = stages.find(({ scene }) => scene === asked.scene);
+  if (asked.presents) present(true);
+  if (Object.keys(asked.values).length || asked.presents) stage.reveal?.();
+  stage.set({ ...stage.scene.start, ...asked.values, t: asked.values.t ?? stage.scene.start.t });
+  show(stage, "instant");
+}
+
+function show(stage, behavior = "smooth") {
+  active = stage;
+  for (const one of stages) one.section.classList.toggle("active", one === stage);
+  stage.section.scrollIntoView({ behavior, block: "start" });
+  stage.redraw();
+  told(stage);
+}
+
+function presenting() {
+  return document.body.classList.contains("presenting");
+}
+
+function present(on) {
+  document.body.classList.toggle("presenting", on);
+  document.getElementById("present").setAttribute("aria-pressed", String(on));
+  if (on) stages.forEach((stage) => stage.reveal?.());
+  show(active, "instant");
+}
+
+const KEYS = {
+  " ": () => active.toggle(),
+  ArrowRight: () => active.go(active.t + 1),
+  ArrowLeft: () => active.go(active.t - 1),
+  p: () => present(!presenting()),
+};
+const PRESENTER_KEYS = {
+  PageDown: () => turn(1),
+  PageUp: () => turn(-1),
+  ArrowDown: () => turn(1),
+  ArrowUp: () => turn(-1),
+  Escape: () => present(false),
+};
+
+function turn(by) {
+  const next = stages[stages.indexOf(active) + by];
+  if (next) show(next, "instant");
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey || takesKey(event.target, event.key)) return;
+  const act = KEYS[event.key] ?? (presenting() ? PRESENTER_KEYS[event.key] : null);
+  if (!act) return;
+  event.preventDefault();
+  act();
+});
+
+/** Tell whether an element has a use of its own for a key. */
+function takesKey(target, key) {
+  if (target.matches("input[type=range], input[type=radio]")) return key.startsWith("Arrow") || key.startsWith("Page");
+  return target.matches("button, a, summary") && key === " ";
+}
+
+const watcher = new IntersectionObserver(
+  (entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting || presenting()) continue;
+      active = stages.find(({ section }) => section === target);
+      for (const one of stages) one.section.classList.toggle("active", one === active);
+      for (const link of document.querySelectorAll("nav a")) {
+        link.toggleAttribute("aria-current", active.scene.id.startsWith(link.dataset.scene));
+      }
+      told(active);
+    }
+  },
+  { rootMargin: "-45% 0px -45% 0px" },
+);
+for (const { section } of stages) watcher.observe(section);
+
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+dark.addEventListener("change", () => stages.forEach((stage) => (stage.atlas?.picture && stage.atlas.redraw(), stage.redraw())));
+window.addEventListener("beforeprint", () => stages.forEach((stage) => (stage.reveal?.(), stage.draw())));
+window.addEventListener("hashchange", restore);
+document.getElementById("present").addEventListener("click", () => present(!presenting()));
+document.getElementById("pages").addEventListener("click", () => present(false));
+stages.forEach((stage) => stage.draw(false));
+restore();
+window.CATAPULT.stages = stages;

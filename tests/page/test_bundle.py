@@ -1,0 +1,45 @@
+"""Modules as one script: run once each, in order, and refused where that cannot be."""
+
+import subprocess
+
+import pytest
+
+from catapult_sim import InputError
+from catapult_sim.page.bundle import bundle
+from tests.page.javascript import NODE, needs_node
+
+MODULES = {
+    "main.js": 'import { sum } from "./parts/sum.js";\nimport { one } from "./one.js";\n'
+    "console.log(sum(one, 2));\n",
+    "parts/sum.js": 'import { one } from "../one.js";\n'
+    "const hidden = one;\nexport function sum(a, b) {\n  return a + b + hidden - 1;\n}\n",
+    "one.js": 'console.log("once");\nexport const one = 1;\nexport class Unused {}\n',
+}
+
+
+@needs_node
+def test_a_bundle_does_what_its_modules_do():
+    script = bundle(MODULES, "main.js")
+    assert (
+        subprocess.run([NODE, "-e", script], capture_output=True, text=True).stdout == "once\n3\n"
+    )
+
+
+def test_names_of_one_module_are_not_seen_by_others():
+    assert "hidden" not in bundle(MODULES, "main.js").split('modules["main.js"]')[1]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ('import { a } from "./missing.js";\n', "a module that there is not"),
+        ('import { a } from "./main.js";\n', "in a circle"),
+        ('import * as a from "./one.js";\n', r"import \* as a"),
+        ('import one from "./one.js";\n', "import one"),
+        ('import { a as b } from "./one.js";\n', "a as b"),
+        ('import { Unused, two } from "./one.js";\n', "does not export two"),
+    ],
+)
+def test_what_cannot_be_bundled_is_refused(source, words):
+    with pytest.raises(InputError, match=words):
+        bundle(MODULES | {"main.js": source}, "main.js")

@@ -458,7 +458,6 @@ CALLS = {
         "optimizer": GradientDescent(),
         "batch_size": 2,
         "executor": None,
-        "record": None,
         "progress": lambda n: None,
     },
     # Symbolic

@@ -1,0 +1,140 @@
+"""Write the pages of the site that come from the package: derivations, gallery, lessons, report."""
+
+import ast
+import json
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+from catapult_sim import __version__
+from catapult_sim.symbolic import printed
+from catapult_sim.symbolic.step_by_step import FORMS
+
+ROOT = Path(__file__).parent.parent
+
+QUESTIONS = {
+    "What happens?": "catapult phase_map bifurcation final_curvature quadratic_models basin",
+    "Where does it end?": "phase_diagram c_act early_training progressive_sharpening accuracy",
+    "What does SGD follow?": "backward_error implicit_regularization where_regularization_ends "
+    "minibatch_variance batch_loss averaging multi_timescale",
+    "What remains of it?": "linear_dynamics_restored sharpest_grid sharpest_steps nudged_sgd",
+}
+
+CHAPTERS = {
+    "One sample, any width": "sample-map labelled-sample-map infinite-width-map scaled-map "
+    "residual-map balanced-map two-factor-map edge-map edge-law invariant-law",
+    "Any data": "closure function-space large-error-map",
+    "What training follows": "modified-loss modified-field modified-equation",
+    "Minibatches": "minibatch-sgd minibatch-heavy-ball minibatch-nesterov minibatch-averaged "
+    "variance-sgd variance-heavy-ball variance-nesterov variance-shuffled variance-ema "
+    "variance-swa variance-two-point",
+}
+
+
+def write(folder: Path) -> None:
+    """Write all of these pages into a folder, and the files that the site serves as they are."""
+    shutil.rmtree(folder / "extra", ignore_errors=True)
+    for name in ("extra", "gallery", "theory"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    _theory(folder)
+    _gallery(folder)
+    _report(folder / "extra")
+    _lessons(folder)
+    _page(folder)
+
+
+def _keep(path: Path, text: str) -> None:
+    """Write a page, unless it is there: Sphinx reads again only what has changed."""
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
+def _grouped(groups: dict[str, str], all_of: set[str]) -> dict[str, list[str]]:
+    """Return the names of each group; raise ValueError where one is missing or unknown."""
+    found = {title: names.split() for title, names in groups.items()}
+    listed = [name for names in found.values() for name in names]
+    if sorted(listed) != sorted(all_of):
+        raise ValueError(f"grouped otherwise than they are: {set(listed) ^ all_of}")
+    return found
+
+
+def _theory(folder: Path) -> None:
+    meaning = {name: text for name, text, *_ in printed.listing()}
+    groups = _grouped(CHAPTERS, set(meaning))
+    for names in groups.values():
+        for name in names:
+            steps = printed.derivation_steps(name)
+            body = f"# {name}\n\n{meaning[name]}. The derivation itself makes every step below.\n\n"
+            body += f"```{{raw}} html\n{FORMS['mathml'](steps)}\n```\n\n"
+            for kind, words in (("latex", "LaTeX"), ("beamer", "Slides for beamer")):
+                body += f":::{{dropdown}} {words}\n```latex\n{FORMS[kind](steps)}\n```\n:::\n\n"
+            body += f"```sh\ncatapult-sim derive {name} --steps\n```\n"
+            _keep(folder / "theory" / f"{name}.md", body)
+    lines = ["# Derivations", "", (ROOT / "docs/theory/derivations.txt").read_text(), ""]
+    for title, names in groups.items():
+        lines += [f"## {title}", "", "| derivation | what it is |", "|---|---|"]
+        lines += [f"| [{name}](theory/{name}.md) | {meaning[name]} |" for name in names]
+        lines += ["", "```{toctree}", ":hidden:", "", *(f"theory/{name}" for name in names), "```"]
+        lines.append("")
+    _keep(folder / "theory.md", "\n".join(lines))
+
+
+def _gallery(folder: Path) -> None:
+    scripts = {path.stem: path for path in (ROOT / "figures").glob("*.py")}
+    lines = ["# Gallery", "", (ROOT / "docs/gallery.txt").read_text(), ""]
+    for title, names in _grouped(QUESTIONS, set(scripts)).items():
+        lines += [f"## {title}", "", "::::{grid} 1 2 2 3", ":gutter: 2", ""]
+        for name in names:
+            caption = ast.get_docstring(ast.parse(scripts[name].read_text(encoding="utf-8"))) or ""
+            summary, _, rest = caption.partition("\n\n")
+            summary = " ".join(summary.split())
+            lines += [f":::{{grid-item-card}} {_title(name)}", f":link: gallery/{name}"]
+            lines += [":link-type: doc", f":img-top: ../../figures/{name}.png", ""]
+            lines += [summary, ":::", ""]
+            picture = f"```{{image}} ../../../figures/{name}.png\n:alt: {summary}\n```"
+            source = f"```{{literalinclude}} ../../../figures/{name}.py\n:language: python\n```"
+            _keep(
+                folder / "gallery" / f"{name}.md",
+                f"# {_title(name)}\n\n{picture}\n\n{summary}\n\n{rest}\n\n"
+                f"```sh\npython figures/{name}.py\n```\n\n"
+                f":::{{dropdown}} The script\n{source}\n:::\n",
+            )
+        lines += ["::::", "", "```{toctree}", ":hidden:", ""]
+        lines += [*(f"gallery/{name}" for name in names), "```", ""]
+    _keep(folder / "gallery.md", "\n".join(lines))
+
+
+def _title(name: str) -> str:
+    words = {"c_act": "end of convergence"}.get(name, name)
+    words = words.replace("_", " ").replace("regularization", "regularisation")
+    return words[0].upper() + words[1:]
+
+
+def _report(folder: Path) -> None:
+    """Write the report on the claims whose verdicts are in the repository."""
+    from catapult_sim.claims.equations import equations_of
+    from catapult_sim.report_page import page
+
+    found = json.loads((ROOT / "figures/phase_diagram.json").read_text(encoding="utf-8"))
+    about = {
+        "version": __version__,
+        "effort": "quick",
+        "seed": 0,
+        "data": "8x8 handwritten digits",
+        "command": "catapult-sim verify --claims",
+    }
+    equations = equations_of(claim["id"] for claim in found["claims"])
+    figure = (ROOT / "figures/phase_diagram.png").read_bytes()
+    text = page(found, about, equations=equations, figure=figure)
+    (folder / "report.html").write_text(text, encoding="utf-8")
+
+
+def _lessons(folder: Path) -> None:
+    """Write the list of the lessons, each of which is a script and a notebook."""
+    _keep(folder / "lessons.md", "# Lessons\n\nThey are being written.\n")
+
+
+def _page(folder: Path) -> None:
+    """Write the teaching page beside the site, and the page of the site that leads there."""
+    if find_spec("catapult_sim.page") is None:
+        _keep(folder / "page.md", "# Page\n\nIt is being written.\n")

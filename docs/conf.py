@@ -16,6 +16,9 @@ sys.path.insert(0, str(HERE))
 
 import generate  # noqa: E402
 
+from docutils.nodes import SkipNode  # noqa: E402
+from docutils.utils.math.latex2mathml import tex2mathml  # noqa: E402
+
 import catapult_sim  # noqa: E402
 
 project = "catapult_sim"
@@ -33,7 +36,7 @@ extensions = [
 ]
 exclude_patterns = ["description.md", "_build"]
 templates_path = ["_templates"]
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
@@ -43,6 +46,7 @@ add_module_names = False
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = f"catapult_sim {release}"
 html_static_path = ["_static"]
@@ -70,8 +74,19 @@ def public_name(app, env, node, contnode):
     return None
 
 
+def as_mathml(block):
+    """Return what writes a formula as MathML, which browsers draw without a script."""
+
+    def visit(translator, node):
+        translator.body.append(tex2mathml(node.astext(), as_block=block))
+        raise SkipNode
+
+    return visit, None
+
+
 def setup(app):
     """Write the pages that come from the package, and name things by their public names."""
     import_module("catapult_sim.plots")  # its canvas is in place before Sphinx imports pyplot
     generate.write(HERE / "generated")
     app.connect("missing-reference", public_name)
+    app.add_html_math_renderer("mathml", as_mathml(False), as_mathml(True))

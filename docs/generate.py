@@ -3,10 +3,10 @@
 import ast
 import json
 import shutil
-from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from catapult_sim import __version__
+from catapult_sim import __version__, page
 from catapult_sim.symbolic import printed
 from catapult_sim.symbolic.step_by_step import FORMS
 
@@ -34,7 +34,7 @@ CHAPTERS = {
 def write(folder: Path) -> None:
     """Write all of these pages into a folder, and the files that the site serves as they are."""
     shutil.rmtree(folder / "extra", ignore_errors=True)
-    for name in ("extra", "gallery", "theory"):
+    for name in ("extra", "gallery", "lessons", "theory"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     _theory(folder)
     _gallery(folder)
@@ -130,11 +130,41 @@ def _report(folder: Path) -> None:
 
 
 def _lessons(folder: Path) -> None:
-    """Write the list of the lessons, each of which is a script and a notebook."""
-    _keep(folder / "lessons.md", "# Lessons\n\nThey are being written.\n")
+    """Write a page for each lesson, with its script and its notebook to take away."""
+    import jupytext
+
+    scripts = sorted((ROOT / "lessons").glob("*.py"))
+    for script in scripts:
+        notebook = jupytext.read(script)
+        for number, cell in enumerate(notebook.cells):
+            cell.id = str(number)  # else drawn anew each time
+        jupytext.write(notebook, folder / "extra" / f"{script.stem}.ipynb")
+        shutil.copy(script, folder / "extra" / script.name)
+        title, _, rest = notebook.cells[0].source.partition("\n")
+        away = " · ".join(
+            f'<a href="../../{script.stem}.{kind}" download>{word}</a>'
+            for word, kind in (("notebook", "ipynb"), ("script", "py"))
+        )
+        cells = [title, f"Take it away and run it: {away}", rest, *map(_shown, notebook.cells[1:])]
+        _keep(folder / "lessons" / f"{script.stem}.md", "\n\n".join(cells) + "\n")
+    lines = ["# Lessons", "", (ROOT / "docs/lessons.txt").read_text(encoding="utf-8")]
+    lines += ["```{toctree}", ":maxdepth: 1", "", *(f"lessons/{one.stem}" for one in scripts), "```"]
+    _keep(folder / "lessons.md", "\n".join([*lines, ""]))
+
+
+def _shown(cell: Any) -> str:
+    """Return a cell of a notebook as Markdown; a solution is folded."""
+    if cell.cell_type == "markdown":
+        return cell.source
+    lines = [line for line in cell.source.splitlines() if not line.startswith("%")]
+    code = "\n".join(["```python", *lines, "```"])
+    folded = "solution" in cell.metadata.get("tags", ())
+    return f":::{{dropdown}} Solution\n{code}\n:::" if folded else code
 
 
 def _page(folder: Path) -> None:
     """Write the teaching page beside the site, and the page of the site that leads there."""
-    if find_spec("catapult_sim.page") is None:
-        _keep(folder / "page.md", "# Page\n\nIt is being written.\n")
+    page.write(folder / "extra" / "catapult.html")
+    text = (ROOT / "docs/page.txt").read_text(encoding="utf-8")
+    frame = '<iframe src="../catapult.html" title="The Catapult" class="catapult"></iframe>'
+    _keep(folder / "page.md", f"# The page\n\n{text}\n```{{raw}} html\n{frame}\n```\n")

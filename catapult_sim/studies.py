@@ -161,7 +161,7 @@ def study(
     X: npt.ArrayLike | None = None,
     y: npt.ArrayLike | None = None,
     *,
-    c: npt.ArrayLike = RATES,
+    c: npt.ArrayLike | None = None,
     steps: int = 300,
     theta: npt.ArrayLike | None = None,
     members: int = 1,
@@ -187,7 +187,7 @@ def study(
         a network of PyTorch or JAX, see :mod:`catapult_sim.mlp.own_model`.
     X, y : array_like, shape (m, d) and (m,) or (m, k)
         Samples to train on, in the shapes that the model takes. A LinearNet has its own.
-    c : array_like, shape (K,)
+    c : array_like, shape (K,), optional
         Learning rates times lambda_0; by default 11 from 0.5 to 16.
     steps : int
         Updates of a run, at most.
@@ -236,8 +236,9 @@ def study(
         optimizer=optimizer,
         held_out=held_out,
     )
+    rates = RATES if c is None else c
     return conducted(
-        function, c, steps, batch_size, executor=executor, record=record, progress=progress
+        function, rates, steps, batch_size, executor=executor, record=record, progress=progress
     )
 
 

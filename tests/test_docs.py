@@ -1,6 +1,8 @@
 """The pages in docs/: their code runs as it stands."""
 
+import doctest
 import re
+import shlex
 from importlib import import_module
 from pathlib import Path
 
@@ -47,6 +49,29 @@ def test_an_own_network_is_judged(model, needs, capsys):
 
 def unit_signals(y):
     return np.eye(y.size, dtype=y.dtype).reshape(-1, *y.shape)
+
+
+PAGES = sorted(path for path in PAGE.parent.rglob("*.md") if "generated" not in path.parts)
+SHOWN = [path for path in PAGES if ">>> " in path.read_text()]
+TYPED = [
+    pytest.param(line.partition("  #")[0], id=f"{path.stem}: {line}")
+    for path in PAGES
+    for block in re.findall(r"```sh\n(.*?)```", path.read_text(), flags=re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("catapult-sim ")
+]
+
+
+@pytest.mark.parametrize("path", SHOWN, ids=lambda path: path.stem)
+def test_what_a_page_shows_is_what_python_answers(path):
+    found = doctest.testfile(str(path), module_relative=False, encoding="utf-8")
+    assert (found.attempted > 1, found.failed) == (True, 0)
+
+
+@pytest.mark.parametrize("line", TYPED)
+def test_every_command_of_a_page_is_understood(line):
+    words = shlex.split(line)[1:]
+    assert callable(cli._parser(words).parse_args(words).run)
 
 
 PAPER = (PAGE.parent / "paper.md").read_text()

@@ -514,7 +514,6 @@ CALLS = {
         "optimizer": GradientDescent(),
         "batch_size": 2,
         "executor": None,
-        "record": None,
         "progress": lambda n: None,
     },
     # Symbolic

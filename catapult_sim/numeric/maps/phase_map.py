@@ -100,7 +100,7 @@ def phase_map(
     Notes
     -----
     In the units ``F = eta f / sqrt(n)``, ``Y = eta y / sqrt(n)``, ``Lam = eta lambda`` the
-    one-sample network [Lewkowycz2020]_ is a map of ``D = F - Y`` and ``Lam``, without width and
+    one-sample network [Lewkowycz2020] is a map of ``D = F - Y`` and ``Lam``, without width and
     learning rate. ``E = Lam - 4 - Y D`` obeys ``E' = (1 + F D) E`` with
     ``1 + F D >= 1 - Y^2 / 4``. So for ``|Y| < 2`` no orbit crosses the line ``E = 0``. Below it
     weights exist, ``Lam >= 2 |F|``, where ``|D| <= 2`` only, and all orbits are bounded; above it

@@ -65,7 +65,7 @@ def minibatches(
 
     Returns
     -------
-    numpy.ndarray of int, shape (*ensemble, steps, batch_size)
+    numpy.ndarray of int, shape ``(*ensemble, steps, batch_size)``
         Numbers of samples, ascending in each batch.
 
     Raises

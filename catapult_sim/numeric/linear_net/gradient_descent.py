@@ -1,4 +1,4 @@
-r"""Full-batch gradient descent of the linear network, on min(n, p) hidden units instead of n.
+r"""Gradient descent of the linear network, on min(n, p) hidden units instead of n.
 
 One step maps columns to combinations of columns, ``W <- W M``. So any W with the given Gram matrix
 gives the same run, and min(n, p) rows are enough: all such W differ by a rotation of hidden units
@@ -8,7 +8,8 @@ only. For such ``[U V] = W / sqrt(n)``, with ``delta = eta S e / sqrt(n)``, one 
     V <- V - dV            dV = U delta
     F <- F - sqrt(n) (U^T dV + dU^T V')
 
-where V' is the next V; ``e`` moves by S times what F moves. Unlike rounding in the Gram matrix,
+where V' is the next V; ``e`` moves by S times what F moves. A step of mini-batch SGD is the same
+with the pull of its samples in place of ``e``, see :class:`Pull`. Unlike rounding in the Gram matrix,
 rounding in W never adds a hidden unit to a network with fewer of them than columns. F is
 carried along, for at infinite width U and V rest while F moves.
 
@@ -25,20 +26,44 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from catapult_sim.numeric.linear_net.data import PrincipalData
 from catapult_sim.numeric.linear_net.factor import gram_root
 from catapult_sim.numeric.runs.rule import Block, Method
 from catapult_sim.types import Array
 
-# steps(W, F, e, rate, scales, losses): W (s, r + k, N), F and e (r, k, N), rate (N,), scales
+# steps(W, F, e, rate, scales, losses, pull): W (s, r + k, N), F and e (r, k, N), rate (N,), scales
 # (r,), |e|^2 before each step (T, N). W and F are those over sqrt(n), rate is eta / n, scales
-# are those times sqrt(n), and e, rate and scales are in the unit of the inputs: eta / n alone
-# would vanish where these are large. All but rate and scales are written to.
-Steps = Callable[[Array, Array, Array, Array, Array, Array], None]
+# are those times sqrt(n), and e, rate, scales and pull are in the unit of the inputs: eta / n alone
+# would vanish where these are large. All but rate, scales and pull are written to.
+Steps = Callable[[Array, Array, Array, Array, Array, Array, "Pull"], None]
 
 # Beyond this square root of a width a step changes the weights by less than their rounding.
 INFINITE = 1e100
+
+
+@dataclass(frozen=True)
+class Pull:
+    """What each step of a stride descends on: the residual of the samples that it sees."""
+
+    factors: Array | None  # (T,), of the learning rates; None for ones
+    rows: npt.NDArray[np.int64] | None  # (T, N or 1, b), the samples; None for all of them
+    left: Array  # (r, m): sqrt(m) P^T
+    unseen: Array  # (k, m)
+
+    def __call__(self, t: int, e: Array) -> Array:
+        """Return the pull of step t of the stride at residuals ``(r, k, N)``, of that shape.
+
+        It is e itself where a step sees all samples, and ``P^T (P e - unseen) / b`` in the rows of
+        a batch, P in units of ``1 / sqrt(m)``.
+        """
+        if self.rows is not None:
+            rows = self.rows[t].T
+            seen = self.left[:, rows]
+            error = np.einsum("jbn,jkn->kbn", seen, e) - self.unseen[:, rows]
+            e = np.einsum("jbn,kbn->jkn", seen, error) / len(rows)
+        return e if self.factors is None else self.factors[t] * e
 
 
 @dataclass(frozen=True)
@@ -62,9 +87,11 @@ class Descent:
 
     @property
     def work(self) -> int:
-        """The bytes of a step of one member besides its state: those of W and dW."""
+        """The bytes of a step of one member besides its state: W, dW, and samples of batches."""
         s, r, k = self.sizes
-        return 2 * 8 * s * (r + k)
+        batches = self.method.batches
+        size = 0 if batches is None or batches.ndim == 2 else batches.shape[-1]
+        return 8 * (2 * s * (r + k) + size * (self.longest + r + k))
 
     @property
     def bytes(self) -> int:
@@ -125,34 +152,48 @@ class Descent:
     def stride(self, state: Array, block: Block, first: int, count: int) -> tuple[Array, Array]:
         """Take ``count`` steps; return the next state and the losses before each step."""
         following, squares = state.copy(), np.empty((count, len(state)))
-        self._descend(following, block.rate * self.unit * self.unit / self.root**2, squares)
+        rate = block.rate * self.unit * self.unit / self.root**2
+        self._descend(following, rate, squares, self._pull(block, first + np.arange(count)))
         losses = np.multiply(squares, 0.5, out=squares)
         losses += self.data.floor
         return following, losses
 
-    def _descend(self, state: Array, rate: Array, squares: Array) -> None:
+    def _pull(self, block: Block, t: npt.NDArray[np.int64]) -> Pull:
+        """Return what the members of a block descend on in steps ``(T,)``."""
+        factors, rows = self.method.factors, self.method.rows(t, block.starts)
+        return Pull(
+            # The loss of the last state is found in a step that is not part of the run.
+            None if factors is None else factors[np.minimum(t, len(factors) - 1)],
+            None if rows is None else rows.reshape(len(t), -1, rows.shape[-1]),
+            math.sqrt(len(self.data.left)) * self.data.left[:, : self.data.rank].T,
+            self.data.unseen.T / self.unit,
+        )
+
+    def _descend(self, state: Array, rate: Array, squares: Array, pull: Pull) -> None:
         """Advance states ``(N, S)`` in place; write ``|e|^2`` before each step."""
         if self.compiled is not None:
-            self._take(self.compiled, state.T, rate, squares)
+            self._take(self.compiled, state.T, rate, squares, pull)
             return
         # einsum adds a single member in another order than one of several.
         stack = np.repeat(state.T, 2, axis=1) if len(state) == 1 else np.array(state.T, order="C")
         found = np.empty((len(squares), stack.shape[1]))
         steps = _steps_alone if self.alone else _steps
-        self._take(steps, stack, np.resize(rate, stack.shape[1]), found)
+        self._take(steps, stack, np.resize(rate, stack.shape[1]), found, pull)
         squares[:] = found[:, : len(state)]
         state[:] = stack.T[: len(state)]
 
-    def _take(self, steps: Steps, stack: Array, rate: Array, squares: Array) -> None:
+    def _take(self, steps: Steps, stack: Array, rate: Array, squares: Array, pull: Pull) -> None:
         """Take the steps of states ``(S, N)`` in place."""
         W, F, e, _ = (np.moveaxis(part, 0, -1) for part in self._parts(stack.T))
         e /= self.unit
-        steps(W, F, e, rate, self.root / self.unit * self.data.scales[: len(e)], squares)
+        steps(W, F, e, rate, self.root / self.unit * self.data.scales[: len(e)], squares, pull)
         e *= self.unit
         squares *= self.unit * self.unit
 
 
-def _steps(W: Array, F: Array, e: Array, rate: Array, scales: Array, losses: Array) -> None:
+def _steps(
+    W: Array, F: Array, e: Array, rate: Array, scales: Array, losses: Array, pull: Pull
+) -> None:
     """Take the steps of an ensemble."""
     r, k, members = F.shape
     U, V = W[:, :r], W[:, r:]
@@ -162,9 +203,9 @@ def _steps(W: Array, F: Array, e: Array, rate: Array, scales: Array, losses: Arr
     delta, move, by_V = np.empty((3, *F.shape))
     dU, dV, turn = np.empty(U.shape), np.empty(V.shape), np.empty((k, k, members))
     spread = _spread_one if k == 1 else _spread
-    for square in losses:
+    for t, square in enumerate(losses):
         np.einsum("jkn,jkn->n", e, e, out=square)
-        np.multiply(rate_scale, e, delta)
+        np.multiply(rate_scale, pull(t, e), delta)
         np.einsum("sjn,jkn->skn", U, delta, out=dV)
         np.einsum("sjn,skn->jkn", U, dV, out=move)
         spread(V, delta, dU)
@@ -188,7 +229,9 @@ def _spread_one(V: Array, delta: Array, dU: Array) -> None:
     np.multiply(V, np.swapaxes(delta, 0, 1), dU)
 
 
-def _steps_alone(W: Array, F: Array, e: Array, rate: Array, scales: Array, losses: Array) -> None:
+def _steps_alone(
+    W: Array, F: Array, e: Array, rate: Array, scales: Array, losses: Array, pull: Pull
+) -> None:
     """Take the steps of a single network, the first along the last axis."""
     (s, _), (r, k) = W.shape[:2], F.shape[:2]
     # U above dU, dV above V: one product moves F.
@@ -199,8 +242,8 @@ def _steps_alone(W: Array, F: Array, e: Array, rate: Array, scales: Array, losse
     rate_scale, delta, moved = rate[0] * scale, np.empty((r, k)), np.empty((r, k))
     errors, moves = np.empty((len(losses) + 1, r, k)), np.empty((len(losses), r, k))
     errors[0] = e[..., 0]
-    for now, later, move in zip(errors, errors[1:], moves, strict=False):
-        np.multiply(rate_scale, now, delta)
+    for t, (now, later, move) in enumerate(zip(errors, errors[1:], moves, strict=False)):
+        np.multiply(rate_scale, pull(t, now[..., None])[..., 0], delta)
         np.dot(U, delta, dV)
         np.dot(V, delta.T, dU)
         np.subtract(V, dV, V)

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from catapult_sim.numeric.linear_net.gradient_descent import Pull
+from catapult_sim.types import Array
 from catapult_sim.validation import not_installed
 
 # Members in a load: enough to outweigh the overhead of a loop, few enough for a core's cache. A
@@ -24,6 +26,8 @@ LARGEST_BLOCK = 10
 
 def kernel(r: int, k: int) -> Callable[..., None]:
     """Return a compiled ``_steps`` of the descent: same arguments, same results to rounding.
+
+    Steps on all samples and steps on batches are compiled when they are first taken.
 
     Parameters
     ----------
@@ -40,11 +44,23 @@ def kernel(r: int, k: int) -> Callable[..., None]:
     except ImportError as missing:
         raise ImportError(not_installed("compiled=True", "numba")) from missing
     blocks = max(1, -(-r // LARGEST_BLOCK))
-    return _compiled(max(1, -(-r // blocks)), single=blocks == k == 1)
+    side, single = max(1, -(-r // blocks)), blocks == k == 1
+
+    def steps(
+        W: Array, F: Array, e: Array, rate: Array, scales: Array, losses: Array, pull: Pull
+    ) -> None:
+        factors = np.ones(len(losses)) if pull.factors is None else pull.factors
+        rows = np.empty((len(losses), 1, 0), np.int64) if pull.rows is None else pull.rows
+        # Rows of members that have the same batches have no stride.
+        rows = np.broadcast_to(rows, (len(losses), len(rate), rows.shape[-1]))
+        run = _compiled(side, single, batches=pull.rows is not None)
+        run(W, F, e, rate, scales, losses, factors, rows, pull.left, pull.unseen)
+
+    return steps
 
 
 @cache
-def _compiled(side: int, single: bool) -> Callable[..., None]:
+def _compiled(side: int, single: bool, batches: bool) -> Callable[..., None]:
     """Compile the steps for blocks of ``side`` coordinates; the last is filled with zeros.
 
     A single block with a single output, the commonest network, has a faster loop of its own.
@@ -55,13 +71,26 @@ def _compiled(side: int, single: bool) -> Callable[..., None]:
     # Inlined, the parts are compiled with the known strides and aliasing of these arrays.
     part_of_steps = numba.njit(inline="always", **arithmetic)
     mover = _single_mover if single else _unit_mover
-    parts = _set_delta, mover(part_of_steps), _move_outputs
-    set_delta, move_unit, move_outputs = map(part_of_steps, parts)
+    parts = _begin, _see_batch if batches else _see_all, mover(part_of_steps), _move_outputs
+    begin, see, move_unit, move_outputs = map(part_of_steps, parts)
     # Arrays of any strides: members may lie along any axis in memory.
-    row, rows, cube = numba.float64[:], numba.float64[:, :], numba.float64[:, :, :]
+    row, table, cube = numba.float64[:], numba.float64[:, :], numba.float64[:, :, :]
+    samples = numba.types.Array(numba.int64, 3, "A", readonly=True)
+    signature = cube, cube, cube, row, row, table, row, samples, table, table
 
-    @numba.njit((cube, cube, cube, row, row, rows), **arithmetic)  # type: ignore[untyped-decorator]
-    def steps(W: Any, F: Any, e: Any, rates: Any, scales: Any, losses: Any) -> None:
+    @numba.njit(signature, **arithmetic)  # type: ignore[untyped-decorator]
+    def steps(
+        W: Any,
+        F: Any,
+        e: Any,
+        rates: Any,
+        scales: Any,
+        losses: Any,
+        factors: Any,
+        rows: Any,
+        left: Any,
+        unseen: Any,
+    ) -> None:
         units, members, (r, k) = len(W), len(rates), F.shape[:2]
         blocks = max(1, -(-r // side))
         U, V = np.zeros((units, blocks, side, LANES)), np.zeros((units, k, LANES))
@@ -81,8 +110,14 @@ def _compiled(side: int, single: bool) -> Callable[..., None]:
                 f[:, j // side, j % side, :lanes] = F[j, :, part]
                 error[:, j // side, j % side, :lanes] = e[j, :, part]
             for t in range(len(losses)):
-                set_delta(error, rate, scale, delta, move, turn, square)
+                begin(error, move, turn, square)
                 losses[t, part] = square[:lanes]
+                see(error, rows[t, part], left, unseen, delta)
+                for a in range(k):
+                    for c in range(blocks):
+                        for j in range(side):
+                            for x in range(LANES):
+                                delta[a, c, j, x] *= rate[x] * factors[t] * scale[c, j]
                 for i in range(units):
                     move_unit(U[i], V[i], delta, dV, move, turn)
                 move_outputs(f, error, delta, move, turn, scale)
@@ -96,10 +131,8 @@ def _compiled(side: int, single: bool) -> Callable[..., None]:
     return compiled
 
 
-def _set_delta(
-    e: Any, rate: Any, scale: Any, delta: Any, move: Any, turn: Any, square: Any
-) -> None:
-    """Set ``delta`` and ``square = |e|^2``, and set the sums over units to zero."""
+def _begin(e: Any, move: Any, turn: Any, square: Any) -> None:
+    """Set ``square = |e|^2``, and set the sums over units to zero."""
     for x in range(LANES):
         square[x] = 0.0
     for a in range(len(e)):
@@ -107,11 +140,30 @@ def _set_delta(
             for j in range(e.shape[2]):
                 for x in range(LANES):
                     square[x] += e[a, c, j, x] * e[a, c, j, x]
-                    delta[a, c, j, x] = rate[x] * scale[c, j] * e[a, c, j, x]
                     move[a, c, j, x] = 0.0
         for b in range(len(e)):
             for x in range(LANES):
                 turn[a, b, x] = 0.0
+
+
+def _see_all(e: Any, rows: Any, left: Any, unseen: Any, pull: Any) -> None:
+    """Set the pull of all samples, which is e."""
+    pull[:] = e
+
+
+def _see_batch(e: Any, rows: Any, left: Any, unseen: Any, pull: Any) -> None:
+    """Set the pull of the samples ``rows (N, b)`` of each member."""
+    pull[:] = 0.0
+    members, size = rows.shape
+    for a in range(len(e)):
+        for x in range(members):
+            for i in range(size):
+                sample = rows[x, i]
+                error = -unseen[a, sample]
+                for j in range(len(left)):
+                    error += left[j, sample] * e[a, j // e.shape[2], j % e.shape[2], x]
+                for j in range(len(left)):
+                    pull[a, j // e.shape[2], j % e.shape[2], x] += left[j, sample] * error / size
 
 
 def _unit_mover(part: Callable[..., Any]) -> Callable[..., None]:

@@ -228,8 +228,8 @@ class LinearNet(StateObservables):
             ``["sharpness", "weight_norm"]``, or functions of states ``(N, p, p)``. These are called
             from several threads, each time with some of the members.
         compiled : bool
-            Let numba compile the loop (extra ``fast``; full-batch gradient descent only).
-            Results agree to rounding.
+            Let numba compile the loop (extra ``fast``; gradient descent and SGD only, without
+            weight decay or average). Results agree to rounding.
 
         Returns
         -------

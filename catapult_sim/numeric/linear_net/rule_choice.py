@@ -32,7 +32,7 @@ def chosen_rule(
             "optimizer must be GradientDescent(), HeavyBall(...) or Nesterov(...), whose steps mix "
             f"columns of the weights, as the Gram matrix requires; got {method.optimizer!r}"
         )
-    if method.plain and not decays:
+    if isinstance(method.optimizer, GradientDescent) and method.average is None and not decays:
         steps = None
         if compiled:
             from catapult_sim.numeric.linear_net.gradient_descent_numba import kernel
@@ -41,7 +41,7 @@ def chosen_rule(
         return Descent(data, width, method, alone, steps)
     if compiled:
         raise InputError(
-            "compiled=True requires plain full-batch gradient descent; got other options"
+            "compiled=True requires gradient descent without momentum, weight decay or average"
         )
     rule = OnGram if width >= data.rank + data.target.shape[1] else OnWeights
     return rule(data, width, method)

@@ -83,24 +83,22 @@ class Method:
         """The numbers of the optimiser that broadcast with the ensemble, by name."""
         return parameters_of(self.optimizer)
 
-    @property
-    def plain(self) -> bool:
-        """Whether it is full-batch gradient descent at constant rates without an average."""
-        others = self.batches, self.factors, self.average
-        return isinstance(self.optimizer, GradientDescent) and all(one is None for one in others)
-
     def rate(self, t: int, rate: Array) -> Array:
         """Return the learning rates of step t."""
         return rate if self.factors is None else rate * self.factors[t]
 
-    def rows(self, t: int, starts: Array) -> npt.NDArray[np.int64] | None:
-        """Return the indices of the samples in step t, ``(b,)`` or ``(N, b)``; None for all."""
+    def rows(self, t: int | npt.NDArray[np.int64], starts: Array) -> npt.NDArray[np.int64] | None:
+        """Return the samples of step t, ``(b,)`` or ``(N, b)``; None for all.
+
+        Of several steps ``(c,)``, those of each come first: ``(c, b)`` or ``(c, N, b)``.
+        """
         if self.batches is None:
             return None
-        batch = self.batches[..., t % self.batches.shape[-2], :]
-        if batch.ndim == 1:
-            return batch
-        return batch.reshape(-1, batch.shape[-1])[starts.astype(np.int64)]
+        now = np.asarray(t) % self.batches.shape[-2]
+        if self.batches.ndim == 2:
+            return self.batches[now]
+        own = self.batches.reshape(-1, *self.batches.shape[-2:])
+        return own[starts.astype(np.int64), now[..., None]]
 
     def of_batch(self, values: Array, t: int, starts: Array) -> Array:
         """Return that of step t of a value for each batch ``(..., T)``: a number or ``(N,)``."""

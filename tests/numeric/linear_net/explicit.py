@@ -63,8 +63,10 @@ def train(
 ):
     """Train; return functions, losses and average functions at every step, and the ends.
 
-    Written as the textbooks have it: successive iterates, and the average itself.
+    Written as the textbooks have it: successive iterates, and the average itself. The rate may be
+    one for each step.
     """
+    rates = np.broadcast_to(rate, steps)
     now, before, average = (U, V), (U, V), (U, V)
     functions, losses, averaged = [], [], []
     for t in range(steps + 1):
@@ -78,7 +80,8 @@ def train(
         point = ahead if nesterov else now
         slopes = gradients(X[rows], y[rows], *point)
         after = [
-            a - rate * (s + weight_decay * p) for a, s, p in zip(ahead, slopes, point, strict=True)
+            a - rates[t] * (s + weight_decay * p)
+            for a, s, p in zip(ahead, slopes, point, strict=True)
         ]
         now, before = after, now
         if keep is not None:

@@ -106,6 +106,41 @@ def test_the_closure_is_sgd_on_the_weights(name, shape, sampling):
     assert_same_losses(run.values["loss"], truth)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("width", [3, 200])
+def test_members_with_batches_of_their_own_are_each_sgd_on_its_weights(width, outputs, compiled):
+    X, y, U, V = explicit.problem(9, width, 6, 4, outputs)
+    batches = minibatches(6, 2, 40, rng=5, ensemble=(3,), sampling="replacement")
+    schedule = np.linspace(1.0, 0.5, 40)
+    net = LinearNet(X, y, width=width)
+    rate = 1.2 / net.top_eigenvalue(net.from_weights(U, V))
+    starts = [np.stack([w, 0.5 * w, -w]) for w in (U, V)]
+    options = {"steps": 40, "weights": tuple(starts), "compiled": compiled, "batches": batches}
+    run = net.train(learning_rate=rate, **options)
+    lowered = net.train(learning_rate=rate, schedule=schedule, **options)
+    for i in range(3):
+        weights = starts[0][i], starts[1][i]
+        truth = explicit.train(X, y, *weights, rate, 40, batches=batches[i])
+        np.testing.assert_allclose(run.values["loss"][:, i], truth.losses, rtol=1e-9)
+        truth = explicit.train(X, y, *weights, rate * schedule, 40, batches=batches[i])
+        np.testing.assert_allclose(lowered.values["loss"][:, i], truth.losses, rtol=1e-9)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("own", [False, True])
+def test_a_member_of_sgd_is_the_same_to_the_bit_in_any_company(own, compiled):
+    X, y, _, _ = explicit.problem(2, 5, 6, 4, 1)
+    net = LinearNet(X, y, width=1e4)
+    states, ensemble = net.init(rng=0, ensemble=(70,)), (70,) if own else ()
+    batches = minibatches(6, 3, 30, rng=1, ensemble=ensemble)
+    options = {"learning_rate": 1.5, "steps": 30, "compiled": compiled}
+    many = net.train(state=states, batches=batches, **options)
+    for few in ([4], [1, 69]):
+        run = net.train(state=states[few], batches=batches[few] if own else batches, **options)
+        np.testing.assert_array_equal(run.values["loss"], many.values["loss"][:, few])
+
+
 def test_one_batch_of_all_samples_is_gradient_descent():
     X, y, U, V = explicit.problem(0, 50, 6, 3, 1)
     net = LinearNet(X, y, width=50)
@@ -256,7 +291,7 @@ def test_wide_networks_tend_to_the_infinite_one(name):
         ({"batches": [0, 1]}, "batches must be a non-empty array of integers"),
         (
             {"compiled": True, "optimizer": HeavyBall(0.5)},
-            "compiled=True requires plain full-batch",
+            "compiled=True requires gradient descent without momentum",
         ),
         ({"state": np.eye(3)}, r"state must have shape \(..., 4, 4\); got \(3, 3\)"),
         ({"steps": -1}, "steps must be an integer of at least 0; got -1"),

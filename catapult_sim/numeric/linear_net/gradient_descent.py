@@ -8,10 +8,10 @@ only. For such ``[U V] = W / sqrt(n)``, with ``delta = eta S e / sqrt(n)``, one 
     V <- V - dV            dV = U delta
     F <- F - sqrt(n) (U^T dV + dU^T V')
 
-where V' is the next V; ``e`` moves by S times what F moves. A step of mini-batch SGD is the same
-with the pull of its samples in place of ``e``, see :class:`Pull`. Unlike rounding in the Gram matrix,
-rounding in W never adds a hidden unit to a network with fewer of them than columns. F is
-carried along, for at infinite width U and V rest while F moves.
+where V' is the next V; ``e`` moves by S times what F moves. A step of mini-batch SGD has the pull
+of its samples in place of ``e``, see :class:`Pull`. Unlike rounding in the Gram matrix, rounding in
+W never adds a hidden unit to a network with fewer of them than columns. F is carried along, for at
+infinite width U and V rest while F moves.
 
 The members of an ensemble lie along the last axis, and ``einsum`` adds in the same order whatever
 their number: the results of a member are the same to the bit in any ensemble. A single network

@@ -25,7 +25,6 @@ from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint, resuma
 from catapult_sim.numeric.runs.observed import require_every, require_quantities
 from catapult_sim.numeric.runs.optimizers import (
     AnyOptimizer,
-    GradientDescent,
     named,
     parameters_of,
     require_optimizer,

@@ -31,6 +31,7 @@ PAPERS = (
     "cohen2021",
     "zhu2022",
     "meltzer2023",
+    "gess2026",
 )
 """Every paper whose statements are judged: a file or folder of that name, with its ``CLAIMS``."""
 

@@ -16,6 +16,7 @@ KALRA_EARLY = Source("Kalra and Barkeshli 2023", "follow-up")
 KALRA_SHARPNESS = Source("Kalra et al. 2023", "follow-up")
 ZHU = Source("Zhu et al. 2022", "follow-up")
 MELTZER = Source("Meltzer and Liu 2023", "follow-up")
+GESS = Source("Gess and Heydecker 2026", "follow-up", "abstract")
 
 DERIVED = Source("derived here", "derived")
 EXTENDED = Source("tried here beyond the papers", "derived")

@@ -6,6 +6,7 @@
 ``maps``           phase maps and attractors of maps with few state variables
 ``curvature``      eigenpairs, trace and spectral density of anything that multiplies a vector
 ``flows``          gradient flow and modified flows, beside the discrete iterates
+``random_products``  growth rates of products of random matrices, such as SGD's linear steps
 ``minibatch``      quadratic minibatch losses: mean and covariance of iterates and averages
 ``scale``          lengths of vectors whose squares would overflow or vanish
 =================  ===============================================================================
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from catapult_sim.numeric import linear_net as linear_net
     from catapult_sim.numeric import maps as maps
     from catapult_sim.numeric import minibatch as minibatch
+    from catapult_sim.numeric import random_products as random_products
     from catapult_sim.numeric import runs as runs
     from catapult_sim.numeric import scale as scale
 else:

@@ -1,0 +1,49 @@
+"""The claims on rare catapults of SGD."""
+
+import numpy as np
+import pytest
+
+from catapult_sim.claims import gess2026
+from catapult_sim.claims.verdict import BAD, GOOD, judge
+from catapult_sim.experiments.bench import Bench
+from catapult_sim.numeric.linear_net.network import LinearNet
+from catapult_sim.numeric.random_products.exponents import tail
+from catapult_sim.numeric.random_products.linear_sgd import linear_sgd
+
+SMALL = {"WIDTHS": {"quick": (2, 3, 4)}, "STARTS": {"quick": 10_000}}
+
+
+@pytest.fixture
+def smaller(monkeypatch):
+    for name, value in SMALL.items():
+        monkeypatch.setattr(gess2026, name, value)
+
+
+@pytest.mark.parametrize("theta", gess2026.TAILS)
+def test_learning_rates_have_the_tail_that_they_are_asked_for(theta):
+    sgd = linear_sgd(gess2026.kernel(), gess2026.rate_of_tail(theta))
+    assert tail(sgd.matrices()).value == pytest.approx(theta, abs=1e-6)
+
+
+def test_catapults_grow_rare_as_a_power_of_the_width_for_another_seed(smaller):
+    (claim,) = (one for one in gess2026.CLAIMS if one.id.endswith("slope-1.1"))
+    assert judge(claim, Bench(7)).verdict in GOOD
+
+
+def test_another_power_is_not_confirmed(smaller):
+    (claim,) = (one for one in gess2026.CLAIMS if one.id.endswith("slope-1.1"))
+    wrong = claim.__class__(**{**vars(claim), "predict": -1.1})
+    assert judge(wrong, Bench(7)).verdict in BAD
+
+
+def test_full_batches_at_the_same_rates_stay_lazy():
+    X, y = gess2026.samples()
+    net = LinearNet(X, y, width=10**4)
+    rates, start = [*map(gess2026.rate_of_tail, gess2026.TAILS)], net.init(rng=0)
+    run = net.train(learning_rate=rates, steps=300, state=start)
+    assert (np.diff(run.values["loss"], axis=0) <= 0).all()
+
+
+def test_networks_that_grow_typically_leave_their_kernel(smaller):
+    (claim,) = (one for one in gess2026.CLAIMS if one.id.endswith("sure"))
+    assert judge(claim, Bench(7)).verdict in GOOD

@@ -188,6 +188,8 @@ def formulas(node):
         return
     if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
         return
+    if isinstance(node, ast.keyword) and node.arg == "strict":  # of sequences of one length
+        return
     yield node
     for field, value in ast.iter_fields(node):
         if field not in SKIPPED:

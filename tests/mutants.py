@@ -107,6 +107,9 @@ EQUIVALENT = {
     "catapult_sim/symbolic/backward_error/partitions.py": {
         "yield ((-1) ** (parts + 1) * factorial(parts - 1))": "the same sign",
     },
+    "catapult_sim/symbolic/loss_text.py": {
+        "return repr(ast.unparse(node).replace(_LAMBDA, 'lambda')[:": CHOICE,
+    },
     "catapult_sim/symbolic/minibatch/moments.py": {
         "beta, gamma = sp.symbols('beta gamma', nonnegative=False)": SAME,
         "x, z, y, c = sp.symbols('x z y c', real=False)": SAME,
@@ -184,6 +187,8 @@ def formulas(node):
     if isinstance(node, ast.Raise | ast.Import | ast.ImportFrom | ast.JoinedStr):
         return
     if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return
+    if isinstance(node, ast.keyword) and node.arg == "strict":  # of sequences of one length
         return
     yield node
     for field, value in ast.iter_fields(node):

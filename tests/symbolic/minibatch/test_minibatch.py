@@ -124,3 +124,9 @@ def test_the_equivalent_rate_inverts_the_variance():
 def test_nothing_beats_the_mean_of_all_minima():
     rates = model.best_schedule(sp.Rational(1, 4), 3)
     assert list(rates) == [sp.Rational(1, 5), sp.Rational(1, 6), sp.Rational(1, 7)]
+
+
+def test_nesterov_s_mean_pulls_from_where_momentum_leads():
+    rule = model.nesterov_moments()
+    now, before, *_ = rule.state
+    assert sp.expand(rule.next[0] - (1 - a) * (now + beta * (now - before))) == 0

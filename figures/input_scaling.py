@@ -6,8 +6,9 @@ pixels (ten classes) diverge: their loss exceeds 1e5 times its start within 60 s
 rings their medians, bars their middle half; arrows are seeds that had not diverged at 24, where
 the search ended. Pixels are left as they are, from 0 to 1; are scaled by one mean and one variance
 for all, as claims do unless they say otherwise; or each by its own. The band is 9 to 16, "about 12"
-in the paper, which has three hidden layers: with two and three, global scaling is within it or at
-its edge. Samples that use a pixel which hardly varies become outliers when it is scaled by itself.
+in the paper, which has three hidden layers: there, and with two but for pixels scaled by
+themselves, the medians lie within. Samples that use a pixel which hardly varies become outliers
+when it is scaled by itself.
 """
 
 import numpy as np

@@ -163,7 +163,7 @@ def accuracy_claims(activation: str) -> Iterator[Claim]:
             lambda bench, activation: optimum(scan(bench, activation, "steps")),
             0.0,
             within=0.5,
-            because='"near": nearer, in log2, to the largest that converges than to 2 / lambda_0',
+            because='"near": half an octave, half of the way from 2 / lambda_0 to 4 / lambda_0',
         ),
     )
     yield claim(

@@ -127,6 +127,7 @@ def _judge_cell(cell: Cell) -> Cell:
         "predicted": _as_json(judged.predicted),
         "measured": _as_json(measured.value),
         "error": _as_json(measured.error),
+        "systematic": _as_json(measured.systematic),
         "n": int(measured.n),
         "at_least": bool(measured.at_least),
         "at_most": bool(measured.at_most),
@@ -141,7 +142,7 @@ def recorded_judgement(claim: Claim, found: Cell) -> Judgement:
     bounds = {name: found[name] for name in ("at_least", "at_most")}
     seeds = tuple(map(float, found["seeds"]))
     numbers = float(found["measured"]), float(found["error"]), found["n"]
-    measured = Measured(*numbers, **bounds, seeds=seeds)
+    measured = Measured(*numbers, **bounds, seeds=seeds, systematic=float(found["systematic"]))
     return Judgement.of(claim, float(found["predicted"]), measured, found["seconds"])
 
 

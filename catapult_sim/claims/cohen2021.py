@@ -70,12 +70,12 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("descent-slow", "2", 4, 600),
-    Setting("descent", "2", 3, 600),
-    Setting("descent-fast", "2", 2, 600),
+    Setting("descent-slow", "2", 4, 750),
+    Setting("descent", "2", 3, 750),
+    Setting("descent-fast", "2", 2, 750),
     Setting("heavy-ball-0.5", "2 (1 + beta)", 3, 400, 0.5),
     Setting("heavy-ball-0.9", "2 (1 + beta)", 6, 200, 0.9, reduced=SMALLER + TOO_SOON),
-    Setting("nesterov-0.9", "2 (1 + beta) / (1 + 2 beta)", 4, 200, 0.9, nesterov=True),
+    Setting("nesterov-0.5", "2 (1 + beta) / (1 + 2 beta)", 3, 400, 0.5, nesterov=True),
 )
 
 

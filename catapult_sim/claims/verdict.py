@@ -159,15 +159,23 @@ def noise(measured: Measured) -> float:
 
     The multiple of the standard error is the quantile of Student's distribution at which
     :data:`CHANCE` is left on either side: few seeds know their own error badly. That of a single
-    member is its bracket, and the multiple that of many.
+    member is its bracket, and the multiple that of many. Of many, the systematic part, half a
+    bracket, is a bound already and is not multiplied.
 
     Examples
     --------
     >>> [round(noise(Measured(0.0, 1.0, n)), 2) for n in (4, 8, 24, 1000)]
     [5.84, 3.5, 2.81, 2.58]
+    >>> round(noise(Measured(0.0, 1.0, 8, systematic=1.0)), 2)
+    1.0
     """
-    freedom = measured.n - 1 if measured.n > 1 else math.inf
-    return float(stdtrit(freedom, 1 - CHANCE)) * measured.error if measured.error else 0.0
+    if not measured.error:
+        return 0.0
+    if measured.n < 2:
+        return float(stdtrit(math.inf, 1 - CHANCE)) * measured.error
+    random = math.sqrt(max(measured.error**2 - measured.systematic**2, 0.0))  # NaN stays NaN
+    quantile = float(stdtrit(measured.n - 1, 1 - CHANCE))
+    return math.hypot(quantile * random, measured.systematic)
 
 
 def agrees(
@@ -233,7 +241,9 @@ def _needed(judgement: Judgement) -> str:
     unsure = noise(measured)
     known = f"the difference is known to +-{unsure:.2g}, and lies {margin:.2g} from the edge of "
     known += "what is claimed" if claim.tolerance == 0 else "the tolerance"
-    factor = (unsure / margin) ** 2 if margin else math.inf
+    random = unsure**2 - measured.systematic**2
+    room = margin**2 - measured.systematic**2
+    factor = random / room if room > 0 else math.inf
     if factor > 1000:
         return f"{known}: too near to it for any number of seeds"
     return f"{known}; about {counted(math.ceil(measured.n * factor), 'seed')} would decide"

@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import norm
 
 from catapult_sim.claims import CLAIMS
-from catapult_sim.claims.verdict import CHANCE, agrees, noise
-from catapult_sim.numeric.runs.measured import Measured
+from catapult_sim.claims.verdict import CHANCE, Judgement, agrees, noise
+from catapult_sim.numeric.runs.measured import Measured, mean
 
 CASES = [
     # predicted, value, error, tolerance, relation, expected: on either side of each edge
@@ -113,3 +113,20 @@ def test_texts_of_claims_have_one_spelling():
     assert "cross-entropy" in texts
     assert "cross entropy" not in texts
     assert not re.search(r"\be1\b", texts)
+
+
+@pytest.mark.parametrize("n", [2, 4, 8])
+def test_half_a_bracket_is_a_bound_however_few_the_seeds(n):
+    """Seeds that agree, each within half a bracket of 0.2, are within 0.2 of the truth."""
+    found = mean(np.full(n, 4.1), systematic=0.2)
+    assert agrees(4.0, found, 0.31) is True
+    assert agrees(4.0, found, 0.29) is None
+    assert agrees(4.4, found, 0.05) is False
+
+
+def test_more_seeds_do_not_make_a_bracket_narrower():
+    claim = replace(CLAIMS[0], kind="statement", relation="=", tolerance=1.0)
+    shared = Judgement.of(claim, 0.0, Measured(0.9, 0.2, 8, systematic=0.2), 0.0)
+    spread = Judgement.of(claim, 0.0, Measured(0.9, 0.2, 8), 0.0)
+    assert "any number of seeds" in shared.reason
+    assert "would decide" in spread.reason

@@ -134,9 +134,10 @@ def optimum(found: Scan) -> Measured:
     def place(kept: Array) -> float:
         return float(np.log2(found.c[np.argmax(accuracy[:, kept].mean(axis=1))] / found.end))
 
-    place_of_best = jackknife(place, accuracy.shape[1])
+    found_best = jackknife(place, accuracy.shape[1])
     spacing = float(np.max(np.diff(np.log2(found.c[found.c > 2])))) / 2
-    return replace(place_of_best, error=math.hypot(place_of_best.error, spacing / math.sqrt(3)))
+    whole = math.hypot(found_best.error, spacing)
+    return replace(found_best, error=whole, systematic=spacing)
 
 
 def accuracy_claims(activation: str) -> Iterator[Claim]:
@@ -162,7 +163,7 @@ def accuracy_claims(activation: str) -> Iterator[Claim]:
             lambda bench, activation: optimum(scan(bench, activation, "steps")),
             0.0,
             within=0.5,
-            because='"near": nearer, in log2, to the largest that converges than to 2 / lambda_0',
+            because='"near": half an octave, half of the way from 2 / lambda_0 to 4 / lambda_0',
         ),
     )
     yield claim(

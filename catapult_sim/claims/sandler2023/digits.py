@@ -79,7 +79,7 @@ def experiment(bench: Bench, loss: str) -> Experiment:
         net.require_data(*known)
     except InputError as refusal:  # there are no samples, or their labels are no probabilities
         raise NothingToMeasure from refusal
-    unit = replace(drawn[0], X=known[0][:64]).at_lambda_0().unit
+    unit = replace(drawn[0], X=known[0][:64], y=known[1][:64]).at_lambda_0().unit
     rate = RATES[loss] * float(unit) / net.loss_function.curvature
     rng = bench.rng("averaged batches")
     batches = drawn_anew(known, BATCH_SIZE, WARM_UP + GAP, rng, seeds)

@@ -70,7 +70,7 @@ def timescales(bench: Bench) -> Timescales:
 def _descended(bench: Bench, data: tuple[Array, Array]) -> Networks:
     """Train a small network by gradient descent, close to a minimum."""
     drawn = draw(data, [HIDDEN], rng=bench.rng("small averaged network"), activation="tanh")
-    rate = replace(drawn, X=drawn.X[:64]).at_lambda_0().unit
+    rate = replace(drawn, X=drawn.X[:64], y=drawn.y[:64]).at_lambda_0().unit
     return replace(drawn, start=drawn.train(rate, steps=DESCENT).state)
 
 

@@ -30,6 +30,8 @@ class Measured:
     ``at_least`` marks a lower bound: the search ended before the value was met. ``at_most`` marks
     an upper one: the search began beyond it. Both together, of different members, bound nothing.
     ``seeds`` are the values of up to :data:`SHOWN` members, if the value is their mean.
+    ``systematic`` is the part of the error that all members share, such as half a bracket: it is
+    at most so large, and more members do not lower it.
 
     Examples
     --------
@@ -45,6 +47,7 @@ class Measured:
     at_least: bool = False
     at_most: bool = False
     seeds: tuple[float, ...] = field(default=(), compare=False, repr=False)
+    systematic: float = 0.0
 
     def __str__(self) -> str:
         """Print the error in units of the last digit shown."""
@@ -90,7 +93,8 @@ def mean(values: npt.ArrayLike, systematic: float = 0.0) -> Measured:
     spread = members.std(ddof=1) / math.sqrt(members.size) if members.size > 1 else math.nan
     average, error = np.ldexp([members.mean(), spread], exponent).tolist()
     seeds = tuple(given.ravel().tolist()) if members.size <= SHOWN else ()
-    return Measured(average, math.hypot(error, systematic), members.size, seeds=seeds)
+    whole = math.hypot(error, systematic)
+    return Measured(average, whole, members.size, seeds=seeds, systematic=float(systematic))
 
 
 def share(hits: npt.ArrayLike) -> Measured:

@@ -25,7 +25,7 @@ ON_A_SLIDE = 5
 LATER, SLOPE = re.compile(r"(.+)'"), re.compile(r"d(.+)/d(.+)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DerivationSteps(Sequence[Step]):
     """The steps of a derivation, each a sentence and its equations.
 
@@ -55,6 +55,11 @@ class DerivationSteps(Sequence[Step]):
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    def __repr__(self) -> str:
+        """Return the sentences, a line each."""
+        lines = (f"{number}. {step.what}" for number, step in enumerate(self.steps, 1))
+        return "\n    ".join([f"Derivation of {self.name}, step by step:", *lines])
 
     def __str__(self) -> str:
         return self.text()

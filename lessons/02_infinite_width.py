@@ -109,10 +109,10 @@ figure.savefig("lesson_2_beyond.png")
 figure
 
 # %% [markdown]
-# All four begin alike: the loss is multiplied by $(1 - c)^2 = 4$ at each step. Every finite network
-# comes back. It does so when the loss has reached about $n$, however large $n$ is, and while it is
-# large λ falls below $2/\eta$. This is the *catapult* [Lewkowycz et al. 2020]. Only infinite width
-# never comes back, because there the curvature is not allowed to move.
+# All four begin alike: soon the loss is multiplied by $(1 - c)^2 = 4$ at each step. Every finite
+# network comes back. It does so when the loss is of the order of $n$, however large $n$ is, and
+# while it is large λ falls below $2/\eta$. This is the *catapult* [Lewkowycz et al. 2020]. Only
+# infinite width never comes back, because there the curvature is not allowed to move.
 #
 # So infinite width is not the limit of very wide networks here. For every finite $n$, however
 # large, training converges; for $n = \infty$ it diverges. What grows with $n$ is the peak of the

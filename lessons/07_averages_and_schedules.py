@@ -153,7 +153,7 @@ for name, losses in test_loss.items():
     print(f"{name:18s} test loss {losses.mean():.4f} ± {losses.std() / 4:.4f}")
 
 # %% [markdown]
-# Averaging and lowering the rate gain the same, within a few per cent of what they gain. So choose
+# Averaging and lowering the rate gain about the same. So choose
 # by what is convenient: an average can be taken off at any time, without deciding beforehand when
 # training ends.
 #

@@ -69,6 +69,7 @@ def test_the_floors_are_those_that_imports_are_held_to():
 def test_the_ten_additions_are_described():
     titles = re.findall(r"^### (?:An?) (\w+(?: model)?)", PAGE, flags=re.MULTILINE)
     assert " ".join(titles) == (
-        "activation layer optimiser average claim paper figure scene page symbolic model voice"
+        "activation layer optimiser average claim paper figure scene page lesson symbolic model "
+        "voice"
     )
     assert PAGE.count("\n- Touch ") + PAGE.count("\n- Nothing else to touch") == len(titles)

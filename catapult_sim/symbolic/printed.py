@@ -9,14 +9,14 @@ from typing import Any
 import sympy as sp
 
 from catapult_sim.symbolic import derivations, loss_text
-from catapult_sim.symbolic.backward_error.field import M, ModifiedField
+from catapult_sim.symbolic.backward_error.field import ModifiedField
 from catapult_sim.symbolic.backward_error.method import describe_method
 from catapult_sim.symbolic.backward_error.modified_equation import ModifiedEquation
 from catapult_sim.symbolic.catalogue import Derivation, legend
 from catapult_sim.symbolic.expansion import factored
 from catapult_sim.symbolic.minibatch.rates import equivalent_rate
 from catapult_sim.symbolic.step_by_step import DerivationSteps
-from catapult_sim.symbolic.steps import note, recording
+from catapult_sim.symbolic.steps import name_apart, note, recording
 from catapult_sim.symbolic.update import Update
 from catapult_sim.symbolic.voices import STEP_SIZE, VOICES
 from catapult_sim.symbolic.voices.rule import Formula
@@ -230,7 +230,7 @@ def _results(derived: sp.Expr, losses: list[sp.Expr] | None) -> dict[str, sp.Exp
     if losses is None:
         return {"V": derived, "a_eff": equivalent_rate(derived)}
     loss = _tidied(derived, losses)
-    note("Collect the powers of the step size.", (M, loss))
+    note("Collect the powers of the step size.", (name_apart("M", _weights(losses)), loss))
     return {"": loss}
 
 

@@ -25,7 +25,7 @@ ON_A_SLIDE = 5
 LATER, SLOPE = re.compile(r"(.+)'"), re.compile(r"d(.+)/d(.+)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DerivationSteps(Sequence[Step]):
     """The steps of a derivation, each a sentence and its equations.
 
@@ -55,6 +55,11 @@ class DerivationSteps(Sequence[Step]):
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    def __repr__(self) -> str:
+        """Return the sentences, a line each."""
+        lines = (f"{number}. {step.what}" for number, step in enumerate(self.steps, 1))
+        return "\n    ".join([f"Derivation of {self.name}, step by step:", *lines])
 
     def __str__(self) -> str:
         return self.text()
@@ -202,7 +207,21 @@ def _in_latex(name: str) -> str:
 
 
 def _in_mathml(name: str) -> str:
-    return f"<mi>{html.escape(name, quote=False)}</mi>"
+    """Return the MathML of a differential or its coefficient.
+
+    Examples
+    --------
+    >>> print(_in_mathml("f_1'f"))
+    <mrow><msub><mi>f</mi><mi>1</mi></msub><mo>′</mo><mi>f</mi></mrow>
+    """
+    parts = re.findall(r"\w+|'+|[(),]", name)
+    marked = (f"<mi>{part}</mi>" if part[0].isalnum() else f"<mo>{part}</mo>" for part in parts)
+    return _indexed(f"<mrow>{''.join(marked)}</mrow>".replace("'", "\N{PRIME}"))
+
+
+def _indexed(markup: str) -> str:
+    """Write what follows a letter and an underscore as an index."""
+    return re.sub(r"<mi>([^<_]+)_(\w+)</mi>", r"<msub><mi>\1</mi><mi>\2</mi></msub>", markup)
 
 
 _LATEX = _Form(
@@ -217,7 +236,7 @@ _LATEX = _Form(
 )
 _MATHML = _Form(
     presentation.spelt,
-    lambda expression, letters: presentation.written(expression, dict(letters)),
+    lambda expression, letters: _indexed(presentation.written(expression, dict(letters))),
     "<msub>{}{}</msub>".format,
     "<mi>t</mi>",
     "<mrow><mi>t</mi><mo>+</mo><mn>1</mn></mrow>",

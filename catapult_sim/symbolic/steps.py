@@ -6,7 +6,7 @@ unless somebody records, as :func:`derivation_steps` of this package does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import sympy as sp
 
+from catapult_sim.symbolic.voices.names import free_name
 from catapult_sim.symbolic.voices.rule import Rule
 
 Result = TypeVar("Result")
@@ -107,6 +108,17 @@ def renamed(symbol: sp.Symbol, name: str) -> sp.Symbol:
     if symbol.is_Matrix:
         return sp.MatrixSymbol(name, *symbol.shape)
     return sp.Symbol(name, **symbol.assumptions0)
+
+
+def name_apart(name: str, symbols: Iterable[sp.Symbol]) -> sp.Symbol:
+    """Return a symbol of a name that no other symbol has, with underscores if need be.
+
+    Examples
+    --------
+    >>> name_apart("C", sp.symbols("C u"))
+    C_
+    """
+    return sp.Symbol(free_name(name, {symbol.name for symbol in symbols}))
 
 
 def slope_of(quantity: str | sp.Symbol, variable: sp.Symbol) -> sp.Symbol:

@@ -376,6 +376,32 @@ def test_time_is_an_index_only_where_a_step_is_taken():
     assert [line.replace(" = ", " &= ") for line in rule] == list(rows_of(latex))[-2:]
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("modified-loss", {"loss": ["C**2*M", "C_1*C*M"]}),
+        ("modified-loss", {"loss": ["M**2"], "order": 2, "sampling": "full"}),
+        ("modified-field", {"loss": ["C**2", "C_1**2"], "order": 2}),
+        ("modified-equation", {"sampling": "full", "momentum": "w"}),
+        ("modified-equation", {"sampling": "full", "momentum": "z", "nesterov": True}),
+    ],
+)
+def test_no_name_means_two_things(name, options):
+    steps = derivation_steps(name, **options)
+    given = set(re.findall(r"[A-Z]\w*", " ".join(options.get("loss", [])))) or {options["momentum"]}
+    assert not {str(left) for step in steps for left, _ in step.equations} & given
+    assert len(set(rows_of(steps.latex()))) > 3
+    ElementTree.fromstring(steps.mathml())
+
+
+def test_a_derivation_is_shown_in_sentences():
+    lines = repr(derivation_steps("sample-map")).splitlines()
+    assert lines[:2] == [
+        "Derivation of sample-map, step by step:",
+        "    1. The loss depends on the weights through the product of the two layers alone.",
+    ]
+
+
 def test_nothing_is_noted_where_nobody_records_and_nothing_twice():
     note("Unheard.", (sp.Symbol("x"), sp.Integer(1)))
     with recording() as steps:

@@ -14,7 +14,7 @@ from itertools import combinations, islice
 import sympy as sp
 
 from catapult_sim.symbolic.expansion import expanded, factored
-from catapult_sim.symbolic.steps import Equation, note, slope_of
+from catapult_sim.symbolic.steps import Equation, name_apart, note, slope_of
 from catapult_sim.symbolic.voices.formulas import aligned, in_latex, letters
 from catapult_sim.symbolic.voices.presentation import element, spelt, written
 from catapult_sim.symbolic.voices.rule import Formula
@@ -22,8 +22,6 @@ from catapult_sim.validation import InputError, require_count
 
 Components = tuple[sp.Expr, ...]
 
-M = sp.Symbol("M")
-"""The modified loss, in the steps of its derivation."""
 TIME = sp.Symbol("t")
 
 
@@ -194,7 +192,8 @@ class ModifiedField:
                 raise NotAGradient(order, curl, self.method)
             losses.append(potential_of(self.terms[order], self.state))
         loss = sp.Add(*(self.step_size**k * loss for k, loss in enumerate(losses)))
-        note("The field is minus a gradient: integrate it, one weight after the other.", (M, loss))
+        what = "The field is minus a gradient: integrate it, one weight after the other."
+        note(what, (name_apart("M", self.state), loss))
         return loss
 
 

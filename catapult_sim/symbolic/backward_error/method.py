@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import sympy as sp
 
 from catapult_sim.symbolic.expressions import require_expression
+from catapult_sim.symbolic.steps import name_apart
 from catapult_sim.validation import InputError, require_flag, require_one_of, shown
 
 SAMPLINGS = {
@@ -43,7 +44,8 @@ def step_of(sampling: str, momentum: sp.Expr, nesterov: bool) -> sp.Expr:
     >>> step_of("shuffled", 0, False)
     eps*f_k(w) + w
     """
-    w, z, eps = sp.symbols("w z eps")
+    taken = sp.sympify(momentum).free_symbols
+    w, z, eps = (name_apart(name, taken) for name in ("w", "z", "eps"))
     field = sp.Function("f" if sampling == "full" else "f_k")
     moved = momentum * (w - z)
     return w + eps * field(w + moved if nesterov else w) + moved

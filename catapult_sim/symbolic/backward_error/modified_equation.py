@@ -19,7 +19,7 @@ from catapult_sim.symbolic.backward_error.series import Coefficients, FieldCoeff
 from catapult_sim.symbolic.backward_error.trees import Tree, trees
 from catapult_sim.symbolic.catalogue import derivation
 from catapult_sim.symbolic.expressions import require_expression
-from catapult_sim.symbolic.steps import is_recorded, later, note, slope_of
+from catapult_sim.symbolic.steps import is_recorded, later, name_apart, note, slope_of
 from catapult_sim.types import Progress
 from catapult_sim.validation import InputError
 
@@ -36,8 +36,7 @@ FIELD = {
     "t": "time, eps times the number of steps",
 }
 BATCHES = sp.Symbol("m")
-w, EPS = sp.symbols("w eps")
-RATE = slope_of(w, sp.Symbol("t"))
+EPS = sp.Symbol("eps")
 HIGHEST_ORDER = {"full": 10, "shuffled": 5, "reversed_pair": 5, "replacement": 4, "momentum": 7}
 """The highest order for each sampling, and with momentum: a higher one takes minutes to hours."""
 
@@ -177,6 +176,7 @@ def modified_equation(
     check_order(order, sampling, momentum)
     method = describe_method(sampling, momentum, nesterov)
     beta = sp.nsimplify(momentum, rational=True)
+    w = name_apart("w", beta.free_symbols)
     note(f"Each step of the method ({method}):", (later(w), step_of(sampling, beta, nesterov)))
     if sampling == "full":
         b = series.field_coefficients(series.gradient_descent, beta, beta if nesterov else 0)
@@ -193,7 +193,7 @@ def modified_equation(
         note_matching(b, list(every), sampling)
         averaged = "" if sampling == "full" else "average over the batches, and "
         what = f"Divide by the symmetry of each differential, {averaged}add up.".capitalize()
-        note(what, (RATE, equation.sum()))
+        note(what, (slope_of(w, sp.Symbol("t")), equation.sum()))
     return equation
 
 

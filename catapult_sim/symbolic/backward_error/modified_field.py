@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 import sympy as sp
 
 from catapult_sim.symbolic.backward_error import series
-from catapult_sim.symbolic.backward_error.field import Components, M, ModifiedField
+from catapult_sim.symbolic.backward_error.field import Components, ModifiedField
 from catapult_sim.symbolic.backward_error.method import (
     SAMPLINGS,
     check_method,
@@ -39,12 +39,11 @@ from catapult_sim.symbolic.backward_error.trees import (
 from catapult_sim.symbolic.catalogue import derivation
 from catapult_sim.symbolic.expansion import factored
 from catapult_sim.symbolic.expressions import require_expression, require_symbols
-from catapult_sim.symbolic.steps import is_recorded, note, slope_of
+from catapult_sim.symbolic.steps import is_recorded, name_apart, note, slope_of
 from catapult_sim.types import Progress
 from catapult_sim.validation import InputError, shown
 
 SYMBOLS = FIELD | {"C": "the mean loss", "M": "the modified loss"}
-C = sp.Symbol("C")
 MOST_PRODUCTS = 10**7
 """The most products of partial derivatives that a field may have: they take minutes."""
 
@@ -150,15 +149,18 @@ def _note_losses(
     losses: Components, fields: Sequence[Sequence[sp.Expr]], state: tuple[sp.Symbol, ...]
 ) -> None:
     """Note the losses, and the fields that the method steps along."""
-    names = [C, *(sp.Symbol(f"C_{k + 1}") for k in range(len(losses)))]
-    named = list(zip(names, (_mean(losses), *losses), strict=True))
-    note("Take these losses of the minibatches, and their mean C.", *named[1:], named[0])
+    if not is_recorded():
+        return
+    each = range(1, len(losses) + 1)
+    names = [name_apart("C", state), *(name_apart(f"C_{k}", state) for k in each)]
+    mean, *others = zip(names, (_mean(losses), *losses), strict=True)
+    note("Take these losses of the minibatches, and their mean.", *others, mean)
     slopes = [
         (slope_of(name, w), -component)
         for name, field in zip(names, fields, strict=True)
         for w, component in zip(state, field, strict=True)
     ]
-    note("Differentiate them: the field f is minus the gradient of C.", *slopes)
+    note("Differentiate them: the field f is minus the gradient of the mean loss.", *slopes)
 
 
 def _note_differentials(
@@ -242,7 +244,7 @@ def modified_loss(
     modified = sp.Add(*(step_size**k * loss for k, loss in enumerate(known)))
     note(
         "Up to first order the field is minus a gradient, as f'f is that of half the square of f.",
-        (M, modified),
+        (name_apart("M", state), modified),
     )
     return modified
 

@@ -108,6 +108,26 @@ export class Stage {
     this.redraw();
   }
 
+  /** Show all that a reader of paper cannot ask for: the explanation, and the run to its end. */
+  toPaper() {
+    document.documentElement.dataset.paper = "";
+    this.reveal?.();
+    if (this.run.live) this.scene.finish(this);
+    this.held = this.values.t;
+    this.values.t = this.run.steps;
+    this.draw();
+    this.atlas?.now();
+    this.atlas?.redraw();
+    this.draw();
+  }
+
+  fromPaper() {
+    delete document.documentElement.dataset.paper;
+    this.values.t = this.held;
+    this.atlas?.redraw();
+    this.redraw();
+  }
+
   stop() {
     this.playing = false;
     this.redraw();

@@ -82,7 +82,7 @@ export const twoWeightsScene = {
   say(run, t) {
     const [u, v] = run.states[t];
     const [lam, edge] = [u * u + v * v, 2 / run.eta];
-    const here = lam < edge ? `λ = ${few(lam)} is below 2/η = ${few(edge)}: here the valley holds` : `λ = ${few(lam)} is above 2/η = ${few(edge)}: here the valley throws it out`;
+    const here = lam < edge ? `λ = ${few(lam)} is below 2/η = ${few(edge)}: here the valley attracts` : `λ = ${few(lam)} is above 2/η = ${few(edge)}: here the valley throws it out`;
     return `Step ${t}: ${here}. ${ends(run)}`;
   },
 };

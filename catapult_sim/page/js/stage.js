@@ -8,7 +8,7 @@ const CALM = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Stage {
   constructor(scene, section, told) {
-    Object.assign(this, { scene, section, told, hover: null, playing: false, waiting: false, near: false });
+    Object.assign(this, { scene, section, told, hover: null, playing: false, waiting: false, near: false, held: null });
     this.values = { ...scene.start };
     this.canvas = section.querySelector("canvas");
     this.compute = scene.live ? (values) => scene.run(values, this) : remembered(scene.run);
@@ -113,7 +113,7 @@ export class Stage {
     document.documentElement.dataset.paper = "";
     this.reveal?.();
     if (this.run.live) this.scene.finish(this);
-    this.held = this.values.t;
+    this.held ??= this.values.t; // a preview asks twice
     this.values.t = this.run.steps;
     this.draw();
     this.atlas?.now();
@@ -123,7 +123,8 @@ export class Stage {
 
   fromPaper() {
     delete document.documentElement.dataset.paper;
-    this.values.t = this.held;
+    this.values.t = this.held ?? this.values.t;
+    this.held = null;
     this.atlas?.redraw();
     this.redraw();
   }

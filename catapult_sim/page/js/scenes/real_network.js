@@ -17,7 +17,7 @@ export const realNetwork = {
   limits: { activation: Object.keys(NAMES), c: [0.1, 40], seed: [1, 99], t: [0, STEPS] },
   controls: [
     { name: "activation", label: "activation", options: NAMES, keeps: true },
-    { name: "c", label: "learning rate c = ηλ₀", min: -1, max: 1.5, step: 0.01, log: true, keeps: true },
+    { name: "c", label: "rate c = ηλ₀", min: -1, max: 1.5, step: 0.01, log: true, keeps: true },
     { name: "seed", label: "network number", min: 1, max: 20, step: 1, keeps: true },
   ],
   setup(stage) {

@@ -17,7 +17,7 @@ export const twoWeightsScene = {
   start: { c: 3, u: 0.05, v: 2, t: 0, g: "" },
   limits: { c: [0.05, 5], u: [-3, 3], v: [-3, 3], t: [0, LIMIT] },
   controls: [
-    { name: "c", label: "learning rate c = ηλ₀", min: 0.05, max: 5, step: 0.01 },
+    { name: "c", label: "rate c = ηλ₀", min: 0.05, max: 5, step: 0.01 },
     { name: "u", label: "first u", min: -3, max: 3, step: 0.01 },
     { name: "v", label: "first v", min: -3, max: 3, step: 0.01 },
   ],

@@ -157,6 +157,7 @@ export function sayStep(run, t) {
 export function sayEnd(run) {
   const { end, loss, values } = run;
   const peak = peakOf(loss);
+  if (loss[0] === 0) return "The output is the label already: no step moves it.";
   if (end.phase === LAZY) return `Lazy: the loss never rises, and the curvature ends at ${fixed(end.curvature)}, below 2.`;
   if (end.phase === CATAPULT) {
     const at = end.curvature < 0.005 ? few(end.curvature, 2) : fixed(end.curvature);

@@ -5,7 +5,7 @@ import { literal } from "../python.js";
 import { twoWeights } from "../rules.js";
 import { HORIZON, orbit } from "../run.js";
 import { faded } from "../theme.js";
-import { few, fixed, fold } from "../words.js";
+import { few, fold } from "../words.js";
 import { lineColour } from "./drawing.js";
 
 const LIMIT = 200;
@@ -90,7 +90,7 @@ export const twoWeightsScene = {
 function ends({ end, lam, eta, values }) {
   const last = end.curvature / eta;
   if (values.u * values.v === 0) return "It starts on the valley floor and stays there.";
-  if (end.phase === LAZY) return `Lazy: it slides in, and λ moves from ${fixed(lam)} to ${fixed(last)} only.`;
+  if (end.phase === LAZY) return `Lazy: the loss only falls, and λ goes from ${few(lam)} to ${few(last)}.`;
   if (end.phase === CATAPULT) {
     const loss = (end.peak / eta / (values.u * values.v)) ** 2;
     return `Catapult: the loss grows ${fold(loss)}; then it lands where λ is ${few(last)} instead of ${few(lam)}.`;

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from catapult_sim import __version__
+from catapult_sim.numeric.runs.checkpoint import write_whole
 from catapult_sim.page import colours, rules
 from catapult_sim.page.bundle import bundle
 from catapult_sim.page.digits import digits
@@ -86,17 +86,7 @@ def write(path: str | os.PathLike[str]) -> Path:
     target = Path(path)
     if target.is_dir() or not target.parent.is_dir():
         raise InputError(f"path must be a file in a folder that exists; got {shown(str(path))}")
-    text = build()
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=target.parent, prefix=".page-", delete=False
-    ) as file:
-        file.write(text)
-    try:
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, target)
-    except OSError:
-        os.unlink(file.name)
-        raise
+    write_whole(target, build().encode())
     return target
 
 

@@ -36,9 +36,9 @@ test("every slider and every choice changes what is seen", async () => {
           node.value = Number(node.value) > middle ? middle - 0.2 * (node.max - node.min) : middle + 0.2 * (node.max - node.min);
           node.dispatchEvent(new Event("input", { bubbles: true }));
         });
-        const after = await seen(page, scene);
-        assert.notEqual(after.pixels, before.pixels, `pixels, scene ${scene}, ${name}`);
-        assert.notEqual(after.say + after.numbers, before.say + before.numbers, `words, scene ${scene}, ${name}`);
+        const changed = await seen(page, scene);
+        assert.notEqual(changed.pixels, before.pixels, `pixels, scene ${scene}, ${name}`);
+        assert.notEqual(changed.say + changed.numbers, before.say + before.numbers, `words, scene ${scene}, ${name}`);
         await section(page, scene).getByRole("button", { name: "Reset" }).click();
         const reset = await seen(page, scene);
         assert.equal(reset.pixels, before.pixels, `reset, scene ${scene}, ${name}`);
@@ -113,11 +113,11 @@ test("an address that is no address shows the page as it starts", async () => {
 
 test("a scene asks first: its explanation waits for the guess", async () => {
   const wrong = await open({}, "#scene=3", async (page) => {
-    const after = section(page, "3").locator(".after");
-    assert.equal(await after.isVisible(), false);
+    const told = section(page, "3").locator(".after");
+    assert.equal(await told.isVisible(), false);
     await section(page, "3").locator(".guess input").fill("5.3");
     await section(page, "3").getByRole("button", { name: "Check my guess" }).click();
-    assert.equal(await after.isVisible(), true);
+    assert.equal(await told.isVisible(), true);
     assert.match(await section(page, "3").locator(".answer").textContent(), /as large as 184.*Very close/);
     await visit(page, "#scene=5");
     const inputs = section(page, "5").locator(".guess input");

@@ -11,6 +11,7 @@ import pytest
 
 import catapult_sim as cs
 from catapult_sim import InputError
+from catapult_sim.cli import main
 from catapult_sim.page import colours, digits, document, rules
 from catapult_sim.plots import PHASE_COLOURS
 from catapult_sim.symbolic.printed import derivation_steps
@@ -121,11 +122,30 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path, monkeypatch, page):
     path.write_text("before")
     assert cs.page.write(path) == path
     assert path.read_text("utf-8") == page
-    monkeypatch.setattr(document.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
     with pytest.raises(OSError, match="full"):
         cs.page.write(path)
     assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
     assert path.read_text("utf-8") == page
+
+
+def test_the_command_writes_the_page_and_opens_it(tmp_path, monkeypatch, capsys, page):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
+    path = tmp_path / "a page.html"
+    assert main(["page", "--out", str(path)]) == 0
+    assert (path.read_text("utf-8"), opened) == (page, [])
+    assert main(["page", "--out", str(path), "--open"]) == 0
+    assert opened == [path.as_uri()]
+    assert capsys.readouterr().out.split("\n")[0] == str(path)
+    monkeypatch.setattr("webbrowser.open", lambda address: False)
+    assert main(["page", "--out", str(path), "--open"]) == 0
+    assert "no browser was found" in capsys.readouterr().out
+
+
+def test_the_command_refuses_a_folder_that_is_not_there(tmp_path, capsys):
+    assert main(["page", "--out", str(tmp_path / "missing" / "page.html")]) == 2
+    assert "got '" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("place", ["", "missing/page.html"])

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from tests.page.javascript import HERE, NODE, PACKAGES, needs_package
+from tests.page.javascript import HERE, NODE, PACKAGES, needs_package, written
 
 
 def complaints(folder):
@@ -17,8 +17,15 @@ def complaints(folder):
 
 
 @needs_package("eslint")
-def test_no_module_is_complained_of(modules):
-    assert complaints(modules) == ""
+def test_no_module_is_complained_of(tmp_path):
+    assert complaints(written(tmp_path)) == ""
+
+
+@needs_package("eslint")
+def test_no_test_is_complained_of(tmp_path):
+    for file in HERE.glob("*.mjs"):
+        (tmp_path / file.name).write_text(file.read_text("utf-8"), "utf-8")
+    assert complaints(tmp_path) == ""
 
 
 @needs_package("eslint")

@@ -287,3 +287,35 @@ def test_flows_follow_the_modified_field(modules):
         final = {name: np.array(found[name][-1]) for name in found}
         near, far = (np.linalg.norm(final["sgd"] - final[k]) for k in ("modified", "gradient"))
         assert near < far / 2
+
+
+def test_what_scenes_say_of_any_state_are_words_and_numbers(modules):
+    # Each value is drawn on its slider, or put on one of its limits.
+    script = """
+      import { SCENES } from "./scenes.js";
+      const drawn = (scene, u) => {
+        const values = { ...scene.start };
+        scene.controls.forEach(({ name, min, max, log }, i) => {
+          const ends = [min, min, max, max];
+          const value = ends[Math.floor(u[i] * 10)] ?? min + u[i] * (max - min);
+          const limit = scene.limits[name][u[i] < 0.5 ? 0 : 1];
+          values[name] = u[i + 5] < 0.2 ? limit : log ? 10 ** value : value;
+        });
+        return values;
+      };
+      const spoken = (scene, u) => {
+        const values = drawn(scene, u);
+        const run = scene.run(values);
+        const t = Math.floor(u[10] * run.steps);
+        const numbers = JSON.stringify(scene.numbers(run, t, values));
+        return [scene.id, values, scene.say(run, t, values) + numbers];
+      };
+      const solved = SCENES.filter(({ live }) => !live);
+      const answer = (draws) => solved.flatMap((scene) => draws.map((u) => spoken(scene, u)));
+    """
+    draws = np.random.default_rng(4).uniform(size=(150, 11)).tolist()
+    for scene, values, words in answers(modules, script, draws):
+        for wrong in ("NaN", "not a number", "undefined", "Infinity"):
+            assert wrong not in words, (scene, values, words)
+        if "converge" in words or "Lazy" in words:
+            assert "ηλ = ∞" not in words, (scene, values, words)

@@ -1,4 +1,5 @@
 // Maps on the screen: asked of the worker, coarse while something moves, then fine.
+import { MAPS } from "./map.js";
 import { paint, ramp } from "./paint.js";
 import { theme } from "./theme.js";
 import { LASTING, worker } from "./helper.js";
@@ -52,6 +53,16 @@ export class Atlas {
     [this.picture.width, this.picture.height] = [wide, high];
     this.view = view;
     this.fine = false;
+  }
+
+  /** Compute a map at once, without the worker: a printer does not wait. */
+  now() {
+    if (this.ready) return;
+    const { wide, high } = COARSE;
+    this.id += 1;
+    this.pending = { view: this.pending.view, wide, high, whole: true, sent: 0 };
+    const rows = MAPS[this.job]({ ...this.pending.view, wide, high }, 0, high);
+    this.receive({ id: this.id, first: 0, last: high, ...rows });
   }
 
   /** Paint all rows again, as when the screen turns dark. */

@@ -13,7 +13,8 @@ export function surface(canvas) {
   const pen = canvas.getContext("2d");
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, wide, high);
-  const scale = Math.min(1.5, Math.max(1, wide / 860)); // of letters and margins
+  const root = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+  const scale = Math.min(2, Math.max(root, wide / 860)); // of letters and margins
   return { pen, wide, high, scale, colours: theme() };
 }
 

@@ -1,4 +1,5 @@
 // The page: its scenes, the one that is looked at, keys, the address, and the presenter's mode.
+import { drawHero } from "./hero.js";
 import { SCENES } from "./scenes.js";
 import { fromHash } from "./state.js";
 import { Stage } from "./stage.js";
@@ -107,10 +108,12 @@ for (const { section } of stages) watcher.observe(section);
 
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 dark.addEventListener("change", () => stages.forEach((stage) => (stage.atlas?.picture && stage.atlas.redraw(), stage.redraw())));
-window.addEventListener("beforeprint", () => stages.forEach((stage) => (stage.reveal?.(), stage.draw())));
+window.addEventListener("beforeprint", () => stages.forEach((stage) => stage.toPaper()));
+window.addEventListener("afterprint", () => stages.forEach((stage) => stage.fromPaper()));
 window.addEventListener("hashchange", restore);
 document.getElementById("present").addEventListener("click", () => present(!presenting()));
 document.getElementById("pages").addEventListener("click", () => present(false));
+drawHero(document.getElementById("hero"));
 stages.forEach((stage) => stage.draw(false));
 restore();
 window.CATAPULT.stages = stages;

@@ -6,7 +6,7 @@ import { heavyBall } from "./rules.js";
 const LIMIT = 4000; // steps of one cell
 
 /** Return phases and final curvatures of rows first to last of a map of c and log10 of the width. */
-export function widthRows({ x, y, wide, high, f, label }, first, last) {
+function widthRows({ x, y, wide, high, f, label }, first, last) {
   return rows(wide, first, last, (i, j, found) => {
     const c = between(x, i, wide);
     const unit = c / LAMBDA_0 / Math.sqrt(10 ** between(y, high - 1 - j, high));
@@ -15,7 +15,7 @@ export function widthRows({ x, y, wide, high, f, label }, first, last) {
 }
 
 /** The same over the initial output F and curvature Lam, at a label Y; no weights have Lam < 2|F|. */
-export function planeRows({ x, y, wide, high, Y }, first, last) {
+function planeRows({ x, y, wide, high, Y }, first, last) {
   return rows(wide, first, last, (i, j, found) => {
     const [F, Lam] = [between(x, i, wide), between(y, high - 1 - j, high)];
     if (Lam < 2 * Math.abs(F)) Object.assign(found, { phase: 255, curvature: NaN });
@@ -24,7 +24,7 @@ export function planeRows({ x, y, wide, high, Y }, first, last) {
 }
 
 /** The same over c and momentum beta, at one width. */
-export function momentumRows({ x, y, wide, high, n, f }, first, last) {
+function momentumRows({ x, y, wide, high, n, f }, first, last) {
   return rows(wide, first, last, (i, j, found) => {
     momentumOutcome(between(x, i, wide), between(y, high - 1 - j, high), n, f, LIMIT, found);
   });
@@ -98,3 +98,6 @@ export function momentumOutcome(c, beta, n, f, limit, found) {
   }
   return Object.assign(found, { phase, curvature: eta * curvature, peak, steps: t });
 }
+
+/** The maps by their names: each returns rows of a picture. */
+export const MAPS = { hero: widthRows, width: widthRows, plane: planeRows, momentum: momentumRows };

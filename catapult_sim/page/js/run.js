@@ -34,7 +34,7 @@ export function ending(values, curvature = LAMBDA_0) {
   const { D, Lam, Y } = scaled(values, curvature);
   if (values.n === Infinity) return linearEnding(values);
   const found = outcome(D, Lam, Y, HORIZON, emptyOutcome());
-  const growth = (found.peak / Math.abs(D)) ** 2;
+  const growth = D === 0 ? 1 : (found.peak / Math.abs(D)) ** 2;
   return { ...found, peakLoss: (growth * (values.f - values.y) ** 2) / 2 };
 }
 

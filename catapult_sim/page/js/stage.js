@@ -8,7 +8,7 @@ const CALM = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Stage {
   constructor(scene, section, told) {
-    Object.assign(this, { scene, section, told, hover: null, playing: false, waiting: false, near: false });
+    Object.assign(this, { scene, section, told, hover: null, playing: false, waiting: false, near: false, held: null });
     this.values = { ...scene.start };
     this.canvas = section.querySelector("canvas");
     this.compute = scene.live ? (values) => scene.run(values, this) : remembered(scene.run);
@@ -105,6 +105,27 @@ export class Stage {
       requestAnimationFrame(tick);
     };
     requestAnimationFrame(tick);
+    this.redraw();
+  }
+
+  /** Show all that a reader of paper cannot ask for: the explanation, and the run to its end. */
+  toPaper() {
+    document.documentElement.dataset.paper = "";
+    this.reveal?.();
+    if (this.run.live) this.scene.finish(this);
+    this.held ??= this.values.t; // a preview asks twice
+    this.values.t = this.run.steps;
+    this.draw();
+    this.atlas?.now();
+    this.atlas?.redraw();
+    this.draw();
+  }
+
+  fromPaper() {
+    delete document.documentElement.dataset.paper;
+    this.values.t = this.held ?? this.values.t;
+    this.held = null;
+    this.atlas?.redraw();
     this.redraw();
   }
 

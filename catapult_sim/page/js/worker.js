@@ -1,8 +1,7 @@
 // What takes long, beside the page: maps, in bands from top to bottom, and the network.
-import { momentumRows, planeRows, widthRows } from "./map.js";
+import { MAPS } from "./map.js";
 import { network, trainingStep } from "./network.js";
 
-const MAPS = { width: widthRows, plane: planeRows, momentum: momentumRows };
 const BAND = 24; // rows between two looks at the messages
 const asked = {}; // the last request of each kind: only that is still wanted
 

@@ -39,6 +39,7 @@ export const allRuns = {
     },
   },
   draw(canvas, run, t, values, stage) {
+    if (!(values.x1 > values.x0 && values.y1 > values.y0)) Object.assign(values, whole());
     const sheet = surface(canvas);
     const { wide, high, colours } = sheet;
     const beside = wide > 640;

@@ -7,7 +7,7 @@ import { Frame, surface } from "../frame.js";
 import { counted, few, fixed, fold, width } from "../words.js";
 import { drawPath, lineColour } from "./drawing.js";
 
-const C = { name: "c", label: "learning rate c = ηλ₀", min: 0.05, max: 5, step: 0.01 };
+const C = { name: "c", label: "rate c = ηλ₀", min: 0.05, max: 5, step: 0.01 };
 const N = { name: "n", label: "width n", min: 2, max: 12, step: 0.25, log: true, show: width };
 const Y = { name: "y", label: "label y", min: -10, max: 10, step: 0.5 };
 const F = { name: "f", label: "first output f₀", min: -2, max: 1, step: 0.1, log: true };
@@ -157,6 +157,7 @@ export function sayStep(run, t) {
 export function sayEnd(run) {
   const { end, loss, values } = run;
   const peak = peakOf(loss);
+  if (loss[0] === 0) return "The output is the label already: no step moves it.";
   if (end.phase === LAZY) return `Lazy: the loss never rises, and the curvature ends at ${fixed(end.curvature)}, below 2.`;
   if (end.phase === CATAPULT) {
     const at = end.curvature < 0.005 ? few(end.curvature, 2) : fixed(end.curvature);

@@ -13,9 +13,9 @@ export const averagingScene = {
   id: "7d",
   derivation: () => "minibatch-averaged",
   start: { a: 0.6, gamma: 0.9, t: 120, g: "" },
-  limits: { a: [0.02, 2], gamma: [0, 0.99], t: [0, STEPS] },
+  limits: { a: [0.02, 1.96], gamma: [0, 0.99], t: [0, STEPS] },
   controls: [
-    { name: "a", label: "learning rate a = ηh", min: 0.02, max: 2, step: 0.02, keeps: true },
+    { name: "a", label: "learning rate a = ηh", min: 0.02, max: 1.96, step: 0.02, keeps: true },
     { name: "gamma", label: "decay γ of the average", min: 0, max: 0.99, step: 0.01, keeps: true },
   ],
   run({ a, gamma }) {
@@ -75,7 +75,6 @@ export const averagingScene = {
   ],
   say(run) {
     const { a, gamma } = run.values;
-    if (a >= 2) return "a = 2: in a bowl, SGD is at the edge, and no average helps.";
     const [early, late] = [settled(run.states.map((s) => s[1])), settled(run.slow.map((s) => s[0]))];
     const when = early < late ? `${late - early} steps sooner` : early > late ? `${early - late} steps later` : "at the same step";
     const quiet = `In the end the average has ${few(run.sgd / run.ema, 2)} times less variance than the iterate`;

@@ -7,6 +7,7 @@ import { few, fixed } from "../words.js";
 
 const EPOCHS = 400;
 const START = [2.6, 0.3];
+const FAR = 1e3; // out of the picture for good
 const PRIME = 2 ** 31 - 1;
 const SUBSTEPS = 4; // of the flows, in each step of SGD
 
@@ -81,14 +82,14 @@ export const batchesScene = {
     return [
       ["epoch", String(t)],
       ["λ = u² + v²", few(u * u + v * v)],
-      ["SGD to flow", few(gap(run.sgd[t], run.gradient[t]))],
-      ["SGD to modified flow", few(gap(run.sgd[t], run.modified[t]))],
+      ["SGD to flow", apart(run.sgd[t], run.gradient[t])],
+      ["SGD to modified flow", apart(run.sgd[t], run.modified[t])],
     ];
   },
   say(run, t) {
     const { eps } = run.values;
     const [u, v] = run.sgd[t];
-    if (!Number.isFinite(u)) return `η = ${few(eps)} is too large for SGD here: it has left the picture, and no flow knows why.`;
+    if (!(Math.hypot(u, v) < FAR)) return `η = ${few(eps)} is too large for SGD here: it has left the picture, and no flow knows why.`;
     const [plain, better] = [gap(run.sgd[t], run.gradient[t]), gap(run.sgd[t], run.modified[t])];
     const drift = `Epoch ${t}: SGD is at λ = ${fixed(u * u + v * v)}.`;
     if (t === 0) return `${drift} All three start together.`;
@@ -97,6 +98,12 @@ export const batchesScene = {
     return `${drift} The modified loss is no better than the loss here: η = ${few(eps)} is beyond what its first order can follow.`;
   },
 };
+
+/** Say how far two states are apart, of which one may have left every scale. */
+function apart(one, other) {
+  const distance = gap(one, other);
+  return distance < FAR ? few(distance) : "∞";
+}
 
 function gap([a, b], [c, d]) {
   return Math.hypot(a - c, b - d);
@@ -107,7 +114,7 @@ function shuffled(eps, delta) {
   const state = Float64Array.from(START);
   const states = [Float64Array.from(state)];
   let seed = 1;
-  for (let epoch = 0; epoch < EPOCHS && Number.isFinite(state[0]); epoch++) {
+  for (let epoch = 0; epoch < EPOCHS && Math.hypot(...state) < FAR; epoch++) {
     seed = (48271 * seed) % PRIME;
     for (const step of seed % 2 ? [firstBatch, secondBatch] : [secondBatch, firstBatch]) step(state, eps, delta);
     states.push(Float64Array.from(state));

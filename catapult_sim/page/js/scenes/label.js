@@ -86,6 +86,7 @@ export const labelScene = {
   say(run) {
     const { Y, F, Lam } = run.values;
     if (Lam < 2 * Math.abs(F)) return `No weights have an output of ${fixed(F)} and a curvature of ${fixed(Lam)} only.`;
+    if (F === Y) return "The output is the label already: no step moves it.";
     const gap = 4 + Y * (F - Y) - Lam;
     const start = `The start is ${fixed(Math.abs(gap))} ${gap >= 0 ? "below" : "above"} the edge 4 + YD.`;
     if (run.end.phase === DIVERGENT) return `${start} It diverges: a step multiplies this distance by 1 + FD, never by less than 1 − Y²/4.`;

@@ -18,7 +18,7 @@ export const momentumScene = {
   start: { beta: 0.5, c: 3.6, n: 1e6, t: 0, g: "" },
   limits: { beta: [0, 0.95], c: [0.05, 8], n: [100, 1e12], t: [0, 1e4] },
   controls: [
-    { name: "c", label: "learning rate c = ηλ₀", min: 0.05, max: 8, step: 0.01 },
+    { name: "c", label: "rate c = ηλ₀", min: 0.05, max: 8, step: 0.01 },
     { name: "beta", label: "momentum β", min: 0, max: 0.95, step: 0.01 },
     { name: "n", label: "width n", min: 2, max: 12, step: 0.25, log: true, show: width },
   ],

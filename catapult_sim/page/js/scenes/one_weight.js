@@ -84,7 +84,7 @@ export const oneWeight = {
     if (w === 0) return "The weight starts at the bottom, where no step moves it.";
     const each = `Each step multiplies the weight by 1 − ηλ = ${fixed(factor)}.`;
     if (run.phase === 0) return `${each} It flips between two points for ever: η is exactly 2/λ.`;
-    if (run.phase === 3) return `${each} After ${t} steps it is ${fold(Math.abs(run.states[t][0] / w))} its start: the bowl throws it out.`;
+    if (run.phase === 3) return `${each} After ${t} steps it has grown ${fold(Math.abs(run.states[t][0] / w))}: the bowl throws it out.`;
     const how = factor < 0 ? "It jumps across and comes closer" : factor === 0 ? "One step is enough" : "It comes closer from one side";
     return `${each} ${how}: η is below 2/λ = ${few(2 / lam)}.`;
   },

@@ -5,7 +5,7 @@ import { literal } from "../python.js";
 import { twoWeights } from "../rules.js";
 import { HORIZON, orbit } from "../run.js";
 import { faded } from "../theme.js";
-import { few, fixed, fold } from "../words.js";
+import { few, fold } from "../words.js";
 import { lineColour } from "./drawing.js";
 
 const LIMIT = 200;
@@ -17,7 +17,7 @@ export const twoWeightsScene = {
   start: { c: 3, u: 0.05, v: 2, t: 0, g: "" },
   limits: { c: [0.05, 5], u: [-3, 3], v: [-3, 3], t: [0, LIMIT] },
   controls: [
-    { name: "c", label: "learning rate c = ηλ₀", min: 0.05, max: 5, step: 0.01 },
+    { name: "c", label: "rate c = ηλ₀", min: 0.05, max: 5, step: 0.01 },
     { name: "u", label: "first u", min: -3, max: 3, step: 0.01 },
     { name: "v", label: "first v", min: -3, max: 3, step: 0.01 },
   ],
@@ -82,7 +82,7 @@ export const twoWeightsScene = {
   say(run, t) {
     const [u, v] = run.states[t];
     const [lam, edge] = [u * u + v * v, 2 / run.eta];
-    const here = lam < edge ? `λ = ${few(lam)} is below 2/η = ${few(edge)}: here the valley holds` : `λ = ${few(lam)} is above 2/η = ${few(edge)}: here the valley throws it out`;
+    const here = lam < edge ? `λ = ${few(lam)} is below 2/η = ${few(edge)}: here the valley attracts` : `λ = ${few(lam)} is above 2/η = ${few(edge)}: here the valley throws it out`;
     return `Step ${t}: ${here}. ${ends(run)}`;
   },
 };
@@ -90,7 +90,7 @@ export const twoWeightsScene = {
 function ends({ end, lam, eta, values }) {
   const last = end.curvature / eta;
   if (values.u * values.v === 0) return "It starts on the valley floor and stays there.";
-  if (end.phase === LAZY) return `Lazy: it slides in, and λ moves from ${fixed(lam)} to ${fixed(last)} only.`;
+  if (end.phase === LAZY) return `Lazy: the loss only falls, and λ goes from ${few(lam)} to ${few(last)}.`;
   if (end.phase === CATAPULT) {
     const loss = (end.peak / eta / (values.u * values.v)) ** 2;
     return `Catapult: the loss grows ${fold(loss)}; then it lands where λ is ${few(last)} instead of ${few(lam)}.`;

@@ -73,6 +73,11 @@ def public_name(app, env, node, contnode):
     return None
 
 
+def on_the_site(app, docname, source):
+    """Turn links to pages of the repository into links to those of the site."""
+    source[0] = source[0].replace("](../lessons/README.md)", "](generated/lessons.md)")
+
+
 def as_mathml(display):
     """Return what writes a formula as MathML, which browsers draw without a script."""
 
@@ -88,4 +93,5 @@ def setup(app):
     import_module("catapult_sim.plots")  # its canvas is in place before Sphinx imports pyplot
     generate.write(HERE / "generated")
     app.connect("missing-reference", public_name)
+    app.connect("source-read", on_the_site)
     app.add_html_math_renderer("mathml", as_mathml("inline"), as_mathml("block"))

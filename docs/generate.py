@@ -10,8 +10,8 @@ from typing import Any
 
 import jupytext
 import nbformat
-from jupyter_client import AsyncKernelManager
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 from catapult_sim import __version__, page
 from catapult_sim.symbolic import printed
@@ -169,9 +169,9 @@ def _run(script: Path, kept: Path) -> Any:
         return notebook
     notebook = jupytext.read(script)
     with TemporaryDirectory() as folder:  # lessons save their figures
-        kernel = AsyncKernelManager(transport="ipc", ip=f"{folder}/kernel")  # no port is opened
+        local = {"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}}  # no port is open
         where = {"metadata": {"path": folder}}
-        NotebookClient(notebook, km=kernel, resources=where).execute()
+        NotebookClient(notebook, resources=where, config=Config(local)).execute()
     notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"], "digest": digest}
     for number, cell in enumerate(notebook.cells):
         cell.id, cell.metadata = str(number), {"tags": cell.metadata.get("tags", [])}  # no times

@@ -16,7 +16,7 @@ sys.path.insert(0, str(HERE))
 
 import generate  # noqa: E402
 from docutils.nodes import SkipNode  # noqa: E402
-from docutils.utils.math.latex2mathml import tex2mathml  # noqa: E402
+from latex2mathml.converter import convert  # noqa: E402
 
 import catapult_sim  # noqa: E402
 
@@ -73,11 +73,16 @@ def public_name(app, env, node, contnode):
     return None
 
 
-def as_mathml(block):
+def on_the_site(app, docname, source):
+    """Turn links to pages of the repository into links to those of the site."""
+    source[0] = source[0].replace("](../lessons/README.md)", "](generated/lessons.md)")
+
+
+def as_mathml(display):
     """Return what writes a formula as MathML, which browsers draw without a script."""
 
     def visit(translator, node):
-        translator.body.append(tex2mathml(node.astext(), as_block=block))
+        translator.body.append(convert(node.astext(), display=display))
         raise SkipNode
 
     return visit, None
@@ -88,4 +93,5 @@ def setup(app):
     import_module("catapult_sim.plots")  # its canvas is in place before Sphinx imports pyplot
     generate.write(HERE / "generated")
     app.connect("missing-reference", public_name)
-    app.add_html_math_renderer("mathml", as_mathml(False), as_mathml(True))
+    app.connect("source-read", on_the_site)
+    app.add_html_math_renderer("mathml", as_mathml("inline"), as_mathml("block"))

@@ -1,10 +1,17 @@
 """Write the pages of the site that come from the package: derivations, gallery, lessons, report."""
 
 import ast
+import hashlib
 import json
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from traitlets.config import Config
 
 from catapult_sim import __version__, page
 from catapult_sim.symbolic import printed
@@ -130,15 +137,11 @@ def _report(folder: Path) -> None:
 
 
 def _lessons(folder: Path) -> None:
-    """Write a page for each lesson, with its script and its notebook to take away."""
-    import jupytext
-
+    """Write a page for each lesson as it runs, with its script and its notebook to take away."""
     scripts = sorted((ROOT / "lessons").glob("*.py"))
     for script in scripts:
-        notebook = jupytext.read(script)
-        for number, cell in enumerate(notebook.cells):
-            cell.id = str(number)  # else drawn anew each time
-        jupytext.write(notebook, folder / "extra" / f"{script.stem}.ipynb")
+        notebook = _run(script, folder / "lessons" / f"{script.stem}.ipynb")
+        nbformat.write(notebook, folder / "extra" / f"{script.stem}.ipynb")
         shutil.copy(script, folder / "extra" / script.name)
         title, _, rest = notebook.cells[0].source.partition("\n")
         away = " · ".join(
@@ -158,14 +161,46 @@ def _lessons(folder: Path) -> None:
     _keep(folder / "lessons.md", "\n".join([*lines, ""]))
 
 
+def _run(script: Path, kept: Path) -> Any:
+    """Return a lesson as a notebook with what it shows, run where it or the package has changed."""
+    files = [script, *sorted((ROOT / "catapult_sim").rglob("*.py"))]
+    digest = hashlib.blake2b(b"".join(file.read_bytes() for file in files)).hexdigest()
+    if kept.exists() and (notebook := nbformat.read(kept, 4)).metadata.get("digest") == digest:
+        return notebook
+    notebook = jupytext.read(script)
+    with TemporaryDirectory() as folder:  # lessons save their figures
+        local = {"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}}  # no port is open
+        where = {"metadata": {"path": folder}}
+        NotebookClient(notebook, resources=where, config=Config(local)).execute()
+    notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"], "digest": digest}
+    for number, cell in enumerate(notebook.cells):
+        cell.id, cell.metadata = str(number), {"tags": cell.metadata.get("tags", [])}  # no times
+    nbformat.write(notebook, kept)
+    return notebook
+
+
 def _shown(cell: Any) -> str:
     """Return a cell of a notebook as Markdown; a solution is folded."""
     if cell.cell_type == "markdown":
-        return cell.source
+        return str(cell.source)
     lines = [line for line in cell.source.splitlines() if not line.startswith("%")]
-    code = "\n".join(["```python", *lines, "```"])
-    folded = "solution" in cell.metadata.get("tags", ())
-    return f":::{{dropdown}} Solution\n{code}\n:::" if folded else code
+    body = "\n".join(["```python", *lines, "```", "", *map(_answer, cell.outputs)])
+    return f":::{{dropdown}} Solution\n{body}\n:::" if "solution" in cell.metadata.tags else body
+
+
+def _answer(output: Any) -> str:
+    """Return what a cell printed or showed."""
+    if output.output_type == "stream":
+        return f"```text\n{output.text}```\n" if output.name == "stdout" else ""
+    if "image/png" in output.data:
+        return (
+            f'<img src="data:image/png;base64,{output.data["image/png"].strip()}" alt="figure">\n'
+        )
+    if "text/latex" in output.data:
+        return f"$${output.data['text/latex'].strip('$')}$$\n"
+    if "text/html" in output.data:
+        return f"```{{raw}} html\n{output.data['text/html']}\n```\n"
+    return f"```text\n{output.data['text/plain']}\n```\n"
 
 
 def _page(folder: Path) -> None:

@@ -1,15 +1,15 @@
 """What the equations do: integrated in NumPy, exactly where possible, in ensembles of any shape.
 
-=================  ===============================================================================
-``runs``           iterate a step; trajectories, phases, boundaries, averages, batches, checkpoints
-``linear_net``     the two-layer linear network on any data, exact at any width
-``maps``           phase maps and attractors of maps with few state variables
-``curvature``      eigenpairs, trace and spectral density of anything that multiplies a vector
-``flows``          gradient flow and modified flows, beside the discrete iterates
+===================  ===============================================================================
+``runs``             iterate; trajectories, phases, boundaries, averages, batches, checkpoints
+``linear_net``       the two-layer linear network on any data, exact at any width
+``maps``             phase maps and attractors of maps with few state variables
+``curvature``        eigenpairs, trace and spectral density of anything that multiplies a vector
+``flows``            gradient flow and modified flows, beside the discrete iterates
 ``random_products``  growth rates of products of random matrices, such as SGD's linear steps
-``minibatch``      quadratic minibatch losses: mean and covariance of iterates and averages
-``scale``          lengths of vectors whose squares would overflow or vanish
-=================  ===============================================================================
+``minibatch``        quadratic minibatch losses: mean and covariance of iterates and averages
+``scale``            lengths of vectors whose squares would overflow or vanish
+===================  ===============================================================================
 
 Leading axes of every state are an ensemble. Nothing here knows SymPy; compiled loops need numba
 and are used where it is installed. An attribute path is an import path:

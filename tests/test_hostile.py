@@ -25,7 +25,7 @@ SECONDS, SAMPLED = 20, 700
 NOWHERE = ("nowhere", "nowhere.csv", "nowhere.jsonl")
 
 # What takes only arguments that another function has checked, makes cells of claims, or is for
-# those who add a layer, an optimiser, an average or a voice.
+# those who add a layer, an optimiser, an average, a derivation or a voice.
 MACHINERY = (
     "claims.*",
     "experiments.be*",
@@ -116,6 +116,7 @@ MACHINERY = (
     "symbolic.expansion.*",
     "symbolic.expressions.*",
     "symbolic.orbits.orbit_through",
+    "symbolic.steps.*",
     "symbolic.update.Update",
     "symbolic.update.slope",
     "symbolic.voices.*",

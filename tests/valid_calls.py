@@ -563,6 +563,7 @@ CALLS = {
     "symbolic.minibatch.rates.equivalent_rate": {"variance": sp.Rational(1, 2)},
     "symbolic.orbits.exact_orbits": {"rule": linear_net.balanced_map(), "period": 1},
     "symbolic.printed.derive": {"name": "sample-map", "form": "text"},
+    "symbolic.printed.derivation_steps": {"name": "closure", "inputs": 2, "outputs": 1},
     # Sweeps
     "sweeps.cell.cell": {"version": 1, "batch_key": None, "batched": None, "batch_size": 1},
     "sweeps.record.read_record": {"path": "nowhere.jsonl"},

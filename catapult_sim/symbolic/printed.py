@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from catapult_sim.symbolic.update import Update
 from catapult_sim.symbolic.voices import STEP_SIZE, VOICES
 from catapult_sim.symbolic.voices.rule import Formula
 from catapult_sim.types import Progress
-from catapult_sim.validation import InputError, require_instance, require_one_of
+from catapult_sim.validation import InputError, require_instance, require_one_of, shown
 
 
 @dataclass(frozen=True)
@@ -255,16 +256,19 @@ def _tidied(loss: sp.Expr, losses: list[sp.Expr]) -> sp.Expr:
 
 def _number(option: str, text: str) -> sp.Expr:
     try:
-        return loss_text.parse_loss(text)
+        return loss_text.parse_loss(str(text) if isinstance(text, int | float) else text)
     except ValueError:
         raise InputError(
-            f"--{option} must be a number, a name or a formula; got {text!r}"
+            f"--{option} must be a number, a name or a formula; got {shown(text)}"
         ) from None
 
 
-def _problem(texts: list[str] | None) -> tuple[list[sp.Expr], list[sp.Symbol]]:
+def _problem(texts: str | Sequence[str] | None) -> tuple[list[sp.Expr], list[sp.Symbol]]:
     """Return losses and weights, by default of a linear network of width 1 on one sample."""
-    losses = [loss_text.parse_loss(text) for text in texts or ["(u*v)**2 / 2"]]
+    given = [texts] if isinstance(texts, str) else texts
+    if not isinstance(given, list | tuple | None):
+        raise InputError(f"--loss must be one text or several; got {shown(texts)}")
+    losses = [loss_text.parse_loss(text) for text in given or ["(u*v)**2 / 2"]]
     state = list(_weights(losses))
     if not state:
         raise InputError(f"a loss must name at least 1 weight; got {', '.join(map(str, losses))}")

@@ -439,5 +439,25 @@ def test_options_and_formats_are_refused_in_one_sentence(capsys):
         assert re.search(sentence, capsys.readouterr().err)
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"loss": 3}, "--loss must be one text or several; got 3"),
+        ({"loss": ["x**2", 3]}, "must be"),
+        ({"loss": "x**"}, "loss"),
+    ],
+)
+def test_what_is_no_text_of_a_loss_is_refused(options, sentence):
+    with pytest.raises(InputError, match=sentence):
+        printed.derivation_steps("modified-loss", **options)
+
+
+def test_options_may_be_numbers_and_a_single_text():
+    one = printed.derivation_steps("modified-loss", loss="x**2")
+    assert one.steps == printed.derivation_steps("modified-loss", loss=["x**2"]).steps
+    four = printed.derivation_steps("modified-equation", batches=4)
+    assert four.steps == printed.derivation_steps("modified-equation", batches="4").steps
+
+
 def test_deriving_alone_prints_what_it_did():
     assert printed.derive("sample-map", "text").text.startswith("f' = ")

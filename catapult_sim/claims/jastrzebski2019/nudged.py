@@ -11,7 +11,7 @@ import numpy as np
 
 from catapult_sim.claims.claim import Claim, at_most, measured
 from catapult_sim.claims.jastrzebski2019 import runs
-from catapult_sim.claims.jastrzebski2019.curvature import final_curvature, log_ratio
+from catapult_sim.claims.jastrzebski2019.curvature import log_ratio, top
 from catapult_sim.claims.jastrzebski2019.paper import SETTING, on_digits
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.sharpest_directions import Track
@@ -19,12 +19,17 @@ from catapult_sim.numeric.runs.measured import Measured, mean
 from catapult_sim.types import Array
 
 LN_10 = log(10)
-LAST_EPOCHS = 5  # of one alone the accuracy tells how far the step has just thrown the network
+LAST_EPOCHS = 5  # of one alone, a measurement tells how far the step has just thrown the network
 TOO_LONG_A_STEP = (
     "where SGD is at 2 / curvature already, five times its step is so far beyond that the digits "
     "are not learnt in that time"
 )
 AS_WELL = "a point of accuracy, the spread of seeds in the paper's tables"
+
+
+def final_curvature(run: Track) -> Array:
+    """Return the mean of the largest eigenvalue over the last epochs, ``(S,)``."""
+    return top(run)[-LAST_EPOCHS:].mean(axis=0)
 
 
 def halving_time(run: Track) -> Array:

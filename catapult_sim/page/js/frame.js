@@ -1,5 +1,5 @@
 // A frame on a canvas: scales, axes, lines, dots and letters.
-import { few, tenTo } from "./words.js";
+import { tenTo } from "./words.js";
 import { theme } from "./theme.js";
 
 const FONT = '"Iowan Old Style", "Palatino Linotype", Palatino, "Book Antiqua", Georgia, serif';
@@ -166,7 +166,7 @@ export class Frame {
 }
 
 /** Return round values between two numbers, about `count` of them. */
-export function ticks(low, high, count, log = false) {
+function ticks(low, high, count, log = false) {
   const rough = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
   const steps = log ? [1, 2, 3, 5, 10] : [1, 2, 2.5, 5, 10];
@@ -181,9 +181,4 @@ export function ticks(low, high, count, log = false) {
 function named(value, log) {
   if (log) return Number.isInteger(value) ? tenTo(value) : "";
   return Math.abs(value) < 1e-12 ? "0" : String(value).replace("-", "−");
-}
-
-/** Return a short value for a label. */
-export function label(value) {
-  return few(value);
 }

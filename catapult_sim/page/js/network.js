@@ -1,18 +1,18 @@
 // A real network, 64-128-1 in the NTK parametrisation, trained by gradient descent. No autodiff.
 
-export const PIXELS = 64;
-export const WIDTH = 128;
+const PIXELS = 64;
+const WIDTH = 128;
 const PRIME = 2 ** 31 - 1;
 
 /** Each activation with its slope and its gain. */
-export const ACTIVATIONS = {
+const ACTIVATIONS = {
   relu: { value: (z) => (z > 0 ? z : 0), slope: (z) => (z > 0 ? 1 : 0), gain: Math.SQRT2 },
   tanh: { value: Math.tanh, slope: (z) => 1 - Math.tanh(z) ** 2, gain: 1 },
   linear: { value: (z) => z, slope: () => 1, gain: 1 },
 };
 
 /** Return images (m x 64) and labels -1, even, or +1, odd, from one letter for each pixel. */
-export function unpacked({ pixels, labels, mean, deviation, trained }) {
+function unpacked({ pixels, labels, mean, deviation, trained }) {
   const X = Float64Array.from(pixels, (letter) => (letter.charCodeAt(0) - 97 - mean) / deviation);
   const y = Float64Array.from(labels, (digit) => 2 * (Number(digit) % 2) - 1);
   const cut = trained * PIXELS;
@@ -20,7 +20,7 @@ export function unpacked({ pixels, labels, mean, deviation, trained }) {
 }
 
 /** Return numbers from N(0, 1), the same in every language: a Lehmer generator, in pairs. */
-export function normals(size, seed) {
+function normals(size, seed) {
   let state = seed;
   const uniform = Float64Array.from({ length: 2 * size }, () => {
     state = (48271 * state) % PRIME;

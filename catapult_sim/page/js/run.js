@@ -17,7 +17,7 @@ export function orbit(step, start, stop, limit) {
 }
 
 /** Return the step of the network on one sample at learning rate eta. */
-export function sampleStep(eta, n, y) {
+function sampleStep(eta, n, y) {
   if (y !== 0) return (state, out) => labelledSampleMap(state, eta, n, y, out);
   if (n === Infinity) return (state, out) => infiniteWidthMap(state, eta, out);
   return (state, out) => sampleMap(state, eta, n, out);

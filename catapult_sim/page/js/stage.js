@@ -1,5 +1,5 @@
 // A stage: the picture of a scene, what it says, and its controls.
-import { fromHash, toHash } from "./state.js";
+import { toHash } from "./state.js";
 import { remembered } from "./run.js";
 import { buildControls } from "./controls.js";
 import { buildGuess } from "./guess.js";
@@ -134,5 +134,3 @@ export class Stage {
     this.redraw();
   }
 }
-
-export { fromHash };

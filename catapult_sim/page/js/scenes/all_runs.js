@@ -159,7 +159,7 @@ function whole() {
 }
 
 /** Return the view scaled about a point, within the whole map. */
-export function zoomed({ x0, x1, y0, y1 }, [x, y], scale) {
+function zoomed({ x0, x1, y0, y1 }, [x, y], scale) {
   const [a, b] = fitted(x - (x - x0) * scale, x + (x1 - x) * scale, WHOLE.x);
   const [c, d] = fitted(y - (y - y0) * scale, y + (y1 - y) * scale, WHOLE.y);
   return b - a < 1e-6 || d - c < 1e-5 ? {} : { x0: a, x1: b, y0: c, y1: d };

@@ -143,7 +143,7 @@ function drawEdge(frame, { values, eta }) {
 }
 
 /** Say what happens at one step. */
-export function sayStep(run, t) {
+function sayStep(run, t) {
   const { loss, states, eta } = run;
   if (t === 0) return `Start: loss ${few(loss[0], 2)}, curvature ${fixed(eta * states[0][1])}.`;
   const ratio = loss[t] / loss[0];

@@ -17,17 +17,3 @@ export function drawPath(frame, points, t, colour) {
     frame.dot(x, y, 7, colour, frame.colours.card, 2.5);
   });
 }
-
-/** Draw an arrow from one point to another. */
-export function drawArrow(frame, [x0, y0], [x1, y1], colour) {
-  const { pen } = frame;
-  const [a, b, c, d] = [frame.X(x0), frame.Y(y0), frame.X(x1), frame.Y(y1)];
-  const angle = Math.atan2(d - b, c - a);
-  if (!(Math.hypot(c - a, d - b) > 9)) return;
-  frame.rule(a, b, c, d, colour, { width: 2 });
-  pen.beginPath();
-  pen.moveTo(c, d);
-  for (const turn of [2.7, -2.7]) pen.lineTo(c + 9 * Math.cos(angle + turn), d + 9 * Math.sin(angle + turn));
-  pen.fillStyle = colour;
-  pen.fill();
-}

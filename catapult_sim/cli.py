@@ -32,7 +32,7 @@ COMMANDS = (
 TOUR = """\
 catapult-sim try                  a network on handwritten digits: where training explodes, and why
 catapult-sim try --data FILE      the same on your data, CSV, NPZ or IDX
-catapult-sim simulate --c 1 3     a run that stays lazy and one that is catapulted, drawn
+catapult-sim page --open          one page in your browser, to turn the learning rate up yourself
 catapult-sim phase-diagram        lazy, catapult, divergent: learning rate against width
 catapult-sim derive --list        the equations behind it, in LaTeX, Python or JavaScript
 catapult-sim verify               what the papers say, judged here; -h after any of these: more"""

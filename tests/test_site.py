@@ -64,6 +64,7 @@ def test_every_local_link_leads_to_a_page_and_its_place(site):
             whole = there.is_file() and (
                 not parts.fragment
                 or there not in found
+                or "=" in parts.fragment  # the state of the teaching page
                 or unquote(parts.fragment) in found[there].ids
             )
             if not whole:

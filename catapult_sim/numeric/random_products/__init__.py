@@ -1,9 +1,10 @@
 r"""Products of random matrices: how SGD's linear dynamics grow, typically and in their moments.
 
-=================  ===============================================================================
-``linear_sgd``     the steps of SGD on a kernel that does not move, as random matrices
-``exponents``      Lyapunov exponent, growth rates of moments, the exponent of heavy tails
-=================  ===============================================================================
+==================  ==============================================================================
+``linear_sgd``      the steps of SGD on a kernel that does not move, as random matrices
+``exponents``       Lyapunov exponent, growth rates of moments, the exponent of heavy tails
+``RandomMatrices``  matrices that are drawn independently with given probabilities
+==================  ==============================================================================
 
 Where a network is wide, a step on batch b takes the coordinates z of its outputs in the kernel's
 eigenvectors to ``(1 - eta K_b) z``. Their products over steps grow like ::

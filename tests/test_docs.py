@@ -12,6 +12,7 @@ import pytest
 import catapult_sim
 from catapult_sim import claims, cli
 from catapult_sim.numeric.runs.phases import Phase
+from catapult_sim.symbolic import derivations
 
 PAGE = Path(__file__).parent.parent / "docs" / "curvature.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
@@ -72,6 +73,13 @@ def test_what_a_page_shows_is_what_python_answers(path):
 def test_every_command_of_a_page_is_understood(line):
     words = shlex.split(line)[1:]
     assert callable(cli._parser(words).parse_args(words).run)
+
+
+def test_every_figure_and_derivation_has_its_place_on_the_site():
+    placed = (PAGE.parent / "generate.py").read_text()
+    names = [path.stem for path in (PAGE.parent.parent / "figures").glob("*.py")]
+    for name in [*names, *derivations()]:
+        assert re.search(rf"[ \"]{name}[ \"]", placed), name
 
 
 PAPER = (PAGE.parent / "paper.md").read_text()

@@ -31,6 +31,7 @@ MACHINERY = (
     "experiments.*",
     "datasets.dataset.Dataset",
     "plots.*",
+    "page.document.write",
     "mlp.activations.Activation.*",
     "mlp.dense.*",
     "mlp.activations.Scale*",

@@ -14,6 +14,7 @@ from catapult_sim import symbolic
 from catapult_sim.mlp.activations import Scale
 from catapult_sim.mlp.dense import Dense
 from catapult_sim.mlp.own_model import METHODS, as_model
+from catapult_sim.numeric.random_products import RandomMatrices
 from catapult_sim.numeric.runs.optimizers import GradientDescent
 from catapult_sim.symbolic import linear_net
 
@@ -33,6 +34,7 @@ OWN = as_model(
 STUDY = cs.study(NET, X, Y, c=[1.0, 2.0], steps=3, held_out=(X, np.sign(Y)), progress=False)
 RUN = CLOSURE.train(learning_rate=[0.1, 0.2], steps=3, state=STATE)
 BOUNDARY = cs.boundary(lambda c: np.where(c > 2, 1, -1), 1.0, 3.0)
+COIN = RandomMatrices(np.array([[[2.0]], [[0.25]]]), np.array([0.5, 0.5]))
 MATRIX = np.diag([3.0, 2.0, 1.0])
 DENSITY = cs.spectral_density(MATRIX, probes=2, rng=0)
 x, y, h = sp.symbols("x y h")
@@ -288,6 +290,31 @@ CALLS = {
     },
     "numeric.minibatch.stationary.equivalent_rate": {"variance": [0.3, 0.5]},
     # Curvature
+    "numeric.random_products.exponents.lyapunov": {"step": COIN},
+    "numeric.random_products.exponents.population": {
+        "step": COIN,
+        "q": 1.0,
+        "draws": 5,
+        "walkers": 4,
+        "repeats": 2,
+        "rng": 0,
+    },
+    "numeric.random_products.exponents.second_moment": {"step": COIN},
+    "numeric.random_products.exponents.tail": {"step": COIN},
+    "numeric.random_products.exponents.transfer": {"random": COIN, "q": 1.0, "tolerance": 1e-9},
+    "numeric.random_products.linear_sgd.linear_sgd": {
+        "kernel": np.eye(2),
+        "learning_rate": 0.5,
+        "batch_size": 1,
+        "sampling": "shuffled",
+    },
+    "numeric.random_products.linear_sgd.threshold": {
+        "kernel": np.eye(2),
+        "batch_size": 1,
+        "growth": "typical",
+        "sampling": "replacement",
+        "rng": 0,
+    },
     "numeric.curvature.directions.alignment": {
         "gradients": np.ones((2, 3)),
         "vectors": np.eye(3)[:, :2],

@@ -1,11 +1,9 @@
 """The teaching page "The Catapult": one HTML file that needs no network.
 
-====================================  ============================================================
-``build``                             the page as text
-``write``                             the page as a file, whole or not at all
-``bundle``, ``colours``, ``digits``,  JavaScript modules as one script; colours; the digits of the
-``document``, ``rules``               network; the page itself; rules and formulas as derived
-====================================  ============================================================
+===========  ======================================
+``build``    the page as text
+``write``    the page as a file, whole or not at all
+===========  ======================================
 
 The page runs what :mod:`catapult_sim.symbolic` derives: its update rules are the JavaScript of the
 derivations, its formulas their MathML. Written by hand are the scenes: small modules in ``js``.
@@ -16,11 +14,6 @@ from typing import TYPE_CHECKING
 from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
-    from catapult_sim.page import bundle as bundle
-    from catapult_sim.page import colours as colours
-    from catapult_sim.page import digits as digits
-    from catapult_sim.page import document as document
-    from catapult_sim.page import rules as rules
     from catapult_sim.page.document import build as build
     from catapult_sim.page.document import write as write
 else:

@@ -15,7 +15,7 @@ from catapult_sim.numeric.runs.checkpoint import write_whole
 from catapult_sim.page import colours, rules
 from catapult_sim.page.bundle import bundle
 from catapult_sim.page.digits import digits
-from catapult_sim.validation import InputError, shown
+from catapult_sim.validation import InputError, require_instance, shown
 
 SCENES = {
     "1": "One weight",
@@ -72,7 +72,7 @@ def write(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     InputError
-        If the path is a folder, or in one that does not exist.
+        If the path is none, is a folder, or is in one that does not exist.
     OSError
         If the file cannot be written.
 
@@ -83,8 +83,9 @@ def write(path: str | os.PathLike[str]) -> Path:
     ...     write(f"{folder}/catapult.html").name
     'catapult.html'
     """
+    require_instance("path", path, str | os.PathLike, "a path")
     target = Path(path)
-    if target.is_dir() or not target.parent.is_dir():
+    if target.is_dir() or not target.parent.is_dir() or "\0" in target.name:
         raise InputError(f"path must be a file in a folder that exists; got {shown(str(path))}")
     write_whole(target, build().encode())
     return target

@@ -154,6 +154,18 @@ def test_a_place_where_no_file_can_be_is_refused(place, tmp_path):
         cs.page.write(tmp_path / place)
 
 
+@pytest.mark.parametrize("path", [None, 3, 1.5, [], b"page.html", {"a": 1}, np.ones(2)])
+def test_what_is_no_path_is_refused(path):
+    with pytest.raises(InputError, match="path must be a path; got"):
+        cs.page.write(path)
+
+
+@pytest.mark.parametrize("name", ["a\0b/c", "a\0b"])
+def test_a_name_that_no_file_can_have_is_refused(name):
+    with pytest.raises(InputError, match="a file in a folder that exists"):
+        cs.page.write(name)
+
+
 def test_the_files_of_the_page_are_declared_as_data_of_the_package():
     import configparser
 

@@ -31,6 +31,7 @@ import numpy.typing as npt
 from catapult_sim.numeric.linear_net.data import PrincipalData
 from catapult_sim.numeric.linear_net.factor import gram_root
 from catapult_sim.numeric.runs.rule import Block, Method
+from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
 
 # steps(W, F, e, rate, scales, losses, pull): W (s, r + k, N), F and e (r, k, N), rate (N,), scales
@@ -51,6 +52,8 @@ class Pull:
     rows: npt.NDArray[np.int64] | None  # (T, N or 1, b), the samples; None for all of them
     left: Array  # (r, m): sqrt(m) P^T
     unseen: Array  # (k, m)
+
+    __repr__ = short_repr
 
     def __call__(self, t: int, e: Array) -> Array:
         """Return the pull of step t of the stride at residuals ``(r, k, N)``, of that shape.

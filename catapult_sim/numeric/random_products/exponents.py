@@ -1,4 +1,4 @@
-r"""Growth rates of products of random matrices: typical, of any moment, and of their tails.
+r"""Exponents of growth of products of random matrices: typical, of any moment, of their tails.
 
 ==================== =============================================== ============================
 function             method                                          for
@@ -28,7 +28,14 @@ from catapult_sim.numeric.runs.measured import Measured, mean
 from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Rng
-from catapult_sim.validation import InputError, require_at_least_zero, require_count, require_finite
+from catapult_sim.validation import (
+    InputError,
+    require_at_least_zero,
+    require_count,
+    require_instance,
+    require_number,
+    shown,
+)
 
 LARGEST_MOMENT = 64.0  # beyond it a tail is said to be bounded
 
@@ -127,7 +134,7 @@ def second_moment(step: RandomStep) -> float:
     >>> bool(np.isclose(second_moment(coin), np.log((4 + 1 / 16) / 2)))
     True
     """
-    upper = np.triu_indices(step.size)
+    upper = np.triu_indices(_require_step(step).size)
     images = []
     for i, j in zip(*upper, strict=True):
         C = np.zeros((step.size, step.size))
@@ -176,6 +183,7 @@ def transfer(random: RandomMatrices, q: float, *, tolerance: float = 1e-11) -> f
     True
     """
     q = _require_moment(q)
+    require_instance("random", random, RandomMatrices, "RandomMatrices")
     if random.diagonals is not None:
         growth = random.probabilities @ random.diagonals**q
         return _log(float(growth.max())) / random.steps
@@ -281,7 +289,7 @@ def population(
     >>> bool(abs(found.value - transfer(coin, 1.0)) < 4 * found.error)
     True
     """
-    q = _require_moment(q)
+    q, step = _require_moment(q), _require_step(step)
     sizes = draws, walkers, repeats
     draws, walkers, repeats = (
         require_count(name, size, least)
@@ -342,7 +350,7 @@ def lyapunov(step: RandomStep, **options: object) -> Measured:
     >>> print(round(lyapunov(flips).value, 6), round(np.log(3) / 2, 6))
     0.549306 0.549306
     """
-    if not _is_exact(step):
+    if not _is_exact(_require_step(step)):
         return population(step, 0.0, **options)  # type: ignore[arg-type]
     assert isinstance(step, RandomMatrices)
     if step.diagonals is not None:
@@ -382,7 +390,7 @@ def tail(step: RandomStep, **options: object) -> Measured:
     >>> bool(np.isclose(tail(coin).value, np.log2((1 + np.sqrt(5)) / 2)))
     True
     """
-    if _is_exact(step):
+    if _is_exact(_require_step(step)):
         assert isinstance(step, RandomMatrices)
         return Measured(_root(partial(transfer, step), lyapunov(step).value), 0.0, 1)
     sizes = {"draws": 400, "walkers": 1000, "repeats": 8, **options}
@@ -420,8 +428,17 @@ def _is_exact(step: RandomStep) -> bool:
     return isinstance(step, RandomMatrices) and (step.size <= 2 or step.diagonals is not None)
 
 
+def _require_step(step: RandomStep) -> RandomStep:
+    if not all(hasattr(step, name) for name in ("size", "steps", "advance", "covariance")):
+        raise InputError(
+            "step must be RandomMatrices, or have their size, steps, advance and covariance; "
+            f"got {shown(step)}"
+        )
+    return step
+
+
 def _require_moment(q: float) -> float:
-    return float(require_at_least_zero("q", require_finite("q", q)))
+    return float(require_at_least_zero("q", require_number("q", q)))
 
 
 def _log(value: float) -> float:

@@ -33,6 +33,7 @@ from catapult_sim.validation import (
     InputError,
     require_count,
     require_finite,
+    require_number,
     require_one_of,
     require_positive,
 )
@@ -209,7 +210,7 @@ def linear_sgd(
             f"replacement; got {size}"
         )
     seen = values > least
-    rate = float(require_positive("learning_rate", learning_rate))
+    rate = float(require_positive("learning_rate", require_number("learning_rate", learning_rate)))
     return LinearSGD(values[seen], vectors[:, seen], rate, size, sampling)
 
 

@@ -185,11 +185,15 @@ def transfer(random: RandomMatrices, q: float, *, tolerance: float = 1e-11) -> f
     q = _require_moment(q)
     require_instance("random", random, RandomMatrices, "RandomMatrices")
     if random.diagonals is not None:
-        growth = random.probabilities @ random.diagonals**q
-        return _log(float(growth.max())) / random.steps
+        largest = float(random.diagonals.max())
+        growth = random.probabilities @ (random.diagonals / (largest or 1.0)) ** q
+        return (_log(float(growth.max())) + q * _log(largest or 1.0)) / random.steps
+
+    largest = float(np.linalg.norm(random.matrices, 2, axis=(1, 2)).max()) or 1.0
+    unit = RandomMatrices(random.matrices / largest, random.probabilities)
 
     def rate(nodes: int) -> float:
-        return _log(float(np.abs(_leading(_operator(random, q, nodes)[0])[0])))
+        return _log(float(np.abs(_leading(_operator(unit, q, nodes)[0])[0]))) + q * _log(largest)
 
     return _refined(rate, tolerance) / random.steps
 

@@ -74,7 +74,7 @@ class RandomMatrices:
     A step that multiplies by 2 or by 1/4: it shrinks typically, and its first moment grows.
 
     >>> coin = RandomMatrices(np.array([[[2.0]], [[0.25]]]), np.array([0.5, 0.5]))
-    >>> print(lyapunov(coin).value.round(6), transfer(coin, 1.0).round(6))
+    >>> print(round(lyapunov(coin).value, 6), round(transfer(coin, 1.0), 6))
     -0.346574 0.117783
     """
 

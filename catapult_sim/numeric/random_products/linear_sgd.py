@@ -38,6 +38,8 @@ from catapult_sim.validation import (
     require_positive,
 )
 
+LISTED = 500  # so many batches are treated by the transfer operator
+
 SAMPLINGS = ("replacement", "repartitioned", "shuffled")
 
 
@@ -70,6 +72,19 @@ class LinearSGD:
     def steps(self) -> int:
         """One where batches are independent, else those of an epoch."""
         return 1 if self.sampling == "replacement" else self.samples // self.batch_size
+
+    @property
+    def different(self) -> int:
+        """How many different batches there are, or epochs."""
+        m, b = self.samples, self.batch_size
+        if self.sampling == "replacement":
+            return math.comb(m + b - 1, b)
+        orders = math.factorial(self.steps)
+        return (
+            orders
+            if self.sampling == "shuffled"
+            else math.factorial(m) // math.factorial(b) ** self.steps
+        )
 
     def advance(self, z: Array, rng: np.random.Generator) -> Array:
         """Return coordinates ``(N, p)`` after a step, or an epoch, with batches for each."""
@@ -126,13 +141,7 @@ class LinearSGD:
         InputError
             Where there are so many that they exceed the memory limit.
         """
-        m, b, T = self.samples, self.batch_size, self.steps
-        if self.sampling == "replacement":
-            count = math.comb(m + b - 1, b)
-        elif self.sampling == "repartitioned":
-            count = math.factorial(m) // math.factorial(b) ** T
-        else:
-            count = math.factorial(T)
+        m, b, T, count = self.samples, self.batch_size, self.steps, self.different
         require_memory(
             16 * count * self.size**2, memory_limit, "the list of all batches", "samples"
         )
@@ -232,7 +241,7 @@ def threshold(
         Of the second moment, L(2) = 0; or of almost every run, where the Lyapunov exponent is 0.
     sampling : {"replacement", "repartitioned", "shuffled"}
     rng : numpy.random.Generator, int or None
-        Of the Lyapunov exponent where that is sampled: beyond two coordinates or six samples.
+        Of the Lyapunov exponent where that is sampled: beyond two coordinates or 500 batches.
 
     Returns
     -------
@@ -258,7 +267,7 @@ def threshold(
         sgd = linear_sgd(kernel, scaled * unit, batch_size, sampling=sampling)
         if growth == "mean-square":
             return second_moment(sgd)
-        few = sgd.size <= 2 and sgd.samples <= 6
+        few = sgd.size <= 2 and sgd.different <= LISTED
         return lyapunov(sgd.matrices() if few else sgd, rng=seed).value
 
     # A batch's kernel has no eigenvalue above that of all samples: below 1 nothing grows.

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 
 QUESTIONS = {
     "What happens?": "catapult phase_map bifurcation final_curvature quadratic_models basin",
-    "Where does it end?": "phase_diagram c_act input_scaling early_training "
+    "Where does it end?": "phase_diagram rare_catapults c_act input_scaling early_training "
     "progressive_sharpening accuracy",
     "What does SGD follow?": "backward_error implicit_regularization where_regularization_ends "
     "minibatch_variance batch_loss averaging multi_timescale",

@@ -60,9 +60,9 @@ FAULTS = (
         "minibatch_losses.model.closed.heavy-ball",
     ),
     Fault(
-        "numeric/linear_net/batch_gradient.py",
-        "pull / rows.shape[-1]",
-        "pull / (rows.shape[-1] + 1)",
+        "numeric/linear_net/gradient_descent.py",
+        "seen, error) / len(rows)",
+        "seen, error) / (len(rows) + 1)",
         "catapult.closure.minibatches",
     ),
     Fault(

@@ -37,8 +37,6 @@ STEPS = 300
 CHANGE = 0.05  # of |v|^2 / n, which is about 1 at the start: a fall by more is a catapult
 TAILS = (1.3, 1.1, 0.9)  # theta at the learning rates of rare catapults
 TYPICAL = 0.2  # the Lyapunov exponent at that of sure ones
-WIDTHS = {"quick": (2, 3, 4, 5), "full": (2, 3, 4, 5, 6, 7, 8)}  # powers of ten
-STARTS = {"quick": 20_000, "full": 100_000}
 SETTING = "six samples of two inputs, labels 0, one sample a batch, linear network"
 REDUCED = "two inputs; the abstract does not say which data"
 BLOCK = 10_000  # starts that are held at once
@@ -98,14 +96,14 @@ def falls(rng: Rng, width: int, rates: Array, starts: int, steps: int) -> Array:
 def rare_counts(bench: Bench, power: int) -> Array:
     """Return how many networks of width ``10^power`` are catapulted at each rate of a tail."""
     rng, rates = bench.rng(f"rare catapults {power}"), np.array([*map(rate_of_tail, TAILS)])
-    blocks = STARTS[bench.effort.name] // BLOCK
+    blocks = bench.effort.rare_starts // BLOCK
     found = [~(falls(rng, 10**power, rates, BLOCK, STEPS) <= CHANGE) for _ in range(blocks)]
     return np.sum(found, axis=(0, 2))
 
 
 def slope(bench: Bench, theta: float) -> Measured:
     """Fit the power of the width with which the share of catapults falls."""
-    powers, starts = WIDTHS[bench.effort.name], STARTS[bench.effort.name]
+    powers, starts = bench.effort.rare_powers, bench.effort.rare_starts
     counts = np.array([rare_counts(bench, power)[TAILS.index(theta)] for power in powers])
     if np.any(counts == 0):
         raise NothingToMeasure
@@ -121,7 +119,7 @@ def sure_falls(bench: Bench) -> Array:
     """Return the falls at every width where products grow typically, ``(widths, starts)``."""
     rate, steps = np.array([rate_of_growth(TYPICAL)]), 4 * STEPS
     found = []
-    for power in WIDTHS[bench.effort.name]:
+    for power in bench.effort.rare_powers:
         rng = bench.rng(f"sure catapults {power}")
         found.append(falls(rng, 10**power, rate, BLOCK // 10, steps)[0])
     return np.array(found)

@@ -63,11 +63,15 @@ class Effort:
     starts: int  # seeds of the one-sample model, at every width
     few_samples: int  # seeds of quadratic models on one input or one sample
 
+    # Rare events of the linear network
+    rare_powers: tuple[int, ...]  # powers of ten, the widths
+    rare_starts: int  # networks of each width
+
 
 # The values of each field of Effort: quick, full.
 TABLE: dict[str, tuple[Any, Any]] = {
     "slowness": (1.0, 10.0),
-    "time": ("about 3 minutes", "about 60 minutes"),
+    "time": ("about 3 minutes", "about 59 minutes"),
     "samples": (32, 64),
     "members": (8, 24),
     "hidden": (
@@ -95,6 +99,8 @@ TABLE: dict[str, tuple[Any, Any]] = {
     "followed": (6, 16),
     "starts": (128, 256),
     "few_samples": (16, 64),
+    "rare_powers": ((2, 3, 4, 5), (2, 3, 4, 5, 6, 7, 8)),
+    "rare_starts": (20_000, 100_000),
 }
 EFFORTS = {
     name: Effort(name, **{what: row[column] for what, row in TABLE.items()})

@@ -1,5 +1,7 @@
 """The claims on rare catapults of SGD."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,13 +12,12 @@ from catapult_sim.numeric.linear_net.network import LinearNet
 from catapult_sim.numeric.random_products.exponents import tail
 from catapult_sim.numeric.random_products.linear_sgd import linear_sgd
 
-SMALL = {"WIDTHS": {"quick": (2, 3, 4)}, "STARTS": {"quick": 10_000}}
-
 
 @pytest.fixture
-def smaller(monkeypatch):
-    for name, value in SMALL.items():
-        monkeypatch.setattr(gess2026, name, value)
+def bench():
+    smaller = Bench(7)
+    smaller.effort = replace(smaller.effort, rare_powers=(2, 3, 4), rare_starts=10_000)
+    return smaller
 
 
 @pytest.mark.parametrize("theta", gess2026.TAILS)
@@ -25,15 +26,15 @@ def test_learning_rates_have_the_tail_that_they_are_asked_for(theta):
     assert tail(sgd.matrices()).value == pytest.approx(theta, abs=1e-6)
 
 
-def test_catapults_grow_rare_as_a_power_of_the_width_for_another_seed(smaller):
+def test_catapults_grow_rare_as_a_power_of_the_width_for_another_seed(bench):
     (claim,) = (one for one in gess2026.CLAIMS if one.id.endswith("slope-1.1"))
-    assert judge(claim, Bench(7)).verdict in GOOD
+    assert judge(claim, bench).verdict in GOOD
 
 
-def test_another_power_is_not_confirmed(smaller):
+def test_another_power_is_not_confirmed(bench):
     (claim,) = (one for one in gess2026.CLAIMS if one.id.endswith("slope-1.1"))
-    wrong = claim.__class__(**{**vars(claim), "predict": -1.1})
-    assert judge(wrong, Bench(7)).verdict in BAD
+    wrong = replace(claim, predict=-1.1)
+    assert judge(wrong, bench).verdict in BAD
 
 
 def test_full_batches_at_the_same_rates_stay_lazy():
@@ -44,6 +45,6 @@ def test_full_batches_at_the_same_rates_stay_lazy():
     assert (np.diff(run.values["loss"], axis=0) <= 0).all()
 
 
-def test_networks_that_grow_typically_leave_their_kernel(smaller):
+def test_networks_that_grow_typically_leave_their_kernel(bench):
     (claim,) = (one for one in gess2026.CLAIMS if one.id.endswith("sure"))
-    assert judge(claim, Bench(7)).verdict in GOOD
+    assert judge(claim, bench).verdict in GOOD

@@ -122,7 +122,7 @@ def test_networks_and_linear_models_part_at_the_same_outputs():
     _, _, labels, scaled = one = linear_again.one_seed(Bench(0), "tanh", 32, seed=0, before=7)
     network, linear = one[:2]
     assert network.shape == linear.shape == (21, 3, *labels.shape[1:])
-    np.testing.assert_allclose(linear[0], network[0], rtol=1e-12)
+    np.testing.assert_allclose(linear[0], network[0], rtol=1e-4)  # of single precision
     assert np.abs(linear[1] - network[1]).max() > 1e-3
     assert scaled.shape == (3,)
 

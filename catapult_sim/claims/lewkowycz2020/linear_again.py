@@ -93,10 +93,16 @@ def one_seed(
 
 
 def follow(networks: Networks, c: npt.ArrayLike, tests: Array) -> Array:
-    """Continue training; return the outputs on tests every few steps, ``(T, K, tests, k)``."""
+    """Continue training; return the outputs on tests every few steps, ``(T, K, tests, k)``.
+
+    NaN after a divergence.
+    """
     observe = {"outputs": replace(networks, X=tests).outputs}
     run = networks.run_at(c, steps=STEPS, observe=observe, every=EVERY)
-    return run.values["outputs"][::EVERY]
+    seen = run.values["outputs"][::EVERY]
+    outputs = np.full((STEPS // EVERY + 1, *seen.shape[1:]), np.nan)
+    outputs[: len(seen)] = seen
+    return outputs
 
 
 def widest(bench: Bench, activation: str) -> Pairs:

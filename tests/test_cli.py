@@ -235,6 +235,7 @@ def test_what_is_not_finite_survives_the_record():
         "predicted": "inf",
         "measured": "nan",
         "error": 0.5,
+        "systematic": 0.0,
         "n": 3,
         "seconds": 1.0,
         "seeds": [],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from numbers import Real
+from types import UnionType
 from typing import Any
 
 import numpy as np
@@ -233,7 +234,7 @@ def ensemble_shape(
         ) from None
 
 
-def require_instance(name: str, value: Any, kind: type[Any], described: str) -> Any:
+def require_instance(name: str, value: Any, kind: type[Any] | UnionType, described: str) -> Any:
     """Return an object of a class, or raise InputError; ``described`` says of which."""
     if not isinstance(value, kind):
         raise InputError(f"{name} must be {described}; got {shown(value)}")

@@ -12,6 +12,7 @@ What K never moves has no coordinate.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations, combinations_with_replacement, permutations
 from typing import Any
@@ -149,10 +150,11 @@ class LinearSGD:
             batches = list(combinations_with_replacement(range(m), b))
             chances = [_multinomial(batch) / m**b for batch in batches]
             return RandomMatrices(np.array(list(map(self.matrix, batches))), np.array(chances))
+        epochs: Iterable[Iterable[Any]]
         if self.sampling == "repartitioned":
             epochs = _partitions(tuple(range(m)), b)
         else:
-            epochs = list(permutations(np.arange(m).reshape(-1, b).tolist()))
+            epochs = permutations(np.arange(m).reshape(-1, b).tolist())
         products = []
         for epoch in epochs:
             product = np.eye(self.size)

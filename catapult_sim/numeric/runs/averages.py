@@ -253,7 +253,7 @@ def weights(average: IterateAverage, steps: int) -> Array:
     [0.  0.5 0.  0.5] [0.  0.  0.5 0.5]
     """
     kinds = "EMA(...), SWA(...), Window(...) or TwoPoint(...)"
-    require_instance("average", average, IterateAverage, kinds)  # type: ignore[arg-type]
+    require_instance("average", average, IterateAverage, kinds)
     require_memory(8 * (require_count("steps", steps) + 1) ** 2, None, "these weights", "steps")
     iterates = np.eye(steps + 1)
     memory = average.begin(iterates[0])

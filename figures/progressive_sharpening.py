@@ -7,7 +7,8 @@ seeds, the thick one is their median. Dashed is where descent on a quadratic sto
 for gradient descent at three learning rates (a), 2 (1 + beta) for heavy ball (b), and
 2 (1 + beta) / (1 + 2 beta) for Nesterov's method (c). Bottom: the loss of the first seed. At the
 edge it goes up and down, and falls in the long run. Where the loss is nearly zero, as with heavy
-ball of beta = 0.9, nothing drives the sharpness any more, and it stays below.
+ball of beta = 0.9, nothing drives the sharpness any more, and it stays below. Lines end where a
+seed diverges.
 """
 
 import numpy as np

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from scipy.optimize import brentq
@@ -55,6 +55,7 @@ def kernel() -> Array:
     return 2 * X @ X.T
 
 
+@cache
 def rate_of_tail(theta: float) -> float:
     """Return the learning rate at which catapults have this exponent: where ``L(theta) = 0``."""
 
@@ -67,6 +68,7 @@ def rate_of_tail(theta: float) -> float:
     return float(brentq(growth, low, high))
 
 
+@cache
 def rate_of_growth(exponent: float) -> float:
     """Return the learning rate at which the Lyapunov exponent is this positive number."""
 

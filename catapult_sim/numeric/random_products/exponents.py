@@ -37,6 +37,7 @@ from catapult_sim.validation import (
     shown,
 )
 
+DRAWS, WALKERS, REPEATS = 400, 1000, 8  # of populations, where nothing else is asked for
 LARGEST_MOMENT = 64.0  # beyond it a tail is said to be bounded
 
 
@@ -252,9 +253,9 @@ def population(
     step: RandomStep,
     q: float,
     *,
-    draws: int = 400,
-    walkers: int = 1000,
-    repeats: int = 8,
+    draws: int = DRAWS,
+    walkers: int = WALKERS,
+    repeats: int = REPEATS,
     rng: Rng = 0,
 ) -> Measured:
     r"""Return the growth rate L(q) of the moment q per step, from populations of walkers.
@@ -294,11 +295,7 @@ def population(
     True
     """
     q, step = _require_moment(q), _require_step(step)
-    sizes = draws, walkers, repeats
-    draws, walkers, repeats = (
-        require_count(name, size, least)
-        for name, size, least in zip(("draws", "walkers", "repeats"), sizes, (2, 2, 2), strict=True)
-    )
+    draws, walkers, repeats = _require_counts(draws, walkers, repeats)
     rates = [_growth(step, q, draws, walkers, child) for child in require_rng(rng).spawn(repeats)]
     return mean(np.array(rates) / step.steps)
 
@@ -333,7 +330,14 @@ def _resampled(weights: Array, shift: float) -> npt.NDArray[np.int64]:
     return np.minimum(np.searchsorted(shares, places), len(weights) - 1)
 
 
-def lyapunov(step: RandomStep, **options: object) -> Measured:
+def lyapunov(
+    step: RandomStep,
+    *,
+    draws: int = DRAWS,
+    walkers: int = WALKERS,
+    repeats: int = REPEATS,
+    rng: Rng = 0,
+) -> Measured:
     """Return the Lyapunov exponent per step: how products grow typically.
 
     Parameters
@@ -341,8 +345,8 @@ def lyapunov(step: RandomStep, **options: object) -> Measured:
     step : RandomStep
         :class:`RandomMatrices` of at most two coordinates are treated by the transfer operator,
         without an error; others by :func:`population`.
-    **options
-        Those of :func:`population`.
+    draws, walkers, repeats, rng
+        As in :func:`population`.
 
     Returns
     -------
@@ -355,7 +359,7 @@ def lyapunov(step: RandomStep, **options: object) -> Measured:
     0.549306 0.549306
     """
     if not _is_exact(_require_step(step)):
-        return population(step, 0.0, **options)  # type: ignore[arg-type]
+        return population(step, 0.0, draws=draws, walkers=walkers, repeats=repeats, rng=rng)
     assert isinstance(step, RandomMatrices)
     if step.diagonals is not None:
         with np.errstate(divide="ignore"):
@@ -370,7 +374,14 @@ def lyapunov(step: RandomStep, **options: object) -> Measured:
     return Measured(_refined(typical, 1e-11) / step.steps, 0.0, 1)
 
 
-def tail(step: RandomStep, **options: object) -> Measured:
+def tail(
+    step: RandomStep,
+    *,
+    draws: int = DRAWS,
+    walkers: int = WALKERS,
+    repeats: int = REPEATS,
+    rng: Rng = 0,
+) -> Measured:
     r"""Return the exponent theta of the tail ``P(max_t |z_t| > R) ~ R^-theta``.
 
     The positive root of ``L(theta) = 0``: infinite where no moment grows, zero where products
@@ -379,8 +390,8 @@ def tail(step: RandomStep, **options: object) -> Measured:
     Parameters
     ----------
     step : RandomStep
-    **options
-        Those of :func:`population`, for steps of more than two coordinates.
+    draws, walkers, repeats, rng
+        As in :func:`population`, for steps of more than two coordinates.
 
     Returns
     -------
@@ -397,15 +408,12 @@ def tail(step: RandomStep, **options: object) -> Measured:
     if _is_exact(_require_step(step)):
         assert isinstance(step, RandomMatrices)
         return Measured(_root(partial(transfer, step), lyapunov(step).value), 0.0, 1)
-    sizes = {"draws": 400, "walkers": 1000, "repeats": 8, **options}
-    rng = require_rng(sizes.pop("rng", 0))  # type: ignore[arg-type]
-    seeds = rng.integers(2**63, size=require_count("repeats", sizes.pop("repeats"), 2))
+    draws, walkers, repeats = _require_counts(draws, walkers, repeats)
     roots = []
-    for seed in seeds:
+    for seed in require_rng(rng).integers(2**63, size=repeats):
 
         def rate(q: float, seed: int = int(seed)) -> float:
-            one = np.random.default_rng(seed)
-            return _growth(step, q, sizes["draws"], sizes["walkers"], one)  # type: ignore[arg-type]
+            return _growth(step, q, draws, walkers, np.random.default_rng(seed))
 
         roots.append(_root(rate, rate(0.0)))
     return mean(roots)
@@ -439,6 +447,14 @@ def _require_step(step: RandomStep) -> RandomStep:
             f"got {shown(step)}"
         )
     return step
+
+
+def _require_counts(draws: int, walkers: int, repeats: int) -> tuple[int, int, int]:
+    return (
+        require_count("draws", draws, 2),
+        require_count("walkers", walkers, 2),
+        require_count("repeats", repeats, 2),
+    )
 
 
 def _require_moment(q: float) -> float:

@@ -27,6 +27,7 @@ from catapult_sim.numeric.random_products.exponents import (
     lyapunov,
     second_moment,
 )
+from catapult_sim.numeric.runs.batches import SAMPLINGS
 from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Rng
@@ -40,8 +41,6 @@ from catapult_sim.validation import (
 )
 
 LISTED = 500  # so many batches are treated by the transfer operator
-
-SAMPLINGS = ("replacement", "repartitioned", "shuffled")
 
 
 @dataclass(frozen=True)
@@ -80,12 +79,9 @@ class LinearSGD:
         m, b = self.samples, self.batch_size
         if self.sampling == "replacement":
             return math.comb(m + b - 1, b)
-        orders = math.factorial(self.steps)
-        return (
-            orders
-            if self.sampling == "shuffled"
-            else math.factorial(m) // math.factorial(b) ** self.steps
-        )
+        if self.sampling == "shuffled":
+            return math.factorial(self.steps)
+        return math.factorial(m) // math.factorial(b) ** self.steps
 
     def advance(self, z: Array, rng: np.random.Generator) -> Array:
         """Return coordinates ``(N, p)`` after a step, or an epoch, with batches for each."""

@@ -5,6 +5,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from subprocess import DEVNULL
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -172,7 +173,8 @@ def _run(script: Path, kept: Path) -> Any:
     with TemporaryDirectory() as folder:  # lessons save their figures
         local = {"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}}  # no port is open
         where = {"metadata": {"path": folder}}
-        NotebookClient(notebook, resources=where, config=Config(local)).execute()
+        client = NotebookClient(notebook, resources=where, config=Config(local))
+        client.execute(stderr=DEVNULL)  # a kernel that ends may complain of sockets it has closed
     notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"], "digest": digest}
     for number, cell in enumerate(notebook.cells):
         cell.id, cell.metadata = str(number), {"tags": cell.metadata.get("tags", [])}  # no times

@@ -119,6 +119,14 @@ def test_a_single_long_step_is_seen_to_live(monkeypatch):
     assert not before_any_step[-2].strip()
 
 
+def test_a_long_table_is_seen_to_be_read(monkeypatch, tmp_path):
+    file = tmp_path / "table.csv"
+    file.write_text("1,2,0\n3,4,1\n" * 500)
+    read = partial(cs.datasets.load, file)
+    assert "table.csv:   0%|          | 0/1000" in on_terminal(monkeypatch, read)
+    assert on_terminal(monkeypatch, read, delay=progress.DELAY) == ""
+
+
 def test_after_a_failure_the_next_computation_has_its_bar(monkeypatch):
     with pytest.raises(ZeroDivisionError):
         cs.iterate(lambda x: 1 / 0, np.ones((4, 1)), steps=9)

@@ -18,7 +18,8 @@ import numpy as np
 
 from catapult_sim.datasets.dataset import Samples
 from catapult_sim.datasets.labels import could_be_classes
-from catapult_sim.types import Array
+from catapult_sim.progress import showing
+from catapult_sim.types import Array, Progress
 from catapult_sim.validation import InputError
 
 SEPARATORS = ("\t", ";", ",", "|", " ")
@@ -54,8 +55,17 @@ def read_csv(source: str, content: bytes, label_column: str | None = None) -> Sa
     names = names or _header_in_comment(text, separator, first[0][1])
     table = _Table(names, first, point)
     table.choose(label_column)
-    table.fill(chain(first, rows))
+    with showing(None, f"lines of {source}", text.count("\n")) as tell:
+        table.fill(_told(chain(first, rows), tell))
     return table.samples(source)
+
+
+def _told(rows: Iterable[Row], tell: Progress | None) -> Iterator[Row]:
+    """Yield lines, and tell a bar of each."""
+    for row in rows:
+        yield row
+        if tell is not None:
+            tell(1)
 
 
 # Lines ----------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, StrictUndefined
 
 from catapult_sim.claims.claim import ROLES
+from catapult_sim.claims.illustrations import figure_of
 
 Claim = Mapping[str, Any]  # an entry of "claims" in report.json
 
@@ -53,6 +54,7 @@ def page(
     *,
     equations: Mapping[str, str] | None = None,
     figure: bytes | None = None,
+    gallery: str | None = None,
 ) -> str:
     """Return the page.
 
@@ -67,6 +69,8 @@ def page(
         MathML by the id of a claim, such as a derivation prints.
     figure : bytes, optional
         A picture in the format PNG.
+    gallery : str, optional
+        Where the pages of figures are, for links: the folder's address.
 
     Examples
     --------
@@ -94,6 +98,8 @@ def page(
         equations=equations or {},
         shape=lambda claim: SHAPES.get(claim["verdict"], "measured"),
         number=_number,
+        figure_of=figure_of,
+        gallery=gallery,
         figure=base64.b64encode(figure).decode() if figure else None,
         choices={name: list({one[name]: None for one in claims}) for name in ("kind", "verdict")},
     )

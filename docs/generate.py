@@ -121,7 +121,7 @@ def _title(name: str) -> str:
 
 def _report(folder: Path) -> None:
     """Write the report on the claims whose verdicts are in the repository."""
-    from catapult_sim.claims.equations import equations_of
+    from catapult_sim.claims.illustrations import equations_of
     from catapult_sim.report_page import page
 
     found = json.loads((ROOT / "figures/phase_diagram.json").read_text(encoding="utf-8"))
@@ -134,7 +134,7 @@ def _report(folder: Path) -> None:
     }
     equations = equations_of(claim["id"] for claim in found["claims"])
     figure = (ROOT / "figures/phase_diagram.png").read_bytes()
-    text = page(found, about, equations=equations, figure=figure)
+    text = page(found, about, equations=equations, figure=figure, gallery="generated/gallery")
     (folder / "report.html").write_text(text, encoding="utf-8")
 
 

@@ -158,3 +158,12 @@ def test_the_headline_counts():
         "All 2 theorems hold. Of 3 statements about networks 1 were seen to hold, 1 were not, and "
         "1 are open."
     )
+
+
+def test_a_card_names_its_figure_and_links_to_the_gallery_where_there_is_one():
+    drawn = {"claims": [CLAIM | {"id": "catapult.c_act.relu-2"}, CLAIM]}
+    assert page(drawn, ABOUT).count("figures/c_act.py") == 1
+    assert Marks(page(drawn, ABOUT, gallery="there")).links == [
+        *Marks(page(drawn, ABOUT)).links,
+        "there/c_act.html",
+    ]

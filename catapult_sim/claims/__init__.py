@@ -9,7 +9,7 @@
 ``sources``        who says what: the four papers, those that follow, the package
 ``verdict``        judge a claim, in words that fit its kind
 ``cells``          claims as the cells of a sweep
-``equations``      the derived equations that claims test
+``illustrations``  the derived equations that claims test, and their figures
 =================  ===============================================================================
 """
 
@@ -43,7 +43,7 @@ CLAIMS: tuple[Claim, ...] = tuple(
 if TYPE_CHECKING:
     from catapult_sim.claims import cells as cells
     from catapult_sim.claims import claim as claim
-    from catapult_sim.claims import equations as equations
+    from catapult_sim.claims import illustrations as illustrations
     from catapult_sim.claims import sources as sources
     from catapult_sim.claims import verdict as verdict
 else:

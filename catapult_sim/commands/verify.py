@@ -180,7 +180,7 @@ def _write(
 ) -> str:
     """Write report and figure; return the text of report.json."""
     from catapult_sim import plots, report
-    from catapult_sim.claims.equations import equations_of
+    from catapult_sim.claims.illustrations import equations_of
     from catapult_sim.report_page import page
 
     found = report.as_dict(judgements, _boundaries(lines))

@@ -42,10 +42,11 @@ def add(commands: Any) -> None:
         type=int,
         metavar="P",
         help="highest power of the step size: at most 5 for shuffled batches, 10 for full ones, "
-        "7 with momentum, 4 with replacement",
+        "7 with momentum, 4 with replacement or repeats",
     )
     add("--sampling", help="shuffled (default), full, reversed_pair or replacement")
     add("--batches", metavar="M", help="number of minibatches, a number or a name")
+    add("--repeats", metavar="N", help="steps in a row on each minibatch, a number or a name")
     add("--momentum", metavar="BETA", help="heavy ball, a number or a name; with --sampling full")
     add("--nesterov", action="store_const", const=True, help="Nesterov momentum")
     add("--loss", action="append", metavar="TEXT", help="a minibatch's loss; give one or several")
@@ -66,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     if options.format not in forms:
         wanted = "--format with --steps" if options.steps else "--format"
         raise InputError(f"{wanted} must be one of {', '.join(forms)}; got {options.format!r}")
-    names = (*SIZES, "order", "sampling", "batches", "momentum", "nesterov", "loss")
+    names = (*SIZES, "order", "sampling", "batches", "repeats", "momentum", "nesterov", "loss")
     given = {name: getattr(options, name) for name in names}
     # On a terminal, what takes longer than two seconds shows how far it is.
     with tqdm(desc="terms", unit="", delay=2, disable=None, leave=False) as bar:

@@ -153,7 +153,7 @@ def _printed(
     derived = known.derive(**arguments, **_watched(known, progress))
     text = _text(known.name, derived, form, losses)
     if "sampling" in known.options:
-        words = ("sampling", "momentum", "nesterov")
+        words = ("sampling", "momentum", "nesterov", "repeats")
         method = describe_method(**{word: arguments[word] for word in words if word in arguments})
     if losses is not None:
         method += f"; {'loss' if len(losses) == 1 else 'losses'} {', '.join(map(str, losses))}"
@@ -169,16 +169,22 @@ def _watched(known: Derivation, progress: Progress | None) -> dict[str, Any]:
 
 def _symbols(known: Derivation, given: dict[str, Any]) -> dict[str, str]:
     """Return the meaning of symbols, those included that options name."""
-    named = {"batches": "batches of an epoch", "momentum": "momentum"}
+    named = {
+        "batches": "batches of an epoch",
+        "repeats": "steps in a row on each batch",
+        "momentum": "momentum",
+    }
     return dict(known.symbols) | {
-        given[option]: meaning for option, meaning in named.items() if option in given
+        given[option]: meaning
+        for option, meaning in named.items()
+        if str(given.get(option, 0)).isidentifier()
     }
 
 
 def _arguments(known: Derivation, given: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of a derivation from options, or raise InputError."""
     arguments = {name: value for name, value in given.items() if name != "loss"}
-    for name in ("momentum", "batches"):
+    for name in ("momentum", "batches", "repeats"):
         if name in arguments:
             arguments[name] = _number(name, arguments[name])
             taken = {"eps", "f"} & set(map(str, arguments[name].free_symbols))

@@ -131,10 +131,10 @@ STEP_SIZES = np.array([0.02, 0.01, 0.005, 0.0025])  # times the duration, in uni
 
 
 @once
-def recovered(bench: Bench, sampling: str) -> Recovered:
+def recovered(bench: Bench, sampling: str, repeats: int) -> Recovered:
     """Fit both coefficients of the regulariser to epochs of the small network."""
     problem = small_network(bench, 4, 3)
-    epoch, steps = epoch_of(problem.gradients, len(problem.X), sampling)
+    epoch, steps = epoch_of(problem.gradients, len(problem.X), sampling, repeats)
     return recover_regularizer(
         epoch,
         problem.gradients,
@@ -145,9 +145,9 @@ def recovered(bench: Bench, sampling: str) -> Recovered:
     )
 
 
-def coefficient(bench: Bench, sampling: str, part: str) -> Measured:
+def coefficient(bench: Bench, sampling: str, part: str, repeats: int = 1) -> Measured:
     """Return a fitted coefficient, ``"descent"`` or ``"variance"``."""
-    found: Measured = getattr(recovered(bench, sampling), part)
+    found: Measured = getattr(recovered(bench, sampling, repeats), part)
     return found
 
 
@@ -162,6 +162,15 @@ def coefficient_claims() -> Iterator[Claim]:
                 f"{METHODS[sampling]}: coefficient of {squared[part]}, per unit of step size",
                 equals(partial(coefficient, sampling=sampling, part=part), value, within=0.005),
             )
+    for part, words in squared.items():
+        measure = partial(coefficient, sampling="shuffled", part=part, repeats=4)
+        yield theorem(
+            f"in-a-row-4-{part}",
+            f"shuffled batches, 4 steps in a row on each: coefficient of {words}, per unit of the "
+            "size of one",
+            equals(measure, 0.25, within=0.005),
+            says=PAPER.at("finite learning rates and stochasticity"),
+        )
 
 
 def momentum_coefficient(bench: Bench, beta: float) -> Measured:

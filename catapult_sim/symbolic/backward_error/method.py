@@ -20,7 +20,10 @@ SAMPLINGS = {
 
 
 def describe_method(
-    sampling: str = "shuffled", momentum: sp.Expr = 0, nesterov: bool = False
+    sampling: str = "shuffled",
+    momentum: sp.Expr = 0,
+    nesterov: bool = False,
+    repeats: sp.Expr = 1,
 ) -> str:
     """Return a training method in a few words.
 
@@ -30,10 +33,16 @@ def describe_method(
     'shuffled mini-batches, mean epoch'
     >>> describe_method("full", sp.Symbol("beta"))
     'heavy ball, momentum beta, full batch'
+    >>> describe_method("shuffled", repeats=4)
+    'shuffled mini-batches, mean epoch, 4 steps in a row on each batch'
     """
     if momentum == 0:
-        return SAMPLINGS[sampling]
+        return SAMPLINGS[sampling] + _in_a_row(repeats)
     return f"{'Nesterov' if nesterov else 'heavy ball'}, momentum {momentum}, full batch"
+
+
+def _in_a_row(repeats: sp.Expr) -> str:
+    return "" if repeats == 1 else f", {repeats} steps in a row on each batch"
 
 
 def step_of(sampling: str, momentum: sp.Expr, nesterov: bool) -> sp.Expr:
@@ -52,7 +61,12 @@ def step_of(sampling: str, momentum: sp.Expr, nesterov: bool) -> sp.Expr:
 
 
 def check_method(
-    order: int, sampling: str, known: Iterable[str], momentum: sp.Expr, nesterov: bool
+    order: int,
+    sampling: str,
+    known: Iterable[str],
+    momentum: sp.Expr = 0,
+    nesterov: bool = False,
+    repeats: sp.Expr = 1,
 ) -> None:
     """Raise InputError unless the arguments describe a method of training."""
     momentum = require_expression("momentum", momentum)
@@ -64,3 +78,8 @@ def check_method(
         raise InputError(f"momentum needs sampling = 'full'; got sampling = {sampling!r}")
     if momentum.is_number and not -1 < momentum < 1:
         raise InputError(f"momentum must lie between -1 and 1; got {momentum}")
+    repeats = require_expression("repeats", repeats)
+    if repeats.is_number and not (repeats.is_integer and repeats >= 1):
+        raise InputError(f"repeats must be an integer of at least 1, or a name; got {repeats}")
+    if sampling == "full" and repeats != 1:
+        raise InputError(f"repeats needs minibatches; got sampling = 'full', repeats = {repeats}")

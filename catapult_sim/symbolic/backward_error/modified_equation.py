@@ -37,8 +37,11 @@ FIELD = {
 }
 BATCHES = sp.Symbol("m")
 EPS = sp.Symbol("eps")
-HIGHEST_ORDER = {"full": 10, "shuffled": 5, "reversed_pair": 5, "replacement": 4, "momentum": 7}
-"""The highest order for each sampling, and with momentum: a higher one takes minutes to hours."""
+HIGHEST_ORDER = {
+    **{"full": 10, "shuffled": 5, "reversed_pair": 5, "replacement": 4},
+    **{"momentum": 7, "repeats": 4},
+}
+"""The highest order of each sampling, with momentum, and with several steps on each batch."""
 
 
 @dataclass(frozen=True)
@@ -112,13 +115,14 @@ def _term(coefficient: sp.Expr, number: Callable[[sp.Expr], str]) -> str:
 @derivation(
     "modified-equation",
     symbols=FIELD,
-    options=("order", "sampling", "batches", "momentum", "nesterov"),
+    options=("order", "sampling", "batches", "repeats", "momentum", "nesterov"),
 )
 def modified_equation(
     order: int = 2,
     *,
     sampling: str = "shuffled",
     batches: sp.Expr = BATCHES,
+    repeats: sp.Expr = 1,
     momentum: sp.Expr = 0,
     nesterov: bool = False,
     progress: Progress | None = None,
@@ -129,13 +133,13 @@ def modified_equation(
     ----------
     order : int
         The highest power of the step size: trees of up to ``order + 1`` vertices. At most 10 for
-        full batches, 5 for shuffled ones, 4 with replacement, 7 with momentum.
+        full batches, 5 for shuffled ones, 4 with replacement or repeats, 7 with momentum.
     sampling : {"shuffled", "full", "replacement"}
         As in :func:`catapult_sim.symbolic.backward_error.modified_field`. (A reversed pair
         depends on the given order of the batches and has no such form.)
     batches : sympy.Expr
         The number m of minibatches, a number or a symbol.
-    momentum, nesterov
+    repeats, momentum, nesterov
         As in :func:`catapult_sim.symbolic.backward_error.modified_field`.
     progress : callable, optional
         Called with the number of coefficients that have been found since the last call.
@@ -167,14 +171,20 @@ def modified_equation(
     shuffled mini-batches, mean epoch
     eps^0: f
     eps^1: - 1/2 f_1'f_1
+    >>> print(modified_equation(1, repeats=sp.Symbol("n")))
+    shuffled mini-batches, mean epoch, n steps in a row on each batch
+    eps^0: f
+    eps^1: - 1/2 f_1'f_1
     >>> print(modified_equation(1, sampling="full", momentum=sp.Symbol("beta")))
     heavy ball, momentum beta, full batch
     eps^0: - 1/(beta - 1) f
     eps^1: (beta + 1)/(2*(beta - 1)**3) f'f
     """
-    check_method(order, sampling, ("shuffled", "full", "replacement"), momentum, nesterov)
-    check_order(order, sampling, momentum)
-    method = describe_method(sampling, momentum, nesterov)
+    known = ("shuffled", "full", "replacement")
+    check_method(order, sampling, known, momentum, nesterov, repeats)
+    check_order(order, sampling, momentum, repeats)
+    repeats = require_expression("repeats", repeats)
+    method = describe_method(sampling, momentum, nesterov, repeats)
     beta = sp.nsimplify(momentum, rational=True)
     w = name_apart("w", beta.free_symbols)
     note(f"Each step of the method ({method}):", (later(w), step_of(sampling, beta, nesterov)))
@@ -183,8 +193,9 @@ def modified_equation(
         found = series.plain_series(told(b, progress), order)
     else:
         m = require_expression("batches", batches)
-        kick = series.shuffled if sampling == "shuffled" else series.replacement(m)
-        b = series.field_coefficients(kick)
+        visit = series.in_a_row(series.shuffled, repeats)
+        kick = visit if sampling == "shuffled" else series.replacement(m, visit)
+        b = series.field_coefficients(kick, duration=repeats)
         found = series.averaged_series(told(b, progress), order, m)
     equation = ModifiedEquation(found, order, method)
     if is_recorded():
@@ -220,12 +231,14 @@ def note_matching(b: FieldCoefficients, every: Sequence[Tree], sampling: str) ->
     )
 
 
-def check_order(order: int, sampling: str, momentum: sp.Expr = 0) -> None:
+def check_order(order: int, sampling: str, momentum: sp.Expr = 0, repeats: sp.Expr = 1) -> None:
     """Raise an InputError if an order is too high for a method."""
-    highest = HIGHEST_ORDER[sampling if momentum == 0 else "momentum"]
+    more = "momentum" if momentum != 0 else "repeats" if repeats != 1 else sampling
+    highest = HIGHEST_ORDER[more]
     if order > highest:
+        method = describe_method(sampling, momentum, repeats=repeats)
         raise InputError(
-            f"order must be at most {highest} for {describe_method(sampling, momentum)}: "
+            f"order must be at most {highest} for {method}: "
             f"a higher one takes minutes to hours; got {order}"
         )
 

@@ -51,7 +51,7 @@ MOST_PRODUCTS = 10**7
 @derivation(
     "modified-field",
     symbols=SYMBOLS,
-    options=("order", "sampling", "momentum", "nesterov", "loss"),
+    options=("order", "sampling", "repeats", "momentum", "nesterov", "loss"),
 )
 def modified_field(
     losses: Sequence[sp.Expr],
@@ -60,6 +60,7 @@ def modified_field(
     *,
     order: int = 1,
     sampling: str = "shuffled",
+    repeats: sp.Expr = 1,
     momentum: sp.Expr = 0,
     nesterov: bool = False,
     progress: Progress | None = None,
@@ -79,11 +80,14 @@ def modified_field(
         The learning rate of each step.
     order : int
         The highest power of `step_size` that is kept: at most 10 for full batches, 5 for shuffled
-        ones and reversed pairs, 4 with replacement, 7 with momentum.
+        ones and reversed pairs, 4 with replacement or repeats, 7 with momentum.
     sampling : {"shuffled", "full", "reversed_pair", "replacement"}
         The flow follows the mean of the weights after an epoch of m steps, whose batches come
         in a uniformly random order ("shuffled"), in the given order or its reverse, or
         independently with replacement; or it follows gradient descent on C ("full").
+    repeats : sympy.Expr
+        How many steps in a row each minibatch is used for, a number or a symbol: n-step SGD in
+        [Smith2021], where the step size is called the bare learning rate.
     momentum : sympy.Expr
         ``beta`` in ``w' = w - step_size grad C + beta (w - w_before)``, with full
         sampling only; 0 is gradient descent. The field is valid once the transients ``beta**t``
@@ -125,12 +129,12 @@ def modified_field(
     """
     losses, state = _checked(losses, state)
     step_size = require_expression("step_size", step_size)
-    check_method(order, sampling, SAMPLINGS, momentum, nesterov)
-    check_order(order, sampling, momentum)
+    check_method(order, sampling, SAMPLINGS, momentum, nesterov, repeats)
+    check_order(order, sampling, momentum, repeats)
     _check_name(momentum, (*state, step_size))
     fields, sizes = _fields(losses, state), (len(losses), len(state))
     _note_losses(losses, fields, state)
-    coefficients = _coefficients(order, sampling, sizes, momentum, nesterov, progress)
+    coefficients = _coefficients(order, sampling, sizes, repeats, momentum, nesterov, progress)
     differential = elementary_differentials(fields, state)
     _note_differentials(coefficients, differential, state)
     terms = tuple(
@@ -138,7 +142,7 @@ def modified_field(
         for vertices in range(1, order + 2)
     )
     known = _known_losses(coefficients, losses, fields)[: order + 1]
-    method = describe_method(sampling, momentum, nesterov)
+    method = describe_method(sampling, momentum, nesterov, repeats)
     field = ModifiedField(terms, state, step_size, known, method)
     if is_recorded():
         note("Collect the powers of the step size.", *field.equations())
@@ -193,7 +197,7 @@ def _mean(losses: Components) -> sp.Expr:
     return sp.Add(*losses) / len(losses)
 
 
-@derivation("modified-loss", symbols=SYMBOLS, options=("order", "sampling", "loss"))
+@derivation("modified-loss", symbols=SYMBOLS, options=("order", "sampling", "repeats", "loss"))
 def modified_loss(
     losses: Sequence[sp.Expr],
     state: Sequence[sp.Symbol],
@@ -201,16 +205,18 @@ def modified_loss(
     *,
     order: int = 1,
     sampling: str = "shuffled",
+    repeats: sp.Expr = 1,
     progress: Progress | None = None,
 ) -> sp.Expr:
     """Derive the loss whose gradient flow follows the training method, where one exists.
 
     At first order ``C + step_size / (4 m) * sum of |grad C_k|^2`` for shuffled batches
-    [Smith2021], ``C + step_size / 4 * |grad C|^2`` for full ones and for draws with replacement.
+    [Smith2021], however many steps are taken on each of them, and
+    ``C + step_size / 4 * |grad C|^2`` for full ones and for single draws with replacement.
 
     Parameters
     ----------
-    losses, state, step_size, order, sampling, progress
+    losses, state, step_size, order, sampling, repeats, progress
         As in :func:`modified_field`.
 
     Raises
@@ -228,18 +234,16 @@ def modified_loss(
     >>> sp.factor(modified_loss([(u * v) ** 2 / 2], [u, v], eps))
     u**2*v**2*(eps*u**2 + eps*v**2 + 2)/4
     """
-    check_method(order, sampling, SAMPLINGS, 0, False)
+    check_method(order, sampling, SAMPLINGS, repeats=repeats)
     if order > 1:
-        field = modified_field(
-            losses, state, step_size, order=order, sampling=sampling, progress=progress
-        )
-        return field.loss()
+        method = {"order": order, "sampling": sampling, "repeats": repeats}
+        return modified_field(losses, state, step_size, **method, progress=progress).loss()
     # Up to first order the field itself is not needed.
     losses, state = _checked(losses, state)
     step_size = require_expression("step_size", step_size)
     fields, sizes = _fields(losses, state), (len(losses), len(state))
     _note_losses(losses, fields, state)
-    coefficients = _coefficients(order, sampling, sizes, 0, False, progress)
+    coefficients = _coefficients(order, sampling, sizes, repeats, 0, False, progress)
     known = _known_losses(coefficients, losses, fields)[: order + 1]
     modified = sp.Add(*(step_size**k * loss for k, loss in enumerate(known)))
     note(
@@ -262,6 +266,7 @@ def _coefficients(
     order: int,
     sampling: str,
     sizes: tuple[int, int],
+    repeats: sp.Expr,
     momentum: sp.Expr,
     nesterov: bool,
     progress: Progress | None,
@@ -272,7 +277,9 @@ def _coefficients(
     every = [copies**vertices * len(trees(vertices)) for vertices in range(1, order + 2)]
     _check_products(sum(every), order, batches, weights)
     if sampling == "reversed_pair":
-        b = series.field_coefficients(series.reversed_pair)
+        steps = require_expression("repeats", repeats)
+        kick = series.in_a_row(series.reversed_pair, steps)
+        b = series.field_coefficients(kick, duration=steps)
         found = series.numbered_series(told(b, progress), order, batches)
         note_matching(b, list(found), sampling)
         return found
@@ -280,6 +287,7 @@ def _coefficients(
         order,
         sampling=sampling,
         batches=batches,
+        repeats=repeats,
         momentum=momentum,
         nesterov=nesterov,
         progress=progress,

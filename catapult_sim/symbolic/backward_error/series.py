@@ -29,7 +29,7 @@ from catapult_sim.symbolic.backward_error.trees import Tree, trees
 
 Coefficients = Callable[[Tree], sp.Expr]
 
-_time = sp.Dummy("t")  # momentum may be called t
+_time, _step = sp.Dummy("t"), sp.Dummy("s")  # momentum may be called t
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,13 @@ class FieldCoefficients:
     sides : callable
         What smaller trees give to the flow's coefficient of a tree after one kick, and the
         method's coefficient.
+    factor : sympy.Expr
+        That of `b` in the equation.
     """
 
     b: Coefficients
     sides: Callable[[Tree], tuple[sp.Expr, sp.Expr]]
-    momentum: sp.Expr
+    factor: sp.Expr
 
     def __call__(self, tree: Tree) -> sp.Expr:
         """Return the coefficient of a tree."""
@@ -56,12 +58,15 @@ class FieldCoefficients:
     def equation(self, tree: Tree, name: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
         """Return the equation that the coefficient solves: the flow's is equal to the method's."""
         known, kicked = self.sides(tree)
-        return (1 - self.momentum) * name + known, sp.sympify(kicked)
+        return self.factor * name + known, sp.sympify(kicked)
 
 
 @cache
 def field_coefficients(
-    kick: Coefficients, momentum: sp.Expr = 0, lookahead: sp.Expr = 0
+    kick: Coefficients,
+    momentum: sp.Expr = 0,
+    lookahead: sp.Expr = 0,
+    duration: sp.Expr = 1,
 ) -> FieldCoefficients:
     r"""Return the coefficients `b` of the field whose flow equals a method.
 
@@ -75,11 +80,13 @@ def field_coefficients(
         The coefficient of a tree, without ``1 / symmetry``.
     momentum, lookahead : sympy.Expr
         Numbers or symbols.
+    duration : sympy.Expr
+        The time that a kick takes; with momentum it is 1.
 
     Returns
     -------
     FieldCoefficients
-        ``b(tree)``, exact, without ``1 / symmetry``. Time is counted in kicks.
+        ``b(tree)``, exact, without ``1 / symmetry``.
 
     Examples
     --------
@@ -110,18 +117,18 @@ def field_coefficients(
             for trunk, branches in tree.prunings()
         )
 
-    # The equation to solve: x(1) - x(0) = kick + momentum (x(0) - x(-1)).
+    # The equation to solve: x(duration) - x(0) = kick + momentum (x(0) - x(-1)).
     @cache
     def sides(tree: Tree) -> tuple[sp.Expr, sp.Expr]:
         remainder = rest(tree)
-        return remainder.eval(1) + momentum * remainder.eval(-1), pushed(tree)
+        return remainder.eval(duration) + momentum * remainder.eval(-1), pushed(tree)
 
     @cache
     def b(tree: Tree) -> sp.Expr:
         known, kicked = sides(tree)
-        return sp.cancel((kicked - known) / (1 - momentum))
+        return sp.cancel((kicked - known) / (duration - momentum))
 
-    return FieldCoefficients(b, sides, momentum)
+    return FieldCoefficients(b, sides, duration - momentum)
 
 
 def gradient_descent(tree: Tree) -> sp.Expr:
@@ -153,18 +160,65 @@ def shuffled(tree: Tree) -> sp.Expr:
     return probability(frozenset(tree.batches))
 
 
-def replacement(batches: sp.Expr) -> Coefficients:
+def replacement(batches: sp.Expr, visit: Coefficients = shuffled) -> Coefficients:
     """Return the kick of an epoch of `batches` independent draws, each uniform.
 
     Vertices with equal batches may or may not stem from the same draw: the sum is
-    over all ways to tell the draws apart, each a set of distinct places in the epoch.
+    over all ways to tell the draws apart, each a set of distinct places in the epoch. ``visit`` is
+    the kick of draws that are known, in random order.
     """
 
     def kick(tree: Tree) -> sp.Expr:
         drawn = (tree.painted(draws) for draws, _ in refinements(partition_of(tree.batches)))
-        return sum(_distinct(batches, tree) * shuffled(tree) for tree in drawn)
+        return sum(_distinct(batches, tree) * visit(tree) for tree in drawn)
 
     return kick
+
+
+def in_a_row(kick: Coefficients, steps: sp.Expr) -> Coefficients:
+    """Return the kick of an epoch that takes several steps on each batch before the next.
+
+    Vertices of one batch that hang together stand for steps in the same row: children come
+    before their parents there too.
+
+    Examples
+    --------
+    >>> n, (chain,) = sp.Symbol("n"), trees(2)
+    >>> repeated = in_a_row(shuffled, n)
+    >>> sp.factor(repeated(chain.painted((1, 1)))), repeated(chain.painted((1, 2)))
+    (n*(n - 1)/2, n**2/2)
+    """
+
+    def repeated(tree: Tree) -> sp.Expr:
+        return kick(_visits(tree)) * _places(tree, steps)
+
+    return kick if steps == 1 else repeated  # the same, without sums that take most of the time
+
+
+def _visits(tree: Tree) -> Tree:
+    """Return the tree with neighbours of one batch drawn together."""
+    children: list[Tree] = []
+    for child in map(_visits, tree.children):
+        children += child.children if child.batch == tree.batch else [child]
+    return Tree(tuple(children), tree.batch)
+
+
+@cache
+def _places(tree: Tree, steps: sp.Expr) -> sp.Expr:
+    """Return in how many ways vertices take steps of their rows, children before parents."""
+    return sp.summation(_places_below(tree, steps), (_step, 1, steps))
+
+
+def _places_below(tree: Tree, steps: sp.Expr) -> sp.Expr:
+    """Return the number of ways with the root at one step, a polynomial in that step."""
+    earlier, ways = sp.Dummy("earlier"), sp.Integer(1)
+    for child in tree.children:
+        if child.batch == tree.batch:
+            below = _places_below(child, steps).subs(_step, earlier)
+            ways *= sp.summation(below, (earlier, 1, _step - 1))
+        else:
+            ways *= _places(child, steps)
+    return ways
 
 
 def _distinct(batches: sp.Expr, tree: Tree) -> sp.Expr:

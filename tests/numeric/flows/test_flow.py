@@ -55,6 +55,20 @@ def test_the_mean_epoch_leaves_the_flow_of_order_p_at_order_p_plus_2(problem, sa
         assert order.error < 0.05
 
 
+@pytest.mark.parametrize("sampling", ["shuffled", "reversed_pair", "replacement"])
+@pytest.mark.parametrize("repeats", [2, 3])
+def test_so_does_an_epoch_of_several_steps_on_each_batch(sampling, repeats):
+    problem = PROBLEMS[0]
+    method = {"sampling": sampling, "repeats": repeats}
+    field = modified_field(problem.losses, problem.state, eps, order=2, **method)
+    visits = draws(sampling, len(problem.losses))
+    epoch = mean_epoch(problem.gradients(), np.repeat(visits, repeats, axis=1))
+    sizes, steps = STEP_SIZES / 4 / repeats, visits.shape[1] * repeats
+    for p in range(3):
+        order = local_order(field.truncate(p), epoch, problem.start, sizes, steps)
+        assert abs(order.value - (p + 2)) < 0.1
+
+
 @pytest.mark.parametrize("problem", PROBLEMS[:2], ids=lambda p: p.name)
 def test_over_a_fixed_time_the_flow_of_order_p_errs_at_order_p_plus_1(problem):
     field = modified_field(problem.losses, problem.state, eps, order=2, sampling="full")

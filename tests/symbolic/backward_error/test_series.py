@@ -10,6 +10,7 @@ import sympy as sp
 from catapult_sim.symbolic.backward_error import series
 from catapult_sim.symbolic.backward_error.modified_equation import modified_equation
 from catapult_sim.symbolic.backward_error.trees import trees
+from catapult_sim.validation import InputError
 
 h, beta, m = sp.symbols("h beta m")
 SMALL_TREES = [tree for n in range(1, 6) for tree in trees(n)]
@@ -95,6 +96,44 @@ def test_the_shuffled_kick_is_the_fraction_of_orders_that_suit_the_tree(tree):
         orders = list(permutations(range(3)))
         suits = sum(all(p[c.batch] < p[q.batch] for c, q in painted.edges()) for p in orders)
         assert series.shuffled(painted) == sp.Rational(suits, len(orders))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+@pytest.mark.parametrize("tree", [t for t in SMALL_TREES if t.order < 5], ids=str)
+def test_the_kick_of_several_steps_on_each_batch_counts_them_one_by_one(tree, steps):
+    """Every vertex takes a step of its batch, at which it comes after its children."""
+    kick = series.in_a_row(series.shuffled, sp.Integer(steps))
+    orders = list(permutations(range(3)))
+    for batches in product(range(3), repeat=tree.order):
+        suits = 0
+        for order, inner in product(orders, product(range(steps), repeat=tree.order)):
+            times = [steps * order[k] + i for k, i in zip(batches, inner, strict=True)]
+            suits += all(c.batch < p.batch for c, p in tree.painted(times).edges())
+        assert kick(tree.painted(batches)) == sp.Rational(suits, len(orders))
+
+
+def test_the_number_of_steps_may_be_a_symbol():
+    n = sp.Symbol("n", positive=True)
+    in_general = modified_equation(2, repeats=n).coefficients
+    for steps in (1, 2, 5):
+        of_these = modified_equation(2, repeats=steps).coefficients
+        found = {tree: sp.expand(c.subs(n, steps)) for tree, c in in_general.items()}
+        assert {tree: c for tree, c in found.items() if c != 0} == {
+            tree: sp.expand(c) for tree, c in of_these.items()
+        }
+
+
+@pytest.mark.parametrize("repeats", [0, -2, sp.Rational(3, 2), "many"])
+def test_no_steps_or_parts_of_steps_are_refused(repeats):
+    with pytest.raises(InputError, match="repeats must be"):
+        modified_equation(1, repeats=repeats)
+
+
+def test_several_steps_on_each_batch_need_batches_and_a_moderate_order():
+    with pytest.raises(InputError, match="repeats needs minibatches; got sampling = 'full'"):
+        modified_equation(1, sampling="full", repeats=2)
+    with pytest.raises(InputError, match=r"order must be at most 4 for .* 2 steps in a row"):
+        modified_equation(5, repeats=2)
 
 
 @pytest.mark.parametrize("tree", SMALL_TREES, ids=str)

@@ -8,7 +8,7 @@ import pytest
 
 from catapult_sim import claims
 from catapult_sim.claims.smith2021 import coefficients as small
-from catapult_sim.claims.smith2021 import experiment, flow
+from catapult_sim.claims.smith2021 import experiment, flow, minima
 from catapult_sim.claims.smith2021.experiment import EXPLICIT, LARGE, SMALL, Recipe
 from catapult_sim.claims.verdict import BAD, GOOD, Verdict, judge
 from catapult_sim.experiments.bench import EFFORTS, Bench
@@ -17,7 +17,7 @@ from catapult_sim.symbolic import backward_error
 from catapult_sim.validation import InputError
 from tests.experiments.efforts import TINY
 
-EXACT = ("identity", "finite-batch", "coefficient", "series", "curl", "momentum")
+EXACT = ("identity", "finite-batch", "coefficient", "series", "curl", "momentum", "minimum")
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +51,35 @@ def test_the_mathematical_claims_are_confirmed(claim, low):
 @pytest.mark.parametrize(
     "name",
     [f"{sampling}-{order}" for sampling in flow.ORDERS for order in (0, 1)]
-    + ["full-2", "shuffled-1-not-full", "replacement-1-not-shuffled"],
+    + ["full-2", "shuffled-1-not-full", "replacement-1-not-shuffled"]
+    + [f"in-a-row-{steps}{name}" for steps in (2, 4) for name in ("", "-not-sum")],
 )
 def test_the_slopes_are_confirmed(name, low):
     assert judge(one(f"order.{name}"), low).verdict in GOOD
+
+
+def test_sgd_rests_where_its_mean_epoch_written_out_does():
+    """The fixed point of the mean over both orders, a linear equation."""
+    (a, b), (x, y), h = minima.CURVATURES, minima.APART, 0.05
+
+    def epoch(first, second):  # w -> slope w + offset
+        (p, u), (q, v) = first, second
+        return (1 - h * q) * (1 - h * p), (1 - h * q) * h * p * u + h * q * v
+
+    slopes, offsets = zip(epoch((a, x), (b, y)), epoch((b, y), (a, x)), strict=True)
+    expected = np.mean(offsets) / (1 - np.mean(slopes))
+    assert minima.rest(minima.APART, h) == pytest.approx(expected, rel=1e-13)
+
+
+def test_the_minimum_of_another_loss_is_refuted(monkeypatch):
+    """With the variance's coefficient doubled the error is of first order again."""
+    real = backward_error.modified_loss
+
+    def doubled(losses, state, eps, *, sampling):
+        return 2 * real(losses, state, eps, sampling=sampling) - real(losses, state, 0)
+
+    monkeypatch.setattr(backward_error, "modified_loss", doubled)
+    assert judge(one("minimum.modified"), Bench(0)).verdict is Verdict.FAILS
 
 
 def verdicts(bench, *names):

@@ -1,7 +1,8 @@
 """The implicit regularisation of stochastic gradient descent [Smith2021].
 
 The modified flow is in :mod:`~catapult_sim.claims.smith2021.flow`, the regulariser's coefficients
-in :mod:`~catapult_sim.claims.smith2021.coefficients`, the experiment of the paper in
+in :mod:`~catapult_sim.claims.smith2021.coefficients`, its minima in
+:mod:`~catapult_sim.claims.smith2021.minima`, the experiment of the paper in
 :mod:`~catapult_sim.claims.smith2021.experiment`.
 """
 
@@ -12,6 +13,7 @@ from catapult_sim.claims.smith2021.coefficients import (
 )
 from catapult_sim.claims.smith2021.experiment import QUANTITIES, experiment_claims
 from catapult_sim.claims.smith2021.flow import field_claims, order_claims
+from catapult_sim.claims.smith2021.minima import minimum_claims
 
 CLAIMS = (
     *order_claims(),
@@ -19,5 +21,6 @@ CLAIMS = (
     *coefficient_claims(),
     *field_claims(),
     *momentum_claims(),
+    *minimum_claims(),
     *(claim for quantity in QUANTITIES for claim in experiment_claims(quantity)),
 )

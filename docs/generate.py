@@ -21,7 +21,8 @@ from catapult_sim.symbolic.step_by_step import FORMS
 ROOT = Path(__file__).parent.parent
 
 QUESTIONS = {
-    "What happens?": "catapult phase_map bifurcation final_curvature quadratic_models basin",
+    "What happens?": "catapult two_weights phase_map bifurcation final_curvature "
+    "quadratic_models basin",
     "Where does it end?": "phase_diagram rare_catapults c_act input_scaling early_training "
     "progressive_sharpening accuracy",
     "What does SGD follow?": "backward_error implicit_regularization where_regularization_ends "

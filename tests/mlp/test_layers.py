@@ -1,4 +1,4 @@
-"""The seam of layers: a residual block, a convolution and a pooling layer, each one class here.
+"""Networks of layers: those of the package, and a convolution and a pooling layer made here.
 
 Every network is written out once more from its definition; all derivatives are held to complex
 steps of that, or of a gradient that is.
@@ -14,11 +14,14 @@ import pytest
 from catapult_sim import mlp
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.activations import ACTIVATIONS, Pointwise, Scale
-from catapult_sim.mlp.dense import Bilinear, Dense
-from catapult_sim.mlp.layers import Chain, Layer, Workspace, after
-from catapult_sim.mlp.network import MLP, Sequential
+from catapult_sim.mlp.bilinear import Bilinear
+from catapult_sim.mlp.dense import Affine, Dense
+from catapult_sim.mlp.layers import Chain, Layer
+from catapult_sim.mlp.network import MLP, Network
 from catapult_sim.mlp.observers import Observers
 from catapult_sim.mlp.passes import Passes
+from catapult_sim.mlp.plans import Plan
+from catapult_sim.mlp.residual import Residual, Skip
 from catapult_sim.mlp.taylor import TaylorModel
 from catapult_sim.mlp.training import train
 from catapult_sim.validation import InputError
@@ -26,47 +29,6 @@ from catapult_sim.validation import InputError
 RNG = np.random.default_rng(0)
 X, P = RNG.normal(size=(5, 6)), RNG.dirichlet([1, 1], size=5)
 TANH, SILU = Pointwise(ACTIVATIONS["tanh"], 0.7), Pointwise(ACTIVATIONS["silu"])
-
-
-@dataclasses.dataclass(frozen=True)
-class Residual(Layer):
-    """A layer ``z = x + branch(x)``."""
-
-    branch: Layer
-
-    @property
-    def inside(self):
-        return (self.branch,)
-
-    def outputs(self, inputs):
-        outputs = self.branch.outputs(inputs)
-        if outputs != inputs:
-            raise InputError(f"a residual block needs equal widths; got {inputs} and {outputs}")
-        return inputs
-
-    def connect(self, x, z, room):
-        return [Workspace(self.branch, x, after(self.branch, x, room), room)]
-
-    def forward(self, at, order):
-        (branch,) = at.inside
-        branch.forward(order)
-        z = at.z.values[order]
-        z[...] = branch.z.values[order]
-        if order == 0 or at.x.depends:
-            z += at.x.values[order]
-
-    def backward(self, at, order, kind):
-        (branch,) = at.inside
-        signal = at.z.signals[kind][order]
-        branch.z.signals[kind][order][...] = signal
-        branch.backward(order, kind)
-        if at.x.depends:
-            at.x.signals[kind][order][...] += signal
-
-    def pullback(self, at, signals):
-        (branch,) = at.inside
-        below = self.branch.pullback(branch, signals)
-        return signals + below if at.x.depends else signals
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,6 +127,15 @@ def block(theta, X):
     return x + x @ D
 
 
+def listed(theta, X):
+    """A list of layers in the parametrisation of the tangent kernel."""
+    W, c, U, b, Q, a, V, d = taken(theta, (6, 4), (4,), (4, 3), (3,), (3, 4), (4,), (4, 2), (2,))
+    x = np.tanh(X @ W / 6**0.5 + c)
+    inner = silu(x) @ U / 2 + b
+    x = x + 0.3 * (np.tanh(inner) @ Q / 3**0.5 + a)
+    return x @ V / 2 + d
+
+
 def convolution_written_out(x, F, b, places):
     image = x.reshape(len(x), places, -1)
     z = np.stack(
@@ -190,23 +161,29 @@ def pooling(theta, X):
     return a.reshape(len(a), 3, 2).sum(axis=1) / 3
 
 
-INNER = Chain((Dense(2, 3, biases=True), TANH, Residual(Dense(3, 3)), Dense(3, 2)))
+INNER = Chain((Affine(2, 3, biases=True), TANH, Skip(Affine(3, 3)), Affine(3, 2)))
 NETWORKS = {
     residual: [
-        Dense(6, 4),
+        Affine(6, 4),
         TANH,
-        Residual(Chain((Scale(0.3), Dense(4, 4, biases=True)))),
+        Skip(Chain((Scale(0.3), Affine(4, 4, biases=True)))),
         SILU,
-        Dense(4, 2, biases=True),
+        Affine(4, 2, biases=True),
     ],
-    residual_first: [Residual(Dense(6, 6, biases=True)), TANH, Dense(6, 2)],
-    block: [Dense(6, 2), Residual(INNER), Residual(Dense(2, 2))],
+    residual_first: [Skip(Affine(6, 6, biases=True)), TANH, Affine(6, 2)],
+    listed: [
+        Dense(4),
+        "tanh",
+        Residual(["silu", Dense(3), "tanh", Dense(4)], scale=0.3),
+        Dense(2),
+    ],
+    block: [Affine(6, 2), Skip(INNER), Skip(Affine(2, 2))],
     convolution: [
         Convolution(3, (2, 2, 3), biases=True),
         TANH,
         Convolution(3, (2, 3, 2)),
         SILU,
-        Dense(6, 2),
+        Affine(6, 2),
     ],
     pooling: [
         Convolution(3, (2, 2, 3), biases=True),
@@ -215,12 +192,14 @@ NETWORKS = {
         MeanPooling(3),
     ],
 }
+OPTIONS = {listed: {"biases": True}}
 each = pytest.mark.parametrize("written_out", NETWORKS, ids=lambda one: one.__name__)
 TIGHT = {"rtol": 1e-10, "atol": 1e-13}
 
 
 def build(written_out, **options):
-    net = Sequential(6, NETWORKS[written_out], loss="cross_entropy", **options)
+    options |= OPTIONS.get(written_out, {})
+    net = Network(6, NETWORKS[written_out], loss="cross_entropy", **options)
     return net, 0.5 * net.init(rng=1)
 
 
@@ -241,8 +220,11 @@ def layers_of(layer):
 def test_every_layer_of_the_package_is_in_one_of_these_networks():
     modules = [importlib.import_module(f"catapult_sim.mlp.{name}") for name in mlp.__all__]
     classes = {one for module in modules for one in vars(module).values() if isinstance(one, type)}
-    layers = {one for one in classes if issubclass(one, Layer) and not inspect.isabstract(one)}
-    assert layers <= set().union(*(layers_of(layer) for net in NETWORKS.values() for layer in net))
+    defined = {
+        one for one in classes if issubclass(one, Layer | Plan) and not inspect.isabstract(one)
+    }
+    listed = {type(layer) for layers in NETWORKS.values() for layer in layers}
+    assert defined <= listed.union(*(layers_of(build(one)[0].layers) for one in NETWORKS))
 
 
 @each
@@ -338,9 +320,9 @@ def test_an_ensemble_is_its_members_and_trains_as_each_alone(written_out):
 def test_a_perceptron_is_a_sequence_of_scales_dense_layers_and_activations():
     mlp = MLP([6, 5, 4, 2], activation="tanh", biases=True, parametrization="mean-field")
     tanh = ACTIVATIONS["tanh"]
-    layers = [Dense(6, 5, True), Dense(5, 4, True), Dense(4, 2, True)]
+    layers = [Affine(6, 5, True), Affine(5, 4, True), Affine(4, 2, True)]
     steps = [Scale(1 / 6**0.5), Pointwise(tanh, 1 / 5**0.5), Pointwise(tanh, 0.25)]
-    net = Sequential(6, [one for pair in zip(steps, layers, strict=True) for one in pair])
+    net = Network(6, [one for pair in zip(steps, layers, strict=True) for one in pair])
     theta = net.init(rng=0)
     np.testing.assert_array_equal(theta, mlp.init(rng=0))
     for product in ("gradient", "loss"):
@@ -359,12 +341,27 @@ def test_active_units_are_those_of_the_activations_inside_of_blocks_too():
 
 def test_layers_that_do_not_fit_are_refused():
     with pytest.raises(InputError, match="a dense layer of fan in 4 is given 5 numbers"):
-        Sequential(6, [Dense(6, 5), Dense(4, 2)])
-    with pytest.raises(InputError, match="equal widths; got 6 and 5"):
-        Sequential(6, [Residual(Dense(6, 5))])
-    with pytest.raises(InputError, match="a chain of layers needs at least one; got none"):
-        Sequential(6, [])
-    assert repr(Sequential(6, [Scale(2.0)])) == "Sequential(6, [Scale(factor=2.0)])"
+        Network(6, [Affine(6, 5), Affine(4, 2)])
+    with pytest.raises(
+        InputError, match=r"must give the shape that they take; got \(5,\) of \(6,\)"
+    ):
+        Network(6, [Residual([Dense(5)]), Dense(1)])
+    with pytest.raises(InputError, match=r"at least one layer, such as .*; got \[\]"):
+        Network(6, [])
+    with pytest.raises(InputError, match="layers must include one with weights"):
+        Network(6, ["tanh", Residual(["relu"])])
+    with pytest.raises(InputError, match="each layer must be one such as Dense"):
+        Network(6, [Dense(2), np.tanh])
+    with pytest.raises(InputError, match=r"activation must be one of linear, .*; got 'swish'"):
+        Network(6, [Dense(2), Residual(["swish"])])
+
+
+def test_a_network_is_written_as_it_was_made():
+    made = (
+        "Network(6, [Dense(width=4), 'relu', Residual(['tanh', Dense(width=4)], scale=0.5)], "
+        "biases=0.1)"
+    )
+    assert repr(eval(made)) == made
 
 
 def test_passes_out_of_order_are_an_error_and_not_old_numbers():

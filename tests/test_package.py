@@ -48,6 +48,7 @@ def test_public_names_are_these():
     assert catapult_sim.__all__ == [
         "Boundary",
         "Checkpoint",
+        "Convolution",
         "Dense",
         "EMA",
         "GradientDescent",
@@ -55,6 +56,7 @@ def test_public_names_are_these():
         "InputError",
         "LinearNet",
         "MLP",
+        "MeanPooling",
         "Measured",
         "Nesterov",
         "Network",

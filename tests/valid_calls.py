@@ -454,6 +454,8 @@ CALLS = {
     "mlp.kernel.top_eigenpairs": {"network": NET, **network, "k": 1, "tolerance": 1e-6},
     "mlp.kernel.top_eigenvalue": {"network": NET, **network},
     "mlp.dense.Dense": {"width": 10},
+    "mlp.convolution.Convolution": {"channels": 2, "size": (3, 2), "stride": 1, "padding": (1, 1)},
+    "mlp.pooling.MeanPooling": {"size": (2, 1)},
     "mlp.residual.Residual": {"layers": [cs.Dense(3), "relu"], "scale": 0.5},
     "mlp.network.Network": {
         "inputs": 2,

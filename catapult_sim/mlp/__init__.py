@@ -13,10 +13,13 @@
 ``activations``           activation functions with their derivatives, and as layers
 ``losses``                loss functions with their derivatives
 ``dense``                 ``Dense``, a fully connected layer
+``convolution``           ``Convolution``, the same small weights at every place of an image
+``pooling``               ``MeanPooling``, means over blocks of an image
 ``residual``              ``Residual``, layers whose outputs are added to their inputs
 ``plans``                 how a list of layers becomes a network
 ``parametrization``       how large weights are at the start, and their scales
 ``layers``                what a layer must offer, the arrays it reads and writes; chains of layers
+``images``                images as samples
 ``bilinear``              layers that are linear in their inputs and in their weights
 ``passes``                forward and backward passes, and their directional derivatives
 ``schedules``             factors of the learning rate as functions of the step
@@ -32,7 +35,9 @@ from catapult_sim.lazy import attach
 if TYPE_CHECKING:
     from catapult_sim.mlp import activations as activations
     from catapult_sim.mlp import bilinear as bilinear
+    from catapult_sim.mlp import convolution as convolution
     from catapult_sim.mlp import dense as dense
+    from catapult_sim.mlp import images as images
     from catapult_sim.mlp import kernel as kernel
     from catapult_sim.mlp import layers as layers
     from catapult_sim.mlp import losses as losses
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
     from catapult_sim.mlp import passes as passes
     from catapult_sim.mlp import plans as plans
     from catapult_sim.mlp import point as point
+    from catapult_sim.mlp import pooling as pooling
     from catapult_sim.mlp import residual as residual
     from catapult_sim.mlp import schedules as schedules
     from catapult_sim.mlp import taylor as taylor

@@ -119,6 +119,11 @@ class Bilinear(Layer):
 
     # For the kernel ------------------------------------------------------------------------------
 
+    @property
+    def row_numbers(self) -> int:
+        """How many numbers :meth:`row_products` forms of each row of the Jacobian."""
+        return self._weights
+
     def spread(self, at: Workspace, signal: Array, out: Array) -> Array:
         """Write ``J J^T`` times a signal ``(..., m, width of z)``.
 
@@ -142,10 +147,10 @@ class Bilinear(Layer):
         """
 
         def products(s: list[Array], t: list[Array]) -> Iterator[Array]:
-            yield _scalar_products(self._rows(x, s), self._rows(y, t))
+            yield scalar_products(self._rows(x, s), self._rows(y, t))
             if self.biases:  # their input is 1, of order 0
                 one, other = (self._channels(a[0][..., None, :]).sum(axis=-2) for a in (s, t))
-                yield _scalar_products(one, other)
+                yield scalar_products(one, other)
 
         return products
 
@@ -182,7 +187,8 @@ def _multiply_series(
             product(a, W, out)
 
 
-def _scalar_products(left: Array, right: Array) -> Array:
+def scalar_products(left: Array, right: Array) -> Array:
     """Return the scalar products of all rows ``(..., k, m, P)``, ``(..., k, m, k', m)``."""
-    products: Array = np.einsum("...kmp,...jnp->...kmjn", left, right)
-    return products
+    one, other = (rows.reshape(*rows.shape[:-3], -1, rows.shape[-1]) for rows in (left, right))
+    products: Array = one @ other.swapaxes(-1, -2)
+    return products.reshape(*products.shape[:-2], *left.shape[-3:-1], *right.shape[-3:-1])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from catapult_sim.mlp.activations import Scale
-from catapult_sim.mlp.bilinear import Bilinear, RowProducts
+from catapult_sim.mlp.bilinear import Bilinear, RowProducts, scalar_products
 from catapult_sim.mlp.layers import Layer, Workspace
 from catapult_sim.mlp.parametrization import Weights
 from catapult_sim.mlp.plans import Shape, Weighted
@@ -34,6 +34,11 @@ class Affine(Bilinear):
     def shape(self) -> tuple[int, ...]:
         """The shape of the weights."""
         return self.fan_in, self.fan_out
+
+    @property
+    def row_numbers(self) -> int:
+        """None: scalar products of rows are those of inputs times those of signals."""
+        return 0
 
     def outputs(self, inputs: int) -> int:
         """Return the fan out, or raise InputError where ``inputs`` is not the fan in."""
@@ -77,12 +82,7 @@ class Affine(Bilinear):
         def products(s: list[Array], t: list[Array]) -> Iterator[Array]:
             for row, signals in zip(grams, s, strict=False):
                 for gram, others in zip(row, t, strict=False):
-                    (k, m, n), (j, o, _) = signals.shape[-3:], others.shape[-3:]
-                    flat = signals.reshape(*signals.shape[:-3], k * m, n)
-                    across = others.reshape(*others.shape[:-3], j * o, n).swapaxes(-1, -2)
-                    of_signals = flat @ across
-                    of_signals = of_signals.reshape(*of_signals.shape[:-2], k, m, j, o)
-                    yield of_signals * gram[..., None, :, None, :]
+                    yield scalar_products(signals, others) * gram[..., None, :, None, :]
 
         return products
 

@@ -15,24 +15,27 @@ from catapult_sim import mlp
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.activations import ACTIVATIONS, Pointwise, Scale
 from catapult_sim.mlp.bilinear import Bilinear
+from catapult_sim.mlp.convolution import Convolution
 from catapult_sim.mlp.dense import Affine, Dense
 from catapult_sim.mlp.layers import Chain, Layer
 from catapult_sim.mlp.network import MLP, Network
 from catapult_sim.mlp.observers import Observers
 from catapult_sim.mlp.passes import Passes
 from catapult_sim.mlp.plans import Plan
+from catapult_sim.mlp.pooling import MeanPooling
 from catapult_sim.mlp.residual import Residual, Skip
 from catapult_sim.mlp.taylor import TaylorModel
 from catapult_sim.mlp.training import train
 from catapult_sim.validation import InputError
 
 RNG = np.random.default_rng(0)
-X, P = RNG.normal(size=(5, 6)), RNG.dirichlet([1, 1], size=5)
+FLAT, P = RNG.normal(size=(5, 6)), RNG.dirichlet([1, 1], size=5)
+IMAGES = RNG.normal(size=(5, 4, 3, 2))
 TANH, SILU = Pointwise(ACTIVATIONS["tanh"], 0.7), Pointwise(ACTIVATIONS["silu"])
 
 
 @dataclasses.dataclass(frozen=True)
-class Convolution(Bilinear):
+class Circular(Bilinear):
     """A circular convolution of places with a filter of two, ``(places, channels)`` in a row."""
 
     places: int
@@ -67,7 +70,7 @@ class Convolution(Bilinear):
 
 
 @dataclasses.dataclass(frozen=True)
-class MeanPooling(Layer):
+class OwnMean(Layer):
     """The mean over places of each channel."""
 
     places: int
@@ -136,6 +139,47 @@ def listed(theta, X):
     return x @ V / 2 + d
 
 
+def convolved(x, W, b=0.0, stride=(1, 1), padding=(0, 0)):
+    """The convolution of images ``(m, height, width, channels)``, number by number."""
+    height, width, _, channels = W.shape
+    x = np.pad(x, [(0, 0), *[(one, one) for one in padding], (0, 0)])
+    down, across = ((x.shape[i] - W.shape[i - 1]) // stride[i - 1] + 1 for i in (1, 2))
+    z = np.empty((len(x), down, across, channels), dtype=np.result_type(x, W))
+    for a, i, j, c in np.ndindex(z.shape):
+        top, left = i * stride[0], j * stride[1]
+        z[a, i, j, c] = np.sum(x[a, top : top + height, left : left + width] * W[..., c])
+    return z + b
+
+
+def convolutional(theta, X):
+    """Different in height and width; in the parametrisation of the tangent kernel."""
+    shapes = (3, 3, 2, 3), (3,), (2, 2, 3, 2), (2,), (8, 2), (2,)
+    F, b, G, c, V, d = taken(theta, *shapes)
+    a = np.tanh(convolved(X, F / 18**0.5, b, padding=(1, 1)))
+    a = (a[:, [0, 2]] + a[:, [1, 3]]) / 2
+    a = silu(convolved(a, GAIN / 12**0.5 * G, c, stride=(2, 1), padding=(1, 0)))
+    return a.reshape(len(a), 8) @ V / 8**0.5 + d
+
+
+def residual_images(theta, X):
+    """A block on the samples and one inside of another; in the standard parametrisation."""
+    F, b, G, c, H, e, V, d = taken(
+        theta, *[(3, 3, 2, 2), (2,)] * 2, (1, 1, 2, 2), (2,), (2, 2), (2,)
+    )
+    x = X + np.tanh(convolved(X, F, b, padding=(1, 1)))
+    inner = convolved(x, G, c, padding=(1, 1))
+    inner = inner - 0.7 * silu(convolved(inner, H, e))
+    x = np.tanh(x + inner)
+    return x.mean(axis=(1, 2)) @ V + d
+
+
+def strided(theta, X):
+    """Filters with a stride in both directions, and filters last; in the mean-field one."""
+    F, G = taken(theta, (3, 2, 2, 3), (2, 1, 3, 2))
+    a = silu(convolved(X, GAIN / 12**0.5 * F, stride=(2, 2), padding=(2, 1)))
+    return convolved(a, G / 6).mean(axis=(1, 2))
+
+
 def convolution_written_out(x, F, b, places):
     image = x.reshape(len(x), places, -1)
     z = np.stack(
@@ -161,6 +205,7 @@ def pooling(theta, X):
     return a.reshape(len(a), 3, 2).sum(axis=1) / 3
 
 
+GAIN = ACTIVATIONS["silu"].gain
 INNER = Chain((Affine(2, 3, biases=True), TANH, Skip(Affine(3, 3)), Affine(3, 2)))
 NETWORKS = {
     residual: [
@@ -177,35 +222,63 @@ NETWORKS = {
         Residual(["silu", Dense(3), "tanh", Dense(4)], scale=0.3),
         Dense(2),
     ],
+    convolutional: [
+        Convolution(3, 3, padding=1),
+        "tanh",
+        MeanPooling((2, 1)),
+        Convolution(2, 2, stride=(2, 1), padding=(1, 0)),
+        "silu",
+        Dense(2),
+    ],
+    residual_images: [
+        Residual([Convolution(2, 3, padding=1), "tanh"]),
+        Residual([Convolution(2, 3, padding=1), Residual([Convolution(2, 1), "silu"], scale=-0.7)]),
+        "tanh",
+        MeanPooling(),
+        Dense(2),
+    ],
+    strided: [
+        Convolution(3, (3, 2), stride=2, padding=(2, 1)),
+        "silu",
+        Convolution(2, (2, 1)),
+        MeanPooling(),
+    ],
     block: [Affine(6, 2), Skip(INNER), Skip(Affine(2, 2))],
     convolution: [
-        Convolution(3, (2, 2, 3), biases=True),
+        Circular(3, (2, 2, 3), biases=True),
         TANH,
-        Convolution(3, (2, 3, 2)),
+        Circular(3, (2, 3, 2)),
         SILU,
         Affine(6, 2),
     ],
     pooling: [
-        Convolution(3, (2, 2, 3), biases=True),
+        Circular(3, (2, 2, 3), biases=True),
         TANH,
-        Convolution(3, (2, 3, 2), biases=True),
-        MeanPooling(3),
+        Circular(3, (2, 3, 2), biases=True),
+        OwnMean(3),
     ],
 }
-OPTIONS = {listed: {"biases": True}}
+OPTIONS = {
+    listed: {"biases": True},
+    convolutional: {"biases": True},
+    residual_images: {"biases": 0.5, "parametrization": "standard"},
+    strided: {"parametrization": "mean-field"},
+}
+SAMPLES = dict.fromkeys((convolutional, residual_images, strided), IMAGES)
 each = pytest.mark.parametrize("written_out", NETWORKS, ids=lambda one: one.__name__)
 TIGHT = {"rtol": 1e-10, "atol": 1e-13}
 
 
 def build(written_out, **options):
     options |= OPTIONS.get(written_out, {})
-    net = Network(6, NETWORKS[written_out], loss="cross_entropy", **options)
+    inputs = IMAGES.shape[1:] if written_out in SAMPLES else 6
+    net = Network(inputs, NETWORKS[written_out], loss="cross_entropy", **options)
     return net, 0.5 * net.init(rng=1)
 
 
 def dense_jacobian(written_out, theta):
     """(m k, P), from the complex step."""
-    nudged = theta + 1e-30j * np.eye(len(theta))
+    nudged, X = theta + 1e-30j * np.eye(len(theta)), SAMPLES.get(written_out, FLAT)
     return np.stack([written_out(row, X).imag.ravel() / 1e-30 for row in nudged], axis=1)
 
 
@@ -230,6 +303,7 @@ def test_every_layer_of_the_package_is_in_one_of_these_networks():
 @each
 def test_outputs_and_gradient_are_the_definition_and_its_complex_step(written_out):
     net, theta = build(written_out, weight_decay=0.3)
+    X = SAMPLES.get(written_out, FLAT)
     np.testing.assert_allclose(net.predict(theta, X), written_out(theta, X), **TIGHT)
     nudged = theta + 1e-30j * np.eye(net.size)
     losses = [
@@ -242,6 +316,7 @@ def test_outputs_and_gradient_are_the_definition_and_its_complex_step(written_ou
 @each
 def test_hessian_and_sharpness_gradient_are_complex_steps_of_lower_derivatives(written_out):
     net, theta = build(written_out, weight_decay=0.3)
+    X = SAMPLES.get(written_out, FLAT)
     v, axes = RNG.normal(size=net.size), 1e-30j * np.eye(net.size)
     hessian = net.gradient(theta + axes, X, P).imag / 1e-30
     np.testing.assert_allclose(net.hessian_product(theta, X, P, v), hessian @ v, **TIGHT)
@@ -253,6 +328,7 @@ def test_hessian_and_sharpness_gradient_are_complex_steps_of_lower_derivatives(w
 @each
 def test_products_and_dense_kernel_are_those_of_the_complex_step_jacobian(written_out):
     net, theta = build(written_out)
+    X = SAMPLES.get(written_out, FLAT)
     J, point = dense_jacobian(written_out, theta), net.at(theta, X, P)
     v, u = RNG.normal(size=net.size), RNG.normal(size=(5, 2))
     np.testing.assert_allclose(point.jacobian_product(v).ravel(), J @ v, **TIGHT)
@@ -260,7 +336,7 @@ def test_products_and_dense_kernel_are_those_of_the_complex_step_jacobian(writte
     K = J @ J.T / 5
     np.testing.assert_allclose(point.kernel_product(u).ravel(), K @ u.ravel(), **TIGHT)
     np.testing.assert_allclose(kernel.ntk(net, theta, X), K, **TIGHT)
-    factored = kernel._Factored(net.passes(1), theta, X).matvec(u.ravel())
+    factored = kernel._Factored(net.passes(1), theta, X.reshape(5, -1)).matvec(u.ravel())
     np.testing.assert_allclose(factored, K @ u.ravel(), **TIGHT)
     by_outputs = [np.diag(p) - np.outer(p, p) for p in softmax(written_out(theta, X))]
     curved = (
@@ -274,6 +350,7 @@ def test_products_and_dense_kernel_are_those_of_the_complex_step_jacobian(writte
 @pytest.mark.parametrize("order", [1, 2])
 def test_taylor_models_are_the_polynomial_of_dense_derivatives(order, written_out):
     net, origin = build(written_out)
+    X = SAMPLES.get(written_out, FLAT)
     model = TaylorModel(net, origin, order=order)
     theta = origin + 0.3 * np.random.default_rng(5).normal(size=(3, net.size))
     units = np.eye(10).reshape(10, 5, 2)
@@ -289,7 +366,9 @@ def test_taylor_models_are_the_polynomial_of_dense_derivatives(order, written_ou
     steps = model.loss(theta[:, None] + 1e-30j * np.eye(net.size), X, P).imag / 1e-30
     np.testing.assert_allclose(gradient, steps, **TIGHT)
     slope = model.gradient(theta + 1e-30j * v, X, P).imag / 1e-30
-    product = model.loss_hessian_product(theta, X, P, np.broadcast_to(v, theta.shape))
+    product = model.loss_hessian_product(
+        theta, X.reshape(5, -1), P, np.broadcast_to(v, theta.shape)
+    )
     np.testing.assert_allclose(product, slope, **TIGHT)
     A, B = model.kernel_terms(theta, X, P)
     G = np.einsum("apq,nq->nap", bends, gradient) * (order == 2)
@@ -300,6 +379,7 @@ def test_taylor_models_are_the_polynomial_of_dense_derivatives(order, written_ou
 @each
 def test_an_ensemble_is_its_members_and_trains_as_each_alone(written_out):
     net, _ = build(written_out)
+    X = SAMPLES.get(written_out, FLAT)
     theta = 0.5 * net.init(rng=0, ensemble=(3,))
     v, u = net.init(rng=1, ensemble=(3,)), RNG.normal(size=(3, 5, 2))
     together = [net.hessian_product(theta, X, P, v), net.at(theta, X).kernel_product(u)]
@@ -327,7 +407,7 @@ def test_a_perceptron_is_a_sequence_of_scales_dense_layers_and_activations():
     np.testing.assert_array_equal(theta, mlp.init(rng=0))
     for product in ("gradient", "loss"):
         np.testing.assert_array_equal(
-            getattr(net, product)(theta, X, P), getattr(mlp, product)(theta, X, P)
+            getattr(net, product)(theta, FLAT, P), getattr(mlp, product)(theta, FLAT, P)
         )
     assert net.numbers_per_sample == mlp.numbers_per_sample == 4 * (6 + 5 + 4 + 2)
 
@@ -335,8 +415,8 @@ def test_a_perceptron_is_a_sequence_of_scales_dense_layers_and_activations():
 def test_active_units_are_those_of_the_activations_inside_of_blocks_too():
     net, theta = build(block)
     W, A, a, *_ = taken(theta, (6, 2), (2, 3), (3,), (3, 3), (3, 2), (2, 2))
-    expected = np.mean(X @ W @ A + a > 0)
-    assert Observers(net, X, P).active_fraction(theta) == pytest.approx(expected)
+    expected = np.mean(FLAT @ W @ A + a > 0)
+    assert Observers(net, FLAT, P).active_fraction(theta) == pytest.approx(expected)
 
 
 def test_layers_that_do_not_fit_are_refused():
@@ -370,7 +450,7 @@ def test_passes_out_of_order_are_an_error_and_not_old_numbers():
 
     def moved() -> Passes:
         passes = net.passes(3)
-        passes.move(theta, X)
+        passes.move(theta, FLAT)
         return passes
 
     with pytest.raises(RuntimeError, match=r"gradient\(0\) before backward\(0\)"):

@@ -5,6 +5,8 @@ Public names
 ===============================================  ==============================================
 ``LinearNet``, ``MLP``, ``TaylorModel``          models: linear at any width, fully connected, and
                                                  their linear and quadratic approximations
+``Network``, ``Dense``, ``Convolution``,         a network of layers, and the layers it lists
+``MeanPooling``, ``Residual``
 ``train``, ``iterate``                           run an ensemble, of networks or of any step
 ``study``, ``Study``                             one model at many learning rates: phases, losses,
                                                  curvature, accuracy
@@ -70,9 +72,14 @@ if TYPE_CHECKING:
     from catapult_sim import plots as plots
     from catapult_sim import sweeps as sweeps
     from catapult_sim import symbolic as symbolic
+    from catapult_sim.mlp.convolution import Convolution as Convolution
+    from catapult_sim.mlp.dense import Dense as Dense
     from catapult_sim.mlp.kernel import ntk as ntk
     from catapult_sim.mlp.network import MLP as MLP
+    from catapult_sim.mlp.network import Network as Network
     from catapult_sim.mlp.observers import Observers as Observers
+    from catapult_sim.mlp.pooling import MeanPooling as MeanPooling
+    from catapult_sim.mlp.residual import Residual as Residual
     from catapult_sim.mlp.taylor import TaylorModel as TaylorModel
     from catapult_sim.mlp.training import train as train
     from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs as top_eigenpairs

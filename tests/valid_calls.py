@@ -11,8 +11,6 @@ import sympy as sp
 
 import catapult_sim as cs
 from catapult_sim import symbolic
-from catapult_sim.mlp.activations import Scale
-from catapult_sim.mlp.dense import Dense
 from catapult_sim.mlp.own_model import METHODS, as_model
 from catapult_sim.numeric.random_products import RandomMatrices
 from catapult_sim.numeric.runs.optimizers import GradientDescent
@@ -455,10 +453,18 @@ CALLS = {
     "mlp.kernel.ntk": {"network": NET, **network, "memory_limit": 2.0**32},
     "mlp.kernel.top_eigenpairs": {"network": NET, **network, "k": 1, "tolerance": 1e-6},
     "mlp.kernel.top_eigenvalue": {"network": NET, **network},
-    "mlp.network.Sequential": {
+    "mlp.dense.Dense": {"width": 10},
+    "mlp.convolution.Convolution": {"channels": 2, "size": (3, 2), "stride": 1, "padding": (1, 1)},
+    "mlp.pooling.MeanPooling": {"size": (2, 1)},
+    "mlp.residual.Residual": {"layers": [cs.Dense(3), "relu"], "scale": 0.5},
+    "mlp.network.Network": {
         "inputs": 2,
-        "layers": [Dense(2, 3), Scale(0.5), Dense(3, 1)],
+        "layers": [cs.Dense(3), "tanh", cs.Residual([cs.Dense(3)]), cs.Dense(1)],
+        "parametrization": "ntk",
+        "biases": False,
         "loss": "squared_error",
+        "gain": "he",
+        "zero_output": False,
         "weight_decay": 0.0,
         "dtype": np.float64,
     },

@@ -14,8 +14,8 @@ from catapult_sim.datasets.scaling import SCALINGS
 from catapult_sim.experiments import cell_options, phase_cells
 from catapult_sim.memory import allowed_bytes, require_memory
 from catapult_sim.mlp.activations import ACTIVATIONS
-from catapult_sim.mlp.dense import PARAMETRIZATIONS
 from catapult_sim.mlp.losses import LOSSES
+from catapult_sim.mlp.parametrization import PARAMETRIZATIONS
 from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import Cell
 from catapult_sim.validation import (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.mlp.network import MLP, Network
+from catapult_sim.mlp.network import Network
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
 from catapult_sim.validation import (
@@ -27,7 +27,9 @@ from catapult_sim.validation import (
 Data = tuple[npt.ArrayLike, npt.ArrayLike]  # X and y
 
 
-def _require(network: MLP, theta: Array, **data: Data) -> tuple[Array, list[tuple[Array, Array]]]:
+def _require(
+    network: Network, theta: Array, **data: Data
+) -> tuple[Array, list[tuple[Array, Array]]]:
     """Return theta and pairs of X and y that fit a network, or raise InputError."""
     require_instance("network", network, Network, "a network, such as MLP([2, 3, 1])")
     for name, pair in data.items():
@@ -37,7 +39,7 @@ def _require(network: MLP, theta: Array, **data: Data) -> tuple[Array, list[tupl
     return _require_vectors(network, "theta", theta), checked
 
 
-def _require_vectors(network: MLP, name: str, values: Array) -> Array:
+def _require_vectors(network: Network, name: str, values: Array) -> Array:
     """Return vectors ``(..., P)`` in the network's precision, or raise InputError."""
     vectors = require_reals(name, values).astype(network.dtype)
     if vectors.shape[-1:] != (network.size,):
@@ -46,7 +48,7 @@ def _require_vectors(network: MLP, name: str, values: Array) -> Array:
 
 
 def loss_along(
-    network: MLP,
+    network: Network,
     theta: Array,
     direction: Array,
     positions: npt.ArrayLike,
@@ -57,7 +59,7 @@ def loss_along(
 
     Parameters
     ----------
-    network : MLP
+    network : Network
     theta, direction : numpy.ndarray, shape (..., P)
         A negative gradient, with learning rates as positions, or the way to another iterate.
     positions : array_like, shape (n,) or (n, ...)
@@ -76,6 +78,7 @@ def loss_along(
 
     Examples
     --------
+    >>> from catapult_sim.mlp.network import MLP
     >>> network, theta = MLP([1, 1, 1], activation="linear"), np.array([1.0, 1.0])
     >>> loss_along(network, theta, -theta, [0, 1], np.array([[1.0]]), np.array([[0.0]]))
     array([0.5, 0. ])
@@ -195,7 +198,7 @@ class OneStep:
 
 
 def one_step(
-    network: MLP,
+    network: Network,
     theta: Array,
     batch: Data,
     others: Data,
@@ -205,7 +208,7 @@ def one_step(
 
     Parameters
     ----------
-    network : MLP
+    network : Network
     theta : numpy.ndarray, shape (..., P)
     batch, others : tuple of array_like
         X and y of the batch, and of other data whose loss is measured too.
@@ -223,6 +226,7 @@ def one_step(
 
     Examples
     --------
+    >>> from catapult_sim.mlp.network import MLP
     >>> network, theta = MLP([1, 1, 1], activation="linear"), np.array([1.0, 1.0])
     >>> batch, others = ((np.ones((1, 1)), np.array([[y]])) for y in (0.0, 1.0))
     >>> step = one_step(network, theta, batch, others, [0.5, 1.0])
@@ -243,7 +247,7 @@ def one_step(
     return OneStep(tried[best], before, after, others_before, others_after)
 
 
-def alignment(network: MLP, theta: Array, batch: Data, everything: Data) -> tuple[Array, Array]:
+def alignment(network: Network, theta: Array, batch: Data, everything: Data) -> tuple[Array, Array]:
     """Compare the gradient on a batch with the gradient on all data.
 
     Returns
@@ -259,6 +263,7 @@ def alignment(network: MLP, theta: Array, batch: Data, everything: Data) -> tupl
 
     Examples
     --------
+    >>> from catapult_sim.mlp.network import MLP
     >>> network, theta = MLP([1, 1, 1], activation="linear"), np.array([1.0, 1.0])
     >>> batch = np.ones((1, 1)), np.zeros((1, 1))
     >>> everything = np.ones((2, 1)), np.array([[0.0], [0.5]])

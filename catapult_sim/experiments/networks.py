@@ -22,7 +22,7 @@ import numpy.typing as npt
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.memory import Limit
 from catapult_sim.mlp.model import Model
-from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.network import MLP, Network
 from catapult_sim.mlp.observers import Observers
 from catapult_sim.mlp.taylor import TaylorModel
 from catapult_sim.mlp.training import train
@@ -99,10 +99,10 @@ class Networks:
         return 1 / self.lambda_0
 
     @property
-    def net(self) -> MLP:
+    def net(self) -> Network:
         """The explicit network, also of a Taylor model."""
         net = self.model.network if isinstance(self.model, TaylorModel) else self.model
-        assert isinstance(net, MLP)
+        assert isinstance(net, Network)
         return net
 
     def __getitem__(self, which: int | slice) -> Networks:

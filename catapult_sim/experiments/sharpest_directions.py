@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.mlp.network import MLP, Network
+from catapult_sim.mlp.network import Network
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs
 from catapult_sim.numeric.curvature.nudged import Nudged, SharpestDirections
@@ -56,7 +56,7 @@ class Track:
 
 
 def track(
-    network: MLP,
+    network: Network,
     theta: npt.ArrayLike,
     X: npt.ArrayLike,
     y: npt.ArrayLike,
@@ -86,7 +86,7 @@ def track(
 
     Parameters
     ----------
-    network : MLP
+    network : Network
     theta : array_like, shape (..., P)
         Initial parameters. Each member has its own random stream of batches, the same at every
         learning rate and batch size.
@@ -130,6 +130,7 @@ def track(
 
     Examples
     --------
+    >>> from catapult_sim.mlp.network import MLP
     >>> network = MLP([1, 100, 1], activation="tanh")
     >>> theta, X, y = network.init(rng=0, ensemble=(3,)), [[1.0], [2.0]], [1.0, 0.0]
     >>> rates = np.array([[0.1], [0.5]])

@@ -19,7 +19,7 @@ from scipy.special import erf, ndtr
 
 from catapult_sim.mlp.layers import Layer, Workspace
 from catapult_sim.types import Array
-from catapult_sim.validation import require_number
+from catapult_sim.validation import require_number, require_one_of
 
 
 @dataclass(frozen=True)
@@ -183,6 +183,13 @@ ACTIVATIONS = {
         Activation("quadratic", _quadratic, 3**-0.5),
     )
 }
+
+
+def require_activation(activation: str | Activation) -> Activation:
+    """Return an activation, given itself or its name in :data:`ACTIVATIONS`."""
+    if isinstance(activation, Activation):
+        return activation
+    return ACTIVATIONS[require_one_of("activation", activation, ACTIVATIONS)]
 
 
 @dataclass(frozen=True)

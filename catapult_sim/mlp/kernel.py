@@ -178,8 +178,9 @@ def _bytes(passes: Passes, members: int, samples: int, itemsize: int) -> int:
     parts, outputs = passes.parts, passes.outputs
     signals = 2 * samples * outputs * sum(at.z.width for _, at, _ in parts[:-1])
     grams = samples**2 * (2 * outputs + len(parts))
+    rows = samples * (outputs + 1) * max(layer.row_numbers for layer, _, _ in parts)
     layers = samples * passes.numbers_per_sample
-    return members * itemsize * ((samples * outputs) ** 2 + signals + grams + layers)
+    return members * itemsize * ((samples * outputs) ** 2 + signals + grams + rows + layers)
 
 
 def top_eigenpairs(

@@ -8,7 +8,7 @@ computes one coefficient, given the lower ones.
 ====================  ==========================================================
 to add                write
 ====================  ==========================================================
-weights               a :class:`~catapult_sim.mlp.dense.Bilinear` layer: the three
+weights               a :class:`~catapult_sim.mlp.bilinear.Bilinear` layer: the three
                       products of inputs, weights and signals give all orders.
 no parameters         a :class:`Layer`: its forward and backward pass of one
                       order, and :meth:`Layer.pullback` for the dense kernel.

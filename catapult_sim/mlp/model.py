@@ -25,6 +25,8 @@ class Model(ABC, Generic[P]):
         P, the number of parameters.
     inputs, outputs : int
         d and k, the numbers of each sample that it takes and gives.
+    input_shape : tuple of int
+        ``(d,)``, or height, width and channels of images; samples may be given in this shape.
     objective : Objective
         The loss and its weight decay.
     dtype : numpy.dtype
@@ -35,6 +37,7 @@ class Model(ABC, Generic[P]):
     size: int
     inputs: int
     outputs: int
+    input_shape: tuple[int, ...]
     objective: Objective
     dtype: np.dtype[np.floating]
     numbers_per_sample: int
@@ -94,7 +97,7 @@ class Model(ABC, Generic[P]):
 
     def require_data(self, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
         """Return X ``(m, d)`` and y ``(m, k)`` that fit this network, or raise InputError."""
-        inputs, targets = require_samples(X, y)
+        inputs, targets = require_samples(self._flattened(X), y)
         given, required = (inputs.shape[1], targets.shape[1]), (self.inputs, self.outputs)
         if given != required:
             raise InputError(
@@ -122,13 +125,21 @@ class Model(ABC, Generic[P]):
 
     def require_inputs(self, X: npt.ArrayLike) -> Array:
         """Return X ``(..., m, d)`` that fits this network, or raise InputError."""
-        inputs = require_finite("X", X)
+        inputs = require_finite("X", self._flattened(X))
         if inputs.ndim < 2 or inputs.shape[-1] != self.inputs or not inputs.size:
             least = "" if inputs.size else " with m >= 1"
             raise InputError(
                 f"X must have shape (m, {self.inputs}){least}; got shape {inputs.shape}"
             )
         return inputs.astype(self.dtype, copy=False)
+
+    def _flattened(self, X: npt.ArrayLike) -> npt.ArrayLike:
+        """Return images as rows of their numbers, samples of any other kind as they are."""
+        if len(self.input_shape) == 1:
+            return X
+        images = require_finite("X", X)
+        rows = images.shape[-3:] != self.input_shape
+        return images if rows else images.reshape(*images.shape[:-3], self.inputs)
 
     def require_parameters(self, theta: npt.ArrayLike) -> Array:
         """Return theta ``(..., P)`` as an array of this network, or raise InputError."""

@@ -1,4 +1,4 @@
-"""Fully connected networks, and networks of any layers: outputs, loss, derivatives.
+"""Networks of layers, fully connected ones above all: outputs, loss, derivatives.
 
 The parameters of a network are a vector ``theta (..., P)``: those of layer after layer. Leading
 axes are an ensemble; the networks of an ensemble see the same inputs.
@@ -11,19 +11,21 @@ along a direction in theta gives the Hessian times that direction, the R-operato
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.memory import Limit, require_memory
-from catapult_sim.mlp.activations import ACTIVATIONS, Activation, Pointwise, Scale
-from catapult_sim.mlp.dense import PARAMETRIZATIONS, dense_layers, gains
-from catapult_sim.mlp.layers import Chain, Layer
+from catapult_sim.mlp.activations import Activation, require_activation
+from catapult_sim.mlp.dense import Dense
+from catapult_sim.mlp.layers import Chain
 from catapult_sim.mlp.losses import LOSSES, Objective
 from catapult_sim.mlp.model import Model
+from catapult_sim.mlp.parametrization import PARAMETRIZATIONS, Weights, gains, require_biases
 from catapult_sim.mlp.passes import Passes
+from catapult_sim.mlp.plans import Layers, Shape, build, own_gains, require_layers, written
 from catapult_sim.mlp.point import Point
 from catapult_sim.printing import counted
 from catapult_sim.randomness import draw
@@ -44,34 +46,105 @@ DTYPES = ("float64", "float32")
 
 
 class Network(Model[Point]):
-    """A network of layers and its loss: what :class:`MLP` and :class:`Sequential` have in common.
+    """A network of layers, written as a list, and its loss.
+
+    Parameters
+    ----------
+    inputs : int or (int, int, int)
+        The numbers of each sample, d; or height, width and channels of images. Samples are rows of
+        d numbers, in which the channels of an image come last, or the images themselves.
+    layers : sequence of Dense, Convolution, MeanPooling, Residual, or str
+        A text is the name of an activation. The numbers that the last layer gives are the outputs.
+    parametrization : {"ntk", "standard", "mean-field"}
+        As in :mod:`catapult_sim.mlp.parametrization`.
+    biases : bool or float
+        Whether weights have biases; or the standard deviation of those at the start.
+    loss : {"squared_error", "cross_entropy"}
+        As in :mod:`catapult_sim.mlp.losses`; the latter takes probabilities for labels.
+    gain : {"he", "lecun"}, float or sequence of float
+        "he": that of the activation right after the weights, 1 where none is. "lecun": 1.
+        Otherwise that of all weights, or of each.
+    zero_output : bool
+        Start with the last weights at zero.
+    weight_decay : float
+        Adds ``(weight_decay / 2) |theta|^2`` to the loss, and so to gradient and Hessian.
+    dtype : {"float64", "float32"}
+        Of parameters, data and all that is computed; complex theta stays complex.
 
     Attributes
     ----------
+    size : int
+        P, the number of parameters.
+    inputs, outputs : int
+        d and k, the numbers of each sample that it takes and gives.
     layers : Chain
+        What it computes, layer by layer.
+    scales : list of float
+        Of the inputs of weights, in their order.
+
+    Raises
+    ------
+    InputError
+        Where a layer does not take what the one before it gives, no layer has weights, or an
+        option is not as above.
+
+    Examples
+    --------
+    >>> from catapult_sim.mlp.dense import Dense
+    >>> from catapult_sim.mlp.residual import Residual
+    >>> network = Network(3, [Dense(9), "tanh", Residual([Dense(9), "tanh"]), Dense(2)])
+    >>> network.size, network.predict(network.init(rng=0), [[0.0, 0.0, 0.0]])
+    (126, array([[0., 0.]]))
     """
 
-    def _assemble(
+    def __init__(
         self,
-        inputs: int,
-        layers: Sequence[Layer],
-        loss: str,
-        weight_decay: float,
-        dtype: npt.DTypeLike,
+        inputs: int | Shape,
+        layers: Layers,
+        *,
+        parametrization: str = "ntk",
+        biases: bool | float = False,
+        loss: str = "squared_error",
+        gain: str | npt.ArrayLike = "he",
+        zero_output: bool = False,
+        weight_decay: float = 0.0,
+        dtype: npt.DTypeLike = "float64",
     ) -> None:
-        """Check and set the attributes of every network."""
+        self.input_shape, listed = _require_shape(inputs), require_layers(layers)
+        self.parametrization = require_one_of("parametrization", parametrization, PARAMETRIZATIONS)
+        self.biases = require_biases(biases)
+        self.zero_output = require_flag("zero_output", zero_output)
+        of_weights = gains(gain, own_gains(listed))
+        weights = Weights(of_weights, self.parametrization, self.biases, self.zero_output)
+        built, _ = build(listed, self.input_shape, weights)
+        self.layers, self.scales = Chain(tuple(built)), weights.scales
+        self.size, self.inputs = self.layers.size, math.prod(self.input_shape)
+        if not self.size:
+            raise InputError(f"layers must include one with weights; got {shown(layers)}")
+        self.outputs = self.layers.outputs(self.inputs)
         loss_function = LOSSES[require_one_of("loss", loss, LOSSES)]
         decay = require_number("weight_decay", weight_decay, least=0)
-        self.objective = Objective(loss_function, decay)
-        self.dtype = _precision(dtype)
-        self.layers = Chain(tuple(layers))
-        self.inputs, self.outputs = inputs, self.layers.outputs(inputs)
-        self.size = self.layers.size
+        self.objective, self.dtype = Objective(loss_function, decay), _precision(dtype)
         self.numbers_per_sample = self.passes(1).numbers_per_sample
+        shape = self.input_shape if len(self.input_shape) > 1 else self.inputs
+        self._written = f"{shape}, {written(layers)}"
+        self._options = {
+            "parametrization": self.parametrization,
+            "biases": self.biases,
+            "loss": loss,
+            "gain": gain if isinstance(gain, str) else np.asarray(gain).tolist(),
+            "zero_output": self.zero_output,
+            "weight_decay": decay,
+            "dtype": self.dtype.name,
+        }
 
-    @abstractmethod
     def __repr__(self) -> str:
-        """Return an expression that makes this network."""
+        """Return what makes this network, with the options that are not the defaults."""
+        usual = type(self).__init__.__kwdefaults__ or {}
+        # By their text, as biases=0.0 is not biases=False.
+        words = {name: repr(one) for name, one in self._options.items()}
+        options = [f", {name}={one}" for name, one in words.items() if one != repr(usual[name])]
+        return f"{type(self).__name__}({self._written}{''.join(options)})"
 
     def init(
         self, *, rng: Rng = None, ensemble: tuple[int, ...] = (), memory_limit: Limit = None
@@ -323,92 +396,32 @@ class MLP(Network):
                 "widths must name inputs, hidden layers and outputs, at least 3; "
                 f"got {shown(widths)}"
             )
-        self.activation = (
-            activation
-            if isinstance(activation, Activation)
-            else ACTIVATIONS[require_one_of("activation", activation, ACTIVATIONS)]
+        self.activation = require_activation(activation)
+        hidden = [one for width in self.widths[1:-1] for one in (Dense(width), self.activation)]
+        super().__init__(
+            self.widths[0],
+            [*hidden, Dense(self.widths[-1])],
+            parametrization=parametrization,
+            biases=biases,
+            loss=loss,
+            gain=gain,
+            zero_output=zero_output,
+            weight_decay=weight_decay,
+            dtype=dtype,
         )
-        self.parametrization = require_one_of("parametrization", parametrization, PARAMETRIZATIONS)
-        self.biases = _biases(biases)
-        self.zero_output = require_flag("zero_output", zero_output)
-        of_layers = gains(gain, self.activation.gain, len(self.widths) - 1)
-        placed = dense_layers(
-            self.widths, of_layers, parametrization, biases=self.biases, zero_output=zero_output
+        self._written = repr(self.widths)
+        self._options = {"activation": self.activation.name, **self._options}
+
+
+def _require_shape(inputs: Any) -> Shape:
+    """Return the shape of a sample, ``(d,)`` or that of an image, or raise InputError."""
+    sizes = inputs if isinstance(inputs, tuple | list) else (inputs,)
+    if len(sizes) not in (1, 3):
+        raise InputError(
+            "inputs must be a number of inputs, or height, width and channels of images; "
+            f"got {shown(inputs)}"
         )
-        self.scales = [scale for scale, _ in placed]
-        chain: list[Layer] = []
-        for scale, layer in placed:
-            chain += [Pointwise(self.activation, scale) if chain else Scale(scale), layer]
-        self._assemble(self.widths[0], chain, loss, weight_decay, dtype)
-        self._options = {
-            "activation": self.activation.name,
-            "parametrization": parametrization,
-            "biases": self.biases,
-            "loss": loss,
-            "gain": gain if isinstance(gain, str) else np.asarray(gain).tolist(),
-            "zero_output": zero_output,
-            "weight_decay": self.weight_decay,
-            "dtype": self.dtype.name,
-        }
-
-    def __repr__(self) -> str:
-        """Return the widths and the options that are not the defaults."""
-        usual = MLP.__init__.__kwdefaults__ or {}
-        # By their text, as biases=0.0 is not biases=False.
-        words = {name: repr(one) for name, one in self._options.items()}
-        options = [f", {name}={one}" for name, one in words.items() if one != repr(usual[name])]
-        return f"MLP({self.widths}{''.join(options)})"
-
-
-def _biases(given: bool | float) -> bool | float:
-    if isinstance(given, (bool, np.bool_)):
-        return bool(given)
-    return require_number("biases", given, least=0)
-
-
-class Sequential(Network):
-    """A network of layers one after the other, of any kind.
-
-    Parameters
-    ----------
-    inputs : int
-        d, the numbers of each sample.
-    layers : sequence of Layer
-    loss, weight_decay, dtype
-        As those of :class:`catapult_sim.mlp.network.MLP`.
-
-    Raises
-    ------
-    InputError
-        Where a layer does not take what the one before it gives, or an option is not known.
-
-    Examples
-    --------
-    >>> from catapult_sim.mlp.activations import ACTIVATIONS
-    >>> from catapult_sim.mlp.dense import Dense
-    >>> from catapult_sim.mlp.activations import Pointwise
-    >>> network = Sequential(3, [Dense(3, 9), Pointwise(ACTIVATIONS["tanh"]), Dense(9, 2)])
-    >>> network.size, network.predict(network.init(rng=0), [[0.0, 0.0, 0.0]])
-    (45, array([[0., 0.]]))
-    """
-
-    def __init__(
-        self,
-        inputs: int,
-        layers: Sequence[Layer],
-        *,
-        loss: str = "squared_error",
-        weight_decay: float = 0.0,
-        dtype: npt.DTypeLike = "float64",
-    ) -> None:
-        width = require_count("inputs", inputs, 1)
-        if not isinstance(layers, list | tuple) or not all(isinstance(x, Layer) for x in layers):
-            raise InputError(f"layers must be a list of layers, such as Dense; got {shown(layers)}")
-        self._assemble(width, layers, loss, weight_decay, dtype)
-
-    def __repr__(self) -> str:
-        """Return the layers."""
-        return f"Sequential({self.inputs}, {list(self.layers.layers)})"
+    return tuple(require_count("inputs", size, 1) for size in sizes)
 
 
 def _precision(dtype: npt.DTypeLike) -> np.dtype[np.floating]:

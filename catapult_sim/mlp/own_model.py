@@ -101,6 +101,7 @@ class OwnModel(Model["OwnPlace"]):
     """An object with the four methods, as whatever trains and observes models sees it."""
 
     inputs = outputs = 0  # of any shape
+    input_shape = (0,)
 
     def __init__(self, model: Plugged, theta: npt.ArrayLike, X: npt.ArrayLike) -> None:
         parameters, self.axes = require_numbers("theta", theta), _samples("X", X).ndim

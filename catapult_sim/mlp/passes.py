@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from catapult_sim.mlp.activations import Pointwise
-from catapult_sim.mlp.dense import Bilinear
+from catapult_sim.mlp.bilinear import Bilinear
 from catapult_sim.mlp.layers import GIVEN, LOSS, Frame, Layer, Room, Workspace, after
 from catapult_sim.types import Array
 

@@ -95,6 +95,7 @@ class TaylorModel(Model["TaylorPoint"]):
             raise InputError(f"order must be 1 or 2; got {shown(order)}")
         self.network, self.order, self.origin = network, int(order), origin.copy()
         self.size, self.inputs, self.outputs = network.size, network.inputs, network.outputs
+        self.input_shape = network.input_shape
         self.objective, self.dtype = network.objective, network.dtype
         self.numbers_per_sample = network.numbers_per_sample
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from catapult_sim.mlp.dense import Bilinear
+from catapult_sim.mlp.bilinear import Bilinear
 from catapult_sim.mlp.layers import GIVEN
 from catapult_sim.mlp.network import Network
 from catapult_sim.types import Array

@@ -23,7 +23,7 @@ from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import draw
 from catapult_sim.experiments.sharpest_directions import Track, track
 from catapult_sim.mlp.losses import fraction_right_or_nan
-from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.network import Network
 from catapult_sim.numeric.curvature.directions import ESCAPES, alignment
 from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs
 from catapult_sim.numeric.curvature.step_response import (
@@ -62,7 +62,7 @@ MIDDLE = 32
 class Problem:
     """Networks before training, ``theta (S, P)``, and data."""
 
-    net: MLP
+    net: Network
     theta: Array
     unit: Array  # (S,), 1 / curvature at the start
     train: tuple[Array, Array]

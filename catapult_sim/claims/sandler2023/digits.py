@@ -19,7 +19,7 @@ from catapult_sim.claims.sources import SANDLER as PAPER
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import Networks, draw
 from catapult_sim.mlp.losses import IN_WORDS
-from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.network import Network
 from catapult_sim.numeric.runs.averages import EMA, SWA, IterateAverage, TwoPoint, schedule
 from catapult_sim.numeric.runs.batches import Batches, minibatches
 from catapult_sim.numeric.runs.measured import NothingToMeasure
@@ -57,7 +57,7 @@ def on_digits(loss: str, more: str = "") -> Claims:
 class Experiment:
     """Networks after a warm-up, and after training at constant and lowered learning rates."""
 
-    net: MLP
+    net: Network
     train: tuple[Array, Array]
     test: tuple[Array, Array]
     rate: float

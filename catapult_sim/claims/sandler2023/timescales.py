@@ -15,7 +15,7 @@ from catapult_sim.claims.sandler2023.model import GROUP
 from catapult_sim.claims.sources import DERIVED
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import Networks, draw
-from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.network import Network
 from catapult_sim.numeric.minibatch.moments import propagate
 from catapult_sim.numeric.runs.averages import EMA, IterateAverage, TwoPoint
 from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
@@ -90,7 +90,9 @@ def _ends(bench: Bench, one: Networks, eta: float) -> dict[str, Array]:
     }
 
 
-def _directions(net: MLP, bottom: Array, X: Array, y: Array) -> tuple[Array, Array, Array, Array]:
+def _directions(
+    net: Network, bottom: Array, X: Array, y: Array
+) -> tuple[Array, Array, Array, Array]:
     """Return curvatures, eigenvectors, the minimum along them, and the variance of batches."""
     curvatures, vectors = np.linalg.eigh(net.loss_hessian_product(bottom, X, y, np.eye(net.size)))
     chosen = curvatures > 1e-3 * curvatures[-1]

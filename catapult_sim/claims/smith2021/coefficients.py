@@ -19,7 +19,7 @@ from catapult_sim.claims.sources import GHOSH
 from catapult_sim.claims.sources import SMITH as PAPER
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import draw
-from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.network import Network
 from catapult_sim.numeric.flows.epochs import draws
 from catapult_sim.numeric.flows.flow import flow
 from catapult_sim.numeric.flows.recovery import Recovered, recover_regularizer
@@ -31,7 +31,7 @@ from catapult_sim.types import Array
 class Batches:
     """A network of three hidden units and its batches."""
 
-    net: MLP
+    net: Network
     X: Array  # (m, B, d)
     y: Array  # (m, B, k)
     starts: Array  # (S, P)

@@ -16,7 +16,7 @@ from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import draw, require_lambda_0
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.losses import fraction_right_or_nan
-from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.network import Network
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.measured import Measured, mean, ratio
 from catapult_sim.numeric.runs.optimizers import GradientDescent, Regularized
@@ -73,7 +73,7 @@ def ends(bench: Bench, recipe: Recipe) -> dict[str, Array]:
     return {name: np.where(np.isfinite(array), array, np.nan) for name, array in found.items()}
 
 
-def trained(bench: Bench, recipe: Recipe, data: tuple[Array, Array]) -> tuple[MLP, Array]:
+def trained(bench: Bench, recipe: Recipe, data: tuple[Array, Array]) -> tuple[Network, Array]:
     """Return the network, and the parameters of its ensemble after training, ``(S, P)``."""
     members, samples = (bench.effort.trained,), len(data[0])
     loss = "cross_entropy" if _one_hot(data[1]) else "squared_error"
@@ -100,7 +100,7 @@ def _one_hot(y: Array) -> bool:
     return y.shape[1] > 1 and bool(np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all())
 
 
-def sgd_unit(bench: Bench, net: MLP, theta: Array, X: Array) -> float:
+def sgd_unit(bench: Bench, net: Network, theta: Array, X: Array) -> float:
     """Return the learning rate ``1 / (curvature lambda_0)`` of the first member."""
 
     def measure() -> float:

@@ -22,6 +22,7 @@ from catapult_sim.experiments.beyond_stability import (
     EDGE,
     EDGE_STEPS,
     REDUCED,
+    at_the_edge,
     catapult,
     distance_ratio,
     edge,
@@ -36,19 +37,22 @@ C = 3.0  # eta lambda at the start of catapults of one sample
 
 
 def distance(bench: Bench, flow: str = FLOW) -> Measured:
-    """Return a flow's late distance from gradient descent, in units of gradient flow's."""
+    """Return a flow's mean distance at the edge from gradient descent, in units of gradient flow's."""
     return distance_ratio(edge(bench), flow, "gradient flow")
 
 
 def loss(bench: Bench) -> Measured:
-    """Return the predicted late mean loss over that of gradient descent."""
+    """Return the predicted mean loss over that of gradient descent."""
     return loss_ratio(edge(bench), FLOW)
 
 
 def spread(bench: Bench) -> Measured:
-    """Return the predicted late mean square of the oscillation over that of gradient descent."""
-    late = [(one.flows[FLOW].spread[one.late], one.spread[one.late]) for one in edge(bench)]
-    return mean(np.array([predicted.mean() / seen.mean() for predicted, seen in late]))
+    """Return the predicted mean square of the oscillation over that of gradient descent."""
+    ratios = [
+        one.flows[FLOW].spread[one.beyond].mean() / one.spread[one.beyond].mean()
+        for one in at_the_edge(edge(bench))
+    ]
+    return mean(np.array(ratios))
 
 
 def largest_sharpness(bench: Bench) -> Measured:
@@ -64,21 +68,21 @@ def end(bench: Bench, of: str) -> Measured:
 def edge_claims() -> Iterator[Claim]:
     """Yield the claims on the edge of stability."""
     claim = Claims(COHEN_FLOWS, "central_flow.edge", EDGE, reduced=REDUCED, cost=15)
-    half = f"over the second half of {EDGE_STEPS} steps"
+    when = f"at the edge, to step {EDGE_STEPS}"
     yield claim(
         "distance",
-        f"the central flow stays near the mean path of gradient descent {half} (distance, over "
+        f"the central flow stays near the mean path of gradient descent {when} (distance, over "
         "that of gradient flow)",
         at_most(distance, 0.25, because='"a high degree of numerical accuracy": a quarter'),
     )
     yield claim(
         "loss",
-        f"it predicts the mean loss of gradient descent {half} (ratio)",
+        f"it predicts the mean loss of gradient descent {when} (ratio)",
         equals(loss, 1.0, within=0.1, because='"a high degree of numerical accuracy": 10 %'),
     )
     yield claim(
         "spread",
-        f"and the mean square of its oscillation {half} (ratio)",
+        f"and the mean square of its oscillation {when} (ratio)",
         equals(
             spread,
             1.0,
@@ -88,7 +92,7 @@ def edge_claims() -> Iterator[Claim]:
     )
     yield claim(
         "modified",
-        f"the modified flow of first order {half} (distance, over that of gradient flow)",
+        f"the modified flow of first order {when} (distance, over that of gradient flow)",
         measured(partial(distance, flow="modified flow")),
     )
     instrument = Claims(INSTRUMENTS, "central_flow.edge", EDGE, cost=15)

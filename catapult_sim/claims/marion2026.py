@@ -23,6 +23,7 @@ from catapult_sim.experiments.beyond_stability import (
     EDGE,
     EDGE_STEPS,
     REDUCED,
+    at_the_edge,
     catapult,
     distance_ratio,
     edge,
@@ -37,18 +38,20 @@ SMALL, LARGE = 2.1, 3.0  # eta lambda at the start of catapults of one sample
 
 
 def distance(bench: Bench, of: str) -> Measured:
-    """Return Edge Flow's late distance from gradient descent over that of another flow."""
+    """Return Edge Flow's mean distance at the edge from gradient descent over that of another flow."""
     return distance_ratio(edge(bench), FLOW, of)
 
 
 def loss(bench: Bench) -> Measured:
-    """Return the predicted late mean loss over that of gradient descent."""
+    """Return the predicted mean loss over that of gradient descent."""
     return loss_ratio(edge(bench), FLOW)
 
 
 def overshoot(bench: Bench) -> Measured:
     """Return by how much ``eta * sharpness`` exceeds 2 at most, over that of gradient descent."""
-    peaks = [(one.flows[FLOW].sharpness.max(), one.sharpness.max()) for one in edge(bench)]
+    peaks = [
+        (one.flows[FLOW].sharpness.max(), one.sharpness.max()) for one in at_the_edge(edge(bench))
+    ]
     return mean(np.array([(own - 2) / (seen - 2) for own, seen in peaks]))
 
 
@@ -66,10 +69,10 @@ def end_difference(bench: Bench, c: float) -> Measured:
 def edge_claims() -> Iterator[Claim]:
     """Yield the claims on the edge of stability."""
     claim = Claims(MARION, "edge_flow.edge", EDGE, reduced=REDUCED, cost=15)
-    half = f"over the second half of {EDGE_STEPS} steps"
+    when = f"at the edge, to step {EDGE_STEPS}"
     yield claim(
         "distance",
-        f"Edge Flow is as near to the mean path of gradient descent as the central flow {half} "
+        f"Edge Flow is as near to the mean path of gradient descent as the central flow {when} "
         "(distance, over that of the central flow)",
         at_most(
             partial(distance, of="central flow"),
@@ -92,12 +95,12 @@ def edge_claims() -> Iterator[Claim]:
     )
     yield claim(
         "loss",
-        f"its mean loss, over that of gradient descent, {half}",
+        f"its mean loss, over that of gradient descent, {when}",
         measured(loss),
     )
     yield claim(
         "gradient-flow",
-        f"its distance from the mean path of gradient descent {half}, over that of gradient flow",
+        f"its distance from the mean path of gradient descent {when}, over that of gradient flow",
         measured(partial(distance, of="gradient flow")),
     )
 

@@ -98,7 +98,7 @@ TABLE: dict[str, tuple[Any, Any]] = {
     "trained": (16, 64),
     "averaged": (64, 256),
     "followed": (6, 16),
-    "flowing": (6, 12),
+    "flowing": (4, 12),
     "starts": (128, 256),
     "few_samples": (16, 64),
     "rare_powers": ((2, 3, 4, 5), (2, 3, 4, 5, 6, 7, 8)),

@@ -36,6 +36,9 @@ from catapult_sim.validation import (
 # Eigenvalues above this share of 2 / eta may reach it within a step.
 _NEAR = 0.95
 
+# Steps back to a sharpness of 2 / eta at the start; the error of each is the square of the last.
+_STEPS_BACK = 20
+
 # A solution Sigma that is worse than this is none.
 _EXACT = 1e-4
 
@@ -74,8 +77,9 @@ def central_flow(
     surface : Surface
         The loss and its derivatives.
     start : array_like, shape (P,)
-        The initial weights. From a sharpness above ``2 / eta`` the flow goes back to it at once,
-        which is not what gradient descent does: it catapults.
+        The initial weights. Where the sharpness is above ``2 / eta`` the flow is not defined: it
+        starts from where sharpness gradients lead back to ``2 / eta``, which is not what gradient
+        descent does there: it catapults.
     learning_rate : float
         eta, of gradient descent.
     steps : int
@@ -138,6 +142,7 @@ def central_flow(
     rows, centres = [], np.full((len(recorded), len(weights)), np.nan)
     with np.errstate(all="ignore"), showing(progress, "steps", count) as tell:
         advance = telling(path.advance, tell)
+        path.settle()
         for step in range(count + 1):
             if step % every == 0:
                 rows.append(path.measured())
@@ -166,24 +171,36 @@ class _Path:
         if not np.isfinite(self.weights).all():
             return math.nan, math.nan, math.nan, 0
         values, vectors = self._near(self.weights)
-        _, X = self._velocity(self.weights, self.weights, vectors, self.time_step / 2)
+        slope = self.surface.gradient(self.weights)
+        _, X = self._velocity(self.weights, self.weights, vectors, slope, self.time_step / 2)
         spread = np.linalg.eigvalsh(X) if len(X) else np.zeros(1)
         active = int(np.sum(spread > 1e-9 * max(spread.max(), np.finfo(float).tiny)))
         return self.surface.loss(self.weights), float(values[0]), float(spread.sum()), active
+
+    def settle(self) -> None:
+        """Go back to a sharpness of ``2 / eta``, by as many Newton steps as that takes."""
+        for _ in range(_STEPS_BACK):
+            values, vectors = self._near(self.weights)
+            if not values[0] > 2 / self.rate * (1 + 1e-9):
+                return
+            still = np.zeros_like(self.weights)
+            back, _ = self._velocity(self.weights, self.weights, vectors, still, 1.0)
+            self.weights = self.weights + back
 
     def advance(self, parts: int) -> None:
         """Go on by steps of the midpoint rule."""
         for _ in range(parts):
             before = self.weights
-            if not np.isfinite(before).all():
-                return
-            _, vectors = self._near(before)
-            velocity, _ = self._velocity(before, before, vectors, self.time_step / 2)
-            middle = before + self.time_step / 2 * velocity
-            if np.isfinite(middle).all():
-                _, vectors = self._near(middle)
-                velocity, _ = self._velocity(middle, before, vectors, self.time_step)
-            self.weights = before + self.time_step * velocity
+            middle = before + self.time_step / 2 * self._from(before, before, self.time_step / 2)
+            self.weights = before + self.time_step * self._from(middle, before, self.time_step)
+
+    def _from(self, weights: Array, before: Array, duration: float) -> Array:
+        """Return the velocity at weights, of a step from ``before``; NaN where they are."""
+        if not np.isfinite(weights).all():
+            return np.full_like(weights, np.nan)
+        _, vectors = self._near(weights)
+        slope = self.surface.gradient(weights)
+        return self._velocity(weights, before, vectors, slope, duration)[0]
 
     def _near(self, weights: Array) -> tuple[Array, Array]:
         """Return the top eigenvalues, and eigenvectors ``(P, k)`` of those near ``2 / eta``."""
@@ -207,10 +224,10 @@ class _Path:
         return pairs.values, pairs.vectors[:, :kept]
 
     def _velocity(
-        self, weights: Array, before: Array, vectors: Array, duration: float
+        self, weights: Array, before: Array, vectors: Array, slope: Array, duration: float
     ) -> tuple[Array, Array]:
         """Return the velocity, and X, that keep a step from ``before`` below ``2 / eta``."""
-        slope, k = self.surface.gradient(weights), vectors.shape[1]
+        k = vectors.shape[1]
         if not k:
             return -slope, np.zeros((0, 0))
         thirds = np.empty((k, k, len(weights)))

@@ -150,7 +150,7 @@ class Surface:
             k,
             size=len(weights),
             start=start,
-            tolerance=1e-6,
+            tolerance=1e-5,
             miss_probability=0.5 if start is not None else 0.01,
             rng=0,
             progress=False,

@@ -32,6 +32,8 @@ PAPERS = (
     "zhu2022",
     "meltzer2023",
     "gess2026",
+    "cohen2025",
+    "marion2026",
 )
 """Every paper whose statements are judged: a file or folder of that name, with its ``CLAIMS``."""
 

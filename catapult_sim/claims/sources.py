@@ -16,6 +16,8 @@ KALRA_EARLY = Source("Kalra and Barkeshli 2023", "follow-up")
 KALRA_SHARPNESS = Source("Kalra et al. 2023", "follow-up")
 ZHU = Source("Zhu et al. 2022", "follow-up")
 MELTZER = Source("Meltzer and Liu 2023", "follow-up")
+COHEN_FLOWS = Source("Cohen et al. 2025", "follow-up", "abstract")
+MARION = Source("Marion 2026", "follow-up", "abstract")
 GESS = Source("Gess and Heydecker 2026", "follow-up", "abstract")
 
 DERIVED = Source("derived here", "derived")

@@ -58,6 +58,7 @@ class Effort:
     trained: int  # seeds
     averaged: int  # seeds of the small networks whose iterates are averaged
     followed: int  # seeds whose largest Hessian eigenpairs are measured, which is costly
+    flowing: int  # seeds that flows beyond stability follow
 
     # Models of a few numbers
     starts: int  # seeds of the one-sample model, at every width
@@ -97,6 +98,7 @@ TABLE: dict[str, tuple[Any, Any]] = {
     "trained": (16, 64),
     "averaged": (64, 256),
     "followed": (6, 16),
+    "flowing": (4, 12),
     "starts": (128, 256),
     "few_samples": (16, 64),
     "rare_powers": ((2, 3, 4, 5), (2, 3, 4, 5, 6, 7, 8)),

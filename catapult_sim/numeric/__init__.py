@@ -5,7 +5,7 @@
 ``linear_net``       the two-layer linear network on any data, exact at any width
 ``maps``             phase maps and attractors of maps with few state variables
 ``curvature``        eigenpairs, trace and spectral density of anything that multiplies a vector
-``flows``            gradient flow and modified flows, beside the discrete iterates
+``flows``            gradient flow, modified flows and flows beyond stability, beside iterates
 ``random_products``  growth rates of products of random matrices, such as SGD's linear steps
 ``minibatch``        quadratic minibatch losses: mean and covariance of iterates and averages
 ``scale``            lengths of vectors whose squares would overflow or vanish

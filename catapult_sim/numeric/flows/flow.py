@@ -35,8 +35,14 @@ _RELATIVE_TOLERANCE = 1e-13  # SciPy accepts nothing below 100 machine epsilons
 MOST_STEPS = 10_000
 
 
-def flow(field: Field, start: npt.ArrayLike, times: npt.ArrayLike) -> Array:
-    """Integrate a field to machine precision.
+def flow(
+    field: Field,
+    start: npt.ArrayLike,
+    times: npt.ArrayLike,
+    *,
+    tolerance: float = _RELATIVE_TOLERANCE,
+) -> Array:
+    """Integrate a field, by default to machine precision.
 
     Parameters
     ----------
@@ -46,6 +52,9 @@ def flow(field: Field, start: npt.ArrayLike, times: npt.ArrayLike) -> Array:
         Real or complex weights at ``times[0]``.
     times : array_like, shape (T,)
         Increasing or decreasing.
+    tolerance : float
+        The largest error of a step of the integration, relative to the largest weight; not below
+        1e-13.
 
     Returns
     -------
@@ -60,29 +69,30 @@ def flow(field: Field, start: npt.ArrayLike, times: npt.ArrayLike) -> Array:
 
     Notes
     -----
-    Eighth order with relative tolerance 1e-13, restarted at each time, since an
-    interpolated value would be less accurate than the steps (SciPy's DOP853).
+    Eighth order, restarted at each time, since an interpolated value would be less accurate than
+    the steps (SciPy's DOP853).
 
     Examples
     --------
     >>> print(flow(lambda w: w**2, [1.0], [0.0, 0.5, 2.0]).ravel())
     [ 1.  2. nan]
     """
-    velocity, state, instants = _field(field), _start(start), require_finite("times", times)
+    velocity, state, instants = _field(field), require_start(start), require_finite("times", times)
+    accuracy = max(require_number("tolerance", tolerance, above=0), _RELATIVE_TOLERANCE)
     if instants.ndim != 1 or not instants.size:
         raise InputError(f"times must have shape (T,) with T >= 1; got {instants.shape}")
     path = np.full((len(instants), len(state)), np.nan, dtype=state.dtype)
     path[0] = state
     with np.errstate(all="ignore"):
         for i, span in enumerate(pairwise(instants.tolist()), start=1):
-            state = _after(velocity, state, *span)
+            state = _after(velocity, state, *span, accuracy)
             if not np.isfinite(state).all():
                 break
             path[i] = state
     return path
 
 
-def _start(start: npt.ArrayLike) -> Array:
+def require_start(start: npt.ArrayLike) -> Array:
     """Return real or complex weights ``(P,)``, or raise InputError."""
     given = require_numbers("start", start)
     if given.ndim != 1 or not given.size:
@@ -102,7 +112,7 @@ def _field(field: Field) -> Field:
     return velocity
 
 
-def _after(velocity: Field, state: Array, now: float, later: float) -> Array:
+def _after(velocity: Field, state: Array, now: float, later: float, accuracy: float) -> Array:
     """Return the state at a later time, NaN where the flow has diverged."""
     from scipy.integrate import DOP853  # it loads much of SciPy, for which every start would wait
 
@@ -112,8 +122,7 @@ def _after(velocity: Field, state: Array, now: float, later: float) -> Array:
     size = np.abs(state).max() or np.abs(first).max() * abs(later - now)
     if not size:  # at rest
         return state
-    tolerance = max(_RELATIVE_TOLERANCE * size, np.finfo(float).tiny)
-    options = {"rtol": _RELATIVE_TOLERANCE, "atol": tolerance}
+    options = {"rtol": accuracy, "atol": max(accuracy * size, np.finfo(float).tiny)}
     solver = DOP853(lambda _, weights: velocity(weights), now, state, later, **options)
     for _ in range(MOST_STEPS):
         if solver.status != "running":
@@ -170,7 +179,7 @@ def compare(
     require_function("step", step, "of weights (P,)")
     if not isinstance(fields, Mapping):
         raise InputError(f"fields must map names to fields; got {shown(fields)}")
-    state, count = _start(start), require_count("steps", steps)
+    state, count = require_start(start), require_count("steps", steps)
     kept = 8 * len(state) * (1 + len(fields)) * (count + 1)
     require_memory(kept, None, "the path", "times")
     time = np.arange(count + 1) * require_number("duration", duration, least=0)

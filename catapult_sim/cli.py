@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     _print_whatever_is_given()
     given = sys.argv[1:] if arguments is None else arguments
-    options = _parser(given).parse_args(given)
+    options = _read(_parser(given), given)
     if options.command is None:
         print(TOUR)
         return 0
@@ -69,6 +69,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(options, error)
     except KeyboardInterrupt as stop:
         return _stopped(options, stop.status if isinstance(stop, Stopped) else INTERRUPTED)
+
+
+def _read(parser: argparse.ArgumentParser, given: Sequence[str]) -> argparse.Namespace:
+    """Return the options; a file where none is expected is taken for data that lack --data."""
+    options, rest = parser.parse_known_args(given)
+    if rest:
+        data = hasattr(options, "data") and os.path.exists(rest[0])
+        hint = f"; data are named by --data {rest[0]}" if data else ""
+        parser.error(f"unrecognized arguments: {' '.join(rest)}{hint}")
+    return options
 
 
 def _print_whatever_is_given() -> None:

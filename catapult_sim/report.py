@@ -125,6 +125,8 @@ def by_chance(judgements: Sequence[Judgement]) -> str:
         one.claim.kind == "statement" and one.verdict not in (Verdict.OPEN, Verdict.MEASURED)
         for one in judgements
     )
+    if not stated:
+        return "Chance makes none of these verdicts wrong: no statement was decided by seeds."
     return (
         f"A verdict at the edge of its tolerance is wrong by chance once in {round(1 / CHANCE)} "
         f"runs: of {counted(stated, 'statement')} decided here at most {stated * CHANCE:.1f} "

@@ -17,6 +17,7 @@ from jinja2 import Environment, StrictUndefined
 
 from catapult_sim.claims.claim import ROLES
 from catapult_sim.claims.illustrations import figure_of
+from catapult_sim.numeric.runs.measured import Measured
 
 Claim = Mapping[str, Any]  # an entry of "claims" in report.json
 
@@ -100,6 +101,7 @@ def page(
         number=_number,
         figure_of=figure_of,
         gallery=gallery,
+        measured=_measured,
         figure=base64.b64encode(figure).decode() if figure else None,
         choices={name: list({one[name]: None for one in claims}) for name in ("kind", "verdict")},
     )
@@ -260,6 +262,24 @@ def strip(claim: Claim) -> Strip | None:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
+
+
+def _measured(claim: Claim) -> str:
+    """Return what was measured with its error, to the digits that the error leaves.
+
+    Examples
+    --------
+    >>> _measured({"measured": 57.3, "error": 5.0, "n": 4, "at_least": True, "at_most": False})
+    '≥ 57(5)'
+    >>> _measured({"measured": 4.00005, "error": 9e-5, "n": 8, "at_least": False, "at_most": False})
+    '4.00005 ± 9e-05'
+    """
+    if claim["measured"] is None:
+        return "-"
+    bounds = claim["at_least"], claim["at_most"]
+    error = math.nan if claim["error"] is None else claim["error"]
+    words = str(Measured(claim["measured"], error, claim["n"], *bounds))
+    return words.replace(">=", "≥").replace("<=", "≤").replace("+-", "±")
 
 
 def _numbers(claims: Sequence[Claim]) -> list[tuple[str, str]]:

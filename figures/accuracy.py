@@ -12,16 +12,14 @@ import numpy as np
 
 from catapult_sim.claims.lewkowycz2020.accuracy import ACTIVATIONS, scan
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.experiments.bench import Bench
 from catapult_sim.plots import canvas, style
 
 FLOOR = 0.64
 TITLES = {"steps": "fixed number of steps", "time": "fixed time"}
 
 
-def main():
+def main(bench):
     """Return the figure."""
-    bench = Bench()
     figure, axes = canvas.panels(1, 2, size=(9, 3.5), sharey=True)
     for kind, ax in zip(TITLES, axes, strict=True):
         draw(bench, kind, ax)
@@ -49,4 +47,4 @@ def draw(bench, kind, ax):
 
 
 if __name__ == "__main__":
-    run_script(main, __file__)
+    run_script(main, __file__, effort="quick")

@@ -16,7 +16,6 @@ import numpy as np
 from catapult_sim import EMA, SWA, TwoPoint
 from catapult_sim.claims.sandler2023 import digits
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import Networks
 from catapult_sim.numeric.runs.averages import schedule
 from catapult_sim.plots import canvas, style
@@ -29,9 +28,8 @@ STYLES = {
 }
 
 
-def main():
+def main(bench):
     """Return the figure."""
-    bench = Bench()
     figure, rows = canvas.panels(2, 2, size=(10.5, 6.6), sharex=True)
     for row, loss in zip(rows, digits.RATES, strict=True):
         found = digits.experiment(bench, loss)
@@ -79,4 +77,4 @@ def draw(found, runs, row, loss):
 
 
 if __name__ == "__main__":
-    run_script(main, __file__)
+    run_script(main, __file__, effort="quick")

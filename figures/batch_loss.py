@@ -15,7 +15,6 @@ import numpy as np
 from catapult_sim.claims.sandler2023 import batches, digits
 from catapult_sim.commands.gallery import run_script
 from catapult_sim.experiments.batch_losses import loss_along
-from catapult_sim.experiments.bench import Bench
 from catapult_sim.plots import canvas, style
 
 SHOWN = 8
@@ -27,9 +26,8 @@ TITLES = {
 }
 
 
-def main():
+def main(bench):
     """Return the figure."""
-    bench = Bench()
     figure, axes = canvas.panels(2, 3, size=(10.5, 6.0))
     for row, loss in zip(axes, digits.RATES, strict=True):
         for ax, line in zip(row, TITLES, strict=True):
@@ -72,4 +70,4 @@ def others_along(bench, loss):
 
 
 if __name__ == "__main__":
-    run_script(main, __file__)
+    run_script(main, __file__, effort="quick")

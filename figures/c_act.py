@@ -21,7 +21,6 @@ from catapult_sim.claims.lewkowycz2020.c_act import (
     c_act,
 )
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import Architecture
 from catapult_sim.plots import canvas, style
 from catapult_sim.printing import counted
@@ -39,9 +38,8 @@ CHANGES = {
 }
 
 
-def main():
+def main(bench):
     """Return the figure."""
-    bench = Bench()
     figure, (left, right) = canvas.panels(1, 2, size=(10, 4.4), sharex=True)
     for place, (activation, inputs) in enumerate(NETWORKS.values()):
         for depth, shift in zip(COLOURS, (-0.18, 0.18), strict=True):
@@ -86,4 +84,4 @@ def finish(ax):
 
 
 if __name__ == "__main__":
-    run_script(main, __file__)
+    run_script(main, __file__, effort="quick")

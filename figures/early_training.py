@@ -16,14 +16,12 @@ import numpy as np
 from catapult_sim.claims.kalra2023_early.networks import VERSIONS, threshold
 from catapult_sim.claims.kalra2023_early.thresholds import ACTIVATIONS, by_width
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.first_steps import KINDS
 from catapult_sim.plots import BOUNDARIES, canvas, style
 
 
-def main():
+def main(bench):
     """Return the figure."""
-    bench = Bench()
     figure, grid = canvas.panels(2, 2, size=(8.4, 6.2), sharex=True, sharey=True)
     for row, (version, word) in zip(grid, VERSIONS.items(), strict=True):
         for ax, activation in zip(row, ACTIVATIONS, strict=True):
@@ -62,4 +60,4 @@ def draw(bench, ax, activation, version):
 
 
 if __name__ == "__main__":
-    run_script(main, __file__)
+    run_script(main, __file__, effort="quick")

@@ -15,7 +15,6 @@ import numpy as np
 
 from catapult_sim.claims.smith2021.experiment import LARGE, SMALL, Recipe, excess
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.experiments.bench import Bench
 from catapult_sim.plots import canvas, style
 
 RATES = {8: (1 / 8, 1 / 4, 1 / 2), 16: (1 / 4, 1 / 2, 1), 32: (1 / 2, 1, 2)}
@@ -28,9 +27,8 @@ PANELS = {
 }
 
 
-def main():
+def main(bench):
     """Return the figure."""
-    bench = Bench(effort="full")
     figure, axes = canvas.panels(1, 3, size=(10.5, 3.4))
     for (quantity, (_, scale)), ax in zip(PANELS.items(), axes, strict=True):
         draw(bench, quantity, scale, ax)
@@ -72,4 +70,4 @@ def position(recipe):
 
 
 if __name__ == "__main__":
-    run_script(main, __file__)
+    run_script(main, __file__, effort="full")

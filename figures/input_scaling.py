@@ -16,7 +16,6 @@ import numpy as np
 from catapult_sim.claims.lewkowycz2020.c_act import HIGH, c_act
 from catapult_sim.claims.lewkowycz2020.paper import ABOUT, C_ACT
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import Architecture
 from catapult_sim.plots import canvas, style
 
@@ -29,9 +28,8 @@ WORDS = {
 DEPTHS, TWELVE = (1, 2, 3), C_ACT["relu"]
 
 
-def main():
+def main(bench):
     """Return the figure."""
-    bench = Bench()
     figure, ax = canvas.panels(1, 1, size=(6.4, 4.2))
     ax.axhspan(TWELVE * 2**-ABOUT, TWELVE * 2**ABOUT, color="0.9", lw=0, zorder=0)
     ax.axhline(TWELVE, color="black", lw=1, ls=":", zorder=0)
@@ -59,4 +57,4 @@ def draw(ax, place, found, colour, label):
 
 
 if __name__ == "__main__":
-    run_script(main, __file__)
+    run_script(main, __file__, effort="quick")

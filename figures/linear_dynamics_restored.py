@@ -16,7 +16,6 @@ import numpy as np
 
 from catapult_sim.claims.lewkowycz2020.linear_again import RATES, SAMPLES, pairs, through
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import draw
 from catapult_sim.plots import canvas, style
 
@@ -24,11 +23,11 @@ STEPS, MOMENTS = 40, (0, 2, 4, 10, 20)
 COLOURS = (style.PINK, style.TAN, style.BROWN, style.SAGE, style.BLUE)
 
 
-def main():
+def main(bench):
     """Return the figure."""
     figure, axes = canvas.panels(1, 2, size=(9, 3.6), width_ratios=(3, 2))
-    curves(Bench(), axes[0])
-    distances(Bench(), axes[1])
+    curves(bench, axes[0])
+    distances(bench, axes[1])
     style.letter_panels(axes, ("one network and its linear models", "after the catapult"))
     return figure
 
@@ -65,4 +64,4 @@ def distances(bench, ax):
 
 
 if __name__ == "__main__":
-    run_script(main, __file__)
+    run_script(main, __file__, effort="quick")

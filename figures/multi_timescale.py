@@ -15,7 +15,6 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from catapult_sim.claims.sandler2023.timescales import AVERAGES, GAP, MEMBERS, STEPS, timescales
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.experiments.bench import Bench
 from catapult_sim.numeric.minibatch.moments import propagate
 from catapult_sim.plots import canvas, style
 
@@ -26,9 +25,9 @@ STYLES = {
 }
 
 
-def main():
+def main(bench):
     """Return the figure."""
-    found = timescales(Bench())
+    found = timescales(bench)
     figure, axes = canvas.panels(1, 2, size=(10.5, 4.0))
     draw(found, 1, axes[0])
     draw(found, 0, axes[1])
@@ -69,4 +68,4 @@ def moments(rates, name):
 
 
 if __name__ == "__main__":
-    run_script(main, __file__)
+    run_script(main, __file__, effort="quick")

@@ -12,7 +12,6 @@ import numpy as np
 
 from catapult_sim.claims.jastrzebski2019.runs import GAMMAS, nudged
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.experiments.bench import Bench
 from catapult_sim.plots import canvas, style
 
 COLOURS = (style.ROSE, style.ORANGE, "black", style.BLUE)
@@ -21,9 +20,8 @@ TICKS = (0.01, 0.03, 0.1, 0.3, 1), (0.3, 1, 3, 10, 30)
 LABELS = ("training loss", r"curvature  $\lambda_1$", "test accuracy")
 
 
-def main():
+def main(bench):
     """Return the figure."""
-    bench = Bench(effort="full")
     figure, rows = canvas.panels(2, 3, size=(10.5, 6))
     for loss, row in zip(LOSSES, rows, strict=True):
         for colour, gamma in zip(COLOURS, GAMMAS, strict=True):
@@ -53,4 +51,4 @@ def draw(ax, epoch, values, back, look):
 
 
 if __name__ == "__main__":
-    run_script(main, __file__)
+    run_script(main, __file__, effort="full")

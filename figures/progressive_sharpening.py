@@ -15,7 +15,6 @@ import numpy as np
 
 from catapult_sim.claims.cohen2021 import SETTINGS, edge
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.experiments.bench import Bench
 from catapult_sim.plots import canvas, style
 
 COLOURS = (style.BLUE, style.ORANGE, style.WINE)
@@ -26,9 +25,8 @@ PANELS = {
 }
 
 
-def main():
+def main(bench):
     """Return the figure."""
-    bench = Bench()
     shared = {"height_ratios": (1.35, 1), "sharex": "col", "sharey": "row"}
     figure, grid = canvas.panels(2, 3, size=(10.5, 5.4), **shared)
     style.letter_panels(grid[0], PANELS)
@@ -56,4 +54,4 @@ def draw(top, bottom, found, colour):
 
 
 if __name__ == "__main__":
-    run_script(main, __file__)
+    run_script(main, __file__, effort="quick")

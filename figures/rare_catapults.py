@@ -13,7 +13,6 @@ import numpy as np
 
 from catapult_sim.claims import gess2026 as rare
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.experiments.bench import Bench
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.random_products.exponents import transfer
 from catapult_sim.numeric.random_products.linear_sgd import linear_sgd, threshold
@@ -24,11 +23,11 @@ SIZES = np.arange(1, 7)
 STARTS, WIDTH = 400, 10**4
 
 
-def main():
+def main(bench):
     """Return the figure."""
     figure, axes = canvas.panels(1, 3, size=(12.5, 3.9), width_ratios=(1, 1, 1.25))
     draw_moments(axes[0])
-    draw_shares(axes[1])
+    draw_shares(bench, axes[1])
     image = draw_phases(axes[2])
     figure.colorbar(image, ax=axes[2], label="share thrown off its kernel", pad=0.02)
     style.letter_panels(axes)
@@ -47,9 +46,8 @@ def draw_moments(ax):
     ax.legend(loc="upper left")
 
 
-def draw_shares(ax):
+def draw_shares(bench, ax):
     """Draw the share of catapults against the width, and the predicted power."""
-    bench = Bench()
     powers = bench.effort.rare_powers
     counts = np.array([rare.rare_counts(bench, power) for power in powers])
     starts, widths = bench.effort.rare_starts, 10.0 ** np.array(powers)
@@ -96,4 +94,4 @@ def draw_phases(ax):
 
 
 if __name__ == "__main__":
-    run_script(main, __file__, dpi=125)
+    run_script(main, __file__, effort="quick", dpi=125)

@@ -13,7 +13,6 @@ import numpy as np
 
 from catapult_sim.claims.jastrzebski2019.runs import BATCHES, RECIPES, grid
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.experiments.bench import Bench
 from catapult_sim.plots import canvas, style
 
 COLOURS = (style.BLUE, style.ORANGE, style.ROSE)
@@ -21,9 +20,8 @@ LIMITS = {"cross_entropy": (0.7, 300), "squared_error": (0.5, 12)}
 TICKS = {"cross_entropy": (1, 3, 10, 30, 100), "squared_error": (0.5, 1, 2, 5, 10)}
 
 
-def main():
+def main(bench):
     """Return the figure."""
-    bench = Bench(effort="full")
     figure, rows = canvas.panels(2, 2, size=(9, 6.2))
     titles = []
     for loss, (left, right) in zip(LIMITS, rows, strict=True):
@@ -56,4 +54,4 @@ def draw(ax, run, rate, colour, label):
 
 
 if __name__ == "__main__":
-    run_script(main, __file__)
+    run_script(main, __file__, effort="full")

@@ -13,7 +13,6 @@ import numpy as np
 
 from catapult_sim.claims.jastrzebski2019.runs import DIRECTIONS, looks
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.experiments.bench import Bench
 from catapult_sim.plots import canvas, style
 
 COLOURS = (style.ROSE, style.ORANGE, style.TEAL, "0.6", "black")
@@ -22,9 +21,8 @@ LOSSES = ("cross_entropy", "squared_error")
 SHIFTS = np.linspace(-0.02, 0.02, len(LABELS))
 
 
-def main():
+def main(bench):
     """Return the figure."""
-    bench = Bench(effort="full")
     figure, rows = canvas.panels(2, 2, size=(9, 6.4))
     for loss, (left, right) in zip(LOSSES, rows, strict=True):
         found = looks(bench, loss)
@@ -77,4 +75,4 @@ def draw_sections(ax, found):
 
 
 if __name__ == "__main__":
-    run_script(main, __file__)
+    run_script(main, __file__, effort="full")

@@ -147,7 +147,7 @@ figure
 # 1. At which $\eta\lambda$ does the change of λ turn its sign? What happens to a run that starts
 #    beyond?
 # 2. The output is multiplied by $1 - \eta\lambda + \eta^2 f^2/n$. Start at $\eta\lambda = 3$. How
-#    large is $|f|$ when this factor reaches $-1$ again, if λ had not moved?
+#    large is $|f|$ when this factor has risen to $-1$, if λ had not moved?
 # 3. A run starts at $c = 2 + \epsilon$ with small ε. Why does it end near $\eta\lambda = 2 -
 #    \epsilon$?
 #

@@ -155,3 +155,8 @@ def test_a_paper_may_bring_boundaries_of_models_that_the_report_does_not_know():
 
 def test_a_table_of_no_verdicts_has_its_head():
     assert report.table([]).split()[0] == report.HEADERS[0].split()[0]
+
+
+def test_chance_is_not_spoken_of_where_no_statement_was_decided():
+    found = [judged(PAPER, 4.0, kind="theorem")]
+    assert "no statement was decided" in report.by_chance(found)

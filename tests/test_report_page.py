@@ -23,6 +23,8 @@ CLAIM = {
     "measured": 4.1,
     "error": 0.05,
     "n": 8,
+    "at_least": False,
+    "at_most": False,
     "tolerance": 0.4,
     "because": "brackets",
     "verdict": "confirmed",
@@ -167,3 +169,26 @@ def test_a_card_names_its_figure_and_links_to_the_gallery_where_there_is_one():
         *Marks(page(drawn, ABOUT)).links,
         "there/c_act.html",
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"measured": 4.00005, "error": 9e-5}, "4.00005 ± 9e-05"),
+        ({"measured": 3.9981, "error": 0.0042}, "3.998(4)"),
+        ({"measured": 57.0, "error": 5.0, "at_least": True}, "≥ 57(5)"),
+        ({"measured": 3.4, "error": 0.5, "at_most": True}, "≤ 3.4(5)"),
+        ({"measured": 1.89288, "error": None}, "1.89288"),
+        ({"measured": None, "error": None}, "-"),
+    ],
+)
+def test_what_was_measured_has_the_digits_that_its_error_leaves(change, said):
+    text = page({"claims": [CLAIM | change]}, ABOUT)
+    assert f"<dt>measured</dt><dd>{said} <span" in text
+
+
+def test_formulas_keep_the_layout_of_formulas():
+    # With display: block every part of a formula would stand on a line of its own.
+    styles = re.findall(r"math[^{},]*{([^}]*)}", page({"claims": []}, ABOUT).split("</style>")[0])
+    assert styles
+    assert not [style for style in styles if re.search(r"display: (?!\w+ math)", style)]

@@ -771,3 +771,45 @@ def test_labels_and_inputs_are_part_of_a_sweep(tmp_path, capsys):
     assert run([*command, "--labels", "classes"], tmp_path) == 2
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.endswith(f"{tmp_path} has labels parity, this one classes")
+
+
+def test_another_sweep_gets_a_folder_of_its_own_and_the_same_one_its_own_again(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for c, folder, computed in (
+        (["1"], "simulation", 1),
+        (["3"], "simulation-2", 1),
+        (["2.5"], "simulation-3", 1),
+        (["1"], "simulation", 0),
+        (["3"], "simulation-2", 0),
+    ):
+        assert cli.main(["simulate", *SMALL, "--c", *c]) == 0
+        out, err = capsys.readouterr()
+        assert out.endswith(f"record and figure: {folder}\n")
+        assert f"{computed} cell{'' if computed == 1 else 's'} computed" in err
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "simulation",
+        "simulation-2",
+        "simulation-3",
+    }
+    assert cli.main(["simulate", *SMALL, "--c", "4.1", "--overwrite"]) == 0
+    assert capsys.readouterr().out.endswith("record and figure: simulation\n")
+    assert cli.main(["simulate", *SMALL, "--c", "1", "--out", "simulation"]) == 2
+    assert "this one [1.0]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_what_is_printed_names_the_network_as_its_figure_does(command, made, capsys):
+    assert run(command, made[command[0]]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("linear network")
+    assert "8 samples of handwritten digits" in first
+
+
+def test_bounds_are_explained_where_a_boundary_was_not_met(tmp_path, capsys):
+    far = ["boundary", *SMALL, "--members", "2", "--kinds", "max", "--steps", "1"]
+    assert run([*far, "--width", "1000"], tmp_path) == 0
+    out = capsys.readouterr().out
+    assert ">= " in out
+    assert "all learning rates that were tried" in out

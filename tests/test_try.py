@@ -168,3 +168,43 @@ def test_labels_that_are_not_there_and_of_another_length_are_refused(tmp_path, c
     missing = str(tmp_path / "nothing.gz")
     assert cli.main(["try", "--data", str(tmp_path / "X.gz"), "--labels-file", missing]) == 2
     assert "nothing.gz must be a readable file" in capsys.readouterr().err
+
+
+def test_the_file_of_labels_may_be_named_by_what_labels_are(tmp_path, capsys):
+    images, labels = idx(tmp_path / "X.gz", PIXELS), idx(tmp_path / "y.gz", CLASSES)
+    asked = tried(capsys, "--images", images, "--labels", labels)
+    assert asked == tried(capsys, "--images", images, "--labels-file", labels)
+    assert "3 classes (0 to 2), one-hot" in asked
+
+
+def test_two_labels_are_read_alike_from_every_kind_of_file(tmp_path, capsys):
+    signs = np.where(CLASSES > 0, 8, 3)
+    images, labels = idx(tmp_path / "X.gz", PIXELS), idx(tmp_path / "y.gz", signs)
+    table = tmp_path / "table.csv"
+    np.savetxt(table, np.column_stack([PIXELS.reshape(60, -1), signs]), "%d", delimiter=",")
+    for arguments in (["--images", images, "--labels", labels], ["--data", table]):
+        assert "two labels, 3 as -1 and 8 as +1" in tried(capsys, *arguments)
+
+
+def test_images_without_labels_are_told_how_to_name_them(tmp_path, capsys):
+    assert cli.main(["try", "--images", str(idx(tmp_path / "X.gz", PIXELS))]) == 2
+    assert "name it by --labels-file" in capsys.readouterr().err
+
+
+def test_a_file_without_an_option_is_told_which_it_lacks(tmp_path, capsys):
+    table = tmp_path / "table.csv"
+    table.touch()
+    for arguments, hint in ((["try", str(table)], True), (["try", "table.cvs"], False)):
+        with pytest.raises(SystemExit):
+            cli.main(arguments)
+        said = capsys.readouterr().err
+        assert f"unrecognized arguments: {arguments[1]}" in said
+        assert (f"data are named by --data {table}" in said) is hint
+
+
+@pytest.mark.parametrize("command", ["try", "scan"])
+@pytest.mark.parametrize("rates", ["3", "1:2", "1:2:3:4", "a:b:c", ""])
+def test_learning_rates_are_three_numbers(command, rates, capsys):
+    assert cli.main([command, "--c", rates]) == 2
+    said = f"--c must be LOW:HIGH:N, such as 0.5:16:11; got {rates!r}\n"
+    assert capsys.readouterr().err.endswith(said)

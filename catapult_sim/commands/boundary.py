@@ -37,6 +37,10 @@ EXPLAINED = (
     f"start; {REASONS}"
 )
 REENTRIES = "re-entries: learning rates beyond a boundary at which training is again as below it"
+BOUNDS = (
+    ">=, <=: of some seeds it is above, below all learning rates that were tried; they count with "
+    "the last of these"
+)
 LONG = 300  # steps of whole runs
 AXES = ("width", "depth", "activation")
 VARIED = {*AXES, "seed", "kind", "curvature", "steps"}
@@ -178,6 +182,7 @@ def _words(rows: list[dict[str, Any]]) -> str:
     headers = ("boundary", *columns.values())
     words = tabulate(table, headers, tablefmt="plain", disable_numparse=True)
     words += f"\n{REENTRIES}" if any(row["windows"] for row in rows) else ""
+    words += f"\n{BOUNDS}" if any(row["at_least"] or row["at_most"] for row in rows) else ""
     return f"{words}\n{EXPLAINED}" if any(row["text"] == NOWHERE for row in rows) else words
 
 

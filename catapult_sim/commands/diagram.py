@@ -47,10 +47,7 @@ def axis(text: str) -> Axis:
     Axis(name='batch_size', values=[4, 8, 16, 32])
     """
     name, _, span = text.partition("=")
-    try:
-        numbers = [float(number) for number in span.split(":")]
-    except ValueError:
-        numbers = []
+    numbers = _numbers(span)
     if len(numbers) != (3 if name in SPACED else 2 if name in COUNTED else -1):
         raise InputError(
             "an axis must be c=, width=, scale= or momentum=LOW:HIGH:POINTS, or depth= or "
@@ -62,6 +59,21 @@ def axis(text: str) -> Axis:
             f"points of axis {name} must be an integer from 2 to {LONGEST}; got {numbers[2]:g}"
         )
     return Axis(name, (SPACED | COUNTED)[name](*numbers))
+
+
+def rates(text: str) -> list[float]:
+    """Return the learning rates that ``LOW:HIGH:N`` of the option ``--c`` names."""
+    if len(_numbers(text)) != 3:
+        raise InputError(f"--c must be LOW:HIGH:N, such as 0.5:16:11; got {text!r}")
+    return axis(f"c={text}").values
+
+
+def _numbers(span: str) -> list[float]:
+    """Return the numbers between colons; none where one of them is no number."""
+    try:
+        return [float(number) for number in span.split(":")]
+    except ValueError:
+        return []
 
 
 def _require_ends(name: str, low: float, high: float) -> None:

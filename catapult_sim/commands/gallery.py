@@ -10,14 +10,18 @@ from typing import Any
 
 from catapult_sim.commands.options import Help
 from catapult_sim.commands.sweeping import make_folder
+from catapult_sim.experiments.bench import EFFORTS, Bench
 from catapult_sim.plots import canvas
 from catapult_sim.validation import InputError
 
 
-def run_script(main: Callable[[], Any], script: str, *, dpi: int = 160) -> None:
+def run_script(
+    main: Callable[..., Any], script: str, *, effort: str | None = None, dpi: int = 160
+) -> None:
     """Draw the figure that ``main`` returns as PNG and SVG, into the folder of ``--out``.
 
-    The default is not the folder of the scripts: another version of Matplotlib draws other bytes
+    With an ``effort``, the default of ``--effort``, ``main`` is given the bench of measurements.
+    The default folder is not that of the scripts: another version of Matplotlib draws other bytes
     than those kept there.
     """
     name = Path(script).name
@@ -26,11 +30,15 @@ def run_script(main: Callable[[], Any], script: str, *, dpi: int = 160) -> None:
     )
     words = "folder of the figure"
     parser.add_argument("--out", type=Path, default=Path("gallery"), metavar="DIR", help=words)
+    if effort:
+        words = "how many networks are trained, and how large: quick or full"
+        parser.add_argument("--effort", choices=EFFORTS, default=effort, help=words)
+    options = parser.parse_args()
     try:
-        folder = make_folder(parser.parse_args().out)
+        folder = make_folder(options.out)
     except InputError as refusal:
         parser.error(str(refusal))
     with canvas.house_style():
-        figure = main()
+        figure = main(Bench(effort=options.effort)) if effort else main()
     canvas.save(figure, folder / name, dpi=dpi)
     print(folder / Path(name).with_suffix(".png"))

@@ -177,7 +177,9 @@ def add_data(parser: Any, inputs: str | None = None, *, images: bool = False) ->
         add("--labels-file", type=Path, help=words, metavar="FILE")
     words = "what labels mean: binary: two as -1 and +1; parity: odd as +1, even as -1; classes: "
     words += "an output for each; numbers to fit (default: as the data are; digits: parity)"
-    add("--labels", help=words, choices=ENCODINGS[1:], metavar="WHAT")
+    choices = None if images else ENCODINGS[1:]  # a file has any name
+    words += "; or, the file of labels" if images else ""
+    add("--labels", help=words, choices=choices, metavar="WHAT")
     words = "column of the labels in CSV: first, last, its number or its name (default: the one "
     words += "called label, class, target or y; else the only one of names; else the last)"
     add("--label-column", help=words, metavar="COLUMN")
@@ -204,8 +206,9 @@ def add_execution(parser: argparse.ArgumentParser, out: str, workers: int | None
     where.add_argument("--workers", type=int, default=workers, metavar="N", help=words)
     words = "compute on the dask cluster whose scheduler has this address"
     where.add_argument("--scheduler", metavar="ADDRESS", help=words)
-    words = "folder for record, results and figure"
-    group.add_argument("--out", type=Path, default=Path(out), metavar="DIR", help=words)
+    words = f"folder for record, results and figure (default: {out}, or {out}-2 and so on where "
+    group.add_argument("--out", type=Path, metavar="DIR", help=f"{words}that holds another sweep)")
+    parser.set_defaults(usual_out=out)
     again = group.add_mutually_exclusive_group()
     words = "continue what DIR holds (default)"
     again.add_argument("--resume", action="store_true", help=words)

@@ -10,7 +10,7 @@ from typing import Any
 from tabulate import tabulate
 
 from catapult_sim import plots
-from catapult_sim.commands.diagram import axis
+from catapult_sim.commands.diagram import rates
 from catapult_sim.commands.options import add_command, add_decay, network, require_networks
 from catapult_sim.commands.sweeping import finished, opened, report
 from catapult_sim.commands.titles import title
@@ -80,7 +80,6 @@ def _drawn(lines: Sequence[Line], names: Sequence[str]) -> tuple[Any, str]:
 
 def _cells(options: argparse.Namespace) -> list[Cell]:
     """Return the cells of all learning rates and seeds, or raise InputError."""
-    rates = axis(f"c={options.rates}").values
     base = network(options)
     asked = [name for name in options.of if name in MORE]
     if asked and options.model != "mlp":
@@ -92,7 +91,7 @@ def _cells(options: argparse.Namespace) -> list[Cell]:
     cells = [
         base | {"c": c, "seed": options.seed + member, "steps": _steps(options, c)}
         for member in range(options.members)
-        for c in rates
+        for c in rates(options.rates)
     ]
     longest = max(cells, key=lambda cell: cell["steps"])
     require_networks(options, [base], [longest], bytes_of)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, InvalidStateError
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,8 @@ EXECUTION |= {"labels", "inputs", "label_column"}  # the cell says how data were
 
 # Why a loss may not come down.
 REASONS = (
-    "the network may not be able to fit the data (take fewer --samples, or a wider network), or "
-    "may need more --steps"
+    "it may need more --steps; the network may not be able to fit the data (take fewer --samples, "
+    "or a wider network); or, where lambda is 0, no unit is alive"
 )
 
 
@@ -88,8 +89,7 @@ def opened(options: argparse.Namespace, cell: Cell) -> Iterator[Tally]:
     with _executor(options) as executor:
         asked = config(options) | {"cell": cell}
         # Two commands may begin at once: the first to open the record keeps the folder.
-        if not options.overwrite:
-            _require_same(asked, options.out)
+        options.out = _folder(options, asked)
         make_folder(options.out)
         if options.overwrite:
             erase(options.out / RECORD)
@@ -113,7 +113,7 @@ def finished(folder: Path) -> list[Line]:
 
 def config(options: argparse.Namespace) -> dict[str, Any]:
     """Return what this run was asked to do, and the version and commit of the package."""
-    inner = {"list", "print_completion", "run"}
+    inner = {"list", "print_completion", "run", "usual_out"}
     asked = {name: value for name, value in vars(options).items() if name not in inner}
     git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
     commit = subprocess.run(git, capture_output=True, text=True, check=False)
@@ -160,23 +160,40 @@ def read_config(folder: Path) -> dict[str, Any] | None:
     return held if whole and isinstance(held["options"].get("command"), str) else None
 
 
-def _require_same(asked: dict[str, Any], out: Path) -> None:
-    """Raise InputError where the folder holds a sweep of another command, cell or options."""
+def _folder(options: argparse.Namespace, asked: dict[str, Any]) -> Path:
+    """Return the folder asked for; else, of the usual and those numbered, the first that is free.
+
+    Raises
+    ------
+    InputError
+        Where the folder that was asked for holds another sweep.
+    """
+    usual = Path(options.usual_out)
+    if options.overwrite:
+        return options.out or usual
+    if options.out is None:
+        numbered = (usual.with_name(f"{usual.name}-{i}") for i in count(2))
+        return next(out for out in chain([usual], numbered) if _conflict(asked, out) is None)
+    if conflict := _conflict(asked, options.out):
+        raise InputError(
+            f"--out must be a folder of this very sweep, or a new one (--overwrite starts anew); "
+            f"{conflict}"
+        )
+    return Path(options.out)
+
+
+def _conflict(asked: dict[str, Any], out: Path) -> str | None:
+    """Return how the sweep in a folder differs in command, cell or options; None if it does not."""
     if not (out / CONFIG).exists():
-        return
+        return None
     held = read_config(out)
     if held is None:
-        raise InputError(
-            f"--out must be a new folder or one of this sweep, or --overwrite be given; "
-            f"{out / CONFIG} is of another program, or damaged"
-        )
+        return f"{out / CONFIG} is of another program, or damaged"
     old, new = _identity(held), _identity(asked)
     for name in sorted(old.keys() | new.keys(), key=lambda name: (name != "command", name)):
         if old.get(name) != new.get(name):
-            raise InputError(
-                "--out must be the folder of this sweep, or --overwrite be given; "
-                + _difference(name, held, asked, out)
-            )
+            return _difference(name, held, asked, out)
+    return None
 
 
 def _identity(config: dict[str, Any]) -> Cell:
@@ -253,6 +270,7 @@ def report(
 ) -> int:
     """Write figure and summary, print the summary or its words, and return the exit status."""
     if figure:
+        words = f"{' '.join(figure[0].get_suptitle().split())}\n{words}"
         with showing(options.progress, "drawing"):
             plots.save(figure[0], options.out / figure[1])
     text = as_json(summary)

@@ -13,10 +13,11 @@ import numpy as np
 from tabulate import tabulate
 
 from catapult_sim import datasets, plots
-from catapult_sim.commands.diagram import axis
+from catapult_sim.commands.diagram import rates
 from catapult_sim.commands.options import Help, add_data
 from catapult_sim.commands.sweeping import RECORD, make_folder, undecided
 from catapult_sim.datasets.dataset import Dataset
+from catapult_sim.datasets.labels import ENCODINGS
 from catapult_sim.experiments.phase_cells import Data, divided
 from catapult_sim.experiments.study_cells import StudyCells, study_cells
 from catapult_sim.mlp.activations import ACTIVATIONS
@@ -25,7 +26,7 @@ from catapult_sim.numeric.runs.blas_threads import one_thread
 from catapult_sim.numeric.runs.optimizers import GradientDescent
 from catapult_sim.printing import counted
 from catapult_sim.studies import Study, conducted
-from catapult_sim.validation import require_count
+from catapult_sim.validation import InputError, require_count
 
 FIGURE = "study.png"
 SAMPLES = 256  # drawn by default; of small data four fifths
@@ -68,14 +69,15 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Say what was understood and how long it takes, train, and print what came of it."""
-    rates = axis(f"c={options.rates}").values
+    asked = rates(options.rates)
     steps, seed = require_count("--steps", options.steps, 1), require_count("--seed", options.seed)
+    labels, labels_file = _labels(options)
     data = datasets.load(
         options.data or "digits",
-        labels=options.labels or "auto",
+        labels=labels,
         inputs=options.inputs or "auto",
         label_column=options.label_column,
-        labels_file=options.labels_file,
+        labels_file=labels_file,
     )
     seen, others = _drawn(data, options.samples, seed)
     starts = _starts(options, data, seen, others)
@@ -83,8 +85,8 @@ def run(options: argparse.Namespace) -> int:
     print(f"{data.source}: {data.meaning}; {len(seen[0])} of them are drawn")
     print(_network(starts))
     print(_threshold(starts))
-    print(f"{counted(len(rates), 'run')} of at most {steps} steps: {_time(starts, rates, steps)}\n")
-    found = conducted(starts, rates, steps, record=record, progress=options.progress)
+    print(f"{counted(len(asked), 'run')} of at most {steps} steps: {_time(starts, asked, steps)}\n")
+    found = conducted(starts, asked, steps, record=record, progress=options.progress)
     print(tabulate(_table(found), _headers(found), tablefmt="plain", floatfmt=".4g"))
     print(f"{MEANING}{_accuracy(found)}{undecided(int((found.phases == 0).sum()))}")
     print(f"\n{found.strip()}\n")
@@ -93,6 +95,18 @@ def run(options: argparse.Namespace) -> int:
         plots.save(found.figure(), options.out / FIGURE)
         print(f"record and figure: {options.out}")
     return 0
+
+
+def _labels(options: argparse.Namespace) -> tuple[str, Path | None]:
+    """Return what labels mean, and the file that holds them: ``--labels`` may name either."""
+    given, file = options.labels or "auto", options.labels_file
+    if given in ENCODINGS:
+        return given, file
+    if file is not None or not Path(given).is_file():
+        raise InputError(
+            f"--labels must be {', '.join(ENCODINGS[1:])}, or a file of labels; got {given!r}"
+        )
+    return "auto", Path(given)
 
 
 def _drawn(data: Dataset, samples: int | None, seed: int) -> tuple[Data, Data]:

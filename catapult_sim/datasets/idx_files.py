@@ -82,7 +82,8 @@ def as_images(
 def numbered(samples: Samples) -> Samples:
     """Return samples whose labels are known to be class numbers from 0 on, if they can be."""
     labels = samples.y
-    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= MOST_CLASSES:
+    two = len(np.unique(labels)) == 2  # -1 and +1, as everywhere
+    if two or labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= MOST_CLASSES:
         return samples
     return replace(samples, labels="classes", classes=int(labels.max()) + 1)
 
@@ -96,7 +97,8 @@ def partner(path: Path) -> Path:
     found = packed_or_not(path.with_name(name))
     if name == bare:
         raise InputError(
-            f"{path} must have images or labels in its name, as train-images-idx3-ubyte has"
+            f"{path} needs the other file, of images or labels: name it by --labels-file or "
+            "labels_file=, or have images or labels in both names, as in train-images-idx3-ubyte"
         )
     if not found.is_file():
         raise InputError(

@@ -88,7 +88,7 @@ def encode_labels(
 
 
 def one_hot(labels: npt.ArrayLike, classes: int | None = None) -> Array:
-    """Return class numbers 0, 1, 2, ... as rows with a single 1, at that number.
+    """Return class numbers, counted from 0, as rows with a single 1, at that number.
 
     Parameters
     ----------

@@ -99,8 +99,14 @@ def javascript() -> str:
 def mathml(*, ids: bool = True) -> dict[str, str]:
     """Return the formulas of the page as MathML, by name; with ``ids`` terms of sums have one."""
     written_out = {name: rule.mathml(ids=ids) for name, rule in updates().items()}
-    regularised = backward_error.modified_loss(batches(), [u, v], step_size, order=1)
-    return _letters(written_out | {"modified-loss": element(written(regularised))})
+    return _letters(written_out | {"modified-loss": _modified_loss()})
+
+
+def _modified_loss() -> str:
+    """Return the loss that SGD on the two batches descends, a line for each order."""
+    found = backward_error.modified_loss(batches(), [u, v], step_size, order=1).expand()
+    loss, added = (step_size**k * sp.factor(found.coeff(step_size, k)) for k in (0, 1))
+    return element(f"<mi>L</mi><mo>=</mo>{written(loss)}") + element(f"<mo>+</mo>{written(added)}")
 
 
 def derivations() -> dict[str, str]:

@@ -39,7 +39,8 @@ def runs(found: Runs, title: str = "", momentum: float = 0.0) -> Figure:
         longest = max((len(run["loss"]) - 1 for run in found.values()), default=0) or 1
         lower.set_xlim(-0.03 * longest, 1.03 * longest)
         lower.xaxis.get_major_locator().set_params(integer=True)
-        figure.legend(*lower.get_legend_handles_labels(), loc="outside right center", fontsize=8)
+        look = {"loc": "outside right center", "fontsize": 8, "handlelength": 4}  # shows dashes
+        figure.legend(*lower.get_legend_handles_labels(), **look)
         canvas.entitle(figure, title)
     return figure
 

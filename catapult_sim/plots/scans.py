@@ -86,13 +86,14 @@ def plot_scan(rows: Rows, name: str, *, ax: Axes | None = None) -> Axes:
     ax.set_xscale("log", base=2)
     ax.xaxis.set_major_formatter("{x:g}")
     if name in LOGARITHMIC and (values > 0).any():
-        ax.set_yscale("log")
+        style.set_log_scale(ax)
     for boundary in (2.0, 4.0):
         if c[0] <= boundary <= c[-1]:
             ax.axvline(boundary, color="black", lw=0.8, ls="--")
     if name in CURVATURES:
         limits = ax.get_ylim()
-        ax.plot(c, 2 / c, color=style.WINE, lw=0.9, ls="--", label=r"$2/\eta$")
+        fine = np.geomspace(c[0], c[-1], 200)
+        ax.plot(fine, 2 / fine, color=style.WINE, lw=0.9, ls="--", label=r"$2/\eta$")
         ax.set_ylim(0, max(limits[1], 1.1))
         ax.legend(frameon=False, fontsize=8)
     return ax

@@ -58,6 +58,15 @@ def set_ticks(axis: Any, values: Sequence[float], labels: Sequence[str] | None =
     axis.axes.minorticks_off()
 
 
+def set_log_scale(ax: Axes) -> None:
+    """Scale the vertical axis by powers of ten; where it spans less than one, by plain numbers."""
+    even = ax.yaxis.get_major_locator().tick_values(*ax.get_ylim())
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    if high < 10 * low:
+        set_ticks(ax.yaxis, [tick for tick in even if low < tick < high])
+
+
 def shade_phases(ax: Axes, edges: Sequence[float], *, alpha: float | None = 0.5) -> None:
     """Colour the ranges between successive edges as lazy, catapult and divergent."""
     for (left, right), colour in zip(pairwise(edges), PHASE_COLOURS.values(), strict=False):

@@ -68,6 +68,12 @@ def derivations() -> Mapping[str, Derivation]:
     return MappingProxyType(dict(sorted(CATALOGUE.items())))
 
 
+def meanings(symbols: Mapping[str, str], text: str) -> dict[str, str]:
+    """Return the meanings of the symbols that a text names."""
+    names = set(re.findall(r"\w+", text))
+    return {symbol: meaning for symbol, meaning in symbols.items() if symbol in names}
+
+
 def legend(symbols: Mapping[str, str], text: str) -> str:
     """Return the meanings of the symbols in a printed derivation, on one line.
 
@@ -76,6 +82,5 @@ def legend(symbols: Mapping[str, str], text: str) -> str:
     >>> legend({"s": "eta^2 f^2 / n", "D": "F - Y, the residual"}, "s' = s*(-Lam + s + 1)**2")
     "s = eta^2 f^2 / n; ' = one step later"
     """
-    names = set(re.findall(r"\w+", text))
-    words = [f"{symbol} = {meaning}" for symbol, meaning in symbols.items() if symbol in names]
+    words = [f"{symbol} = {meaning}" for symbol, meaning in meanings(symbols, text).items()]
     return "; ".join(words + ["' = one step later"] * bool(re.search(r"^\w+' = ", text, re.M)))

@@ -12,7 +12,7 @@ from typing import overload
 
 import sympy as sp
 
-from catapult_sim.symbolic.catalogue import legend
+from catapult_sim.symbolic.catalogue import legend, meanings
 from catapult_sim.symbolic.steps import Equation, Step
 from catapult_sim.symbolic.voices import formulas, presentation
 
@@ -91,15 +91,29 @@ class DerivationSteps(Sequence[Step]):
         return "\n".join([equations, *_wrapped(f"where {legend(self.symbols, equations)}", "", "")])
 
     def latex(self) -> str:
-        """Return the steps as LaTeX: sentences, each before an ``align*`` of package amsmath."""
+        """Return the steps as LaTeX: sentences, each before an ``align*`` of package amsmath.
+
+        A sentence at the end says what the letters mean.
+        """
         parts = [
             f"{formulas.escaped(one.what)}\n{_aligned(rows)}" for one, rows in self._latex(LINE)
         ]
-        return "\n\n".join([f"% {self.name}, step by step; needs the package amsmath", *parts])
+        told = "; ".join(f"${letter}$ = {meaning}" for letter, meaning in self._letters_in_latex())
+        first = f"% {self.name}, step by step; needs the package amsmath"
+        return "\n\n".join([first, *parts, f"where {told}"])
 
     def beamer(self) -> str:
-        """Return the steps as frames of the LaTeX class beamer, one or more for each step."""
-        frames = [f"% {self.name}, step by step; frames of the document class beamer"]
+        """Return the steps as frames of the LaTeX class beamer, one or more for each step.
+
+        The first frame says what the letters mean.
+        """
+        told = [rf"\item[${letter}$] {meaning}" for letter, meaning in self._letters_in_latex()]
+        frames = [
+            f"% {self.name}, step by step; frames of the document class beamer",
+            "\\begin{frame}[allowframebreaks]\n"
+            rf"\frametitle{{{formulas.escaped(self.name)}: symbols}}"
+            "\n\\begin{description}\n" + "\n".join(told) + "\n\\end{description}\n\\end{frame}",
+        ]
         for number, (step, rows) in enumerate(self._latex(SLIDE_LINE), 1):
             title = rf"\frametitle{{{formulas.escaped(self.name)}: step {number} of {len(self)}}}"
             for part in range(0, len(rows), ON_A_SLIDE):
@@ -111,7 +125,8 @@ class DerivationSteps(Sequence[Step]):
     def mathml(self) -> str:
         """Return the steps as an HTML list with MathML, which is also an XML document.
 
-        Each equation has an id, such as ``sample-map-step-1-2``.
+        Each equation has an id, such as ``sample-map-step-1-2``. A sentence at the end says what
+        the letters mean.
         """
         items = []
         for number, (step, rows) in enumerate(self._written(_MATHML), 1):
@@ -122,7 +137,22 @@ class DerivationSteps(Sequence[Step]):
             ]
             said = html.escape(step.what)
             items.append("\n".join([f"<li><p>{said}</p>", *equations, "</li>"]))
-        return "\n".join(['<ol class="derivation">', *items, "</ol>"])
+        told = "; ".join(
+            f"<math>{letter}</math> = {html.escape(meaning)}"
+            for letter, meaning in self._letters(_MATHML)
+        )
+        where = f'<p class="where">where {told}</p>'
+        return "\n".join(['<div class="derivation"><ol>', *items, f"</ol>{where}</div>"])
+
+    def _letters_in_latex(self) -> Iterator[tuple[str, str]]:
+        return ((one, formulas.escaped(said)) for one, said in self._letters(_LATEX))
+
+    def _letters(self, form: _Form) -> Iterator[tuple[str, str]]:
+        """Yield the letters of the steps in a form of writing, each with its meaning."""
+        text = " ".join(f"{step.what} {step.equations}" for step in self.steps)
+        told = {sp.Symbol(name): said for name, said in meanings(self.symbols, text).items()}
+        letters = form.letters_of(set(told), self.notation)
+        return ((letters[symbol], said) for symbol, said in told.items())
 
     def _latex(self, width: int) -> Iterator[tuple[Step, list[str]]]:
         """Yield each step with the rows of its formulas."""

@@ -44,7 +44,7 @@ export async function seen(page, scene) {
     const stage = window.CATAPULT.stages.find((one) => one.scene.id === id);
     stage.draw();
     return {
-      say: stage.section.querySelector(".say").textContent,
+      say: stage.section.querySelector(".say").textContent.replaceAll("\u00a0", " ").replaceAll("\u2060", ""),
       numbers: stage.section.querySelector(".numbers").textContent,
       pixels: stage.canvas.toDataURL(),
       values: { ...stage.values },

@@ -22,6 +22,7 @@ test("every slider and every choice changes what is seen", async () => {
   const wrong = await open({}, "#scene=1", async (page) => {
     for (const scene of SCENES) {
       await visit(page, `#scene=${scene}`);
+      await section(page, scene).getByRole("button", { name: "Just show me" }).click();
       const inputs = section(page, scene).locator(".controls input");
       for (let i = 0; i < (await inputs.count()); i++) {
         const input = inputs.nth(i);
@@ -111,6 +112,47 @@ test("an address that is no address shows the page as it starts", async () => {
   }
 });
 
+test("a scene asks first: nothing else on the screen answers its question", async () => {
+  for (const present of ["", "&present"]) {
+    const wrong = await open({}, "", async (page) => {
+      for (const scene of SCENES) {
+        await visit(page, `#scene=${scene}${present}`);
+        const visible = (what) => section(page, scene).locator(what).isVisible();
+        const blurred = () => section(page, scene).locator("canvas").evaluate((node) => getComputedStyle(node).filter);
+        assert.match((await seen(page, scene)).say, /^Guess first/, scene);
+        assert.match(await section(page, scene).locator("canvas").getAttribute("aria-label"), /^Guess first/);
+        assert.deepEqual([await visible(".question"), await visible(".after"), await visible(".numbers")], [true, false, false]);
+        assert.match(await blurred(), /blur/);
+        if (present) await page.keyboard.press("PageDown");
+        else await section(page, scene).getByRole("button", { name: "Just show me" }).click();
+        assert.deepEqual([await visible(".after"), await visible(".numbers"), await blurred()], [true, true, "none"]);
+        assert.doesNotMatch((await seen(page, scene)).say, /Guess first/);
+      }
+    });
+    assert.deepEqual(wrong, []);
+  }
+});
+
+test("who uses the picture has seen it; its explanation still waits", async () => {
+  const wrong = await open({}, "#scene=3", async (page) => {
+    await section(page, "3").getByRole("button", { name: "one step", exact: true }).click();
+    assert.match((await seen(page, "3")).say, /After 1 step the loss has grown 4-fold/);
+    assert.equal(await section(page, "3").locator(".after").isVisible(), false);
+  });
+  assert.deepEqual(wrong, []);
+});
+
+test("formulas are not broken over lines", async () => {
+  const wrong = await open({}, "", async (page) => {
+    const loose = await page.evaluate(() => {
+      const texts = [...document.querySelectorAll("header, .text, .say")].map((one) => one.textContent);
+      return texts.flatMap((one) => one.match(/.{5}(?: [=<>≤≥+−×] |\/[λη]).{5}/g) ?? []);
+    });
+    assert.deepEqual(loose, []);
+  });
+  assert.deepEqual(wrong, []);
+});
+
 test("a scene asks first: its explanation waits for the guess", async () => {
   const wrong = await open({}, "#scene=3", async (page) => {
     const told = section(page, "3").locator(".after");
@@ -174,7 +216,7 @@ test("the term of the formula glows with its sign", async () => {
 });
 
 test("the map: hovering shows a run, the wheel zooms, a click keeps, 0 returns", async () => {
-  const wrong = await open({}, "#scene=5", async (page) => {
+  const wrong = await open({}, "#scene=5&c=3.1", async (page) => {
     const before = await seen(page, "5");
     const spot = await page.evaluate(() => {
       const { frame, canvas } = window.CATAPULT.stages[4];
@@ -198,6 +240,49 @@ test("the map: hovering shows a run, the wheel zooms, a click keeps, 0 returns",
     await page.locator("#scene-5 canvas").focus();
     await page.keyboard.press("0");
     assert.equal((await seen(page, "5")).values.x1, 4.6);
+  });
+  assert.deepEqual(wrong, []);
+});
+
+test("the map: the wheel scrolls the page until the map was chosen", async () => {
+  const wrong = await open({}, "#scene=5&c=3.1", async (page) => {
+    const { values } = await seen(page, "5");
+    const scrolled = () => page.evaluate(() => scrollY);
+    const [box, from] = [await section(page, "5").locator("canvas").boundingBox(), await scrolled()];
+    await page.mouse.move(box.x + box.width * 0.3, box.y + box.height / 2);
+    await page.mouse.wheel(0, 200);
+    await page.waitForFunction((y) => scrollY > y + 50, from);
+    assert.deepEqual((await seen(page, "5")).values, values);
+  });
+  assert.deepEqual(wrong, []);
+});
+
+test("the map: two fingers zoom, and the points under them stay under them", async () => {
+  const wrong = await open({ hasTouch: true, viewport: { width: 390, height: 844 } }, "#scene=5&c=3.1", async (page) => {
+    await section(page, "5").locator("canvas").scrollIntoViewIfNeeded();
+    await seen(page, "5");
+    const at = (c, logn) => page.evaluate(([x, y]) => {
+      const { frame, canvas } = window.CATAPULT.stages[4];
+      const box = canvas.getBoundingClientRect();
+      return { x: box.left + frame.X(x), y: box.top + frame.Y(y) };
+    }, [c, logn]);
+    const fingers = [await at(2.2, 6), await at(3, 8)];
+    const middle = { x: (fingers[0].x + fingers[1].x) / 2, y: (fingers[0].y + fingers[1].y) / 2 };
+    const apart = (scale) => fingers.map(({ x, y }, id) => ({ id, x: middle.x + scale * (x - middle.x) + 9, y: middle.y + scale * (y - middle.y) }));
+    const client = await page.context().newCDPSession(page);
+    const touch = (type, touchPoints) => client.send("Input.dispatchTouchEvent", { type, touchPoints });
+    const scrolled = await page.evaluate(() => scrollY);
+    await touch("touchStart", fingers.map((one, id) => ({ ...one, id })));
+    for (const scale of [1.2, 1.6, 2]) await touch("touchMove", apart(scale));
+    await touch("touchEnd", []);
+    const { values } = await seen(page, "5");
+    assert.ok(Math.abs((values.x1 - values.x0) / 4.6 - 0.5) < 0.02, JSON.stringify(values));
+    const [one, other] = [await at(2.2, 6), await at(3, 8)];
+    for (const [found, meant] of [[one, apart(2)[0]], [other, apart(2)[1]]]) {
+      assert.ok(Math.hypot(found.x - meant.x, found.y - meant.y) < 3, JSON.stringify([found, meant]));
+    }
+    assert.deepEqual([values.c, values.t], [3.1, 0]);
+    assert.equal(await page.evaluate(() => scrollY), scrolled);
   });
   assert.deepEqual(wrong, []);
 });

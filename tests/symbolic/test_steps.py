@@ -14,6 +14,7 @@ from catapult_sim.symbolic import Update, derivations, linear_net, printed
 from catapult_sim.symbolic.backward_error import ModifiedEquation, ModifiedField
 from catapult_sim.symbolic.step_by_step import FORMS
 from catapult_sim.symbolic.steps import Step, note, recording
+from catapult_sim.symbolic.voices import formulas
 from catapult_sim.validation import InputError
 from tests.symbolic import worlds
 
@@ -330,9 +331,9 @@ def test_text_fits_a_hundred_columns_and_explains_its_symbols(name, options):
 def test_mathml_is_one_xml_document_with_a_formula_for_each_equation(name, options):
     steps = derivation_steps(name, **options)
     document = ElementTree.fromstring(steps.mathml())
-    ids = [one.get("id") for one in document.iter("math")]
+    ids = [one.get("id") for one in document.iterfind(".//li/math")]
     assert len(ids) == len(set(ids)) == sum(len(step.equations) for step in steps)
-    assert [said.text for said in document.iter("p")] == [step.what for step in steps]
+    assert [said.text for said in document.iterfind(".//li/p")] == [step.what for step in steps]
 
 
 def rows_of(latex):
@@ -365,7 +366,7 @@ def parsed(row):
 def test_a_slide_holds_few_equations():
     frames = derivation_steps("modified-equation").beamer().split(r"\begin{frame}")[1:]
     assert max(len(list(rows_of(frame))) for frame in frames) <= 5
-    assert r"\frametitle{modified-equation: step 2 of 4}" in frames[1]
+    assert r"\frametitle{modified-equation: step 2 of 4}" in frames[2]
 
 
 def test_time_is_an_index_only_where_a_step_is_taken():
@@ -461,3 +462,28 @@ def test_options_may_be_numbers_and_a_single_text():
 
 def test_deriving_alone_prints_what_it_did():
     assert printed.derive("sample-map", "text").text.startswith("f' = ")
+
+
+@pytest.mark.parametrize(("name", "options"), OPTIONS)
+def test_every_form_says_what_the_letters_mean(name, options):
+    steps = derivation_steps(name, **options)
+    equations, told = steps.text().rsplit("\nwhere ", 1)
+    words = set(re.findall(r"\w+", equations))
+    names = [name for name in steps.symbols if name in words]
+    meanings = [steps.symbols[name] for name in names]
+    assert all(f"{name} = " in told.replace("\n", " ") for name in names)
+    latex = [formulas.escaped(meaning) for meaning in meanings]
+    *_, last = steps.latex().split("\n\nwhere ")
+    assert re.split(r"(?:; )?\$[^$]+\$ = ", last)[1:] == latex
+    first = steps.beamer().split(r"\end{frame}")[0]
+    assert re.split(r"\n?\\item\[\$[^$]+\$\] ", first.split("\n\\end{d")[0])[1:] == latex
+    where = ElementTree.fromstring(steps.mathml()).find("p[@class='where']")
+    said = [letter.tail.strip(" =;") for letter in where]
+    assert said == [meaning.strip(" =;") for meaning in meanings]
+    assert len({ElementTree.tostring(letter[0]) for letter in where}) == len(meanings)
+
+
+def test_a_letter_of_the_legend_is_the_letter_of_the_equations():
+    latex = derivation_steps("sample-map").latex()
+    assert r"$\lambda$ = (\textbar{}u\textbar{}\^{}2 + " in latex
+    assert r"\lambda_{t+1} &=" in latex

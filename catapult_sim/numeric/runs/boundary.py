@@ -25,6 +25,7 @@ from catapult_sim.validation import (
     require_number,
     require_positive,
     require_reals,
+    shown,
 )
 
 if TYPE_CHECKING:
@@ -96,8 +97,8 @@ def boundary(
     Parameters
     ----------
     side_at : callable
-        ``values (K, S) -> sides (K, S)``: -1 below, +1 beyond, 0 undecided, one column
-        per member; for instance :func:`~catapult_sim.numeric.runs.phases.rise` of a run.
+        ``values (K, S) -> sides (K, S)``: -1 below, +1 beyond, 0 undecided, or False and True,
+        one column per member; for instance :func:`~catapult_sim.numeric.runs.phases.rise` of a run.
     low, high : float
         Where to search, ``0 < low < high``.
     members : int
@@ -118,11 +119,11 @@ def boundary(
     ------
     InputError
         Where the interval, the grid or the tolerance is not as required above, or ``side_at``
-        returns another shape than that of its argument.
+        returns another shape than that of its argument, or other numbers.
 
     Examples
     --------
-    >>> found = boundary(lambda c: np.where(c > 2.5, 1, -1), 1.0, 8.0)
+    >>> found = boundary(lambda c: c > 2.5, 1.0, 8.0)
     >>> print(found.measured)
     2.5005(7)
     >>> bool(found.lower[0] <= 2.5 < found.upper[0])
@@ -154,6 +155,10 @@ def _require_sides(sides: npt.ArrayLike, points: Array) -> npt.NDArray[Any]:
         raise InputError(
             f"side_at must return shape {points.shape} for values of that shape; got {found.shape}"
         )
+    if found.dtype.kind == "b":
+        return np.where(found, BEYOND, BELOW)
+    if not np.isin(found, (BELOW, UNKNOWN, BEYOND)).all():
+        raise InputError(f"side_at must return -1, 0 and 1, or truth values; got {shown(found)}")
     return found
 
 

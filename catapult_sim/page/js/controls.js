@@ -1,6 +1,6 @@
 // The controls of a stage: sliders, steps, tools; and the words and numbers beneath the picture.
 import { element, slug } from "./dom.js";
-import { few } from "./words.js";
+import { few, tied } from "./words.js";
 
 /** Build the controls of a stage; `show(run)` brings them up to date. */
 export function buildControls(stage) {
@@ -15,7 +15,7 @@ export function buildControls(stage) {
       fields.forEach((show) => show());
       steps(run);
       tools(run);
-      setText(say, stage.say());
+      setText(say, tied(stage.say()));
       stage.canvas.setAttribute("aria-label", stage.say());
       showNumbers(numbers, scene.numbers(run, stage.t, stage.values, stage));
       showBalance(section, scene, run, stage);

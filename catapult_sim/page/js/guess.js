@@ -1,7 +1,8 @@
 // The guess that each scene asks for before it explains: a slider, two edges, or a choice.
 import { element, slug } from "./dom.js";
+import { tied } from "./words.js";
 
-/** Build the question of a stage; its explanation stays hidden until it is answered, or asked for. */
+/** Build the question of a stage: until it is answered, or the answer asked for, nothing else tells it. */
 export function buildGuess(stage) {
   const { guess, id } = stage.scene;
   const place = stage.section.querySelector(".guess");
@@ -10,19 +11,21 @@ export function buildGuess(stage) {
   const answer = element("p", { class: "answer", role: "status" });
   const check = element("button", { type: "submit", class: "primary" }, "Check my guess");
   const skip = element("button", { type: "button" }, "Just show me");
-  const [input, read] = FIELDS[guess.kind](guess, id, stage);
-  const form = element("form", {}, element("p", { class: "question" }, guess.question), input, element("div", { class: "row" }, check, skip), answer);
+  const [input, read] = FIELDS[guess.kind](guess, id);
+  const form = element("form", {}, element("p", { class: "question" }, tied(guess.question)), input, element("div", { class: "row" }, check, skip), answer);
   place.append(form);
   after.hidden = true;
+  stage.section.classList.add("asking");
   const reveal = () => {
     after.hidden = false;
     skip.hidden = true;
+    stage.unveil();
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const given = read();
     if (given === null) return;
-    answer.textContent = guess.answer(...given);
+    answer.textContent = tied(guess.answer(...given));
     reveal();
     stage.set({ g: String(given[0]), ...(given.length > 1 ? { h: String(given[1]) } : {}) });
   });
@@ -35,12 +38,10 @@ const FIELDS = {
     const [node, read] = slider(guess, slug(id, "guess"), "Your guess", guess.from ?? guess.min);
     return [node, () => [read()]];
   },
-  edges(guess, id, stage) {
+  edges(guess, id) {
     const [one, first] = slider(guess, slug(id, "guess"), "First edge, c =", guess.from);
     const [two, second] = slider(guess, slug(id, "guess", "2"), "Second edge, c =", guess.from + 1);
-    const node = element("div", {}, one, two);
-    node.addEventListener("input", () => stage.set({ g: String(first()), h: String(second()), t: stage.values.t }));
-    return [node, () => [first(), second()]];
+    return [element("div", {}, one, two), () => [first(), second()]];
   },
   choice(guess, id) {
     const name = slug(id, "guess");

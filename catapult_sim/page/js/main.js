@@ -3,6 +3,7 @@ import { drawHero } from "./hero.js";
 import { SCENES } from "./scenes.js";
 import { fromHash } from "./state.js";
 import { Stage } from "./stage.js";
+import { tied } from "./words.js";
 
 const QUIET = 400; // milliseconds after which a change is told to screen readers and the address
 const live = document.getElementById("live");
@@ -33,8 +34,9 @@ function restore() {
   if (!asked) return;
   const stage = stages.find(({ scene }) => scene === asked.scene);
   if (asked.presents) present(true);
-  if (Object.keys(asked.values).length || asked.presents) stage.reveal?.();
-  stage.set({ ...stage.scene.start, ...asked.values, t: asked.values.t ?? stage.scene.start.t });
+  if (Object.keys(asked.values).length) stage.reveal?.();
+  stage.stop();
+  Object.assign(stage.values, stage.scene.start, asked.values);
   show(stage, "instant");
 }
 
@@ -53,8 +55,13 @@ function presenting() {
 function present(on) {
   document.body.classList.toggle("presenting", on);
   document.getElementById("present").setAttribute("aria-pressed", String(on));
-  if (on) stages.forEach((stage) => stage.reveal?.());
   show(active, "instant");
+}
+
+/** Tie the formulas of all text in an element. */
+function tieAll(root) {
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) walker.currentNode.data = tied(walker.currentNode.data);
 }
 
 const KEYS = {
@@ -64,12 +71,18 @@ const KEYS = {
   p: () => present(!presenting()),
 };
 const PRESENTER_KEYS = {
-  PageDown: () => turn(1),
+  PageDown: () => onward(),
   PageUp: () => turn(-1),
-  ArrowDown: () => turn(1),
+  ArrowDown: () => onward(),
   ArrowUp: () => turn(-1),
   Escape: () => present(false),
 };
+
+/** Answer the question that is open, or turn to the next scene. */
+function onward() {
+  if (active.asking) active.reveal();
+  else turn(1);
+}
 
 function turn(by) {
   const next = stages[stages.indexOf(active) + by];
@@ -113,6 +126,7 @@ window.addEventListener("afterprint", () => stages.forEach((stage) => stage.from
 window.addEventListener("hashchange", restore);
 document.getElementById("present").addEventListener("click", () => present(!presenting()));
 document.getElementById("pages").addEventListener("click", () => present(false));
+for (const part of document.querySelectorAll("header, .text")) tieAll(part);
 drawHero(document.getElementById("hero"));
 stages.forEach((stage) => stage.draw(false));
 restore();

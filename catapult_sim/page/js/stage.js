@@ -4,6 +4,7 @@ import { remembered } from "./run.js";
 import { buildControls } from "./controls.js";
 import { buildGuess } from "./guess.js";
 
+const ASKS = "Guess first. The picture becomes clear when you have, or when you use its controls.";
 const CALM = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Stage {
@@ -35,8 +36,19 @@ export class Stage {
     return Math.min(this.values.t, this.run.steps);
   }
 
-  /** Change values, and show what follows. */
+  /** Tell whether the question comes first: the picture would answer it. */
+  get asking() {
+    return this.section.classList.contains("asking");
+  }
+
+  unveil() {
+    this.section.classList.remove("asking");
+    this.redraw();
+  }
+
+  /** Change values as a reader does, and show what follows. */
   set(values) {
+    this.unveil();
     Object.assign(this.values, values);
     if (!("t" in values)) this.stop();
     this.redraw();
@@ -67,7 +79,7 @@ export class Stage {
   }
 
   say() {
-    return this.scene.say(this.run, this.t, this.values, this);
+    return this.asking ? ASKS : this.scene.say(this.run, this.t, this.values, this);
   }
 
   reset() {

@@ -59,3 +59,8 @@ export function width(n) {
 export function counted(number, what) {
   return `${few(number)} ${what}${number === 1 ? "" : "s"}`;
 }
+
+/** Return text whose formulas are not broken over lines. */
+export function tied(text) {
+  return text.replace(/ ([=<>≤≥+−×]) /g, "\u00a0$1\u00a0").replace(/\/(?=[λη(])/g, "/\u2060");
+}

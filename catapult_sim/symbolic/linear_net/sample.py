@@ -31,13 +31,13 @@ f, y, r = sp.symbols("f y r", real=True)
 A, B = sp.symbols("A B", real=True)  # the squared norms of both layers, over n
 
 SAMPLE = STEP | {
-    "f": "u.v / sqrt(n), the output on the sample",
+    "f": "u.v / sqrt(n), the output on the sample, whose input is 1",
     "lam": "(|u|^2 + |v|^2) / n, the kernel's eigenvalue",
     "y": "label",
     "r": "f - y, the residual",
     "u": "weights of the first layer",
     "v": "weights of the second layer",
-    "L": "the loss",
+    "L": "the loss, (f - y)^2 / 2, of label 0 unless there is a y",
     "A": "|u|^2 / n",
     "B": "|v|^2 / n",
 }

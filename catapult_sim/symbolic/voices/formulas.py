@@ -130,9 +130,20 @@ def _upright(name: str) -> str:
     return rf"\mathrm{{{escaped(name)}}}"
 
 
+_ESCAPES = {letter: f"\\{letter}" for letter in "#$%&_{}"} | {"\\": " "}
+_ESCAPES |= {"^": r"\^{}", "~": r"\~{}", "|": r"\textbar{}"}
+_ESCAPES |= {"<": r"\textless{}", ">": r"\textgreater{}"}
+
+
 def escaped(words: str) -> str:
-    """Return words for LaTeX, with a space for what LaTeX cannot print as it is."""
-    return re.sub(r"[#$%&_{}]", r"\\\g<0>", re.sub(r"[\\~^]", " ", words))
+    r"""Return words for LaTeX, with a space for a backslash.
+
+    Examples
+    --------
+    >>> print(escaped("|u|^2 of 5 %"))
+    \textbar{}u\textbar{}\^{}2 of 5 \%
+    """
+    return "".join(_ESCAPES.get(letter, letter) for letter in words)
 
 
 def aligned(latex: str) -> str:

@@ -202,3 +202,21 @@ def test_a_member_that_crossed_nowhere_is_left_out():
     assert half.measured.n == 1
     assert half.measured.value == pytest.approx(3, rel=1e-3)
     assert not half.measured.at_least
+
+
+@pytest.mark.parametrize("edge", [1.5, 3.0, 7.9])
+def test_truth_values_are_sides(edge):
+    found = boundary(lambda c: c > edge, 1, 8, tolerance=1e-4)
+    assert found.lower[0] <= edge < found.upper[0] <= found.lower[0] * 1.0002
+    assert found == boundary(step_at(edge), 1, 8, tolerance=1e-4)
+
+
+def test_truth_that_never_changes_is_a_bound():
+    assert str(boundary(lambda c: c > 9, 1, 8).measured) == ">= 8"
+    assert str(boundary(lambda c: c > 0, 1, 8).measured) == "<= 1"
+
+
+@pytest.mark.parametrize("given", [0.5, 2, np.nan, -1.5])
+def test_what_is_no_side_is_refused(given):
+    with pytest.raises(InputError, match="side_at must return -1, 0 and 1, or truth values; got"):
+        boundary(lambda c: np.full(c.shape, given), 1, 8)

@@ -5,6 +5,7 @@ import { bisect, DIVERGENT, LAZY } from "../phase.js";
 import { samplePython } from "../python.js";
 import { ending, sampleRun } from "../run.js";
 import { few, fixed, width } from "../words.js";
+import { viewed, zoomable } from "../zoom.js";
 import { archFrame, drawArch, SAMPLE_CONTROLS, sayEnd } from "./arch.js";
 import { drawScale } from "./scale.js";
 
@@ -20,7 +21,8 @@ export const allRuns = {
   physics: ["c", "n", "y", "f"],
   setup(stage) {
     stage.atlas = new Atlas("width", () => stage.redraw());
-    zoomable(stage);
+    const keep = ([c, logn]) => stage.set({ c: Math.max(0.01, Number(c.toFixed(4))), n: 10 ** logn, t: 0 });
+    zoomable(stage, WHOLE, () => [stage.values.c, Math.log10(stage.values.n)], keep);
   },
   run: sampleRun,
   python: (values, run) => `${samplePython(values, run.steps)}\n\n${mapPython(values)}`,
@@ -39,7 +41,7 @@ export const allRuns = {
     },
   },
   draw(canvas, run, t, values, stage) {
-    if (!(values.x1 > values.x0 && values.y1 > values.y0)) Object.assign(values, whole());
+    if (!(values.x1 > values.x0 && values.y1 > values.y0)) Object.assign(values, viewed(WHOLE));
     const sheet = surface(canvas);
     const { wide, high, colours } = sheet;
     const beside = wide > 640;
@@ -101,79 +103,4 @@ function mapPython({ x0, x1, y0, y1, f, y }) {
     `found = cs.phase_map(residual_map, D=unit * ${f - y}, Lam=c, Y=unit * ${y})`,
     'print(found.state["Lam"])  # the final curvature',
   ].join("\n");
-}
-
-/** Let a map be zoomed by wheel, pinch and keys, moved by dragging, and asked by hovering. */
-function zoomable(stage) {
-  const { canvas } = stage;
-  const place = (event) => {
-    const box = canvas.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
-  };
-  const view = () => stage.values;
-  canvas.addEventListener("wheel", (event) => {
-    if (!stage.frame?.contains(...place(event))) return;
-    event.preventDefault();
-    const scale = Math.exp(Math.max(-80, Math.min(80, event.deltaY)) * 0.004);
-    stage.set(zoomed(view(), stage.frame.at(...place(event)), scale));
-  }, { passive: false });
-  let held = null;
-  canvas.addEventListener("pointerdown", (event) => {
-    if (!stage.frame?.contains(...place(event))) return;
-    canvas.setPointerCapture(event.pointerId);
-    held = { from: place(event), moved: false };
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    const now = place(event);
-    if (held && Math.hypot(now[0] - held.from[0], now[1] - held.from[1]) > 4) {
-      const [a, b] = [stage.frame.at(...held.from), stage.frame.at(...now)];
-      stage.set(moved(view(), a[0] - b[0], a[1] - b[1]));
-      held = { from: now, moved: true };
-      stage.hover = null;
-    } else if (!held) {
-      stage.hover = stage.frame?.contains(...now) ? stage.frame.at(...now) : null;
-      stage.redraw();
-    }
-  });
-  canvas.addEventListener("pointerup", (event) => {
-    if (held && !held.moved) {
-      const [c, logn] = stage.frame.at(...place(event));
-      stage.set({ c: Math.max(0.01, Number(c.toFixed(4))), n: 10 ** logn, t: 0 });
-    }
-    held = null;
-  });
-  canvas.addEventListener("pointerleave", () => {
-    stage.hover = null;
-    stage.redraw();
-  });
-  canvas.addEventListener("dblclick", () => stage.set(whole()));
-  canvas.addEventListener("keydown", (event) => {
-    const scale = { "+": 0.7, "=": 0.7, "-": 1 / 0.7 }[event.key];
-    if (event.key === "0") stage.set(whole());
-    if (scale) stage.set(zoomed(view(), [view().c, Math.log10(view().n)], scale));
-  });
-}
-
-function whole() {
-  return { x0: WHOLE.x[0], x1: WHOLE.x[1], y0: WHOLE.y[0], y1: WHOLE.y[1] };
-}
-
-/** Return the view scaled about a point, within the whole map. */
-function zoomed({ x0, x1, y0, y1 }, [x, y], scale) {
-  const [a, b] = fitted(x - (x - x0) * scale, x + (x1 - x) * scale, WHOLE.x);
-  const [c, d] = fitted(y - (y - y0) * scale, y + (y1 - y) * scale, WHOLE.y);
-  return b - a < 1e-6 || d - c < 1e-5 ? {} : { x0: a, x1: b, y0: c, y1: d };
-}
-
-function moved({ x0, x1, y0, y1 }, dx, dy) {
-  const [a, b] = fitted(x0 + dx, x1 + dx, WHOLE.x);
-  const [c, d] = fitted(y0 + dy, y1 + dy, WHOLE.y);
-  return { x0: a, x1: b, y0: c, y1: d };
-}
-
-/** Return an interval moved and cut to lie within another. */
-function fitted(low, high, [first, last]) {
-  const size = Math.min(high - low, last - first);
-  const start = Math.min(Math.max(low, first), last - size);
-  return [start, start + size];
 }

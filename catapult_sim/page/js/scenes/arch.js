@@ -51,7 +51,7 @@ export const arch = {
       ["step", `${t}`],
       ["loss", few(run.loss[t])],
       ["curvature ηλ", fixed(run.eta * lam, 3)],
-      ["change of ηλ", t < run.steps ? fixed(change(run, t), 3) : "–"],
+      ["change of ηλ", t < run.steps ? few(change(run, t)) : "–"],
     ];
   },
   say: (run, t) => `${sayStep(run, t)} ${sayEnd(run)}`,
@@ -123,7 +123,7 @@ function drawCone(frame, { values, eta }) {
   frame.line(above, colours.soft, { width: 0, fill: faded(colours.ink, 0.09) });
   frame.line(roof, faded(colours.ink, 0.45), { width: 1.3 });
   if (frame.right - frame.left < 330) return;
-  frame.letters("no weights are here", frame.X(2.35), frame.Y(reach(frame.x[1])) - 4, { italic: true, size: 12.5 });
+  frame.letters("no weights give this", frame.X(2.35), frame.Y(reach(frame.x[1])) - 4, { italic: true, size: 12.5 });
 }
 
 /** Draw the edge E = 0, that is eta lambda = 4 + Y D; a straight line at 4 without a label. */

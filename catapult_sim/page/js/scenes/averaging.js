@@ -36,9 +36,9 @@ export const averagingScene = {
       'print(run.values["moments"])',
     ].join("\n"),
   guess: {
-    question: "Minibatches disagree about where the minimum is, so SGD never rests. An average of its iterates is quieter. Is that like training with",
+    question: "Minibatches disagree about where the minimum is, so SGD never rests. An average of its iterates is quieter. What else is as quiet?",
     kind: "choice",
-    options: { small: "a smaller learning rate", batch: "nothing that training could do", large: "a larger learning rate" },
+    options: { small: "SGD with a smaller learning rate", large: "SGD with a larger learning rate", none: "nothing that SGD could do" },
     answer(choice) {
       const { equivalent } = averagingScene.run({ a: 0.6, gamma: 0.9 });
       const truth = equivalent < 0.6 ? "small" : "large";

@@ -290,6 +290,23 @@ class Network(Model[Point]):
         """
         return self.at(self._spread(theta, signal), X).kernel_product(signal)
 
+    def input_gradient(self, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
+        """Return the derivative of each output by each input, ``(..., m, k, d)``.
+
+        Examples
+        --------
+        >>> from catapult_sim.mlp.network import MLP
+        >>> MLP([2, 1, 1], activation="linear").input_gradient([2.0, 4.0, 3.0], [[1.0, 1.0]])
+        array([[[4.24264069, 8.48528137]]])
+        """
+        parameters, inputs = self.require_parameters(theta), self.require_inputs(X)
+        members = math.prod(parameters.shape[:-1])
+        size = members * len(inputs) * self.outputs * self.inputs * parameters.itemsize
+        require_memory(2 * size, None, "gradients by inputs", "networks, samples or outputs")
+        passes = Passes(self.layers, self.inputs, 1, to_inputs=True)
+        passes.move(parameters, inputs)
+        return passes.by_inputs()
+
     def _spread(self, theta: npt.ArrayLike, signal: npt.ArrayLike) -> Array:
         """Return theta spread over the leading axes of a signal in the outputs."""
         parameters, pulled = self.require_parameters(theta), require_numbers("signal", signal)

@@ -120,6 +120,32 @@ class Observers:
         return kernel.top_eigenvalue(self.network, theta, self.X)
 
     @_of_diverged_too
+    def gradient_outer_product(self, theta: Array) -> Array:
+        """Return the average outer product of the outputs' gradients by the inputs, ``(..., d, d)``.
+
+        The mean over samples of ``J^T J``, with J the derivatives of the outputs by the inputs:
+        which directions of the inputs the network looks at, the AGOP of [Zhu2024].
+
+        Raises InputError for a Taylor model and for an own model.
+
+        Examples
+        --------
+        >>> from catapult_sim.mlp.network import MLP
+        >>> net = MLP([2, 1, 1], activation="linear", parametrization="standard")
+        >>> Observers(net, [[1.0, 1.0]], [0.0]).gradient_outer_product([2.0, 4.0, 3.0])
+        array([[ 36.,  72.],
+               [ 72., 144.]])
+        """
+        if not isinstance(self.network, Network):
+            raise InputError(f"gradient_outer_product needs a network; got {shown(self.network)}")
+        members = theta.reshape(-1, theta.shape[-1])
+        rows = (self.network.input_gradient(one, self.X) for one in members)
+        found = [J.reshape(-1, J.shape[-1]) for J in rows]
+        products = [J.T @ J / len(self.X) for J in found]
+        size = self.X.shape[-1]
+        return np.reshape(products, (*theta.shape[:-1], size, size))
+
+    @_of_diverged_too
     def sharpness(self, theta: Array) -> Array:
         """Return the largest eigenvalue of the Hessian of the loss."""
         return self._each(theta, lambda point: self._top(point).values[0])

@@ -41,7 +41,7 @@ class Passes:
 
     Results belong to this object and change with the next pass. ``orders`` is the number of
     orders there is room for: one for the gradient, two for the Hessian. A call before the one
-    that it needs raises RuntimeError.
+    that it needs raises RuntimeError. :meth:`by_inputs` needs ``to_inputs``, and one order.
 
     Attributes
     ----------
@@ -51,9 +51,11 @@ class Passes:
         Numbers of parameters, and of outputs for each sample.
     """
 
-    def __init__(self, network: Layer, inputs: int, orders: int) -> None:
+    def __init__(
+        self, network: Layer, inputs: int, orders: int, *, to_inputs: bool = False
+    ) -> None:
         self._room = Room(orders)
-        self._x = self._room.variable(inputs, depends=False)
+        self._x = self._room.variable(inputs, depends=to_inputs)
         self._z = after(network, self._x, self._room)
         self.outputs = self._z.width
         self._network = Workspace(network, self._x, self._z, self._room)
@@ -144,12 +146,24 @@ class Passes:
 
         Shapes ``(..., m, k, width)``, where m may be 1 if all samples have the same.
         """
-        unit = np.eye(self.outputs, dtype=self.dtype)[None]
-        self._network.layer.pullback(self._network, unit)
+        self._pull_back()
         signals = [at.units for _, at, _ in self.parts]
         for _, at, _ in self.parts:
             at.units = None
         return [one for one in signals if one is not None]
+
+    def by_inputs(self) -> Array:
+        """Return the derivatives of each output by each input, ``(..., m, k, d)``."""
+        found = self._pull_back()
+        for _, at, _ in self.parts:
+            at.units = None
+        shape = (*found.shape[:-3], self.samples, *found.shape[-2:])
+        return np.broadcast_to(found, shape)
+
+    def _pull_back(self) -> Array:
+        """Return the derivatives of each output, as far back as anything depends on theta."""
+        unit = np.eye(self.outputs, dtype=self.dtype)[None]
+        return self._network.layer.pullback(self._network, unit)
 
     def hidden(self) -> list[Array]:
         """Return the inputs of every activation, each ``(..., m, width)``."""

@@ -290,6 +290,16 @@ def layers_of(layer):
     return {type(layer)}.union(*map(layers_of, layer.inside))
 
 
+@each
+def test_gradients_by_inputs_are_complex_steps(written_out):
+    net, theta = build(written_out)
+    X = np.array(SAMPLES.get(written_out, FLAT), dtype=float)
+    flat = X.reshape(len(X), -1)
+    steps = [(flat + 1e-30j * e).reshape(X.shape) for e in np.eye(flat.shape[1])]
+    outputs = [written_out(theta, step).imag.reshape(len(X), -1) / 1e-30 for step in steps]
+    np.testing.assert_allclose(net.input_gradient(theta, X), np.stack(outputs, axis=-1), **TIGHT)
+
+
 def test_every_layer_of_the_package_is_in_one_of_these_networks():
     modules = [importlib.import_module(f"catapult_sim.mlp.{name}") for name in mlp.__all__]
     classes = {one for module in modules for one in vars(module).values() if isinstance(one, type)}

@@ -44,6 +44,40 @@ def test_sharpness_and_alignment_are_those_of_the_dense_hessian():
         assert alignment[member] == pytest.approx(cosine, rel=1e-6)
 
 
+def input_jacobian(net, theta, inputs):
+    """Return the derivative of every output by every input, a complex step in each."""
+    steps = inputs[:, None, :] + 1e-30j * np.eye(inputs.shape[1])  # (m, d, d)
+    outputs, *_ = net.forward(theta, steps.reshape(-1, inputs.shape[1]))
+    return outputs.imag.reshape(len(inputs), inputs.shape[1], -1).swapaxes(1, 2) / 1e-30
+
+
+@pytest.mark.parametrize("activation", ["tanh", "linear", "gelu"])
+@pytest.mark.parametrize("hidden", [[6], [6, 5]])
+def test_gradients_by_inputs_are_complex_steps(activation, hidden):
+    net = MLP([4, *hidden, 2], activation=activation, biases=True)
+    theta = net.init(rng=0, ensemble=(2, 3))
+    found = net.input_gradient(theta, X)
+    assert found.shape == (2, 3, 12, 2, 4)
+    for member in np.ndindex(2, 3):
+        expected = input_jacobian(net, theta[member], X)
+        np.testing.assert_allclose(found[member], expected, rtol=1e-12, atol=1e-14)
+
+
+def test_the_gradient_outer_product_is_the_mean_over_samples():
+    found = SEE.gradient_outer_product(THETA)
+    assert found.shape == (2, 3, 4, 4)
+    J = input_jacobian(NET, THETA[1, 2], X)
+    expected = np.mean([one.T @ one for one in J], axis=0)
+    np.testing.assert_allclose(found[1, 2], expected, rtol=1e-12)
+
+
+def test_it_is_recorded_along_a_run():
+    observe = {"looks": SEE.gradient_outer_product}
+    run = train(NET, THETA, X, Y, learning_rate=0.1, steps=4, every=2, observe=observe)
+    assert run.values["looks"].shape == (5, 2, 3, 4, 4)
+    np.testing.assert_array_equal(run.values["looks"][0], SEE.gradient_outer_product(THETA))
+
+
 def test_sharpness_is_the_largest_eigenvalue_not_the_largest_in_magnitude():
     labels = np.random.default_rng(1).normal(0, 30, (12, 2))  # far off, the Hessian bends down
     values = np.linalg.eigvalsh(hessian(THETA[0, 0], labels))

@@ -32,6 +32,7 @@ PAPERS = (
     "zhu2022",
     "meltzer2023",
     "gess2026",
+    "zhu2024",
     "cohen2025",
     "marion2026",
 )

@@ -55,7 +55,7 @@ class BlockMean(Layer):
         out.reshape(*out.shape[:-1], height, high, width, wide, -1)[...] = share
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MeanPooling(Plan):
     """A layer of a network that averages blocks of pixels, in each channel.
 

@@ -436,11 +436,15 @@ def test_layers_that_do_not_fit_are_refused():
         Network(6, [Dense(2), Residual(["swish"])])
 
 
-def test_a_network_is_written_as_it_was_made():
-    made = (
-        "Network(6, [Dense(width=4), 'relu', Residual(['tanh', Dense(width=4)], scale=0.5)], "
-        "biases=0.1)"
-    )
+@pytest.mark.parametrize(
+    "made",
+    [
+        "Network(6, [Dense(4), 'relu', Residual(['tanh', Dense(4)], scale=0.5)], biases=0.1)",
+        "Network((4, 3, 2), [Convolution(2, (1, 3), padding=(0, 1)), MeanPooling(), 'erf'])",
+        "Network((4, 3, 2), [Convolution(5, 3, stride=2), MeanPooling((1, 1)), Dense(1)])",
+    ],
+)
+def test_a_network_is_written_as_it_was_made(made):
     assert repr(eval(made)) == made
 
 

@@ -74,7 +74,7 @@ def train(
 
     Parameters
     ----------
-    network : MLP, TaylorModel, or an object of your own
+    network : Network, such as an MLP, TaylorModel, or an object of your own
         With the methods ``loss``, ``gradient``, ``hessian_product`` and ``kernel_product``, see
         :mod:`~catapult_sim.mlp.own_model`; X and y are then as these take them.
     theta : array_like, shape (..., P)

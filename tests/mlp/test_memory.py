@@ -113,6 +113,12 @@ def test_that_of_a_convolutional_network_neither(channels, samples, members, dty
     takes_what_it_says(convolutional(channels, dtype), samples, members)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_that_of_many_filters_on_few_pixels_neither(dtype):
+    layers = [cs.Convolution(48, 3, padding=1), "tanh"] * 2
+    takes_what_it_says(cs.Network((3, 3, 1), [*layers, cs.Dense(8)], dtype=dtype), 30, 1)
+
+
 def takes_what_it_says(net, samples, members):
     theta = net.init(rng=0, ensemble=(members,))
     inputs = np.random.default_rng(0).normal(size=(samples, net.inputs)).astype(net.dtype)

@@ -182,7 +182,7 @@ def study(
 
     Parameters
     ----------
-    model : MLP, TaylorModel, LinearNet, or an object of your own
+    model : Network, such as an MLP, TaylorModel, LinearNet, or an object of your own
         With the methods ``loss``, ``gradient``, ``hessian_product`` and ``kernel_product``, such as
         a network of PyTorch or JAX, see :mod:`catapult_sim.mlp.own_model`.
     X, y : array_like, shape (m, d) and (m,) or (m, k)

@@ -1,6 +1,7 @@
 """``cs.study``: one model at many learning rates, in a table, a figure and a record."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -43,6 +44,50 @@ def test_an_own_model_is_studied_as_the_network_that_it_is():
         np.testing.assert_allclose(ours.values(name), theirs.values(name), rtol=1e-6)
     assert ours.phases.tolist() == theirs.phases.tolist()
     assert repr(ours).startswith("Study of Own, 24 samples, 60 steps\n  3 learning rates, 1 start")
+
+
+FILTERS = [cs.Convolution(4, 3, padding=1), "tanh"]
+LAYERS = [*FILTERS, cs.Residual(FILTERS, scale=0.5), cs.MeanPooling(2), cs.Dense(1)]
+
+
+def test_a_network_of_layers_is_studied_as_what_it_computes(tmp_path):
+    net = cs.Network((8, 8, 1), LAYERS)
+    images = X[:24].reshape(-1, 8, 8, 1)
+    record = {"record": tmp_path / "record.jsonl"}
+    found = cs.study(net, images, SEEN[1], held_out=OTHERS, **SMALL, **record)
+    assert found.phases.names[0][[0, 2]].tolist() == ["lazy", "divergent"]
+    theta = net.init(rng=0)
+    top = np.linalg.eigvalsh(cs.ntk(net, theta, images))[-1]
+    assert found.lambda_0 == pytest.approx([top], rel=1e-9)
+    losses = [net.loss(theta, *SEEN)]
+    for _ in range(60):
+        theta = theta - C[1] / top * net.gradient(theta, *SEEN)
+        losses.append(net.loss(theta, *SEEN))
+    assert found.values("peak")[0, 1] == pytest.approx(max(losses) / losses[0], rel=1e-6)
+    assert found.values("loss")[0, 1] == pytest.approx(losses[-1] / losses[0], rel=1e-6)
+    again = cs.study(net, images, SEEN[1], held_out=OTHERS, **SMALL, **record)
+    np.testing.assert_array_equal(again.values("curvature"), found.values("curvature"))
+
+
+def test_a_network_of_layers_is_sent_to_workers_trained_and_bracketed():
+    net = pickle.loads(pickle.dumps(cs.Network((8, 8, 1), LAYERS)))
+    theta = net.init(rng=0, ensemble=(2,))
+    see = cs.Observers(net, *SEEN)
+    top = see.top_eigenvalue(theta)
+
+    def side(c):
+        options = {"learning_rate": c / top, "steps": 20, "escape": 1.0, "progress": False}
+        run = cs.train(net, theta, *SEEN, observe="active_fraction", every=5, **options)
+        return cs.numeric.runs.phases.rise(run)
+
+    found = cs.boundary(side, 1.0, 8.0, members=2, grid=4, tolerance=0.1)
+    for member, lambda_0 in enumerate(top):
+        for c, rises in ((found.lower[member], False), (found.upper[member], True)):
+            now, losses = theta[member], []
+            for _ in range(21):
+                losses.append(net.loss(now, *SEEN))
+                now = now - c / lambda_0 * net.gradient(now, *SEEN)
+            assert (max(losses) > losses[0]) == rises
 
 
 def test_starts_may_be_given():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+import operator
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
-from typing import Any
+from functools import cached_property, reduce
 
 import numpy as np
 
@@ -157,8 +157,9 @@ class Bilinear(Layer):
     def _rows(self, x: list[Array], s: list[Array]) -> Array:
         """Return rows by the weights, ``(..., k, m, weights)``, each sample alone in an array."""
         pairs = zip(x, s, strict=False)  # inputs that do not depend on theta have one order
-        rows: Any = sum(self.outer(a[..., None, :, None, :], b[..., None, :]) for a, b in pairs)
-        return np.reshape(rows, (*rows.shape[: -len(self.shape)], -1))
+        products = (self.outer(a[..., None, :, None, :], b[..., None, :]) for a, b in pairs)
+        rows = reduce(operator.iadd, products)
+        return rows.reshape(*rows.shape[: -len(self.shape)], -1)
 
     def _channels(self, z: Array) -> Array:
         """Return a view with a row for each place in each sample, ``(..., places, channels)``."""

@@ -185,7 +185,7 @@ def _patches(
             yield block, patches.reshape(-1, fan_in)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Convolution(Weighted):
     """A layer of a network that weighs all patches of an image alike.
 

@@ -91,7 +91,7 @@ class Affine(Bilinear):
         return x @ y.swapaxes(-1, -2) + (self.biases if with_bias is None else with_bias)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dense(Weighted):
     """A fully connected layer of a network: each output is a weighted sum of all inputs.
 

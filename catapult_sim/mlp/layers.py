@@ -16,6 +16,8 @@ a block of layers     a :class:`Layer` with layers ``inside``, whose
                       :meth:`Layer.connect` gives each its inputs and outputs.
 ====================  ==========================================================
 
+Users list a :class:`~catapult_sim.mlp.plans.Plan`, which builds such layers for their inputs.
+
 A :class:`Series` holds the coefficients of one quantity, a :class:`Variable` the values and signals
 between two layers, and a :class:`Room` allocates them for the shape of the samples. Between layers
 samples are rows, ``(..., m, width)``: a layer that sees an image reshapes them.

@@ -32,6 +32,8 @@ class Model(ABC, Generic[P]):
     dtype : numpy.dtype
     numbers_per_sample : int
         How many numbers its passes keep of each sample while a gradient is computed.
+    working_numbers : int
+        How many more formulas allocate meanwhile, at most.
     """
 
     size: int
@@ -41,6 +43,7 @@ class Model(ABC, Generic[P]):
     objective: Objective
     dtype: np.dtype[np.floating]
     numbers_per_sample: int
+    working_numbers: int
 
     @property
     def loss_function(self) -> Loss:

@@ -125,7 +125,9 @@ class Network(Model[Point]):
         loss_function = LOSSES[require_one_of("loss", loss, LOSSES)]
         decay = require_number("weight_decay", weight_decay, least=0)
         self.objective, self.dtype = Objective(loss_function, decay), _precision(dtype)
-        self.numbers_per_sample = self.passes(1).numbers_per_sample
+        passes = self.passes(1)
+        self.numbers_per_sample = passes.numbers_per_sample
+        self.working_numbers = passes.working_numbers
         shape = self.input_shape if len(self.input_shape) > 1 else self.inputs
         self._written = f"{shape}, {written(layers)}"
         self._options = {

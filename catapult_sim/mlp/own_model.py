@@ -111,7 +111,8 @@ class OwnModel(Model["OwnPlace"]):
         self.model, self.size = model, parameters.shape[-1]
         self.dtype = np.dtype(np.float32 if single else np.float64)
         self.objective = Objective(LOSSES["squared_error"])  # whose curvature is 1
-        self.numbers_per_sample = 1  # what the methods allocate is not known
+        # What the methods allocate is not known.
+        self.numbers_per_sample, self.working_numbers = 1, 0
         self._turn = threading.Lock()
 
     def __repr__(self) -> str:

@@ -78,6 +78,15 @@ class Passes:
         """
         return 2 * (sum(one.width for one in self._room.variables) + self.outputs)
 
+    @property
+    def working_numbers(self) -> int:
+        """The count of further numbers that activations allocate for each sample.
+
+        At most about four in each layer for their derivatives, and four while these are computed.
+        """
+        widths = [at.x.width for at in self._activations()]
+        return 4 * (sum(widths) + max(widths, default=0))
+
     def move(self, theta: Array, X: Array) -> Array:
         """Return the outputs ``(..., m, k)`` at theta ``(..., P)`` and X ``(..., m, d)``."""
         self.leading = np.broadcast_shapes(theta.shape[:-1], X.shape[:-2])
@@ -167,8 +176,10 @@ class Passes:
 
     def hidden(self) -> list[Array]:
         """Return the inputs of every activation, each ``(..., m, width)``."""
-        walk = self._network.walk()
-        return [at.x.values[0] for at in walk if isinstance(at.layer, Pointwise)]
+        return [at.x.values[0] for at in self._activations()]
+
+    def _activations(self) -> list[Workspace]:
+        return [at for at in self._network.walk() if isinstance(at.layer, Pointwise)]
 
     def _forget(self) -> None:
         """Discard the orders above 0."""

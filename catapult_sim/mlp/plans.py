@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import MISSING, fields, replace
+from typing import Any, cast
 
 from catapult_sim.mlp.activations import Activation, Pointwise, Scale, require_activation
 from catapult_sim.mlp.layers import Layer
@@ -19,6 +19,16 @@ Shape = tuple[int, ...]
 
 class Plan(ABC):
     """A layer of a network, which takes its shape from the layer before it."""
+
+    def __repr__(self) -> str:
+        """Return the layer as users write it, without what is left at its default."""
+        given = [(one, getattr(self, one.name)) for one in fields(cast(Any, self))]
+        words = [
+            repr(value) if one.default is MISSING or not number else f"{one.name}={value!r}"
+            for number, (one, value) in enumerate(given)
+            if value != one.default
+        ]
+        return f"{type(self).__name__}({', '.join(words)})"
 
     def gains(self, following: float) -> list[float]:
         """Return the gain of each of its weights, given that of the activation after it."""

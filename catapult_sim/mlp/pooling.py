@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from catapult_sim.mlp.images import Image, Pair, require_image, require_pair
 from catapult_sim.mlp.layers import Layer, Workspace
 from catapult_sim.mlp.parametrization import Weights
@@ -38,21 +40,22 @@ class BlockMean(Layer):
 
     def backward(self, at: Workspace, order: int, kind: str) -> None:
         """Write one order of the signal at x."""
-        at.x.signals[kind][order][...] = self._spread(at.z.signals[kind][order])
+        self._spread(at.z.signals[kind][order], at.x.signals[kind][order])
 
     def pullback(self, at: Workspace, signals: Array) -> Array:
         """Return signals of every sample by x."""
-        return self._spread(signals)
+        below = np.empty((*signals.shape[:-1], math.prod(self.image)), signals.dtype)
+        self._spread(signals, below)
+        return below
 
-    def _spread(self, signal: Array) -> Array:
-        """Return the signals at x, which the pixels of a block have in equal parts."""
+    def _spread(self, signal: Array, out: Array) -> None:
+        """Write the signals at x, which the pixels of a block have in equal parts."""
         (height, width), (high, wide) = self.places, self.block
-        share = signal.reshape(*signal.shape[:-1], height, width, -1) / (high * wide)
-        image = share.repeat(high, axis=-3).repeat(wide, axis=-2)
-        return image.reshape(*signal.shape[:-1], -1)
+        share = signal.reshape(*signal.shape[:-1], height, 1, width, 1, -1) / (high * wide)
+        out.reshape(*out.shape[:-1], height, high, width, wide, -1)[...] = share
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MeanPooling(Plan):
     """A layer of a network that averages blocks of pixels, in each channel.
 

@@ -77,7 +77,7 @@ class Residual(Plan):
     --------
     >>> from catapult_sim.mlp.dense import Dense
     >>> Residual([Dense(64), "relu", Dense(64)], scale=0.5)
-    Residual([Dense(width=64), 'relu', Dense(width=64)], scale=0.5)
+    Residual([Dense(64), 'relu', Dense(64)], scale=0.5)
     """
 
     layers: Layers

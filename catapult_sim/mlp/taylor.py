@@ -98,6 +98,7 @@ class TaylorModel(Model["TaylorPoint"]):
         self.input_shape = network.input_shape
         self.objective, self.dtype = network.objective, network.dtype
         self.numbers_per_sample = network.numbers_per_sample
+        self.working_numbers = network.working_numbers
 
     def __repr__(self) -> str:
         """Return the network and the order."""

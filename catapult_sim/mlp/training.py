@@ -74,7 +74,7 @@ def train(
 
     Parameters
     ----------
-    network : MLP, TaylorModel, or an object of your own
+    network : Network, such as an MLP, TaylorModel, or an object of your own
         With the methods ``loss``, ``gradient``, ``hessian_product`` and ``kernel_product``, see
         :mod:`~catapult_sim.mlp.own_model`; X and y are then as these take them.
     theta : array_like, shape (..., P)
@@ -280,9 +280,10 @@ class Descent:
 
     def loss(self, theta: Array) -> Array:
         """Return the loss of all samples, ``(N,)``, of as many members at once as stay in cache."""
-        at_once = max(1, BLOCK_BYTES // self.bytes)
+        at_once = max(1, BLOCK_BYTES // self._bytes(len(self.X)))
         parts = [theta[first : first + at_once] for first in range(0, len(theta) or 1, at_once)]
-        return np.concatenate([self._at("all", part, self.X, self.y).loss for part in parts])
+        name = "seen" if self.method.batches is None else "all"  # arrays for as many samples
+        return np.concatenate([self._at(name, part, self.X, self.y).loss for part in parts])
 
     @property
     def work(self) -> int:
@@ -292,8 +293,9 @@ class Descent:
 
     @property
     def bytes(self) -> int:
-        """The bytes that a member takes where the loss of all samples is measured."""
-        return self._bytes(len(self.X))
+        """The bytes that a member takes at most, where the loss of all samples is measured."""
+        working = len(self.X) * self.network.working_numbers * self.X.itemsize
+        return self._bytes(len(self.X)) + working
 
     def _bytes(self, samples: int) -> int:
         """Count inputs, outputs, slopes and signals of all layers, and a gradient."""

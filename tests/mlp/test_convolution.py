@@ -59,6 +59,7 @@ def test_the_three_products_of_any_convolution_are_its_definition(patch_bytes, m
         layer, x, W, s = random_convolution(rng)
         z = written_out(layer, x, W)
         np.testing.assert_allclose(layer.multiply(x, W), z, rtol=1e-12, atol=1e-13)
+        assert layer.multiplications == z[0].size * W[..., 0].size
         # The other two are the derivatives of s . z, which is linear in x and in W.
         by_x = s @ written_out(layer, np.eye(x.shape[1]), W).T
         np.testing.assert_allclose(layer.transpose(s, W), by_x, rtol=1e-12, atol=1e-13)
@@ -194,6 +195,10 @@ def test_what_observers_see_is_what_dense_algebra_gives():
 REFUSED = {
     "a convolution needs images, and is given 60": (60, [cs.Convolution(2, 3)]),
     "mean pooling needs images, and is given 4": ((2, 2, 2), [cs.Dense(4), cs.MeanPooling()]),
+    "a convolution needs images, and is given 2": (
+        (2, 2, 2),
+        [cs.MeanPooling(), cs.Convolution(1, 1)],
+    ),
     "a filter must fit into its image; got size (7, 7)": ((6, 5, 2), [cs.Convolution(2, 7)]),
     "must divide height and width of its images; got (2, 2)": ((6, 5, 2), [cs.MeanPooling(2)]),
     "got (2, 2, 4) of (4, 4, 2)": ((4, 4, 2), [cs.Residual([cs.Convolution(4, 3)])]),

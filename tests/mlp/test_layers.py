@@ -422,6 +422,12 @@ def test_a_perceptron_is_a_sequence_of_scales_dense_layers_and_activations():
     assert net.numbers_per_sample == mlp.numbers_per_sample == 4 * (6 + 5 + 4 + 2)
 
 
+def test_the_scale_of_an_activation_is_not_lost_before_weights():
+    net = Network(6, [TANH, Dense(2)])
+    W = net.init(rng=0)
+    np.testing.assert_allclose(net.predict(W, FLAT), tanh(FLAT) @ W.reshape(6, 2) / 6**0.5, **TIGHT)
+
+
 def test_active_units_are_those_of_the_activations_inside_of_blocks_too():
     net, theta = build(block)
     W, A, a, *_ = taken(theta, (6, 2), (2, 3), (3,), (3, 3), (3, 2), (2, 2))
@@ -446,11 +452,15 @@ def test_layers_that_do_not_fit_are_refused():
         Network(6, [Dense(2), Residual(["swish"])])
 
 
-def test_a_network_is_written_as_it_was_made():
-    made = (
-        "Network(6, [Dense(width=4), 'relu', Residual(['tanh', Dense(width=4)], scale=0.5)], "
-        "biases=0.1)"
-    )
+@pytest.mark.parametrize(
+    "made",
+    [
+        "Network(6, [Dense(4), 'relu', Residual(['tanh', Dense(4)], scale=0.5)], biases=0.1)",
+        "Network((4, 3, 2), [Convolution(2, (1, 3), padding=(0, 1)), MeanPooling(), 'erf'])",
+        "Network((4, 3, 2), [Convolution(5, 3, stride=2), MeanPooling((1, 1)), Dense(1)])",
+    ],
+)
+def test_a_network_is_written_as_it_was_made(made):
     assert repr(eval(made)) == made
 
 

@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+import catapult_sim as cs
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.passes import Passes
@@ -18,8 +19,33 @@ RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(5, 64)), RNG.normal(size=5)
 NET = MLP([64, 400, 400, 1])
 THETA = NET.init(rng=0)
+DEEP, MANY = MLP([9, 60, 60, 60, 1], activation="gelu"), RNG.normal(size=(2000, 9))
+DEEP_THETA = DEEP.init(rng=0)
 LINEAR = LinearNet(RNG.normal(size=(30, 20)), RNG.normal(size=(30, 2)), width=1e6)
 STATES = LINEAR.init(rng=0, ensemble=(16,))
+
+
+IMAGES, CLASSES = RNG.normal(size=(60, 12, 12, 1)), RNG.normal(size=(60, 3))
+
+
+def convolutional(channels, dtype="float64"):
+    layers = [cs.Convolution(channels, 3, padding=1), "tanh"] * 2
+    layers[2:2] = [cs.Residual([cs.Convolution(channels, 3, padding=1), "relu"])]
+    return cs.Network((12, 12, 1), [*layers, cs.MeanPooling(2), cs.Dense(3)], dtype=dtype)
+
+
+FILTERS = convolutional(12)
+FILTERS_THETA = FILTERS.init(rng=0)
+
+
+def images(memory_limit, learning_rate, **options):
+    options |= {"learning_rate": learning_rate, "steps": 5, "memory_limit": memory_limit}
+    train(FILTERS, FILTERS_THETA, IMAGES, CLASSES, **options)
+
+
+def many(memory_limit, learning_rate, **options):
+    options |= {"learning_rate": learning_rate, "steps": 5, "memory_limit": memory_limit}
+    train(DEEP, DEEP_THETA, MANY, MANY[:, 0], **options)
 
 
 def mlp(memory_limit, learning_rate, **options):
@@ -33,6 +59,10 @@ def linear(memory_limit, learning_rate, **options):
 
 
 RUNS = {
+    "a convolutional network": (images, 1e-3, {}),
+    "an ensemble of convolutional networks": (images, np.full(4, 1e-3), {}),
+    "one on many samples": (many, 1e-3, {}),
+    "an ensemble on many samples": (many, np.full(3, 1e-3), {"optimizer": HeavyBall(0.9)}),
     "one network": (mlp, 1e-3, {}),
     "one with momentum": (mlp, 1e-3, {"optimizer": HeavyBall(0.9)}),
     "an ensemble": (mlp, np.full(20, 1e-3), {}),
@@ -74,9 +104,24 @@ KERNELS = {
 @pytest.mark.parametrize("case", KERNELS.values(), ids=KERNELS)
 def test_a_top_eigenvalue_takes_no_more_than_it_says_and_not_much_less(case):
     widths, samples, members, dtype = case
-    net = MLP(widths, dtype=dtype)
+    takes_what_it_says(MLP(widths, dtype=dtype), samples, members)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("channels", "samples", "members"), [(12, 50, 2), (24, 200, 1)])
+def test_that_of_a_convolutional_network_neither(channels, samples, members, dtype):
+    takes_what_it_says(convolutional(channels, dtype), samples, members)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_that_of_many_filters_on_few_pixels_neither(dtype):
+    layers = [cs.Convolution(48, 3, padding=1), "tanh"] * 2
+    takes_what_it_says(cs.Network((3, 3, 1), [*layers, cs.Dense(8)], dtype=dtype), 30, 1)
+
+
+def takes_what_it_says(net, samples, members):
     theta = net.init(rng=0, ensemble=(members,))
-    inputs = np.random.default_rng(0).normal(size=(samples, widths[0])).astype(dtype)
+    inputs = np.random.default_rng(0).normal(size=(samples, net.inputs)).astype(net.dtype)
     kernel.top_eigenvalue(net, theta, inputs)
     tracemalloc.start()
     kernel.top_eigenvalue(net, theta, inputs)

@@ -25,6 +25,7 @@ from catapult_sim.experiments.beyond_stability import (
     at_the_edge,
     catapult,
     distance_ratio,
+    distance_share,
     edge,
     end_ratio,
     final_curvature,
@@ -37,7 +38,7 @@ C = 3.0  # eta lambda at the start of catapults of one sample
 
 
 def distance(bench: Bench, flow: str = FLOW) -> Measured:
-    """Return a flow's mean distance at the edge from gradient descent, in units of gradient flow's."""
+    """Return a flow's mean distance at the edge, in units of gradient flow's."""
     return distance_ratio(edge(bench), flow, "gradient flow")
 
 
@@ -89,6 +90,11 @@ def edge_claims() -> Iterator[Claim]:
             within=0.25,
             because="a second moment of few oscillations: a quarter",
         ),
+    )
+    yield claim(
+        "share",
+        f"the same distance, over how far gradient descent has gone from its start, {when}",
+        measured(lambda bench: distance_share(edge(bench), FLOW)),
     )
     yield claim(
         "modified",

@@ -26,6 +26,7 @@ from catapult_sim.experiments.beyond_stability import (
     at_the_edge,
     catapult,
     distance_ratio,
+    distance_share,
     edge,
     end_ratio,
     final_curvature,
@@ -38,7 +39,7 @@ SMALL, LARGE = 2.1, 3.0  # eta lambda at the start of catapults of one sample
 
 
 def distance(bench: Bench, of: str) -> Measured:
-    """Return Edge Flow's mean distance at the edge from gradient descent over that of another flow."""
+    """Return Edge Flow's mean distance at the edge, over that of another flow."""
     return distance_ratio(edge(bench), FLOW, of)
 
 
@@ -92,6 +93,11 @@ def edge_claims() -> Iterator[Claim]:
             because='"resolving the oscillation of the sharpness": a quarter, where the central '
             "flow has none",
         ),
+    )
+    yield claim(
+        "share",
+        f"its distance, over how far gradient descent has gone from its start, {when}",
+        measured(lambda bench: distance_share(edge(bench), FLOW)),
     )
     yield claim(
         "loss",

@@ -27,9 +27,9 @@ def bench():
 def test_one_sample_is_the_linear_network_on_one_sample():
     ends = beyond.final_curvature(Bench(0), "gradient descent", 2.5)
     for output, end in zip(beyond.OUTPUTS, ends, strict=True):
-        # Of a million units: |u|^2 + |v|^2 is n lambda, u v is sqrt(n) f.
+        # Of a million units, f is a thousand times the output over sqrt(n).
         net = LinearNet([[1.0]], [0.0], width=10**6)
-        state = np.array([[0.5, output], [output, 0.5]])
+        state = np.array([[0.5, 1e3 * output], [1e3 * output, 0.5]])
         run = net.train(learning_rate=2.5, steps=beyond.ONE_STEPS, state=state, tolerance=0.0)
         assert 2.5 * np.trace(run.state) == pytest.approx(end, rel=1e-6)
 

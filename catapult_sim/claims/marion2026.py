@@ -69,7 +69,7 @@ def end_difference(bench: Bench, c: float) -> Measured:
 
 def edge_claims() -> Iterator[Claim]:
     """Yield the claims on the edge of stability."""
-    claim = Claims(MARION, "edge_flow.edge", EDGE, reduced=REDUCED, cost=15)
+    claim = Claims(MARION, "edge_flow.edge", EDGE, reduced=REDUCED, cost=20)
     when = f"at the edge, to step {EDGE_STEPS}"
     yield claim(
         "distance",

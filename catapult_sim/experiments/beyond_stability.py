@@ -1,4 +1,4 @@
-r"""Gradient descent beside four flows, at the edge of stability and through a catapult.
+r"""Gradient descent beyond stability, beside four flows: at the edge and through a catapult.
 
 All start at the same weights. Distances, sharpness and loss are compared at equal times with those
 of the centre of gradient descent: of three successive iterates, ``(a + 2 b + c) / 4``, which an

@@ -8,8 +8,9 @@ predict. Middle: eta times the sharpness, dashed where descent on a quadratic st
 gradient descent at the centre of three iterates. Bottom: the distance of each flow from that
 centre. Gradient flow and the modified flow of first order go on as if nothing had happened. The
 central flow stays at 2/eta, at the right mean loss; it knows neither the sharpness that exceeds
-2/eta before the oscillation has grown, nor a catapult, where it begins at 2/eta and stays there.
-Edge Flow, a centre with an oscillation around it, follows both.
+2/eta before the oscillation has grown, nor a catapult, where it is put back to 2/eta at the start
+and soon stays there. Edge Flow, a centre with an oscillation around it, shows both; through the
+catapult its sharpness falls, but not as far.
 """
 
 import numpy as np

@@ -91,7 +91,8 @@ def edge_claims() -> Iterator[Claim]:
             1.0,
             within=0.25,
             because='"resolving the oscillation of the sharpness": a quarter, where the central '
-            "flow has none",
+            "flow has none. At first the curvature along its direction stood for the sharpness "
+            "of Edge Flow: 0.8(1), undecided",
         ),
     )
     yield claim(

@@ -86,6 +86,8 @@ MACHINERY = (
     "numeric.curvature.krylov.*",
     "numeric.curvature.nudged.Nudged.*",
     "numeric.curvature.operators.*",
+    "numeric.flows.surface.Place*",
+    "numeric.flows.surface.Surface.[!o]*",
     "numeric.linear_net.batch_gradient.*",
     "numeric.linear_net.column_sets.*",
     "numeric.linear_net.data.*",

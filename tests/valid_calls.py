@@ -12,6 +12,7 @@ import sympy as sp
 import catapult_sim as cs
 from catapult_sim import symbolic
 from catapult_sim.mlp.own_model import METHODS, as_model
+from catapult_sim.numeric.flows.surface import Surface
 from catapult_sim.numeric.random_products import RandomMatrices
 from catapult_sim.numeric.runs.optimizers import GradientDescent
 from catapult_sim.symbolic import linear_net
@@ -37,6 +38,11 @@ MATRIX = np.diag([3.0, 2.0, 1.0])
 DENSITY = cs.spectral_density(MATRIX, probes=2, rng=0)
 x, y, h = sp.symbols("x y h")
 RULE = symbolic.Update.descent((x * y - 1) ** 2 / 2, [x, y])
+SURFACE = Surface(
+    lambda w: (w[0] * w[1]) ** 2 / 2,
+    lambda w: w[0] * w[1] * w[::-1],
+    lambda w, v: w[::-1] ** 2 * v + 2 * w[0] * w[1] * v[::-1],
+)
 FIELD = symbolic.modified_field([(x * y - 1) ** 2 / 2], [x, y], h)
 
 network = {"theta": THETA, "X": X}
@@ -164,9 +170,35 @@ CALLS = {
         "output": 0.1,
         "steps": 2,
     },
+    "numeric.flows.central_flow.central_flow": {
+        "surface": SURFACE,
+        "start": np.array([1.0, 0.01]),
+        "learning_rate": 1.9,
+        "steps": 3,
+        "substeps": 2,
+        "most_directions": 2,
+        "every": 1,
+        "progress": lambda n: None,
+        "memory_limit": 2.0**32,
+    },
+    "numeric.flows.complementarity.complementary": {
+        "B": np.einsum("ik,jl->ijkl", np.eye(2), np.eye(2)),
+        "A": np.diag([-1.0, 1.0]),
+    },
     "numeric.flows.convergence.convergence_order": {
         "step_sizes": [0.2, 0.1, 0.05, 0.025],
         "errors": [4.1, 1.02, 0.251, 0.0624],
+    },
+    "numeric.flows.edge_flow.edge_flow": {
+        "surface": SURFACE,
+        "start": np.array([1.0, 0.01]),
+        "learning_rate": 2.1,
+        "steps": 3,
+        "substeps": 1,
+        "magnitude": 0.01,
+        "every": 1,
+        "progress": lambda n: None,
+        "memory_limit": 2.0**32,
     },
     "numeric.flows.epochs.draws": {"sampling": "shuffled", "batches": 3},
     "numeric.flows.epochs.mean_epoch": {
@@ -199,6 +231,7 @@ CALLS = {
         "field": lambda w: -w,
         "start": np.array([1.0, 0.5]),
         "times": np.array([0.0, 0.1, 0.2]),
+        "tolerance": 1e-6,
     },
     "numeric.flows.flow.compare": {
         "step": lambda w: 0.9 * w,
@@ -214,6 +247,17 @@ CALLS = {
         "starts": np.array([[-1.0], [0.3], [0.9], [0.5]]),
         "step_sizes": [0.02, 0.01],
         "epoch_steps": 1,
+    },
+    "numeric.flows.surface.Surface": {
+        "loss": lambda w: w @ w,
+        "gradient": lambda w: 2 * w,
+        "hessian_product": lambda w, v: 2 * v,
+        "sharpness_gradient": lambda w, v: 0 * v,
+        "then": lambda surface: surface.third(*np.ones((3, 2))),
+    },
+    "numeric.flows.surface.Surface.of": {
+        "at": lambda w: NET.at(w, X, Y),
+        "then": lambda surface: surface.gradient(THETA),
     },
     # The linear network
     "numeric.linear_net.network.LinearNet": {"X": X, "y": Y, "width": 5, "weight_decay": 0.0},

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, at_most, equals, measured
-from catapult_sim.claims.sources import COHEN_FLOWS, DERIVED, INSTRUMENTS
+from catapult_sim.claims.sources import COHEN_FLOWS, DERIVED
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.beyond_stability import (
     CATAPULT,
@@ -25,6 +25,7 @@ from catapult_sim.experiments.beyond_stability import (
     at_the_edge,
     catapult,
     distance_ratio,
+    distance_share,
     edge,
     end_ratio,
     final_curvature,
@@ -37,7 +38,7 @@ C = 3.0  # eta lambda at the start of catapults of one sample
 
 
 def distance(bench: Bench, flow: str = FLOW) -> Measured:
-    """Return a flow's mean distance at the edge from gradient descent, in units of gradient flow's."""
+    """Return a flow's mean distance at the edge, in units of gradient flow's."""
     return distance_ratio(edge(bench), flow, "gradient flow")
 
 
@@ -67,7 +68,7 @@ def end(bench: Bench, of: str) -> Measured:
 
 def edge_claims() -> Iterator[Claim]:
     """Yield the claims on the edge of stability."""
-    claim = Claims(COHEN_FLOWS, "central_flow.edge", EDGE, reduced=REDUCED, cost=15)
+    claim = Claims(COHEN_FLOWS, "central_flow.edge", EDGE, reduced=REDUCED, cost=20)
     when = f"at the edge, to step {EDGE_STEPS}"
     yield claim(
         "distance",
@@ -91,12 +92,17 @@ def edge_claims() -> Iterator[Claim]:
         ),
     )
     yield claim(
+        "share",
+        f"the same distance, over how far gradient descent has gone from its start, {when}",
+        measured(lambda bench: distance_share(edge(bench), FLOW)),
+    )
+    yield claim(
         "modified",
         f"the modified flow of first order {when} (distance, over that of gradient flow)",
         measured(partial(distance, flow="modified flow")),
     )
-    instrument = Claims(INSTRUMENTS, "central_flow.edge", EDGE, cost=15)
-    yield instrument(
+    derived = Claims(DERIVED, "central_flow.edge", EDGE, cost=20)
+    yield derived(
         "bound",
         "the sharpness of the central flow does not exceed 2 / eta (largest eta * sharpness)",
         at_most(

@@ -11,6 +11,7 @@
 ``boundary_cells``       cells of sweeps: the brackets of a boundary
 ``first_steps``          the thresholds of the first steps of training
 ``sharpest_directions``  SGD and Nudged-SGD, with the largest Hessian eigenpairs along the way
+``beyond_stability``     gradient descent beside flows, at the edge of stability and in a catapult
 ``batch_losses``         the loss of fixed minibatches along lines through a trajectory
 =======================  =========================================================================
 """
@@ -22,6 +23,7 @@ from catapult_sim.lazy import attach
 if TYPE_CHECKING:
     from catapult_sim.experiments import batch_losses as batch_losses
     from catapult_sim.experiments import bench as bench
+    from catapult_sim.experiments import beyond_stability as beyond_stability
     from catapult_sim.experiments import boundary_cells as boundary_cells
     from catapult_sim.experiments import cell_options as cell_options
     from catapult_sim.experiments import first_steps as first_steps

@@ -1,4 +1,4 @@
-r"""Gradient descent beside four flows, at the edge of stability and through a catapult.
+r"""Gradient descent beyond stability, beside four flows: at the edge and through a catapult.
 
 All start at the same weights. Distances, sharpness and loss are compared at equal times with those
 of the centre of gradient descent: of three successive iterates, ``(a + 2 b + c) / 4``, which an
@@ -26,7 +26,6 @@ from catapult_sim.types import Array
 SAMPLES, HIDDEN, GAIN = 64, (24, 24), 3**-0.5
 EDGE_C, EDGE_STEPS = 1.8, 400  # eta times the sharpness at the start
 CATAPULT_C, CATAPULT_WIDTH, CATAPULT_STEPS = 2.5, 64, 60
-EVERY = 5
 
 EDGE = (
     f"tanh, {len(HIDDEN)} hidden layers of {HIDDEN[0]}, {SAMPLES} digits, eta = {EDGE_C} / "
@@ -34,9 +33,9 @@ EDGE = (
 )
 CATAPULT = f"linear networks of width {CATAPULT_WIDTH}, odd and even digits, from c = {CATAPULT_C}"
 REDUCED = (
-    "small networks on 8x8 digits. The learning rate was chosen looking at gradient descent alone. "
-    "A first run took 300 steps and their second half, in which two of six networks had not reached "
-    "the edge"
+    "small networks on 8x8 digits. The learning rate was chosen looking at gradient descent alone; "
+    "a first run took 300 steps, of which the second half, where two of six networks had not yet "
+    "reached the edge"
 )
 # Catapults of one sample: outputs at the start, over sqrt(n) and the curvature.
 OUTPUTS, ONE_STEPS = np.geomspace(1e-4, 1e-2, 12), 400
@@ -59,7 +58,7 @@ class Path:
 class Comparison:
     """Gradient descent and flows from the same start."""
 
-    step: npt.NDArray[np.int64]  # (T,), recorded: 5, 10, and so on
+    step: npt.NDArray[np.int64]  # (T,), recorded, after the first
     loss: Array  # (steps + 1,), of gradient descent
     moved: Array  # (T,), from the start to the centre of gradient descent
     sharpness: Array  # (T,), times eta, at that centre
@@ -77,17 +76,17 @@ class Comparison:
         return float(self.loss[self.step[self.beyond][0] :].mean())
 
 
-def compare(surface: Surface, start: Array, rate: float, steps: int) -> Comparison:
-    """Run gradient descent and flows, and measure both at equal times."""
+def compare(surface: Surface, start: Array, rate: float, steps: int, every: int) -> Comparison:
+    """Run gradient descent and flows, and measure both at equal times, every few steps."""
     iterates = _iterates(surface, start, rate, steps + 1)
-    step = np.arange(EVERY, steps + 1, EVERY)
+    step = np.arange(every, steps + 1, every)
     before, now, after = (iterates[step + shift] for shift in (-1, 0, 1))
     centre = (before + 2 * now + after) / 4
     spread = np.sum((before - 2 * now + after) ** 2, axis=1) / 16
-    options: dict[str, Any] = {"learning_rate": rate, "steps": steps, "every": EVERY}
+    options: dict[str, Any] = {"learning_rate": rate, "steps": steps, "every": every}
     central = central_flow(surface, start, progress=False, **options)
     edge = edge_flow(surface, start, progress=False, **options)
-    times = rate * np.arange(0, steps + 1, EVERY)
+    times = rate * np.concatenate([[0], step])
 
     def followed(field: Field) -> Path:
         weights = flow(field, start, times, tolerance=ACCURACY)[1:]
@@ -108,7 +107,7 @@ def compare(surface: Surface, start: Array, rate: float, steps: int) -> Comparis
         "Edge Flow": Path(
             _norm(edge.weights[1:] - centre),
             edge.mean_loss[1:],
-            rate * edge.sharpness[1:],
+            rate * _sharpness(surface, edge.weights[1:]),
             edge.magnitude[1:] ** 2,
         ),
     }
@@ -144,20 +143,13 @@ def _sharpness(surface: Surface, path: Array) -> Array:
     return found
 
 
-def surface_of(networks: Networks, member: int) -> tuple[Surface, Array]:
-    """Return the loss of one of the networks on its data, and the weights where it starts."""
-    start = networks.start[member]
-    return Surface.of(networks.net.at(start, networks.X, networks.y).move), start
+def edge_networks(bench: Bench) -> Networks:
+    """Draw networks of tanh that learn digits, whose sharpness starts low.
 
-
-@once
-def edge(bench: Bench) -> list[Comparison]:
-    """Compare networks of tanh that learn digits, from below the edge of stability to its far side.
-
-    As in Cohen et al. 2021: squared error, standard parametrisation, a low sharpness at the start.
+    As in Cohen et al. 2021: squared error, standard parametrisation.
     """
     data, _ = bench.split(SAMPLES, draw="flows")
-    networks = draw(
+    return draw(
         data,
         HIDDEN,
         rng=bench.rng("flows network"),
@@ -166,28 +158,38 @@ def edge(bench: Bench) -> list[Comparison]:
         parametrization="standard",
         gain=GAIN,
     ).at_sharpness()
-    return _each(networks, EDGE_C, EDGE_STEPS)
 
 
-@once
-def catapult(bench: Bench) -> list[Comparison]:
-    """Compare linear networks that learn odd and even digits, thrown off at the start."""
-    networks = draw(
+def catapult_networks(bench: Bench) -> Networks:
+    """Draw linear networks that learn odd and even digits."""
+    return draw(
         bench.samples(),
         (CATAPULT_WIDTH,),
         rng=bench.rng("flows catapult"),
         ensemble=(bench.effort.flowing,),
         activation="linear",
     ).at_lambda_0()
-    return _each(networks, CATAPULT_C, CATAPULT_STEPS)
 
 
-def _each(networks: Networks, c: float, steps: int) -> list[Comparison]:
-    rates = c * np.asarray(networks.unit)
-    return [
-        compare(*surface_of(networks, member), float(rate), steps)
-        for member, rate in enumerate(rates)
-    ]
+def compare_one(networks: Networks, member: int, c: float, steps: int, every: int) -> Comparison:
+    """Compare gradient descent and flows from where one of the networks starts."""
+    start = networks.start[member]
+    surface = Surface.of(networks.net.at(start, networks.X, networks.y).move)
+    return compare(surface, start, float(c * networks.unit[member]), steps, every)
+
+
+@once
+def edge(bench: Bench) -> list[Comparison]:
+    """Compare them from below the edge of stability to its far side, for every seed."""
+    networks, seeds = edge_networks(bench), range(bench.effort.flowing)
+    return [compare_one(networks, seed, EDGE_C, EDGE_STEPS, 5) for seed in seeds]
+
+
+@once
+def catapult(bench: Bench) -> list[Comparison]:
+    """Compare them through a catapult, for every seed."""
+    networks, seeds = catapult_networks(bench), range(bench.effort.flowing)
+    return [compare_one(networks, seed, CATAPULT_C, CATAPULT_STEPS, 5) for seed in seeds]
 
 
 def at_the_edge(found: list[Comparison]) -> list[Comparison]:
@@ -211,6 +213,15 @@ def distance_ratio(found: list[Comparison], flow: str, of: str) -> Measured:
         for name in (flow, of)
     )
     return mean(own / other)
+
+
+def distance_share(found: list[Comparison], flow: str) -> Measured:
+    """Return a flow's mean distance from gradient descent at the edge, as a share of the way."""
+    shares = [
+        np.mean(one.flows[flow].distance[one.beyond] / one.moved[one.beyond])
+        for one in at_the_edge(found)
+    ]
+    return mean(np.array(shares))
 
 
 def loss_ratio(found: list[Comparison], flow: str) -> Measured:

@@ -25,9 +25,9 @@ _SHORTEST = 1e-6
 
 
 class Complementary(NamedTuple):
-    """A solution X, and by how much it fails to be one."""
+    """A solution, and by how much it fails to be one."""
 
-    X: Array  # (k, k), positive semidefinite
+    solution: Array  # X (k, k), positive semidefinite
     residual: float  # the largest entry of X S, in units of the problem; 0 where X is exact
 
 
@@ -65,7 +65,7 @@ def complementary(B: npt.ArrayLike, A: npt.ArrayLike) -> Complementary:
     --------
     >>> B = np.zeros((2, 2, 2, 2))
     >>> B[0, 0, 0, 0] = B[1, 1, 1, 1] = 2.0
-    >>> print(complementary(B, np.diag([-4.0, 1.0])).X.round(9))
+    >>> print(complementary(B, np.diag([-4.0, 1.0])).solution.round(9))
     [[2. 0.]
      [0. 0.]]
     """

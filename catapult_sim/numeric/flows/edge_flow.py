@@ -45,7 +45,7 @@ class EdgeFlow:
     magnitude: Array  # (T,), a
     loss: Array  # (T,), of the centre
     mean_loss: Array  # (T,), of c + a v and c - a v: that of gradient descent
-    sharpness: Array  # (T,), v^T H v at the centre
+    curvature: Array  # (T,), v^T H v at the centre: the sharpness where v is the top eigenvector
 
     __repr__ = short_repr
 
@@ -112,7 +112,7 @@ def edge_flow(
     ...     lambda w, v: w[::-1] ** 2 * v + 2 * w[0] * w[1] * v[::-1],
     ... )
     >>> run = edge_flow(surface, [1.0, 1e-3], learning_rate=2.1, steps=200, every=100)
-    >>> print((2.1 * run.sharpness).round(2))
+    >>> print((2.1 * run.curvature).round(2))
     [2.1 1.9 1.9]
     """
     require_instance("surface", surface, Surface, "a Surface")
@@ -135,9 +135,9 @@ def edge_flow(
                 state = _advanced(surface, state, rate, parts)
                 if tell is not None:
                     tell(1)
-    loss, mean_loss, sharpness = np.array(rows).T
+    loss, mean_loss, curvature = np.array(rows).T
     centres, directions, magnitudes = _parts(states)
-    return EdgeFlow(recorded, centres, directions, magnitudes, loss, mean_loss, sharpness)
+    return EdgeFlow(recorded, centres, directions, magnitudes, loss, mean_loss, curvature)
 
 
 def _parts(state: Array) -> tuple[Array, Array, Array]:

@@ -9,8 +9,11 @@ from types import ModuleType
 
 import pytest
 from matplotlib.figure import Figure
+from threadpoolctl import threadpool_limits
 
 from catapult_sim import plots
+from catapult_sim.commands.gallery import run_script
+from catapult_sim.numeric.runs.blas_threads import threads
 
 FIGURES = Path(__file__).parent.parent / "figures"
 SCRIPTS = sorted(FIGURES.glob("*.py"))
@@ -71,3 +74,24 @@ def test_every_script_finds_what_it_imports_and_what_it_takes_from_modules(scrip
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             owner = names.get(node.value.id)
             assert not isinstance(owner, ModuleType) or hasattr(owner, node.attr), node.attr
+
+
+@pytest.mark.parametrize("asked", [[], ["--effort", "quick"], ["--effort", "full"]])
+def test_a_script_measures_at_the_effort_asked_for_with_one_thread(asked, tmp_path, monkeypatch):
+    seen = []
+
+    def main(bench):
+        seen.append((bench.effort.name, threads()))
+        return Figure()
+
+    monkeypatch.setattr(sys, "argv", ["picture.py", "--out", str(tmp_path), *asked])
+    with threadpool_limits(2):
+        run_script(main, "picture.py", effort="quick")
+    assert seen == [((asked or ["quick"])[-1], 1)]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_a_script_has_an_effort_where_its_picture_is_of_measurements(script):
+    source = script.read_text()
+    assert "Bench(" not in source
+    assert ("def main(bench):" in source) == ("effort=" in source)

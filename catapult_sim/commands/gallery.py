@@ -11,6 +11,7 @@ from typing import Any
 from catapult_sim.commands.options import Help
 from catapult_sim.commands.sweeping import make_folder
 from catapult_sim.experiments.bench import EFFORTS, Bench
+from catapult_sim.numeric.runs.blas_threads import one_thread
 from catapult_sim.plots import canvas
 from catapult_sim.validation import InputError
 
@@ -38,7 +39,7 @@ def run_script(
         folder = make_folder(options.out)
     except InputError as refusal:
         parser.error(str(refusal))
-    with canvas.house_style():
+    with one_thread(), canvas.house_style():  # the same bits on any number of cores
         figure = main(Bench(effort=options.effort)) if effort else main()
     canvas.save(figure, folder / name, dpi=dpi)
     print(folder / Path(name).with_suffix(".png"))

@@ -39,6 +39,8 @@ class Measured:
     3.998(4) 2 >= 30.0(5)
     >>> print(Measured(1.0, 0.0, 4, at_most=True), Measured(9.0, 2.0, 4, True, True))
     <= 1 ~ 9(2)
+    >>> print(Measured(0.000187252, 0.0007, 8))
+    0.0002 +- 0.0007
     """
 
     value: float
@@ -64,9 +66,10 @@ SIGNS = {(False, False): "", (True, False): ">= ", (False, True): "<= ", (True, 
 def _with_error(value: float, error: float) -> str:
     if not (math.isfinite(value) and math.isfinite(error)) or error == 0:
         return f"{value:.6g}"
+    digits = -math.floor(math.log10(float(f"{error:.0e}")))
     if error < 1e-4 * abs(value) or not 1e-3 <= max(abs(value), error) < 1e6:
-        return f"{value:.6g} +- {error:.1g}"
-    digits = max(0, -math.floor(math.log10(float(f"{error:.0e}"))))
+        return f"{round(value, digits) + 0.0:.6g} +- {error:.1g}"
+    digits = max(0, digits)
     return f"{value:.{digits}f}({float(f'{error:.0e}') * 10**digits:.0f})"
 
 

@@ -17,7 +17,6 @@ import numpy as np
 
 from catapult_sim.commands.gallery import run_script
 from catapult_sim.experiments import beyond_stability as beyond
-from catapult_sim.experiments.bench import Bench
 from catapult_sim.plots import canvas, style
 
 STYLES = {
@@ -29,9 +28,8 @@ STYLES = {
 MEMBER = 2
 
 
-def main():
+def main(bench):
     """Return the figure."""
-    bench = Bench()
     panels = {
         "at the edge of stability": beyond.compare_one(
             beyond.edge_networks(bench), MEMBER, beyond.EDGE_C, beyond.EDGE_STEPS, 2
@@ -70,4 +68,4 @@ def draw(column, found):
 
 
 if __name__ == "__main__":
-    run_script(main, __file__)
+    run_script(main, __file__, effort="quick")

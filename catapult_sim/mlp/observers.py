@@ -121,7 +121,7 @@ class Observers:
 
     @_of_diverged_too
     def gradient_outer_product(self, theta: Array) -> Array:
-        """Return the average outer product of the outputs' gradients by the inputs, ``(..., d, d)``.
+        """Return the average outer product of gradients by the inputs, ``(..., d, d)``.
 
         The mean over samples of ``J^T J``, with J the derivatives of the outputs by the inputs:
         which directions of the inputs the network looks at, the AGOP of [Zhu2024].

@@ -1,9 +1,9 @@
-"""The phase diagram that ``catapult-sim verify`` draws, from a stored run.
+"""The phase diagram that ``catapult-sim verify --effort full`` draws, from a stored run.
 
 Left: where the loss of the linear network first rises, and where convergence ends, against the
 width; theory's regions, measured points, bars of one standard deviation over seeds. Right: the
-phases of trained networks: where the loss first rises, on 32 digits (odd against even; the widest
-networks trained), and where they begin to diverge, on 256 digits (ten classes; 128 units a layer).
+phases of trained networks: where the loss first rises, on 64 digits (odd against even; the widest
+networks trained), and where they begin to diverge, on 512 digits (ten classes; 512 units a layer).
 A dot is one seed, an arrow one that had not diverged where the search ended. Dashed are 2 and 4,
 exact for the linear network of infinite width; dotted is 12, the literature's value for ReLU. c =
 eta lambda_0, lambda_0 the top eigenvalue of the kernel (1/m) J J^T at the start of each seed.

@@ -43,10 +43,10 @@ def phase_diagram(rows: Rows, title: str = "") -> Figure:
         panels += [("linear network, exact at any width", plot_widths, 4.7)]
     if not exact or _widest(rows):
         panels += [("trained networks on data", plot_architectures, 5.8)]
-    ratios = [width for _, _, width in panels]
+    ratios, height = [width for _, _, width in panels], max(5.0, 1.6 + 0.3 * len(_widest(rows)))
     with canvas.house_style():
         figure, axes = canvas.panels(
-            1, len(panels), size=(sum(ratios), 5.0), width_ratios=ratios, squeeze=False
+            1, len(panels), size=(sum(ratios), height), width_ratios=ratios, squeeze=False
         )
         for ax, (name, plot, _) in zip(axes[0], panels, strict=True):
             plot(rows, ax=ax).set_title(name, fontsize=10, pad=18)
@@ -113,10 +113,11 @@ def plot_architectures(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
     for phase, x in zip(style.PHASE_COLOURS, (1.42, 2.83, 27.0), strict=True):
         ax.text(x, 1.0, phase, color=style.INK_ON_WHITE[phase], **_label(ax, va="bottom"))
     ax.set(xscale="log", xlim=RANGE, ylim=(len(networks) - 0.4, -0.6))
-    ax.set_yticks(range(len(networks)), [fill(name, 24) for name in networks], fontsize=7.5)
+    ax.set_yticks(range(len(networks)), [fill(name, 30) for name in networks], fontsize=7.5)
     style.set_ticks(ax.xaxis, (1, 2, 4, 8, 12, 20, 40))
     ax.set_xlabel(style.AXES["c"])
-    below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 2}
+    under = -1.7 / max(12, len(networks))  # as far below many rows as below few
+    below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, under), "ncols": 2}
     ax.legend(fontsize=8, frameon=False, **below)
     return ax
 

@@ -49,6 +49,7 @@ def test_every_code_span_is_a_path_a_name_or_one_of_a_few_phrases():
     assert rest == {
         "(..., P)",
         "** 0.5",
+        "--effort",
         "--format",
         "--out figures",
         ".venv",

@@ -227,6 +227,7 @@ CALLS = {
         "step_size": 0.1,
         "then": lambda field: field(np.ones(2)),
     },
+    "numeric.flows.flow.require_start": {"start": np.array([1.0, 0.5])},
     "numeric.flows.flow.flow": {
         "field": lambda w: -w,
         "start": np.array([1.0, 0.5]),
@@ -531,6 +532,7 @@ CALLS = {
     },
     "mlp.network.Network.jacobian_product": of(NET, **network, direction=np.ones_like(THETA)),
     "mlp.network.Network.transposed_jacobian_product": of(NET, **network, signal=np.ones((3, 1))),
+    "mlp.network.Network.input_gradient": of(NET, **network),
     "mlp.network.Network.kernel_product": of(NET, **network, signal=np.ones((3, 1))),
     "mlp.own_model.as_model": {"network": OWN.model, **network},
     "mlp.own_model.OwnModel.predict": of(OWN, **network),
@@ -554,6 +556,7 @@ CALLS = {
             "top_eigenvalue",
             "sharpness",
             "alignment",
+            "gradient_outer_product",
         )
     },
     **{

@@ -21,6 +21,7 @@ from catapult_sim.numeric.flows.fields import Field, first_order_field, gradient
 from catapult_sim.numeric.flows.flow import flow
 from catapult_sim.numeric.flows.surface import Surface
 from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
+from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
 
 SAMPLES, HIDDEN, GAIN = 64, (24, 24), 3**-0.5
@@ -53,6 +54,8 @@ class Path:
     sharpness: Array  # (T,), times eta
     spread: Array  # (T,), mean square of the oscillation that it predicts
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -64,6 +67,8 @@ class Comparison:
     sharpness: Array  # (T,), times eta, at that centre
     spread: Array  # (T,), square of the oscillation
     flows: dict[str, Path]
+
+    __repr__ = short_repr
 
     @property
     def beyond(self) -> npt.NDArray[np.bool_]:

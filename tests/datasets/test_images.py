@@ -105,7 +105,7 @@ def test_broken_image_files_get_one_sentence(tmp_path):
     with pytest.raises(InputError, match=r"holds images only; .* in train-labels-idx1-ubyte besi"):
         datasets.load(images)
     (tmp_path / "pictures").write_bytes(whole)
-    with pytest.raises(InputError, match="must have images or labels in its name"):
+    with pytest.raises(InputError, match="needs the other file, of images or labels"):
         datasets.load(tmp_path / "pictures")
     (tmp_path / "x-images.gz").write_bytes(gzip.compress(whole)[:-9])
     with pytest.raises(InputError, match="must be a whole file packed by gzip"):

@@ -33,7 +33,7 @@ def convergence_order(step_sizes: npt.ArrayLike, errors: npt.ArrayLike) -> Measu
     --------
     >>> h = np.array([0.2, 0.1, 0.05, 0.025])
     >>> print(convergence_order(h, np.exp(h) - 1 - h))
-    1.99962 +- 0.0001
+    1.9996 +- 0.0001
     """
     h, e = require_finite("step_sizes", step_sizes), require_finite("errors", errors)
     if h.ndim != 1 or h.shape != e.shape or h.size < 4 or not (min(h.min(), e.min()) > 0):

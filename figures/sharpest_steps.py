@@ -70,7 +70,7 @@ def draw_sections(ax, found):
         ax.errorbar(k, value, error, lw=1.2, **look)
     ax.axhline(1, color="0.7", lw=0.8)
     ax.axvline(1, color="black", lw=0.8, ls="--")
-    ax.set(xlim=(-2.2, 4.2), ylim=(0.85, 2.5))
+    ax.set(xlim=(-2.2, 4.2), ylim=(0.85, 4.5))
     ax.set(xlabel="position $k$, in steps along the direction", ylabel="loss over where it is")
 
 

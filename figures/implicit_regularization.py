@@ -7,8 +7,8 @@ first order (Smith et al. 2021) all that counts is (eta + lambda) / B, and small
 straight line (grey, through the circle of largest eta for B = 16). Shown are changes against the
 square, paired by start, with standard errors of the mean. (a) The mean squared gradient of batches
 of 16 samples follows the line. (b) Loss and (c) error on the 1541 other digits fall too, the
-error by less than one digit in a thousand. Rates are in units of 1 / (curvature lambda_0); twice
-that is where full-batch gradient descent could first become unstable. Drawing takes five minutes.
+error by about one digit in a thousand. Rates are in units of 1 / (curvature lambda_0); twice
+that is where full-batch gradient descent could first become unstable. Drawing takes a minute.
 """
 
 import numpy as np

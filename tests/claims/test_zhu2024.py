@@ -56,8 +56,7 @@ def test_a_rise_along_the_top_eigenvector_lies_in_the_span_and_one_beyond_does_n
     before = networks.outputs(networks.start)[:, 0]
     for mode in modes[:, :3].T:
         along = replace(networks, y=-5 * mode[:, None] + before[:, None])
-        moved = networks.start.copy()
-        moved[:] = 0  # outputs 0
+        moved = np.zeros_like(networks.start)  # outputs 0
         low, high = 5 * mode, 5 * mode - before
         expected = np.sum((modes[:, :5].T @ high) ** 2) - np.sum((modes[:, :5].T @ low) ** 2)
         total = np.sum(high**2) - np.sum(low**2)

@@ -5,29 +5,33 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp.network import Network
+from catapult_sim.mlp.observers import QUANTITIES, Observers
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs
 from catapult_sim.numeric.curvature.nudged import Nudged, SharpestDirections
 from catapult_sim.numeric.runs.batches import minibatches
+from catapult_sim.numeric.runs.observed import Quantities, require_quantities
 from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall
-from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
+from catapult_sim.numeric.runs.trajectory import Outcome
 from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Observe, Rng
 from catapult_sim.validation import (
     InputError,
+    read_only,
     require_broadcast,
     require_count,
     require_flag,
     require_instance,
     require_integers,
     require_number,
+    require_observed,
     require_positive,
 )
 
@@ -156,6 +160,7 @@ def track(
     rate, size, seed = (np.broadcast_to(axis, grid).ravel() for axis in (rates, sizes, seeds))
     starts = np.broadcast_to(start, (*grid, network.size)).reshape(-1, network.size)
     plain = HeavyBall(momentum) if momentum else GradientDescent()
+    quantities = require_quantities(observe, Observers(network, inputs, targets), QUANTITIES)
 
     def run(members: Array) -> _Run:
         """Run the members whose batches have one size."""
@@ -169,6 +174,13 @@ def track(
             tolerance=tolerance,
             max_products=max_products,
         )
+        record = _Observed(quantities, starts[members], steps, every)
+
+        def look(t: int, weights: Array, numbers: Array) -> Array:
+            """Observe, and return the directions of the step."""
+            record(t, weights, numbers)
+            return follow(t, weights, numbers)
+
         found = train(
             network,
             starts[members],
@@ -176,9 +188,8 @@ def track(
             targets,
             learning_rate=rate[members],
             steps=steps,
-            optimizer=Nudged(gamma, follow, plain, rest, nudged),
+            optimizer=Nudged(gamma, look, plain, rest, nudged),
             batches=_batches(seed[members], len(inputs), batch_size, steps),
-            observe=observe,
             every=every,
             tolerance=-1.0,
             escape=math.inf,
@@ -187,8 +198,9 @@ def track(
         going = np.flatnonzero(found.outcome == Outcome.RUNNING)
         if steps % every == 0 and len(going):
             with np.errstate(over="ignore", invalid="ignore"):
-                follow(steps, found.state[going], going)
-        return members, found, follow.pairs
+                look(steps, found.state[going], going)
+        values = {"loss": _padded(found.values["loss"], np.arange(0, steps + 1, every))}
+        return _Run(members, found.state, values | record.values, follow.pairs)
 
     parts = [run(np.flatnonzero(size == count)) for count in np.unique(size)]
     return _stack(parts, grid, np.arange(0, steps + 1, every), k)
@@ -201,13 +213,44 @@ def _batches(seeds: Array, samples: int, batch_size: int, steps: int) -> Array |
     return np.stack(drawn) if steps else None
 
 
-_Run = tuple[Array, Trajectory, dict[tuple[int, int], Eigenpairs]]
+class _Observed:
+    """What is observed of members at multiples of a number of steps; NaN elsewhere.
+
+    A trajectory has a row for each step, and parameters at all of them take gigabytes.
+    """
+
+    def __init__(self, quantities: Quantities, starts: Array, steps: int, every: int) -> None:
+        self._quantities, self._every = quantities, every
+        leading = steps // every + 1, len(starts)
+        with np.errstate(all="ignore"):
+            shapes = {
+                name: require_observed(name, of(starts[:1]), 1).shape[1:]
+                for name, of in quantities.items()
+            }
+        self.values = {name: np.full(leading + shape, np.nan) for name, shape in shapes.items()}
+
+    def __call__(self, t: int, weights: Array, members: Array) -> None:
+        """Observe members ``(N,)`` of parameters ``(N, P)`` before step t, if it is time."""
+        if t % self._every:
+            return
+        for name, of in self._quantities.items():
+            measured = require_observed(name, of(read_only(weights)), len(weights))
+            self.values[name][t // self._every, members.astype(int)] = measured
+
+
+class _Run(NamedTuple):
+    """The run of members whose batches have one size."""
+
+    members: Array
+    state: Array  # (N, P), the last
+    values: dict[str, Array]  # (T, N, ...)
+    pairs: dict[tuple[int, int], Eigenpairs]  # by step and member
 
 
 def _stack(parts: list[_Run], grid: tuple[int, ...], step: npt.NDArray[np.int64], k: int) -> Track:
     """Join runs in the order of their members; NaN where a member diverged before a measurement."""
-    order = np.argsort(np.concatenate([members for members, _, _ in parts]))
-    state = np.concatenate([run.state for _, run, _ in parts])[order]
+    order = np.argsort(np.concatenate([run.members for run in parts]))
+    state = np.concatenate([run.state for run in parts])[order]
     lost = Eigenpairs(
         np.full(k, np.nan),
         np.full((state.shape[-1], k), np.nan),
@@ -216,9 +259,9 @@ def _stack(parts: list[_Run], grid: tuple[int, ...], step: npt.NDArray[np.int64]
         0,
     )
     table = [
-        [pairs.get((t, member), lost) for t in step.tolist()]
-        for members, _, pairs in parts
-        for member in range(len(members))
+        [run.pairs.get((t, member), lost) for t in step.tolist()]
+        for run in parts
+        for member in range(len(run.members))
     ]
 
     def stacked(name: str) -> Array:
@@ -226,14 +269,13 @@ def _stack(parts: list[_Run], grid: tuple[int, ...], step: npt.NDArray[np.int64]
         return np.moveaxis(found, 0, 1).reshape(len(step), *grid, *found.shape[2:])
 
     def observed(name: str) -> Array:
-        columns = [_padded(run.values[name], step) for _, run, _ in parts]
-        found = np.concatenate(columns, axis=1)[:, order]
+        found = np.concatenate([run.values[name] for run in parts], axis=1)[:, order]
         return found.reshape(len(step), *grid, *found.shape[2:])
 
     last = np.array([row[-1].vectors for row in table])[order]
     return Track(
         step,
-        {name: observed(name) for name in parts[0][1].values},
+        {name: observed(name) for name in parts[0].values},
         stacked("values"),
         stacked("residuals"),
         stacked("converged"),

@@ -38,7 +38,7 @@ from catapult_sim.validation import InputError
 
 SAMPLES, HIDDEN = 512, (32,) * 6
 BATCHES = (8, 32, 128)
-POINTS = 40  # measurements along a run
+POINTS = 30  # measurements along a run
 # Of residuals; the top eigenvalue is then within 0.7 % of its value at 1e-6 wherever compared.
 TOLERANCE = 0.05
 

@@ -31,7 +31,7 @@ from catapult_sim.printing import counted
 from catapult_sim.types import Array
 
 RATES = np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 16.0, 20.0])
-LONG = np.array([1.0, 2.5, 3.0, 4.0])  # at equal time: runs at small c are the longest
+LONG = np.array([1.5, 2.5, 3.0, 4.0])  # at equal time: runs at small c are the longest
 STEPS, TIME = 100, 3000.0  # by then outputs no longer move; at 300 the faster run is ahead
 SAMPLES = 256
 # With one hidden layer ReLU does not stop converging; long runs of two take too long.

@@ -27,6 +27,7 @@ from catapult_sim.mlp.parametrization import PARAMETRIZATIONS, Weights, gains, r
 from catapult_sim.mlp.passes import Passes
 from catapult_sim.mlp.plans import Layers, Shape, build, own_gains, require_layers, written
 from catapult_sim.mlp.point import Point
+from catapult_sim.mlp.split_passes import SplitPasses, parts_of
 from catapult_sim.printing import counted
 from catapult_sim.randomness import draw
 from catapult_sim.types import Array, Rng
@@ -330,7 +331,11 @@ class Network(Model[Point]):
 
     def point(self, theta: Array, X: Array, y: Array | None = None, *, orders: int = 3) -> Point:
         """Return the network at one theta; 1, 2 or 3 orders for gradient, Hessian, sharpness."""
-        return Point(self.passes(orders), self.objective, theta, X, y)
+        members = math.prod(np.broadcast_shapes(theta.shape[:-1], X.shape[:-2]))
+        parts = parts_of(X.shape[-2], members * self.numbers_per_sample, members * self.size)
+        each = [self.passes(orders) for _ in range(parts)]
+        passes = SplitPasses(each) if parts > 1 else each[0]
+        return Point(passes, self.objective, theta, X, y)
 
     def passes(self, orders: int) -> Passes:
         """Return an object that computes this network's passes up to a number of orders."""

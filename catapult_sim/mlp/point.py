@@ -14,6 +14,7 @@ from scipy.sparse.linalg import LinearOperator
 from catapult_sim.mlp.layers import GIVEN
 from catapult_sim.mlp.losses import Objective
 from catapult_sim.mlp.passes import Passes
+from catapult_sim.mlp.split_passes import SplitPasses
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_numbers
 
@@ -115,7 +116,12 @@ class Point(Place):
     """
 
     def __init__(
-        self, passes: Passes, objective: Objective, theta: Array, X: Array, y: Array | None = None
+        self,
+        passes: Passes | SplitPasses,
+        objective: Objective,
+        theta: Array,
+        X: Array,
+        y: Array | None = None,
     ) -> None:
         self._passes, self._objective, self._X, self._y = passes, objective, X, y
         self.move(theta)

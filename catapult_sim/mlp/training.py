@@ -68,9 +68,9 @@ def train(
     samples has a share of ``b / m`` in the loss of all, and no sample has a negative one.
 
     Members run in parallel on as many threads as linear algebra may have, with one thread of
-    linear algebra each. The numbers of a member are the same to the bit in any ensemble. For a
-    single network, or outside the main thread, linear algebra keeps its threads, and sums that it
-    splits among them may be rounded differently.
+    linear algebra each. The numbers of a member are the same to the bit in any ensemble. Of a
+    single large network the threads share the samples, and sums over samples are rounded
+    differently; outside of the main thread, linear algebra keeps its threads.
 
     Parameters
     ----------

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
+from typing import Any, TypeVar
 
+import numpy as np
 from threadpoolctl import ThreadpoolController, threadpool_limits
+
+T = TypeVar("T")
 
 
 def one_thread() -> AbstractContextManager[object]:
@@ -38,12 +44,47 @@ def threads_for(members: int) -> Iterator[int]:
     A single member gets one thread, and linear algebra keeps its own. So does an ensemble outside
     the main thread: the number is that of the whole process, where other threads may compute too.
     """
-    if members == 1 or threading.current_thread() is not threading.main_thread():
+    available = 1 if members == 1 else threads_here()
+    if available == 1:
         yield 1
         return
-    available = threads()
     with _linear_algebra().limit(limits=1):
         yield available
+
+
+def threads_here() -> int:
+    """Return how many threads may compute for this one: outside of the main thread only itself."""
+    main = threading.current_thread() is threading.main_thread()
+    return threads() if main else 1
+
+
+def side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:
+    """Return the results of tasks, each on a thread of its own with one of linear algebra.
+
+    Where this thread may have no others, they are done one after the other.
+    """
+    if len(tasks) == 1 or threads_here() == 1:
+        return [task() for task in tasks]
+    treatment: Any = np.geterr()  # of floating-point errors, which NumPy keeps for each thread
+
+    def alike(task: Callable[[], T]) -> T:
+        with np.errstate(**treatment):
+            return task()
+
+    pool = _pool(os.getpid(), len(tasks) - 1)
+    with _linear_algebra().limit(limits=1):
+        others = [pool.submit(alike, task) for task in tasks[1:]]
+        try:
+            first = tasks[0]()
+        finally:
+            wait(others)
+    return [first, *(other.result() for other in others)]
+
+
+@cache
+def _pool(process: int, threads: int) -> ThreadPoolExecutor:
+    """Return idle threads of a process; one that is forked from it has none of them."""
+    return ThreadPoolExecutor(threads)
 
 
 @cache

@@ -12,10 +12,11 @@ unfolded already.
 
 import os
 
-from side_by_side import installed, medians, options, table
+from side_by_side import PASSIVE, installed, options, race
 
 OPTIONS = options(__doc__, channels=[32, 128], repeats=7, threads=2)
-for library in ("OMP", "OPENBLAS", "MKL"):  # before they are imported
+os.environ.update(PASSIVE)  # before libraries are imported
+for library in ("OMP", "OPENBLAS", "MKL"):
     os.environ[f"{library}_NUM_THREADS"] = str(OPTIONS.threads)
 
 import numpy as np  # noqa: E402
@@ -161,8 +162,8 @@ def main():
         steps["(matrix products alone, at most)"] = matrix_products(problem, 3)
         products["(matrix products alone, at most)"] = matrix_products(problem, 6)
         of = f"{channels} channels, P = {problem.net.size}"
-        table(f"gradient step, {of}", medians(steps, OPTIONS.repeats))
-        table(f"Hessian product, {of}", medians(products, OPTIONS.repeats))
+        race(f"gradient step of a convolutional network, {of}", steps, OPTIONS.repeats)
+        race(f"Hessian product of a convolutional network, {of}", products, OPTIONS.repeats)
 
 
 if __name__ == "__main__":

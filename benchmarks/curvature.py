@@ -24,7 +24,7 @@ from functools import partial
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
-from side_by_side import installed, medians, options, table
+from side_by_side import installed, options, race
 
 from catapult_sim import MLP, top_eigenpairs
 from catapult_sim.datasets import digits, subset
@@ -175,12 +175,11 @@ def top_eigenvalue(width, tolerance, repeats):
         found[name] = run(next(rngs[name]))
 
     runs = {name: partial(run_of, name, run) for name, run in contenders.items()}
-    seconds = medians(runs, repeats, settling=0)  # in a round all have the same generator
-    notes = {}
+    title = f"top Hessian eigenvalue, width {width}, P = {net.size}, residual {tolerance:g}"
+    race(title, runs, repeats, settling=0)  # in a round all have the same generator
     for name, (value, vector, products) in found.items():
         residual = residuals.get(name, relative_residual)(value, vector)
-        notes[name] = f"{products} products, value {value:.7g}, residual {residual:.1e}"
-    table(f"top eigenvalue, width {width}, P = {net.size}, residual {tolerance:g}", seconds, notes)
+        print(f"  {name}: {products} products, value {value:.7g}, residual {residual:.1e}")
 
 
 def by_curvlinops(torch, curvlinops, model, X, y, tolerance, rng):

@@ -15,7 +15,7 @@ microseconds wait for one another. Training 10^6 units explicitly takes 3300 tim
 """
 
 import numpy as np
-from side_by_side import installed, medians, options, table
+from side_by_side import installed, options, race
 
 from catapult_sim import LinearNet
 
@@ -101,11 +101,8 @@ def one_wide_network(width, repeats, jax, torch, numba):
         contenders["explicit, PyTorch by hand"] = explicit_torch(torch, X, y, U, v, rate)
     if jax:
         contenders["explicit, JAX by hand, jit"] = explicit_jax(jax, X, y, U, v, rate)
-    seconds = medians(contenders, repeats)
-    for name in seconds:
-        if name.startswith("explicit"):
-            seconds[name] *= STEPS / TIMED_STEPS
-    table(f"{STEPS} steps of one network of width {width:g}", seconds)
+    times = {name: STEPS / TIMED_STEPS for name in contenders if name.startswith("explicit")}
+    race(f"{STEPS} steps of one network of width {width:g}", contenders, repeats, times=times)
 
 
 # The closure ------------------------------------------------------------------------------------
@@ -159,7 +156,7 @@ def many_networks(repeats, jax, numba):
         for members in ("first", "last"):
             run = closure_jax(jax, X, y, gram, rates.ravel(), 1e6, members)
             contenders[f"closure, JAX jit, members {members}"] = run
-    table(f"{RATES} rates x {SEEDS} seeds, {STEPS} steps", medians(contenders, repeats))
+    race(f"{RATES} rates x {SEEDS} seeds, {STEPS} steps", contenders, repeats)
 
 
 def every_width(repeats):
@@ -175,7 +172,7 @@ def every_width(repeats):
 
         note = "  (fewer units than columns)" if width < 11 else ""
         contenders[f"width {width:g}{note}"] = run
-    table(f"{STEPS} steps of one network, by width", medians(contenders, repeats))
+    race(f"{STEPS} steps of one network, by width", contenders, repeats)
 
 
 def main():

@@ -32,11 +32,10 @@ is formed in less time than the matrix-free way takes, up to a few hundred rows.
 """
 
 import os
-import statistics
 import time
 from functools import partial
 
-from side_by_side import installed, options, rounds, table
+from side_by_side import PASSIVE, installed, options, race
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}  # cpu: on a busy machine
 DTYPES = ["float32", "float64"]
@@ -46,6 +45,7 @@ def share_cores(threads):
     """Restrict this process to so many cores, and libraries imported later to as many threads."""
     cores = sorted(os.sched_getaffinity(0))[:threads]
     os.sched_setaffinity(0, cores)
+    os.environ.update(PASSIVE)
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{library}_NUM_THREADS"] = str(len(cores))
 
@@ -73,18 +73,15 @@ if PEERS["torch"]:
     PEERS["torch"].set_num_threads(OPTIONS.threads)
 
 
-def race(title, contenders, repeats):
-    """Compare every contender's result with the first, time all of them, and print a table."""
+def compared(title, contenders, repeats):
+    """Compare every contender's result with the first, and time all of them."""
     results = {name: np.array(run(), dtype=float) for name, run in contenders.items()}
     reference = next(iter(results.values()))
     for name, result in results.items():
         error = np.abs(result - reference).max() / np.abs(reference).max()
         if not (error < 1e-3 or np.isnan(error)):
             print(f"  {name} DIFFERS by {error:.1e}")
-    seconds = rounds(contenders, repeats, clock=CLOCKS[OPTIONS.clock], settling=float("inf"))
-    least = min(next(iter(seconds.values())))
-    notes = {name: f"best {min(times) / least:.3f}" for name, times in seconds.items()}
-    table(title, {name: statistics.median(times) for name, times in seconds.items()}, notes)
+    race(title, contenders, repeats, clock=CLOCKS[OPTIONS.clock], settling=float("inf"))
 
 
 class Problem:
@@ -409,7 +406,7 @@ def main():
             for dtype in OPTIONS.dtypes:
                 problem = Problem(width, dtype, PEERS)
                 title = f"{name}: width {width}, {dtype}, {shown}"
-                race(title, contenders(problem), OPTIONS.repeats)
+                compared(title, contenders(problem), OPTIONS.repeats)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ the same products take 8.1 / 17 ms, and vmap was the faster with three hidden la
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from side_by_side import installed, medians, options, table
+from side_by_side import installed, options, race
 
 from catapult_sim import MLP, datasets, train
 from catapult_sim.mlp import kernel
@@ -152,7 +152,7 @@ def compare(depth, size, dtype, asked, jax):
         if jax:
             contenders["jax.vmap"] = vmapped(jax, *arguments)
         networks = f"{depth} hidden of {width}, {samples} samples, {dtype}"
-        table(f"{networks}, c from 0.5 to {high:g}: {words}", medians(contenders, asked.repeats))
+        race(f"{networks}, c from 0.5 to {high:g}: {words}", contenders, asked.repeats)
 
 
 def main():

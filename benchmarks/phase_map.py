@@ -7,7 +7,7 @@ the ratio means something. C and ours use one thread; JAX uses as many as it lik
 carries all cells to the last step while one of them is undecided. The few cells whose
 class differs are chaotic: C and JAX round otherwise, for they fuse products and sums.
 
-Run with ``python benchmarks/phase_map.py``.
+    python benchmarks/phase_map.py [--repeats 9]
 """
 
 import ctypes
@@ -17,7 +17,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from side_by_side import medians
+from side_by_side import options, race
 
 from catapult_sim import Phase
 from catapult_sim.numeric.maps import phase_map as ours
@@ -25,7 +25,7 @@ from catapult_sim.numeric.maps import phase_map_numba, phase_map_numpy
 from catapult_sim.numeric.maps.phase_rules import one_sample
 from catapult_sim.symbolic.linear_net import residual_map
 
-STEPS, SETTLED, ROUNDS = 1000, 1e-3, 9
+STEPS, SETTLED = 1000, 1e-3
 F0, LAM0 = (
     array.copy()
     for array in np.broadcast_arrays(
@@ -171,15 +171,13 @@ def contestants():
 
 
 def main():
+    repeats = options(__doc__, repeats=9).repeats
     runs = contestants()
-    # The first call of each compiles; its phases are compared below.
+    # The first call of each compiles.
     phases = {name: run() for name, run in runs.items()}
-    seconds = medians(runs, ROUNDS)
-    print(f"{F0.size} cells, at most {STEPS} steps; medians of {ROUNDS} rounds in turn")
-    for name, median in seconds.items():
-        ratios = ", ".join(f"{median / other:6.2f} x {peer}" for peer, other in seconds.items())
-        differ = np.count_nonzero(phases[name] != phases["NumPy alone"])
-        print(f"{name:>15}: {median:.3f} s = {ratios}; {differ} cells differ from NumPy's")
+    race(f"phase map of {F0.size} cells, at most {STEPS} steps", runs, repeats)
+    for name, found in phases.items():
+        print(f"  {name}: {np.count_nonzero(found != phases['NumPy alone'])} cells differ")
 
 
 if __name__ == "__main__":

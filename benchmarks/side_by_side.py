@@ -1,11 +1,21 @@
-"""Options, optional peers, timing in turns, and tables, for all benchmarks."""
+"""Options, optional peers, timing in turns, and tables, for all benchmarks.
+
+Every table is printed, and appended as a line of JSON to the file that the environment variable
+``BENCHMARK_TABLES`` names, if any: so :mod:`run` collects them.
+"""
 
 import argparse
 import importlib
+import json
+import os
 import statistics
 import time
+from pathlib import Path
 
 SETTLING = 0.05  # seconds
+# Threads that wait for work sleep, instead of spinning on in the time of the next contender:
+# beside OpenBLAS's, PyTorch looked 1.6 times as slow as it is. They must be set before any library.
+PASSIVE = {"OPENBLAS_THREAD_TIMEOUT": "4", "OMP_WAIT_POLICY": "passive"}
 
 
 def options(doc, **defaults):
@@ -66,10 +76,33 @@ def timed(run, clock=time.perf_counter):
     return clock() - start
 
 
-def table(title, seconds, notes=None):
-    """Print times in units of the first, each with a note."""
-    print(f"\n{title}", flush=True)
-    unit = next(iter(seconds.values()))
-    for name, one in seconds.items():
-        note = f"; {notes[name]}" if notes else ""
-        print(f"  {name:<44} {one / unit:>10.3g}   ({1e3 * one:.4g} ms{note})", flush=True)
+def race(title, contenders, repeats, *, times=None, **how):
+    """Time contenders in turns, print their times in units of the first's, and return the rows.
+
+    Ratios are those of each round: their median, and the middle half of them. ``times`` multiplies
+    the seconds of contenders that do a part of the work.
+    """
+    seconds = rounds(contenders, repeats, **how)
+    for name, factor in (times or {}).items():
+        seconds[name] = [factor * one for one in seconds[name]]
+    first = next(iter(seconds.values()))
+    rows = []
+    for name, found in seconds.items():
+        ratios = [one / unit for one, unit in zip(found, first, strict=True)]
+        low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
+        row = {"name": name, "ratio": middle, "low": low, "high": high}
+        rows.append(row | {"seconds": statistics.median(found)})
+    print(f"\n{title}, {repeats} rounds", flush=True)
+    for row in rows:
+        spread = "" if row is rows[0] else f"  ({row['low']:.3g} to {row['high']:.3g})"
+        print(f"  {row['name']:<40} {row['ratio']:>8.3g}{spread:<20} {1e3 * row['seconds']:.4g} ms")
+    record({"title": title, "rounds": repeats, "rows": rows})
+    return rows
+
+
+def record(table):
+    """Append a table to the file that collects them."""
+    path = os.environ.get("BENCHMARK_TABLES")
+    if path:
+        with Path(path).open("a") as file:
+            file.write(json.dumps(table) + "\n")

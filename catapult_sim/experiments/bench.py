@@ -46,6 +46,7 @@ class Effort:
     c_act_samples: int  # that networks learn whose end of convergence is compared
     c_act_width: int  # of these networks
     c_act_seeds: int  # of those of which a paper has a number
+    early_time: int  # seeds of networks that are trained to the time of the catapult
     classifier_width: int  # of networks that learn by cross-entropy
     early_widths: tuple[int, ...]  # of networks whose first steps are watched
     early_depths: tuple[int, ...]
@@ -89,6 +90,7 @@ TABLE: dict[str, tuple[Any, Any]] = {
     "c_act_samples": (256, 512),
     "c_act_width": (128, 512),
     "c_act_seeds": (16, 32),
+    "early_time": (6, 12),
     "classifier_width": (96, 256),
     "early_widths": ((24, 48, 96, 192), (48, 96, 192, 384)),
     "early_depths": ((1, 2, 3, 5), (1, 2, 3, 5, 7)),

@@ -5,6 +5,7 @@ from catapult_sim.claims.lewkowycz2020 import (
     boundaries,
     c_act,
     closure,
+    early_time,
     linear_again,
     one_sample,
 )
@@ -14,6 +15,7 @@ CLAIMS = (
     *one_sample.CLAIMS,
     *boundaries.CLAIMS,
     *c_act.CLAIMS,
+    *early_time.CLAIMS,
     *accuracy.CLAIMS,
     *linear_again.CLAIMS,
 )

@@ -46,6 +46,9 @@ class Effort:
     c_act_samples: int  # that networks learn whose end of convergence is compared
     c_act_width: int  # of these networks
     c_act_seeds: int  # of those of which a paper has a number
+    c_act_images: int  # that convolutional networks learn
+    c_act_channels: int  # of these
+    c_act_image_seeds: int
     early_time: int  # seeds of networks that are trained to the time of the catapult
     classifier_width: int  # of networks that learn by cross-entropy
     early_widths: tuple[int, ...]  # of networks whose first steps are watched
@@ -90,6 +93,9 @@ TABLE: dict[str, tuple[Any, Any]] = {
     "c_act_samples": (256, 512),
     "c_act_width": (128, 512),
     "c_act_seeds": (16, 32),
+    "c_act_images": (64, 128),
+    "c_act_channels": (32, 128),
+    "c_act_image_seeds": (4, 8),
     "early_time": (6, 12),
     "classifier_width": (96, 256),
     "early_widths": ((24, 48, 96, 192), (48, 96, 192, 384)),

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from catapult_sim.claims.claim import Claim, Claims, at_most, equals
+from catapult_sim.claims.claim import Claim, Claims, Source, at_least, at_most, equals
 from catapult_sim.claims.lewkowycz2020.c_act import BOUND, drawn
-from catapult_sim.claims.lewkowycz2020.paper import NETWORKS, PAPER
+from catapult_sim.claims.lewkowycz2020.paper import NETWORKS, PAPER, RESIDUAL
 from catapult_sim.claims.sources import EXTENDED
+from catapult_sim.experiments.architectures import Architecture
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import (
     WHOLE_RUNS,
-    Architecture,
     Networks,
     bracket_each,
     largest_mean,
@@ -36,6 +36,7 @@ LAZY, CATAPULTS = (1.0, 1.5), (2.5, 3.0, 4.0, 6.0, 8.0, 10.0)
 FIRST = (1, 2, 4, 8)  # steps after which it is asked whether the curvature has risen
 KINK_STEPS, PRECISION = 20, 0.04
 NETS = (Architecture("relu", 1, "raw"), Architecture("relu", 3, "raw"))
+BLOCKS = tuple(Architecture("relu", 2, "raw", kind) for kind in ("residual", "scaled-residual"))
 
 
 @dataclass(frozen=True)
@@ -125,13 +126,13 @@ RISE = 0.05
 RISE_WHY = "what a figure of the curvature shows: a twentieth"
 
 
-def early_claims(architecture: Architecture) -> Iterator[Claim]:
+def early_claims(architecture: Architecture, says: Source, reduced: str) -> Iterator[Claim]:
     """Yield the claims on the first steps of an architecture."""
     claim = Claims(
-        PAPER.at("section 3"),
-        f"catapult.early_time.{architecture.activation}-{architecture.depth}",
+        says,
+        f"catapult.early_time.{architecture.id}",
         architecture.name,
-        reduced=NETWORKS.format(layers="one or three hidden layers, 128 or 512 units wide"),
+        reduced=reduced,
         cost=0.4 * architecture.depth,
         given={"architecture": architecture},
     )
@@ -157,14 +158,24 @@ def early_claims(architecture: Architecture) -> Iterator[Claim]:
         "the largest loss of a catapult is met within ten steps (mean step at the worst c)",
         at_most(peak_step, 10.0),
     )
-    if architecture.depth > 1:
+    largest = f"(largest over lambda_0 in the first {max(FIRST)} steps)"
+    if architecture in BLOCKS:
         yield claim(
             "rises",
-            "the curvature does not rise first, as it does in residual networks (largest over "
-            "lambda_0 in the first 8 steps)",
+            f"the curvature rises first, as the paper says of wide residual networks {largest}",
+            at_least(risen, 1 + RISE, because=RISE_WHY),
+        )
+    else:
+        yield claim(
+            "rises",
+            f"the curvature does not rise first {largest}",
             at_most(risen, 1.0, within=RISE, because=RISE_WHY),
             says=EXTENDED,
         )
 
 
-CLAIMS = tuple(one for architecture in NETS for one in early_claims(architecture))
+DENSE = NETWORKS.format(layers="one or three hidden layers, 128 or 512 units wide")
+CLAIMS = (
+    *(one for net in NETS for one in early_claims(net, PAPER.at("section 3"), DENSE)),
+    *(one for net in BLOCKS for one in early_claims(net, EXTENDED, RESIDUAL)),
+)

@@ -48,7 +48,7 @@ class Effort:
     c_act_seeds: int  # of those of which a paper has a number
     c_act_images: int  # that convolutional networks learn
     c_act_channels: int  # of these
-    c_act_image_seeds: int
+    c_act_other_seeds: int  # of residual and convolutional networks
     early_time: int  # seeds of networks that are trained to the time of the catapult
     classifier_width: int  # of networks that learn by cross-entropy
     early_widths: tuple[int, ...]  # of networks whose first steps are watched
@@ -95,8 +95,8 @@ TABLE: dict[str, tuple[Any, Any]] = {
     "c_act_seeds": (16, 32),
     "c_act_images": (64, 128),
     "c_act_channels": (32, 128),
-    "c_act_image_seeds": (4, 8),
-    "early_time": (6, 12),
+    "c_act_other_seeds": (4, 8),
+    "early_time": (6, 8),
     "classifier_width": (96, 256),
     "early_widths": ((24, 48, 96, 192), (48, 96, 192, 384)),
     "early_depths": ((1, 2, 3, 5), (1, 2, 3, 5, 7)),

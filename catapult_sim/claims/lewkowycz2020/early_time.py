@@ -133,7 +133,7 @@ def early_claims(architecture: Architecture, says: Source, reduced: str) -> Iter
         f"catapult.early_time.{architecture.id}",
         architecture.name,
         reduced=reduced,
-        cost=0.4 * architecture.depth,
+        cost=(1.3 if architecture in BLOCKS else 0.4) * architecture.depth,
         given={"architecture": architecture},
     )
     after = f"after {TIME:g} / c steps"

@@ -7,17 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from catapult_sim.mlp.convolution import Convolution
 from catapult_sim.mlp.dense import Dense
 from catapult_sim.mlp.network import Network
 from catapult_sim.mlp.plans import Layers, Plan, Shape
-from catapult_sim.mlp.pooling import MeanPooling
 from catapult_sim.mlp.residual import Residual
 from catapult_sim.numeric.runs.measured import NothingToMeasure
 from catapult_sim.printing import counted
+from catapult_sim.types import Array
 
 SCALED = {"global": "", "pixel": ", every pixel scaled by itself", "raw": ", raw pixels"}
-LARGE = 16  # pixels of a side; larger images are first halved
+LARGE = 16  # pixels of a side
 Inside = list[Plan | str]
 
 
@@ -106,9 +108,7 @@ class Architecture:
         layers: Layers = [*kind.inside(self.activation, self.depth, width), Dense(outputs)]
         if not kind.images:
             return Network(inputs, layers, **options)
-        shape = square(inputs)
-        halved = [MeanPooling(2)] if shape[0] > LARGE else []
-        return Network(shape, [*halved, *layers], **options)
+        return Network(square(inputs), layers, **options)
 
 
 def square(inputs: int) -> Shape:
@@ -123,3 +123,23 @@ def square(inputs: int) -> Shape:
     if side**2 != inputs:
         raise NothingToMeasure
     return side, side, 1
+
+
+def halved(X: Array) -> Array:
+    """Return large images as means of 2 x 2 pixels, and all other inputs as they are.
+
+    Parameters
+    ----------
+    X : ndarray, shape (m, d)
+        Square grey images have d = side^2; those of an even side above 16 are large.
+
+    Examples
+    --------
+    >>> halved(np.ones((5, 784))).shape, halved(np.ones((5, 64))).shape
+    ((5, 196), (5, 64))
+    """
+    side = math.isqrt(X.shape[1])
+    if side**2 != X.shape[1] or side <= LARGE or side % 2:
+        return X
+    blocks = X.reshape(len(X), side // 2, 2, side // 2, 2)
+    return np.mean(blocks, axis=(2, 4)).reshape(len(X), -1)

@@ -43,6 +43,9 @@ class Effort:
     seeds: int  # of a network trained by itself: accuracy, first steps, quadratic models
     linearised: int  # seeds of networks whose linear models are trained too
     accuracy_width: int  # of networks whose accuracy is measured
+    decay_samples: int  # that networks learn whose learning rate is lowered in the end
+    decay_time: float  # c times steps until then
+    decay_seeds: int
     c_act_samples: int  # that networks learn whose end of convergence is compared
     c_act_width: int  # of these networks
     c_act_seeds: int  # of those of which a paper has a number
@@ -90,6 +93,9 @@ TABLE: dict[str, tuple[Any, Any]] = {
     "seeds": (8, 16),
     "linearised": (6, 12),
     "accuracy_width": (128, 512),
+    "decay_samples": (256, 1024),
+    "decay_time": (2_000.0, 20_000.0),
+    "decay_seeds": (4, 6),
     "c_act_samples": (256, 512),
     "c_act_width": (128, 512),
     "c_act_seeds": (16, 32),

@@ -5,6 +5,7 @@ from catapult_sim.claims.lewkowycz2020 import (
     boundaries,
     c_act,
     closure,
+    decay,
     early_time,
     linear_again,
     one_sample,
@@ -17,5 +18,6 @@ CLAIMS = (
     *c_act.CLAIMS,
     *early_time.CLAIMS,
     *accuracy.CLAIMS,
+    *decay.CLAIMS,
     *linear_again.CLAIMS,
 )

@@ -35,7 +35,7 @@ from catapult_sim.claims.lewkowycz2020.paper import (
     SAME_WHY,
 )
 from catapult_sim.claims.sources import DERIVED, EXTENDED
-from catapult_sim.experiments.architectures import KINDS, Architecture
+from catapult_sim.experiments.architectures import KINDS, Architecture, halved
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import (
     SETTLED,
@@ -102,6 +102,8 @@ def drawn(
 
     def one(seed: int) -> Networks:
         (X, y), _ = bench.split(samples, draw=f"c_act {seed}", inputs=architecture.inputs)
+        if KINDS[architecture.kind].images:
+            X = halved(X)
         shape = X.shape[1], y.shape[1], width
         net = architecture.network(*shape, dtype="float32", **network)
         return started(net, *net.require_data(X, y), bench.rng(f"c_act network {seed}"))

@@ -150,7 +150,7 @@ def decay_claims(activation: str) -> Iterator[Claim]:
         f"catapult.decay.{activation}",
         f"{activation}, 2 hidden layers, SGD with batches of {BATCH}",
         reduced=NETWORKS.format(layers="two hidden layers"),
-        cost=6,
+        cost=4,
         given={"activation": activation},
     )
     yield claim(

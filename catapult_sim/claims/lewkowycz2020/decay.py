@@ -1,4 +1,4 @@
-"""Accuracy of SGD at equal steps, at equal time, and after the rate is lowered [Lewkowycz2020].
+"""Decay of the learning rate: accuracy of SGD before and after it [Lewkowycz2020].
 
 ReLU and tanh networks with two hidden layers learn ten classes from batches of 32, at many
 learning rates ``c = eta lambda_0``: for the same number of steps; to the same time ``c steps``;
@@ -68,8 +68,8 @@ def _one_seed(bench: Bench, activation: str, seed: int) -> list[list[tuple[float
     """Return for each leg and learning rate both accuracies, divergence and curvature."""
     (X, y), (tests, labels) = bench.split(bench.effort.decay_samples, draw=f"decay {seed}")
     rng, batches = bench.rng(f"decay network {seed}"), bench.rng(f"decay batches {seed}")
-    options = {"activation": activation, "dtype": "float32"}
-    one = draw((halved(X), y), [WIDTH] * 2, rng=rng, **options).at_lambda_0()
+    data, hidden = (halved(X), y), [WIDTH] * 2
+    one = draw(data, hidden, rng=rng, activation=activation, dtype="float32").at_lambda_0()
     judge = partial(_judged, one, halved(tests[:JUDGED]), labels[:JUDGED], chance(bench))
     time, ends = bench.effort.decay_time, []
     for c in RATES:
@@ -111,10 +111,10 @@ def gain(bench: Bench, activation: str) -> Measured:
     before, after = (found[leg] for leg in ("time", "lowered"))
     gained = (after.choosing + after.judging - before.choosing - before.judging) / 2
     gained = np.where(after.diverged, np.nan, gained)
-    above = after.c > 2
-    if np.isnan(gained[above]).all(axis=0).any():
+    lazy, above = gained[after.c <= 2], gained[after.c > 2]
+    if any(np.isnan(side).all(axis=0).any() for side in (lazy, above)):
         raise NothingToMeasure
-    return mean(np.nanmean(gained[above], axis=0) - np.nanmean(gained[~above], axis=0))
+    return mean(np.nanmean(above, axis=0) - np.nanmean(lazy, axis=0))
 
 
 def correlation(bench: Bench, activation: str) -> Measured:

@@ -1,4 +1,4 @@
-"""The first steps of networks: how far the loss rises, and how much curvature is left.
+"""Early times of training: how far the loss rises, and how much curvature is left [Lewkowycz2020].
 
 At every learning rate ``c = eta lambda_0`` ReLU networks train for ``80 / c`` steps, to the same
 time eta t; the paper draws the curvature of its MNIST networks at eta t = 250, with lambda_0 =

@@ -23,8 +23,9 @@ ROOT = Path(__file__).parent.parent
 QUESTIONS = {
     "What happens?": "catapult two_weights phase_map bifurcation final_curvature "
     "quadratic_models basin",
-    "Where does it end?": "phase_diagram rare_catapults c_act input_scaling early_training "
-    "progressive_sharpening beyond_stability accuracy",
+    "Where does it end?": "phase_diagram early_time rare_catapults c_act input_scaling "
+    "early_training progressive_sharpening beyond_stability accuracy "
+    "decay",
     "What does SGD follow?": "backward_error implicit_regularization where_regularization_ends "
     "minibatch_variance batch_loss averaging multi_timescale",
     "What remains of it?": "linear_dynamics_restored sharpest_grid sharpest_steps nudged_sgd",

@@ -21,7 +21,7 @@ from catapult_sim.claims.lewkowycz2020.c_act import (
     c_act,
 )
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.experiments.networks import Architecture
+from catapult_sim.experiments.architectures import Architecture
 from catapult_sim.plots import canvas, style
 from catapult_sim.printing import counted
 

@@ -16,7 +16,7 @@ import numpy as np
 from catapult_sim.claims.lewkowycz2020.c_act import HIGH, c_act
 from catapult_sim.claims.lewkowycz2020.paper import ABOUT, C_ACT
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.experiments.networks import Architecture
+from catapult_sim.experiments.architectures import Architecture
 from catapult_sim.plots import canvas, style
 
 COLOURS = {"raw": style.TEAL, "global": style.BLUE, "pixel": style.ORANGE}

@@ -95,3 +95,22 @@ def test_a_script_has_an_effort_where_its_picture_is_of_measurements(script):
     source = script.read_text()
     assert "Bench(" not in source
     assert ("def main(bench):" in source) == ("effort=" in source)
+
+
+def test_a_script_measures_on_the_data_asked_for(tmp_path, monkeypatch, capsys):
+    seen, file = [], tmp_path / "two.csv"
+    file.write_text("\n".join(f"{i},{i % 3},{i % 2}" for i in range(40)))
+
+    def main(bench):
+        seen.append((bench.source, bench.split(10)[0][0].shape))
+        return Figure()
+
+    ask = ["picture.py", "--out", str(tmp_path), "--data"]
+    monkeypatch.setattr(sys, "argv", [*ask, str(file)])
+    run_script(main, "picture.py", effort="quick")
+    assert seen == [(str(file), (10, 2))]
+    monkeypatch.setattr(sys, "argv", [*ask, str(tmp_path / "none.csv")])
+    with pytest.raises(SystemExit) as ended:
+        run_script(main, "picture.py", effort="quick")
+    assert ended.value.code == 2
+    assert "none.csv" in capsys.readouterr().err.splitlines()[-1]

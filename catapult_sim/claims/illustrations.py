@@ -44,6 +44,8 @@ FIGURES = {
     "catapult.c_act.table.relu-2-raw": "input_scaling",
     "catapult.c_act.table.relu-3-raw": "input_scaling",
     "catapult.data": "phase_diagram",
+    "catapult.decay": "decay",
+    "catapult.early_time": "early_time",
     "catapult.final-curvature": "final_curvature",
     "catapult.linear-1": "phase_diagram",
     "catapult.linear-2": "phase_diagram",

@@ -23,8 +23,9 @@ import numpy as np
 from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.sources import DERIVED
 from catapult_sim.claims.sources import MELTZER as PAPER
+from catapult_sim.experiments.architectures import Architecture
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import SETTLED, Architecture, Networks, draw_networks
+from catapult_sim.experiments.networks import SETTLED, Networks, draw_networks
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.observers import Observers
 from catapult_sim.numeric.curvature.eigenpairs import largest_eigenvalue

@@ -21,7 +21,8 @@ def run_script(
 ) -> None:
     """Draw the figure that ``main`` returns as PNG and SVG, into the folder of ``--out``.
 
-    With an ``effort``, the default of ``--effort``, ``main`` is given the bench of measurements.
+    With an ``effort``, the default of ``--effort``, ``main`` is given the bench of measurements, on
+    the data of ``--data``.
     The default folder is not that of the scripts: another version of Matplotlib draws other bytes
     than those kept there.
     """
@@ -34,12 +35,15 @@ def run_script(
     if effort:
         words = "how many networks are trained, and how large: quick or full"
         parser.add_argument("--effort", choices=EFFORTS, default=effort, help=words)
+        words = "data that they learn: a file, or a name such as fashion-mnist (default: digits)"
+        parser.add_argument("--data", metavar="FILE", help=words)
     options = parser.parse_args()
     try:
         folder = make_folder(options.out)
+        given = (Bench(effort=options.effort, data=options.data),) if effort else ()
     except InputError as refusal:
         parser.error(str(refusal))
     with one_thread(), canvas.house_style():  # the same bits on any number of cores
-        figure = main(Bench(effort=options.effort)) if effort else main()
+        figure = main(*given)
     canvas.save(figure, folder / name, dpi=dpi)
     print(folder / Path(name).with_suffix(".png"))

@@ -2,6 +2,7 @@
 
 =======================  =========================================================================
 ``networks``             the exact linear network or trained networks: draw, run at c, bracket
+``architectures``        dense, residual and convolutional networks that are compared
 ``bench``                data, sizes and seeds of a verification; the efforts quick and full
 ``one_sample``           the derived map of the one-sample model, iterated
 ``phase_cells``          cells of sweeps: a run and its phase
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
+    from catapult_sim.experiments import architectures as architectures
     from catapult_sim.experiments import batch_losses as batch_losses
     from catapult_sim.experiments import bench as bench
     from catapult_sim.experiments import beyond_stability as beyond_stability

@@ -43,9 +43,16 @@ class Effort:
     seeds: int  # of a network trained by itself: accuracy, first steps, quadratic models
     linearised: int  # seeds of networks whose linear models are trained too
     accuracy_width: int  # of networks whose accuracy is measured
+    decay_samples: int  # that networks learn whose learning rate is lowered in the end
+    decay_time: float  # c times steps until then
+    decay_seeds: int
     c_act_samples: int  # that networks learn whose end of convergence is compared
     c_act_width: int  # of these networks
     c_act_seeds: int  # of those of which a paper has a number
+    c_act_images: int  # that convolutional networks learn
+    c_act_channels: int  # of these
+    c_act_other_seeds: int  # of residual and convolutional networks
+    early_time: int  # seeds of networks that are trained to the time of the catapult
     classifier_width: int  # of networks that learn by cross-entropy
     early_widths: tuple[int, ...]  # of networks whose first steps are watched
     early_depths: tuple[int, ...]
@@ -86,9 +93,16 @@ TABLE: dict[str, tuple[Any, Any]] = {
     "seeds": (8, 16),
     "linearised": (6, 12),
     "accuracy_width": (128, 512),
+    "decay_samples": (256, 1024),
+    "decay_time": (2_000.0, 20_000.0),
+    "decay_seeds": (4, 6),
     "c_act_samples": (256, 512),
     "c_act_width": (128, 512),
     "c_act_seeds": (16, 32),
+    "c_act_images": (64, 128),
+    "c_act_channels": (32, 128),
+    "c_act_other_seeds": (4, 8),
+    "early_time": (6, 8),
     "classifier_width": (96, 256),
     "early_widths": ((24, 48, 96, 192), (48, 96, 192, 384)),
     "early_depths": ((1, 2, 3, 5), (1, 2, 3, 5, 7)),

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.experiments.architectures import Architecture
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.memory import Limit
 from catapult_sim.mlp.model import Model
@@ -31,7 +32,6 @@ from catapult_sim.numeric.runs.boundary import Boundary, boundary
 from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
 from catapult_sim.numeric.runs.phases import Phase, classify, divergence, rise
 from catapult_sim.numeric.runs.trajectory import Trajectory
-from catapult_sim.printing import counted
 from catapult_sim.types import Array, Rng
 from catapult_sim.validation import require_positive, require_samples
 
@@ -227,7 +227,11 @@ def draw(
     Options are those of :class:`~catapult_sim.mlp.network.MLP`.
     """
     X, y = require_samples(*data)
-    net = MLP([X.shape[1], *hidden, y.shape[1]], **network)
+    return started(MLP([X.shape[1], *hidden, y.shape[1]], **network), X, y, rng, ensemble)
+
+
+def started(net: Network, X: Array, y: Array, rng: Rng, ensemble: tuple[int, ...] = ()) -> Networks:
+    """Return the starts of a network, with lambda_0 = 1."""
     return Networks(net, net.init(rng=rng, ensemble=ensemble), X, y)
 
 
@@ -262,29 +266,6 @@ def largest_mean(values: Array, chosen: Array) -> Measured:
 
 
 # Boundaries that claims and the report share --------------------------------------------------
-
-
-SCALED = {"global": "", "pixel": ", every pixel scaled by itself", "raw": ", raw pixels"}
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """A network but for its width."""
-
-    activation: str
-    depth: int
-    inputs: str = "global"  # how they are scaled
-
-    @property
-    def name(self) -> str:
-        """The architecture in words."""
-        layers = f"{self.activation}, {counted(self.depth, 'hidden layer')}"
-        return layers + SCALED[self.inputs]
-
-    @property
-    def suffix(self) -> str:
-        """The end of ids that name the architecture."""
-        return "" if self.inputs == "global" else f"-{self.inputs}"
 
 
 ARCHITECTURES = tuple(

@@ -11,8 +11,8 @@ from catapult_sim.claims import lewkowycz2020
 from catapult_sim.claims.lewkowycz2020 import boundaries, closure
 from catapult_sim.claims.verdict import BAD, GOOD, Verdict, judge
 from catapult_sim.experiments import networks, one_sample
+from catapult_sim.experiments.architectures import Architecture
 from catapult_sim.experiments.bench import EFFORTS, Bench
-from catapult_sim.experiments.networks import Architecture
 from catapult_sim.numeric.runs.boundary import Boundary, boundary
 from catapult_sim.numeric.runs.phases import Phase
 from catapult_sim.symbolic import linear_net

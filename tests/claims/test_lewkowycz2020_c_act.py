@@ -7,8 +7,8 @@ import pytest
 
 from catapult_sim.claims.lewkowycz2020 import c_act as variants
 from catapult_sim.claims.lewkowycz2020.c_act import PLAIN, VARIANTS, Variant, c_act
+from catapult_sim.experiments.architectures import Architecture
 from catapult_sim.experiments.bench import EFFORTS, Bench
-from catapult_sim.experiments.networks import Architecture
 from catapult_sim.numeric.runs.boundary import Boundary, centre
 
 LINEAR = Architecture("linear", 1)

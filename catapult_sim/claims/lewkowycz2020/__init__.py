@@ -5,6 +5,8 @@ from catapult_sim.claims.lewkowycz2020 import (
     boundaries,
     c_act,
     closure,
+    decay,
+    early_time,
     linear_again,
     one_sample,
 )
@@ -14,6 +16,8 @@ CLAIMS = (
     *one_sample.CLAIMS,
     *boundaries.CLAIMS,
     *c_act.CLAIMS,
+    *early_time.CLAIMS,
     *accuracy.CLAIMS,
+    *decay.CLAIMS,
     *linear_again.CLAIMS,
 )

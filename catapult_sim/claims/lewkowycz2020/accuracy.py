@@ -78,18 +78,23 @@ def _one_seed(
     hidden = [bench.effort.accuracy_width] * depth
     network = draw(data, hidden, rng=rng, activation=activation, dtype="float32").at_lambda_0()
     last, diverged = _to_the_time(network) if fixed_time else _after(network, RATES, STEPS)
-    half = len(X_test) // 2
-    accuracies = [
+    return *halves(network, last, X_test, y_test, diverged, chance(bench)), diverged
+
+
+def halves(
+    network: Networks, last: Array, X: Array, y: Array, diverged: Array, chance: float
+) -> tuple[Array, Array]:
+    """Return the accuracy ``(K,)`` on either half of samples; a guess's where a run diverged."""
+    half = len(X) // 2
+    choosing, judging = (
         np.where(
-            diverged,
-            chance(bench),
-            fraction_right_or_nan(network.net.predict(last, X_test[rows]), y_test[rows]),
+            diverged, chance, fraction_right_or_nan(network.net.predict(last, X[rows]), y[rows])
         )
         for rows in (slice(half), slice(half, None))
-    ]
-    if np.isnan(accuracies).any():  # of labels that are numbers to fit
+    )
+    if np.isnan([choosing, judging]).any():  # of labels that are numbers to fit
         raise NothingToMeasure
-    return accuracies[0], accuracies[1], diverged
+    return choosing, judging
 
 
 def _after(network: Networks, c: Array, steps: int) -> tuple[Array, Array]:
@@ -123,7 +128,11 @@ def best(found: Scan, among: Array) -> Array:
 
 def lazy_advantage(bench: Bench, activation: str, kind: str) -> Measured:
     """Compare the best learning rate up to ``2 / lambda_0`` with the best above, in accuracy."""
-    found = scan(bench, activation, kind)
+    return lost_by_catapults(scan(bench, activation, kind))
+
+
+def lost_by_catapults(found: Scan) -> Measured:
+    """Return the accuracy at the best c up to 2 less that at the best above."""
     return mean(best(found, found.c <= 2) - best(found, found.c > 2))
 
 

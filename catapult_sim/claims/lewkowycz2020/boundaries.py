@@ -15,8 +15,9 @@ from catapult_sim.claims.claim import Claim, Claims, at_most, equals, measured
 from catapult_sim.claims.lewkowycz2020.paper import EXACT_WHY, ONE_OR_TWO, PAPER
 from catapult_sim.claims.sources import DERIVED
 from catapult_sim.experiments import networks
+from catapult_sim.experiments.architectures import Architecture
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.experiments.networks import ARCHITECTURES, Architecture
+from catapult_sim.experiments.networks import ARCHITECTURES
 from catapult_sim.experiments.one_sample import WIDTHS
 from catapult_sim.numeric.runs.measured import Measured, mean
 

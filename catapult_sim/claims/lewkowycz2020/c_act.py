@@ -24,7 +24,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,19 +33,22 @@ from catapult_sim.claims.lewkowycz2020.paper import (
     ABOUT,
     ABOUT_WHY,
     C_ACT,
+    CONVOLUTIONS,
     NETWORKS,
     PAPER,
+    RESIDUAL,
     SAME_WHY,
 )
-from catapult_sim.claims.sources import DERIVED
+from catapult_sim.claims.sources import DERIVED, EXTENDED
+from catapult_sim.experiments.architectures import KINDS, Architecture, halved
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import (
     SETTLED,
-    Architecture,
     Networks,
     Search,
     bracket_each,
     draw,
+    started,
 )
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.boundary import Boundary
@@ -81,6 +84,12 @@ class Variant:
 
 
 NAMED = (Architecture("relu", 2), Architecture("relu", 3))
+OTHERS = {
+    Architecture("relu", 2, kind="residual"): RESIDUAL,
+    Architecture("relu", 2, kind="scaled-residual"): RESIDUAL,
+    Architecture("relu", 2, kind="convolutional"): CONVOLUTIONS,
+}
+"""Networks of other kinds, and how they differ from those of the paper."""
 PLAIN = Variant("plain", "full-batch gradient descent")
 STANDARD = Variant("standard", "standard parametrisation", {"parametrization": "standard"}, depth=3)
 VARIANTS = (
@@ -96,32 +105,54 @@ def drawn(
     bench: Bench, architecture: Architecture, samples: int, seeds: int, **network: Any
 ) -> list[Networks]:
     """Draw samples and a network for every seed, the same whatever the architecture."""
-    hidden = [bench.effort.c_act_width] * architecture.depth
+    width = sizes(bench, architecture).width
 
     def one(seed: int) -> Networks:
-        data, _ = bench.split(samples, draw=f"c_act {seed}", inputs=architecture.inputs)
-        rng, name = bench.rng(f"c_act network {seed}"), architecture.activation
-        return draw(data, hidden, rng=rng, activation=name, dtype="float32", **network)
+        (X, y), _ = bench.split(samples, draw=f"c_act {seed}", inputs=architecture.inputs)
+        if KINDS[architecture.kind].images:
+            X = halved(X)
+        shape = X.shape[1], y.shape[1], width
+        net = architecture.network(*shape, dtype="float32", **network)
+        return started(net, *net.require_data(X, y), bench.rng(f"c_act network {seed}"))
 
     return [one(seed).at_lambda_0() for seed in range(seeds)]
 
 
+class Sizes(NamedTuple):
+    """How many samples networks learn, how wide they are, and how many are drawn."""
+
+    samples: int
+    width: int
+    seeds: int
+
+
+def sizes(bench: Bench, architecture: Architecture) -> Sizes:
+    """Return the sizes of an architecture; more seeds where the paper has a number."""
+    effort = bench.effort
+    if KINDS[architecture.kind].images:
+        return Sizes(effort.c_act_images, effort.c_act_channels, effort.c_act_other_seeds)
+    seeds = effort.c_act_seeds if architecture in NAMED else effort.seeds
+    if architecture in OTHERS:
+        seeds = effort.c_act_other_seeds
+    return Sizes(effort.c_act_samples, effort.c_act_width, seeds)
+
+
 def c_act(bench: Bench, architecture: Architecture, variant: Variant = PLAIN) -> Boundary:
-    """Bracket where every seed begins to diverge; more seeds where the paper has a number."""
+    """Bracket where every seed begins to diverge."""
     if variant is not PLAIN:
         key = "c_act", architecture, variant
         return bench.once(key, lambda: _bracket(bench, architecture, variant, bench.effort.seeds))
-    seeds = bench.effort.c_act_seeds if architecture in NAMED else bench.effort.seeds
+    size = sizes(bench, architecture)
     return bench.boundary(
         architecture.name,
         "end",
-        (bench.effort.c_act_width,),
-        lambda: _bracket(bench, architecture, PLAIN, seeds),
+        (size.width,),
+        lambda: _bracket(bench, architecture, PLAIN, size.seeds),
     )
 
 
 def _bracket(bench: Bench, architecture: Architecture, variant: Variant, seeds: int) -> Boundary:
-    samples = bench.effort.c_act_samples
+    samples = sizes(bench, architecture).samples
     stop: dict[str, Any] = {"steps": STEPS, "escape": BOUND, **variant.training}
     if variant.batches > 1:
         size, rng = samples // variant.batches, bench.rng("c_act batches")
@@ -254,6 +285,24 @@ def named_claims() -> Iterator[Claim]:
         )
 
 
+def kind_claims() -> Iterator[Claim]:
+    """Yield the claims that ReLU ends at 12 in networks of other kinds too."""
+    for architecture, reduced in OTHERS.items():
+        yield claim(
+            architecture.id,
+            f"{architecture.name}: convergence ends at c = 12 (log2 of the ratio)",
+            equals(
+                partial(octaves_off, architecture=architecture),
+                0.0,
+                within=ABOUT,
+                because=ABOUT_WHY,
+            ),
+            says=EXTENDED,
+            reduced=reduced,
+            cost=4,
+        )
+
+
 def shift_claims(activation: str) -> Iterator[Claim]:
     """Yield the claims on how c_act moves when the training changes."""
     for variant in VARIANTS:
@@ -283,7 +332,7 @@ def table() -> Iterator[Claim]:
     nets += [Architecture("relu", depth, "raw") for depth in (1, 2, 3)]
     for one in nets:
         yield claim(
-            f"table.{one.activation}-{one.depth}{one.suffix}",
+            f"table.{one.id}",
             f"{one.name}: c where convergence ends",
             measured(partial(end, architecture=one)),
         )
@@ -320,6 +369,7 @@ def classifier_claims(activation: str) -> Iterator[Claim]:
 
 CLAIMS = (
     *named_claims(),
+    *kind_claims(),
     *(one for activation in CLASSIFIERS for one in shift_claims(activation)),
     *(one for activation in CLASSIFIERS for one in classifier_claims(activation)),
     *table(),

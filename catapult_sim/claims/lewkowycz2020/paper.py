@@ -7,6 +7,11 @@ from catapult_sim.claims.sources import LEWKOWYCZ
 PAPER = LEWKOWYCZ
 
 NETWORKS = "8x8 digits instead of MNIST and CIFAR-10, and dense networks of {layers}"
+CONVOLUTIONS = "8x8 digits instead of CIFAR-10, and two convolutions"
+RESIDUAL = (
+    "8x8 digits instead of CIFAR-10, and dense residual blocks without batch normalisation instead "
+    "of a wide residual network"
+)
 ONE_OR_TWO = NETWORKS.format(layers="one or two hidden layers")
 
 C_ACT = {"relu": 12.0, "linear": 4.0}

@@ -11,11 +11,11 @@ import numpy as np
 from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.sources import DERIVED
 from catapult_sim.claims.zhu2022.runs import PAPER, bracket, end
+from catapult_sim.experiments.architectures import Architecture
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import (
     CONVERGED,
     SETTLED,
-    Architecture,
     Networks,
     draw_networks,
     largest_mean,

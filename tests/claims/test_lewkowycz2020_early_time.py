@@ -8,10 +8,10 @@ import pytest
 from catapult_sim.claims.claim import at_most
 from catapult_sim.claims.lewkowycz2020 import early_time
 from catapult_sim.claims.lewkowycz2020.early_time import Ends
-from catapult_sim.claims.verdict import BAD, GOOD, judge
+from catapult_sim.claims.verdict import BAD, GOOD, Judgement, judge
 from catapult_sim.experiments.architectures import Architecture
 from catapult_sim.experiments.bench import EFFORTS, Bench
-from catapult_sim.numeric.runs.measured import NothingToMeasure
+from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure
 
 LINEAR = Architecture("linear", 1, "raw")
 C = np.array([3.0, 6.0])
@@ -85,3 +85,22 @@ def test_a_wrong_prediction_is_refuted(wide):
     right = replace(claim, measure=measure)
     assert judge(right, wide).verdict in GOOD
     assert judge(replace(right, predict=-0.5), wide).verdict in BAD
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("relu-1-raw.flat", (-0.1, 0.0, 0.19), (0.21,)),
+        ("relu-1-raw.left", (1.0, 1.99), (2.01,)),
+        ("relu-3-raw.kink", (2.01, 2.5, 2.99), (1.99, 3.01)),
+        ("relu-3-raw.peak", (1.0, 9.9), (10.1,)),
+        ("relu-3-raw.rises", (0.8, 1.04), (1.06,)),
+        ("relu-residual-2-raw.rises", (1.06, 1.5), (0.8, 1.04)),
+    ],
+)
+def test_what_agrees_was_written_down_before_the_first_run(name, good, bad):
+    claim = next(one for one in early_time.CLAIMS if one.id == f"catapult.early_time.{name}")
+    for numbers, verdicts in ((good, GOOD), (bad, BAD)):
+        for number in numbers:
+            found = Measured(number, 1e-4, 8)
+            assert Judgement.of(claim, claim.predicted(None), found, 0.0).verdict in verdicts

@@ -203,11 +203,11 @@ def require_levels(shape: tuple[int, ...], levels: int | tuple[int, int]) -> tup
         if (cells - 1) % 2**level:
             raise InputError(
                 f"cells along an axis must be a multiple of {2**level} (2 to the power of "
-                f"levels) and one more; got {cells}"
+                f"levels) and one more, such as {cells - (cells - 1) % 2**level}; got {cells}"
             )
     if math.prod(shape) > MOST_CELLS:
         raise InputError(
-            f"a diagram must have at most {MOST_CELLS:.0e} cells; got {math.prod(shape):.3g}"
+            f"a diagram must have at most {MOST_CELLS:,} cells; got {math.prod(shape):,}"
         )
     return deepest[0], deepest[1]
 

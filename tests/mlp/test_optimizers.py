@@ -1,5 +1,8 @@
 """The one rule of descent: what a step is, under every optimiser."""
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
@@ -139,6 +142,32 @@ def test_one_batch_is_gradient_descent_bit_for_bit(activation, sampling):
         np.testing.assert_array_equal(stochastic.state, full.state)
         np.testing.assert_array_equal(stochastic.values["loss"], full.values["loss"])
         np.testing.assert_array_equal(stochastic.outcome, full.outcome)
+
+
+@dataclass(frozen=True)
+class Optimistic:
+    """Momentum, and a step against the change of the gradient: the last of two memories."""
+
+    memory: ClassVar[int] = 2
+
+    def point(self, weights, *last):
+        return weights
+
+    def step(self, gradient, rate, moving, before):
+        moving = 0.5 * moving - rate * (2 * gradient - before)
+        return moving, moving, gradient
+
+
+def test_an_optimiser_may_remember_the_gradient_itself_behind_another_vector():
+    net, theta = build()
+    run = train(net, theta, X, Y, learning_rate=0.1, steps=5, optimizer=Optimistic())
+    for s in range(3):
+        now, moving, before = theta[s], 0.0, 0.0
+        for _ in range(5):
+            gradient = net.gradient(now, X, Y)
+            moving = 0.5 * moving - 0.1 * (2 * gradient - before)
+            now, before = now + moving, gradient
+        np.testing.assert_allclose(run.state[s], now, rtol=1e-12, atol=1e-14)
 
 
 def test_heavy_ball_is_stable_up_to_its_threshold_and_not_beyond():

@@ -115,10 +115,15 @@ def test_a_grid_that_does_not_fit_is_refused(shape, levels, sentence):
     ("phases", "sentence"),
     [
         (np.zeros(3), r"phases_at must return shape \(4,\) for 4 cells; got \(3,\)"),
-        (np.full(4, -1), "phases_at must return integers from 0 to 32767; got -1 to -1"),
-        (np.full(4, 40000), "phases_at must return integers from 0 to 32767; got 40000"),
-        (np.full(4, 0.5), "phases_at must return integers from 0 to 32767; got 0.5"),
-        (np.full(4, np.nan), "phases_at must return integers from 0 to 32767; got nan"),
+        (np.full(4, -1), "phases_at must return integers from 0 to 32767; got array"),
+        (np.full(4, 40000), "phases_at must return integers from 0 to 32767; got array"),
+        (np.full(4, 0.5), "phases_at must return integers from 0 to 32767; got array"),
+        (np.full(4, np.nan), "phases_at must return integers from 0 to 32767; got array"),
+        ([0, 1, np.inf, 2], "phases_at must return integers from 0 to 32767; got .0, 1, inf"),
+        (["a", "b", "c", "d"], "phases_at must return integers from 0 to 32767; got .'a'"),
+        ([None, 1, 1, 1], "phases_at must return integers from 0 to 32767; got .None"),
+        ([1j, 1, 1, 1], "phases_at must return integers from 0 to 32767; got .1j"),
+        ([[0], [1, 2], [3], [4]], r"phases_at must return shape \(4,\) for 4 cells; got"),
     ],
 )
 def test_what_are_no_phases_is_refused(phases, sentence):

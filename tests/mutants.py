@@ -79,6 +79,12 @@ EQUIVALENT = {
     "catapult_sim/mlp/training.py": {
         "gradient = partial(seen.gradient, places[0]) if len(last) == 0 else seen.gradient": FASTER,
     },
+    "catapult_sim/numeric/curvature/eigenpairs.py": {
+        "lacking = max(2, k - given.shape[1])": CHOICE,
+    },
+    "catapult_sim/numeric/curvature/spectrum.py": {
+        "def trace(operator: Operator, *, probes: int=": CHOICE,
+    },
     "catapult_sim/numeric/curvature/krylov.py": {
         "return bool(left >= NOISE * np.finfo(vector.dtype).eps)": CHANCE,
         "if difference >= max(ASYMMETRY * self._largest, lost):": CHANCE,

@@ -15,7 +15,7 @@ from catapult_sim.commands.diagram import rates
 from catapult_sim.commands.options import add_command, add_decay, network, require_networks
 from catapult_sim.commands.sweeping import finished, opened, report
 from catapult_sim.commands.titles import title
-from catapult_sim.experiments.phase_cells import MORE, bytes_of, phase_of
+from catapult_sim.experiments.phase_cells import MORE, bytes_of, phase_of, require_accuracy
 from catapult_sim.experiments.scan_rows import Row, counts_of, mean_of, rows_of
 from catapult_sim.sweeps.cell import Cell
 from catapult_sim.sweeps.record import Line
@@ -97,6 +97,8 @@ def _cells(options: argparse.Namespace) -> list[Cell]:
     ]
     longest = max(cells, key=lambda cell: cell["steps"])
     require_networks(options, [base], [longest], bytes_of)
+    if "accuracy" in asked:
+        require_accuracy(base)
     return cells
 
 

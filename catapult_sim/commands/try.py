@@ -121,7 +121,7 @@ def _starts(options: argparse.Namespace, data: Dataset, seen: Data, others: Data
     width, depth = (require_count(f"--{x}", getattr(options, x), 1) for x in ("width", "depth"))
     X, y = seen
     widths = [X.shape[1], *[width] * depth, y.shape[1] if y.ndim > 1 else 1]
-    judged = len(others[0]) > 0 and data.labels != "numbers"
+    judged = data.labels != "numbers" and len(others[1]) > 0 and np.ptp(others[1]) > 0
     return study_cells(
         MLP(widths, activation=options.activation),
         X,

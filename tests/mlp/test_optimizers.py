@@ -128,6 +128,14 @@ def test_the_regularised_gradient_is_the_complex_step_of_the_penalised_loss(loss
         np.testing.assert_allclose(found, penalised.imag / 1e-30, rtol=1e-11, atol=1e-14)
 
 
+def test_a_product_that_overflows_does_not_reach_members_without_a_penalty():
+    gradient, infinite = np.ones((2, 3)), np.full((2, 3), np.inf)
+    look = Look(0, np.arange(2), gradient, gradient.copy, lambda direction: infinite)
+    optimizer = Regularized(GradientDescent(), np.array([[0.0], [0.1]]))
+    (moved,) = displace(optimizer, look, np.full((2, 1), 0.5))
+    np.testing.assert_array_equal(moved, [[-0.5] * 3, [-np.inf] * 3])
+
+
 @pytest.mark.parametrize("sampling", ["shuffled", "repartitioned"])
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_one_batch_is_gradient_descent_bit_for_bit(activation, sampling):

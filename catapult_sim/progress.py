@@ -52,7 +52,7 @@ def showing(
         elif progress or (progress is None and first and _somebody_waits()):
             from tqdm import tqdm
 
-            style = {"leave": True} if progress else {"leave": False, "delay": DELAY}
+            style: dict[str, Any] = {"leave": False, "delay": DELAY} if not progress else {}
             style |= {"unit_scale": (total or 0) > LARGE} | _size()
             with tqdm(desc=what, total=total, **style) as bar, _alive(bar):
                 yield bar.update

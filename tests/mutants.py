@@ -69,6 +69,9 @@ EQUIVALENT = {
     "catapult_sim/mlp/activations.py": {
         "right = z.real >= 0": "at 0 both sides are the same number",
     },
+    "catapult_sim/mlp/dense.py": {
+        "return 1": "of the memory that a kernel asks for, one number in thousands",
+    },
     "catapult_sim/mlp/kernel.py": {
         "passes = 3 * sum((layer.multiplications for layer, _, _ in parts[1:-1]))": FASTER,
         "signals = network.outputs * (passes / 2 / PRODUCTS + READ * hidden)": FASTER,

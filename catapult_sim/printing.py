@@ -68,6 +68,20 @@ def _written_out(array: Any) -> str:
     return np.array2string(array, separator=", ", formatter=write)
 
 
+def in_time(seconds: float) -> str:
+    """Return a time in a unit that fits.
+
+    Examples
+    --------
+    >>> in_time(0.2), in_time(100), in_time(10_000), in_time(1e6)
+    ('1 s', '2 min', '3 h', '12 days')
+    """
+    for name, unit, most in (("s", 1, 90), ("min", 60, 90 * 60), ("h", 3600, 48 * 3600)):
+        if seconds < most:
+            return f"{max(1, round(seconds / unit))} {name}"
+    return f"{seconds / 86400:,.0f} days"
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number and its noun, with an s unless the number is 1.
 

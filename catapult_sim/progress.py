@@ -8,6 +8,7 @@ computation of a process shows one, and workers show none.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -51,9 +52,9 @@ def showing(
         elif progress or (progress is None and first and _somebody_waits()):
             from tqdm import tqdm
 
-            style = {"leave": True} if progress else {"leave": False, "delay": DELAY}
-            scale = (total or 0) > LARGE
-            with tqdm(desc=what, total=total, unit_scale=scale, **style) as bar, _alive(bar):
+            style: dict[str, Any] = {"leave": False, "delay": DELAY} if not progress else {}
+            style |= {"unit_scale": (total or 0) > LARGE} | _size()
+            with tqdm(desc=what, total=total, **style) as bar, _alive(bar):
                 yield bar.update
         else:
             yield None
@@ -92,6 +93,15 @@ def _somebody_waits() -> bool:
     except (AttributeError, ValueError):  # there is none, or it is closed
         terminal = False
     return terminal or "ipykernel" in sys.modules
+
+
+def _size() -> dict[str, int]:
+    """Return a usual size for a terminal that does not say its own, on which no bar would fit."""
+    try:
+        columns, _ = os.get_terminal_size(sys.stderr.fileno())
+    except (AttributeError, OSError, ValueError):  # no terminal: tqdm decides
+        return {}
+    return {} if columns else {"ncols": 79, "nrows": 23}
 
 
 def telling(function: Callable[..., Any], tell: Progress | None) -> Callable[..., Any]:

@@ -268,16 +268,21 @@ def require_result(name: str, values: Any, *shape: int | None) -> Array:
 
     They may be complex, NaN or infinite; a size of None is any.
     """
-    try:
-        found = np.asarray(values)
-    except ValueError:  # of rows of several lengths
-        found = np.empty(0, dtype=object)
+    found = as_array(values)
     sizes = zip(found.shape, shape, strict=False)
     fits = found.ndim == len(shape) and all(wanted in (None, size) for size, wanted in sizes)
     if not fits or found.dtype.kind not in "biufc":
         wanted = str(tuple("m" if size is None else size for size in shape)).replace("'", "")
         raise InputError(f"{name} must return numbers of shape {wanted}; got {shown(values)}")
     return found
+
+
+def as_array(values: Any) -> Array:
+    """Return what a user's function returned as an array, one of no numbers where it is none."""
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, RuntimeError):  # the last from tensors that require gradients
+        return np.empty(0, dtype=object)
 
 
 def require_observers(observe: Any) -> dict[str, Callable[[Any], Any]]:

@@ -5,8 +5,8 @@
 A mutant is the package with one operator, comparison, number, index, term or argument changed. It
 is run by the tests nearest to its file, until one fails: that of the same name, those of its folder
 that name the file or what it defines, those of the folders above that import it, the doctests of
-the file, the rest of its folder. A mutant that passes them all survives: it shows a hole in the
-tests, or is equivalent, and is listed as such below.
+the file, the rest of its folder and of the one around it. A mutant that passes them all survives:
+it shows a hole in the tests, or is equivalent, and is listed as such below.
 
 Mutants are drawn by the seed from the files of symbolic, numeric and mlp, or of the given paths.
 They are made in a copy of the last commit, one after the other; there, all tests have to pass.
@@ -69,18 +69,37 @@ EQUIVALENT = {
     "catapult_sim/mlp/activations.py": {
         "right = z.real >= 0": "at 0 both sides are the same number",
     },
+    "catapult_sim/mlp/dense.py": {
+        "return 1": "of the memory that a kernel asks for, one number in thousands",
+    },
     "catapult_sim/mlp/kernel.py": {
         "passes = 3 * sum((layer.multiplications for layer, _, _ in parts[1:-1]))": FASTER,
         "signals = network.outputs * (passes / 2 / PRODUCTS + READ * hidden)": FASTER,
     },
+    "catapult_sim/mlp/model.py": {
+        "if len(self.input_shape) == 0:": "rows of numbers are returned as they are, too",
+    },
     "catapult_sim/mlp/training.py": {
         "gradient = partial(seen.gradient, places[0]) if len(last) == 0 else seen.gradient": FASTER,
+    },
+    "catapult_sim/numeric/curvature/eigenpairs.py": {
+        "lacking = max(2, k - given.shape[1])": CHOICE,
+    },
+    "catapult_sim/numeric/curvature/spectrum.py": {
+        "def trace(operator: Operator, *, probes: int=": CHOICE,
     },
     "catapult_sim/numeric/curvature/krylov.py": {
         "return bool(left >= NOISE * np.finfo(vector.dtype).eps)": CHANCE,
         "if difference >= max(ASYMMETRY * self._largest, lost):": CHANCE,
         "if not np.isfinite(vector).all():": "a zero vector over its norm is no number",
+        "COLUMNS = ": CHOICE,
         "LOWEST = -1074": "the exponent of the smallest number is -1073",
+    },
+    "catapult_sim/numeric/flows/central_flow.py": {
+        "if not values[0] > 2 / self.rate * 1e-09:": "a step back from below 2 / eta is zero",
+    },
+    "catapult_sim/numeric/flows/flow.py": {
+        "_RELATIVE_TOLERANCE = ": CHOICE,
     },
     "catapult_sim/numeric/maps/attractor.py": {
         "back = (np.abs(state[:size] - reference) < tolerance).all(axis=0)": CHANCE,
@@ -114,6 +133,9 @@ EQUIVALENT = {
         "beta, gamma = sp.symbols('beta gamma', nonnegative=False)": SAME,
         "x, z, y, c = sp.symbols('x z y c', real=False)": SAME,
         "mean = sp.Matrix([sp.Symbol(f'mu_{one}', real=False) for one in rule.state])": SAME,
+    },
+    "catapult_sim/symbolic/voices/in_place.py": {
+        "if result.place < 1:": "place 0 is of a variable, not of a result",
     },
     "catapult_sim/symbolic/minibatch/variances.py": {
         "g, j, t = sp.symbols('g j t', integer=True, nonnegative=False)": SAME,
@@ -224,7 +246,8 @@ def nearest(path):
     defined = [one.name for one in ast.parse(path.read_text()).body if hasattr(one, "name")]
     near = naming([module, *(name for name in defined if name[0] != "_")], own)
     near.sort(key=lambda one: one.stem != f"test_{path.stem}")
-    ordered = dict.fromkeys([*near, *naming([module], chain(*above)), path, *own])
+    beside = above[0] if len(folder.parts) > 2 else []
+    ordered = dict.fromkeys([*near, *naming([module], chain(*above)), path, *own, *beside])
     return [one for one in ordered if one.name not in LEFT_OUT]
 
 

@@ -159,10 +159,11 @@ cs.iterate(lambda x: time.sleep(0.03) or x / 2, np.ones((1, 1)), steps=99)
 """
 
 
-def test_on_a_real_terminal_a_bar_appears_after_two_seconds():
+@pytest.mark.parametrize("size", [(24, 80), (0, 0)])  # (0, 0): one that does not know its size
+def test_on_a_real_terminal_a_bar_appears_after_two_seconds(size):
     pty, fcntl, termios = map(pytest.importorskip, ("pty", "fcntl", "termios"))
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))  # rows, columns
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))  # rows, columns
     subprocess.run([sys.executable, "-c", SCRIPT], stderr=theirs, check=True)
     shown = os.read(ours, 10**6).decode()
     os.close(theirs)

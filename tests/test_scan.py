@@ -82,6 +82,22 @@ def test_accuracy_is_that_on_samples_that_are_not_trained_on(tmp_path):
     assert all((np.array(row["accuracy"]) * 12 % 1).round(9).sum() == 0 for row in runs)
 
 
+@pytest.mark.parametrize(
+    ("y", "samples", "said"),
+    [
+        (np.linspace(0, 1, 20), "8", "accuracy of a single output needs two different labels"),
+        (np.arange(20.0) % 2, "20", "accuracy needs samples that are not trained on"),
+    ],
+)
+def test_accuracy_without_classes_or_other_samples_is_refused(y, samples, said, tmp_path, capsys):
+    data, out = tmp_path / "own.npz", tmp_path / "out"
+    np.savez(data, X=np.random.default_rng(0).normal(size=(20, 4)), y=y)
+    command = ["scan", "--model", "mlp", "--of", "accuracy", "--samples", samples]
+    assert cli.main([*command, "--data", str(data), "--out", str(out)]) == 2
+    assert said in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_equal_time_is_more_steps_at_smaller_rates(tmp_path):
     scanned(tmp_path, "--c", "1:4:3", "--time", "10")
     steps = {line.cell["c"]: line.cell["steps"] for line in read_record(tmp_path / "records.jsonl")}

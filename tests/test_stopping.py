@@ -116,6 +116,14 @@ sys.exit(main())
 """
 
 
+def test_little_is_imported_before_an_interrupt_is_heeded():
+    """Until then Python itself answers Ctrl-C, with a traceback."""
+    code = "import sys; before = set(sys.modules); import catapult_sim.__main__; "
+    code += "print(*sorted({name.split('.')[0] for name in set(sys.modules) - before}))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"numpy", "pathlib", "urllib", "argparse", "inspect"} & set(ran.stdout.split())
+
+
 def test_compiled_code_that_never_returns_is_ended(monkeypatch, tmp_path):
     monkeypatch.setitem(ENTRIES, "deaf", ["-c", DEAF])
     with started("deaf", ["derive", "sample-map"], tmp_path) as process:

@@ -119,6 +119,14 @@ def test_tables_are_read_too_and_numbers_have_no_accuracy(kind, tmp_path, capsys
     assert "accuracy" not in out
 
 
+def test_others_of_one_label_have_no_accuracy(tmp_path, capsys):
+    file = tmp_path / "data.csv"
+    np.savetxt(file, np.column_stack([RNG.normal(size=(9, 2)), np.arange(9) == 4]), delimiter=",")
+    out = tried(capsys, "--data", file, "--samples", "8", "--seed", "3")
+    assert "8 of them are drawn" in out
+    assert "accuracy" not in out
+
+
 def test_a_folder_holds_record_and_figure_and_is_continued(tmp_path, capsys):
     out = tried(capsys, "--out", tmp_path)
     assert {path.name for path in tmp_path.iterdir()} >= {"records.jsonl", "study.png", "study.svg"}

@@ -10,6 +10,7 @@ from typing import Any
 from tabulate import tabulate
 
 from catapult_sim import plots
+from catapult_sim.commands.costs import require_cells
 from catapult_sim.commands.options import add_command, network, require_networks
 from catapult_sim.commands.sweeping import REASONS, finished, opened, report
 from catapult_sim.commands.titles import title
@@ -86,7 +87,8 @@ def run(options: argparse.Namespace) -> int:
 def _cells(options: argparse.Namespace) -> list[Cell]:
     """Return the cells of all networks, kinds and seeds, or raise InputError."""
     seeds = range(options.seed, options.seed + options.members)
-    shapes = product(*(getattr(options, name) or [None] for name in AXES))
+    shapes = list(product(*(getattr(options, name) or [None] for name in AXES)))
+    require_cells(options, len(shapes) * len(seeds) * len(_kinds(options)), "--members")
     networks = [_network(options, **dict(zip(AXES, shape, strict=True))) for shape in shapes]
     how = [
         {"kind": kind, "tolerance": options.tolerance, "steps": _steps(options, kind), "seed": seed}

@@ -6,8 +6,8 @@ import argparse
 from typing import Any
 
 from tabulate import tabulate
-from tqdm import tqdm
 
+from catapult_sim.progress import showing
 from catapult_sim.validation import InputError
 
 SIZES = {
@@ -69,12 +69,11 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"{wanted} must be one of {', '.join(forms)}; got {options.format!r}")
     names = (*SIZES, "order", "sampling", "batches", "repeats", "momentum", "nesterov", "loss")
     given = {name: getattr(options, name) for name in names}
-    # On a terminal, what takes longer than two seconds shows how far it is.
-    with tqdm(desc="terms", unit="", delay=2, disable=None, leave=False) as bar:
+    with showing(None, "terms") as tell:
         if options.steps:
-            steps = printed.derivation_steps(options.name, progress=bar.update, **given)
+            steps = printed.derivation_steps(options.name, progress=tell, **given)
             found = FORMS[options.format](steps)
         else:
-            found = str(printed.derive(options.name, options.format, progress=bar.update, **given))
+            found = str(printed.derive(options.name, options.format, progress=tell, **given))
     print(found)
     return 0

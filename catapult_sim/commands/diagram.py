@@ -134,13 +134,18 @@ class Diagram:
 
     def require_size(self) -> None:
         """Raise InputError for too many cells, or where the levels do not fit the axes."""
-        levels = require_levels(self.shape, self.levels)
-        coarse = [(n - 1) // 2**level + 1 for n, level in zip(self.shape, levels, strict=True)]
-        if math.prod(coarse) > MOST_AT_ONCE:
+        require_levels(self.shape, self.levels)
+        if self.coarse > MOST_AT_ONCE:
             raise InputError(
-                f"the coarse grid of a diagram must have at most {MOST_AT_ONCE:.0e} cells; got "
-                f"{math.prod(coarse):.3g}"
+                f"the coarse grid of a diagram must have at most {MOST_AT_ONCE:,} cells; got "
+                f"{self.coarse:,}: take more --levels or fewer points"
             )
+
+    @property
+    def coarse(self) -> int:
+        """How many cells the coarse grid has, all of which are computed."""
+        sizes = zip(self.shape, self.levels, strict=True)
+        return math.prod((cells - 1) // 2**level + 1 for cells, level in sizes)
 
     @property
     def levels(self) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim import plots
+from catapult_sim.commands.costs import require_cells
 from catapult_sim.commands.diagram import Diagram, axis, code, key
 from catapult_sim.commands.options import add_command, network, require_networks
 from catapult_sim.commands.sweeping import opened, recorded, report, undecided
@@ -23,6 +25,7 @@ from catapult_sim.sweeps.refinement import refine
 from catapult_sim.validation import InputError
 
 FIGURE = "phase-diagram.png"
+GRID_BYTES = 10  # of a cell of the whole diagram while it is refined
 
 
 def add(commands: Any) -> None:
@@ -97,6 +100,8 @@ def _diagram(options: argparse.Namespace) -> Diagram:
         raise InputError("depth is an axis of --model mlp; got model linear")
     diagram = Diagram(x, y, network(options) | {"c": options.c}, options.levels)
     diagram.require_size()
+    grids = GRID_BYTES * math.prod(diagram.shape)
+    require_cells(options, diagram.coarse, "points, or raise --levels", grids)
     together = physics_of(phase_of).batch_size
     most = partial(bytes_of, networks=together, members=together)
     require_networks(options, [diagram.network], diagram.corners, most)

@@ -10,11 +10,12 @@ from typing import Any
 from tabulate import tabulate
 
 from catapult_sim import plots
+from catapult_sim.commands.costs import require_cells
 from catapult_sim.commands.diagram import rates
 from catapult_sim.commands.options import add_command, add_decay, network, require_networks
 from catapult_sim.commands.sweeping import finished, opened, report
 from catapult_sim.commands.titles import title
-from catapult_sim.experiments.phase_cells import MORE, bytes_of, phase_of
+from catapult_sim.experiments.phase_cells import MORE, bytes_of, phase_of, require_accuracy
 from catapult_sim.experiments.scan_rows import Row, counts_of, mean_of, rows_of
 from catapult_sim.sweeps.cell import Cell
 from catapult_sim.sweeps.record import Line
@@ -80,7 +81,8 @@ def _drawn(lines: Sequence[Line], names: Sequence[str]) -> tuple[Any, str]:
 
 def _cells(options: argparse.Namespace) -> list[Cell]:
     """Return the cells of all learning rates and seeds, or raise InputError."""
-    base = network(options)
+    base, asked_rates = network(options), rates(options.rates)
+    require_cells(options, options.members * len(asked_rates), "--members, or learning rates")
     asked = [name for name in options.of if name in MORE]
     if asked and options.model != "mlp":
         raise InputError(f"--of {asked[0]} is for --model mlp; got model linear")
@@ -91,10 +93,12 @@ def _cells(options: argparse.Namespace) -> list[Cell]:
     cells = [
         base | {"c": c, "seed": options.seed + member, "steps": _steps(options, c)}
         for member in range(options.members)
-        for c in rates(options.rates)
+        for c in asked_rates
     ]
     longest = max(cells, key=lambda cell: cell["steps"])
     require_networks(options, [base], [longest], bytes_of)
+    if "accuracy" in asked:
+        require_accuracy(base)
     return cells
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from catapult_sim import __version__, plots
+from catapult_sim.commands.costs import MANY, costs
 from catapult_sim.experiments.networks import SETTLED
 from catapult_sim.experiments.phase_cells import meaning_of, without_path
 from catapult_sim.numeric.runs.checkpoint import write_whole
@@ -50,7 +51,12 @@ class Tally:
         self.computed = self.known = self.failed = self.dropped = 0
 
     def sweep(self, function: Callable[[Cell], Any], cells: list[Cell]) -> dict[str, Line]:
-        """Compute what is missing; return the lines of all cells in the folder, by key."""
+        """Compute what is missing; return the lines of all cells in the folder, by key.
+
+        What many cells cost is said before.
+        """
+        if len(cells) > MANY:
+            print(costs(function, cells, self._options), file=sys.stderr)
         found = sweep(
             function,
             cells,

@@ -24,7 +24,7 @@ from catapult_sim.mlp.activations import ACTIVATIONS
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.runs.blas_threads import one_thread
 from catapult_sim.numeric.runs.optimizers import GradientDescent
-from catapult_sim.printing import counted
+from catapult_sim.printing import counted, in_time
 from catapult_sim.studies import Study, conducted
 from catapult_sim.validation import InputError, require_count
 
@@ -121,7 +121,7 @@ def _starts(options: argparse.Namespace, data: Dataset, seen: Data, others: Data
     width, depth = (require_count(f"--{x}", getattr(options, x), 1) for x in ("width", "depth"))
     X, y = seen
     widths = [X.shape[1], *[width] * depth, y.shape[1] if y.ndim > 1 else 1]
-    judged = len(others[0]) > 0 and data.labels != "numbers"
+    judged = data.labels != "numbers" and len(others[1]) > 0 and np.ptp(others[1]) > 0
     return study_cells(
         MLP(widths, activation=options.activation),
         X,
@@ -162,7 +162,7 @@ def _time(starts: StudyCells, rates: Sequence[float], steps: int) -> str:
         began = time.perf_counter()
         starts.networks.run_at([1.0], steps=few)
         seconds = (time.perf_counter() - began) * len(rates) * (steps + 1) / (few + 1)
-    return f"about {np.ceil(seconds):.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
+    return f"about {in_time(seconds)}"
 
 
 def _headers(found: Study) -> tuple[str, ...]:

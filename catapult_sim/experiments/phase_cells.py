@@ -272,6 +272,12 @@ def _accuracy(networks: Networks, cell: Cell, run: Trajectory) -> Array:
     return Observers(networks.net, *_held_out(cell)).accuracy(run.state)
 
 
+def require_accuracy(cell: Cell) -> None:
+    """Raise InputError where a cell has no other samples, or labels that are no classes."""
+    networks = start(cell, [cell["scale"]])
+    Observers(networks.net, *_held_out(cell)).accuracy(networks.start)
+
+
 def _average_loss(networks: Networks, cell: Cell, run: Trajectory) -> Array:
     return Observers(networks.net, networks.X, networks.y).loss(np.asarray(run.average))
 

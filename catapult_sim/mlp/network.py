@@ -11,6 +11,7 @@ along a direction in theta gives the Hessian times that direction, the R-operato
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -450,8 +451,9 @@ def _require_shape(inputs: Any) -> Shape:
 
 def _precision(dtype: npt.DTypeLike) -> np.dtype[np.floating]:
     try:
-        name = np.dtype(dtype).name
-    except TypeError:
+        with warnings.catch_warnings(action="ignore"):  # of old names of types
+            name = np.dtype(dtype).name
+    except (TypeError, ValueError):  # the last of letters that are none
         name = ""
     if name not in DTYPES:
         raise InputError(f"dtype must be one of {', '.join(DTYPES)}; got {shown(dtype)}")

@@ -23,6 +23,7 @@ from catapult_sim.progress import showing
 from catapult_sim.tables import data_frame
 from catapult_sim.validation import (
     InputError,
+    as_array,
     require_count,
     require_finite,
     require_function,
@@ -140,17 +141,16 @@ def refine(
 
 
 def _require_phases(phases: npt.ArrayLike, count: int) -> npt.NDArray[Any]:
-    found = np.asarray(phases)
+    found = as_array(phases)
     if found.shape != (count,):
         raise InputError(
             f"phases_at must return shape ({count},) for {count} cells; got {found.shape}"
         )
     most = np.iinfo(np.int16).max
-    if not ((found >= 0) & (found <= most) & (found % 1 == 0)).all():
-        raise InputError(
-            f"phases_at must return integers from 0 to {most}; got {found.min():g} to "
-            f"{found.max():g}"
-        )
+    with np.errstate(invalid="ignore"):  # of infinite ones
+        whole = found.dtype.kind in "biuf" and (found % 1 == 0) & (found >= 0) & (found <= most)
+    if not np.all(whole):
+        raise InputError(f"phases_at must return integers from 0 to {most}; got {shown(phases)}")
     return found
 
 
@@ -203,11 +203,11 @@ def require_levels(shape: tuple[int, ...], levels: int | tuple[int, int]) -> tup
         if (cells - 1) % 2**level:
             raise InputError(
                 f"cells along an axis must be a multiple of {2**level} (2 to the power of "
-                f"levels) and one more; got {cells}"
+                f"levels) and one more, such as {cells - (cells - 1) % 2**level}; got {cells}"
             )
     if math.prod(shape) > MOST_CELLS:
         raise InputError(
-            f"a diagram must have at most {MOST_CELLS:.0e} cells; got {math.prod(shape):.3g}"
+            f"a diagram must have at most {MOST_CELLS:,} cells; got {math.prod(shape):,}"
         )
     return deepest[0], deepest[1]
 

@@ -336,6 +336,8 @@ def test_standard_biases_start_at_zero_and_ntk_biases_do_not():
         ({"gain": -1.0}, "gain must be positive; got -1"),
         ({"gain": [1.0, 1.0, 1.0]}, r"gain must be one number or 2; got shape \(3,\)"),
         ({"weight_decay": -1}, "weight_decay must be finite and at least 0; got -1"),
+        ({"dtype": "a"}, "dtype must be one of float64, float32; got 'a'"),  # once a type of bytes
+        ({"dtype": "\ud800"}, "dtype must be one of float64, float32; got"),
         ({"dtype": "float16"}, "dtype must be one of float64, float32; got 'float16'"),
         ({"loss": "hinge"}, "loss must be one of squared_error, cross_entropy; got 'hinge'"),
     ],

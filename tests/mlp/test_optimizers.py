@@ -1,5 +1,8 @@
 """The one rule of descent: what a step is, under every optimiser."""
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
@@ -125,6 +128,14 @@ def test_the_regularised_gradient_is_the_complex_step_of_the_penalised_loss(loss
         np.testing.assert_allclose(found, penalised.imag / 1e-30, rtol=1e-11, atol=1e-14)
 
 
+def test_a_product_that_overflows_does_not_reach_members_without_a_penalty():
+    gradient, infinite = np.ones((2, 3)), np.full((2, 3), np.inf)
+    look = Look(0, np.arange(2), gradient, gradient.copy, lambda direction: infinite)
+    optimizer = Regularized(GradientDescent(), np.array([[0.0], [0.1]]))
+    (moved,) = displace(optimizer, look, np.full((2, 1), 0.5))
+    np.testing.assert_array_equal(moved, [[-0.5] * 3, [-np.inf] * 3])
+
+
 @pytest.mark.parametrize("sampling", ["shuffled", "repartitioned"])
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_one_batch_is_gradient_descent_bit_for_bit(activation, sampling):
@@ -139,6 +150,32 @@ def test_one_batch_is_gradient_descent_bit_for_bit(activation, sampling):
         np.testing.assert_array_equal(stochastic.state, full.state)
         np.testing.assert_array_equal(stochastic.values["loss"], full.values["loss"])
         np.testing.assert_array_equal(stochastic.outcome, full.outcome)
+
+
+@dataclass(frozen=True)
+class Optimistic:
+    """Momentum, and a step against the change of the gradient: the last of two memories."""
+
+    memory: ClassVar[int] = 2
+
+    def point(self, weights, *last):
+        return weights
+
+    def step(self, gradient, rate, moving, before):
+        moving = 0.5 * moving - rate * (2 * gradient - before)
+        return moving, moving, gradient
+
+
+def test_an_optimiser_may_remember_the_gradient_itself_behind_another_vector():
+    net, theta = build()
+    run = train(net, theta, X, Y, learning_rate=0.1, steps=5, optimizer=Optimistic())
+    for s in range(3):
+        now, moving, before = theta[s], 0.0, 0.0
+        for _ in range(5):
+            gradient = net.gradient(now, X, Y)
+            moving = 0.5 * moving - 0.1 * (2 * gradient - before)
+            now, before = now + moving, gradient
+        np.testing.assert_allclose(run.state[s], now, rtol=1e-12, atol=1e-14)
 
 
 def test_heavy_ball_is_stable_up_to_its_threshold_and_not_beyond():

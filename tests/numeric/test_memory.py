@@ -8,15 +8,19 @@ import numpy as np
 import psutil
 import pytest
 
+import catapult_sim as cs
 from catapult_sim import memory
 from catapult_sim.numeric.curvature.spectrum import spectral_density, trace
 from catapult_sim.numeric.maps.attractor import attractor
 from catapult_sim.numeric.maps.phase_map import phase_map
 from catapult_sim.numeric.minibatch.moments import propagate, sample
 from catapult_sim.numeric.runs.averages import EMA, Window
+from catapult_sim.numeric.runs.iterate import iterate
+from catapult_sim.numeric.runs.optimizers import HeavyBall
 from catapult_sim.symbolic import linear_net
 from catapult_sim.validation import InputError
 
+LINEAR = cs.LinearNet(np.eye(200), np.eye(200), width=400)
 RATES, CELLS = np.full((50, 200), 0.5), np.full(10**6, 0.1)
 density = partial(spectral_density, lambda v: v, rng=0)
 CALLS = {
@@ -25,6 +29,14 @@ CALLS = {
     "density of one large space": partial(density, probes=10, nodes=9, size=10**4),
     "trace by signs": partial(trace, lambda v: v, probes=8, size=10**4, rng=0),
     "trace by units": partial(trace, lambda v: v, probes=100, size=200, rng=0),
+    "iterate": partial(iterate, lambda x: x / 2, np.ones((1, 10**6)), steps=9),
+    "momentum of a linear network": partial(
+        LINEAR.train,
+        learning_rate=0.1,
+        steps=20,
+        optimizer=HeavyBall(0.5),
+        state=LINEAR.init(rng=0),
+    ),
     "attractor": lambda: attractor(
         linear_net.sample_map(), [0.3, 1.0], eta=np.full(10**5, 0.5), n=9, transient=2, steps=2
     ),

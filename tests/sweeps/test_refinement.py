@@ -93,14 +93,14 @@ def test_what_was_refined_is_painted_alike():
 @pytest.mark.parametrize(
     ("shape", "levels", "sentence"),
     [
-        ((10, 9), 3, "must be a multiple of 8 .* and one more; got 10"),
+        ((10, 9), 3, "must be a multiple of 8 .* and one more, such as 9; got 10"),
         ((9, 1), 0, "cells along an axis must be an integer of at least 2; got 1"),
         ((9, 9), 4, "levels must be at most 3 for 9 cells; got 4"),
         ((9, 9), 10**9, "levels must be at most 100000000; got 1000000000"),
         ((9, 9), True, "levels must be an integer of at least 0; got True"),
         ((9, 9), 1.5, "levels must be an integer of at least 0; got 1.5"),
         ((9.0, 9), 1, "cells along an axis must be an integer of at least 2; got 9.0"),
-        ((2**20 + 1, 2**20 + 1), 3, r"a diagram must have at most 1e\+08 cells; got 1.1e\+12"),
+        ((2**20 + 1, 2**20 + 1), 3, "at most 100,000,000 cells; got 1,099,513,724,929"),
         ((9, 9), -1, "levels must be an integer of at least 0; got -1"),
         ((9,), 3, r"shape must name two axes; got shape \(9,\)"),
         ((9, 9), (1, 1, 1), "shape must name two axes; got shape .*levels"),
@@ -115,10 +115,15 @@ def test_a_grid_that_does_not_fit_is_refused(shape, levels, sentence):
     ("phases", "sentence"),
     [
         (np.zeros(3), r"phases_at must return shape \(4,\) for 4 cells; got \(3,\)"),
-        (np.full(4, -1), "phases_at must return integers from 0 to 32767; got -1 to -1"),
-        (np.full(4, 40000), "phases_at must return integers from 0 to 32767; got 40000"),
-        (np.full(4, 0.5), "phases_at must return integers from 0 to 32767; got 0.5"),
-        (np.full(4, np.nan), "phases_at must return integers from 0 to 32767; got nan"),
+        (np.full(4, -1), "phases_at must return integers from 0 to 32767; got array"),
+        (np.full(4, 40000), "phases_at must return integers from 0 to 32767; got array"),
+        (np.full(4, 0.5), "phases_at must return integers from 0 to 32767; got array"),
+        (np.full(4, np.nan), "phases_at must return integers from 0 to 32767; got array"),
+        ([0, 1, np.inf, 2], "phases_at must return integers from 0 to 32767; got .0, 1, inf"),
+        (["a", "b", "c", "d"], "phases_at must return integers from 0 to 32767; got .'a'"),
+        ([None, 1, 1, 1], "phases_at must return integers from 0 to 32767; got .None"),
+        ([1j, 1, 1, 1], "phases_at must return integers from 0 to 32767; got .1j"),
+        ([[0], [1, 2], [3], [4]], r"phases_at must return shape \(4,\) for 4 cells; got"),
     ],
 )
 def test_what_are_no_phases_is_refused(phases, sentence):

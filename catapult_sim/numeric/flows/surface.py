@@ -14,7 +14,7 @@ import numpy as np
 
 from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs, top_eigenpairs
 from catapult_sim.types import Array
-from catapult_sim.validation import read_only, require_function, require_result
+from catapult_sim.validation import InputError, read_only, require_function, require_result, shown
 
 Product = Callable[[Array, Array], Array]
 
@@ -113,16 +113,16 @@ class Surface:
 
     def loss(self, weights: Array) -> float:
         """Return the loss at weights ``(P,)``."""
-        return float(require_result("loss", self._loss(read_only(weights))))
+        return float(_real("loss", self._loss(read_only(weights))))
 
     def gradient(self, weights: Array) -> Array:
         """Return the gradient at weights ``(P,)``."""
-        return require_result("gradient", self._gradient(read_only(weights)), *weights.shape)
+        return _real("gradient", self._gradient(read_only(weights)), *weights.shape)
 
     def hessian_product(self, weights: Array, direction: Array) -> Array:
         """Return the Hessian at weights ``(P,)`` times a direction ``(P,)``."""
         product = self._product(read_only(weights), read_only(direction))
-        return require_result("hessian_product", product, *weights.shape)
+        return _real("hessian_product", product, *weights.shape)
 
     def third(self, weights: Array, u: Array, v: Array) -> Array:
         """Return the gradient of ``u^T H v`` by the weights at fixed unit vectors u and v."""
@@ -137,7 +137,7 @@ class Surface:
     def _along(self, weights: Array, v: Array) -> Array:
         assert self._sharpness_gradient is not None
         found = self._sharpness_gradient(read_only(weights), read_only(v))
-        return require_result("sharpness_gradient", found, *weights.shape)
+        return _real("sharpness_gradient", found, *weights.shape)
 
     def top_eigenpairs(self, weights: Array, k: int, start: Array | None = None) -> Eigenpairs:
         """Return the k largest eigenpairs of the Hessian, from start vectors ``(P, r)``.
@@ -155,3 +155,11 @@ class Surface:
             rng=0,
             progress=False,
         )
+
+
+def _real(name: str, values: Any, *shape: int) -> Array:
+    """Return the real numbers that a user's function returned, or raise InputError."""
+    found = require_result(name, values, *shape)
+    if np.iscomplexobj(found):
+        raise InputError(f"{name} must return real numbers; got {shown(values)}")
+    return found

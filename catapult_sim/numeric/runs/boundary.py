@@ -18,6 +18,7 @@ from catapult_sim.tables import Columns, data_frame, html_table
 from catapult_sim.types import Array
 from catapult_sim.validation import (
     InputError,
+    as_array,
     read_only,
     require_broadcast,
     require_count,
@@ -150,7 +151,7 @@ def boundary(
 
 
 def _require_sides(sides: npt.ArrayLike, points: Array) -> npt.NDArray[Any]:
-    found = np.asarray(sides)
+    found = as_array(sides)
     if found.shape != points.shape or found.dtype.kind not in "biuf":
         raise InputError(
             f"side_at must return shape {points.shape} for values of that shape; got {found.shape}"

@@ -56,6 +56,7 @@ def test_gamma_one_leaves_every_bit():
 
 def test_equal_factors_multiply_the_whole_step():
     np.testing.assert_array_equal(nudge(STEPS, rotation(30)[:, :2], 0.3, rest=0.3), 0.3 * STEPS)
+    np.testing.assert_array_equal(nudge(STEPS, rotation(30)[:, :2], 2, rest=2), 2 * STEPS)
 
 
 def test_velocity_nudged_keeps_the_buffer_and_gradient_nudged_does_not():

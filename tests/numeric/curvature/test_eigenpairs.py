@@ -6,7 +6,7 @@ from scipy.sparse import diags_array
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from catapult_sim.mlp.network import MLP
-from catapult_sim.numeric.curvature import eigenpairs
+from catapult_sim.numeric.curvature import eigenpairs, krylov
 from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs
 from catapult_sim.validation import InputError
 from tests.numeric.curvature.dense import angle, rotation, symmetric
@@ -33,6 +33,14 @@ def test_eigenpairs_are_those_of_dense_algebra(k, which):
     np.testing.assert_allclose(pairs.values, values[order][:k], atol=1e-12)
     assert angle(pairs.vectors, vectors[:, order][:, :k]) < 1e-9
     np.testing.assert_allclose(pairs.vectors.T @ pairs.vectors, np.eye(k), atol=1e-13)
+    assert pairs.converged.all()
+
+
+def test_a_restart_goes_through_all_columns_of_the_basis(monkeypatch):
+    monkeypatch.setattr(krylov, "COLUMNS", 7)
+    matrix = symmetric(spread(60))
+    pairs = top_eigenpairs(matrix, 2, basis=8, tolerance=1e-10, rng=1)
+    np.testing.assert_allclose(pairs.values, np.linalg.eigvalsh(matrix)[:-3:-1], atol=1e-9)
     assert pairs.converged.all()
 
 

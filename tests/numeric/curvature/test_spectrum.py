@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from catapult_sim.numeric.curvature.spectrum import spectral_density, trace
 from catapult_sim.validation import InputError
@@ -97,6 +98,12 @@ def test_the_smoothed_density_is_a_probability():
     x = np.linspace(-30, 90, 4001)
     assert found.density(x, 0.5).sum() * (x[1] - x[0]) == pytest.approx(1, rel=1e-10)
     assert found.density(0.0, 0.5) > 100 * found.density(10.0, 0.5)
+
+
+def test_the_density_of_a_single_eigenvalue_is_a_gaussian_around_it():
+    found = spectral_density(3.0 * np.eye(50), nodes=4, probes=2, rng=0)
+    x, deviation = np.linspace(1, 5, 9), 0.7
+    np.testing.assert_allclose(found.density(x, deviation), norm.pdf(x, 3, deviation), rtol=1e-10)
 
 
 def test_signs_see_no_more_nodes_than_there_are_dimensions():

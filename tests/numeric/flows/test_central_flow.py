@@ -116,6 +116,7 @@ def test_a_loss_that_diverges_gives_nan_from_there_on():
     [
         ({"learning_rate": 0.0}, "learning_rate must be finite and above 0; got 0.0"),
         ({"start": [1j, 0, 0]}, "start must be real; got complex weights"),
+        ({"most_directions": 0}, "most_directions must be an integer of at least 1; got 0"),
         ({"substeps": 0}, "substeps must be an integer of at least 1; got 0"),
         ({"surface": abs}, "surface must be a Surface; got <built-in function abs>"),
         (

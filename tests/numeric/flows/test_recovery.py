@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import expm
 
 from catapult_sim.numeric.flows.epochs import draws, mean_epoch
 from catapult_sim.numeric.flows.recovery import recover_regularizer
@@ -43,6 +44,32 @@ def test_only_visiting_every_batch_once_penalises_the_variance(problem, sampling
     found = recover(problem, mean_epoch(problem.gradients(), draws(sampling, m)), m)
     assert abs(found.descent.value - 0.25) < 1e-5
     assert abs(found.variance.value - variance) < 1e-5
+
+
+def test_the_extrapolation_to_step_size_zero_is_a_parabola():
+    """Coefficients that are given, cubic in the step size, are fitted as NumPy fits parabolas."""
+    pulls = np.random.default_rng(3).normal(size=(2, 3, 3))
+    hessians = pulls @ pulls.transpose(0, 2, 1)
+    mean, squares = hessians.mean(axis=0), (hessians @ hessians).mean(axis=0)
+    rates = np.array([0.05, 0.1, 0.15, 0.2, 0.25])
+    given = {"descent": [4, 3, -2, 0.25], "variance": [-5, 1, 2, 0.125]}  # highest power first
+
+    def epoch(w, eps):
+        descent, variance = (np.polyval(powers, eps) for powers in given.values())
+        pull = 2 * (descent * mean @ mean + variance * (squares - mean @ mean)) @ w
+        return expm(-eps * mean) @ w - eps**2 * pull
+
+    found = recover_regularizer(
+        epoch,
+        lambda w: np.einsum("mij,...j->...mi", hessians, w),
+        lambda w, v: np.einsum("mij,mj->mi", hessians, v),
+        np.random.default_rng(4).normal(size=(5, 3)),
+        rates,
+        epoch_steps=1,
+    )
+    for name, powers in given.items():
+        parabola = np.polyfit(rates, np.polyval(powers, rates), 2)
+        assert getattr(found, name).value == pytest.approx(parabola[-1], rel=1e-6)
 
 
 def test_the_standard_error_is_the_scatter_of_repeated_experiments():

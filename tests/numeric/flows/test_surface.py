@@ -66,6 +66,10 @@ def test_what_a_function_returns_is_checked():
     surface = Surface(lambda w: w, lambda w: w[:1], lambda w, v: None, lambda w, v: "x")
     with pytest.raises(InputError, match=r"loss must return numbers of shape \(\)"):
         surface.loss(np.ones(2))
+    with pytest.raises(InputError, match="loss must return real numbers; got"):
+        Surface(lambda w: 1j, abs, abs).loss(np.ones(2))
+    with pytest.raises(InputError, match="gradient must return real numbers; got"):
+        Surface(abs, lambda w: 1j * w, abs).gradient(np.ones(2))
     with pytest.raises(InputError, match=r"gradient must return numbers of shape \(2,\)"):
         surface.gradient(np.ones(2))
     with pytest.raises(InputError, match=r"hessian_product must return numbers of shape \(2,\)"):

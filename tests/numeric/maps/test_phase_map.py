@@ -44,6 +44,14 @@ def grid(cells, seed=0):
     return F, Lam, np.where(rng.random(cells) < 0.5, 0, rng.uniform(-1.5, 1.5, cells))
 
 
+def test_a_minimum_attracts_by_its_curvature_also_in_the_distance_from_the_edge():
+    D, Lam, Y = np.random.default_rng(1).uniform(-2, 3, (3, 1000))
+    distance = Lam - (4 + Y * D)
+    np.testing.assert_array_equal(
+        phase_rules.a_minimum_attracts(np.stack([D, distance, Y])), Lam < 2 - 2 * abs(D)
+    )
+
+
 def by_hand(F, Lam, Y, steps, settled, every):
     """Write the definitions out for one cell, examined at multiples of a step."""
     sizes, came_down = [abs(F - Y)], False

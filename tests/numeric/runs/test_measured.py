@@ -22,6 +22,8 @@ from catapult_sim.numeric.runs.measured import Measured, jackknife, mean, ratio,
         (1234567.0, 2000.0, "1.235e+06 +- 2e+03"),
         (-1e-9, 3e-8, "0 +- 3e-08"),
         (math.nan, 0.1, "nan"),
+        (2.5, math.inf, "2.5"),
+        (2.5, math.nan, "2.5"),
         (-0.505, 0.009, "-0.505(9)"),
     ],
 )

@@ -168,7 +168,7 @@ def test_a_wrong_search_is_refused(wrong, sentence):
         boundary(step_at(3.0), **{"low": 1.0, "high": 8.0} | wrong)
 
 
-@pytest.mark.parametrize("sides", [1, np.ones(16), np.ones((16, 2))])
+@pytest.mark.parametrize("sides", [1, np.ones(16), np.ones((16, 2)), [[1], [1, 2]]])
 def test_sides_have_the_shape_of_their_values(sides):
     with pytest.raises(InputError, match=r"side_at must return shape \(16, 1\) for values of that"):
         boundary(lambda c: sides, 1.0, 8.0)

@@ -55,6 +55,8 @@ def test_scaled_map_follows_the_map_at_any_width_and_learning_rate():
     state = np.array([learning_rate**2 * f0**2 / width, learning_rate * lam0])
     expected = [learning_rate**2 * f1**2 / width, learning_rate * lam1]
     np.testing.assert_allclose(scaled(state), expected, rtol=1e-13)
+    squared = linear_net.scaled_map().state[0]
+    assert linear_net.scaled_map().loss == squared / 2  # half the squared residual
 
 
 def test_invariant_is_contracted_by_the_squared_distance_of_s_from_one():

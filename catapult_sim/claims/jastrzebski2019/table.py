@@ -103,4 +103,5 @@ def table_claims(loss: str) -> Iterator[Claim]:
                 f"nudged.table.{row.name}.{column}",
                 f"{row.words}: {words}",
                 measured(partial(entry, row=row, column=column)),
+                cost=0.5,
             )

@@ -237,8 +237,10 @@ def looked(whole, quarter, cosine=0.3, seeds=4, points=5):
     spread = 1 + 0.02 * np.linspace(-1, 1, seeds)
 
     def response(factor):
-        change = factor * np.array([[quarter, quarter, whole]])
-        return SimpleNamespace(scales=np.array([0.25, 0.5, 1.0]), change=change, predicted=change)
+        rows = np.arange(1, 6)[:, None]  # e_1, e_2, e_3, a random direction, the whole step
+        change = factor * rows * np.array([[quarter, quarter, whole, 2 * whole, 4 * whole]])
+        scales = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
+        return SimpleNamespace(scales=scales, change=change, predicted=change)
 
     def look(factor):
         cosines = np.full(3, cosine * factor)
@@ -260,6 +262,25 @@ def looked(whole, quarter, cosine=0.3, seeds=4, points=5):
 )
 def test_steps_along_the_sharpest_direction(monkeypatch, name, found, expected):
     assert verdict_of(monkeypatch, f"cross_entropy.{name}", "looks", lambda: found) in expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("double", 0.2), ("fourfold", 0.4), ("third", 0.3), ("random", 0.4), ("all", 0.5)],
+)
+def test_longer_steps_and_other_directions_are_measured(monkeypatch, name, expected):
+    found = measured(monkeypatch, f"cross_entropy.step.{name}", "looks", lambda: looked(0.1, -0.02))
+    assert found.value == pytest.approx(expected)
+
+
+def test_the_peak_is_compared_with_the_learning_rate(monkeypatch):
+    unit = SimpleNamespace(unit=np.array([0.1, 0.2, 0.4, 0.8]))
+    monkeypatch.setattr(runs, "problem", lambda bench, loss: unit)
+    found = measured(
+        monkeypatch, "cross_entropy.rate.0.03-edge", "grid", lambda rate: made_up(np.full(20, 4.0))
+    )
+    expected = np.log2(0.03 * 4 * unit.unit * (1 + 0.02 * np.linspace(-1, 1, 4))).mean()
+    assert found.value == pytest.approx(expected)
 
 
 # Closed forms ---------------------------------------------------------------------------------

@@ -207,9 +207,9 @@ class Look:
     full: Array  # (DIRECTIONS,), |cos| of the gradient
     random: float  # the expectation of |cos| of a random direction
 
-    def change(self, alpha: float) -> float:
-        """Return the mean relative change of the loss along e_1."""
-        return float(self.response.change[0, self.response.scales == alpha][0])
+    def change(self, alpha: float, along: int = 0) -> float:
+        """Return the mean relative change of the loss along e_1, or another row of the response."""
+        return float(self.response.change[along, self.response.scales == alpha][0])
 
     def predicted(self, alpha: float) -> float:
         """Return the quadratic prediction of :meth:`change`."""

@@ -5,10 +5,10 @@ cross-entropy and batches of 32, for 25 epochs at a learning rate of 0.03 over t
 start. In the span of the K sharpest directions, found anew every epoch, it is multiplied by gamma.
 Every row is a way of training, with the same starts and batches; points are means over six networks
 with their standard errors, the dotted line is SGD. Left to right: steps to half the training loss,
-largest eigenvalue of the final Hessian, its Frobenius norm, distance from the start, accuracy on the
-digits learnt and on the 1285 others. Drawing takes a minute. With `--effort full`, in six minutes,
-eight networks with three hidden layers of 64 units learn 1024 pictures of Fashion-MNIST instead, of
-14 x 14 pixels, at a rate of 0.1.
+largest eigenvalue of the final Hessian, its Frobenius norm, distance from the start, accuracy on
+the digits learnt and on the 1285 others. Drawing takes a minute. With `--effort full`, in six
+minutes, eight networks with three hidden layers of 64 units learn 1024 pictures of Fashion-MNIST
+instead, of 14 x 14 pixels, at a rate of 0.1.
 """
 
 from catapult_sim.claims.jastrzebski2019.table import DIRECTIONS, GAMMAS, ROWS, SGD, entry

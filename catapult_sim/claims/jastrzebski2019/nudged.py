@@ -54,10 +54,10 @@ def _first_crossing(step: Array, ratio: Array) -> float:
 def sooner(bench: Bench, loss: str, gamma: float) -> Measured:
     """Return log(time at gamma / that of SGD) to half the loss; of which any has to be reached."""
     pair = [runs.nudged(bench, loss, one) for one in (gamma, 1.0)]
-    times = [halving_time(run) for run in pair]
-    if all((time == run.step[-1]).all() for time, run in zip(times, pair, strict=True)):
+    nudged, sgd = map(halving_time, pair)
+    if (np.minimum(nudged, sgd) == pair[0].step[-1]).all():
         raise NothingToMeasure
-    return log_ratio(*times)
+    return log_ratio(nudged, sgd)
 
 
 def compared(

@@ -2,10 +2,13 @@ r"""Nudged-SGD: slower along the sharpest directions is faster at first, and end
 
 ReLU networks with six hidden layers of 32 units learn 512 handwritten digits by batches of 32. In
 the span of the five sharpest directions, found anew every epoch, the learning rate is multiplied by
-gamma; gamma = 1 is SGD. Lines are means over 16 networks (geometric ones of loss and curvature) on
+gamma; gamma = 1 is SGD. Lines are means over six networks (geometric ones of loss and curvature) on
 the same starts and batches, bands their standard errors. Left to right: training loss, largest
 eigenvalue of the Hessian, accuracy on the 1285 other digits. Top: softmax cross-entropy, learning
-rate 0.03 over the curvature at the start. Bottom: squared error, 0.8. Drawing takes three minutes.
+rate 0.03 over the curvature at the start. Bottom: squared error, 0.8. Drawing takes a minute. With
+`--effort full`, in four minutes, the top is of Fashion-MNIST in 14 x 14 pixels, 1024 pictures that
+eight networks with three hidden layers of 64 units learn at a rate of 0.1, and the bottom of 16
+networks.
 """
 
 import numpy as np
@@ -16,7 +19,7 @@ from catapult_sim.plots import canvas, style
 
 COLOURS = (style.ROSE, style.ORANGE, "black", style.BLUE)
 LOSSES = ("cross_entropy", "squared_error")
-TICKS = (0.01, 0.03, 0.1, 0.3, 1), (0.3, 1, 3, 10, 30)
+TICKS = (0.01, 0.03, 0.1, 0.3, 1), (0.3, 1, 3, 10, 30, 100)
 LABELS = ("training loss", r"curvature  $\lambda_1$", "test accuracy")
 
 
@@ -51,4 +54,4 @@ def draw(ax, epoch, values, back, look):
 
 
 if __name__ == "__main__":
-    run_script(main, __file__, effort="full")
+    run_script(main, __file__, effort="quick")

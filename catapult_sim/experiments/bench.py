@@ -66,6 +66,7 @@ class Effort:
     averaged: int  # seeds of the small networks whose iterates are averaged
     followed: int  # seeds whose largest Hessian eigenpairs are measured, which is costly
     flowing: int  # seeds that flows beyond stability follow
+    clothing: bool  # whether Fashion-MNIST is learnt where a protocol is costly on large images
 
     # Models of a few numbers
     starts: int  # seeds of the one-sample model, at every width
@@ -114,11 +115,13 @@ TABLE: dict[str, tuple[Any, Any]] = {
     "averaged": (64, 256),
     "followed": (6, 16),
     "flowing": (4, 12),
+    "clothing": (False, True),
     "starts": (128, 256),
     "few_samples": (16, 64),
     "rare_powers": ((2, 3, 4, 5), (2, 3, 4, 5, 6, 7, 8)),
     "rare_starts": (20_000, 100_000),
 }
+TESTED = 4000  # images to judge by, at most
 EFFORTS = {
     name: Effort(name, **{what: row[column] for what, row in TABLE.items()})
     for column, name in enumerate(("quick", "full"))
@@ -129,6 +132,13 @@ EFFORTS = {
 def _raw_digits() -> dict[str, tuple[Array, Array]]:
     """Read the handwritten digits once, with labels of either kind."""
     return {labels: datasets.digits(labels, inputs="raw") for labels in ("parity", "classes")}
+
+
+@cache
+def _raw_clothing() -> tuple[Array, Array]:
+    """Read Fashion-MNIST once, in 14 x 14 pixels."""
+    X, y = datasets.fashion_mnist(inputs="raw", pool=2)
+    return X, y
 
 
 def in_minutes(seconds: float) -> str:
@@ -170,6 +180,8 @@ class Bench:
     effort : Effort
     source : str
         The data in words.
+    clothed : bool
+        Whether :meth:`images` are of Fashion-MNIST.
     boundaries : dict
         The results of :meth:`boundary` by model, kind and widths.
     """
@@ -191,6 +203,7 @@ class Bench:
         self.source = "8x8 handwritten digits, odd against even" if data is None else str(data)
         self.inputs = inputs
         file = data and datasets.load(data, labels=labels, label_column=label_column)
+        self.clothed = self.effort.clothing and data is None
         digits = {} if file else _raw_digits()
         self._raw = file or digits["parity"]
         self._classes = file or digits["classes"]
@@ -252,7 +265,31 @@ class Bench:
         NothingToMeasure
             Where no sample is left to train on.
         """
-        X, y = self._classes
+        return self._parted(self._classes, size, multiple_of, draw, inputs)
+
+    def images(
+        self, size: int, multiple_of: int = 1, draw: str = "split"
+    ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        """Return samples as :meth:`split` does, with full effort of Fashion-MNIST, 14 x 14 pixels.
+
+        Those to test on are at most :data:`TESTED`. Data of one's own are taken with any effort.
+
+        Raises
+        ------
+        NothingToMeasure
+            Where no sample is left to train on, or Fashion-MNIST is not on this machine.
+        """
+        try:
+            known = _raw_clothing() if self.clothed else self._classes
+        except InputError as refusal:
+            raise NothingToMeasure from refusal
+        train, (X, y) = self._parted(known, size, multiple_of, draw, None)
+        return train, (X[:TESTED], y[:TESTED])
+
+    def _parted(
+        self, known: tuple[Array, Array], size: int, multiple_of: int, draw: str, inputs: str | None
+    ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        X, y = known
         scaled, labels = datasets.scale_inputs(X, inputs or self.inputs), y.reshape(len(y), -1)
         size = min(size, len(X) // 2) // multiple_of * multiple_of
         if not size:

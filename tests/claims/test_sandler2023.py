@@ -7,7 +7,7 @@ import pytest
 
 from catapult_sim import claims
 from catapult_sim.claims import sandler2023 as paper
-from catapult_sim.claims.sandler2023 import digits, model
+from catapult_sim.claims.sandler2023 import digits, model, table
 from catapult_sim.claims.sandler2023 import timescales as directions
 from catapult_sim.claims.verdict import BAD, GOOD, Verdict, judge
 from catapult_sim.experiments.bench import EFFORTS, Bench
@@ -77,6 +77,47 @@ def test_averages_and_schedules_start_from_the_same_networks_and_see_the_same_ba
     np.testing.assert_allclose(found.averages["two-point"], (found.start + found.last) / 2)
     moved = {name: np.linalg.norm(end - found.start) for name, end in found.scheduled.items()}
     assert max(moved.values()) < np.linalg.norm(found.last - found.start)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_the_table_of_averages_is_that_of_runs_written_out(monkeypatch, momentum):
+    monkeypatch.setitem(EFFORTS, "tiny", TINY)
+    monkeypatch.setattr(table, "DIGITS", table.Setting(64, (5,), 2, 4, 40))
+    monkeypatch.setattr(table, "GAPS", (3, 10))
+    bench = Bench(3, "tiny")
+    known, test = bench.images(64, multiple_of=32)
+    drawn, unit = digits.network(bench, table.LOSS, known, (5,), (2,), "float64")
+    batches = digits.drawn_anew(known, 4, 40, bench.rng("averaged batches"), (2,))
+    found = table.table(bench, momentum)
+    for i, share in enumerate(table.RATES):
+        rate = (1 - momentum) * share * digits.RATES[table.LOSS] * unit
+        for member in range(2):
+            theta, velocity, way = drawn.start[member], 0.0, []
+            for t, rows in enumerate(batches[member]):
+                velocity = 0.0 if t == 30 else velocity
+                gradient = drawn.net.gradient(theta, known[0][rows], known[1][rows])
+                velocity = momentum * velocity + gradient
+                theta = theta - rate * velocity
+                way.append(theta)
+            ema = way[29]
+            for iterate in way[30:]:
+                ema = 0.99 * ema + 0.01 * iterate
+            points = {
+                "last": way[39],
+                "two-point-50": (way[39] + way[36]) / 2,
+                "two-point-400": (way[39] + way[29]) / 2,
+                "ema": ema,
+                "swa": np.mean(way[29:], axis=0),
+            }
+            for name, point in points.items():
+                value = found[name, "loss"][i, member]
+                assert value == pytest.approx(drawn.net.loss(point, *test), rel=1e-4), name
+    below = table.entry(bench, momentum, 1, "swa", "error").value
+    errors = [found[name, "error"][1].mean() for name in ("last", "swa")]
+    assert below == pytest.approx(errors[0] - errors[1])
+    half = table.beside_half(bench, momentum, 0, "loss").value
+    two, last = found["two-point-400", "loss"][0].mean(), found["last", "loss"][1].mean()
+    assert half == pytest.approx(two - last)
 
 
 def test_at_a_small_learning_rate_averages_are_their_schedules(tiny, monkeypatch):

@@ -81,3 +81,16 @@ def test_a_file_smaller_than_the_effort_is_used_whole(tmp_path):
     X, y = Bench(0, data=tmp_path / "a.npz").samples()
     assert X.shape == (5, 5)
     assert sorted(y[:, 0]) == [0, 1, 2, 3, 4]
+
+
+def test_images_are_digits_with_little_effort_or_the_data_of_one_s_own(tmp_path):
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    np.savez(tmp_path / "own.npz", X=X, y=np.arange(40) % 2)
+    for effort in ("quick", "full"):
+        bench = Bench(0, effort, tmp_path / "own.npz")
+        (train, _), (test, _) = bench.images(16)
+        assert (train.shape, test.shape, bench.clothed) == ((16, 3), (24, 3), False)
+    digits = Bench(3)
+    for one, other in zip(digits.images(16), digits.split(16), strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])

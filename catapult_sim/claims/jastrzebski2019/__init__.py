@@ -10,6 +10,7 @@ from catapult_sim.claims.jastrzebski2019.exact import exact_claims
 from catapult_sim.claims.jastrzebski2019.nudged import nudged_claims
 from catapult_sim.claims.jastrzebski2019.runs import RECIPES
 from catapult_sim.claims.jastrzebski2019.steps import step_claims
+from catapult_sim.claims.jastrzebski2019.table import table_claims
 
 CLAIMS = (
     *exact_claims(),
@@ -19,4 +20,5 @@ CLAIMS = (
         for kind in (curvature_claims, step_claims, nudged_claims, escape_claims)
         for claim in kind(loss)
     ),
+    *table_claims("cross_entropy"),
 )

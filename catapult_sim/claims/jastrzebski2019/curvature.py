@@ -79,6 +79,12 @@ def lower(
     return log_ratio(one, other)
 
 
+def at_the_edge(bench: Bench, loss: str, rate: int) -> Measured:
+    """Return log2 of the learning rate times the peak of the curvature, with batches of 32."""
+    unit, c = runs.problem(bench, loss).unit, runs.RECIPES[loss].rates[rate]
+    return mean(np.log2(c * unit * peak(top(runs.grid(bench, loss, rate)))))
+
+
 def curvature_claims(loss: str) -> Iterator[Claim]:
     """Yield the claims on the largest eigenvalue along a run of SGD."""
     claim, rates, size = on_digits(loss), runs.RECIPES[loss].rates, runs.MIDDLE
@@ -100,6 +106,13 @@ def curvature_claims(loss: str) -> Iterator[Claim]:
             f"rate.{rates[low]:g}-spike",
             f"largest single curvature {what}",
             measured(partial(ratio, of=spike)),
+        )
+    for i, rate in enumerate(rates):
+        yield claim(
+            f"rate.{rate:g}-edge",
+            f"learning rate {rate:g} / curvature_0, times the peak of the curvature (log2)",
+            measured(partial(at_the_edge, rate=i)),
+            cost=0.1,
         )
     for small, large in pairwise(runs.BATCHES):
         yield claim(

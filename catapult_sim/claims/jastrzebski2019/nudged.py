@@ -12,10 +12,10 @@ import numpy as np
 from catapult_sim.claims.claim import Claim, at_most, measured
 from catapult_sim.claims.jastrzebski2019 import runs
 from catapult_sim.claims.jastrzebski2019.curvature import log_ratio, top
-from catapult_sim.claims.jastrzebski2019.paper import SETTING, on_digits
+from catapult_sim.claims.jastrzebski2019.paper import on_images
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.sharpest_directions import Track
-from catapult_sim.numeric.runs.measured import Measured, mean
+from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
 from catapult_sim.types import Array
 
 LN_10 = log(10)
@@ -33,7 +33,11 @@ def final_curvature(run: Track) -> Array:
 
 
 def halving_time(run: Track) -> Array:
-    """Return the step at which the loss is half of its start, interpolated, ``(S,)``; or NaN."""
+    """Return the step at which the loss is half of its start, interpolated, ``(S,)``.
+
+    That is the last step where it is never halved. So the logarithm of a ratio of two times comes
+    out nearer to zero than it is, or at zero, and never has the other sign: no network is left out.
+    """
     ratio = run.values["loss"] / run.values["loss"][0]
     return np.array([_first_crossing(run.step, column) for column in ratio.T])
 
@@ -41,10 +45,19 @@ def halving_time(run: Track) -> Array:
 def _first_crossing(step: Array, ratio: Array) -> float:
     below = ratio <= 0.5
     if not below.any():
-        return float("nan")
+        return float(step[-1])
     i = int(below.argmax())
     share = (ratio[i - 1] - 0.5) / (ratio[i - 1] - ratio[i])
     return float(step[i - 1] + share * (step[i] - step[i - 1]))
+
+
+def sooner(bench: Bench, loss: str, gamma: float) -> Measured:
+    """Return log(time at gamma / that of SGD) to half the loss; of which any has to be reached."""
+    pair = [runs.nudged(bench, loss, one) for one in (gamma, 1.0)]
+    nudged, sgd = map(halving_time, pair)
+    if (np.minimum(nudged, sgd) == pair[0].step[-1]).all():
+        raise NothingToMeasure
+    return log_ratio(nudged, sgd)
 
 
 def compared(
@@ -70,12 +83,12 @@ def accuracy_lost(bench: Bench, loss: str, gamma: float) -> Measured:
 
 def nudged_claims(loss: str) -> Iterator[Claim]:
     """Yield the claims on Nudged-SGD."""
-    claim = on_digits(loss)
+    claim = on_images(loss)
     for gamma in (0.01, 0.1):
         yield claim(
             f"nudged.{gamma:g}.faster",
             f"gamma = {gamma:g} halves the training loss sooner than SGD (log ratio of times)",
-            at_most(partial(compared, gamma=gamma, of=halving_time, sign=1), 0.0),
+            at_most(partial(sooner, gamma=gamma), 0.0),
         )
         yield claim(
             f"nudged.{gamma:g}.sharper",
@@ -86,6 +99,12 @@ def nudged_claims(loss: str) -> Iterator[Claim]:
             f"nudged.{gamma:g}.accuracy",
             f"gamma = {gamma:g} generalises as well as SGD, to 0.01 (test accuracy lost)",
             at_most(partial(accuracy_lost, gamma=gamma), 0.0, within=0.01, because=AS_WELL),
+        )
+        yield claim(
+            f"nudged.{gamma:g}.better",
+            f"gamma = {gamma:g} generalises better than SGD (test accuracy lost)",
+            at_most(partial(accuracy_lost, gamma=gamma), 0.0),
+            cost=0.1,
         )
     yield claim(
         "nudged.0.01.tenfold",
@@ -102,5 +121,5 @@ def nudged_claims(loss: str) -> Iterator[Claim]:
         "nudged.5.accuracy",
         "gamma = 5 generalises as well as SGD, to 0.01 (test accuracy lost)",
         at_most(partial(accuracy_lost, gamma=5.0), 0.0, within=0.01, because=AS_WELL),
-        reduced=f"{SETTING}; {TOO_LONG_A_STEP}",
+        reduced=f"{claim.reduced}; {TOO_LONG_A_STEP}",
     )

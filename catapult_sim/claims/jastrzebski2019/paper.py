@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from catapult_sim.claims.claim import Claims, Source
 from catapult_sim.claims.sources import EXTENDED, JASTRZEBSKI
 from catapult_sim.mlp.losses import IN_WORDS
@@ -27,3 +29,16 @@ def on_digits(loss: str, says: Source = PAPER) -> Claims:
         cost=3.2,
         given={"loss": loss},
     )
+
+
+def on_images(loss: str) -> Claims:
+    """Return the fields of claims on networks on digits, or with full effort on Fashion-MNIST.
+
+    Networks learn digits by squared error with any effort.
+    """
+    digits = on_digits(loss)
+    if loss != "cross_entropy":
+        return digits
+    instead = "8x8 digits, with full effort 14x14 Fashion-MNIST, and dense networks instead of"
+    reduced = SETTING.replace("8x8 digits and dense networks instead of", instead)
+    return replace(digits, about=f"images, {IN_WORDS[loss]}", reduced=reduced)

@@ -20,9 +20,9 @@ def seen(bench: Bench, loss: str, of: Callable[[runs.Look], float]) -> Array:
     return np.array([[of(look) for look in row] for row in runs.looks(bench, loss)])
 
 
-def change(bench: Bench, loss: str, alpha: float) -> Measured:
-    """Return the relative change of the loss along e_1, averaged per seed."""
-    return mean(seen(bench, loss, lambda look: look.change(alpha)).mean(axis=1))
+def change(bench: Bench, loss: str, alpha: float, along: int = 0) -> Measured:
+    """Return the relative change of the loss along e_1 or another row, averaged per seed."""
+    return mean(seen(bench, loss, lambda look: look.change(alpha, along)).mean(axis=1))
 
 
 def lowered(bench: Bench, loss: str, alpha: float) -> Measured:
@@ -61,6 +61,19 @@ def step_claims(loss: str) -> Iterator[Claim]:
             f"step.{name}",
             f"a {name} of the step along e_1 lowers the loss (relative change)",
             at_most(partial(change, alpha=alpha), 0.0),
+        )
+    for name, words, alpha, along in (
+        ("double", "twice the step along e_1", 2.0, 0),
+        ("fourfold", "four times the step along e_1", 4.0, 0),
+        ("third", "the step along e_3", 1.0, 2),
+        ("random", "the step along a random direction", 1.0, -2),
+        ("all", "the whole step", 1.0, -1),
+    ):
+        yield claim(
+            f"step.{name}",
+            f"{words}: relative change of the loss",
+            measured(partial(change, alpha=alpha, along=along)),
+            cost=0.1,
         )
     yield claim(
         "step.quadratic",

@@ -4,13 +4,15 @@ The quadratic model, :mod:`~catapult_sim.claims.sandler2023.model`: closed forms
 and samples against one another, and the learning rates that averages are worth. On digits: the
 losses of fixed batches, :mod:`~catapult_sim.claims.sandler2023.batches`; averages of networks,
 :mod:`~catapult_sim.claims.sandler2023.averages`, also eigenvector by eigenvector,
-:mod:`~catapult_sim.claims.sandler2023.timescales`.
+:mod:`~catapult_sim.claims.sandler2023.timescales`. On digits or Fashion-MNIST: averages at several
+learning rates, with and without momentum, :mod:`~catapult_sim.claims.sandler2023.table`.
 """
 
 from catapult_sim.claims.sandler2023.averages import average_claims
 from catapult_sim.claims.sandler2023.batches import batch_claims
 from catapult_sim.claims.sandler2023.digits import RATES
 from catapult_sim.claims.sandler2023.model import model_claims, rate_claims
+from catapult_sim.claims.sandler2023.table import table_claims
 from catapult_sim.claims.sandler2023.timescales import timescale_claims
 
 CLAIMS = (
@@ -19,4 +21,5 @@ CLAIMS = (
     *(claim for loss in RATES for claim in batch_claims(loss)),
     *(claim for loss in RATES for claim in average_claims(loss)),
     *timescale_claims(),
+    *table_claims(),
 )

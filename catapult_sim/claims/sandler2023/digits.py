@@ -6,11 +6,13 @@ kernel's top eigenvalue on the first samples: at 2 gradient descent could first 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from catapult_sim.claims.claim import Claims
 from catapult_sim.claims.sandler2023.model import GROUP
@@ -72,15 +74,9 @@ class Experiment:
 def experiment(bench: Bench, loss: str) -> Experiment:
     """Train by one of :data:`RATES`; raise NothingToMeasure where the data do not fit the loss."""
     known, test = bench.split(SAMPLES, multiple_of=32)
-    seeds, rng = (bench.effort.averaged,), bench.rng("averaged network")
-    drawn = draw(known, [HIDDEN], rng=rng, ensemble=seeds, activation="tanh", loss=loss)
-    net = drawn.net
-    try:
-        net.require_data(*known)
-    except InputError as refusal:  # there are no samples, or their labels are no probabilities
-        raise NothingToMeasure from refusal
-    unit = replace(drawn[0], X=known[0][:64], y=known[1][:64]).at_lambda_0().unit
-    rate = RATES[loss] * float(unit) / net.loss_function.curvature
+    seeds = (bench.effort.averaged,)
+    drawn, unit = network(bench, loss, known, [HIDDEN], seeds)
+    rate = RATES[loss] * unit
     rng = bench.rng("averaged batches")
     batches = drawn_anew(known, BATCH_SIZE, WARM_UP + GAP, rng, seeds)
 
@@ -98,10 +94,38 @@ def experiment(bench: Bench, loss: str) -> Experiment:
     scheduled = {
         name: follow(later, schedule=schedule(average, GAP)) for name, average in AVERAGES.items()
     }
-    return Experiment(net, known, test, rate, warm.start, following, last, averages, scheduled)
+    return Experiment(
+        drawn.net, known, test, rate, warm.start, following, last, averages, scheduled
+    )
 
 
-def descend(networks: Networks, rate: float, batches: Batches, **method: Any) -> Array:
+def network(
+    bench: Bench,
+    loss: str,
+    known: tuple[Array, Array],
+    hidden: Sequence[int],
+    ensemble: tuple[int, ...],
+    dtype: str = "float64",
+) -> tuple[Networks, float]:
+    """Draw networks; return them and the learning rate ``1 / (curvature lambda_0)`` of the first.
+
+    Raises
+    ------
+    NothingToMeasure
+        Where the data do not fit the loss.
+    """
+    options: dict[str, Any] = {"activation": "tanh", "loss": loss, "dtype": dtype}
+    rng = bench.rng("averaged network")
+    drawn = draw(known, hidden, rng=rng, ensemble=ensemble, **options)
+    try:
+        drawn.net.require_data(*known)
+    except InputError as refusal:  # there are no samples, or their labels are no probabilities
+        raise NothingToMeasure from refusal
+    first = replace(drawn[0], X=known[0][:64], y=known[1][:64]).at_lambda_0()
+    return drawn, float(first.unit) / drawn.net.loss_function.curvature
+
+
+def descend(networks: Networks, rate: npt.ArrayLike, batches: Batches, **method: Any) -> Array:
     """Take a step on every batch; return the final parameters, or the given average of them."""
     count = batches.shape[-2]
     run = networks.train(rate, steps=count, every=count, batches=batches, **method)

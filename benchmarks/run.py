@@ -33,6 +33,7 @@ BENCHMARKS = {
     "mlp_ensemble": (12, ()),
     "convolution": (2, ()),
     "curvature": (3, ()),
+    "growth": (5, ()),
 }
 PEERS = ("torch", "jax", "numba", "pyhessian", "curvlinops-for-pytorch", "neural-tangents")
 PACKAGES = ("catapult_sim", "numpy", "scipy", *PEERS)
@@ -109,13 +110,32 @@ def page(found):
     for table in found["tables"]:
         title = f"{table['title']}, {table['rounds']} rounds"
         lines += ["", f"## {title[0].upper()}{title[1:]}", ""]
-        lines += ["| | time over the first | middle half | milliseconds |", "|---|---|---|---|"]
-        for number, row in enumerate(table["rows"]):
-            spread = f"{row['low']:.2f} to {row['high']:.2f}" if number else ""
-            lines.append(
-                f"| {row['name']} | {row['ratio']:.3g} | {spread} | {1e3 * row['seconds']:.4g} |"
-            )
+        lines += growth_rows(table["growth"]) if "growth" in table else race_rows(table["rows"])
     return "\n".join(lines) + "\n"
+
+
+def race_rows(rows):
+    """Return a table of ratios as lines of Markdown."""
+    lines = ["| | time over the first | middle half | milliseconds |", "|---|---|---|---|"]
+    for number, row in enumerate(rows):
+        spread = f"{row['low']:.2f} to {row['high']:.2f}" if number else ""
+        cells = row["name"], f"{row['ratio']:.3g}", spread, f"{1e3 * row['seconds']:.4g}"
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def growth_rows(rows):
+    """Return a table of how time and memory grow as lines of Markdown."""
+    head = "what", "by", "from", "to", "ms", "MB", "power of time", "in theory", "power of memory"
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for row in rows:
+        span = [f"{size:,.0f}" for size in (row["sizes"][0], row["sizes"][-1])]
+        ends = [(1e3, row["seconds"]), (1e-6, row["bytes"])]
+        ranges = [f"{unit * of[0]:.3g} to {unit * of[-1]:.3g}" for unit, of in ends]
+        theory = f"{row['theory']}{', ' * bool(row['because'])}{row['because']}"
+        powers = f"{row['time_power']:.2f}", theory, f"{row['memory_power']:.2f}"
+        lines.append(f"| {' | '.join((row['what'], row['axis'], *span, *ranges, *powers))} |")
+    return lines
 
 
 def main():

@@ -92,7 +92,7 @@ def _theory(folder: Path) -> None:
 
 
 def _gallery(folder: Path) -> None:
-    scripts = {path.stem: path for path in (ROOT / "figures").glob("*.py")}
+    scripts = {path.stem: path for path in (ROOT / "figures").glob("[!_]*.py")}
     lines = ["# Gallery", "", (ROOT / "docs/gallery.txt").read_text(), ""]
     for title, names in _grouped(QUESTIONS, set(scripts)).items():
         lines += [f"## {title}", "", "::::{grid} 1 2 2 3", ":gutter: 2", ""]

@@ -16,7 +16,7 @@ from catapult_sim.commands.gallery import run_script
 from catapult_sim.numeric.runs.blas_threads import threads
 
 FIGURES = Path(__file__).parent.parent / "figures"
-SCRIPTS = sorted(FIGURES.glob("*.py"))
+SCRIPTS = sorted(FIGURES.glob("[!_]*.py"))
 
 
 def test_a_figure_drawn_twice_is_the_same_bytes(tmp_path):

@@ -1,10 +1,14 @@
-"""Run a script of the gallery, one of ``figures/``: draw its figure into a folder."""
+"""Run scripts of the gallery, those of ``figures/``: draw their figures into a folder."""
 
 from __future__ import annotations
 
 import argparse
+import runpy
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +44,30 @@ def run_script(
     options = parser.parse_args()
     try:
         folder = make_folder(options.out)
-        given = (Bench(effort=options.effort, data=options.data),) if effort else ()
+        given = (_bench(options.effort, options.data),) if effort else ()
     except InputError as refusal:
         parser.error(str(refusal))
     with one_thread(), canvas.house_style():  # the same bits on any number of cores
         figure = main(*given)
     canvas.save(figure, folder / name, dpi=dpi)
     print(folder / Path(name).with_suffix(".png"))
+
+
+def run_scripts(scripts: Sequence[Path], *options: str, effort: str | None = None) -> str:
+    """Run scripts in this process, where they share measurements; return what they printed.
+
+    An effort is for those that take one.
+    """
+    told = StringIO()
+    with redirect_stdout(told):
+        for script in scripts:
+            wanted = ("--effort", effort) if effort and "effort=" in script.read_text() else ()
+            sys.argv = [str(script), *options, *wanted]
+            runpy.run_path(str(script), run_name="__main__")
+    return told.getvalue()
+
+
+@cache
+def _bench(effort: str, data: str | None) -> Bench:
+    """Return the bench that scripts of one process share."""
+    return Bench(effort=effort, data=data)

@@ -12,9 +12,7 @@ which is to its advantage here. Peers that are not installed are left out:
 
 Then what tracking costs: one and five directions at every step of a network of width 256.
 
-Found on two threads, width 512: 3.5 times as fast as PyTorch's products in the same Lanczos
-iteration, 2.6 times as SciPy's eigsh with our products, 7.4 times as PyHessian, 5.2 times as
-curvlinops. Tracking takes 7 to 7.5 products a step for one direction, 15 to 17 for five.
+What was found stands in ``docs/benchmarks.md``.
 """
 
 import itertools
@@ -154,13 +152,14 @@ def top_eigenvalue(width, tolerance, repeats):
         contenders["PyTorch double backward, scipy eigsh"] = lambda rng: by_eigsh(
             torch_product(torch, model, X, y), net.size, tolerance, rng
         )
+
+        def torch_residual(value, vector):
+            return relative_residual(value, vector, by_torch)
+
         if pyhessian := installed("pyhessian"):
 
             def power(stop):
                 return by_pyhessian(torch, pyhessian, model, X, y, stop)
-
-            def torch_residual(value, vector):
-                return relative_residual(value, vector, by_torch)
 
             stop = loosest_stop(power, torch_residual, tolerance)
             contenders[f"PyHessian, tol = {stop:.0e}"] = lambda rng: power(stop)

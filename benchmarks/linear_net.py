@@ -7,11 +7,9 @@ All contenders of a table run in turn, in one process, on the same problem (d = 
 Peers that are not installed are left out: ``pip install torch jax``. Explicit weights are
 timed over 20 steps, and ten times that is reported: their steps cost the same.
 
-Found on two threads (25 rounds, five times): the compiled ensemble is 3.05 to 3.25 times as fast
-as the faster of JAX's closures, 25 to 28 ms against 78 to 85. NumPy alone takes 1.08 to 1.19 times
-JAX's time. It took 1.5 while blocks of members were small: threads that call NumPy every few
-microseconds wait for one another. Training 10^6 units explicitly takes 3300 times as long in NumPy,
-1800 in PyTorch and 4400 in JAX, and half as many times where ours begins with cold caches.
+What was found stands in ``docs/benchmarks.md``. NumPy alone is bound by threads that call it every
+few microseconds and wait for one another; it took half as long again while blocks of members were
+small.
 """
 
 import numpy as np

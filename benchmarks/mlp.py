@@ -14,21 +14,10 @@ at half the speed of AVX-512, and the peers, whose products are their own, do no
 
 neural-tangents 0.6.5 needs an older JAX (0.4.30 will do), and so a process of its own.
 
-Found at width 512 with AVX-512 (two threads, float32 / float64, 9 to 15 rounds, the peer's time
-over ours): gradient step 3.5 / 2.1 of PyTorch, 0.91 / 0.97 of JAX; Hessian product 2.4 / 2.1 and
-0.97 / 1.06; kernel product 4.2 / 2.6 and 1.28 / 1.25; top kernel eigenvalue without the kernel, as
-it is called, with all that theta needs, 2.4 / 2.0 and 1.19 / 1.05, for 17 products each.
-
-Not reached is 2 of JAX there. What bounds it is matrix products, over 80 % of a kernel product, at
-the speed of the bare ones: 6 large ones where JAX has 8. (One more table row times them alone.)
-
-Found at width 2048 (3 rounds): gradient step 2.1 / 1.8 of PyTorch, 1.33 / 1.19 of JAX; Hessian
-product 2.2 / 2.2 and 1.23 / 1.32; kernel product 3.6 / 3.1 and 1.8 / 2.0; top kernel eigenvalue,
-from unit signals, 5.4 / 5.7 and 2.4 / 3.8.
-
-The whole kernel and its eigenvalues, width 512, 64 samples: torch.func takes 140 / 185 times as
-long, neural-tangents 50 to 105 (NTK-vector products) and 350 to 470 (contracted Jacobians). Ours
-is formed in less time than the matrix-free way takes, up to a few hundred rows.
+What was found stands in ``docs/benchmarks.md``. What bounds it is matrix products, over 80 % of a
+kernel product: one more row of its table times them alone. Ours shares the samples out among
+threads, so that each has a product of its own. The whole kernel is formed in less time than the
+matrix-free way takes, up to a few hundred rows.
 """
 
 import os
@@ -405,7 +394,7 @@ def main():
         for width in OPTIONS.widths:
             for dtype in OPTIONS.dtypes:
                 problem = Problem(width, dtype, PEERS)
-                title = f"{name}: width {width}, {dtype}, {shown}"
+                title = f"{name.replace('_', ' ')}: width {width}, {dtype}, {shown}"
                 compared(title, contenders(problem), OPTIONS.repeats)
 
 

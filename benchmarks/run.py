@@ -48,14 +48,15 @@ def options():
 
 
 def tables_of(name, arguments, rounds):
-    """Run one benchmark in a process of its own; return its tables."""
+    """Run one benchmark in a process of its own; return its tables, and whether it ended well."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "tables.jsonl")
         path.touch()
         environment = os.environ | PASSIVE | {"BENCHMARK_TABLES": str(path)}
         command = [sys.executable, HERE / f"{name}.py", "--repeats", str(rounds), *arguments]
-        subprocess.run(command, check=True, env=environment)
-        return [json.loads(line) for line in path.read_text().splitlines()]
+        done = subprocess.run(command, check=False, env=environment)
+        tables = [json.loads(line) for line in path.read_text().splitlines()]
+    return tables, done.returncode == 0
 
 
 def machine():
@@ -142,15 +143,17 @@ def main():
     asked = options()
     minutes = sum(BENCHMARKS[name][0] for name in asked.only) * asked.rounds / 9
     print(f"{', '.join(asked.only)}: about {minutes:.0f} minutes on two quiet cores", flush=True)
-    tables = []
+    found, failed = {"machine": machine(), "tables": []}, []
     for name in asked.only:
         print(f"\n{name}", flush=True)
-        tables += tables_of(name, BENCHMARKS[name][1], asked.rounds)
-    found = {"machine": machine(), "tables": tables}
-    (asked.out / "benchmarks.json").write_text(json.dumps(found, indent=1) + "\n")
-    (asked.out / "benchmarks.md").write_text(page(found))
+        tables, well = tables_of(name, BENCHMARKS[name][1], asked.rounds)
+        found["tables"] += tables
+        failed += [] if well else [name]
+        (asked.out / "benchmarks.json").write_text(json.dumps(found, indent=1) + "\n")
+        (asked.out / "benchmarks.md").write_text(page(found))
     print(f"\n{asked.out / 'benchmarks.md'}, {asked.out / 'benchmarks.json'}")
+    return f"{', '.join(failed)} failed: their tables are not complete" if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

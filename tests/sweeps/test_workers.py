@@ -5,9 +5,11 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import threadpoolctl
 
+from catapult_sim import MLP, top_eigenpairs, train
 from catapult_sim.numeric.runs.blas_threads import threads, threads_for
 from catapult_sim.sweeps.sweep import sweep
 from catapult_sim.sweeps.workers import process_pool
@@ -29,6 +31,40 @@ def test_an_ensemble_takes_the_threads_of_linear_algebra_and_gives_them_back():
 def test_a_single_member_leaves_them():
     with threads_for(1) as available:
         assert (available, threads()) == (1, 2)
+
+
+def test_a_small_single_member_takes_one():
+    with threads_for(1, small=True) as available:
+        assert (available, threads()) == (1, 1)
+    assert threads() == 2
+
+
+def test_a_run_of_a_small_network_takes_one_thread_and_that_of_a_large_one_leaves_them():
+    for width, taken in ((3, 1), (3000, 2)):
+        network, seen = MLP([2, width, 1]), []
+
+        def see(theta, seen=seen):
+            seen.append(threads())
+            return theta[:, 0]
+
+        X = np.ones((70, 2))
+        theta = network.init(rng=0)
+        train(network, theta, X, X[:, 0], learning_rate=1e-3, steps=1, observe={"seen": see})
+        assert min(seen) == taken  # one more look, for the memory, is before the run
+    assert threads() == 2
+
+
+def test_eigenpairs_of_a_small_operator_take_one_thread():
+    for size, taken in ((20, 1), (2000, 2)):
+        seen = []
+
+        def product(v, seen=seen):
+            seen.append(threads())
+            return v * np.arange(len(v))
+
+        top_eigenpairs(product, size=size, tolerance=0.1, max_products=5, rng=0)
+        assert set(seen) == {taken}
+    assert threads() == 2
 
 
 def test_what_an_ensemble_took_comes_back_where_it_fails():

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.curvature.krylov import Krylov, orthonormal_rows
 from catapult_sim.numeric.curvature.operators import Operator, require_floats, require_operator
+from catapult_sim.numeric.runs.blas_threads import one_thread_where
 from catapult_sim.printing import short_repr
 from catapult_sim.progress import showing, telling
 from catapult_sim.randomness import require_rng
@@ -29,6 +30,7 @@ from catapult_sim.validation import (
 
 # Rows of a matrix up to which all eigenvalues cost less than products for the largest.
 DENSE = 512
+SMALL = 1024  # up to which one thread multiplies a matrix by a vector as fast as two
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ def top_eigenpairs(
     # A random unit vector overlaps less than this with a given one with that probability.
     hidden = chance * math.sqrt(math.pi / (2 * length))
     order = slice(None, None, -1) if which == "largest" else slice(None)
-    with showing(progress, "products") as tell:
+    with showing(progress, "products") as tell, one_thread_where(length <= SMALL):
         space = Krylov(telling(product, tell), block, min(limit, length))
         return _solve(space, k, order, accuracy, hidden, budget)
 

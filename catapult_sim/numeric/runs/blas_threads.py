@@ -37,16 +37,29 @@ def threads() -> int:
 
 
 @contextmanager
-def threads_for(members: int) -> Iterator[int]:
+def threads_for(members: int, *, small: bool = False) -> Iterator[int]:
     """Yield the number of threads for an ensemble; linear algebra has one thread meanwhile.
 
     Members in parallel use cores better than parallel linear algebra in one member after another.
-    A single member gets one thread, and linear algebra keeps its own. So does an ensemble outside
-    the main thread: the number is that of the whole process, where other threads may compute too.
+    A single member gets one thread, and linear algebra keeps its own unless the member is small. So
+    does an ensemble outside the main thread: the number is that of the whole process, where other
+    threads may compute too.
     """
-    available = 1 if members == 1 else threads_here()
-    if available == 1:
-        yield 1
+    alone = members == 1
+    with one_thread_where(small or not alone) as available:
+        yield 1 if alone else available
+
+
+@contextmanager
+def one_thread_where(small: bool) -> Iterator[int]:
+    """Give linear algebra one thread where products are small; yield how many there were.
+
+    Threads that share a small product mostly wait for one another, and beside another busy process
+    for a whole slice of its time.
+    """
+    available = threads_here()
+    if not small or available == 1:
+        yield available
         return
     with _linear_algebra().limit(limits=1):
         yield available

@@ -43,6 +43,8 @@ from catapult_sim.validation import (
 
 Schedule = Callable[[int], Any] | npt.ArrayLike
 
+SMALL_BYTES = 2**20  # of a member up to which one thread steps about as fast as two
+
 
 @dataclass(frozen=True)
 class Method:
@@ -246,7 +248,7 @@ def run(
     require_memory(required, memory_limit, "this run", LESS)
 
     def to(last: int, before: Trajectory | None, tell: Progress | None) -> Trajectory:
-        with threads_for(members.size) as side_by_side:
+        with threads_for(members.size, small=rule.bytes <= SMALL_BYTES) as side_by_side:
             return iterate_in_strides(
                 _stride_of(rule),
                 start,

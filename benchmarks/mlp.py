@@ -1,6 +1,6 @@
 """Time the derivatives of a network against PyTorch, JAX and neural-tangents.
 
-    python benchmarks/mlp.py [--widths 512 2048] [--repeats 7] [--threads 2] [--only gd_step ...]
+    python benchmarks/mlp.py [--widths 512 2048] [--repeats 7] [--threads 2] [--only gradient_step ...]
 
 ReLU networks with 3 hidden layers in NTK parametrisation, 512 digits, 10 outputs, squared error.
 All contenders of a table run in turn, in one process, on the same cores and as many threads; a
@@ -275,7 +275,7 @@ def peers(problem, **makers):
     return {name: run for name, run in made.items() if run is not None}
 
 
-def gd_step(problem):
+def gradient_step(problem):
     net, theta, start = problem.net, problem.theta.copy(), problem.theta.copy()
     point, gradient = net.at(theta, problem.X, problem.y), np.empty_like(theta)
 
@@ -380,7 +380,7 @@ def whole_kernel(problem):
 
 BLAS = ("internal_api", "version", "architecture", "num_threads")
 
-TABLES = (gd_step, hessian_product, kernel_product, kernel_eigenvalue, whole_kernel)
+TABLES = (gradient_step, hessian_product, kernel_product, kernel_eigenvalue, whole_kernel)
 
 
 def main():

@@ -1,6 +1,6 @@
 """Time the derivatives of a network against PyTorch, JAX and neural-tangents.
 
-    python benchmarks/mlp.py [--widths 512 2048] [--repeats 7] [--threads 2] [--only gradient_step ...]
+    python benchmarks/mlp.py [--widths 512 2048] [--repeats 7] [--threads 2] [--only gradient_step]
 
 ReLU networks with 3 hidden layers in NTK parametrisation, 512 digits, 10 outputs, squared error.
 All contenders of a table run in turn, in one process, on the same cores and as many threads; a

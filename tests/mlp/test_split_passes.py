@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import warnings
 
 import numpy as np
@@ -133,6 +134,11 @@ def test_linear_algebra_gets_its_threads_back(two_threads):
     before = blas_threads.threads()
     seen = blas_threads.side_by_side([blas_threads.threads] * 2)
     assert (before, seen, blas_threads.threads()) == (2, [1, 1], 2)
+
+
+def test_all_tasks_run_at_the_same_time(two_threads):
+    meeting = threading.Barrier(3, timeout=20)
+    assert sorted(blas_threads.side_by_side([meeting.wait] * 3)) == [0, 1, 2]
 
 
 def test_the_first_failure_is_raised_when_all_have_ended(two_threads):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from catapult_sim.numeric.flows import complementarity
 from catapult_sim.numeric.flows.complementarity import complementary
 from catapult_sim.validation import InputError
 
@@ -29,6 +30,20 @@ def test_it_finds_the_solution_that_a_problem_was_made_from(k):
             found = complementary(B, A)
             assert found.solution == pytest.approx(X, abs=1e-6 * max(1, np.abs(X).max()))
             assert found.residual < 1e-7
+
+
+def test_newton_s_derivative_is_that_of_the_smoothed_matrix():
+    """By central differences: with another derivative the problem is solved, too, but slowly."""
+    rng, pairs, h, mu = np.random.default_rng(0), complementarity._symmetric_basis(3), 1e-5, 0.3
+    z = rng.normal(size=len(pairs))
+
+    def coordinates(z):
+        X, slope = complementarity._smoothed(np.tensordot(z, pairs, 1), mu, pairs)
+        return np.tensordot(pairs, X, 2), slope
+
+    steps = h * np.eye(len(z))
+    differences = [(coordinates(z + e)[0] - coordinates(z - e)[0]) / (2 * h) for e in steps]
+    np.testing.assert_allclose(coordinates(z)[1], np.transpose(differences), atol=1e-8)
 
 
 def test_one_dimension_is_a_quotient():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from catapult_sim.numeric.runs.measured import Measured, jackknife, mean, ratio, share
+from catapult_sim.validation import InputError
 
 
 @pytest.mark.parametrize(
@@ -69,6 +70,14 @@ def test_a_ratio_of_means_has_the_error_of_its_linearisation():
     assert found.value == pytest.approx(above.mean() / below.mean(), rel=1e-15)
     linear = (above - found.value * below) / below.mean()
     assert found.error == pytest.approx(linear.std() / np.sqrt(400), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("above", "below"), [([1.0, 2.0], [1.0]), ([], []), ([[1.0, 2.0]], [[1.0, 2.0]])]
+)
+def test_a_ratio_of_other_members_or_of_none_is_refused(above, below):
+    with pytest.raises(InputError, match=r"must have the same shape \(S,\) with S >= 1"):
+        ratio(above, below)
 
 
 def test_a_ratio_of_single_members_has_no_known_error():

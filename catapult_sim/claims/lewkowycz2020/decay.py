@@ -19,6 +19,7 @@ import numpy as np
 from catapult_sim.claims.claim import Claim, Claims, at_most, measured
 from catapult_sim.claims.lewkowycz2020.accuracy import (
     ACTIVATIONS,
+    MATCHES,
     Scan,
     chance,
     halves,
@@ -138,9 +139,6 @@ def _rank_correlation(x: Array, y: Array) -> float:
     """
     ranks = ((v[:, None] > v).sum(axis=1) + (v[:, None] == v).sum(axis=1) / 2 for v in (x, y))
     return float(np.corrcoef(*ranks)[0, 1])
-
-
-MATCHES = '"matches": half a point of accuracy, the spread of seeds in such figures'
 
 
 def decay_claims(activation: str) -> Iterator[Claim]:

@@ -7,13 +7,21 @@ import operator
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, reduce
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from catapult_sim.mlp.layers import GIVEN, Layer, Variable, Workspace
+from catapult_sim.mlp.layers import Layer, Variable, Workspace
 from catapult_sim.types import Array
 
 RowProducts = Callable[[list[Array], list[Array]], Iterator[Array]]
+
+
+class Direction(NamedTuple):
+    """A direction of a layer's parameters, that of its biases for each sample."""
+
+    weights: Array  # (..., *shape)
+    biases: Array | int  # (..., 1, channels)
 
 
 class Bilinear(Layer):
@@ -23,8 +31,8 @@ class Bilinear(Layer):
     for each entry of the last axis of W. That axis, the channels, comes last in z too.
 
     A subclass defines the products of order 0; the others follow, since coefficient k of a
-    product of series is ``sum_i x_(k-i) W_i``. It may override :meth:`spread` and
-    :meth:`row_products` with cheaper formulas.
+    product of series is ``sum_i x_(k-i) W_i``. It may override :meth:`gather` with :meth:`spread`
+    and :meth:`row_products` by cheaper formulas.
     """
 
     biases: bool
@@ -78,8 +86,8 @@ class Bilinear(Layer):
     def forward(self, at: Workspace, order: int) -> None:
         """Write one order of z."""
         z, x = at.z.values[order], at.x.values.coefficients
-        if order == 1 and at.along_gradient:
-            self.spread(at, at.z.signals[GIVEN][0], z)
+        if order == 1 and at.gathered:
+            self.spread(at, at.gathered, z)
             if at.x.depends:
                 z += self.multiply(x[1], at.parameters[0][0], at.z.scratch)
             return
@@ -124,17 +132,22 @@ class Bilinear(Layer):
         """How many numbers :meth:`row_products` forms of each row of the Jacobian."""
         return self._weights
 
-    def spread(self, at: Workspace, signal: Array, out: Array) -> Array:
-        """Write ``J J^T`` times a signal ``(..., m, width of z)``.
+    def gather(self, at: Workspace, signal: Array, samples: int) -> Any:
+        """Return what ``J^T`` times a signal ``(..., m, width of z)`` follows from.
 
-        J is the Jacobian of z by this layer's parameters alone: the tangent of z along the
-        gradient of the signal.
+        J is the Jacobian of z by this layer's parameters alone. The samples here are a group of so
+        many in all, see :meth:`spread`.
         """
-        x = at.x.values[0]
-        self.multiply(x, self.outer(x, signal), out)
+        biases = self._channels(signal).sum(axis=-2, keepdims=True) if self.biases else 0
+        return Direction(self.outer(at.x.values[0], signal), biases)
+
+    def spread(self, at: Workspace, gathered: list[Any], out: Array) -> Array:
+        """Write J times the sum of what groups of samples gathered: the tangent of z."""
+        weights, biases = (reduce(operator.add, some) for some in zip(*gathered, strict=True))
+        self.multiply(at.x.values[0], weights, out)
         if self.biases:
             channels = self._channels(out)
-            channels += self._channels(signal).sum(axis=-2, keepdims=True)
+            channels += biases
         return out
 
     def row_products(self, x: list[Array], y: list[Array]) -> RowProducts:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from catapult_sim.mlp.activations import Scale
-from catapult_sim.mlp.bilinear import Bilinear, RowProducts, scalar_products
+from catapult_sim.mlp.bilinear import Bilinear, Direction, RowProducts, scalar_products
 from catapult_sim.mlp.layers import Layer, Workspace
 from catapult_sim.mlp.parametrization import Weights
 from catapult_sim.mlp.plans import Shape, Weighted
@@ -58,17 +59,26 @@ class Affine(Bilinear):
         """Return ``x^T s``."""
         return np.matmul(x.swapaxes(-1, -2), s, out=out)
 
-    def spread(self, at: Workspace, signal: Array, out: Array) -> Array:
-        """Write the Gram matrix of the inputs (plus 1 with biases) times a signal."""
-        x = at.x.values[0]
-        if x.shape[-2] <= 2 * self.fan_in:
-            if at.kept is None:
-                at.kept = self._gram(x, x)
-            return np.matmul(at.kept, signal, out=out)
-        # Many samples: two products with the inputs are less work than one with their Gram matrix.
-        np.matmul(x, x.swapaxes(-1, -2) @ signal, out=out)
-        if self.biases:
-            out += signal.sum(axis=-2, keepdims=True)
+    def gather(self, at: Workspace, signal: Array, samples: int) -> Any:
+        """Return the inputs and the signal, of as many samples as :meth:`spread` is cheaper for."""
+        if samples > 2 * self.fan_in:
+            return super().gather(at, signal, samples)
+        return at.x.values[0], signal
+
+    def spread(self, at: Workspace, gathered: list[Any], out: Array) -> Array:
+        """Write products of inputs with those of each group (plus 1 with biases) times its signal.
+
+        These Gram matrices are kept until theta moves. Of many samples the gradient is less work.
+        """
+        if isinstance(gathered[0], Direction):
+            return super().spread(at, gathered, out)
+        if at.kept is None:
+            at.kept = [self._gram(at.x.values[0], x) for x, _ in gathered]
+        for i, (gram, (_, signal)) in enumerate(zip(at.kept, gathered, strict=True)):
+            if i:
+                out += np.matmul(gram, signal, out=at.z.scratch)
+            else:
+                np.matmul(gram, signal, out=out)
         return out
 
     def row_products(self, x: list[Array], y: list[Array]) -> RowProducts:

@@ -143,7 +143,8 @@ class _Factored:
         for (layer, at, _), signals in self._layers:
             spread = np.broadcast_to(signals, (*given.shape, signals.shape[-1]))
             sent = np.einsum("ak,akn->an", given, spread)
-            moved = layer.spread(at, sent, np.empty_like(sent))
+            gathered = layer.gather(at, sent, len(sent))
+            moved = layer.spread(at, [gathered], np.empty_like(sent))
             total += np.einsum("an,akn->ak", moved, spread)
         total /= len(total)
         return total.ravel()

@@ -198,9 +198,9 @@ class Workspace:
     x, z : Variable
     parameters : list
         The coefficients of the parameters, as :meth:`Bilinear.split` returns them.
-    along_gradient : bool
-        Whether the parameters move along the gradient of the given signal, which is not formed,
-        instead of a direction in ``parameters``.
+    gathered : list
+        Where the parameters move along the gradient of a given signal, instead of a direction in
+        ``parameters``: what :meth:`Bilinear.gather` returned for each group of samples.
     kept : object
         Results that the layer stores until theta moves.
     units : numpy.ndarray, shape (..., m, k, width)
@@ -211,7 +211,7 @@ class Workspace:
     def __init__(self, layer: Layer, x: Variable, z: Variable, room: Room) -> None:
         self.layer, self.x, self.z = layer, x, z
         self.parameters: list[tuple[Array, Array]] = []
-        self.along_gradient = False
+        self.gathered: list[Any] = []
         self.kept: Any = None
         self.units: Array | None = None
         self.inside = layer.connect(x, z, room)

@@ -18,7 +18,7 @@ again, so that each of many directions at one point costs its own order only.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -106,7 +106,7 @@ class Passes:
         """Set the direction ``(..., P)`` of theta, and discard the orders above 0."""
         for layer, at, place in self.parts:
             at.parameters[1:] = [layer.split(direction[..., place])]
-            at.along_gradient = False
+            at.gathered = []
         self._forget()
 
     def forward(self, order: int) -> Array:
@@ -138,14 +138,27 @@ class Passes:
         return out
 
     def kernel(self, signal: Array) -> Array:
-        """Return ``J J^T`` times a signal in the outputs: a backward and a forward pass.
+        """Return ``J J^T`` times a signal in the outputs: a backward and a forward pass."""
+        return self.spread([self.gather(signal, self.samples)])
 
-        Theta moves along the gradient ``J^T s``, which is not formed: each layer computes the
-        change of its outputs from its inputs and its signal, see :meth:`Bilinear.spread`.
+    def gather(self, signal: Array, samples: int) -> list[Any]:
+        """Do a backward pass; return what each layer's part of ``J^T s`` follows from.
+
+        The samples of these passes are a group of so many in all.
         """
         self.backward(0, signal, GIVEN)
-        for _, at, _ in self.parts:
-            at.along_gradient = True
+        signals = [at.z.signals[GIVEN][0] for _, at, _ in self.parts]
+        pairs = zip(self.parts, signals, strict=True)
+        return [layer.gather(at, one, samples) for (layer, at, _), one in pairs]
+
+    def spread(self, groups: list[list[Any]]) -> Array:
+        """Return ``J`` times the sum of what groups of samples gathered: a forward pass.
+
+        Theta moves along the gradient ``J^T s``, which need not be formed: each layer computes
+        the change of its outputs, see :meth:`Bilinear.spread`.
+        """
+        for (_, at, _), *gathered in zip(self.parts, *groups, strict=True):
+            at.gathered = gathered
             del at.parameters[1:]
         self._forget()
         return self.forward(1)

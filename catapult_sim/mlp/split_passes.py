@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from catapult_sim.mlp.layers import GIVEN, LOSS
+from catapult_sim.mlp.layers import LOSS
 from catapult_sim.mlp.passes import Passes
 from catapult_sim.numeric.runs.blas_threads import side_by_side, threads_here
 from catapult_sim.types import Array
@@ -80,11 +80,9 @@ class SplitPasses:
         return out
 
     def kernel(self, signal: Array) -> Array:
-        """Return ``J J^T`` times a signal in the outputs: the tangent along ``J^T s``."""
-        self.backward(0, signal, GIVEN)
-        along = np.empty((*self.leading, self.size), self.dtype)
-        self.aim(self.gradient(0, along, GIVEN))
-        return self.forward(1)
+        """Return ``J J^T`` times a signal in the outputs: a backward and a forward pass."""
+        groups = self._each(lambda part, i: part.gather(signal[self._rows[i]], self.samples))
+        return self._stacked(lambda part, _: part.spread(groups))
 
     def _stacked(self, do: Callable[[Passes, int], Array]) -> Array:
         return np.concatenate(self._each(do), axis=-2)

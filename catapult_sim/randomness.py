@@ -20,7 +20,13 @@ def draw(one: Callable[[np.random.Generator], Array], rng: Rng, ensemble: tuple[
     generator, ensemble = require_rng(rng), require_ensemble(ensemble)
     if not ensemble:
         return one(generator)
-    members = np.stack([one(child) for child in generator.spawn(math.prod(ensemble))])
+    (first,) = generator.spawn(1)
+    drawn = one(first)
+    members = np.empty((math.prod(ensemble), *drawn.shape), drawn.dtype)
+    members[0] = drawn
+    for member in members[1:]:
+        (child,) = generator.spawn(1)  # all at once, they would take a kilobyte each
+        member[...] = one(child)
     return members.reshape(*ensemble, *members.shape[1:])
 
 

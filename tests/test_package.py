@@ -294,6 +294,16 @@ def test_using_the_numeric_floors_imports_neither_sympy_nor_matplotlib():
     assert run(used + f"print([m for m in {heavy} if m in sys.modules])") == "[]\n"
 
 
+def test_the_help_of_a_command_needs_numpy_alone():
+    code = (
+        "import sys; from contextlib import suppress; from catapult_sim.cli import main; "
+        "sys.stdout, real = open('/dev/null', 'w'), sys.stdout\n"
+        "with suppress(SystemExit): main(['simulate', '--help'])\n"
+        "print([m for m in ('scipy', 'sympy', 'matplotlib') if m in sys.modules], file=real)"
+    )
+    assert run(code) == "[]\n"
+
+
 def test_importing_the_plots_leaves_the_backend_alone():
     code = (
         "import matplotlib; before = matplotlib.rcParams._get_backend_or_none(); "

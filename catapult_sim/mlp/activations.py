@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.special import erf, ndtr
 
 from catapult_sim.mlp.layers import Layer, Workspace
 from catapult_sim.types import Array
@@ -98,6 +97,8 @@ def _tanh(z: Array) -> Iterator[Array]:
 
 
 def _erf(z: Array) -> Iterator[Array]:
+    from scipy.special import erf  # a fifth of a second, which most networks need not wait for
+
     yield erf(z)
     z = _where_not_flat(z)
     slope = 2 / math.pi**0.5 * np.exp(-(z**2))
@@ -107,6 +108,8 @@ def _erf(z: Array) -> Iterator[Array]:
 
 
 def _gelu(z: Array) -> Iterator[Array]:
+    from scipy.special import ndtr
+
     probability = ndtr(z)
     yield z * probability
     z = _where_not_flat(z)

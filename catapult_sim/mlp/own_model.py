@@ -22,18 +22,21 @@ The methods are called by one thread at a time, so that they may change what the
 from __future__ import annotations
 
 import threading
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse.linalg import LinearOperator
 
 from catapult_sim.mlp.losses import LOSSES, Objective
 from catapult_sim.mlp.model import Model
 from catapult_sim.mlp.point import Place
 from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs
+from catapult_sim.numeric.curvature.operators import symmetric_operator
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_numbers, require_result, shown
+
+if TYPE_CHECKING:
+    from scipy.sparse.linalg import LinearOperator
 
 
 class Plugged(Protocol):
@@ -180,7 +183,7 @@ class OwnModel(Model["OwnPlace"]):
             given = signal.reshape(shape).astype(self.dtype, copy=False)
             return self._result("kernel_product", shape, theta, X, given).ravel()
 
-        kernel = LinearOperator((rows, rows), matvec=product, dtype=self.dtype)
+        kernel = symmetric_operator(product, rows, self.dtype)
         return float(top_eigenpairs(kernel, tolerance=TOLERANCE[self.dtype.name], rng=0).values[0])
 
     def _result(self, name: str, shape: tuple[int, ...], theta: Array, *others: Array) -> Array:
@@ -248,8 +251,7 @@ class OwnPlace(Place):
     @property
     def hessian(self) -> LinearOperator:
         """The Hessian of the loss at a single theta, ``(P, P)``."""
-        size, dtype = self._model.size, self._model.dtype
-        return LinearOperator((size, size), matvec=self.hessian_product, dtype=dtype)
+        return symmetric_operator(self.hessian_product, self._model.size, self._model.dtype)
 
     def _of_each(self, name: str, shape: tuple[int, ...], *along: Array) -> Array:
         """Return what a method gives of each member, ``(..., *shape)``."""

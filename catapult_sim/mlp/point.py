@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse.linalg import LinearOperator
 
 from catapult_sim.mlp.layers import GIVEN
 from catapult_sim.mlp.losses import Objective
 from catapult_sim.mlp.passes import Passes
 from catapult_sim.mlp.split_passes import SplitPasses
+from catapult_sim.numeric.curvature.operators import symmetric_operator
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_numbers
+
+if TYPE_CHECKING:
+    from scipy.sparse.linalg import LinearOperator
 
 
 class Place(ABC):
@@ -83,14 +86,11 @@ class Place(ABC):
         leading = self._outputs.shape[:-2]
         if leading:
             raise InputError(f"an operator is of one network; got an ensemble of shape {leading}")
-        size = math.prod(shape)
 
         def multiply(vector: Array) -> Array:
             return product(vector.reshape(shape)).ravel()
 
-        return LinearOperator(
-            (size, size), matvec=multiply, rmatvec=multiply, dtype=self._outputs.dtype
-        )
+        return symmetric_operator(multiply, math.prod(shape), self._outputs.dtype)
 
 
 class Point(Place):

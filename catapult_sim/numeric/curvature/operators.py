@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +11,18 @@ import numpy.typing as npt
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_count, require_reals
 
+if TYPE_CHECKING:
+    from scipy.sparse.linalg import LinearOperator
+
 Operator = Any  # an array, whatever has .shape and .matvec or @, or a callable v -> A v
 Product = Callable[[Array], Array]
+
+
+def symmetric_operator(product: Product, size: int, dtype: Any) -> LinearOperator:
+    """Return a product with a vector ``(P,)`` as one of SciPy's operators, ``(P, P)``."""
+    from scipy.sparse.linalg import LinearOperator
+
+    return LinearOperator((size, size), matvec=product, rmatvec=product, dtype=dtype)
 
 
 def require_operator(

@@ -63,9 +63,10 @@ def phase_map(
     r"""Iterate a rule from each cell of a grid, and classify each.
 
     Phases are those of :func:`catapult_sim.numeric.runs.phases.classify`, but a cell diverges only
-    when its loss overflows. :func:`~catapult_sim.symbolic.linear_net.residual_map`, the network on
-    one sample, converges only where a minimum attracts, ``Lam < 2 - 2 |D|``: a small loss at a
-    larger curvature grows again.
+    when its loss overflows, and has converged only where its loss was small for 20 steps (of at
+    most 40 steps, for half of them): a wandering orbit passes near its minima now and then.
+    :func:`~catapult_sim.symbolic.linear_net.residual_map`, the network on one sample, converges
+    where a minimum attracts, ``Lam < 2 - 2 |D|``: a small loss at a larger curvature grows again.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ def phase_map(
     steps : int
         The largest number of updates; fastest with a divisor near 20.
     settled : float
-        A cell has converged when its loss is at most this fraction of its start.
+        A loss is small at most at this fraction of its start.
     progress : callable, bool or None
         A function that is called with the number of cells just finished. By default a bar appears
         after two seconds on a terminal or in a notebook; False: never.

@@ -19,6 +19,7 @@ from catapult_sim.numeric.maps.phase_map_numpy import (
     going_on,
     in_rows,
     phase_of,
+    small_steps,
     taken_by,
 )
 from catapult_sim.numeric.maps.phase_rules import PhaseRule
@@ -31,7 +32,7 @@ CHUNK = 2**16
 STEPS = 2**28
 
 # The rows as plain numbers: not every numba finds an element by an enumeration.
-_LOW, _START, _PEAK, _ABOVE, _AGE, _CELL, _STATE = map(int, Row)
+_LOW, _START, _PEAK, _ABOVE, _SINCE, _AGE, _CELL, _STATE = map(int, Row)
 
 
 @cache
@@ -42,14 +43,16 @@ def compiled(model: PhaseRule) -> Run:
     def run(
         cells: tuple[Array, ...], level: float, steps: int, found: tuple[Array, ...], tell: Tell
     ) -> None:
-        rows, length = in_rows(cells), burst_length(steps)
+        rows, length = in_rows(cells), burst_length(model, steps)
+        needed = small_steps(model, steps)
         count = min(CHUNK, max(SLOTS, STEPS // steps))
         for first in range(0, cells[0].size, count):
             chunk = slice(first, first + count)
             given = [row[chunk] for row in rows]
             waiting = np.stack([*model.enter(*given)[:variables], *given[variables:]])
             states = np.empty((variables, waiting.shape[1]))
-            run_chunk(waiting, level, length, steps, *(a[chunk] for a in found[:3]), states)
+            criteria = level, needed, length, steps
+            run_chunk(waiting, *criteria, *(a[chunk] for a in found[:3]), states)
             found[3][:, chunk] = model.leave(*states, *given[variables:])[:variables]
             tell(waiting.shape[1])
 
@@ -69,7 +72,7 @@ def _chunk(model: PhaseRule) -> Any:
     advance = _advance(in_place.on_columns(model.rule, first=_STATE), measure, variables)
 
     @numba.njit(error_model="numpy", nogil=True)
-    def run_chunk(waiting, level, length, steps, phases, ages, peaks, states):  # type: ignore[no-untyped-def]
+    def run_chunk(waiting, level, needed, length, steps, phases, ages, peaks, states):  # type: ignore[no-untyped-def]
         slots = np.zeros((_STATE + rows, SLOTS))
         slots[_CELL] = -1
         started, running = 0, 1
@@ -79,7 +82,8 @@ def _chunk(model: PhaseRule) -> Any:
                 cell = slots[_CELL, i]
                 if cell >= 0:
                     (size,), age = measure(slots, i), slots[_AGE, i]
-                    down = (size <= slots[_LOW, i]) & attracts(slots[_STATE:, i])
+                    small = age - slots[_SINCE, i] >= needed
+                    down = (size <= slots[_LOW, i]) & small & attracts(slots[_STATE:, i])
                     if not going(down, size, age, steps):
                         where = int(cell)
                         phases[where] = phase(down, size, slots[_START, i], slots[_PEAK, i])
@@ -97,8 +101,12 @@ def _chunk(model: PhaseRule) -> Any:
                     slots[_CELL, i] = cell = started
                     started += 1
                 running += cell >= 0
+            above = slots[_ABOVE].copy()
             advance(slots, length)
             slots[_AGE] += length
+            for i in range(SLOTS):
+                if slots[_ABOVE, i] > above[i]:
+                    slots[_SINCE, i] = slots[_AGE, i]
 
     return run_chunk
 

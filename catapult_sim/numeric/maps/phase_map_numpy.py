@@ -40,9 +40,10 @@ class Row(IntEnum):
     START = 1  # the size at step 0
     PEAK = 2  # the largest size so far
     ABOVE = 3  # how many sizes were larger than LOW
-    AGE = 4
-    CELL = 5
-    STATE = 6  # from here on the state, then the parameters
+    SINCE = 4  # the age up to which some were
+    AGE = 5
+    CELL = 6
+    STATE = 7  # from here on the state, then the parameters
 
 
 # These criteria take floats under numba and arrays under NumPy.
@@ -63,9 +64,18 @@ def taken_by(phase: Any, size: Any, above: Any, age: Any) -> Any:
     return above + (size == np.inf) + (phase == 0) * (age - above)
 
 
-def burst_length(steps: int) -> int:
-    """Return the length of a burst: the largest divisor of the steps up to ``BURST``."""
-    return max(k for k in range(1, BURST + 1) if steps % k == 0)
+def small_steps(model: PhaseRule, steps: int) -> int:
+    """Return for how many steps a size must have been small, at most half of all."""
+    return min(model.small_for, steps // 2)
+
+
+def burst_length(model: PhaseRule, steps: int) -> int:
+    """Return the length of a burst: the largest divisor of the steps up to ``BURST``.
+
+    It is not longer than the steps for which a size must have been small.
+    """
+    longest = (small_steps(model, steps) or 1) if model.small_for else BURST
+    return max(k for k in range(1, longest + 1) if steps % k == 0)
 
 
 def in_rows(cells: tuple[Array, ...]) -> tuple[Any, ...]:
@@ -109,13 +119,14 @@ def in_place(model: PhaseRule) -> Run:
     def run(
         cells: tuple[Array, ...], level: float, steps: int, found: tuple[Array, ...], tell: Tell
     ) -> None:
-        rows, length = in_rows(cells), burst_length(steps)
+        rows, length = in_rows(cells), burst_length(model, steps)
+        needed = small_steps(model, steps)
         slots = fresh(rows, level, 0, SLOTS)
         started, burst = slots.shape[1], _bound(step, measure, slots, variables)
         while slots.size:
             size = burst(length)
-            slots[Row.AGE] += length
-            settled = (size <= slots[Row.LOW]) & model.attracts(slots[Row.STATE :])
+            small = slots[Row.AGE] - slots[Row.SINCE] >= needed
+            settled = (size <= slots[Row.LOW]) & small & model.attracts(slots[Row.STATE :])
             ended = np.flatnonzero(~going_on(settled, size, slots[Row.AGE], steps))
             _record(found, np.take(slots, ended, axis=1), settled[ended], size[ended], model.leave)
             tell(ended.size)
@@ -159,6 +170,8 @@ def _bound(bind: Any, measure: Any, slots: Array, variables: int) -> Callable[[i
         if length % 2:
             state[:] = following
         slots[Row.ABOVE] += count
+        slots[Row.AGE] += length
+        np.copyto(slots[Row.SINCE], slots[Row.AGE], where=count > 0)
         for operation in last:
             operation()
         return size
@@ -174,7 +187,7 @@ def _record(
     leave: Change,
 ) -> None:
     """Write phase, steps, peak size and state of ended cells."""
-    _, start, peak, above, age, cell = slots[: Row.STATE]
+    _, start, peak, above, _, age, cell = slots[: Row.STATE]
     phases, ages, peaks, states = found
     where = cell.astype(np.intp)
     phase = phase_of(settled.view(np.int8), size, start, peak)

@@ -28,19 +28,24 @@ def anywhere(rows: Any) -> Any:
     return True
 
 
+# Steps through which a loss must have been small, where nothing else tells that it stays so: an
+# orbit that wanders passes near its minima now and then.
+SMALL_FOR = 20
+
+
 @dataclass(frozen=True)
 class PhaseRule:
     """A rule with the criteria for the phase of a cell.
 
-    The rule may have other coordinates than the cells: ``enter`` maps state and parameters of a
-    cell to the state of the rule, ``leave`` maps them back; further values are ignored.
+    A cell has converged where its size has been small for some steps, and a minimum attracts. The
+    rule may have other coordinates than the cells: ``enter`` maps state and parameters of a cell
+    to the state of the rule, ``leave`` maps them back; further values are ignored.
     """
 
     rule: Update
     size: sp.Expr  # at least 0; the loss is a monotonic function of it
-    attracts: Callable[[Any], Any] = (
-        anywhere  # of rows (S + P, ...): where a small size stays small
-    )
+    attracts: Callable[[Any], Any] = anywhere  # of rows (S + P, ...): where small sizes stay small
+    small_for: int = SMALL_FOR
     exponent: int = 1  # the loss is size**exponent / exponent, of exponent 1 or 2
     enter: Change = _unchanged
     leave: Change = _unchanged
@@ -83,7 +88,7 @@ def one_sample() -> PhaseRule:
     from catapult_sim.symbolic import linear_net
 
     rule = linear_net.edge_map()
-    return PhaseRule(rule, abs(rule.state[0]), a_minimum_attracts, 2, from_edge, to_curvature)
+    return PhaseRule(rule, abs(rule.state[0]), a_minimum_attracts, 0, 2, from_edge, to_curvature)
 
 
 def from_edge(D: Any, Lam: Any, Y: Any) -> tuple[Any, Any]:

@@ -258,10 +258,8 @@ def test_a_rule_in_other_units_has_the_same_phases(voice):
     rule = linear_net.sample_map(label=linear_net.y)
     found = phase_map.phase_map(rule, f=f, lam=Lam / eta, learning_rate=eta, n=n, y=y, steps=400)
     expected = phases(F, Lam, Y, steps=400)
-    # A small loss where no minimum attracts counts for the general rule.
-    decided = expected.phase != Phase.UNDECIDED
-    assert (found.phase == expected.phase)[decided].mean() > 0.995
-    assert (found.phase[~decided] != Phase.DIVERGENT).all()
+    assert (found.phase == expected.phase).mean() > 0.995
+    assert (found.phase[expected.phase == Phase.UNDECIDED] != Phase.DIVERGENT).all()
     both = (found.phase == expected.phase) & (found.steps == expected.steps)
     settled = both & np.isin(found.phase, [Phase.LAZY, Phase.CATAPULT])
     peaks = eta**2 / n * found.peak_loss[settled]
@@ -275,7 +273,7 @@ def chain_by_hand(w, rate, steps, settled, every):
     for t in range(1, steps + 1):
         w = w - rate * (w.prod() - 1) * np.roll(w, 1) * np.roll(w, 2)
         losses.append((w.prod() - 1) ** 2 / 2)
-        if losses[-1] <= settled * losses[0] and t % every == 0:
+        if max(losses[-every - 1 :]) <= settled * losses[0] and t % every == 0:
             return (Phase.CATAPULT if max(losses) > losses[0] else Phase.LAZY), max(losses)
         if not losses[-1] < math.inf and t % every == 0:
             return Phase.DIVERGENT, math.inf
@@ -299,6 +297,18 @@ def test_a_chain_of_three_factors_has_the_phases_of_gradient_descent_by_hand(voi
     assert set(found.phase) == set(Phase)
     ends = np.prod(list(found.state.values()), axis=0)
     assert (abs(ends[calm] - 1) < 0.3).all()
+
+
+@pytest.mark.parametrize("steps", [1000, 199, 40, 7, 2])
+def test_an_orbit_that_passes_near_a_minimum_has_not_converged(voice, steps):
+    a, b = sp.symbols("a b")
+    rule = Update.descent((a * b - 1) ** 2 / 2, [a, b])
+    # Minima have the curvature a^2 + b^2 >= 2, so that none attracts beyond a rate of 1.
+    rates = np.linspace(1.2, 1.9, 500)
+    found = phase_map.phase_map(rule, a=0.4, b=0.3, learning_rate=rates, steps=steps)
+    converged = np.isin(found.phase, [Phase.LAZY, Phase.CATAPULT])
+    assert converged.mean() < (0.01 if steps >= 40 else 0.05)
+    assert steps < 199 or not converged.any()
 
 
 def test_elementwise_functions_have_phases_too(voice):

@@ -10,6 +10,7 @@ import pytest
 
 import catapult_sim as cs
 from catapult_sim import memory
+from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs
 from catapult_sim.numeric.curvature.spectrum import spectral_density, trace
 from catapult_sim.numeric.maps.attractor import attractor
 from catapult_sim.numeric.maps.phase_map import phase_map
@@ -22,8 +23,12 @@ from catapult_sim.validation import InputError
 
 LINEAR = cs.LinearNet(np.eye(200), np.eye(200), width=400)
 RATES, CELLS = np.full((50, 200), 0.5), np.full(10**6, 0.1)
+STRETCHES = np.linspace(0, 1, 10**5)
 density = partial(spectral_density, lambda v: v, rng=0)
 CALLS = {
+    "eigenpairs": partial(
+        top_eigenpairs, lambda v: v * STRETCHES, k=9, size=len(STRETCHES), rng=0, max_products=60
+    ),
     "density of many vectors": partial(density, probes=40, nodes=2, size=10**4),
     "density of many nodes": partial(density, probes=500, nodes=40, size=40),
     "density of one large space": partial(density, probes=10, nodes=9, size=10**4),

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.memory import require_memory
 from catapult_sim.numeric.curvature.krylov import Krylov, orthonormal_rows
 from catapult_sim.numeric.curvature.operators import Operator, require_floats, require_operator
 from catapult_sim.numeric.runs.blas_threads import one_thread_where
@@ -108,8 +109,9 @@ def top_eigenpairs(
     Raises
     ------
     InputError
-        Where k exceeds P, an argument has the wrong form, or products contradict symmetry, which
-        is checked only on the vectors that were multiplied.
+        Where k exceeds P, an argument has the wrong form, products contradict symmetry, which is
+        checked only on the vectors that were multiplied, or are next to zero, where numbers have
+        few digits: below about 1e-38 in single precision.
 
     Notes
     -----
@@ -159,8 +161,13 @@ def top_eigenpairs(
     if k > length:
         raise InputError(f"k must be at most {length}, the size of the operator; got {k}")
     require_one_of("which", which, ("largest", "smallest"))
-    block = _start_block(given, k, length, dtype, require_rng(rng))
-    limit = _limit(basis, len(block), k)
+    generator = require_rng(rng)
+    rows = min(k if given is None else max(k, given.shape[1] + 1), length)
+    limit = min(_limit(basis, rows, k), length)
+    # The basis, the start vectors three times, the eigenvectors, and what a product takes.
+    vectors = limit + 3 * rows + k + 4
+    require_memory(vectors * length * dtype.itemsize, None, f"{k} eigenpairs", "pairs")
+    block = _start_block(given, k, length, dtype, generator)
     budget = require_count("max_products", max_products, len(block))
     floor = 10 * float(np.finfo(dtype).eps)
     accuracy = max(require_number("tolerance", tolerance, above=0.0), floor)
@@ -171,7 +178,7 @@ def top_eigenpairs(
     hidden = chance * math.sqrt(math.pi / (2 * length))
     order = slice(None, None, -1) if which == "largest" else slice(None)
     with showing(progress, "products") as tell, one_thread_where(length <= SMALL):
-        space = Krylov(telling(product, tell), block, min(limit, length))
+        space = Krylov(telling(product, tell), block, limit)
         return _solve(space, k, order, accuracy, hidden, budget)
 
 
@@ -190,6 +197,7 @@ def _solve(
         unseen = space.unseen(modes[:, k:], distances)
         sure = np.linalg.norm(unseen) <= hidden
         if (converged.all() and sure) or space.products >= budget or space.count == length:
+            space.require_digits()
             vectors, done = space.combine(modes[:, :k]).T, converged & sure
             found, errors = map(space.unscaled, (values[:k], residuals))
             return Eigenpairs(found, vectors, errors, done, space.products)

@@ -31,6 +31,8 @@ from catapult_sim.validation import InputError
 NOISE = 100.0
 # Relative asymmetry that is refused; single precision and finite differences stay far below.
 ASYMMETRY = 1e-2
+# Numbers below this multiple of the smallest are rounded by more than tolerances ask for.
+DIGITS = 1e6
 # The exponent of a power of two below every positive number.
 LOWEST = -1075
 # Columns replaced at a time, so that a restart needs no second copy of the basis.
@@ -116,6 +118,17 @@ class Krylov:
         self._append_pending(rest, norm)
         return True
 
+    def require_digits(self) -> None:
+        """Raise InputError where products are so near to zero that rounding takes their digits."""
+        kind = np.finfo(self.vectors.dtype)
+        smallest = math.ldexp(float(kind.smallest_subnormal), -self.exponent)
+        if 0 < self._largest < DIGITS * math.sqrt(self.vectors.shape[1]) * smallest:
+            size = float(self.unscaled(np.array(self._largest)))
+            raise InputError(
+                f"operator must not be so small that {kind.dtype} has no digits left for it; got "
+                f"|A v| up to {size:.2g}: multiply it by a power of ten"
+            )
+
     def compress(self, modes: Array) -> None:
         """Replace V by ``modes^T V``, where the columns of modes are eigenvectors of T."""
         kept, before = modes.shape[1], self.count
@@ -173,6 +186,7 @@ class Krylov:
         difference = np.abs(differences).max(initial=0.0)
         lost = math.ldexp(float(np.finfo(self.vectors.dtype).tiny), -self.exponent)
         if difference > max(ASYMMETRY * self._largest, lost):
+            self.require_digits()
             apart, size = self.unscaled(np.array([difference, self._largest]))
             raise InputError(
                 "operator must be symmetric; got unit vectors with u . A v and v . A u "

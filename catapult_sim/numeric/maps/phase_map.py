@@ -135,7 +135,8 @@ def phase_map(
     steps = require_count("steps", steps, 1)
     settled = require_number("settled", settled, above=0, below=1)
     shape, count = values[0].shape, values[0].size
-    require_memory(count * (13 + 8 * len(variables)), None, "this map", "cells")
+    slots = 4 * 8 * phase_map_numpy.SLOTS * (phase_map_numpy.Row.STATE + len(values))
+    require_memory(count * (13 + 8 * len(variables)) + slots, None, "this map", "cells")
     phase, taken = np.empty(count, np.int8), np.empty(count, np.int32)
     peak, state = np.empty(count), np.empty((len(variables), count))
     found, level = (phase, taken, peak, state), settled ** (1 / model.exponent)

@@ -116,6 +116,21 @@ def test_the_zero_operator_has_eigenvalue_zero():
     np.testing.assert_allclose(pairs.vectors.T @ pairs.vectors, np.eye(2), atol=1e-15)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_too_near_to_zero_for_its_precision_is_refused(seed):
+    matrix = np.random.default_rng(seed).normal(size=(40, 40))
+    matrix += matrix.T
+    expected = np.linalg.eigvalsh(matrix)[:-6:-1]
+    small = top_eigenpairs((1e-37 * matrix).astype(np.float32), 5, rng=0)
+    np.testing.assert_allclose(1e37 * small.values, expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        1e305 * top_eigenpairs(1e-305 * matrix, 5, rng=0).values, expected, rtol=1e-9
+    )
+    for smaller in (1e-40, 1e-41, 1e-42):
+        with pytest.raises(InputError, match=r"so small that float32 has no digits left for it"):
+            top_eigenpairs((smaller * matrix).astype(np.float32), 5, rng=0)
+
+
 def test_an_invariant_space_smaller_than_k_is_left():
     u = np.ones(40) / np.sqrt(40)
     pairs = top_eigenpairs(lambda v: 5 * u * (u @ v), 3, start=u, rng=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import logging
 import os
 import signal
 import sys
@@ -51,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     of its output ended; 143 if it was terminated.
     """
     _print_whatever_is_given()
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns where $HOME is not writable
     given = sys.argv[1:] if arguments is None else arguments
     options = _read(_parser(given), given)
     if options.command is None:

@@ -136,6 +136,7 @@ def test_a_file_of_settings_changes_no_figure(tmp_path):
 def test_a_command_of_a_notebook_draws_its_figure(tmp_path):
     options = ["--width", "100", "--samples", "8", "--c", "1", "--steps", "3", "--out", "out"]
     command = ["-m", "catapult_sim", "simulate", *options]
-    done = run(command, tmp_path, MPLBACKEND=BACKENDS[0])
+    done = run(command, tmp_path, MPLBACKEND=BACKENDS[0], MPLCONFIGDIR="/dev/null/none")
     assert done.returncode == 0
+    assert b"Matplotlib" not in done.stderr
     assert {"simulation.png", "simulation.svg", "summary.json"} <= set(os.listdir(tmp_path / "out"))

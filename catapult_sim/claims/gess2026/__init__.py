@@ -14,10 +14,12 @@ moments, ``L(theta) = 0`` [Kesten1973]; and a catapult begins where |f| reaches 
 ``six_samples``  a problem in the plane, and the learning rates of given exponents
 ``rare``         how often networks catapult, and the thresholds of SGD
 ``waiting``      when they do (derived here; the abstract does not speak of time)
+``phases``       learning rate against batch size, also of networks with nonlinear units
 ===============  =========================================================================
 """
 
+from catapult_sim.claims.gess2026.phases import phase_claims
 from catapult_sim.claims.gess2026.rare import rare_claims
 from catapult_sim.claims.gess2026.waiting import waiting_claims
 
-CLAIMS = (*rare_claims(), *waiting_claims())
+CLAIMS = (*rare_claims(), *waiting_claims(), *phase_claims())

@@ -102,7 +102,7 @@ def thrown(bench: Bench, model: str) -> Array:
 
     The three are at the c of :data:`LAZY`, of the mean-square threshold, and of :data:`SURE`.
     """
-    networks = drawn(model, 4 * bench.effort.members, bench.rng(f"phases {model}"))
+    networks = drawn(model, 12 * bench.effort.members, bench.rng(f"phases {model}"))
     known, found = first_kernel(networks), []
     for size in SIZES:
         least, typical = mean_square_end(known, size), typical_end(known, size)
@@ -118,7 +118,7 @@ def share_thrown(bench: Bench, model: str, place: int) -> Measured:
 
 def phase_claims() -> Iterator[Claim]:
     """Yield the claims on the phases of SGD."""
-    claim = Claims(DERIVED, "rare_catapults.phases", cost=4)
+    claim = Claims(DERIVED, "rare_catapults.phases", cost=10)
     for model, width in WIDTHS.items():
         of = f"{model} networks of width {width}, six samples, batches of 1, 2 and 3"
         left = partial(share_thrown, model=model)

@@ -1,4 +1,4 @@
-"""How often SGD catapults networks, as a power of their width, and the thresholds of SGD."""
+"""How rare catapults of SGD are, as a power of the width, and the thresholds of SGD."""
 
 from __future__ import annotations
 

@@ -635,6 +635,7 @@ CALLS = {
     "symbolic.linear_net.hessian.hessian_eigenvalues": {"label": 1},
     "symbolic.linear_net.sample.sample_map": {"label": 1},
     "symbolic.loss_text.parse_loss": {"text": "(u*v)**2"},
+    "symbolic.minibatch.growth.moment_factor": {"power": 2},
     "symbolic.minibatch.moments.averaged_step": {"rule": symbolic.minibatch.step()},
     "symbolic.minibatch.moments.moments": {"rule": symbolic.minibatch.step()},
     "symbolic.minibatch.moments.stationary": {"rule": symbolic.minibatch.sgd_moments()},

@@ -11,14 +11,13 @@ import numpy.typing as npt
 from catapult_sim.memory import Limit, require_memory
 from catapult_sim.numeric.linear_net.observables import QUANTITIES, StateObservables
 from catapult_sim.numeric.linear_net.rule_choice import chosen_rule
-from catapult_sim.numeric.linear_net.wishart import draw_gram, joined
+from catapult_sim.numeric.linear_net.wishart import draw_gram, joined, with_rest
 from catapult_sim.numeric.runs.averages import Average
 from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint
 from catapult_sim.numeric.runs.observed import require_quantities
 from catapult_sim.numeric.runs.optimizers import GradientDescent, Optimizer
 from catapult_sim.numeric.runs.rule import Method, Schedule, run
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
-from catapult_sim.randomness import draw
 from catapult_sim.types import Array, Every, Observe, Progress, Rng
 from catapult_sim.validation import (
     InputError,
@@ -117,7 +116,7 @@ class LinearNet(StateObservables):
         deviations, ensemble = require_positive("scale", scale), require_ensemble(ensemble)
         members = math.prod(require_broadcast(scale=deviations.shape, ensemble=ensemble))
         require_memory(16 * members * self.columns**2, memory_limit, "this ensemble", "members")
-        drawn = draw(lambda one: draw_gram(one, self.data, self.width), rng, ensemble)
+        drawn = draw_gram(rng, ensemble, self.data, self.width)
         with np.errstate(over="ignore"):
             return deviations[..., None, None] ** 2 * drawn
 
@@ -159,7 +158,7 @@ class LinearNet(StateObservables):
         A, F, B = across @ seen, scale * across @ V, np.swapaxes(V, -1, -2) @ V
         if len(self.data.scales) > self.data.rank:
             outside = U / scale - seen @ self.data.directions.T
-            A, F = _with_rest(A, F, np.sum(outside**2, axis=(-2, -1)))
+            A, F = with_rest(A, F, np.sum(outside**2, axis=(-2, -1)))
         return joined(A, F, B)
 
     def advance(self, state: Array, learning_rate: npt.ArrayLike) -> tuple[Array, Array]:
@@ -311,11 +310,3 @@ def _pair(weights: Any) -> tuple[npt.ArrayLike, npt.ArrayLike]:
     if not isinstance(weights, tuple | list) or len(weights) != 2:
         raise InputError(f"weights must be a pair (U, V); got {shown(weights)}")
     return weights[0], weights[1]
-
-
-def _with_rest(A: Array, F: Array, outside: Array) -> tuple[Array, Array]:
-    """Return A and F with the coordinate of the norm outside the inputs' span."""
-    pads = [(0, 0)] * (A.ndim - 2)
-    A = np.pad(A, [*pads, (0, 1), (0, 1)])
-    A[..., -1, -1] = outside
-    return A, np.pad(F, [*pads, (0, 1), (0, 0)])

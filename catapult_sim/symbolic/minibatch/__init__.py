@@ -2,9 +2,18 @@ r"""SGD and averages of its iterates on quadratic minibatch losses.
 
 :mod:`~catapult_sim.symbolic.minibatch.moments` derives the linear equations that the mean and the
 covariance of iterates and averages obey, :mod:`~catapult_sim.symbolic.minibatch.variances` solves
-them, :mod:`~catapult_sim.symbolic.minibatch.rates` gives equivalent learning rates.
+them, :mod:`~catapult_sim.symbolic.minibatch.rates` gives equivalent learning rates, and
+:mod:`~catapult_sim.symbolic.minibatch.growth` says how outputs grow on orthogonal samples.
 """
 
+from catapult_sim.symbolic.minibatch.growth import (
+    b,
+    mean_square_threshold,
+    moment_factor,
+    moment_growth,
+    q,
+    typical_growth,
+)
 from catapult_sim.symbolic.minibatch.moments import (
     a,
     averaged_moments,
@@ -44,6 +53,7 @@ __all__ = [
     "a",
     "averaged_moments",
     "averaged_step",
+    "b",
     "best_schedule",
     "beta",
     "c",
@@ -59,9 +69,13 @@ __all__ = [
     "limits",
     "m",
     "mean_after",
+    "mean_square_threshold",
+    "moment_factor",
+    "moment_growth",
     "moments",
     "nesterov_moments",
     "nesterov_variance",
+    "q",
     "sgd_moments",
     "sgd_variance",
     "shuffled_variance",
@@ -70,5 +84,6 @@ __all__ = [
     "swa_variance",
     "t",
     "two_point_variance",
+    "typical_growth",
     "variance_after",
 ]

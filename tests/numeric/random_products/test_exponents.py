@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import sympy as sp
 from scipy.optimize import brentq
 
 from catapult_sim.numeric.linear_net import LinearNet
@@ -16,6 +17,7 @@ from catapult_sim.numeric.random_products.exponents import (
     transfer,
 )
 from catapult_sim.numeric.random_products.linear_sgd import linear_sgd, threshold
+from catapult_sim.symbolic import minibatch as symbolic
 from catapult_sim.validation import InputError
 
 
@@ -171,6 +173,33 @@ def test_nothing_grows_has_no_tail_and_what_grows_has_a_full_one():
     growing = RandomMatrices(1.5 * np.eye(2)[None], np.ones(1))
     assert tail(shrinking).value == math.inf
     assert tail(growing).value == 0.0
+
+
+@pytest.mark.parametrize("samples", [1, 2, 4])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_orthogonal_samples_grow_as_sympy_derives(samples, size):
+    """The second and the fourth moment, and the threshold, to 1e-10."""
+    known = {symbolic.m: samples, symbolic.b: size}
+    factors = [symbolic.moment_factor(power).subs(known) for power in (2, 4)]
+    for a in (0.6, 1.7, 3.1):
+        sgd = linear_sgd(a * np.eye(samples), 1.0, size)
+        square, fourth = (float(sp.log(factor.subs(symbolic.a, a))) for factor in factors)
+        assert second_moment(sgd) == pytest.approx(square, abs=1e-10)
+        assert transfer(sgd.matrices(), 2) == pytest.approx(square, abs=1e-10)
+        assert transfer(sgd.matrices(), 4) == pytest.approx(fourth, abs=1e-10)
+    end = float(symbolic.mean_square_threshold().subs(known))
+    assert threshold(np.eye(samples), size) == pytest.approx(end, abs=1e-9)
+
+
+@pytest.mark.parametrize("a", [0.4, 1.6, 2.7])
+def test_batches_of_one_orthogonal_sample_grow_as_sympy_derives(a):
+    known = {symbolic.m: 3, symbolic.a: a}
+    matrices = linear_sgd(a * np.eye(3), 1.0).matrices()
+    for q in (0.5, 1.3, 3.0):
+        moment = float(symbolic.moment_growth().subs(known | {symbolic.q: q}))
+        assert transfer(matrices, q) == pytest.approx(moment, abs=1e-10)
+    typical = float(symbolic.typical_growth().subs(known))
+    assert lyapunov(matrices).value == pytest.approx(typical, abs=1e-10)
 
 
 def test_thresholds_of_orthogonal_samples_are_closed_forms():

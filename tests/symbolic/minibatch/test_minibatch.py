@@ -9,6 +9,7 @@ import sympy as sp
 from catapult_sim.symbolic import derivations
 from catapult_sim.symbolic import minibatch as model
 from catapult_sim.symbolic.minibatch import a, beta, g, gamma, k, m, t
+from catapult_sim.validation import InputError
 
 A, B, G = sp.Rational(3, 10), sp.Rational(2, 5), sp.Rational(4, 5)
 r = 1 - a
@@ -130,3 +131,18 @@ def test_nesterov_s_mean_pulls_from_where_momentum_leads():
     rule = model.nesterov_moments()
     now, before, *_ = rule.state
     assert sp.expand(rule.next[0] - (1 - a) * (now + beta * (now - before))) == 0
+
+
+@pytest.mark.parametrize("power", [2, 4, 6])
+def test_the_factor_of_an_even_moment_is_the_mean_over_all_batches(power):
+    rate, size, samples = Fraction(7, 5), 3, 4
+    drawn = [batch.count(0) for batch in itertools.product(range(samples), repeat=size)]
+    expected = sum((1 - rate * held / size) ** power for held in drawn) / Fraction(len(drawn))
+    known = {a: sp.Rational(7, 5), model.b: size, m: samples}
+    assert Fraction(str(model.moment_factor(power).subs(known))) == expected
+
+
+@pytest.mark.parametrize("power", [1, 3, 0, -2])
+def test_odd_moments_are_refused(power):
+    with pytest.raises(InputError, match="power must be"):
+        model.moment_factor(power)

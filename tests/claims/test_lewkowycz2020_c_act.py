@@ -12,6 +12,7 @@ from catapult_sim.experiments.bench import EFFORTS, Bench
 from catapult_sim.numeric.runs.boundary import Boundary, centre
 
 LINEAR = Architecture("linear", 1)
+TWO = variants.Sizes(16, 48, 2)
 
 
 def bracket(values):
@@ -61,11 +62,11 @@ def test_an_end_is_where_the_loss_exceeds_its_bound(small):
 
 
 def test_every_seed_draws_its_own_samples(small):
-    one, other = variants.drawn(Bench(1), LINEAR, 16, 2)
+    one, other = variants.drawn(Bench(1), LINEAR, TWO)
     assert not np.array_equal(one.X, other.X)
-    again, _ = variants.drawn(Bench(1), LINEAR, 16, 2)
+    again, _ = variants.drawn(Bench(1), LINEAR, TWO)
     np.testing.assert_array_equal(one.X, again.X)
-    scaled, _ = variants.drawn(Bench(1), replace(LINEAR, inputs="pixel"), 16, 2)
+    scaled, _ = variants.drawn(Bench(1), replace(LINEAR, inputs="pixel"), TWO)
     np.testing.assert_array_equal(one.y, scaled.y)
     assert not np.allclose(one.X, scaled.X)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,6 +12,7 @@ from catapult_sim.claims.claim import Claim, at_least, at_most, measured
 from catapult_sim.claims.jastrzebski2019 import runs
 from catapult_sim.claims.jastrzebski2019.paper import on_digits
 from catapult_sim.experiments.bench import Bench
+from catapult_sim.numeric.curvature.step_response import MULTIPLES, THRESHOLDS, valley_widths
 from catapult_sim.numeric.runs.measured import Measured, mean, share
 from catapult_sim.types import Array
 
@@ -43,6 +45,20 @@ def random_over_aligned(bench: Bench, loss: str, of: str) -> Measured:
     return mean(1 / found.mean(axis=1))
 
 
+def valley(bench: Bench, loss: str, threshold: float) -> Measured:
+    """Return log2 of the steps along e_1 until the loss is so many times as large, the farther way.
+
+    A lower bound where some of the ways are longer than all that was looked at.
+    """
+
+    def width(look: runs.Look) -> float:
+        return float(np.fmax(*valley_widths(look.sections, (threshold,)))[0, 0])
+
+    widths = seen(bench, loss, width)
+    found = mean(np.log2(np.where(np.isnan(widths), max(MULTIPLES), widths)).mean(axis=1))
+    return replace(found, at_least=bool(np.isnan(widths).any()))
+
+
 def step_claims(loss: str) -> Iterator[Claim]:
     """Yield the claims on steps along the sharpest direction, near the peak."""
     claim = on_digits(loss)
@@ -73,6 +89,14 @@ def step_claims(loss: str) -> Iterator[Claim]:
             f"step.{name}",
             f"{words}: relative change of the loss",
             measured(partial(change, alpha=alpha, along=along)),
+            cost=0.1,
+        )
+    for threshold in THRESHOLDS:
+        yield claim(
+            f"step.width-{threshold:g}",
+            f"width of the valley along e_1, in steps: where the loss is {threshold:g} times as "
+            "large, the farther way (log2)",
+            measured(partial(valley, threshold=threshold)),
             cost=0.1,
         )
     yield claim(

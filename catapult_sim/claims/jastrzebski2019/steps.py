@@ -52,11 +52,12 @@ def valley(bench: Bench, loss: str, threshold: float) -> Measured:
     """
 
     def width(look: runs.Look) -> float:
-        return float(np.fmax(*valley_widths(look.sections, (threshold,)))[0, 0])
+        sides = valley_widths(look.sections, (threshold,))[:, 0, 0]
+        return float(np.nan_to_num(sides, nan=np.inf).max())
 
     widths = seen(bench, loss, width)
-    found = mean(np.log2(np.where(np.isnan(widths), max(MULTIPLES), widths)).mean(axis=1))
-    return replace(found, at_least=bool(np.isnan(widths).any()))
+    found = mean(np.log2(np.minimum(widths, max(MULTIPLES))).mean(axis=1))
+    return replace(found, at_least=bool(np.isinf(widths).any()))
 
 
 def step_claims(loss: str) -> Iterator[Claim]:

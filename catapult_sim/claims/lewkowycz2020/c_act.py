@@ -114,7 +114,9 @@ def drawn(bench: Bench, architecture: Architecture, size: Sizes, **network: Any)
     """Draw samples and a network for every seed, the same whatever the architecture."""
 
     def one(seed: int) -> Networks:
-        (X, y), _ = bench.split(size.samples, draw=f"c_act {seed}", inputs=architecture.inputs)
+        (X, y), _ = bench.split(
+            size.samples, draw=f"c_act {seed}", inputs=architecture.inputs, tests=0
+        )
         if KINDS[architecture.kind].images:
             X = halved(X)
         shape = X.shape[1], y.shape[1], size.width

@@ -71,11 +71,13 @@ def legs(bench: Bench, activation: str, weight_decay: float = 0.0) -> dict[str, 
 
 def _one_seed(bench: Bench, seed: int, **network: Any) -> list[list[tuple[float, ...]]]:
     """Return for each leg and learning rate both accuracies, divergence and curvature."""
-    (X, y), (tests, labels) = bench.split(bench.effort.decay_samples, draw=f"decay {seed}")
+    (X, y), (tests, labels) = bench.split(
+        bench.effort.decay_samples, draw=f"decay {seed}", tests=JUDGED
+    )
     rng, batches = bench.rng(f"decay network {seed}"), bench.rng(f"decay batches {seed}")
     data, hidden = (halved(X), y), [WIDTH] * 2
     one = draw(data, hidden, rng=rng, dtype="float32", **network).at_lambda_0()
-    judge = partial(_judged, one, halved(tests[:JUDGED]), labels[:JUDGED], chance(bench))
+    judge = partial(_judged, one, halved(tests), labels, chance(bench))
     time, ends = bench.effort.decay_time, []
     for c in RATES:
         equal_steps = sgd(one, c, time / 10, batches)

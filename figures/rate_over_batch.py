@@ -7,7 +7,7 @@ starts and always to the same time, learning rate eps times steps, when the trai
 digits, by batch size B. (b) The same against eps / B. (c) The mean squared gradient of batches of
 16 training samples falls together in (eps + lambda) / B, until networks are no longer trained.
 Rates are in units of 1 / (curvature lambda_0). Errors are of the mean over starts. With full effort
-it is of Fashion-MNIST, 14 x 14 pixels, and takes ten minutes.
+it is of Fashion-MNIST, 14 x 14 pixels, and takes five minutes or more.
 """
 
 import numpy as np

@@ -92,14 +92,6 @@ def step_claims(loss: str) -> Iterator[Claim]:
             measured(partial(change, alpha=alpha, along=along)),
             cost=0.1,
         )
-    for threshold in THRESHOLDS:
-        yield claim(
-            f"step.width-{threshold:g}",
-            f"width of the valley along e_1, in steps: where the loss is {threshold:g} times as "
-            "large, the farther way (log2)",
-            measured(partial(valley, threshold=threshold)),
-            cost=0.1,
-        )
     yield claim(
         "step.quadratic",
         "a quarter of the step along e_1: change of the loss less the Hessian's prediction (in "
@@ -116,4 +108,17 @@ def step_claims(loss: str) -> Iterator[Claim]:
                 0.1,
                 because="ours: the paper says aligned, and gives no number",
             ),
+        )
+
+
+def valley_claims(loss: str) -> Iterator[Claim]:
+    """Yield the findings on how wide the valley along the sharpest direction is."""
+    claim = on_digits(loss)
+    for threshold in THRESHOLDS:
+        yield claim(
+            f"step.width-{threshold:g}",
+            f"width of the valley along e_1, in steps: where the loss is {threshold:g} times as "
+            "large, the farther way (log2)",
+            measured(partial(valley, threshold=threshold)),
+            cost=0.1,
         )

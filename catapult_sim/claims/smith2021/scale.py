@@ -161,7 +161,7 @@ def explicit_excess(bench: Bench) -> Measured:
 
 
 def cells(bench: Bench, quantity: str) -> Iterator[tuple[int, float, Array]]:
-    """Yield batch size, rate plus coefficient and quantity ``(S,)``, at rates up to :data:`LARGEST`.
+    """Yield batch size, rate plus coefficient and quantity ``(S,)``, rates up to :data:`LARGEST`.
 
     Runs with an explicit regulariser count for what it penalises, the mean squared gradient.
     """

@@ -36,6 +36,7 @@ EQUATIONS = {
 
 FIGURES = {
     "catapult.accuracy": "accuracy",
+    "catapult.axes": "c_act",
     "catapult.c_act": "c_act",
     "catapult.c_act.table.relu-1-pixel": "input_scaling",
     "catapult.c_act.table.relu-2-pixel": "input_scaling",

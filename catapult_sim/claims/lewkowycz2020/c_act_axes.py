@@ -1,4 +1,4 @@
-"""What moves where convergence of residual and convolutional networks ends [Lewkowycz2020].
+"""Axes of c_act: what moves it in residual and convolutional networks [Lewkowycz2020].
 
 The paper says that c_act depends weakly on all but the activation, of networks with hundreds of
 units. Here ReLU networks of other kinds than dense ones are compared with themselves, seed by seed:

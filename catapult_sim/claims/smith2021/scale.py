@@ -1,4 +1,4 @@
-"""Test error against learning rate, batch size and an explicit regulariser [Smith2021].
+"""The scale of the regulariser: learning rate plus coefficient, over batch size [Smith2021].
 
 Networks learn by cross-entropy until their training loss is about 0.01, for the same time, learning
 rate times steps, at every learning rate and batch size; at one small learning rate also with the

@@ -1,4 +1,4 @@
-r"""How long an epoch may be: the modified loss is valid while m eps lambda is small [Smith2021].
+r"""The validity of the modified loss: epochs are short, m eps lambda is small [Smith2021].
 
 One weight and m parabolas, ``h_k (w - c_k)^2 / 2``, in shuffled order. When batch k has its turn,
 each other one is still to come with the same chance t, uniform in [0, 1], and independently given

@@ -27,7 +27,7 @@ QUESTIONS = {
     "early_training progressive_sharpening beyond_stability accuracy "
     "decay",
     "What does SGD follow?": "backward_error implicit_regularization where_regularization_ends "
-    "minibatch_variance batch_loss averaging averages_table multi_timescale",
+    "rate_over_batch minibatch_variance batch_loss averaging averages_table multi_timescale",
     "What remains of it?": "linear_dynamics_restored sharpest_grid sharpest_steps nudged_sgd "
     "nudged_table",
 }

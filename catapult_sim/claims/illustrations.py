@@ -36,6 +36,7 @@ EQUATIONS = {
 
 FIGURES = {
     "catapult.accuracy": "accuracy",
+    "catapult.axes": "c_act",
     "catapult.c_act": "c_act",
     "catapult.c_act.table.relu-1-pixel": "input_scaling",
     "catapult.c_act.table.relu-2-pixel": "input_scaling",
@@ -62,6 +63,8 @@ FIGURES = {
     "edge_of_stability.basin": "basin",
     "implicit_regularization": "implicit_regularization",
     "implicit_regularization.order": "backward_error",
+    "implicit_regularization.scale": "rate_over_batch",
+    "implicit_regularization.validity": "where_regularization_ends",
     "minibatch_losses.digits": "averaging",
     "minibatch_losses.digits.cross_entropy": "batch_loss",
     "minibatch_losses.digits.squared_error": "batch_loss",

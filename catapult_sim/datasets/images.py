@@ -157,7 +157,7 @@ def idx_images(
     else:
         images, labels = map(idx_array, files)
     require_images(images, labels, str(files[0]))
-    shown = images if pool == 1 else _pooled(images, pool)
+    shown = images if pool == 1 else pooled(images, pool) / 255
     return numbered(as_images(shown, labels, f"{name} ({part})", "the file of labels"))
 
 
@@ -181,10 +181,22 @@ def files_of_images(name: str, folder: str | Path | None = None, part: str = "tr
     )
 
 
-def _pooled(images: npt.NDArray[np.generic], pool: int) -> Array:
-    """Return images (m, h, w) of bytes as grey levels, means of ``pool`` x ``pool`` pixels."""
+def pooled(images: npt.NDArray[np.generic], pool: int) -> Array:
+    """Return images (m, h, w) as means of ``pool`` x ``pool`` pixels, (m, h / pool, w / pool).
+
+    Raises
+    ------
+    InputError
+        Where the pool does not divide the sides.
+
+    Examples
+    --------
+    >>> pooled(np.array([[[1, 3], [5, 7]]]), 2)
+    array([[[4.]]])
+    """
     m, h, w = images.shape
     if h % pool or w % pool:
         raise InputError(f"pool must divide {h} and {w}, the sides of an image; got {pool}")
     blocks = images.reshape(m, h // pool, pool, w // pool, pool)
-    return blocks.mean(axis=(2, 4)) / 255
+    means: Array = blocks.mean(axis=(2, 4))
+    return means

@@ -244,7 +244,7 @@ class Bench:
     def samples(self, inputs: str | None = None) -> tuple[Array, Array]:
         """Return the drawn samples, ``X (m, d)`` and ``y (m, k)``, scaled as asked."""
         X, y = self._raw
-        scaled = datasets.scale_inputs(X, inputs or self.inputs)
+        scaled = self._scaled(X, inputs)
         size = min(self.effort.samples, len(X))
         return datasets.subset(scaled, y.reshape(len(y), -1), size, rng=self.rng("samples"))
 
@@ -254,18 +254,20 @@ class Bench:
         multiple_of: int = 1,
         draw: str = "split",
         inputs: str | None = None,
+        tests: int | None = None,
     ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-        """Return samples to train on, and all others to test on: twice ``X (m, d), y (m, k)``.
+        """Return samples to train on, and others to test on: twice ``X (m, d), y (m, k)``.
 
         The training samples are at most ``size`` and at most half of all, a multiple of
-        ``multiple_of``, drawn from the random stream ``draw``. Digits have ten one-hot labels here.
+        ``multiple_of``, drawn from the random stream ``draw``; the others are all that are left,
+        or the first ``tests`` of them. Digits have ten one-hot labels here.
 
         Raises
         ------
         NothingToMeasure
             Where no sample is left to train on.
         """
-        return self._parted(self._classes, size, multiple_of, draw, inputs)
+        return self._parted(self._classes, size, multiple_of, draw, inputs, tests)
 
     def images(
         self, size: int, multiple_of: int = 1, draw: str = "split"
@@ -283,19 +285,29 @@ class Bench:
             known = _raw_clothing() if self.clothed else self._classes
         except InputError as refusal:
             raise NothingToMeasure from refusal
-        train, (X, y) = self._parted(known, size, multiple_of, draw, None)
-        return train, (X[:TESTED], y[:TESTED])
+        return self._parted(known, size, multiple_of, draw, None, TESTED)
+
+    def _scaled(self, X: Array, inputs: str | None) -> Array:
+        """Scale inputs once: seeds draw from the same ones."""
+        how = inputs or self.inputs
+        return self.once(("scaled", id(X), how), lambda: datasets.scale_inputs(X, how))
 
     def _parted(
-        self, known: tuple[Array, Array], size: int, multiple_of: int, draw: str, inputs: str | None
+        self,
+        known: tuple[Array, Array],
+        size: int,
+        multiple_of: int,
+        draw: str,
+        inputs: str | None,
+        tests: int | None,
     ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         X, y = known
-        scaled, labels = datasets.scale_inputs(X, inputs or self.inputs), y.reshape(len(y), -1)
+        scaled, labels = self._scaled(X, inputs), y.reshape(len(y), -1)
         size = min(size, len(X) // 2) // multiple_of * multiple_of
         if not size:
             raise NothingToMeasure
         rows = self.rng(draw).permutation(len(X))
-        train, test = rows[:size], rows[size:]
+        train, test = rows[:size], rows[size:][:tests]
         return (scaled[train], labels[train]), (scaled[test], labels[test])
 
 

@@ -14,6 +14,7 @@ from catapult_sim.claims.jastrzebski2019.paper import GROUP
 from catapult_sim.claims.verdict import BAD, GOOD, Verdict, judge
 from catapult_sim.experiments.bench import EFFORTS, Bench
 from catapult_sim.experiments.sharpest_directions import Track
+from catapult_sim.numeric.curvature.step_response import CrossSections
 from catapult_sim.validation import InputError
 from tests.experiments.efforts import TINY
 
@@ -271,6 +272,25 @@ def test_steps_along_the_sharpest_direction(monkeypatch, name, found, expected):
 def test_longer_steps_and_other_directions_are_measured(monkeypatch, name, expected):
     found = measured(monkeypatch, f"cross_entropy.step.{name}", "looks", lambda: looked(0.1, -0.02))
     assert found.value == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("bend", "known"), [(0.02, True), (1e-3, False)])
+def test_the_valley_is_as_wide_as_its_parabola_on_the_farther_side(monkeypatch, bend, known):
+    k = np.array([-16.0, -8, -4, -2, -1, 0, 1, 2, 4, 8, 16])
+
+    def look(factor):
+        heights = 1 + factor * bend * k**2 * np.where(k > 0, 4, 1)  # steeper ahead
+        sections = CrossSections(k, np.ones(1), heights[None])
+        return SimpleNamespace(sections=sections)
+
+    found = measured(
+        monkeypatch,
+        "cross_entropy.step.width-1.5",
+        "looks",
+        lambda: [[look(factor)] * 3 for factor in (0.9, 1.0, 1.1)],
+    )
+    # Behind, 0.02 * 8^2 exceeds 1/2 first; a bend of 1e-3 does not up to 16.
+    assert (found.value, found.at_least) == ((3, False) if known else (4, True))
 
 
 def test_the_peak_is_compared_with_the_learning_rate(monkeypatch):

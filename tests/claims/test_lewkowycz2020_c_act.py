@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from catapult_sim.claims.lewkowycz2020 import c_act as variants
+from catapult_sim.claims.lewkowycz2020 import c_act_axes
 from catapult_sim.claims.lewkowycz2020.c_act import PLAIN, VARIANTS, Variant, c_act
+from catapult_sim.claims.verdict import judge
 from catapult_sim.experiments.architectures import Architecture
 from catapult_sim.experiments.bench import EFFORTS, Bench
 from catapult_sim.numeric.runs.boundary import Boundary, centre
 
 LINEAR = Architecture("linear", 1)
+TWO = variants.Sizes(16, 48, 2)
 
 
 def bracket(values):
@@ -61,11 +64,11 @@ def test_an_end_is_where_the_loss_exceeds_its_bound(small):
 
 
 def test_every_seed_draws_its_own_samples(small):
-    one, other = variants.drawn(Bench(1), LINEAR, 16, 2)
+    one, other = variants.drawn(Bench(1), LINEAR, TWO)
     assert not np.array_equal(one.X, other.X)
-    again, _ = variants.drawn(Bench(1), LINEAR, 16, 2)
+    again, _ = variants.drawn(Bench(1), LINEAR, TWO)
     np.testing.assert_array_equal(one.X, again.X)
-    scaled, _ = variants.drawn(Bench(1), replace(LINEAR, inputs="pixel"), 16, 2)
+    scaled, _ = variants.drawn(Bench(1), replace(LINEAR, inputs="pixel"), TWO)
     np.testing.assert_array_equal(one.y, scaled.y)
     assert not np.allclose(one.X, scaled.X)
 
@@ -82,3 +85,25 @@ def test_cross_entropy_of_a_frozen_kernel_rises_beyond_two(small, monkeypatch):
     """Wide networks that move little: their loss is convex, with at most that curvature."""
     monkeypatch.setitem(EFFORTS, "quick", replace(EFFORTS["quick"], classifier_width=256))
     assert variants.classifier_rise(Bench(1), "tanh").value > 1.9
+
+
+def test_axes_of_other_kinds_are_those_of_their_names():
+    plain, bench = Architecture("relu", 1, kind="residual"), Bench(1)
+    narrow = variants.Sizes(32, 8, 2)
+    axes = {axis.name: axis for axis in c_act_axes.AXES}
+    found = variants.bracket(bench, plain, axes["wide"], narrow)
+    expected = variants.bracket(bench, plain, PLAIN, narrow._replace(width=16))
+    np.testing.assert_array_equal(found.lower, expected.lower)
+    found = variants.bracket(bench, plain, axes["narrow"], narrow._replace(width=16))
+    expected = variants.bracket(bench, plain, PLAIN, narrow)
+    np.testing.assert_array_equal(found.lower, expected.lower)
+
+
+def test_every_kind_and_axis_is_measured(monkeypatch):
+    monkeypatch.setitem(EFFORTS, "quick", replace(EFFORTS["quick"], c_act_other_seeds=2))
+    monkeypatch.setattr(c_act_axes, "IMAGES", (16, 2))
+    monkeypatch.setattr(c_act_axes, "ROWS", (16, 6))
+    bench = Bench(1)
+    found = {claim.id: judge(claim, bench).measured for claim in c_act_axes.CLAIMS}
+    assert {one.n for one in found.values()} == {2}
+    assert len(found) == 21

@@ -110,3 +110,12 @@ def test_a_wrong_prediction_is_refuted(monkeypatch):
     assert judge(claim, Bench(0)).verdict in GOOD
     made_up(monkeypatch, None, leg(np.where(lazy, 0.93, 0.9)))
     assert judge(claim, Bench(0)).verdict in BAD
+
+
+def test_l2_is_that_of_the_networks_that_are_trained(small, monkeypatch):
+    seen = []
+    monkeypatch.setattr(decay, "sgd", lambda one, *_: seen.append(one) or one.run_at(1.0, steps=1))
+    names = ["catapult.decay.relu-l2.lowered", "catapult.decay.relu.lowered"]
+    for claim in (one for name in names for one in decay.CLAIMS if one.id == name):
+        judge(claim, small)
+    assert [one.net.weight_decay for one in seen[:: 3 * K]] == [1e-4] * 3 + [0.0] * 3

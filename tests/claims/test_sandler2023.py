@@ -7,7 +7,7 @@ import pytest
 
 from catapult_sim import claims
 from catapult_sim.claims import sandler2023 as paper
-from catapult_sim.claims.sandler2023 import digits, model, table
+from catapult_sim.claims.sandler2023 import digits, lowered, model, table
 from catapult_sim.claims.sandler2023 import timescales as directions
 from catapult_sim.claims.verdict import BAD, GOOD, Verdict, judge
 from catapult_sim.experiments.bench import EFFORTS, Bench
@@ -118,6 +118,44 @@ def test_the_table_of_averages_is_that_of_runs_written_out(monkeypatch, momentum
     half = table.beside_half(bench, momentum, 0, "loss").value
     two, last = found["two-point-400", "loss"][0].mean(), found["last", "loss"][1].mean()
     assert half == pytest.approx(two - last)
+
+
+@pytest.mark.parametrize("way", lowered.WAYS)
+def test_averages_after_the_rate_is_lowered_are_those_of_runs_written_out(monkeypatch, way):
+    monkeypatch.setitem(EFFORTS, "tiny", TINY)
+    monkeypatch.setattr(table, "DIGITS", table.Setting(64, (5,), 2, 4, 20))
+    monkeypatch.setattr(table, "GAPS", (3, 10))
+    monkeypatch.setattr(lowered, "STEPS", 10)
+    bench = Bench(3, "tiny")
+    run, found = table.late(bench, 0.0), lowered.ends(bench, way)
+    net, (X, y) = run.networks.net, (run.networks.X, run.networks.y)
+    batches = digits.drawn_anew((X, y), 4, 20, bench.rng("lowered batches"), (2,))
+    rate = run.rates[0, 0]
+    factors = {
+        "cosine": (1 + np.cos(np.pi * np.arange(10) / 10)) / 2,
+        "tenth": np.full(20, 0.1),
+    }[way]
+    for member in range(2):
+        theta = run.networks.start[0, member].astype(float)
+        points = [theta]
+        for factor, rows in zip(factors, batches[member], strict=False):
+            theta = theta - rate * factor * net.gradient(theta, X[rows], y[rows])
+            points.append(theta)
+        last = points[-11:]
+        ema = last[0]
+        for iterate in last[1:]:
+            ema = 0.99 * ema + 0.01 * iterate
+        for name, point in {"last": last[-1], "ema": ema, "swa": np.mean(last, axis=0)}.items():
+            value = found[name, "loss"][member]
+            assert value == pytest.approx(net.loss(point, *run.test), rel=1e-4), name
+    losses = {name: found[name, "loss"] for name in ("last", "swa")}
+    gained = losses["last"] - losses["swa"]
+    assert lowered.gain(bench, way, "swa", "loss").value == pytest.approx(gained.mean())
+    assert lowered.last(bench, way, "loss").value == pytest.approx(losses["last"].mean())
+    constant = table.table(bench, 0.0)
+    before = (constant["last", "loss"] - constant["swa", "loss"])[0]
+    share = lowered.share_left(bench, way, "swa").value
+    assert share == pytest.approx(gained.sum() / before.sum())
 
 
 def test_at_a_small_learning_rate_averages_are_their_schedules(tiny, monkeypatch):

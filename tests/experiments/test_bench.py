@@ -94,3 +94,20 @@ def test_images_are_digits_with_little_effort_or_the_data_of_one_s_own(tmp_path)
     for one, other in zip(digits.images(16), digits.split(16), strict=True):
         np.testing.assert_array_equal(one[0], other[0])
         np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_fewer_tests_are_the_first_of_all_and_samples_the_same():
+    whole, part = Bench(3).split(16), Bench(3).split(16, tests=5)
+    for (X, y), (fewer, labels), count in zip(whole, part, (16, 5), strict=True):
+        np.testing.assert_array_equal(X[:count], fewer)
+        np.testing.assert_array_equal(y[:count], labels)
+
+
+def test_inputs_scaled_once_stay_as_they_are_whatever_is_asked_next():
+    bench = Bench(3)
+    first = bench.split(16)[0][0]
+    for inputs in ("pixel", "raw", "global"):
+        train = bench.split(16, inputs=inputs)[0][0]
+        np.testing.assert_array_equal(train, Bench(3, inputs=inputs).split(16)[0][0])
+        train += 1
+    np.testing.assert_array_equal(bench.split(16)[0][0], first)

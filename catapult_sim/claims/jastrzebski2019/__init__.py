@@ -9,7 +9,7 @@ from catapult_sim.claims.jastrzebski2019.escape import escape_claims
 from catapult_sim.claims.jastrzebski2019.exact import exact_claims
 from catapult_sim.claims.jastrzebski2019.nudged import nudged_claims
 from catapult_sim.claims.jastrzebski2019.runs import RECIPES
-from catapult_sim.claims.jastrzebski2019.steps import step_claims
+from catapult_sim.claims.jastrzebski2019.steps import step_claims, valley_claims
 from catapult_sim.claims.jastrzebski2019.table import table_claims
 
 CLAIMS = (
@@ -17,7 +17,7 @@ CLAIMS = (
     *(
         claim
         for loss in RECIPES
-        for kind in (curvature_claims, step_claims, nudged_claims, escape_claims)
+        for kind in (curvature_claims, step_claims, valley_claims, nudged_claims, escape_claims)
         for claim in kind(loss)
     ),
     *table_claims("cross_entropy"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,6 +12,7 @@ from catapult_sim.claims.claim import Claim, at_least, at_most, measured
 from catapult_sim.claims.jastrzebski2019 import runs
 from catapult_sim.claims.jastrzebski2019.paper import on_digits
 from catapult_sim.experiments.bench import Bench
+from catapult_sim.numeric.curvature.step_response import MULTIPLES, THRESHOLDS, valley_widths
 from catapult_sim.numeric.runs.measured import Measured, mean, share
 from catapult_sim.types import Array
 
@@ -41,6 +43,21 @@ def random_over_aligned(bench: Bench, loss: str, of: str) -> Measured:
     """Return |cos| of the angle to e_1, of random directions over that of gradients."""
     found = seen(bench, loss, lambda look: getattr(look, of)[0] / look.random)
     return mean(1 / found.mean(axis=1))
+
+
+def valley(bench: Bench, loss: str, threshold: float) -> Measured:
+    """Return log2 of the steps along e_1 until the loss is so many times as large, the farther way.
+
+    A lower bound where some of the ways are longer than all that was looked at.
+    """
+
+    def width(look: runs.Look) -> float:
+        sides = valley_widths(look.sections, (threshold,))[:, 0, 0]
+        return float(np.nan_to_num(sides, nan=np.inf).max())
+
+    widths = seen(bench, loss, width)
+    found = mean(np.log2(np.minimum(widths, max(MULTIPLES))).mean(axis=1))
+    return replace(found, at_least=bool(np.isinf(widths).any()))
 
 
 def step_claims(loss: str) -> Iterator[Claim]:
@@ -91,4 +108,17 @@ def step_claims(loss: str) -> Iterator[Claim]:
                 0.1,
                 because="ours: the paper says aligned, and gives no number",
             ),
+        )
+
+
+def valley_claims(loss: str) -> Iterator[Claim]:
+    """Yield the findings on how wide the valley along the sharpest direction is."""
+    claim = on_digits(loss)
+    for threshold in THRESHOLDS:
+        yield claim(
+            f"step.width-{threshold:g}",
+            f"width of the valley along e_1, in steps: where the loss is {threshold:g} times as "
+            "large, the farther way (log2)",
+            measured(partial(valley, threshold=threshold)),
+            cost=0.1,
         )

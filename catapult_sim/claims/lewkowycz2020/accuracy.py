@@ -118,7 +118,7 @@ def _to_the_time(network: Networks) -> tuple[Array, Array]:
 
 def chance(bench: Bench) -> float:
     """Return the accuracy of a guess."""
-    return 1 / max(2, bench.split(SAMPLES)[0][1].shape[1])
+    return 1 / max(2, bench.split(SAMPLES, tests=0)[0][1].shape[1])
 
 
 def best(found: Scan, among: Array) -> Array:

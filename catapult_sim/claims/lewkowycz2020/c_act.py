@@ -41,7 +41,7 @@ from catapult_sim.claims.lewkowycz2020.paper import (
 )
 from catapult_sim.claims.sources import DERIVED, EXTENDED
 from catapult_sim.experiments.architectures import KINDS, Architecture, halved
-from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import (
     SETTLED,
     Networks,
@@ -81,6 +81,7 @@ class Variant:
     training: Mapping[str, Any] = field(default_factory=dict, hash=False)
     batches: int = 1  # of an epoch
     depth: int = 2  # hidden layers of the networks that are compared
+    width: float = 1.0  # factor
 
 
 NAMED = (Architecture("relu", 2), Architecture("relu", 3))
@@ -101,29 +102,28 @@ VARIANTS = (
 )
 
 
-def drawn(
-    bench: Bench, architecture: Architecture, samples: int, seeds: int, **network: Any
-) -> list[Networks]:
-    """Draw samples and a network for every seed, the same whatever the architecture."""
-    width = sizes(bench, architecture).width
-
-    def one(seed: int) -> Networks:
-        (X, y), _ = bench.split(samples, draw=f"c_act {seed}", inputs=architecture.inputs)
-        if KINDS[architecture.kind].images:
-            X = halved(X)
-        shape = X.shape[1], y.shape[1], width
-        net = architecture.network(*shape, dtype="float32", **network)
-        return started(net, *net.require_data(X, y), bench.rng(f"c_act network {seed}"))
-
-    return [one(seed).at_lambda_0() for seed in range(seeds)]
-
-
 class Sizes(NamedTuple):
     """How many samples networks learn, how wide they are, and how many are drawn."""
 
     samples: int
     width: int
     seeds: int
+
+
+def drawn(bench: Bench, architecture: Architecture, size: Sizes, **network: Any) -> list[Networks]:
+    """Draw samples and a network for every seed, the same whatever the architecture."""
+
+    def one(seed: int) -> Networks:
+        (X, y), _ = bench.split(
+            size.samples, draw=f"c_act {seed}", inputs=architecture.inputs, tests=0
+        )
+        if KINDS[architecture.kind].images:
+            X = halved(X)
+        shape = X.shape[1], y.shape[1], size.width
+        net = architecture.network(*shape, dtype="float32", **network)
+        return started(net, *net.require_data(X, y), bench.rng(f"c_act network {seed}"))
+
+    return [one(seed).at_lambda_0() for seed in range(size.seeds)]
 
 
 def sizes(bench: Bench, architecture: Architecture) -> Sizes:
@@ -139,28 +139,29 @@ def sizes(bench: Bench, architecture: Architecture) -> Sizes:
 
 def c_act(bench: Bench, architecture: Architecture, variant: Variant = PLAIN) -> Boundary:
     """Bracket where every seed begins to diverge."""
-    if variant is not PLAIN:
-        key = "c_act", architecture, variant
-        return bench.once(key, lambda: _bracket(bench, architecture, variant, bench.effort.seeds))
     size = sizes(bench, architecture)
+    if variant is not PLAIN:
+        return bracket(bench, architecture, variant, size._replace(seeds=bench.effort.seeds))
     return bench.boundary(
         architecture.name,
         "end",
         (size.width,),
-        lambda: _bracket(bench, architecture, PLAIN, size.seeds),
+        lambda: bracket(bench, architecture, PLAIN, size),
     )
 
 
-def _bracket(bench: Bench, architecture: Architecture, variant: Variant, seeds: int) -> Boundary:
-    samples = sizes(bench, architecture).samples
+@once
+def bracket(bench: Bench, architecture: Architecture, variant: Variant, size: Sizes) -> Boundary:
+    """Bracket where seeds of a size begin to diverge."""
+    size = size._replace(width=round(variant.width * size.width))
     stop: dict[str, Any] = {"steps": STEPS, "escape": BOUND, **variant.training}
     if variant.batches > 1:
-        size, rng = samples // variant.batches, bench.rng("c_act batches")
-        stop["batches"] = minibatches(samples, size, STEPS, rng=rng)
+        batch, rng = size.samples // variant.batches, bench.rng("c_act batches")
+        stop["batches"] = minibatches(size.samples, batch, STEPS, rng=rng)
     elif not variant.training:
         stop["tolerance"] = SETTLED  # no such run that came down has diverged later; SGD's do
     return bracket_each(
-        drawn(bench, architecture, samples, seeds, **variant.network),
+        drawn(bench, architecture, size, **variant.network),
         Search(LOW, HIGH, escape, stop).sides,
         LOW,
         HIGH,

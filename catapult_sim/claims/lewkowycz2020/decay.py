@@ -5,7 +5,8 @@ learning rates ``c = eta lambda_0``: for the same number of steps; to the same t
 and from there on at one small learning rate for all. In the paper a wide residual network is best
 above ``2 / lambda_0`` only after that, since a large learning rate leaves noise of SGD; and a
 convolutional one is as good at all learning rates, whatever curvature is left. Dense networks are
-tried here beyond the paper, and judged by its words.
+tried here beyond the paper, and judged by its words; ReLU also with L2, with which the paper's are
+trained.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +39,7 @@ from catapult_sim.types import Array
 
 RATES = np.array([0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0])
 LOWERED = 0.5  # c of all in the end
+L2 = 1e-4  # weight decay of networks with it, as where convergence ends
 LEGS = {
     "steps": "at equal steps",
     "time": "at equal time",
@@ -54,10 +57,11 @@ class Leg(Scan):
 
 
 @once
-def legs(bench: Bench, activation: str) -> dict[str, Leg]:
+def legs(bench: Bench, activation: str, weight_decay: float = 0.0) -> dict[str, Leg]:
     """Train at every learning rate: for equal steps, to equal time, and on at a small rate."""
+    network = {"activation": activation, "weight_decay": weight_decay}
     seeds = range(bench.effort.decay_seeds)
-    rows = np.array([_one_seed(bench, activation, seed) for seed in seeds])  # (S, legs, K, 4)
+    rows = np.array([_one_seed(bench, seed, **network) for seed in seeds])  # (S, legs, K, 4)
     found = np.moveaxis(rows, (1, 3, 2, 0), (0, 1, 2, 3))
     return {
         name: Leg(RATES, choosing, judging, diverged > 0, chance(bench), curvature)
@@ -65,13 +69,15 @@ def legs(bench: Bench, activation: str) -> dict[str, Leg]:
     }
 
 
-def _one_seed(bench: Bench, activation: str, seed: int) -> list[list[tuple[float, ...]]]:
+def _one_seed(bench: Bench, seed: int, **network: Any) -> list[list[tuple[float, ...]]]:
     """Return for each leg and learning rate both accuracies, divergence and curvature."""
-    (X, y), (tests, labels) = bench.split(bench.effort.decay_samples, draw=f"decay {seed}")
+    (X, y), (tests, labels) = bench.split(
+        bench.effort.decay_samples, draw=f"decay {seed}", tests=JUDGED
+    )
     rng, batches = bench.rng(f"decay network {seed}"), bench.rng(f"decay batches {seed}")
     data, hidden = (halved(X), y), [WIDTH] * 2
-    one = draw(data, hidden, rng=rng, activation=activation, dtype="float32").at_lambda_0()
-    judge = partial(_judged, one, halved(tests[:JUDGED]), labels[:JUDGED], chance(bench))
+    one = draw(data, hidden, rng=rng, dtype="float32", **network).at_lambda_0()
+    judge = partial(_judged, one, halved(tests), labels, chance(bench))
     time, ends = bench.effort.decay_time, []
     for c in RATES:
         equal_steps = sgd(one, c, time / 10, batches)
@@ -101,14 +107,14 @@ def _judged(
     return *map(float, accuracies), float(diverged), left
 
 
-def lost(bench: Bench, activation: str, leg: str) -> Measured:
+def lost(bench: Bench, activation: str, leg: str, weight_decay: float = 0.0) -> Measured:
     """Return the accuracy at the best c up to 2 less that at the best above, on a leg."""
-    return lost_by_catapults(legs(bench, activation)[leg])
+    return lost_by_catapults(legs(bench, activation, weight_decay)[leg])
 
 
-def gain(bench: Bench, activation: str) -> Measured:
+def gain(bench: Bench, activation: str, weight_decay: float = 0.0) -> Measured:
     """Return how much more accuracy catapults gain than lazy runs, where the rate is lowered."""
-    found = legs(bench, activation)
+    found = legs(bench, activation, weight_decay)
     before, after = (found[leg] for leg in ("time", "lowered"))
     gained = (after.choosing + after.judging - before.choosing - before.judging) / 2
     gained = np.where(after.diverged, np.nan, gained)
@@ -118,9 +124,9 @@ def gain(bench: Bench, activation: str) -> Measured:
     return mean(np.nanmean(above, axis=0) - np.nanmean(lazy, axis=0))
 
 
-def correlation(bench: Bench, activation: str) -> Measured:
+def correlation(bench: Bench, activation: str, weight_decay: float = 0.0) -> Measured:
     """Return a seed's rank correlation of final curvature and accuracy over learning rates."""
-    found = legs(bench, activation)["lowered"]
+    found = legs(bench, activation, weight_decay)["lowered"]
     columns = zip(found.curvature.T, found.judging.T, ~found.diverged.T, strict=True)
     pairs = [(x[kept], y[kept]) for x, y, kept in columns]
     each = [_rank_correlation(x, y) for x, y in pairs if len(x) > 2 and np.ptp(x) and np.ptp(y)]
@@ -141,15 +147,16 @@ def _rank_correlation(x: Array, y: Array) -> float:
     return float(np.corrcoef(*ranks)[0, 1])
 
 
-def decay_claims(activation: str) -> Iterator[Claim]:
+def decay_claims(activation: str, weight_decay: float = 0.0) -> Iterator[Claim]:
     """Yield the claims on SGD with a constant learning rate, and with one that is lowered."""
+    name, words = ("-l2", f", L2 of {weight_decay:g}") if weight_decay else ("", "")
     claim = Claims(
         EXTENDED,
-        f"catapult.decay.{activation}",
-        f"{activation}, 2 hidden layers, SGD with batches of {BATCH}",
+        f"catapult.decay.{activation}{name}",
+        f"{activation}, 2 hidden layers, SGD with batches of {BATCH}{words}",
         reduced=NETWORKS.format(layers="two hidden layers"),
         cost=4,
-        given={"activation": activation},
+        given={"activation": activation, "weight_decay": weight_decay},
     )
     yield claim(
         "steps",
@@ -174,4 +181,7 @@ def decay_claims(activation: str) -> Iterator[Claim]:
     )
 
 
-CLAIMS = tuple(claim for activation in ACTIVATIONS for claim in decay_claims(activation))
+CLAIMS = (
+    *(claim for activation in ACTIVATIONS for claim in decay_claims(activation)),
+    *decay_claims("relu", L2),
+)

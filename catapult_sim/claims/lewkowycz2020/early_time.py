@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, Source, at_least, at_most, equals
-from catapult_sim.claims.lewkowycz2020.c_act import BOUND, drawn
+from catapult_sim.claims.lewkowycz2020.c_act import BOUND, Sizes, drawn
 from catapult_sim.claims.lewkowycz2020.paper import NETWORKS, PAPER, RESIDUAL
 from catapult_sim.claims.sources import EXTENDED
 from catapult_sim.experiments.architectures import Architecture
@@ -52,7 +52,10 @@ class Ends:
 @once
 def networks(bench: Bench, architecture: Architecture) -> list[Networks]:
     """Return a network of each seed."""
-    return drawn(bench, architecture, bench.effort.c_act_samples, bench.effort.early_time)
+    effort = bench.effort
+    return drawn(
+        bench, architecture, Sizes(effort.c_act_samples, effort.c_act_width, effort.early_time)
+    )
 
 
 @once

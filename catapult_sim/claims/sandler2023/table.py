@@ -22,10 +22,12 @@ from catapult_sim.claims.sandler2023 import digits
 from catapult_sim.claims.sandler2023.model import GROUP
 from catapult_sim.claims.sources import SANDLER as PAPER
 from catapult_sim.experiments.bench import Bench, once
+from catapult_sim.experiments.networks import Networks
 from catapult_sim.mlp.losses import fraction_right_or_nan
 from catapult_sim.numeric.runs.averages import EMA, SWA
+from catapult_sim.numeric.runs.batches import Batches
 from catapult_sim.numeric.runs.measured import Measured, mean
-from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall
+from catapult_sim.numeric.runs.optimizers import AnyOptimizer, GradientDescent, HeavyBall
 from catapult_sim.types import Array
 
 
@@ -58,9 +60,26 @@ REDUCED = (
 QUANTITIES = {"loss": "test loss", "error": "test error"}
 
 
+class Late(NamedTuple):
+    """Networks 400 steps before the end of training, at every learning rate."""
+
+    networks: Networks  # with a start of (rates, S, P)
+    rates: Array  # (rates, 1)
+    optimizer: AnyOptimizer
+    after: Batches  # (S, 400, b), the last
+    batch_size: int
+    test: tuple[Array, Array]
+
+    def ends(self, theta: Array) -> dict[str, Array]:
+        """Return the :data:`QUANTITIES` of parameters ``(..., P)``."""
+        net = self.networks.net
+        right = fraction_right_or_nan(net.predict(theta, self.test[0]), self.test[1])
+        return {"loss": net.loss(theta, *self.test), "error": 1 - right}
+
+
 @once
-def table(bench: Bench, momentum: float) -> dict[tuple[str, str], Array]:
-    """Return test loss and error of every way, ``(rates, S)``, by way and quantity."""
+def late(bench: Bench, momentum: float) -> Late:
+    """Train at every learning rate, but for the last steps."""
     how = CLOTHING if bench.clothed else DIGITS
     known, test = bench.images(how.samples, multiple_of=32)
     seeds = (how.members,)
@@ -69,28 +88,35 @@ def table(bench: Bench, momentum: float) -> dict[tuple[str, str], Array]:
     batches = digits.drawn_anew(known, how.batch_size, how.steps, rng, seeds)
     rates = digits.RATES[LOSS] * unit * (1 - momentum) * np.array(RATES)[:, None]
     optimizer = HeavyBall(momentum) if momentum else GradientDescent()
-    descend = partial(digits.descend, rate=rates, optimizer=optimizer)
-    every_rate = np.broadcast_to(batches, (len(RATES), *batches.shape))
-    before, after = np.split(every_rate, [-max(GAPS)], axis=-2)
-    long = descend(
-        replace(drawn, start=np.repeat(drawn.start[None], len(RATES), 0)), batches=before
-    )
-    follow = partial(descend, replace(drawn, start=long))
-    short, last = follow(batches=after[..., : -min(GAPS), :]), follow(batches=after)
+    before, after = np.split(batches, [-max(GAPS)], axis=-2)
+    begin = replace(drawn, start=np.repeat(drawn.start[None], len(RATES), 0))
+    start = digits.descend(begin, rates, at_every_rate(before), optimizer=optimizer)
+    return Late(replace(begin, start=start), rates, optimizer, after, how.batch_size, test)
+
+
+def at_every_rate(batches: Batches) -> Batches:
+    """Repeat batches for every learning rate."""
+    return np.broadcast_to(batches, (len(RATES), *batches.shape))
+
+
+@once
+def table(bench: Bench, momentum: float) -> dict[tuple[str, str], Array]:
+    """Return test loss and error of every way, ``(rates, S)``, by way and quantity."""
+    run = late(bench, momentum)
+    after, long = at_every_rate(run.after), run.networks.start
+    follow = partial(digits.descend, run.networks, run.rates, optimizer=run.optimizer)
+    short, last = follow(after[..., : -min(GAPS), :]), follow(after)
     points = {
         "last": last,
         "two-point-50": (short + last) / 2,
         "two-point-400": (long + last) / 2,
-        "ema": follow(batches=after, average=EMA(0.99)),
-        "swa": follow(batches=after, average=SWA()),
+        "ema": follow(after, average=EMA(0.99)),
+        "swa": follow(after, average=SWA()),
     }
     return {
         (way, quantity): value
         for way, theta in points.items()
-        for quantity, value in {
-            "loss": drawn.net.loss(theta, *test),
-            "error": 1 - fraction_right_or_nan(drawn.net.predict(theta, test[0]), test[1]),
-        }.items()
+        for quantity, value in run.ends(theta).items()
     }
 
 

@@ -39,11 +39,12 @@ class Recipe:
     learning_rate: float
     regularizer: float = 0.0
     repeats: int = 1  # steps in a row on each batch, which share the learning rate
+    time: float = 2.0  # over the number of samples
 
     @property
     def epochs(self) -> int:
-        """The number of epochs, 32 at batch size 16 and learning rate 1."""
-        return round(2 * self.batch_size / self.learning_rate)
+        """The number of epochs, 32 at batch size 16, learning rate 1 and time 2."""
+        return round(self.time * self.batch_size / self.learning_rate)
 
 
 LARGE, SMALL = Recipe(16, 1.0), Recipe(16, 1 / 8)
@@ -53,7 +54,6 @@ QUANTITIES = {"error": "test error", "loss": "test loss", "penalty": "mean squar
 
 
 @once
-@np.errstate(all="ignore")  # a network that diverges has no quantities
 def ends(bench: Bench, recipe: Recipe) -> dict[str, Array]:
     """Return the :data:`QUANTITIES` after training, ``(S,)``, of the same members for every recipe.
 
@@ -62,7 +62,14 @@ def ends(bench: Bench, recipe: Recipe) -> dict[str, Array]:
     data, test = bench.split(SAMPLES, multiple_of=LARGEST_BATCH)
     if not len(data[0]):
         return {name: np.full(bench.effort.trained, np.nan) for name in QUANTITIES}
-    net, theta = trained(bench, recipe, data)
+    return quantities(*trained(bench, recipe, data, bench.effort.trained), data, test)
+
+
+@np.errstate(all="ignore")  # a network that diverges has no quantities
+def quantities(
+    net: Network, theta: Array, data: tuple[Array, Array], test: tuple[Array, Array]
+) -> dict[str, Array]:
+    """Return the :data:`QUANTITIES` of parameters ``(S, P)``, NaN where they are not finite."""
     batches = (a.reshape(-1, LARGE.batch_size, a.shape[-1]) for a in data)
     gradients = net.loss_and_gradient(theta[:, None], *batches)[1]
     found = {
@@ -73,9 +80,11 @@ def ends(bench: Bench, recipe: Recipe) -> dict[str, Array]:
     return {name: np.where(np.isfinite(array), array, np.nan) for name, array in found.items()}
 
 
-def trained(bench: Bench, recipe: Recipe, data: tuple[Array, Array]) -> tuple[Network, Array]:
-    """Return the network, and the parameters of its ensemble after training, ``(S, P)``."""
-    members, samples = (bench.effort.trained,), len(data[0])
+def trained(
+    bench: Bench, recipe: Recipe, data: tuple[Array, Array], count: int
+) -> tuple[Network, Array]:
+    """Return the network, and the parameters of an ensemble of so many after training, (S, P)."""
+    members, samples = (count,), len(data[0])
     loss = "cross_entropy" if _one_hot(data[1]) else "squared_error"
     network = {"loss": loss, "dtype": "float32"}
     drawn = draw(data, [HIDDEN], rng=bench.rng("sgd network"), ensemble=members, **network)
@@ -109,7 +118,7 @@ def sgd_unit(bench: Bench, net: Network, theta: Array, X: Array) -> float:
         top = eigsh(matrix, 1, v0=np.ones(len(matrix)), return_eigenvectors=False)
         return float((1 / require_lambda_0(top))[0] / net.loss_function.curvature)
 
-    return bench.once("sgd unit", measure)
+    return bench.once(("sgd unit", X.shape), measure)
 
 
 def excess(bench: Bench, quantity: str, recipe: Recipe) -> Measured:

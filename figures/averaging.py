@@ -43,14 +43,15 @@ def main(bench):
 
 def trained(networks, rate, batches):
     """Return weights ``(ends, S, P)`` by way of training; one run serves all ends where it can."""
-    options = {"every": ENDS, "batches": batches, "observe": {"weights": lambda theta: theta}}
-    run = partial(networks.train, rate, steps=ENDS[-1], **options)
+    seen, kept = {"weights": lambda theta: theta}, np.array(ENDS) // ENDS[0]
+    options = {"steps": ENDS[-1], "every": ENDS[0], "batches": batches, "observe": seen}
+    run = partial(networks.train, rate, **options)
     means = {"mean of all": SWA(), "EMA": EMA(0.99)}
     swa, ema = (run(average=average).values for average in means.values())
-    runs = {"last": swa["weights"][1:], "mean of all": swa["average_weights"][1:]}
-    runs |= {"EMA": ema["average_weights"][1:]}
+    runs = {"last": swa["weights"][kept], "mean of all": swa["average_weights"][kept]}
+    runs |= {"EMA": ema["average_weights"][kept]}
     runs["two points"] = (networks.start + runs["last"]) / 2
-    runs["learning rate halved"] = run(schedule=np.full(ENDS[-1], 0.5)).values["weights"][1:]
+    runs["learning rate halved"] = run(schedule=np.full(ENDS[-1], 0.5)).values["weights"][kept]
     for name, average in means.items():
         follow = partial(digits.descend, networks, rate)
         runs[STYLES[name][2]] = [

@@ -3,8 +3,8 @@ r"""After the catapult training is linear again.
 A ReLU network with one hidden layer learns 32 handwritten digits by full-batch gradient descent on
 squared error, at learning rates above 2 / lambda_0. (a) Width 1024, c = 3: the training loss of the
 network (grey) and of the networks linearised at the steps marked by dots, at the same learning
-rate. Linearised on the way up, it diverges; at the peak, where the curvature has just come down, it
-is slow; afterwards it is as good as the network. (b) The distance of the outputs on 256 other
+rate. Linearised on the way up, it diverges; once the curvature has come down, it is as good as the
+network. (b) The distance of the outputs on 256 other
 digits, averaged over the 100 steps after the linearisation at step 5 log2(n), relative to their
 size; means and standard errors over the runs of six seeds whose catapult is over by then. The
 distance falls as 1/n (dashed).
@@ -60,7 +60,7 @@ def distances(bench, ax):
     plot_power_law(widths, above, -1, weights=widths == widths[-1], ax=ax, ls="--")
     ax.set(xlabel="width  $n$", ylabel="relative distance of outputs")
     style.set_ticks(ax.xaxis, widths)
-    style.set_ticks(ax.yaxis, [5e-4, 1e-3, 2e-3, 4e-3], ["0.05 %", "0.1 %", "0.2 %", "0.4 %"])
+    style.set_ticks(ax.yaxis, [0.005, 0.01, 0.02, 0.04], ["0.5 %", "1 %", "2 %", "4 %"])
     ax.legend(frameon=False)
 
 

@@ -67,11 +67,8 @@ def plot_final_curvature(
     ----------
     [Lewkowycz2020], section 2.
     """
-    c, final, codes = (
-        require_positive("c", c),
-        require_reals("final", final),
-        require_reals("phase", phase),
-    )
+    c, final = require_positive("c", c), require_reals("final", final)
+    codes = require_reals("phase", phase)
     shape = require_broadcast(c=c.shape, final=final.shape, phase=codes.shape)
     c, final, codes = (np.broadcast_to(one, shape) for one in (c, final, codes))
     ax = canvas.require_axes(ax)
@@ -91,8 +88,8 @@ def plot_attractor(
 ) -> Axes:
     """Draw the states that orbits visit against a parameter: a bifurcation diagram.
 
-    The darker, the more often, up to a third of the steps; states that are not finite, of orbits that have escaped, are left
-    out.
+    The darker, the more often, up to a third of the steps. States that are not finite, of orbits
+    that have escaped, are left out.
 
     Parameters
     ----------

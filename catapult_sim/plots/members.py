@@ -122,7 +122,7 @@ def plot_measured(
     measured : sequence of Measured, n
         As :func:`~catapult_sim.boundary` and the measurements of claims return them.
     scale : float
-        Multiplies values and errors, such as 100 for percent.
+        Positive; multiplies values and errors, such as 100 for percent.
     ax : matplotlib Axes, optional
         By default those of a new figure, ``.figure`` of what is returned.
     **kwargs
@@ -143,7 +143,7 @@ def plot_measured(
     >>> ax.lines[0].get_ydata().tolist()
     [50.0, 25.0]
     """
-    x, scale = require_finite("x", x), require_number("scale", scale)
+    x, scale = require_finite("x", x), require_number("scale", scale, above=0)
     found = _require_measured("measured", measured)
     if x.shape != (len(found),):
         raise InputError(f"measured must have one number for each x, {x.size}; got {len(found)}")

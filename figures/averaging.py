@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from catapult_sim import EMA, SWA
+from catapult_sim import EMA, SWA, TwoPoint
 from catapult_sim.claims.sandler2023 import digits
 from catapult_sim.commands.gallery import run_script
 from catapult_sim.experiments.networks import Networks
@@ -36,28 +36,19 @@ def main(bench):
         rng = bench.rng("figure")
         size, members = digits.BATCH_SIZE, (len(found.start),)
         batches = digits.drawn_anew(found.train, size, ENDS[-1], rng, members)
-        networks = Networks(found.net, found.start, *found.train)
-        draw(found, trained(networks, found.rate, batches), row, loss)
+        runs = {name: [] for name in ("last", *STYLES, *(look[2] for look in STYLES.values()))}
+        for end in ENDS:
+            networks = Networks(found.net, found.start, *found.train)
+            follow = partial(digits.descend, networks, found.rate, batches[:, :end])
+            last, means = follow(), {"mean of all": SWA(), "EMA": EMA(0.99)}
+            runs["last"].append(last)
+            runs["two points"].append(TwoPoint(end).value((found.start, last)))
+            runs["learning rate halved"].append(follow(schedule=schedule(TwoPoint(end), end)))
+            for name, average in means.items():
+                runs[name].append(follow(average=average))
+                runs[STYLES[name][2]].append(follow(schedule=schedule(average, end)))
+        draw(found, runs, row, loss)
     return figure
-
-
-def trained(networks, rate, batches):
-    """Return weights ``(ends, S, P)`` by way of training; one run serves all ends where it can."""
-    seen, kept = {"weights": lambda theta: theta}, np.array(ENDS) // ENDS[0]
-    options = {"steps": ENDS[-1], "every": ENDS[0], "batches": batches, "observe": seen}
-    run = partial(networks.train, rate, **options)
-    means = {"mean of all": SWA(), "EMA": EMA(0.99)}
-    swa, ema = (run(average=average).values for average in means.values())
-    runs = {"last": swa["weights"][kept], "mean of all": swa["average_weights"][kept]}
-    runs |= {"EMA": ema["average_weights"][kept]}
-    runs["two points"] = (networks.start + runs["last"]) / 2
-    runs["learning rate halved"] = run(schedule=np.full(ENDS[-1], 0.5)).values["weights"][kept]
-    for name, average in means.items():
-        follow = partial(digits.descend, networks, rate)
-        runs[STYLES[name][2]] = [
-            follow(batches[:, :end], schedule=schedule(average, end)) for end in ENDS
-        ]
-    return runs
 
 
 def draw(found, runs, row, loss):

@@ -9,9 +9,11 @@ means over eight networks, errors of averages are of the difference from the las
 takes four minutes; with little effort it is of 800 handwritten digits.
 """
 
-from catapult_sim.claims.sandler2023.table import MOMENTA, QUANTITIES, RATES, WAYS, entry
+from dataclasses import replace
+
+from catapult_sim.claims.sandler2023.table import MOMENTA, QUANTITIES, RATES, entry
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.plots import canvas, style
+from catapult_sim.plots import canvas, plot_measured, style
 
 LOOKS = {
     "last": ("o", "black", "last point"),
@@ -43,21 +45,18 @@ def main(bench):
 def draw(bench, momentum, quantity, ax):
     """Draw a quantity of every way against the learning rate."""
     scale = 100 if quantity == "error" else 1
-    of = {
-        way: [entry(bench, momentum, rate, way, quantity) for rate in range(len(RATES))]
-        for way in WAYS
-    }
     for i, (way, (mark, colour, label)) in enumerate(LOOKS.items()):
-        below = [0 if way == "last" else one.value for one in of[way]]
-        start = [
-            one.value if way == "last" else last.value
-            for one, last in zip(of[way], of["last"], strict=True)
-        ]
-        values = [scale * (a - b) for a, b in zip(start, below, strict=True)]
-        errors = [scale * one.error for one in of[way]]
+        found = [value(bench, momentum, rate, way, quantity) for rate in range(len(RATES))]
         places = [rate * 1.02 ** (i - 2) for rate in RATES]
-        look = {"marker": mark, "color": colour, "label": label, "ms": 5, "lw": 1.1, "capsize": 2}
-        ax.errorbar(places, values, errors, mfc=colour if way == "last" else "white", **look)
+        look = {"fmt": f"{mark}-", "color": colour, "label": label, "lw": 1.1, "capsize": 2}
+        look["mfc"] = colour if way == "last" else "white"
+        plot_measured(places, found, scale=scale, ax=ax, **look)
+
+
+def value(bench, momentum, rate, way, quantity):
+    """Return a quantity, of an average with the error of its difference from the last point."""
+    last, found = (entry(bench, momentum, rate, one, quantity) for one in ("last", way))
+    return last if way == "last" else replace(found, value=last.value - found.value)
 
 
 if __name__ == "__main__":

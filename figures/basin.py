@@ -14,8 +14,7 @@ from matplotlib.patches import Rectangle
 
 from catapult_sim import Phase, phase_map
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.plots import canvas, plot_phases, style
-from catapult_sim.plots.spacing import edges
+from catapult_sim.plots import canvas, plot_phases, plot_plane, style
 from catapult_sim.symbolic.linear_net import residual_map
 
 LABEL = 0.7
@@ -26,9 +25,9 @@ def main():
     """Return the figure."""
     figure, (left, right) = canvas.panels(1, 2, size=(9.5, 3.9), width_ratios=(1, 1.2))
     draw_phases(left)
-    image = draw_zoom(right)
+    draw_zoom(right)
     label = r"final curvature  $\eta\lambda_\infty$"
-    figure.colorbar(image, ax=right, label=label, pad=0.02, extend="min")
+    figure.colorbar(right.collections[-1], ax=right, label=label, pad=0.02, extend="min")
     style.letter_panels((left, right))
     for ax in (left, right):
         ax.set_xlabel(r"initial output  $F_0=\eta f_0/\sqrt{n}$")
@@ -63,12 +62,9 @@ def draw_zoom(ax):
         residual_map(), D=F0 - LABEL, Lam=edge(F0) - below[:, None], Y=LABEL, steps=4000
     )
     ends = np.ma.masked_where(found.phase == Phase.UNDECIDED, found.state["Lam"])
-    options = {"cmap": "viridis", "vmin": 1.4, "vmax": 2, "rasterized": True}
-    at = edges(F0, geometric=False), edges(below, geometric=True)
-    image = ax.pcolormesh(*at, ends, **options)
+    plot_plane(F0, below, ends, ax=ax, vmin=1.4, vmax=2)
     ax.set(yscale="log", ylabel=r"distance below the line  $-E_0$")
     ax.invert_yaxis()
-    return image
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ not, in units of the loss where the line starts; some leave the frame. Thick: me
 networks; dashed: the parabolas that fit these best. (a, d) Along the batch's own gradient step, in
 units of its best learning rate; grey is the loss of all unseen data on the same steps. (b, e) From
 an iterate to that 400 steps later. (c, f) From one iterate to the next. With squared error (top)
-every line is a parabola; with cross-entropy (bottom) one large step takes nearly all of a batch's
+every line is a parabola; with cross-entropy (bottom) one large step takes most of a batch's
 loss, which flattens out there and is no parabola.
 """
 

@@ -10,11 +10,10 @@ where the orbit is known: log|1 - 2Y|, then log|9 - 2 (1 + Y)^2| / 2 (solid), an
 """
 
 import numpy as np
-from matplotlib.colors import LogNorm
 
 from catapult_sim import attractor
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.plots import canvas, style
+from catapult_sim.plots import canvas, plot_attractor, style
 from catapult_sim.symbolic.linear_net import balanced_map
 
 DOUBLINGS = {1.0: "1", np.sqrt(5) - 1: r"$\sqrt{5}-1$", 1.2880: " 1.2880, 1.2992", 1.2992: ""}
@@ -48,10 +47,7 @@ def draw_orbits(ax, labels):
     for _ in range(3000):
         state = step(state, labels)
         visited.append(state[:, 0])
-    F = np.concatenate(visited)
-    options = {"bins": (1000, 400), "range": (RANGE, (0, 4.1)), "cmin": 1, "cmap": "Greys"}
-    norm = LogNorm(0.5, 1000)
-    ax.hist2d(np.tile(labels, len(visited)), F, **options, norm=norm, rasterized=True)
+    plot_attractor(labels, visited, ax=ax, bins=(1000, 400), range=(RANGE, (0, 4.1)))
     for stable, Y in ((True, (RANGE[0], 1)), (False, (1, 2))):
         ax.plot(Y, Y, ls="-" if stable else "--", **LINE)
     for stable, Y in (

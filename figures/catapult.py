@@ -14,10 +14,11 @@ import numpy as np
 import catapult_sim as cs
 from catapult_sim import datasets
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.plots import canvas, style
+from catapult_sim.plots import canvas, plot_final_curvature, plot_runs, style
 
 SHOWN = {1.0: "lazy", 1.7: "lazy", 2.3: "catapult", 3.0: "catapult", 3.7: "catapult"}
 SHOWN |= {4.1: "divergent"}
+LINE = {"ls": "-", "lw": 1.6, "marker": ""}
 
 
 def main():
@@ -38,15 +39,20 @@ def draw_runs(net, losses, curvatures):
     c = np.array(list(SHOWN))
     observe = {"top_eigenvalue": net.top_eigenvalue}
     run = net.train(learning_rate=c * unit, steps=60, state=state, observe=observe)
-    for i, phase in enumerate(SHOWN.values()):
-        loss = run.values["loss"][:, i]
-        visible = loss < 1e9 * loss[0]
-        look = {"color": style.LINE_COLOURS[phase], "lw": 1.6}
-        losses.plot(run.step[visible], loss[visible], **look)
-        curvature = c[i] * unit * run.values["top_eigenvalue"][:, i]
-        curvatures.plot(run.step[visible], curvature[visible], **look)
+    visible = run.values["loss"] < 1e9 * run.values["loss"][0]
+    values = run.values | {"curvature": c * unit * run.values["top_eigenvalue"]}
+    shown = {name: np.where(visible, one, np.nan).T for name, one in values.items()}
+    found = {
+        rate: {"phase": phase, "loss": loss, "curvature": curvature}
+        for (rate, phase), loss, curvature in zip(
+            SHOWN.items(), shown["loss"], shown["curvature"], strict=True
+        )
+    }
+    plot_runs(found, "loss", ax=losses, **LINE)
+    plot_runs(found, "curvature", ax=curvatures, **LINE)
+    for rate in SHOWN:
         beside = {"textcoords": "offset points", "ha": "right", "va": "center", "fontsize": 7}
-        curvatures.annotate(f"{c[i]:g}", (0, c[i]), (-3, 0), **beside)
+        curvatures.annotate(f"{rate:g}", (0, rate), (-3, 0), **beside)
     losses.set(yscale="log", xlabel="step", ylabel="loss", ylim=(1e-3, 1e7))
     curvatures.axhline(2, color="black", ls=":", lw=1)
     curvatures.set(xlabel="step", ylabel=r"curvature  $\eta\lambda_t$", ylim=(0, 6), xlim=(-6, 60))
@@ -63,14 +69,8 @@ def draw_ends(net, ax):
     run = net.train(learning_rate=c * unit, steps=300, state=state, tolerance=1e-6)
     ended = cs.classify(run, settled=0.1)
     final = c * unit * net.top_eigenvalue(run.state)
-    for phase in (cs.Phase.LAZY, cs.Phase.CATAPULT):
-        mask = ended == phase
-        rates = np.broadcast_to(c, final.shape)[mask]
-        ax.plot(rates, final[mask], ".", ms=3, color=style.LINE_COLOURS[str(phase)], alpha=0.7)
+    plot_final_curvature(c, final, ended, ax=ax)
     style.shade_phases(ax, (0.5, 2, 4, 4.5))
-    ax.plot([0.5, 2], [0.5, 2], color="black", lw=1)
-    ax.plot([2, 2.5], [2, 1.5], color="black", lw=1, ls="--")
-    ax.axhline(2, color="black", ls=":", lw=1)
     ax.set(xlabel=r"$c=\eta\lambda_0$", ylabel=r"final curvature  $\eta\lambda_\infty$")
     ax.set(xlim=(0.5, 4.5), ylim=(0, 2.4))
 

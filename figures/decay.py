@@ -14,7 +14,7 @@ import numpy as np
 from catapult_sim.claims.lewkowycz2020.accuracy import ACTIVATIONS
 from catapult_sim.claims.lewkowycz2020.decay import RATES, legs
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.plots import canvas, style
+from catapult_sim.plots import canvas, plot_seeds, style
 
 TITLES = ("equal steps", "equal time, and the rate lowered", "against curvature")
 FROM = int(np.flatnonzero(RATES == 1)[0])
@@ -26,13 +26,14 @@ def main(bench):
     steps, time, curvature = axes
     for activation in ACTIVATIONS:
         found, colour = legs(bench, activation), style.ACTIVATION_COLOURS[activation]
-        look = {"color": colour, "fmt": "o-", "label": style.NAMES[activation]}
-        draw(steps, RATES, accuracy(found["steps"]), **look)
+        look = {"color": colour, "label": style.NAMES[activation]}
+        plot_seeds(RATES, accuracy(found["steps"]), ax=steps, **look)
         start = accuracy(found["time"])[FROM]
         before, after = (100 * (accuracy(found[leg]) - start) for leg in ("time", "lowered"))
-        draw(time, RATES, before, **look | {"fmt": "o:", "mfc": "white", "label": None})
-        draw(time, RATES, after, **look)
-        draw(curvature, found["lowered"].curvature.mean(axis=1), after, **look)
+        hollow = {"color": colour, "fmt": "o:", "mfc": "white"}
+        plot_seeds(RATES, before, ax=time, **hollow)
+        plot_seeds(RATES, after, ax=time, **look)
+        plot_seeds(found["lowered"].curvature.mean(axis=1), after, ax=curvature, **look)
     for ax in (steps, time):
         ax.axvline(2, color="black", lw=1, ls="--", zorder=0)
         ax.set(xscale="log", xlim=(0.45, 9), xlabel=style.AXES["c"])
@@ -50,11 +51,6 @@ def main(bench):
 def accuracy(leg):
     """Return the accuracy on all samples left over ``(K, S)``, NaN where a run diverged."""
     return np.where(leg.diverged, np.nan, (leg.choosing + leg.judging) / 2)
-
-
-def draw(ax, x, values, **look):
-    """Draw means over seeds with their errors, of ``values (K, S)``."""
-    ax.errorbar(x, *style.mean_and_error(values, axis=1), ms=4, lw=1.2, **look)
 
 
 if __name__ == "__main__":

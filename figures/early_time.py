@@ -24,7 +24,7 @@ from catapult_sim.claims.lewkowycz2020.early_time import (
     run,
 )
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.plots import canvas, style
+from catapult_sim.plots import canvas, plot_seeds, style
 from catapult_sim.printing import counted
 
 BETWEEN = (0.5, 2.0, 5.0, 12.0)  # learning rates that no claim needs
@@ -40,10 +40,11 @@ def main(bench):
     draw_losses(bench, losses)
     for architecture in NETS:
         c, peaks, curvature = joined(bench, architecture)
-        look = {"color": COLOURS[architecture.depth]}
-        draw(peak, c, peaks, label=counted(architecture.depth, "hidden layer"), **look)
-        draw(left, c, curvature, **look)
-        draw(scaled, c, c * curvature, **look)
+        look = {"color": COLOURS[architecture.depth], "centre": "median", "spread": "dots"}
+        label = counted(architecture.depth, "hidden layer")
+        plot_seeds(c, peaks.T, ax=peak, label=label, **look)
+        plot_seeds(c, curvature.T, ax=left, **look)
+        plot_seeds(c, (c * curvature).T, ax=scaled, **look)
     finish(peak, left, scaled)
     style.letter_panels(axes.flat, TITLES)
     return figure
@@ -69,12 +70,6 @@ def draw_losses(bench, ax):
     ax.set(yscale="log", xlim=(0, TIME / 4), xlabel="step", ylabel="$L/L_0$")
     ax.set_ylim(top=min(100, ax.get_ylim()[1]))
     ax.legend(frameon=False, fontsize=9, ncols=2, loc="upper right")
-
-
-def draw(ax, c, values, **look):
-    """Draw every seed ``(S, K)``, and medians where all converge."""
-    ax.plot(c, values.T, ".", ms=4, alpha=0.35, mec="none", color=look["color"])
-    ax.plot(c, np.median(values, axis=0), "-", lw=1.5, **look)
 
 
 def finish(peak, left, scaled):

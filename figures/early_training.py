@@ -8,7 +8,7 @@ c_loss on, the sharpness of that kind from c_sharp on, the loss on the straight 
 point from c_barrier on, and above c_max training diverges. c_loss falls towards 2 (dashed), and
 c_max from far above 12 in narrow ReLU networks to 13. The order from c_loss up to c_max is that
 of the paper for ReLU and the Hessian; with the kernel c_sharp comes later, up to c_barrier, and
-for tanh it is close to c_loss.
+for tanh and the Hessian it is close to c_loss.
 """
 
 import numpy as np

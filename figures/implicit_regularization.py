@@ -11,11 +11,9 @@ error by about one digit in a thousand. Rates are in units of 1 / (curvature lam
 that is where full-batch gradient descent could first become unstable. Drawing takes a minute.
 """
 
-import numpy as np
-
 from catapult_sim.claims.smith2021.experiment import LARGE, SMALL, Recipe, excess
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.plots import canvas, style
+from catapult_sim.plots import canvas, plot_measured, style
 
 RATES = {8: (1 / 8, 1 / 4, 1 / 2), 16: (1 / 4, 1 / 2, 1), 32: (1 / 2, 1, 2)}
 COLOURS = {8: style.BLUE, 16: style.ORANGE, 32: style.ROSE}
@@ -60,8 +58,7 @@ def points(bench, quantity, scale, ax, recipes, shift, look):
     """Draw one series with its errors."""
     found = [excess(bench, quantity, recipe) for recipe in recipes]
     places = [position(recipe) + shift for recipe in recipes]
-    values, errors = scale * np.array([(one.value, one.error) for one in found]).T
-    ax.errorbar(places, values, errors, ms=5, lw=1.2, **look)
+    plot_measured(places, found, scale=scale, ax=ax, **look)
 
 
 def position(recipe):

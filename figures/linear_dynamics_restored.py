@@ -3,8 +3,8 @@ r"""After the catapult training is linear again.
 A ReLU network with one hidden layer learns 32 handwritten digits by full-batch gradient descent on
 squared error, at learning rates above 2 / lambda_0. (a) Width 1024, c = 3: the training loss of the
 network (grey) and of the networks linearised at the steps marked by dots, at the same learning
-rate. Linearised on the way up, it diverges; at the peak, where the curvature has just come down, it
-is slow; afterwards it is as good as the network. (b) The distance of the outputs on 256 other
+rate. Linearised on the way up, it diverges; once the curvature has come down, it is as good as the
+network. (b) The distance of the outputs on 256 other
 digits, averaged over the 100 steps after the linearisation at step 5 log2(n), relative to their
 size; means and standard errors over the runs of six seeds whose catapult is over by then. The
 distance falls as 1/n (dashed).
@@ -17,7 +17,8 @@ import numpy as np
 from catapult_sim.claims.lewkowycz2020.linear_again import RATES, SAMPLES, pairs, through
 from catapult_sim.commands.gallery import run_script
 from catapult_sim.experiments.networks import draw
-from catapult_sim.plots import canvas, style
+from catapult_sim.numeric.runs.measured import mean
+from catapult_sim.plots import canvas, plot_measured, plot_power_law, style
 
 STEPS, MOMENTS = 40, (0, 2, 4, 10, 20)
 COLOURS = (style.PINK, style.TAN, style.BROWN, style.SAGE, style.BLUE)
@@ -52,14 +53,14 @@ def distances(bench, ax):
     widths = np.array(bench.effort.hidden[1])
     found = [pairs(bench, "relu", int(width), through(int(width))) for width in widths]
     for k, (c, colour) in enumerate(zip(RATES, COLOURS[::2], strict=True)):
-        runs = [style.mean_and_error(one.distance[one.over[:, k], k]) for one in found]
-        means, errors = zip(*runs, strict=True)
-        look = {"fmt": "o-", "ms": 5, "lw": 1.3, "capsize": 2.5, "color": colour}
-        ax.errorbar(widths * 1.02 ** (k - 1), means, errors, label=f"c = {c:g}", **look)
-    ax.plot(widths, 1.3 * widths[-1] * means[-1] / widths, color="black", lw=1, ls="--")
-    ax.set(xscale="log", yscale="log", xlabel="width  $n$", ylabel="relative distance of outputs")
+        means = [mean(one.distance[one.over[:, k], k]) for one in found]
+        look = {"fmt": "o-", "lw": 1.3, "capsize": 2.5, "color": colour, "label": f"c = {c:g}"}
+        plot_measured(widths * 1.02 ** (k - 1), means, ax=ax, **look)
+    above = [1.3 * one.value for one in means]
+    plot_power_law(widths, above, -1, weights=widths == widths[-1], ax=ax, ls="--")
+    ax.set(xlabel="width  $n$", ylabel="relative distance of outputs")
     style.set_ticks(ax.xaxis, widths)
-    style.set_ticks(ax.yaxis, [5e-4, 1e-3, 2e-3, 4e-3], ["0.05 %", "0.1 %", "0.2 %", "0.4 %"])
+    style.set_ticks(ax.yaxis, [0.005, 0.01, 0.02, 0.04], ["0.5 %", "1 %", "2 %", "4 %"])
     ax.legend(frameon=False)
 
 

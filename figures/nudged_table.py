@@ -13,7 +13,7 @@ instead, of 14 x 14 pixels, at a rate of 0.1.
 
 from catapult_sim.claims.jastrzebski2019.table import DIRECTIONS, GAMMAS, ROWS, SGD, entry
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.plots import canvas, style
+from catapult_sim.plots import canvas, plot_measured_rows, style
 
 COLUMNS = {
     "halving": "steps to half the loss",
@@ -25,23 +25,19 @@ COLUMNS = {
 }
 LABELS = {row: rf"$\gamma$ = {row.gamma:g}, $K$ = {row.k}" for row in (*GAMMAS, *DIRECTIONS)}
 LABELS[SGD] = "SGD"
+COLOURS = [
+    style.ROSE if row.gamma < 1 else style.BLUE if row.gamma > 1 else "black" for row in ROWS
+]
 
 
 def main(bench):
     """Return the figure."""
     figure, axes = canvas.panels(1, len(COLUMNS), size=(12, 3.6), sharey=True)
-    for (column, title), ax in zip(COLUMNS.items(), axes, strict=True):
-        for place, row in enumerate(ROWS):
-            found = entry(bench, "cross_entropy", row, column)
-            colour = style.ROSE if row.gamma < 1 else style.BLUE if row.gamma > 1 else "black"
-            ax.errorbar(found.value, place, xerr=found.error, fmt="o", ms=4, color=colour)
-            if row == SGD:
-                ax.axvline(found.value, color="0.6", lw=0.8, ls=":")
-        ax.set_title(title, fontsize=10)
-        ax.margins(x=0.15)
     labels = [LABELS.get(row, rf"SGD, momentum {row.momentum:g}") for row in ROWS]
-    axes[0].set_yticks(range(len(ROWS)), labels)
-    axes[0].invert_yaxis()
+    for (column, title), ax in zip(COLUMNS.items(), axes, strict=True):
+        found = [entry(bench, "cross_entropy", row, column) for row in ROWS]
+        plot_measured_rows(dict(zip(labels, found, strict=True)), colours=COLOURS, ax=ax)
+        ax.set_title(title, fontsize=10)
     return figure
 
 

@@ -13,8 +13,7 @@ import numpy as np
 
 from catapult_sim import Phase, phase_map
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.plots import canvas, plot_phases, style
-from catapult_sim.plots.spacing import edges
+from catapult_sim.plots import canvas, plot_phases, plot_plane, style
 from catapult_sim.symbolic.linear_net import residual_map
 
 
@@ -27,11 +26,9 @@ def main():
     plot_phases(Lam0, F0, np.ma.masked_where(unphysical, found.phase), ax=left)
     settled = (found.phase == Phase.LAZY) | (found.phase == Phase.CATAPULT)
     ends = np.ma.masked_where(unphysical | ~settled, found.state["Lam"])
-    options = {"cmap": "viridis", "vmin": 0, "vmax": 2, "rasterized": True}
-    image = right.pcolormesh(
-        edges(Lam0, geometric=False), edges(F0, geometric=True), ends, **options
-    )
-    figure.colorbar(image, ax=right, label=r"final curvature  $\eta\lambda_\infty$", pad=0.02)
+    plot_plane(Lam0, F0, ends, ax=right, vmin=0, vmax=2)
+    label = r"final curvature  $\eta\lambda_\infty$"
+    figure.colorbar(right.collections[-1], ax=right, label=label, pad=0.02)
     draw_theory(left, F0)
     style.letter_panels((left, right))
     for ax in (left, right):

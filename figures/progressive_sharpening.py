@@ -15,7 +15,7 @@ import numpy as np
 
 from catapult_sim.claims.cohen2021 import SETTINGS, edge
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.plots import canvas, style
+from catapult_sim.plots import canvas, plot_seeds, style
 
 COLOURS = (style.BLUE, style.ORANGE, style.WINE)
 PANELS = {
@@ -46,9 +46,8 @@ def draw(top, bottom, found, colour):
     step, sharpness = found.step[seen], found.sharpness[seen]
     setting = found.setting
     beta = rf", $\beta={setting.momentum:g}$" if setting.momentum else ""
-    top.plot(step, sharpness, color=colour, lw=0.6, alpha=0.3)
-    label = rf"$\eta={setting.c:.2g}/h_0$" + beta
-    top.plot(step, np.median(sharpness, axis=1), color=colour, lw=2, label=label)
+    look = {"color": colour, "label": rf"$\eta={setting.c:.2g}/h_0$" + beta}
+    plot_seeds(step, sharpness, centre="median", spread="lines", ax=top, **look)
     top.axhline(setting.threshold, color=colour if beta else "black", lw=1, ls="--")
     bottom.plot(found.step, found.loss[:, 0], color=colour, lw=0.9)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from catapult_sim.claims.jastrzebski2019.runs import DIRECTIONS, looks
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.plots import canvas, style
+from catapult_sim.plots import canvas, plot_seeds, style
 
 COLOURS = (style.ROSE, style.ORANGE, style.TEAL, "0.6", "black")
 LABELS = [f"$e_{i + 1}$" for i in range(DIRECTIONS)] + ["random direction", "whole step"]
@@ -43,11 +43,10 @@ def draw_changes(ax, found):
     )
     powers, fine = scales[:, None] ** (1, 2), np.geomspace(0.23, 4.3, 200)
     for i, (colour, label) in enumerate(zip(COLOURS, LABELS, strict=True)):
-        value, error = style.mean_and_error(change[:, :, i].mean(axis=1))
         parabola = np.linalg.lstsq(powers, predicted[:, :, i].mean(axis=(0, 1)), rcond=None)[0]
         ax.plot(fine, fine[:, None] ** (1, 2) @ parabola, color=colour, lw=1)
-        look = {"fmt": "o", "ms": 4, "color": colour, "label": label}
-        ax.errorbar(scales * np.exp(SHIFTS[i]), value, error, lw=1.2, **look)
+        look = {"fmt": "o", "color": colour, "label": label}
+        plot_seeds(scales * np.exp(SHIFTS[i]), change[:, :, i].mean(axis=1).T, ax=ax, **look)
     ax.axhline(0, color="0.7", lw=0.8)
     ax.set_xscale("log")
     ax.set_yscale("asinh", linear_width=1)
@@ -65,9 +64,7 @@ def draw_sections(ax, found):
     loss = np.where(uphill, loss[..., ::-1], loss)
     relative = (loss / loss[..., k == 0]).mean(axis=1)  # (S, directions, M)
     for i in range(DIRECTIONS):
-        value, error = style.mean_and_error(relative[:, i])
-        look = {"fmt": "o-", "ms": 4, "color": COLOURS[i], "label": LABELS[i]}
-        ax.errorbar(k, value, error, lw=1.2, **look)
+        plot_seeds(k, relative[:, i].T, ax=ax, color=COLOURS[i], label=LABELS[i])
     ax.axhline(1, color="0.7", lw=0.8)
     ax.axvline(1, color="black", lw=0.8, ls="--")
     ax.set(xlim=(-2.2, 4.2), ylim=(0.85, 4.5))

@@ -16,7 +16,7 @@ from matplotlib.patches import Circle
 
 import catapult_sim as cs
 from catapult_sim.commands.gallery import run_script
-from catapult_sim.plots import canvas, style
+from catapult_sim.plots import canvas, plot_runs, style
 
 STARTS = {"lazy": 1.5, "catapult": 2.6, "divergent": 4.1}  # eta lambda_0
 OUTPUT = 0.02  # of every run, at the start
@@ -29,13 +29,19 @@ def main():
     size = (10.5, 4.1)
     figure, (plane, loss, curvature) = canvas.panels(1, 3, size=size, width_ratios=(1.25, 1, 1))
     draw_plane(plane)
+    found = {}
     for phase, weights in runs().items():
         colour = style.LINE_COLOURS[phase]
-        f, radius = weights.prod(axis=-1), (weights**2).sum(axis=-1)
         plane.plot(*weights.T, "o-", ms=3, lw=0.9, color=colour, label=phase)
         plane.plot(*weights[0], "o", ms=7, mfc="white", color=colour)
-        loss.semilogy(f**2 / 2, "o-", ms=3, lw=0.9, color=colour)
-        curvature.plot(radius, "o-", ms=3, lw=0.9, color=colour)
+        found[STARTS[phase]] = {
+            "phase": phase,
+            "loss": weights.prod(axis=-1) ** 2 / 2,
+            "curvature": (weights**2).sum(axis=-1),
+        }
+    for ax, quantity in ((loss, "loss"), (curvature, "curvature")):
+        plot_runs(found, quantity, ax=ax, marker="o", markevery=1, ms=3, lw=0.9)
+    loss.set_yscale("log")
     for height, line in ((2, "--"), (4, "-")):
         curvature.axhline(height, color="black", ls=line, lw=1)
     loss.set(xlabel="step", ylabel=r"$\eta\times$ loss", ylim=(1e-8, 1e2))

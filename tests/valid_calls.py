@@ -14,6 +14,7 @@ from catapult_sim import symbolic
 from catapult_sim.mlp.own_model import METHODS, as_model
 from catapult_sim.numeric.flows.surface import Surface
 from catapult_sim.numeric.random_products import RandomMatrices
+from catapult_sim.numeric.runs.measured import Measured
 from catapult_sim.numeric.runs.optimizers import GradientDescent
 from catapult_sim.symbolic import linear_net
 
@@ -162,6 +163,41 @@ CALLS = {
             "ax": None,
         }
         for name in ("plot_phases", "plot_phase_grid")
+    },
+    "plots.planes.plot_plane": {
+        "x": np.array([1.0, 10.0, 100.0]),
+        "y": np.array([0.0, 1.0]),
+        "values": np.array([[0.1, 0.5, 1.0], [0.2, 0.4, 2.0]]),
+        "ax": None,
+    },
+    "plots.members.plot_seeds": {
+        "x": np.array([1.0, 2.0, 4.0]),
+        "values": np.array([[1.0, 3.0], [2.0, 2.0], [0.5, 4.0]]),
+        "centre": "geometric mean",
+        "spread": "band",
+        "ax": None,
+    },
+    "plots.members.plot_measured": {
+        "x": np.array([1.0, 2.0]),
+        "measured": [Measured(0.5, 0.1, 8), Measured(0.25, 0.05, 8)],
+        "scale": 100.0,
+        "ax": None,
+    },
+    "plots.members.plot_measured_rows": {
+        "rows": {"SGD": Measured(0.9, 0.01, 8), "Adam": Measured(0.95, 0.02, 8)},
+        "colours": ["black", "red"],
+        "ax": None,
+    },
+    "plots.endings.plot_final_curvature": {
+        "c": np.array([1.0, 2.2, 9.0]),
+        "final": np.array([1.0, 1.8, 3.0]),
+        "phase": np.array([1, 2, 3]),
+        "ax": None,
+    },
+    "plots.endings.plot_attractor": {
+        "x": np.array([2.9, 3.3]),
+        "visited": np.array([[0.6, 0.5], [0.6, 0.8]]),
+        "ax": None,
     },
     # Flows
     "numeric.flows.breakdown.linear_net_breakdown": {

@@ -12,7 +12,7 @@ from textwrap import fill
 from typing import Any
 
 from catapult_sim.numeric.runs.checkpoint import write_whole
-from catapult_sim.validation import require_instance
+from catapult_sim.validation import InputError, require_instance, shown
 
 
 def _import_matplotlib() -> None:
@@ -36,7 +36,7 @@ _import_matplotlib()
 
 from matplotlib import font_manager, rc_context, style  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
-from matplotlib.colors import Colormap, ListedColormap  # noqa: E402
+from matplotlib.colors import Colormap, ListedColormap, LogNorm, is_color_like  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 
@@ -90,6 +90,21 @@ def entitle(figure: Figure, title: str) -> None:
 def colour_map(colours: Sequence[str]) -> Colormap:
     """Return a map from 0, 1, 2, ... to these colours."""
     return ListedColormap(list(colours))
+
+
+def require_colours(name: str, given: Any, count: int) -> list[str] | None:
+    """Return so many colours, or None for None, or raise InputError."""
+    if given is None:
+        return None
+    found = list(given) if isinstance(given, Sequence) else []
+    if len(found) != count or not all(map(is_color_like, found)):
+        raise InputError(f"{name} must be {count} colours of Matplotlib; got {shown(given)}")
+    return found
+
+
+def log_shades(low: float, high: float) -> LogNorm:
+    """Return the shades of numbers by their logarithm, from the lightest to the darkest."""
+    return LogNorm(low, high)
 
 
 def save(figure: Figure, path: str | Path, *, dpi: int = 200) -> None:

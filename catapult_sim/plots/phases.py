@@ -10,10 +10,9 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.runs.phases import Phase
 from catapult_sim.plots import canvas, style
-from catapult_sim.plots.spacing import edges, is_geometric, require_centres, set_spacing
+from catapult_sim.plots.planes import plot_plane, require_plane
+from catapult_sim.plots.spacing import is_geometric, set_spacing
 from catapult_sim.plots.theory import plot_theory
-from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_positive
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 COLOURS = {"undecided": style.UNDECIDED} | style.PHASE_COLOURS  # in the order of their codes
 BLANK: dict[str, Any] = {"hatch": "////", "edgecolor": "0.85"}  # where there is no phase
-MOST = 1500  # cells that are drawn along an axis: finer ones than pixels only take time
 GEOMETRIC = ("c", "width", "scale", "batch_size")
 
 
@@ -35,9 +33,7 @@ def plot_phases(
 ) -> Axes:
     """Colour a plane by the phase of each cell; undecided cells are dark, masked ones blank.
 
-    Cells meet halfway between their centres: in logarithm where the centres are spaced
-    geometrically or the axis is logarithmic, else in size. Of more than 1500 cells along an axis
-    every second, third and so on is drawn.
+    Cells lie as in :func:`plot_plane`.
 
     Parameters
     ----------
@@ -67,45 +63,9 @@ def plot_phases(
     >>> [round(float(limit), 3) for limit in (*ax.get_xlim(), *ax.get_ylim())]
     [0.316, 316.228, -0.5, 1.5]
     """
-    x, y, codes = _require_plane(x, y, phase)
-    columns, rows = _drawn(len(x)), _drawn(len(y))
-    x, y, codes = x[columns], y[rows], codes[rows, columns]
-    ax = canvas.require_axes(ax)
+    cells = require_plane("phase", x, y, phase)
     colours = canvas.colour_map(list(COLOURS.values()))
-    options: dict[str, Any] = {"cmap": colours, "vmin": -0.5, "vmax": 3.5, "rasterized": True}
-    at = [_edges_on(ax, which, centres) for which, centres in (("x", x), ("y", y))]
-    ax.pcolormesh(*at, codes, **options | kwargs)
-    return ax
-
-
-def _require_plane(
-    x: npt.ArrayLike, y: npt.ArrayLike, phase: npt.ArrayLike
-) -> tuple[Array, Array, Array]:
-    """Return different centres and the codes of their cells, or raise InputError."""
-    x, y = require_centres("x", x), require_centres("y", y)
-    try:
-        codes: Any = np.ma.asarray(phase)
-    except ValueError:
-        raise InputError("phase must have rows of one length; got rows of several") from None
-    if codes.shape != (len(y), len(x)):
-        raise InputError(
-            f"phase must have a row for each y and a column for each x, shape "
-            f"{(len(y), len(x))}; got {codes.shape}"
-        )
-    rows, columns = (np.append(True, np.diff(centres) != 0) for centres in (y, x))
-    return x[columns], y[rows], codes[rows][:, columns]
-
-
-def _drawn(count: int) -> slice:
-    """Return which of the cells along an axis are drawn: every k-th, from the first on."""
-    return slice(None, None, -(-count // MOST))
-
-
-def _edges_on(ax: Axes, which: str, centres: Array) -> Array:
-    logarithmic = getattr(ax, f"get_{which}scale")() == "log"
-    if logarithmic:
-        require_positive(which, centres)
-    return edges(centres, geometric=logarithmic or is_geometric(centres))
+    return plot_plane(*cells, ax=ax, **{"cmap": colours, "vmin": -0.5, "vmax": 3.5} | kwargs)
 
 
 def phase_grid(
@@ -149,7 +109,7 @@ def plot_phase_grid(
 
     Arguments are those of :func:`plot_phases`; cells whose codes are no phase are hatched.
     """
-    x, y, codes = _require_plane(x, y, phase)
+    x, y, codes = require_plane("phase", x, y, phase)
     ax = plot_phases(x, y, np.ma.masked_outside(codes, min(Phase), max(Phase)), ax=ax, **kwargs)
     for which, centres in (("x", x), ("y", y)):
         log = getattr(ax, f"get_{which}scale")() == "log"

@@ -74,7 +74,7 @@ def shade_phases(ax: Axes, edges: Sequence[float], *, alpha: float | None = 0.5)
 
 
 def mean_and_error(values: npt.ArrayLike, axis: int = 0) -> tuple[Array, Array]:
-    """Return the mean over an axis and its standard error.
+    """Return the mean over an axis and its standard error, NaN of a single value.
 
     Examples
     --------
@@ -83,8 +83,10 @@ def mean_and_error(values: npt.ArrayLike, axis: int = 0) -> tuple[Array, Array]:
     ([2.0, 0.0], [1.0, 0.0])
     """
     values = np.asarray(values)
-    error = values.std(axis=axis, ddof=1) / np.sqrt(values.shape[axis])
-    return values.mean(axis=axis), error
+    mean, count = values.mean(axis=axis), values.shape[axis]
+    if count == 1:
+        return mean, np.full(mean.shape, np.nan)
+    return mean, values.std(axis=axis, ddof=1) / np.sqrt(count)
 
 
 def band(ax: Axes, x: Any, low: Any, middle: Any, high: Any, **style: Any) -> None:

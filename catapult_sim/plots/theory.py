@@ -6,10 +6,17 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from catapult_sim.numeric.curvature.stability import largest_stable_rate
 from catapult_sim.plots import canvas
 from catapult_sim.types import Array
+from catapult_sim.validation import (
+    InputError,
+    require_at_least_zero,
+    require_number,
+    require_positive,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,3 +88,63 @@ def _lines(limits: dict[str, tuple[float, float]], network: Mapping[str, Any]) -
 
 def _meet(limits: tuple[float, float], points: Array) -> bool:
     return bool(((min(limits) <= points) & (points <= max(limits))).any())
+
+
+def plot_power_law(
+    x: npt.ArrayLike,
+    values: npt.ArrayLike,
+    exponent: float,
+    *,
+    weights: npt.ArrayLike | None = None,
+    ax: Axes | None = None,
+    **kwargs: Any,
+) -> Axes:
+    """Draw a power law of given exponent through measured values: on logarithmic axes a line.
+
+    Its height is the only thing that is fitted, in logarithm.
+
+    Parameters
+    ----------
+    x : array_like, shape (n,)
+        Positive, such as widths or step sizes.
+    values : array_like, shape (n,)
+        Positive.
+    exponent : float
+        The slope that theory says.
+    weights : array_like, shape (n,), optional
+        Of the values, not negative; by default all count the same.
+    ax : matplotlib Axes, optional
+        By default those of a new figure, ``.figure`` of what is returned.
+    **kwargs
+        Passed to ``Axes.plot``.
+
+    Returns
+    -------
+    matplotlib Axes
+        With both axes logarithmic.
+
+    Raises
+    ------
+    InputError
+        Where numbers are not positive, or shapes do not fit.
+
+    Examples
+    --------
+    >>> ax = plot_power_law([1, 10, 100], [2.0, 0.2, 0.02], -1)
+    >>> ax.lines[0].get_ydata().round(9).tolist()
+    [2.0, 0.2, 0.02]
+    """
+    x, values = require_positive("x", x), require_positive("values", values)
+    exponent = require_number("exponent", exponent)
+    shares = np.ones(x.shape) if weights is None else require_at_least_zero("weights", weights)
+    if not (x.ndim == 1 and x.size and x.shape == values.shape == shares.shape and shares.any()):
+        raise InputError(
+            "x, values and weights must be as many, and not all weights 0; got shapes "
+            f"{x.shape}, {values.shape} and {shares.shape}"
+        )
+    ax = canvas.require_axes(ax)
+    logs = exponent * np.log(x)
+    height = np.average(np.log(values) - logs, weights=shares / shares.max())
+    with np.errstate(over="ignore"):
+        ax.loglog(x, np.exp(height + logs), **{"color": "black", "lw": 1} | kwargs)
+    return ax

@@ -211,32 +211,25 @@ def _refined(value: Callable[[int], float], tolerance: float, most: int = 256) -
 
 
 def _operator(random: RandomMatrices, q: float, nodes: int) -> tuple[Array, Array]:
-    """Return the transfer operator on so many angles, and the mean of log |M u| at each."""
+    """Return the transfer operator on so many angles, and the mean of log |M u| at each.
+
+    The trigonometric polynomial of period pi through values at equally spaced angles takes them to
+    other angles; the operator's rows are sums of its Fourier coefficients.
+    """
     if random.size != 2:
         raise InputError(f"a transfer operator has at most 2 coordinates; got {random.size}")
     angles = np.pi * np.arange(nodes) / nodes
     moved = random.matrices @ np.stack([np.cos(angles), np.sin(angles)])
     growth = np.hypot(moved[:, 0], moved[:, 1])
-    weights = random.probabilities[:, None] * growth**q
-    operator = np.zeros((nodes, nodes))
-    for weight, turned in zip(weights, np.arctan2(moved[:, 1], moved[:, 0]), strict=True):
-        operator += weight[:, None] * _interpolation(turned, angles)
+    back = np.exp(-2j * np.arctan2(moved[:, 1], moved[:, 0]))
+    waves = random.probabilities[:, None] * growth**q + 0j
+    coefficients = np.empty((nodes // 2 + 1, nodes), dtype=complex)
+    for order in range(len(coefficients)):
+        coefficients[order] = waves.sum(axis=0)
+        waves *= back
     with np.errstate(divide="ignore"):
         logs = random.probabilities @ np.log(growth)
-    return operator, logs
-
-
-def _interpolation(at: Array, angles: Array) -> Array:
-    """Return the matrix that takes values at equally spaced angles to those at others.
-
-    By the trigonometric polynomial of period pi through them [Berrut2004].
-    """
-    nodes = len(angles)
-    signs = np.where(np.arange(nodes) % 2, -1.0, 1.0)
-    with np.errstate(divide="ignore", invalid="ignore"):  # on a node
-        found = signs * (np.sin(nodes * at) / nodes)[:, None] / np.tan(at[:, None] - angles)
-    hit = np.abs(np.sin(at[:, None] - angles)) < 1e-14
-    return np.where(hit.any(axis=1, keepdims=True), hit, found)
+    return np.fft.irfft(coefficients, nodes, axis=0).T, logs
 
 
 def _leading(operator: Array) -> tuple[complex, Array]:

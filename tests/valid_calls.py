@@ -170,31 +170,31 @@ CALLS = {
         "values": np.array([[0.1, 0.5, 1.0], [0.2, 0.4, 2.0]]),
         "ax": None,
     },
-    "plots.members.plot_seeds": {
+    "plots.seeds.plot_seeds": {
         "x": np.array([1.0, 2.0, 4.0]),
         "values": np.array([[1.0, 3.0], [2.0, 2.0], [0.5, 4.0]]),
         "centre": "geometric mean",
         "spread": "band",
         "ax": None,
     },
-    "plots.members.plot_measured": {
+    "plots.seeds.plot_measured": {
         "x": np.array([1.0, 2.0]),
         "measured": [Measured(0.5, 0.1, 8), Measured(0.25, 0.05, 8)],
         "scale": 100.0,
         "ax": None,
     },
-    "plots.members.plot_measured_rows": {
+    "plots.seeds.plot_measured_rows": {
         "rows": {"SGD": Measured(0.9, 0.01, 8), "Adam": Measured(0.95, 0.02, 8)},
         "colours": ["black", "red"],
         "ax": None,
     },
-    "plots.endings.plot_final_curvature": {
+    "plots.ends.plot_final_curvature": {
         "c": np.array([1.0, 2.2, 9.0]),
         "final": np.array([1.0, 1.8, 3.0]),
         "phase": np.array([1, 2, 3]),
         "ax": None,
     },
-    "plots.endings.plot_attractor": {
+    "plots.ends.plot_attractor": {
         "x": np.array([2.9, 3.3]),
         "visited": np.array([[0.6, 0.5], [0.6, 0.8]]),
         "ax": None,

@@ -36,11 +36,8 @@ if TYPE_CHECKING:
     from catapult_sim.plots.boundary_panels import plot_boundary_rows as plot_boundary_rows
     from catapult_sim.plots.brackets import plot_brackets as plot_brackets
     from catapult_sim.plots.canvas import save as save
-    from catapult_sim.plots.endings import plot_attractor as plot_attractor
-    from catapult_sim.plots.endings import plot_final_curvature as plot_final_curvature
-    from catapult_sim.plots.members import plot_measured as plot_measured
-    from catapult_sim.plots.members import plot_measured_rows as plot_measured_rows
-    from catapult_sim.plots.members import plot_seeds as plot_seeds
+    from catapult_sim.plots.ends import plot_attractor as plot_attractor
+    from catapult_sim.plots.ends import plot_final_curvature as plot_final_curvature
     from catapult_sim.plots.phases import phase_grid as phase_grid
     from catapult_sim.plots.phases import plot_phase_grid as plot_phase_grid
     from catapult_sim.plots.phases import plot_phases as plot_phases
@@ -49,6 +46,9 @@ if TYPE_CHECKING:
     from catapult_sim.plots.run_panels import runs as runs
     from catapult_sim.plots.scans import plot_scan as plot_scan
     from catapult_sim.plots.scans import scan as scan
+    from catapult_sim.plots.seeds import plot_measured as plot_measured
+    from catapult_sim.plots.seeds import plot_measured_rows as plot_measured_rows
+    from catapult_sim.plots.seeds import plot_seeds as plot_seeds
     from catapult_sim.plots.style import AXES as AXES
     from catapult_sim.plots.style import PHASE_COLOURS as PHASE_COLOURS
     from catapult_sim.plots.theory import plot_power_law as plot_power_law

@@ -65,7 +65,8 @@ def plot_phases(
     """
     cells = require_plane("phase", x, y, phase)
     colours = canvas.colour_map(list(COLOURS.values()))
-    return plot_plane(*cells, ax=ax, **{"cmap": colours, "vmin": -0.5, "vmax": 3.5} | kwargs)
+    look: dict[str, Any] = {"cmap": colours, "vmin": -0.5, "vmax": 3.5}
+    return plot_plane(*cells, ax=ax, **look | kwargs)
 
 
 def phase_grid(

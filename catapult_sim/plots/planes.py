@@ -67,7 +67,8 @@ def plot_plane(
     x, y, cells = x[columns], y[rows], cells[rows, columns]
     ax = canvas.require_axes(ax)
     at = [_edges_on(ax, which, centres) for which, centres in (("x", x), ("y", y))]
-    ax.pcolormesh(*at, cells, **{"cmap": "viridis", "rasterized": True} | kwargs)
+    look: dict[str, Any] = {"cmap": "viridis", "rasterized": True}
+    ax.pcolormesh(*at, cells, **look | kwargs)
     return ax
 
 

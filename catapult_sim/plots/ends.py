@@ -73,8 +73,9 @@ def plot_final_curvature(
     c, final, codes = (np.broadcast_to(one, shape) for one in (c, final, codes))
     ax = canvas.require_axes(ax)
     for one in (Phase.LAZY, Phase.CATAPULT):
-        look = {"ls": "", "marker": ".", "ms": 3, "color": style.LINE_COLOURS[str(one)]}
-        ax.plot(c[codes == one], final[codes == one], **look | {"alpha": 0.7} | kwargs)
+        ink = style.LINE_COLOURS[str(one)]
+        look: dict[str, Any] = {"ls": "", "marker": ".", "ms": 3, "alpha": 0.7, "color": ink}
+        ax.plot(c[codes == one], final[codes == one], **look | kwargs)
     first = min(c.min(initial=2.0), 2.0)
     ax.plot([first, 2], [first, 2], color="black", lw=1)
     ax.plot([2, 2.5], [2, 1.5], color="black", lw=1, ls="--")

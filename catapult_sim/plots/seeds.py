@@ -81,14 +81,14 @@ def plot_seeds(
     low, middle, high = _centre_and_interval(values, centre)
     look: dict[str, Any] = {"color": style.BLUE} | kwargs
     if spread == "errors":
-        look = {"fmt": "o-", "ms": 4, "lw": 1.2} | look
-        ax.errorbar(x, middle, [middle - low, high - middle], **look)
+        points: dict[str, Any] = {"fmt": "o-", "ms": 4, "lw": 1.2}
+        ax.errorbar(x, middle, [middle - low, high - middle], **points | look)
     elif spread == "band":
         style.band(ax, x, low, middle, high, **look)
     else:
-        seeds = {"lw": 0.6, "alpha": 0.3} if spread == "lines" else {"ls": "", "marker": "."}
-        seeds |= {} if spread == "lines" else {"ms": 4, "alpha": 0.35, "mec": "none"}
-        ax.plot(x, values, color=look["color"], **seeds)
+        dots = {"ls": "", "marker": ".", "ms": 4, "alpha": 0.35, "mec": "none"}
+        each: dict[str, Any] = {"lw": 0.6, "alpha": 0.3} if spread == "lines" else dots
+        ax.plot(x, values, color=look["color"], **each)
         ax.plot(x, middle, **{"lw": 2 if spread == "lines" else 1.5} | look)
     return ax
 
@@ -149,7 +149,7 @@ def plot_measured(
         raise InputError(f"measured must have one number for each x, {x.size}; got {len(found)}")
     ax = canvas.require_axes(ax)
     values, errors = scale * np.array([(one.value, one.error) for one in found]).reshape(-1, 2).T
-    look = {"fmt": "o", "ms": 5, "lw": 1.2, "color": style.BLUE} | kwargs
+    look: dict[str, Any] = {"fmt": "o", "ms": 5, "lw": 1.2, "color": style.BLUE} | kwargs
     ax.errorbar(x, values, errors, **look)
     return ax
 
@@ -195,7 +195,7 @@ def plot_measured_rows(
     inks = canvas.require_colours("colours", colours, len(names)) or [style.BLUE] * len(names)
     ax = canvas.require_axes(ax)
     for place, (one, ink) in enumerate(zip(found, inks, strict=True)):
-        look = {"fmt": "o", "ms": 4, "color": ink} | kwargs
+        look: dict[str, Any] = {"fmt": "o", "ms": 4, "color": ink} | kwargs
         ax.errorbar(one.value, place, xerr=one.error, **look)
         if not place:
             ax.axvline(one.value, color="0.6", lw=0.8, ls=":")

@@ -23,26 +23,27 @@ def names_columns(head: Sequence[str], below: Sequence[str], decimal: str) -> bo
     columns, with a word above a number.
     """
     words = [not is_number(value, decimal) and value.lower() not in MISSING for value in head]
-    if all(words):
-        return True
     names = [_is_name(value, decimal) for value in head]
+    pairs = zip(names, below, strict=False)
+    above = [name for name, value in pairs if is_number(value, decimal)]
+    if all(words):
+        return above != [False]  # a number with a typing error, and a class
     numbers = [value for value in head if is_number(value, decimal)]
     blank = {""} if numbers else MISSING  # Na is sodium, beside other names
     empty = sum(value.lower() in blank for value in head)
     if not any(names) or sum(names) + len(numbers) + empty < len(head):
         return False
-    pairs = zip(names, below, strict=False)
-    above = any(name and is_number(value, decimal) for name, value in pairs)
     # A y above words may be the answer yes.
-    surely = LABEL_NAMES if above else LABEL_NAMES - {"y"}
-    return any(value.lower() in surely for value in head) or (above and _count(numbers))
+    surely = LABEL_NAMES if any(above) else LABEL_NAMES - {"y"}
+    return any(value.lower() in surely for value in head) or (any(above) and _count(numbers))
 
 
 def _is_name(value: str, decimal: str) -> bool:
-    """Return whether a value is a word and no number with a typing error."""
+    """Return whether a value is a word: x1, but neither 1x nor x1.5, which are typing errors."""
     typed = is_number(value.translate(LETTERS_FOR_DIGITS), decimal)
-    like_number = typed or re.match(r"[+\-.,]*\d", value)
-    return value.lower() not in MISSING and not like_number and bool(re.search(r"[^\W\d]", value))
+    like_number = typed or re.match(rf"[\W_]*\d|\w?\d*{re.escape(decimal)}\d", value)
+    missing = value.lower() in MISSING | {"none"}
+    return not missing and not like_number and bool(re.search(r"[^\W\d]", value))
 
 
 def _count(values: Sequence[str]) -> bool:

@@ -51,15 +51,19 @@ def are_of_rows(labels: Sequence[str], last: bool) -> bool:
 
 
 def may_begin_with_header(X: Array, labels: Sequence[str]) -> bool:
-    """Return whether the first of some samples looks like names of columns, such as years.
+    """Return whether the first of some samples looks like names of columns.
 
-    It has a class of its own, and ascending whole numbers beyond those of all other samples, which
-    have fractions or are below 100.
+    It has a class of its own: y without an n, or one beside ascending whole numbers, such as years,
+    beyond those of all other samples, which have fractions or are smaller than 100.
     """
     first, others = X[0], X[1:]
-    if len(first) < 2 or not len(others) or labels[0] in labels[1:]:
+    if not len(others) or labels[0] in labels[1:]:
         return False
-    whole = (first == np.floor(first)).all() and (np.diff(first) > 0).all()
+    if labels[0].lower() == "y":
+        return not {"n", "no"} & set(map(str.lower, labels))
+    ascend = (first == np.floor(first)).all() and (np.diff(first) > 0).all()
     beyond = ((first > others.max(axis=0)) | (first < others.min(axis=0))).all()
-    fractions = (others != np.floor(others)).any(axis=1).all()
-    return bool(whole and beyond and (fractions or first[0] >= SMALL_SPAN > others.max()))
+    fractions = others != np.floor(others)
+    real = len(first) > 1 and fractions.any(axis=0).all() and fractions.any(axis=1).all()
+    large = first[0] >= SMALL_SPAN and (fractions.any() or others.max() < SMALL_SPAN)
+    return bool(ascend and beyond and (real or large))

@@ -11,7 +11,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import islice
 
@@ -125,8 +125,8 @@ def without_last(rows: Iterable[Row]) -> Iterator[Row]:
 
 
 def is_comment(row: Row) -> bool:
-    """Return whether a line begins with a number sign."""
-    return row[1][0].startswith("#")
+    """Return whether a line begins with a number sign, and not with a mark such as #N/A."""
+    return row[1][0].startswith("#") and row[1][0].lower() not in MISSING
 
 
 def without_comments(rows: Iterable[Row], first: Row, decimal: str) -> Iterator[Row]:
@@ -146,13 +146,16 @@ def without_comments(rows: Iterable[Row], first: Row, decimal: str) -> Iterator[
 
 
 def _has_sample(comment: Row, first: Row, decimal: str) -> bool:
-    """Return whether a comment has as many values as a sample, with a word at most."""
-    bare = [comment[1][0].lstrip("# "), *comment[1][1:]]
-    numbers = sum(is_number(value, decimal) for value in bare)
-    words = sum(value.lower() not in MISSING for value in bare) - numbers
+    """Return whether a comment has the values of a sample: numbers, and few words."""
+    bare = [comment[1][0].lstrip("# ").strip('"'), *comment[1][1:]]
     width = len(first[1])
     fits = len(bare) == width or (not bare[0] and len(bare) == width + 1)
-    return fits and numbers > 0 and words <= 1
+    has_number = any(is_number(value, decimal) for value in bare)
+    return fits and has_number and _words(bare, decimal) <= max(1, _words(first[1], decimal))
+
+
+def _words(values: Sequence[str], decimal: str) -> int:
+    return sum(value.lower() not in MISSING and not is_number(value, decimal) for value in values)
 
 
 # Numbers --------------------------------------------------------------------------------------

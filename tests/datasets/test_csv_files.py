@@ -157,6 +157,12 @@ REFUSED = {
     "points and commas": ("1,5;2;0\n2.5;3;1\n", "'2.5' in line 2, column 1, a decimal point, and"),
     "a class of #": ("label,a,b\n#x,2,3\ny,2,4\n", "begins line 2 with #, as comments do, but"),
     "a later class of #": ("x,2,3\ny,2,4\n#x,1,1\n", "begins line 3 with #, as comments do, but"),
+    "a named row of #": ("a,y\nr,1,cat\n#s,2,dog\n", "begins line 3 with #, as comments do, but"),
+    "a quoted row of #": ('1,2,0\n#"3","4","1"\n', "begins line 2 with #, as comments do, but"),
+    "a mark before a value": (
+        "a,y\n#N/A,0\n2,1\n",
+        "has no value in line 2, column 1 .a.: fill it",
+    ),
     "a comment of numbers": ("1 2 0\n3 4 1\n# 3 4 1\n", "begins line 3 with #, as comments do"),
     "classes of # between spaces": ("1 2 #x\n3 4 #y\n", "has lines that end in a word with #, a"),
     "spaces in a later line": ("1\t2\n2\t3\n3\t4 1\n", "has '4 1' in line 3, column 2, which is"),

@@ -34,7 +34,7 @@ def table(header, names=None, separator=",", quote='"'):
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", " ", "|"])
 @pytest.mark.parametrize("names", [[1, 2, 3], ["r1", "r2", "s"], ["Mazda RX4", "Fiat", "Volvo"]])
-@pytest.mark.parametrize("header", [["a", "b", "y"], ["", "a", "b", "y"]])
+@pytest.mark.parametrize("header", [["a", "b", "y"], ["", "x1", "x2", "y"]])
 def test_names_of_rows_are_left_out_and_mentioned(read, separator, names, header):
     found = read(table(header, names, separator))
     np.testing.assert_array_equal(found.X, ROWS[:, :2])
@@ -91,6 +91,12 @@ def test_numbers_are_names_above_classes_and_in_comments_too(read):
     assert found.X.tolist() == [[0.1, 0.2], [0.3, 0.4]]
 
 
+def test_names_may_have_numbers(read):
+    assert read("x1,kind\n.1,cat\n.3,dog\n").X.tolist() == [[0.1], [0.3]]
+    assert read("0,x1,label\n.1,2,0\n.3,3,1\n").X.tolist() == [[0.1, 2], [0.3, 3]]
+    assert read("10m,20m,kind\n.1,.2,cat\n.3,.4,dog\n").X.tolist() == [[0.1, 0.2], [0.3, 0.4]]
+
+
 def test_sodium_is_a_name(read):
     assert read("RI,Na,Type\n1.5,13,1\n1.6,12,2\n").X.tolist() == [[1.5, 13], [1.6, 12]]
 
@@ -103,6 +109,16 @@ def test_sodium_is_a_name(read):
         ("1,2,O.9\n3,4,.1\n5,6,.4\n", "has 'O.9' in line 1, column 3, which is not a number"),
         ("1.5,2.5,unknown\n3,4,1\n", "has 'unknown' in line 1, column 3, which is not a number"),
         ("2019,2020,country\n.1,.2,FR\n.3,.4,DE\n.5,.6,FR\n", "begins in line 1 with a header of"),
+        (
+            "668,2177,country\n.5,.2,FR\n134,187,DE\n4,.4,FR\n",
+            "begins in line 1 with a header of n",
+        ),
+        ("14o,cat\n.5,dog\n.7,cat\n", "has '14o' in line 1, column 1, which is not a number"),
+        (":.6,0\n.5,1\n.7,0\n", "has ':.6' in line 1, column 1, which is not a number"),
+        ("x.6,0\n.5,1\n.7,0\n", "has 'x.6' in line 1, column 1, which is not a number"),
+        ("2653,animal\n11,cat\n-2.5,dog\n3,cat\n", "begins in line 1 with a header of numbers or"),
+        ("none,cat\n.5,dog\n.7,cat\n", "has 'none' in line 1, column 1, which is not a number"),
+        ("2653,y\n11,cat\n-2.5,dog\n3,cat\n", "begins in line 1 with a header of numbers or with"),
         ("2019,2020,country\n10,20,FR\n30,40,DE\n5,6,FR\n", "begins in line 1 with a header of"),
     ],
 )
@@ -115,6 +131,7 @@ def test_samples_that_look_a_little_like_headers_are_read(read):
     for text in (
         "1,2,y\n3,4,n\n5,6,y\n",
         "1,2,cat\n3,4,dog\n5,6,dog\n",
+        "1,2,y\n3,4,n\n5,6,n\n",
         "7,3,a\n5.1,3.5,b\n6,2,b\n",
     ):
         assert len(read(text).X) == 3

@@ -1,6 +1,5 @@
 """Labels of CSV files: all numbers or all names, and neither names nor numbers of rows."""
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

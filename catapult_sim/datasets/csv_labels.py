@@ -16,7 +16,7 @@ DASHES = {"-", "--", "---", ".", "..", "\N{EN DASH}", "\N{EM DASH}"}
 WRITTEN = re.compile(
     r"[+-]?(\d+([.,'_\s]+\d+)?|\d{1,3}([.,'_\s]\d{3})+([.,]\d+)?)(e[+-]?\d+)?\s*%?", re.IGNORECASE
 )
-DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}\b.*|\d{1,2}:\d\d\b.*")
+DATE = re.compile(r"\d{1,4}([-/. ])(\d{1,2}|[A-Za-z]{3,9})\1\d{1,4}(?!\d).*|\d{1,2}:\d\d(?!\d).*")
 
 
 def odd_one(labels: Sequence[str], decimal: str) -> tuple[int, str] | None:

@@ -100,6 +100,11 @@ ROWS = {
     "dates": ("date,a,b\n2020-01-01,1,2\n2020-01-02,2,1\n", "column 1 .date."),
     "dates that repeat": ("1/2/2020,1,2\n1/2/2020,2,1\n1/3/2020,2,3\n", "column 1"),
     "dates at the end": ("a,b,day\n1,2,1.2.2020\n2,2,1.3.2020\n", "column 3 .day."),
+    "dates with times": (
+        "2020-01-01T10:00,1,2\n2020-01-01T10:00,2,1\n2020-01-02T9:00,3,1\n",
+        "column 1",
+    ),
+    "dates with months": ("1-Jan-2020,1,2\n1-Jan-2020,2,1\n2-Jan-2020,2,3\n", "column 1"),
     "times": ("12:30,1,2\n12:31,2,1\n12:32,2,3\n", "column 1"),
     "a name twice": ("".join(f"n{max(n, 1)},{n},2\n" for n in range(30)), "column 1"),
 }

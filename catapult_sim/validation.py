@@ -15,6 +15,8 @@ from catapult_sim.types import Array
 
 # Loops of more turns would take days.
 MOST = 10**8
+# Floats hold every integer up to here.
+EXACT = 2**53
 
 
 class InputError(ValueError):
@@ -94,6 +96,17 @@ def require_finite(name: str, values: npt.ArrayLike) -> Array:
     if not np.isfinite(array).all():
         where = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
         raise InputError(f"{name} must be finite; got {array[where]} at index {where}")
+    return array
+
+
+def require_exact(name: str, values: npt.ArrayLike) -> Array:
+    """Return values as floats, all finite and no integer rounded, or raise InputError."""
+    array, given = require_finite(name, values), np.asarray(values)
+    for large in given[np.abs(array) >= EXACT] if given.dtype.kind in "iuO" else ():
+        if isinstance(large, int | np.integer) and int(large) != int(float(large)):
+            raise InputError(
+                f"{name} must be integers that floats hold, such as all up to {EXACT}; got {large}"
+            )
     return array
 
 

@@ -1,33 +1,43 @@
-"""CSV files as people have them: a table of numbers, with a label in every line.
-
-Between values there are commas, semicolons, tabs, vertical bars or spaces; where it is not commas,
-numbers may have decimal commas. Quotes are read by the standard library; its Sniffer is not asked,
-because it takes decimal commas for separators.
-"""
+"""CSV files as people have them: a table of numbers, with a label in every line."""
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from catapult_sim.datasets.csv_header import (
+    LABEL_NAMES,
+    fitted,
+    header_in_comment,
+    misfit,
+    named,
+    names_columns,
+)
+from catapult_sim.datasets.csv_labels import DASHES, are_of_rows, may_begin_with_header, odd_one
+from catapult_sim.datasets.csv_lines import (
+    MISSING,
+    Row,
+    decimal_of,
+    is_comment,
+    is_held,
+    is_number,
+    number,
+    rows_of,
+    separator_of,
+    text_of,
+    without_comments,
+    without_last,
+)
 from catapult_sim.datasets.dataset import Samples
 from catapult_sim.datasets.labels import could_be_classes
 from catapult_sim.progress import showing
 from catapult_sim.types import Array, Progress
-from catapult_sim.validation import InputError
-
-SEPARATORS = ("\t", ";", ",", "|", " ")
-MISSING = {"", "?", "na", "n/a", "nan", "null"}
-LABEL_NAMES = {"label", "labels", "class", "target", "y"}
-MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-
-Row = tuple[int, list[str]]  # the number of a line, as an editor counts, and its values
+from catapult_sim.validation import EXACT, InputError, shown
 
 
 def read_csv(source: str, content: bytes, label_column: str | None = None) -> Samples:
@@ -42,22 +52,31 @@ def read_csv(source: str, content: bytes, label_column: str | None = None) -> Sa
         default the column that is called label, class, target or y; else the only one that has
         names; else the last.
     """
-    text = _text(content)
-    separator = _separator(text)
-    point = _decimal(text, separator)
-    rows = _rows(text, separator)
-    first = list(islice(rows, 3))
+    text = text_of(content)
+    separator = separator_of(text)
+    point = decimal_of(text, separator)
+    rows = rows_of(text, separator)
+    first = list(islice((row for row in rows_of(text, separator) if not is_comment(row)), 3))
     if first and all(values[-1] == "" for _, values in first):
-        first, rows = list(_shorter(first)), _shorter(rows)
-    names = first.pop(0)[1] if _begins_with_header(first, point) else []
+        first, rows = list(without_last(first)), without_last(rows)
+    header, names = (0, list[str]()) if not _begins_with_header(first, point) else first.pop(0)
     if not first:
         raise InputError("has no lines of numbers")
-    names = names or _header_in_comment(text, separator, first[0][1])
-    table = _Table(names, first, point)
+    names = names or header_in_comment(text, separator, first[0][1], point)
+    columns = fitted(names, header, first)
+    table = _Table(columns, first, point)
     table.choose(label_column)
+    samples = without_comments((row for row in rows if row[0] > header), first[0], point)
+    if len(columns) > len(names):
+        samples = named(samples, misfit(names, header, first[0]))
     with showing(None, f"lines of {source}", text.count("\n")) as tell:
-        table.fill(_told(chain(first, rows), tell))
+        table.fill(_told(samples, tell))
     return table.samples(source)
+
+
+def _begins_with_header(rows: Sequence[Row], decimal: str) -> bool:
+    below = rows[1][1] if len(rows) > 1 else []
+    return bool(rows) and names_columns(rows[0][1], below, decimal)
 
 
 def _told(rows: Iterable[Row], tell: Progress | None) -> Iterator[Row]:
@@ -68,149 +87,39 @@ def _told(rows: Iterable[Row], tell: Progress | None) -> Iterator[Row]:
             tell(1)
 
 
-# Lines ----------------------------------------------------------------------------------------
-
-
-def _text(content: bytes) -> str:
-    """Return the text of a file with line ends of one kind, or raise InputError."""
-    encoding = MARKS.get(content[:2], "utf-8-sig")
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    if "\0" in text:
-        raise InputError("is neither text nor an archive of numpy.savez nor an IDX file")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _separator(text: str) -> str:
-    """Return what stands between values: that of the second line, which is no header."""
-    lines = (line for line in io.StringIO(text) if line.strip() and line[0] != "#")
-    sample = list(islice(lines, 2))
-    told = re.fullmatch(r'"?sep=(.)"?\s*', sample[0]) if sample else None
-    unquoted = re.sub(r'"[^"]*"|\s#.*', "", sample[-1]) if sample else ""
-    return told[1] if told else next((one for one in SEPARATORS if one in unquoted), ",")
-
-
-def _decimal(text: str, separator: str) -> str:
-    """Return the decimal mark: a comma where it separates no values and a number has one."""
-    if separator == ",":
-        return "."
-    edge = r"\s" if separator == " " else rf"{re.escape(separator)}\n"
-    number = rf'(?:^|[{edge}])\s*"?[+-]?\d+,\d+(?:[eE][+-]?\d+)?"?\s*(?:[{edge}]|$)'
-    return "," if re.search(number, text) else "."
-
-
-def _rows(text: str, separator: str) -> Iterator[Row]:
-    """Yield the lines that have values, without comments."""
-    for number, values in _split(text, separator):
-        stripped = _without_comment([value.strip() for value in values])
-        if any(stripped) and not stripped[0].startswith(("#", "sep=")):
-            yield number, stripped
-
-
-def _without_comment(values: list[str]) -> list[str]:
-    """Return the values of a line without a comment after the last number."""
-    number, mark, _ = values[-1].partition(" #") if values else ("", "", "")
-    point = "," if "," in number else "."
-    return [*values[:-1], number.strip()] if mark and _is_number(number, point) else values
-
-
-def _split(text: str, separator: str) -> Iterator[Row]:
-    lines = io.StringIO(text)
-    if separator == " ":
-        for number, line in enumerate(lines, 1):
-            yield number, re.split(r"\s#", line, maxsplit=1)[0].split()
-        return
-    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
-    try:
-        for values in reader:
-            yield reader.line_num, values
-    except csv.Error as error:
-        raise InputError(f"has quotes that do not fit in line {reader.line_num}: {error}") from None
-
-
-def _shorter(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield lines without the empty value after a separator at their ends."""
-    yield from ((number, values[:-1] if values[-1] == "" else values) for number, values in rows)
-
-
-def _begins_with_header(rows: Sequence[Row], decimal: str) -> bool:
-    """Return whether the first of two lines names the columns.
-
-    It has names only, or beside them numbers that count columns, and a name stands above a number.
-    """
-    if not rows:
-        return False
-    head = rows[0][1]
-    words = [not _is_number(value, decimal) and value.lower() not in MISSING for value in head]
-    counted = [int(value) for value in head if value.isdecimal()]
-    counts = counted == list(range(len(counted))) or counted == list(range(1, len(counted) + 1))
-    if all(words) or len(rows) < 2:
-        return all(words)
-    above = any(
-        word and _is_number(value, decimal) for word, value in zip(words, rows[1][1], strict=False)
-    )
-    blank = sum(value == "" for value in head)
-    return above and counts and sum(words) + len(counted) + blank == len(head)
-
-
-def _header_in_comment(text: str, separator: str, first: list[str]) -> list[str]:
-    """Return the names in a first line that is a comment, as numpy.savetxt writes them, or none."""
-    line = text.partition("\n")[0]
-    names = next(_rows(line.lstrip("# "), separator), (1, []))[1] if line[:1] == "#" else []
-    return names if len(names) == len(first) and not any(_is_number(n, ".") for n in names) else []
-
-
-# Numbers --------------------------------------------------------------------------------------
-
-
-def _number(value: str, decimal: str) -> float:
-    """Return a number, or raise ValueError."""
-    if "_" in value or (decimal == "," and "." in value):
-        raise ValueError
-    return float(value.replace(",", ".") if decimal == "," else value)
-
-
-def _is_number(value: str, decimal: str) -> bool:
-    try:
-        _number(value, decimal)
-    except ValueError:
-        return False
-    return True
-
-
 class _Table:
     """The inputs and labels of a file, line by line."""
 
     def __init__(self, names: list[str], first: Sequence[Row], decimal: str) -> None:
         self._names, self._first, self._decimal = names, first[0], decimal
-        # Numbers of the rows, which pandas and R write without a name, are left out.
+        # Names of the rows, above which pandas and R write none, are left out.
         self._kept = [n for n in range(len(first[0][1])) if n or not names or names[0]]
         self._texts = [n for n in self._kept if not any(self._is_number(row, n) for row in first)]
-        self._at, self._sure = self._kept[-1], False  # where the labels are
+        self._at, self._said = self._kept[-1], False  # where the labels are
         self._lines: list[int] = []
         self._inputs, self._labels = array("d"), list[str]()
 
     def _is_number(self, row: Row, column: int) -> bool:
-        return column < len(row[1]) and _is_number(row[1][column], self._decimal)
+        return column < len(row[1]) and is_number(row[1][column], self._decimal)
 
     def choose(self, asked: str | None) -> None:
         """Choose the column of the labels, or raise InputError."""
         if len(self._kept) < 2:
+            besides = " besides the name of the row" if len(self._first[1]) > 1 else ""
             raise InputError(
-                f"has one value in line {self._first[0]}; needed are inputs and a label, with "
-                "commas, semicolons, tabs or spaces between them"
+                f"has one value in line {self._first[0]}{besides}; needed are inputs and a label, "
+                "with commas, semicolons, tabs or spaces between them"
             )
         named = [n for n in self._kept if self._name(n).lower() in LABEL_NAMES]
-        likely = named or self._texts
         if asked is not None:
-            self._at, self._sure = self._asked(asked), True
+            self._at, self._said = self._asked(asked), True
         elif len(named) > 1:
             called = " and ".join(map(self._called, named))
             raise InputError(f"has labels in {called}; say which by the label column")
-        elif len(likely) == 1:
-            self._at, self._sure = likely[0], True
+        elif named:
+            self._at, self._said = named[0], True
+        elif len(self._texts) == 1:
+            self._at = self._texts[0]
 
     @property
     def _columns(self) -> list[int]:
@@ -221,11 +130,11 @@ class _Table:
         known = {"first": self._kept[0], "last": self._kept[-1]}
         known |= {str(n + 1): n for n in self._kept}
         known |= {name: n for n, name in enumerate(self._names) if n in self._kept}
-        if column not in known:
+        if not isinstance(column, str) or column not in known:
             held = ", ".join(filter(None, self._names[:10])) or "no names"
             raise InputError(
                 f"must have the label column that is asked for: first, last, a number up to "
-                f"{len(self._first[1])}, or a name of its header ({held}); got {column!r}"
+                f"{len(self._first[1])}, or a name of its header ({held}); got {shown(column)}"
             )
         return known[column]
 
@@ -241,20 +150,39 @@ class _Table:
                 raise self._refusal(line, at, values[at])
             self._lines.append(line)
             self._labels.append(values[at])
-            try:
-                self._inputs.extend([_number(values[n], self._decimal) for n in inputs])
-            except ValueError:
-                wrong = next(n for n in inputs if not _is_number(values[n], self._decimal))
-                raise self._refusal(line, wrong, values[wrong]) from None
+            self._inputs.extend(self._row(line, values, inputs))
 
-    def _refusal(self, line: int, column: int, value: str) -> InputError:
+    def _row(self, line: int, values: Sequence[str], columns: Sequence[int]) -> list[float]:
+        """Return the numbers in some columns of a line, or raise InputError."""
+        try:
+            found = [number(values[n], self._decimal) for n in columns]
+        except ValueError:
+            found = [np.nan]
+        if sum(map(abs, found)) < EXACT:
+            return found
+        return [self._number(line, n, values[n]) for n in columns]
+
+    def _number(self, line: int, column: int, value: str) -> float:
+        """Return the number that a value is and floats hold, or raise InputError."""
+        if value.lower() in MISSING | DASHES or not is_number(value, self._decimal):
+            raise self._refusal(line, column, value)
+        found = number(value, self._decimal)
+        if not np.isfinite(found):
+            raise self._refusal(line, column, value, "which is not between -1.8e308 and 1.8e308")
+        if not is_held(value, self._decimal):
+            why = f"a whole number beyond {EXACT}, from where floats do not hold each"
+            raise self._refusal(line, column, value, why)
+        return found
+
+    def _refusal(
+        self, line: int, column: int, value: str, why: str = "which is not a number"
+    ) -> InputError:
         place = f"line {line}, {self._called(column)}"
-        if value.lower() in MISSING:
+        if value.lower() in MISSING | DASHES:
             return InputError(f"has no value in {place}: fill it in, or delete the line")
-        why = "which is not a number"
         if self._decimal == "," and "." in value:
             why = "a decimal point, and decimal commas elsewhere"
-        return InputError(f"has {value!r} in {place}, {why}")
+        return InputError(f"has {shown(value)} in {place}, {why}")
 
     def _name(self, column: int) -> str:
         return self._names[column] if column < len(self._names) else ""
@@ -263,28 +191,54 @@ class _Table:
         name = self._name(column)
         return f"column {column + 1} ({name})" if name else f"column {column + 1}"
 
+    # What was found -----------------------------------------------------------------------
+
     def samples(self, source: str) -> Samples:
         """Return the table as inputs and labels, or raise InputError where both ends could be."""
         X = np.frombuffer(self._inputs).reshape(len(self._lines), -1)
-        self._require_finite(X, self._columns)
-        try:
-            y = np.array([_number(label, self._decimal) for label in self._labels])
-        except ValueError:
-            return Samples(X, np.array(self._labels), source, self._called(self._at))
-        self._require_finite(y[:, None], [self._at])
-        where = self._called(self._at)
-        if not self._sure and could_be_classes(X[:, 0]) and not could_be_classes(y):
-            first = self._called(self._columns[0])
+        if self._have_names(X):
+            return self._understood(X, np.array(self._labels), source)
+        labels = zip(self._lines, self._labels, strict=True)
+        y = np.array([self._number(line, self._at, label) for line, label in labels])
+        if not self._said and could_be_classes(X[:, 0]) and not could_be_classes(y):
+            first = self._columns[0]
             if (y != y[0]).any():
                 raise InputError(
-                    f"has numbers that could be classes in {first} and others in {where}, the "
-                    "last: say label column first, or last"
+                    f"has numbers that could be classes in {self._called(first)} and others in "
+                    f"{self._called(self._at)}, the last: say label column first, or last"
                 )
-            X, y, where = np.column_stack([X[:, 1:], y]), X[:, 0], first
-        return Samples(X, y, source, where)
+            self._at, X, y = first, np.column_stack([X[:, 1:], y]), X[:, 0]
+        return self._understood(X, y, source)
 
-    def _require_finite(self, values: Array, columns: list[int]) -> None:
-        """Raise InputError at the first value that is infinite or NaN."""
-        for row, column in np.argwhere(~np.isfinite(values))[:1]:
-            value = "infinity" if np.isinf(values[row, column]) else ""
-            raise self._refusal(self._lines[row], columns[column], value)
+    def _have_names(self, X: Array) -> bool:
+        """Return whether labels are names, not numbers, or raise InputError where not all are."""
+        odd = odd_one(self._labels, self._decimal)
+        if odd is not None:
+            raise self._refusal(self._lines[odd[0]], self._at, self._labels[odd[0]], odd[1])
+        if is_number(self._labels[0], self._decimal):
+            return False
+        last = self._at == self._kept[-1]
+        if not self._said and are_of_rows(self._labels, last):
+            raise InputError(
+                f"has what look like names or dates of rows in {self._called(self._at)}, not "
+                "labels: delete the column, or name it as the label column"
+            )
+        if not self._names and may_begin_with_header(X, self._labels):
+            raise InputError(
+                f"begins in line {self._lines[0]} with a header of numbers or with a sample: write "
+                "a header of words, such as x1, in its place or above it"
+            )
+        return True
+
+    def _understood(self, X: Array, y: npt.NDArray[Any], source: str) -> Samples:
+        """Return samples, with a note on columns of names and numbers of the rows."""
+        note = "" if 0 in self._kept else "; column 1 has names of rows and is left out"
+        counts = [n for n, column in zip(self._columns, X.T, strict=True) if _counts(column)]
+        for called in map(self._called, counts):
+            note += f"; {called} counts the samples and is an input"
+        return Samples(X, y, source, self._called(self._at), note=note)
+
+
+def _counts(column: Array) -> bool:
+    """Return whether numbers count from 0 or 1 on, as those of rows do."""
+    return bool(column[0] in (0, 1) and len(column) > 2 and (np.diff(column) == 1).all())

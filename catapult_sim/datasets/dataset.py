@@ -82,6 +82,7 @@ class Samples:
     white: float = 1.0  # the number that stands for the input 1
     labels: str = "auto"  # the usual encoding of these
     classes: int | None = None  # where they are known
+    note: str = ""  # on what else was understood
 
     def understood(self, labels: str, inputs: str) -> Dataset:
         """Return the data set with its labels encoded and its inputs scaled, or raise InputError.
@@ -95,7 +96,7 @@ class Samples:
             raise InputError(f"{self.source}: {refusal}") from None
         kind = counted(len(X), "image" if self.image else "sample")
         shape = f"{kind} of {counted(X.shape[1], 'input')}, {IN_WORDS[scaling]}"
-        meaning = f"{shape}; {encoded.meaning}, from {self.where}"
+        meaning = f"{shape}; {encoded.meaning}, from {self.where}{self.note}"
         return Dataset(X, encoded.values, self.source, encoded.encoding, scaling, meaning)
 
     def scaling(self, inputs: str) -> str:

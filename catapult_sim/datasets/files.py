@@ -40,7 +40,8 @@ def load(
         bytes are grey levels from 0 to 1. ``"auto"``: images "global", tables "pixel".
     label_column : str, optional
         Of CSV: "first", "last", a number counted from 1, or a name of the header. By default the
-        column called label, class, target or y; else the only one of names; else the last.
+        column called label, class, target or y; else the only one of names; else the last. Names
+        of rows, above which R and pandas write no name, are left out.
     labels_file : path, optional
         Of IDX: the file of the labels, where it is not beside the images under the usual name.
 
@@ -52,8 +53,8 @@ def load(
     Raises
     ------
     InputError
-        Where the file cannot be read, where a value is missing or is no number, or where it is not
-        clear what the labels are; with the line, as an editor counts.
+        Where the file cannot be read, where a value is missing or is no number, where a header does
+        not fit, or where it is not clear what the labels are; with the line, as an editor counts.
 
     Examples
     --------

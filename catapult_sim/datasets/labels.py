@@ -9,8 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.memory import require_memory
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_count, require_finite, require_one_of
+from catapult_sim.validation import (
+    InputError,
+    require_count,
+    require_exact,
+    require_finite,
+    require_one_of,
+)
 
 MOST_CLASSES = 10_000
 FEW_CLASSES = 10  # may be so many although they are more than half of the samples
@@ -103,7 +110,8 @@ def one_hot(labels: npt.ArrayLike, classes: int | None = None) -> Array:
     Raises
     ------
     InputError
-        Where a label is not a whole number from 0 to below ``classes``, or there is none.
+        Where a label is not a whole number from 0 to below ``classes``, or there is none; or where
+        memory does not suffice.
 
     Examples
     --------
@@ -121,7 +129,9 @@ def one_hot(labels: npt.ArrayLike, classes: int | None = None) -> Array:
             f"labels must be whole numbers from 0 to {most - 1}; got {numbers[wrong][0]:g}"
         )
     codes = numbers.ravel().astype(int)
-    hot = np.zeros((len(codes), codes.max() + 1 if classes is None else most))
+    outputs = codes.max() + 1 if classes is None else most
+    require_memory(8.0 * len(codes) * outputs, None, "one-hot labels", "samples or classes")
+    hot = np.zeros((len(codes), outputs))
     hot[np.arange(len(codes)), codes] = 1
     return hot
 
@@ -153,7 +163,7 @@ def _require_labels(y: npt.ArrayLike) -> npt.NDArray[Any]:
         given = given[:, 0]
     if given.ndim not in (1, 2) or not given.size:
         raise InputError(f"labels must have shape (m,) or (m, k); got shape {given.shape}")
-    labels = _read(given) if _has_names(given) else require_finite("labels", y).reshape(given.shape)
+    labels = _read(given) if _has_names(given) else require_exact("labels", y).reshape(given.shape)
     if len(labels) > 1 and (labels == labels[0]).all():
         shown = _shown(labels[0]) if labels.ndim == 1 else labels[0].tolist()
         raise InputError(f"labels must vary between samples; all {len(labels)} are {shown}")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import lzma
 import struct
+import textwrap
+import tokenize
+import warnings
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -34,6 +37,18 @@ PAIRS = (
 )
 
 Named = tuple[str, npt.NDArray[Any]]
+# What NumPy raises where the header of an array is damaged, which it reads as a Python literal.
+DAMAGED = (
+    ValueError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+    SyntaxError,
+    tokenize.TokenError,
+)
 TORN = (EOFError, OSError, BadZipFile, zlib.error, lzma.LZMAError, struct.error, KeyError)
 
 
@@ -72,6 +87,7 @@ def _pair(held: Sequence[str], pairs: Sequence[tuple[str, str]]) -> tuple[str, s
     small = {name.lower(): name for name in held}
     for inputs, labels in pairs:
         if inputs in small and labels in small:
+            _require_one_each(held, inputs, labels)
             return small[inputs], small[labels]
     if "[Content_Types].xml" in held:
         raise InputError("is a spreadsheet or document; save it as CSV")
@@ -80,17 +96,27 @@ def _pair(held: Sequence[str], pairs: Sequence[tuple[str, str]]) -> tuple[str, s
     raise InputError(f"must hold the arrays {inputs} and {labels}; it holds {shown or 'nothing'}")
 
 
+def _require_one_each(held: Sequence[str], *names: str) -> None:
+    """Raise InputError where an archive holds several arrays of a name, whatever its letters."""
+    for name in names:
+        alike = [one for one in held if one.lower() == name]
+        if len(alike) > 1:
+            raise InputError(f"must hold one array called {name}; it holds {' and '.join(alike)}")
+
+
 def _array(stored: Any, name: str) -> npt.NDArray[Any]:
     """Return an array of an archive, or raise InputError where it is no numbers or names."""
     try:
-        found = stored[name]
-    except ValueError as error:
+        with warnings.catch_warnings(action="ignore"):  # of headers that Python 2 wrote
+            found = stored[name]
+    except DAMAGED as error:
         if "pickle" in str(error):
             raise InputError(
                 f"has Python objects in {name}, which are not read: save {name}.astype(float), or "
                 f"{name}.astype(str) where these are names"
             ) from None
-        raise InputError(f"must be a whole archive of numpy.savez; {name}: {error}") from None
+        why = textwrap.shorten(str(error) or type(error).__name__, 120)
+        raise InputError(f"must be a whole archive of numpy.savez; {name}: {why}") from None
     if not isinstance(found, np.ndarray):
         raise InputError(f"must be an archive of numpy.savez; {name} in it is no array")
     return found

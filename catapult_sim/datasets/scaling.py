@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.types import Array
-from catapult_sim.validation import require_inputs, require_one_of
+from catapult_sim.validation import require_exact, require_inputs, require_one_of
 
 SCALINGS = ("raw", "global", "pixel")
 
@@ -31,7 +31,8 @@ def scale_inputs(X: npt.ArrayLike, how: str = "global") -> Array:
     Raises
     ------
     InputError
-        Where ``X`` is not ``(m, d)`` or not finite, or ``how`` is not known.
+        Where ``X`` is not ``(m, d)`` or not finite, or has integers that floats would round, or
+        ``how`` is not known.
 
     Examples
     --------
@@ -43,7 +44,7 @@ def scale_inputs(X: npt.ArrayLike, how: str = "global") -> Array:
            [ 1.,  1.]])
     """
     if require_one_of("inputs", how, SCALINGS) == "raw":
-        return require_inputs(X)
+        return require_inputs(require_exact("X", X))
     return _standardised(X, axis=None if how == "global" else 0)
 
 
@@ -55,7 +56,7 @@ def standardise(X: npt.ArrayLike) -> Array:
     Raises
     ------
     InputError
-        Where ``X`` is not ``(m, d)`` or not finite.
+        Where ``X`` is not ``(m, d)`` or not finite, or has integers that floats would round.
 
     Examples
     --------
@@ -68,7 +69,7 @@ def standardise(X: npt.ArrayLike) -> Array:
 
 def _standardised(X: npt.ArrayLike, axis: int | None) -> Array:
     """Return X less its mean along an axis, in units of its standard deviation, or zeros."""
-    inputs = require_inputs(X)
+    inputs = require_inputs(require_exact("X", X))
     along: dict[str, Any] = {"axis": axis, "keepdims": True}
     # Powers of two are exact: in these units nothing overflows, and no digit is lost.
     largest = np.maximum(inputs.max(**along), -inputs.min(**along))

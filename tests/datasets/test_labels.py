@@ -170,6 +170,28 @@ def test_what_is_no_class_number_is_refused(labels, classes, sentence):
         one_hot(labels, classes)
 
 
+def test_rows_that_memory_does_not_hold_are_refused_before_they_are_made():
+    labels = np.zeros(10**7)
+    labels[-1] = 9999
+    for make in (one_hot, lambda y: encode_labels(y, "classes", classes=10_000)):
+        with pytest.raises(InputError, match="one-hot labels requires 800 GB of memory"):
+            make(labels)
+
+
+def test_integers_that_floats_round_are_refused():
+    exact = encode_labels([2**53, 2**60, 2**53])
+    np.testing.assert_array_equal(exact.values, [[-1], [1], [-1]])
+    unsigned = np.array([2**64 - 1, 3], dtype=np.uint64)
+    for labels in (
+        [2**60 + n for n in range(4)],
+        [2**70 + 1, 2**70 + 2],
+        [-(2**53) - 1, 0],
+        unsigned,
+    ):
+        with pytest.raises(InputError, match="labels must be integers that floats hold, such as"):
+            encode_labels(labels)
+
+
 def test_a_network_of_ten_outputs_names_what_makes_labels_of_class_numbers():
     net, X = MLP([3, 4, 10]), np.zeros((40, 3))
     with pytest.raises(InputError, match=r"10 outputs; got data with 3 and 1 \(datasets.one_hot"):

@@ -68,6 +68,16 @@ REFUSED = {
     "dates": ({"X": (X * 9).astype("M8[D]"), "y": SIGNS}, "X must be an array of numbers; got"),
     "text": ({"X": X.astype(str), "y": SIGNS}, "X must be an array of numbers; got"),
     "empty": ({"X": X[:0], "y": SIGNS[:0]}, "must have shape"),
+    "X and x": ({"X": X, "x": X, "y": SIGNS}, "must hold one array called x; it holds X and x"),
+    "y and Y": ({"X": X, "y": SIGNS, "Y": X}, "must hold one array called y; it holds y and Y"),
+    "large labels": (
+        {"X": X, "y": 2**60 + np.arange(6)},
+        "labels must be integers that floats hold, such as all up to 9007199254740992; got 1152",
+    ),
+    "large inputs": (
+        {"X": np.array([[2**62 + n] for n in range(6)]), "y": SIGNS},
+        "X must be integers that floats hold.*got 4611686018427387905",
+    ),
     "gaps": ({"X": X, "y": [0, 5, 9, 9, 0, 5]}, "the array y: labels could be classes or numbers"),
 }
 
@@ -128,6 +138,55 @@ def test_any_altered_byte_is_noticed_or_harmless(tmp_path_factory, at, value):
         return
     np.testing.assert_array_equal(found.X, X)
     np.testing.assert_array_equal(found.y[:, 0], SIGNS)
+
+
+HEADER = "{{'descr': {}, 'fortran_order': False, 'shape': {}}}"
+HEADERS = [
+    HEADER.format("'<f8'", shape)
+    for shape in (
+        "(10**12, 1000)",
+        "(1000000000000, 1000)",
+        "(99999999999999999999999, 3)",
+        "(-6, 3)",
+        "(True,)",
+        "(4",
+        "(" * 3000,
+        "[" * 200,
+        "-" * 9000 + "1",
+        "None",
+        "('a',)",
+        "'\\d'",
+    )
+]
+HEADERS += [
+    HEADER.format(kind, "(6, 3)")
+    for kind in (
+        "None",
+        "3",
+        "'<f999'",
+        "['a']",
+        "[()]",
+        "'|S99999999999999'",
+        "'<M8[q]'",
+        "''",
+    )
+]
+HEADERS += ["", "{", "3", "\0", "{'descr': 1}"]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_damaged_header_of_an_array_gets_a_sentence(archive, header, version):
+    text = (header.ljust(100) + "\n").encode()
+    size = len(text).to_bytes(2 if version == 1 else 4, "little")
+    with zipfile.ZipFile(archive) as whole:
+        labels = whole.read("y.npy")
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("X.npy", b"\x93NUMPY" + bytes([version, 0]) + size + text + X.tobytes())
+        file.writestr("y.npy", labels)
+    with pytest.raises(InputError, match=r"a\.npz must be a whole archive of numpy\.savez; X: ."):
+        load(archive)
 
 
 def test_other_files_are_called_what_they_are(tmp_path):

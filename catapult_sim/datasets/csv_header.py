@@ -1,0 +1,94 @@
+"""The header of a CSV file: whether its first line names the columns, and which of them.
+
+R writes no name above the names of rows; its header is one short.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from catapult_sim.datasets.csv_lines import MISSING, Row, is_number, rows_of
+from catapult_sim.printing import counted
+from catapult_sim.validation import InputError
+
+LABEL_NAMES = {"label", "labels", "class", "target", "y"}
+LETTERS_FOR_DIGITS = str.maketrans("OoIl", "0011")
+
+
+def names_columns(head: Sequence[str], below: Sequence[str], decimal: str) -> bool:
+    """Return whether a first line names the columns: by words, or by words and numbers.
+
+    Numbers may be names where a word says that it is above the labels; else only those that count
+    columns, with a word above a number.
+    """
+    words = [not is_number(value, decimal) and value.lower() not in MISSING for value in head]
+    names = [_is_name(value, decimal) for value in head]
+    pairs = zip(names, below, strict=False)
+    above = [name for name, value in pairs if is_number(value, decimal)]
+    if all(words):
+        return above != [False]  # a number with a typing error, and a class
+    numbers = [value for value in head if is_number(value, decimal)]
+    blank = {""} if numbers else MISSING  # Na is sodium, beside other names
+    empty = sum(value.lower() in blank for value in head)
+    if not any(names) or sum(names) + len(numbers) + empty < len(head):
+        return False
+    # A y above words may be the answer yes.
+    surely = LABEL_NAMES if any(above) else LABEL_NAMES - {"y"}
+    return any(value.lower() in surely for value in head) or (any(above) and _count(numbers))
+
+
+def _is_name(value: str, decimal: str) -> bool:
+    """Return whether a value is a word: x1, but neither 1x nor x1.5, which are typing errors."""
+    typed = is_number(value.translate(LETTERS_FOR_DIGITS), decimal)
+    like_number = typed or re.match(rf"[\W_]*\d|\w?\d*{re.escape(decimal)}\d", value)
+    missing = value.lower() in MISSING | {"none"}
+    return not missing and not like_number and bool(re.search(r"[^\W\d]", value))
+
+
+def _count(values: Sequence[str]) -> bool:
+    """Return whether values count from 0 or 1 on."""
+    digits = [int(value) if value.isdecimal() and len(value) < 10 else -1 for value in values]
+    return any(digits == list(range(start, start + len(values))) for start in (0, 1))
+
+
+def header_in_comment(text: str, separator: str, first: list[str], decimal: str) -> list[str]:
+    """Return the names in a first line that is a comment, as numpy.savetxt writes them, or none."""
+    line = text.partition("\n")[0]
+    names = next(rows_of(line.lstrip("# "), separator), (1, []))[1] if line[:1] == "#" else []
+    return names if len(names) == len(first) and names_columns(names, first, decimal) else []
+
+
+def fitted(names: list[str], line: int, rows: Sequence[Row]) -> list[str]:
+    """Return a name for each column, an empty one above names of rows, or raise InputError."""
+    width = len(rows[0][1])
+    while len(names) > width and not names[-1]:
+        names = names[:-1]
+    if not names or len(names) == width:
+        return names
+    if len(names) == width - 1 and _are_names_of_rows([values[0] for _, values in rows]):
+        return ["", *names]
+    raise misfit(names, line, rows[0])
+
+
+def misfit(names: Sequence[str], line: int, first: Row) -> InputError:
+    """Return the refusal of a header that has not a name for each column."""
+    given, needed = counted(len(names), "name"), counted(len(first[1]), "value")
+    return InputError(f"has a header of {given} in line {line}, but {needed} in line {first[0]}")
+
+
+def named(rows: Iterable[Row], refusal: InputError) -> Iterator[Row]:
+    """Yield lines, and raise the refusal where they turn out to begin with no names of rows."""
+    begun = []
+    for row in rows:
+        begun.append(row[1][0])
+        yield row
+    if not _are_names_of_rows(begun):
+        raise refusal
+
+
+def _are_names_of_rows(values: Sequence[str]) -> bool:
+    """Return whether values are all different and text, or count from 1 on."""
+    texts = not any(is_number(value, ".") or value.lower() in MISSING for value in values)
+    counts = all(value == str(n) for n, value in enumerate(values, 1))
+    return counts or (texts and len(set(values)) == len(values))

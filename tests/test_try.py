@@ -315,3 +315,18 @@ def test_learning_rates_are_three_numbers(command, rates, capsys):
     assert cli.main([command, "--c", rates]) == 2
     said = f"--c must be LOW:HIGH:N, such as 0.5:16:11; got {rates!r}\n"
     assert capsys.readouterr().err.endswith(said)
+
+
+def test_a_refusal_names_options_as_they_are_typed(tmp_path, capsys):
+    rows = RNG.integers(9, size=(12, 3))
+    file = tmp_path / "two.csv"
+    np.savetxt(file, rows, "%d", delimiter=",", header="class,target,x", comments="")
+    with pytest.raises(cs.InputError, match="say which, as by label_column='class'"):
+        cs.datasets.load(file)
+    for command in ("try", "scan"):
+        out = ["--out", str(tmp_path / "out")]
+        assert cli.main([command, "--data", str(file), *out]) == 2
+        assert "say which, as by --label-column class\n" in capsys.readouterr().err
+    assert cli._as_typed("say labels='a b', or one='it' of c= or n=3:4") == (
+        "say --labels 'a b', or --one it of c= or n=3:4"
+    )

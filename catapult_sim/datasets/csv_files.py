@@ -208,7 +208,9 @@ class _Table:
             self._at, self._sure = self._asked(asked), True
         elif len(named) > 1:
             called = " and ".join(map(self._called, named))
-            raise InputError(f"has labels in {called}; say which by the label column")
+            raise InputError(
+                f"has labels in {called}; say which, as by label_column={self._name(named[0])!r}"
+            )
         elif len(likely) == 1:
             self._at, self._sure = likely[0], True
 
@@ -278,7 +280,7 @@ class _Table:
             if (y != y[0]).any():
                 raise InputError(
                     f"has numbers that could be classes in {first} and others in {where}, the "
-                    "last: say label column first, or last"
+                    "last: say label_column='first', or label_column='last'"
                 )
             X, y, where = np.column_stack([X[:, 1:], y]), X[:, 0], first
         return Samples(X, y, source, where)

@@ -6,6 +6,8 @@ import argparse
 import io
 import logging
 import os
+import re
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -64,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return status
     except InputError as refusal:
-        return _say(options, str(refusal), WRONG_CALL)
+        return _say(options, _as_typed(str(refusal)), WRONG_CALL)
     except MemoryError as error:
         return _say(options, f"memory does not suffice: {error}; {_kept(options)}", FAILED)
     except (OSError, BrokenExecutor) as error:
@@ -103,6 +105,15 @@ def _failed(options: argparse.Namespace, error: Exception) -> int:
         where = "standard output"
     words = f"{where}: {error.strerror}" if isinstance(error, OSError) and where else str(error)
     return _say(options, f"{words}; {_kept(options)}", FAILED)
+
+
+def _as_typed(sentence: str) -> str:
+    """Return a sentence with keyword arguments of Python, such as labels='classes', as options."""
+    return re.sub(r"\b([a-z_]+)=('[^']*'|\"[^\"]*\")", _option, sentence)
+
+
+def _option(match: re.Match[str]) -> str:
+    return f"--{match[1].replace('_', '-')} {shlex.quote(match[2][1:-1])}"
 
 
 def _output_failed() -> bool:

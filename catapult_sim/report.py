@@ -18,6 +18,7 @@ from catapult_sim.claims.verdict import (
     count_of,
     predicted_text,
 )
+from catapult_sim.datasets.dataset import IN_WORDS
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.networks import ARCHITECTURES, LINEAR
 from catapult_sim.experiments.one_sample import ONE_SAMPLE
@@ -26,11 +27,20 @@ from catapult_sim.printing import counted
 HEADERS = ("claim", "predicted", "measured", "tolerance", "verdict")
 
 
-def table(judgements: Sequence[Judgement], style: str = "simple", text_width: int = 60) -> str:
-    """Return the verdicts as a table; ``style`` is a table format of tabulate."""
+def table(
+    judgements: Sequence[Judgement],
+    style: str = "simple",
+    text_width: int = 60,
+    *,
+    ids: bool = False,
+) -> str:
+    """Return the verdicts as a table; ``style`` is a table format of tabulate.
+
+    With ``ids`` that of each claim stands beneath its text.
+    """
     rows = [
         (
-            judgement.claim.text,
+            judgement.claim.text + (f"\n{judgement.claim.id}" if ids else ""),
             predicted_text(judgement),
             str(judgement.measured),
             "-" if judgement.claim.predict is None else f"{judgement.claim.tolerance:g}",
@@ -46,19 +56,32 @@ def table(judgements: Sequence[Judgement], style: str = "simple", text_width: in
 def words(judgements: Sequence[Judgement], *, rows: bool = False) -> str:
     """Return what a verification prints: lines per paper, what differs, what may be chance.
 
-    With ``rows`` a table of all claims comes first.
+    With ``rows`` a table of all claims comes first, and why verdicts are open.
     """
-    fails = [one for one in judgements if one.verdict is Verdict.FAILS]
-    broken = f"What must hold fails: {', '.join(one.claim.id for one in fails)}"
-    must = broken if fails else "Everything that must hold holds"
     parts = [
-        *([table(judgements)] if rows else []),
+        *([table(judgements, ids=True), "\n".join(undecided(judgements))] if rows else []),
         brief(judgements),
         "\n".join(different(judgements)),
         f"{summary(judgements)}. {by_chance(judgements)}",
-        f"{must}.",
+        exact(judgements),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def exact(judgements: Sequence[Judgement]) -> str:
+    """Return in a sentence whether what must hold does."""
+    theorems = [one for one in judgements if one.claim.kind == "theorem"]
+    fails = [one.claim.id for one in theorems if one.verdict is Verdict.FAILS]
+    if fails:
+        return f"What must hold fails: {', '.join(fails)}."
+    return "Everything that must hold holds." if theorems else "No theorem was judged."
+
+
+def undecided(judgements: Sequence[Judgement]) -> Iterator[str]:
+    """Yield a line for each claim whose verdict is open, with the reason."""
+    for one in judgements:
+        if one.reason:
+            yield f"open: {one.claim.id}\n    {one.reason}"
 
 
 def by_source(judgements: Iterable[Judgement]) -> dict[str, list[Judgement]]:
@@ -129,7 +152,7 @@ def by_chance(judgements: Sequence[Judgement]) -> str:
         return "Chance makes none of these verdicts wrong: no statement was decided by seeds."
     return (
         f"A verdict at the edge of its tolerance is wrong by chance once in {round(1 / CHANCE)} "
-        f"runs: of {counted(stated, 'statement')} decided here at most {stated * CHANCE:.1f} "
+        f"runs: of {counted(stated, 'statement')} decided here at most {stated * CHANCE:.2g} "
         "are expected to be."
     )
 
@@ -205,8 +228,8 @@ def markdown(judgements: Sequence[Judgement], bench: Bench, figure: str | None) 
     protocol = (
         f"Effort {effort.name}, seed {bench.seed}, data: {bench.source}. "
         f"Phases on data: {effort.samples} samples, {effort.members} seeds, full-batch gradient "
-        f"descent; minibatch training: {effort.trained} seeds. Inputs are scaled by one mean and "
-        "one variance unless a claim says otherwise. "
+        f"descent; minibatch training: {effort.trained} seeds. Inputs: "
+        f"{IN_WORDS[bench.inputs]}, unless a claim says otherwise. "
         "c = eta lambda_0 is the learning rate in units of the inverse top kernel eigenvalue at "
         "the start of each seed. Loss (1/2m) sum |f - y|^2, kernel (1/m) J J^T, NTK "
         "parametrisation. 3.998(4) means 3.998 +- 0.004, one standard error over seeds. "
@@ -252,6 +275,7 @@ def as_dict(
             "says": judgement.claim.says.name,
             "role": judgement.claim.says.role,
             "source": str(judgement.claim.says),
+            "arxiv": judgement.claim.says.arxiv,
             "kind": judgement.claim.kind,
             "setting": judgement.claim.setting,
             "reduced": judgement.claim.reduced,

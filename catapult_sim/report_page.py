@@ -117,22 +117,47 @@ def headline(claims: Sequence[Claim]) -> str:
     """
     exact = [one["verdict"] for one in claims if one["kind"] == "theorem"]
     stated = [one["verdict"] for one in claims if one["kind"] == "statement"]
-    failed = sum(verdict in BAD for verdict in exact)
-    held = sum(verdict in GOOD for verdict in exact)
-    first = (
-        f"{failed} of {len(exact)} theorems fail."
-        if failed
-        else f"All {len(exact)} theorems hold."
-        if held == len(exact)
-        else f"{held} of {len(exact)} theorems hold, the others are open."
-    )
-    good, bad = (sum(one in kind for one in stated) for kind in (GOOD, BAD))
-    if not stated:
-        return f"{first} No statement was judged."
+    return f"{_of_theorems(exact)} {_of_statements(stated)}"
+
+
+def _of_theorems(verdicts: Sequence[str]) -> str:
+    (held, failed), all_of_them = _good_and_bad(verdicts), len(verdicts)
+    if not verdicts:
+        return "No theorem was judged."
+    if all_of_them == 1:
+        word = "fails" if failed else "holds" if held else "is open"
+        return f"The one theorem {word}."
+    if failed:
+        return f"{failed} of {all_of_them} theorems {_verb(failed, 'fails', 'fail')}."
+    if held == all_of_them:
+        return f"All {held} theorems hold."
+    rest = all_of_them - held
     return (
-        f"{first} Of {len(stated)} statements about networks {good} were seen to hold, {bad} were "
-        f"not, and {len(stated) - good - bad} are open."
+        f"{held} of {all_of_them} theorems {_verb(held, 'holds', 'hold')}, "
+        f"the {_verb(rest, 'other is', 'others are')} open."
     )
+
+
+def _of_statements(verdicts: Sequence[str]) -> str:
+    good, bad = _good_and_bad(verdicts)
+    rest = len(verdicts) - good - bad
+    if not verdicts:
+        return "No statement was judged."
+    if len(verdicts) == 1:
+        word = "was seen to hold" if good else "was not seen to hold" if bad else "is open"
+        return f"The one statement about networks {word}."
+    return (
+        f"Of {len(verdicts)} statements about networks {good} {_verb(good, 'was', 'were')} seen to "
+        f"hold, {bad} {_verb(bad, 'was', 'were')} not, and {rest} {_verb(rest, 'is', 'are')} open."
+    )
+
+
+def _good_and_bad(verdicts: Sequence[str]) -> tuple[int, int]:
+    return sum(one in GOOD for one in verdicts), sum(one in BAD for one in verdicts)
+
+
+def _verb(count: int, one: str, several: str) -> str:
+    return one if count == 1 else several
 
 
 def distance(claim: Claim) -> float | None:
@@ -283,17 +308,16 @@ def _measured(claim: Claim) -> str:
 
 
 def _numbers(claims: Sequence[Claim]) -> list[tuple[str, str]]:
-    """Return the three numbers of the page, each with what it counts."""
+    """Return the numbers of the page, each with what it counts."""
     exact = [one for one in claims if one["kind"] == "theorem"]
     stated = [one for one in claims if one["kind"] == "statement"]
     decided = [one for one in stated if one["verdict"] in GOOD + BAD]
     agreed = [one for one in decided if one["verdict"] in GOOD]
     held = sum(one["verdict"] in GOOD for one in exact)
-    return [
-        (f"{held} of {len(exact)}", "theorems hold"),
-        (f"{len(agreed)} of {len(decided)}", "decided statements agree"),
-        (f"{len(stated) - len(decided)}", "statements are open"),
-    ]
+    rest = len(stated) - len(decided)
+    shares = [(held, exact, "theorems hold"), (len(agreed), decided, "decided statements agree")]
+    numbers = [(f"{count} of {len(group)}", words) for count, group, words in shares if group]
+    return [*numbers, (f"{rest}", _verb(rest, "statement is open", "statements are open"))]
 
 
 def _by_source(claims: Sequence[Claim]) -> dict[str, list[Claim]]:

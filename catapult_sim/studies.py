@@ -162,6 +162,7 @@ def study(
     y: npt.ArrayLike | None = None,
     *,
     c: npt.ArrayLike | None = None,
+    learning_rate: npt.ArrayLike | None = None,
     steps: int = 300,
     theta: npt.ArrayLike | None = None,
     members: int = 1,
@@ -175,10 +176,10 @@ def study(
 ) -> Study:
     """Train a model at many learning rates, and tell what each of them does.
 
-    The learning rates are ``c / lambda_0``, with lambda_0 the top eigenvalue of the tangent kernel
-    at each start. A run ends when its loss is 1e-4 of its start; it has converged where the loss
-    has fallen to 0.1 of it. Then the largest and the last loss, the curvature where it ended, and
-    the accuracy on held-out samples are measured.
+    The learning rates are those given, or ``c / lambda_0``, with lambda_0 the top eigenvalue of the
+    tangent kernel at each start. A run ends when its loss is 1e-4 of its start; it has converged
+    where the loss has fallen to 0.1 of it. Then the largest and the last loss, the curvature where
+    it ended, and the accuracy on held-out samples are measured.
 
     Parameters
     ----------
@@ -189,6 +190,9 @@ def study(
         Samples to train on, in the shapes that the model takes. A LinearNet has its own.
     c : array_like, shape (K,), optional
         Learning rates times lambda_0; by default 11 from 0.5 to 16.
+    learning_rate : array_like, shape (K,), optional
+        Learning rates as they are, in place of ``c``. Only of a single start: lambda_0, and with it
+        the c of a learning rate, differs between starts.
     steps : int
         Updates of a run, at most.
     theta : array_like, shape (P,) or (S, P), optional
@@ -236,10 +240,28 @@ def study(
         optimizer=optimizer,
         held_out=held_out,
     )
-    rates = RATES if c is None else c
     return conducted(
-        function, rates, steps, batch_size, executor=executor, record=record, progress=progress
+        function,
+        _asked(c, learning_rate, function.networks.lambda_0),
+        steps,
+        batch_size,
+        executor=executor,
+        record=record,
+        progress=progress,
     )
+
+
+def _asked(
+    c: npt.ArrayLike | None, learning_rate: npt.ArrayLike | None, lambda_0: Array
+) -> npt.ArrayLike:
+    """Return learning rates times lambda_0, which may be given by either."""
+    if learning_rate is None:
+        return RATES if c is None else c
+    if c is not None:
+        raise InputError("learning rates must be given by c or by learning_rate; got both")
+    if len(lambda_0) > 1:
+        raise InputError(f"learning_rate must be of one start; got {len(lambda_0)}: take c")
+    return require_positive("learning_rate", learning_rate) * lambda_0[0]
 
 
 def conducted(

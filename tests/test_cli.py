@@ -18,7 +18,7 @@ from catapult_sim import __version__, claims, cli
 from catapult_sim.claims import cells
 from catapult_sim.claims.claim import KINDS, topic_of
 from catapult_sim.claims.verdict import Verdict
-from catapult_sim.experiments.bench import EFFORTS, in_minutes
+from catapult_sim.experiments.bench import EFFORTS, Bench, in_minutes
 from catapult_sim.symbolic import linear_net
 
 # A shell may have told its background jobs to ignore Ctrl-C.
@@ -75,8 +75,62 @@ def test_claims_are_listed_with_their_ids_and_not_judged(tmp_path, capsys):
     listed = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in listed] == [claim.id for claim in claims.CLAIMS]
     assert cli.main(["verify", "--list", "--claims", "catapult.map", "--out", str(out)]) == 0
-    assert re.fullmatch(r"catapult\.map +the derived .*\n", capsys.readouterr().out)
+    one = r"catapult\.map +Lewkowycz2020 +theorem +the derived .*\n"
+    assert re.fullmatch(one, capsys.readouterr().out)
     assert not out.exists()
+
+
+def test_claims_are_listed_by_paper(capsys):
+    assert cli.main(["verify", "--list"]) == 0
+    papers = [line.split()[1] for line in capsys.readouterr().out.splitlines()]
+    assert len(list(groupby(papers))) == len(set(papers)) == len(claims.PAPERS)
+    page = (Path(__file__).parents[1] / "docs" / "paper.md").read_text()
+    assert {f"[{paper}]" for paper in papers} <= set(re.findall(r"\[\w+\]", page))
+
+
+@pytest.mark.parametrize("name", ["Smith2021", "smith2021", "[SMITH2021]"])
+def test_papers_may_be_asked_for_by_their_keys(name):
+    from catapult_sim.claims.smith2021 import CLAIMS
+
+    assert claims.select([name]) == list(CLAIMS)
+    assert claims.select([name, CLAIMS[0].id]) == list(CLAIMS)
+
+
+def test_parts_of_an_author_have_keys_of_their_own():
+    from catapult_sim.claims import kalra2023_early, kalra2023_sharpness
+
+    for name in ("Kalra2023early", "kalra2023_early"):
+        assert claims.select([name]) == list(kalra2023_early.CLAIMS)
+    assert claims.select(["Kalra2023sharpness"]) == list(kalra2023_sharpness.CLAIMS)
+
+
+def test_only_claims_that_are_asked_for_are_compared(tmp_path, capsys):
+    before, after = tmp_path / "before", tmp_path / "after"
+    assert (
+        cli.main(["verify", "--claims", "catapult.map", "catapult.lazy", "--out", str(before)]) == 0
+    )
+    again = ["--compare", str(before), "--out", str(after)]
+    capsys.readouterr()
+    assert cli.main(["verify", "--claims", "catapult.map", *again]) == 0
+    assert f"since {before}: nothing moved" in capsys.readouterr().out
+
+
+def test_data_of_ones_own_are_scaled_and_named_as_elsewhere(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(9, 3)) * [1, 10, 100]
+    table = tmp_path / "own.csv"
+    np.savetxt(table, np.column_stack([X, np.arange(9) % 2]), delimiter=",")
+    options = ["--data", str(table), "--out", str(tmp_path / "out")]
+    assert cli.main(["verify", "--claims", "catapult.map", *options]) == 0
+    cell = json.loads((tmp_path / "out" / "config.json").read_text())["cell"]
+    assert cell["inputs"] == "pixel"
+    bench = Bench(data=table, inputs="pixel")
+    every = [claim.judged_on(bench) for claim in claims.CLAIMS]
+    assert any("own.csv" in one.text for one in every)
+    for one, before in zip(every, claims.CLAIMS, strict=True):
+        assert not re.search("digits|Fashion-MNIST", one.reduced + one.text)
+        assert one.reduced.count("own.csv") >= before.reduced.count("8x8 digits")
+    assert claims.CLAIMS[0].judged_on(Bench()) is claims.CLAIMS[0]
 
 
 def test_json_prints_the_report_itself(tmp_path, capsys):

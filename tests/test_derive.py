@@ -113,6 +113,7 @@ def test_printed_python_runs_as_it_stands():
         (["closure", "--order", "2"], "closure takes --inputs, --outputs; got --order"),
         (["sample-map", "--format", "word"], "--format must be one of text, .* got 'word'"),
         (["closure", "--format", "python"], "code requires blocks of explicit size"),
+        (["sample-map", "--format", "beamer"], "--format beamer is .*: add --steps"),
         (["modified-equation", "--order", "6"], "order must be at most 5 for shuffled .* got 6"),
         (
             ["modified-equation", "--order", "11", "--sampling", "full"],

@@ -119,6 +119,16 @@ def test_every_paper_has_claims_on_that_page_and_a_reference(paper):
     assert KEYS.count(paper.capitalize().replace("_", "")) == 1
 
 
+def test_papers_that_cards_link_to_have_that_address():
+    sources = {claim.says for claim in claims.CLAIMS if claim.says.role in ("paper", "follow-up")}
+    assert sources
+    for source in sources:
+        year = source.name.split()[-1]
+        entry = rf"\[{source.name.split()[0]}{year}\w*\]\*\*(?:(?!\n- ).)*?/{source.arxiv}\)"
+        assert source.arxiv
+        assert re.search(entry, PAPER + REFERENCES, flags=re.DOTALL), source
+
+
 def test_whatever_the_package_cites_is_among_the_references():
     package = Path(catapult_sim.__file__).parent
     cited = {

@@ -25,7 +25,7 @@ def test_the_table_shows_predicted_measured_tolerance_and_verdict():
     assert lines[2].split("  ")[-1] == "confirmed"
     assert "4.01(2)" in lines[2]
     assert "<= 4" in lines[3]
-    assert "nan" in lines[3]
+    assert "no number" in lines[3]
 
 
 def test_the_summary_counts():
@@ -42,6 +42,7 @@ def test_json_holds_every_column_and_no_nan():
         "says": "Paper",
         "role": "paper",
         "source": "Paper, eq. 1",
+        "arxiv": "",
         "kind": "statement",
         "setting": "own",
         "reduced": "",
@@ -127,12 +128,30 @@ def test_words_say_whether_what_must_hold_holds():
     assert report.words([good, bad]).endswith("What must hold fails: group.a.")
     assert report.HEADERS[1] not in report.words([good])
     assert report.HEADERS[1] in report.words([good], rows=True)
+    assert report.words([judged(PAPER, 4.0)]).endswith("No theorem was judged.")
+
+
+def test_rows_have_ids_and_what_is_open_its_reason():
+    nothing = judged(PAPER, math.nan, name="empty")
+    said = report.words([judged(PAPER, 4.0, name="near"), nothing], rows=True)
+    for name in ("near", "empty"):
+        assert f"group.{name}" in [line.strip() for line in said.splitlines()]
+    assert "no number" in said
+    assert "nan" not in said
+    assert f"open: group.empty\n    {nothing.reason}" in said
+    assert nothing.reason.startswith("there was nothing to measure here")
+
+
+def test_inputs_are_described_as_they_were_scaled():
+    for inputs, said in (("global", "one mean and one variance"), ("pixel", "scaled by itself")):
+        page = report.markdown([judged(PAPER, 4.0)], Bench(inputs=inputs), None)
+        assert said in page.split("\n\n")[1]
 
 
 def test_chance_is_counted_for_statements_that_are_decided():
     found = [judged(PAPER, 4.0), judged(PAPER, 9.0), judged(PAPER, 4.0, kind="theorem"), ROWS[1]]
-    assert "of 2 statements decided here at most 0.0 are expected" in report.by_chance(found)
-    assert "at most 1.0 are" in report.by_chance(found[:2] * 100)
+    assert "of 2 statements decided here at most 0.01 are expected" in report.by_chance(found)
+    assert "at most 1 are" in report.by_chance(found[:2] * 100)
 
 
 def test_boundaries_are_named_once_in_the_order_of_models_and_widths():

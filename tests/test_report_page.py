@@ -86,7 +86,8 @@ def test_an_equation_stands_with_its_claim():
 def test_without_claims_there_is_a_page():
     text = page({"claims": []}, ABOUT)
     Marks(text)
-    assert "All 0 theorems hold" in text
+    assert "No theorem was judged. No statement was judged." in text
+    assert "0 of 0" not in text
 
 
 @pytest.mark.parametrize(
@@ -153,12 +154,47 @@ def test_the_headline_counts():
     exact = {"kind": "theorem"}
     good, bad = exact | {"verdict": "holds"}, exact | {"verdict": "fails"}
     undecided = exact | {"verdict": "open"}
-    assert headline([good, bad]).startswith("1 of 2 theorems fail.")
-    assert headline([good, undecided]).startswith("1 of 2 theorems hold, the others are open.")
+    assert headline([good, bad]).startswith("1 of 2 theorems fails.")
+    assert headline([good, undecided]).startswith("1 of 2 theorems holds, the other is open.")
     stated = [CLAIM | {"verdict": verdict} for verdict in ("seen", "not seen here", "open")]
     assert headline([good, good, *stated]) == (
-        "All 2 theorems hold. Of 3 statements about networks 1 were seen to hold, 1 were not, and "
-        "1 are open."
+        "All 2 theorems hold. Of 3 statements about networks 1 was seen to hold, 1 was not, and "
+        "1 is open."
+    )
+
+
+@pytest.mark.parametrize(
+    ("theorems", "statements", "said"),
+    [
+        ([], [], "No theorem was judged. No statement was judged."),
+        (["holds"], [], "The one theorem holds. No statement was judged."),
+        (
+            ["fails"],
+            ["seen"],
+            "The one theorem fails. The one statement about networks was seen to",
+        ),
+        (
+            ["open"],
+            ["refuted"],
+            "The one theorem is open. The one statement about networks was not",
+        ),
+        ([], ["open"], "No theorem was judged. The one statement about networks is open."),
+        ([], ["seen"] * 2, "No theorem was judged. Of 2 statements about networks 2 were seen to"),
+        (["fails"] * 2, [], "2 of 2 theorems fail. No"),
+        (["open"] * 2 + ["holds"], [], "1 of 3 theorems holds, the others are open. No"),
+    ],
+)
+def test_the_headline_speaks_of_none_one_and_many(theorems, statements, said):
+    kinds = [("theorem", theorems), ("statement", statements)]
+    found = [{"kind": kind, "verdict": one} for kind, verdicts in kinds for one in verdicts]
+    assert headline(found).startswith(said)
+
+
+def test_a_card_links_its_source():
+    drawn = {"claims": [CLAIM | {"arxiv": "2003.02218"}, CLAIM]}
+    before = Marks(page({"claims": [CLAIM, CLAIM]}, ABOUT)).links
+    assert sorted(Marks(page(drawn, ABOUT)).links) == sorted(
+        [*before, "https://arxiv.org/abs/2003.02218"]
     )
 
 

@@ -220,6 +220,23 @@ def test_options_that_do_not_fit_are_refused(arguments, said, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_figure_names_phases_and_boundaries_and_marks_what_diverged():
+    phases = ["lazy", "catapult", "undecided", "divergent"]
+    rows = [
+        {"c": c, "phases": [phase], "peak": [c]}
+        for c, phase in zip([1.0, 3.0, 5.0, 9.0], phases, strict=True)
+    ]
+    panel, strip = plots.scan(rows, ["peak"]).axes
+    names = {text.get_text() for text in strip.get_legend().get_texts()}
+    assert names == set(phases)
+    assert {text.xy[0] for text in panel.texts} == {2.0, 4.0}
+    (crosses,) = [line for line in panel.lines if line.get_marker() == "x"]
+    assert crosses.get_xdata().tolist() == [9.0]
+    assert panel.lines[0].get_markersize() >= 6
+    _, strip = plots.scan(rows[:1], ["peak"]).axes
+    assert [text.get_text() for text in strip.get_legend().get_texts()] == ["lazy"]
+
+
 def test_divergent_runs_are_not_drawn():
     rows = [
         {"c": 1.0, "phases": ["lazy", "lazy"], "peak": [1.0, 1.0]},

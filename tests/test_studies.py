@@ -37,6 +37,29 @@ def test_each_number_is_that_of_a_run_written_out():
                 assert found.values(name)[member, k] == pytest.approx(value, rel=1e-6), name
 
 
+def test_learning_rates_may_be_given_as_they_are():
+    top = np.linalg.eigvalsh(cs.ntk(NET, NET.init(rng=0), SEEN[0]))[-1]
+    rates = [0.5 / top, 3.0 / top]
+    options = {"steps": 20, "progress": False}
+    found = cs.study(NET, *SEEN, learning_rate=rates, **options)
+    assert found.c == pytest.approx([0.5, 3.0], rel=1e-9)
+    assert found.columns()["learning_rate"] == pytest.approx(rates, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"c": C, "learning_rate": [0.1]}, "given by c or by learning_rate; got both"),
+        ({"learning_rate": [0.1], "members": 2}, "learning_rate must be of one start; got 2"),
+        ({"learning_rate": [0.1, -1.0]}, "learning_rate must be positive; got -1"),
+        ({"learning_rate": "fast"}, "learning_rate must be"),
+    ],
+)
+def test_learning_rates_that_cannot_be_are_refused(arguments, said):
+    with pytest.raises(InputError, match=said):
+        cs.study(NET, *SEEN, **arguments)
+
+
 def test_an_own_model_is_studied_as_the_network_that_it_is():
     ours = cs.study(Own(NET), *SEEN, held_out=OTHERS, **SMALL)
     theirs = cs.study(NET, *SEEN, held_out=OTHERS, **SMALL)

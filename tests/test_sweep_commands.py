@@ -90,6 +90,17 @@ def test_a_diagram_is_a_folder_with_its_options_record_summary_and_figure(finish
     assert set(summary["phases"]) >= {"lazy", "catapult", "divergent"}
 
 
+@pytest.mark.parametrize(
+    ("axes", "levels"), [(["c=0.5:8:9", "width=16:256:5"], 2), (["c=0.5:8:4", "width=8:9:2"], 0)]
+)
+def test_levels_are_lowered_to_what_the_axes_allow(axes, levels, tmp_path, capsys):
+    arguments = ["phase-diagram", "--samples", "32", "--steps", "1", "--x", axes[0], "--y", axes[1]]
+    assert run(arguments, tmp_path) == 0
+    assert json.loads((tmp_path / "config.json").read_text())["options"]["levels"] == levels
+    said = capsys.readouterr().out
+    assert "most cells are undecided: more --steps than 1 may help, or --model mlp" in said
+
+
 def test_a_refined_diagram_is_the_full_one_at_a_fraction_of_the_cells(finished, tmp_path):
     assert run([*DIAGRAM, "--levels", "0"], tmp_path) == 0
     full = json.loads((tmp_path / "summary.json").read_text())
@@ -474,7 +485,7 @@ def test_a_torn_line_is_said(made, tmp_path, capsys):
         ([*DIAGRAM, "--x", "colour=1:2:3"], "an axis must be .* got 'colour=1:2:3'"),
         ([*DIAGRAM, "--x", "c=2:1:9"], "axis c must end above its start"),
         ([*DIAGRAM, "--x", "c=0:1:9"], "ends of axis c must be positive; got 0"),
-        ([*DIAGRAM, "--x", "c=1:2:10"], "must be a multiple of 8 .* and one more"),
+        ([*DIAGRAM, "--levels", "3", "--x", "c=1:2:10"], "must be a multiple of 8 .* and one more"),
         ([*DIAGRAM, "--x", "c=1:2:2.5"], "points of axis c must be an integer .* got 2.5"),
         ([*DIAGRAM, "--x", "c=1:2:nan"], "points of axis c must be an integer .* got nan"),
         ([*DIAGRAM, "--x", "c=1:2:inf"], "points of axis c must be an integer .* got inf"),
@@ -757,7 +768,7 @@ def test_labels_that_could_be_classes_or_numbers_are_asked_for(command, tmp_path
     out = tmp_path / "out"
     assert run([command, "--data", str(tmp_path / "ages.npz")], out) == 2
     said = capsys.readouterr().err
-    assert "3 different whole numbers from 31 to 52; say labels classes, or labels numb" in said
+    assert "3 different whole numbers from 31 to 52; say --labels classes, or --labels numb" in said
     assert len(said.splitlines()) == 1
     assert not out.exists()
 

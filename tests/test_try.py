@@ -1,6 +1,7 @@
 """The first ten minutes: the tour, and ``catapult-sim try`` on data of one's own."""
 
 import gzip
+import importlib
 import re
 import shutil
 import struct
@@ -10,7 +11,10 @@ import pytest
 
 import catapult_sim as cs
 from catapult_sim import cli
-from catapult_sim.experiments.phase_cells import divided
+from catapult_sim.studies import Study
+from catapult_sim.sweeps.record import Line
+
+tried_command = importlib.import_module("catapult_sim.commands.try")
 
 SMALL = ["--width", "24", "--depth", "1", "--steps", "40", "--c", "1:40:3", "--no-progress"]
 RNG = np.random.default_rng(0)
@@ -64,7 +68,7 @@ def test_it_says_what_it_understood_before_it_trains(capsys):
 def test_its_numbers_are_those_of_the_study(capsys):
     out = tried(capsys, "--samples", 32, "--seed", 2)
     X, y = cs.datasets.load("digits", inputs="auto")
-    seen, others = divided(X, y, 32, 2)
+    seen, others = cs.datasets.divided(X, y, 32, seed=2)
     net = cs.MLP([64, 24, 1])
     c = np.geomspace(1, 40, 3)
     found = cs.study(net, *seen, held_out=others, c=c, steps=40, seed=2, progress=False)
@@ -136,6 +140,101 @@ def test_a_folder_holds_record_and_figure_and_is_continued(tmp_path, capsys):
     again = tried(capsys, "--out", tmp_path)
     assert record.read_text() == whole
     assert again.split("\n\n")[1:] == out.split("\n\n")[1:]
+
+
+def test_its_figure_is_drawn_again_from_its_folder(tmp_path, capsys):
+    tried(capsys, "--out", tmp_path)
+    drawn = (tmp_path / "study.png").read_bytes()
+    (tmp_path / "study.png").unlink()
+    assert cli.main(["figures", "--from", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'study.png'}\n"
+    assert (tmp_path / "study.png").read_bytes() == drawn
+
+
+def test_a_folder_of_another_study_is_refused(tmp_path, capsys):
+    tried(capsys, "--out", tmp_path)
+    assert cli.main(["try", *SMALL, "--out", str(tmp_path), "--seed", "1"]) == 2
+    said = capsys.readouterr().err
+    assert "must be a folder of this very sweep, or a new one; " in said
+    assert f"{tmp_path} has seed 0, this one 1" in said
+
+
+def table_of(tmp_path, name, labels):
+    """A table whose columns have other units each, with labels in its first column."""
+    X = RNG.normal(size=(50, 3)) * [0.01, 1, 1000] + 5
+    rows = [",".join([str(y), *map(str, x)]) for y, x in zip(labels, X, strict=True)]
+    file = tmp_path / name
+    file.write_text("\n".join(["a,b,c,d", *rows]))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("labels", "arguments"),
+    [
+        (None, []),
+        (None, ["--labels", "classes", "--samples", "40", "--inputs", "raw", "--depth", "2"]),
+        (RNG.integers(2, size=50), ["--label-column", "first", "--activation", "tanh"]),
+        (RNG.normal(size=50), ["--label-column", "a", "--seed", "4"]),
+    ],
+)
+def test_the_lines_for_a_notebook_give_its_very_numbers(labels, arguments, tmp_path, capsys):
+    file = [] if labels is None else ["--data", table_of(tmp_path, "own table's.csv", labels)]
+    out = tried(capsys, *file, *arguments)
+    lines = out.split("The same in a notebook:\n")[1].splitlines()
+    *before, last = [line.removeprefix("  ") for line in lines]
+    names: dict = {}
+    exec("\n".join(before), names)
+    found = eval(last, names)
+    assert found.strip() in out
+    assert f"lambda_0 = {found.lambda_0[0]:.4g}:" in out
+    for k, row in enumerate(table(out)):
+        assert float(row[0]) == pytest.approx(found.c[k], rel=1e-3)
+        assert float(row[3]) == pytest.approx(found.values("peak")[0, k], rel=1e-3)
+        if "accuracy" in found.quantities:
+            assert float(row[-1]) == pytest.approx(found.values("accuracy")[0, k], rel=1e-3)
+    assert ("accuracy" in found.quantities) is ("accuracy" in out)
+
+
+def test_the_lines_for_a_notebook_name_the_file_of_labels(tmp_path, capsys):
+    images, labels = idx(tmp_path / "X.gz", PIXELS), idx(tmp_path / "y.gz", CLASSES)
+    out = tried(capsys, "--images", images, "--labels", labels)
+    assert f"load({str(images)!r}, inputs='auto', labels_file={str(labels)!r})" in out
+
+
+def study_of(*runs):
+    """A study with lambda_0 = 2: of runs at c, their phases and the ratio of the last curvature."""
+    losses = {"first_loss": 1.0, "peak_loss": 2.0, "last_loss": 0.1, "first_eigenvalue": 2.0}
+    lines = [
+        Line("", "", {"c": c, "seed": 0}, {"phase": phase, **losses, "last_eigenvalue": 2 * ratio})
+        for c, phase, ratio in runs
+    ]
+    return Study("MLP([4, 24, 1])", 8, 60, tuple(lines))
+
+
+LAZY, CAUGHT, AWAY = (1.0, "lazy", 1.0), (3.0, "catapult", 0.5), (8.0, "divergent", 9.0)
+SLOW = (6.0, "undecided", 0.2)
+
+
+@pytest.mark.parametrize(
+    ("runs", "said"),
+    [
+        ([LAZY, CAUGHT, AWAY], "converges up to 1.5 (c = 3), not at 4 (c = 8)"),
+        ([LAZY, CAUGHT, SLOW, AWAY], "converges up to 1.5 (c = 3), not at 3 (c = 6)"),
+        ([(0.5, "undecided", 1.0), LAZY], "converges up to 0.5 (c = 1), the largest learning rate"),
+        ([SLOW, AWAY], "converges within 60 steps at none of 3 (c = 6) to 4 (c = 8)"),
+    ],
+)
+def test_it_says_up_to_which_learning_rate_training_converges(runs, said):
+    assert tried_command._end(study_of(*runs)).startswith(said)
+
+
+def test_catapults_that_were_stopped_above_two_have_a_footnote():
+    def note(*runs):
+        return tried_command._unsettled(study_of(*runs))
+
+    assert note(LAZY, CAUGHT, (4.0, "undecided", 0.9), AWAY) == ""
+    assert note(CAUGHT, (5.0, "catapult", 0.41)).startswith("\n1 catapult with eta lambda above 2:")
+    assert "2 catapults" in note((4.0, "catapult", 0.6), (5.0, "catapult", 0.5))
 
 
 def test_without_a_folder_nothing_is_written(tmp_path, capsys, monkeypatch):
@@ -216,3 +315,18 @@ def test_learning_rates_are_three_numbers(command, rates, capsys):
     assert cli.main([command, "--c", rates]) == 2
     said = f"--c must be LOW:HIGH:N, such as 0.5:16:11; got {rates!r}\n"
     assert capsys.readouterr().err.endswith(said)
+
+
+def test_a_refusal_names_options_as_they_are_typed(tmp_path, capsys):
+    rows = RNG.integers(9, size=(12, 3))
+    file = tmp_path / "two.csv"
+    np.savetxt(file, rows, "%d", delimiter=",", header="class,target,x", comments="")
+    with pytest.raises(cs.InputError, match="say which, as by label_column='class'"):
+        cs.datasets.load(file)
+    for command in ("try", "scan"):
+        out = ["--out", str(tmp_path / "out")]
+        assert cli.main([command, "--data", str(file), *out]) == 2
+        assert "say which, as by --label-column class\n" in capsys.readouterr().err
+    assert cli._as_typed("say labels='a b', or one='it' of c= or n=3:4") == (
+        "say --labels 'a b', or --one it of c= or n=3:4"
+    )

@@ -111,6 +111,7 @@ CALLS = {
     "datasets.labels.encode_labels": {"y": [0, 1, 2], "encoding": "auto", "classes": None},
     "datasets.labels.one_hot": {"labels": [0, 1, 2], "classes": 3},
     "datasets.sampling.subset": {"X": X, "y": Y, "samples": 2, "rng": 0},
+    "datasets.sampling.divided": {"X": X, "y": Y, "samples": 2, "seed": 0},
     "datasets.scaling.scale_inputs": {"X": X, "how": "global"},
     "datasets.scaling.standardise": {"X": X},
     # Experiments and figures

@@ -3,7 +3,8 @@
 =================  ===============================================================================
 ``CLAIMS``         every claim of every paper
 ``PAPERS``         the names of the papers, each a file or folder here
-``select``         find claims by their ids, or by the beginnings of ids
+``select``         find claims by their ids, by the beginnings of ids, or by paper
+``paper_of``       the key of the paper that a claim belongs to, such as Smith2021
 ``usual``          the claims that are judged unless others are asked for
 ``claim``          a claim: who says it, how surely, in which setting, and what measures it
 ``sources``        who says what: the four papers, those that follow, the package
@@ -38,9 +39,10 @@ PAPERS = (
 )
 """Every paper whose statements are judged: a file or folder of that name, with its ``CLAIMS``."""
 
-CLAIMS: tuple[Claim, ...] = tuple(
-    claim for paper in PAPERS for claim in import_module(f"{__name__}.{paper}").CLAIMS
-)
+BY_PAPER: dict[str, tuple[Claim, ...]] = {
+    paper.replace("_", ""): tuple(import_module(f"{__name__}.{paper}").CLAIMS) for paper in PAPERS
+}
+CLAIMS: tuple[Claim, ...] = tuple(claim for claims in BY_PAPER.values() for claim in claims)
 
 
 if TYPE_CHECKING:
@@ -50,7 +52,9 @@ if TYPE_CHECKING:
     from catapult_sim.claims import sources as sources
     from catapult_sim.claims import verdict as verdict
 else:
-    __getattr__, __dir__, __all__ = attach(__name__, "CLAIMS", "PAPERS", "select", "usual", *PAPERS)
+    __getattr__, __dir__, __all__ = attach(
+        __name__, "CLAIMS", "PAPERS", "paper_of", "select", "usual", *PAPERS
+    )
 
 
 def usual(effort: str) -> list[Claim]:
@@ -69,7 +73,9 @@ def usual(effort: str) -> list[Claim]:
 
 
 def select(names: Sequence[str]) -> list[Claim]:
-    """Return the claims with the given ids, or whose ids begin with a name and a dot.
+    """Return the claims with the given ids, whose ids begin with a name and a dot, or of a paper.
+
+    Papers have the keys of ``docs/paper.md``, such as ``Smith2021``, in any case.
 
     Raises
     ------
@@ -81,13 +87,31 @@ def select(names: Sequence[str]) -> list[Claim]:
     >>> [claim.id for claim in select(["catapult.threshold"])]
     ['catapult.threshold.peak', 'catapult.threshold.final-curvature']
     """
-    for name in names:
-        if not any(f"{claim.id}.".startswith(f"{name}.") for claim in CLAIMS):
-            groups = sorted({claim.id.split(".")[0] for claim in CLAIMS})
-            raise InputError(
-                "claims must be ids from `catapult-sim verify --list` or beginnings of them, such "
-                f"as {', '.join(groups)}; got {name!r}"
-            )
-    return [
-        claim for claim in CLAIMS if any(f"{claim.id}.".startswith(f"{name}.") for name in names)
+    asked = {claim.id for name in names for claim in _named(name)}
+    return [claim for claim in CLAIMS if claim.id in asked]
+
+
+def _named(name: str) -> Sequence[Claim]:
+    """Return the claims that a name means, or raise InputError."""
+    found = BY_PAPER.get(name.strip("[]").replace("_", "").lower()) or [
+        claim for claim in CLAIMS if f"{claim.id}.".startswith(f"{name}.")
     ]
+    if not found:
+        groups = sorted({claim.id.split(".")[0] for claim in CLAIMS})
+        papers = ", ".join(map(str.capitalize, BY_PAPER))
+        raise InputError(
+            "claims must be ids from `catapult-sim verify --list` or beginnings of them, such as "
+            f"{', '.join(groups)}, or papers: {papers}; got {name!r}"
+        )
+    return found
+
+
+def paper_of(claim: Claim) -> str:
+    """Return the key of the paper to which a claim belongs, as in ``docs/paper.md``.
+
+    Examples
+    --------
+    >>> paper_of(select(["catapult.threshold"])[0])
+    'Lewkowycz2020'
+    """
+    return next(paper for paper, claims in BY_PAPER.items() if claim in claims).capitalize()

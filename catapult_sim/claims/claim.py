@@ -17,6 +17,7 @@ its own instruments. *How surely* (``kind``):
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -51,6 +52,7 @@ class Source:
     name: str
     role: Role
     place: str = ""
+    arxiv: str = ""  # number, such as 2003.02218
 
     def __str__(self) -> str:
         """Print the name, and the place if there is one."""
@@ -60,6 +62,10 @@ class Source:
         """Return the same source at one of its places, such as "theorem 1"."""
         return replace(self, place=place)
 
+
+# Words for the digits, and for what full effort takes instead of them.
+DIGITS = re.compile(r"^(digits|images)(?=,)|(8x8 |odd and even )?\bdigits\b")
+FULL_EFFORT = re.compile(r", with full effort 14x14 Fashion-MNIST[^,]*")
 
 ROUNDING = "rounding of double precision, accumulated over a run"
 CORRECTIONS = "corrections beyond the stated order, brackets and draws, chosen to exceed them"
@@ -93,6 +99,19 @@ class Claim:
     def topic(self) -> str:
         """The topic of the id: claims of one topic share measurements."""
         return topic_of(self.id)
+
+    def judged_on(self, bench: Bench) -> Claim:
+        """Return the claim in words that name the bench's data, where these are not the digits."""
+        own = bench.own
+        if own is None:
+            return self
+        samples = f"samples of {own}"
+
+        def words(text: str) -> str:
+            found = FULL_EFFORT.sub("", text)
+            return DIGITS.sub(lambda match: own if match[1] else samples, found)
+
+        return replace(self, text=words(self.text), reduced=words(self.reduced))
 
     def _repr_html_(self) -> str:
         """Return a table of what is claimed, who says so, and the tolerance."""

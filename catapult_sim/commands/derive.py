@@ -64,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
     if options.name is None:
         raise InputError("a name is required; catapult-sim derive --list has them; got none")
     forms = FORMS if options.steps else VOICES
+    if options.format in FORMS and options.format not in forms:
+        raise InputError(f"--format {options.format} is of whole derivations: add --steps")
     if options.format not in forms:
         wanted = "--format with --steps" if options.steps else "--format"
         raise InputError(f"{wanted} must be one of {', '.join(forms)}; got {options.format!r}")

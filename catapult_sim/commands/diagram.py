@@ -61,6 +61,24 @@ def axis(text: str) -> Axis:
     return Axis(name, (SPACED | COUNTED)[name](*numbers))
 
 
+def most_levels(axes: Iterable[Axis], usual: int) -> int:
+    """Return how often a grid with these axes can be halved, at most as often as is usual.
+
+    Examples
+    --------
+    >>> most_levels([axis("c=1:8:65"), axis("width=16:256:5")], usual=3)
+    2
+    >>> most_levels([axis("c=1:8:10"), axis("depth=1:3")], usual=3)
+    0
+    """
+    return max(level for level in range(usual + 1) if all(_fits(one, level) for one in axes))
+
+
+def _fits(axis: Axis, asked: int) -> bool:
+    between, level = len(axis.values) - 1, axis.levels(asked)
+    return level == 0 or (between % 2**level == 0 and between >= 2**level)
+
+
 def rates(text: str) -> list[float]:
     """Return the learning rates that ``LOW:HIGH:N`` of the option ``--c`` names."""
     if len(_numbers(text)) != 3:

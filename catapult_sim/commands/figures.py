@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from catapult_sim import plots
-from catapult_sim.commands import boundary, phase_diagram, scan, simulate, verify
 from catapult_sim.commands.sweeping import make_folder, read_config
 from catapult_sim.validation import InputError
 
-SWEEPS = {
-    "phase-diagram": phase_diagram.figure,
-    "boundary": boundary.figure,
-    "simulate": simulate.figure,
-    "scan": scan.figure,
-    "verify": verify.figure,
-}
+SWEEPS = ("phase-diagram", "boundary", "simulate", "scan", "try", "verify")
 
 
 def add(commands: Any) -> None:
@@ -25,8 +19,8 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "figures",
         help="draw the figure of an earlier command from its record, finished or not",
-        description="Draw the figure of a phase-diagram, boundary, simulate or verify folder from "
-        "its record, also while it is being computed.",
+        description="Draw the figure of the folder of a phase-diagram, boundary, simulate, scan, "
+        "try or verify from its record, also while it is being computed.",
     )
     parser.set_defaults(run=run)
     add = parser.add_argument
@@ -46,8 +40,10 @@ def run(options: argparse.Namespace) -> int:
 def _drawn(config: dict[str, Any], source: Path) -> tuple[Any, str]:
     """Return the figure of a folder and its file name, or raise InputError."""
     command = config["options"]["command"]
+    of_command = import_module(f"catapult_sim.commands.{command.replace('-', '_')}").figure
     try:
-        return SWEEPS[command](config, source)
+        found: tuple[Any, str] = of_command(config, source)
+        return found
     except InputError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError) as error:

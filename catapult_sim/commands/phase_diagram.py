@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from catapult_sim import plots
 from catapult_sim.commands.costs import require_cells
-from catapult_sim.commands.diagram import Diagram, axis, code, key
+from catapult_sim.commands.diagram import Diagram, axis, code, key, most_levels
 from catapult_sim.commands.options import add_command, network, require_networks
 from catapult_sim.commands.sweeping import opened, recorded, report, undecided
 from catapult_sim.commands.titles import title
@@ -25,6 +25,7 @@ from catapult_sim.sweeps.refinement import refine
 from catapult_sim.validation import InputError
 
 FIGURE = "phase-diagram.png"
+LEVELS = 3  # usual halvings of the coarse grid
 GRID_BYTES = 10  # of a cell of the whole diagram while it is refined
 
 
@@ -50,7 +51,8 @@ def add(commands: Any) -> None:
         words = f"{which} axis: c, width, scale, momentum, depth or batch_size"
         group.add_argument(name, default=span, metavar="NAME=LOW:HIGH:POINTS", help=words)
     words = "how many times the grid is refined near boundaries; 0: every cell is computed"
-    group.add_argument("--levels", type=int, default=3, help=words)
+    words += f" (default: {LEVELS}, or what the points of the axes allow)"
+    group.add_argument("--levels", type=int, help=words)
     words = "learning rate times lambda_0, where it is not an axis"
     group.add_argument("--c", type=float, default=3.0, help=words)
 
@@ -79,9 +81,18 @@ def run(options: argparse.Namespace) -> int:
     words = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
     spent = f"{found.fraction:.1%} of {found.phases.size} cells computed, the others filled in"
     spent += undecided(int((found.phases == Phase.UNDECIDED).sum()))
+    spent += _advice(options, shares.get(str(Phase.UNDECIDED), 0.0))
     with showing(options.progress, "drawing"):
         figure = _drawn(diagram, found.phases), FIGURE
     return report(options, tally, summary, f"{words}\n{spent}", figure)
+
+
+def _advice(options: argparse.Namespace, undecided: float) -> str:
+    """Return a line on what helps where most cells are undecided, else nothing."""
+    if undecided <= 0.5:
+        return ""
+    other = ", or --model mlp, networks with nonlinear units" if options.model == "linear" else ""
+    return f"\nmost cells are undecided: more --steps than {options.steps} may help{other}"
 
 
 def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
@@ -98,6 +109,8 @@ def _diagram(options: argparse.Namespace) -> Diagram:
         raise InputError(f"--x and --y must differ; got {x.name} twice")
     if "depth" in (x.name, y.name) and options.model != "mlp":
         raise InputError("depth is an axis of --model mlp; got model linear")
+    if options.levels is None:
+        options.levels = most_levels((x, y), LEVELS)
     diagram = Diagram(x, y, network(options) | {"c": options.c}, options.levels)
     diagram.require_size()
     grids = GRID_BYTES * math.prod(diagram.shape)

@@ -34,7 +34,7 @@ RECORD, CONFIG = "records.jsonl", "config.json"
 # continued with other values of these. What the data are, the cell says.
 EXECUTION = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json", "data"}
 EXECUTION |= {"memory_limit", "claims", "compare", "all", "strict", "kinds", "curvature"}
-EXECUTION |= {"labels", "inputs", "label_column"}  # the cell says how data were read
+EXECUTION |= {"labels", "inputs", "label_column", "labels_file"}  # the cell says how data were read
 
 # Why a loss may not come down.
 REASONS = (
@@ -93,15 +93,26 @@ def opened(options: argparse.Namespace, cell: Cell) -> Iterator[Tally]:
         Where the folder holds another sweep, or the workers cannot be reached.
     """
     with _executor(options) as executor:
-        asked = config(options) | {"cell": cell}
-        # Two commands may begin at once: the first to open the record keeps the folder.
-        options.out = _folder(options, asked)
-        make_folder(options.out)
-        if options.overwrite:
-            erase(options.out / RECORD)
-        write_whole(options.out / CONFIG, as_json(asked).encode())
+        begin(options, cell)
         print(meaning_of(cell), file=sys.stderr)
         yield Tally(options, executor)
+
+
+def begin(options: argparse.Namespace, cell: Cell) -> None:
+    """Make or check the folder of a sweep whose cells share ``cell``, and write its config.json.
+
+    Raises
+    ------
+    InputError
+        Where the folder holds another sweep.
+    """
+    asked = config(options) | {"cell": cell}
+    # Two commands may begin at once: the first to open the record keeps the folder.
+    options.out = _folder(options, asked)
+    make_folder(options.out)
+    if options.overwrite:
+        erase(options.out / RECORD)
+    write_whole(options.out / CONFIG, as_json(asked).encode())
 
 
 def recorded(folder: Path) -> dict[str, Line]:
@@ -174,16 +185,16 @@ def _folder(options: argparse.Namespace, asked: dict[str, Any]) -> Path:
     InputError
         Where the folder that was asked for holds another sweep.
     """
-    usual = Path(options.usual_out)
     if options.overwrite:
-        return options.out or usual
+        return options.out or Path(options.usual_out)
     if options.out is None:
+        usual = Path(options.usual_out)
         numbered = (usual.with_name(f"{usual.name}-{i}") for i in count(2))
         return next(out for out in chain([usual], numbered) if _conflict(asked, out) is None)
     if conflict := _conflict(asked, options.out):
+        anew = " (--overwrite starts anew)" if options.usual_out else ""
         raise InputError(
-            f"--out must be a folder of this very sweep, or a new one (--overwrite starts anew); "
-            f"{conflict}"
+            f"--out must be a folder of this very sweep, or a new one{anew}; {conflict}"
         )
     return Path(options.out)
 
@@ -196,7 +207,9 @@ def _conflict(asked: dict[str, Any], out: Path) -> str | None:
     if held is None:
         return f"{out / CONFIG} is of another program, or damaged"
     old, new = _identity(held), _identity(asked)
-    for name in sorted(old.keys() | new.keys(), key=lambda name: (name != "command", name)):
+    said = asked["options"]  # what was typed tells more than what follows from it
+    order = sorted(old | new, key=lambda name: (name != "command", name not in said, name))
+    for name in order:
         if old.get(name) != new.get(name):
             return _difference(name, held, asked, out)
     return None

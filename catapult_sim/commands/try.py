@@ -15,20 +15,25 @@ from tabulate import tabulate
 from catapult_sim import datasets, plots
 from catapult_sim.commands.diagram import rates
 from catapult_sim.commands.options import Help, add_data
-from catapult_sim.commands.sweeping import RECORD, make_folder, undecided
+from catapult_sim.commands.sweeping import RECORD, begin, finished, undecided
 from catapult_sim.datasets.dataset import Dataset
 from catapult_sim.datasets.labels import ENCODINGS
-from catapult_sim.experiments.phase_cells import Data, divided
+from catapult_sim.datasets.sampling import divided
+from catapult_sim.experiments.networks import CONVERGED
 from catapult_sim.experiments.study_cells import StudyCells, study_cells
 from catapult_sim.mlp.activations import ACTIVATIONS
 from catapult_sim.mlp.network import MLP
 from catapult_sim.numeric.runs.blas_threads import one_thread
 from catapult_sim.numeric.runs.optimizers import GradientDescent
+from catapult_sim.numeric.runs.phases import Phase
 from catapult_sim.printing import counted, in_time
 from catapult_sim.studies import Study, conducted
+from catapult_sim.sweeps.cell import Cell
+from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_count
 
 FIGURE = "study.png"
+Samples = tuple[Array, Array]  # X and y
 SAMPLES = 256  # drawn by default; of small data four fifths
 HEADERS = ("c", "learning rate", "phase", "peak loss", "last loss", "last lambda", "eta lambda")
 MEANING = (
@@ -48,7 +53,7 @@ def add(commands: Any) -> None:
         "(1/m) J J^T at the start; NTK parametrisation, full batches.",
         formatter_class=Help,
     )
-    parser.set_defaults(run=run, overwrite=False)
+    parser.set_defaults(run=run, overwrite=False, usual_out=None)
     add_data(parser, images=True)
     add = parser.add_argument
     words = f"samples to train on (default: {SAMPLES}, of small data four fifths)"
@@ -71,52 +76,68 @@ def run(options: argparse.Namespace) -> int:
     """Say what was understood and how long it takes, train, and print what came of it."""
     asked = rates(options.rates)
     steps, seed = require_count("--steps", options.steps, 1), require_count("--seed", options.seed)
-    labels, labels_file = _labels(options)
-    data = datasets.load(
-        options.data or "digits",
-        labels=labels,
-        inputs=options.inputs or "auto",
-        label_column=options.label_column,
-        labels_file=labels_file,
-    )
-    seen, others = _drawn(data, options.samples, seed)
+    source, reading = options.data or "digits", _reading(options)
+    data = datasets.load(source, **reading)
+    options.samples = _samples(options.samples, len(data.X))
+    seen, others = divided(*data, options.samples, seed=seed)
     starts = _starts(options, data, seen, others)
-    record = None if options.out is None else make_folder(options.out) / RECORD
+    record = None
+    if options.out is not None:
+        begin(options, _shared(starts, steps))
+        record = options.out / RECORD
     print(f"{data.source}: {data.meaning}; {len(seen[0])} of them are drawn")
     print(_network(starts))
     print(_threshold(starts))
     print(f"{counted(len(asked), 'run')} of at most {steps} steps: {_time(starts, asked, steps)}\n")
     found = conducted(starts, asked, steps, record=record, progress=options.progress)
     print(tabulate(_table(found), _headers(found), tablefmt="plain", floatfmt=".4g"))
-    print(f"{MEANING}{_accuracy(found)}{undecided(int((found.phases == 0).sum()))}")
-    print(f"\n{found.strip()}\n")
-    print(f"In a notebook: cs.study(cs.{found.model}, X, y)")
+    print(f"{MEANING}{_accuracy(found)}{_unsettled(found)}{_undecided(found)}")
+    print(f"\n{found.strip()}\n{_end(found)}\n")
+    print("\n".join(_again(options, source, reading, found)))
     if options.out is not None:
         plots.save(found.figure(), options.out / FIGURE)
         print(f"record and figure: {options.out}")
     return 0
 
 
-def _labels(options: argparse.Namespace) -> tuple[str, Path | None]:
+def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
+    """Return the figure of a folder, finished or not, and its file name."""
+    shared, options = config["cell"].items(), config["options"]
+    lines = [line for line in finished(folder) if shared <= line.cell.items()]
+    lines.sort(key=lambda line: float(line.cell["c"]))
+    found = Study(config["cell"]["model"], options["samples"], options["steps"], tuple(lines))
+    return found.figure(), FIGURE
+
+
+def _reading(options: argparse.Namespace) -> dict[str, Any]:
+    """Return how data are read, the options of ``datasets.load`` that are not left out."""
+    labels, labels_file = _labels(options)
+    given = {"labels": labels, "label_column": options.label_column, "labels_file": labels_file}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return {"inputs": options.inputs or "auto", **chosen}
+
+
+def _labels(options: argparse.Namespace) -> tuple[str | None, str | None]:
     """Return what labels mean, and the file that holds them: ``--labels`` may name either."""
-    given, file = options.labels or "auto", options.labels_file
-    if given in ENCODINGS:
-        return given, file
+    given, file = options.labels, options.labels_file
+    if given is None or given in ENCODINGS:
+        return given, None if file is None else str(file)
     if file is not None or not Path(given).is_file():
         raise InputError(
             f"--labels must be {', '.join(ENCODINGS[1:])}, or a file of labels; got {given!r}"
         )
-    return "auto", Path(given)
+    return None, given
 
 
-def _drawn(data: Dataset, samples: int | None, seed: int) -> tuple[Data, Data]:
-    """Return samples to train on and others; where no number is given, four fifths at most."""
-    usual = min(SAMPLES, math.ceil(0.8 * len(data.X)))
-    count = usual if samples is None else require_count("--samples", samples, 1, len(data.X))
-    return divided(data.X, data.y, count, seed)
+def _samples(asked: int | None, known: int) -> int:
+    """Return how many samples to train on; where no number is given, four fifths at most."""
+    usual = min(SAMPLES, math.ceil(0.8 * known))
+    return usual if asked is None else require_count("--samples", asked, 1, known)
 
 
-def _starts(options: argparse.Namespace, data: Dataset, seen: Data, others: Data) -> StudyCells:
+def _starts(
+    options: argparse.Namespace, data: Dataset, seen: Samples, others: Samples
+) -> StudyCells:
     """Return the network at its start, with the samples that its accuracy is judged by."""
     width, depth = (require_count(f"--{x}", getattr(options, x), 1) for x in ("width", "depth"))
     X, y = seen
@@ -132,6 +153,12 @@ def _starts(options: argparse.Namespace, data: Dataset, seen: Data, others: Data
         optimizer=GradientDescent(),
         held_out=others if judged else None,
     )
+
+
+def _shared(starts: StudyCells, steps: int) -> Cell:
+    """Return what the cells of all learning rates have in common."""
+    cell = starts.cells([1.0], steps)[0]
+    return {name: value for name, value in cell.items() if name != "c"}
 
 
 def _network(starts: StudyCells) -> str:
@@ -195,3 +222,49 @@ def _accuracy(found: Study) -> str:
         f"\naccuracy: on samples not trained on; best {values[best]:.3f} at c = {found.c[best]:.3g}"
         f", {found.phases.names[0][best]}"
     )
+
+
+def _undecided(found: Study) -> str:
+    return undecided(int((found.phases == Phase.UNDECIDED).sum()))
+
+
+def _unsettled(found: Study) -> str:
+    """Return a line on catapults that were stopped while their curvature was above 2 / eta."""
+    above = (found.phases == Phase.CATAPULT) & (found.c * found.values("curvature") > 2)
+    if not above.any():
+        return ""
+    return (
+        f"\n{counted(int(above.sum()), 'catapult')} with eta lambda above 2: stopped before the "
+        f"curvature settled, when the loss was {CONVERGED:g} of its start or --steps were done"
+    )
+
+
+def _end(found: Study) -> str:
+    """Return the largest learning rate at which the loss came down, and the next, in words."""
+    came_down = np.isin(found.phases[0], (Phase.LAZY, Phase.CATAPULT))
+    rates = [f"{c / found.lambda_0[0]:.4g} (c = {c:.3g})" for c in found.c]
+    if not came_down.any():
+        return f"converges within {found.steps} steps at none of {rates[0]} to {rates[-1]}"
+    last = int(np.flatnonzero(came_down)[-1])
+    if last + 1 == len(rates):
+        return f"converges up to {rates[last]}, the largest learning rate tried"
+    return f"converges up to {rates[last]}, not at {rates[last + 1]}"
+
+
+def _again(
+    options: argparse.Namespace, source: str, reading: dict[str, Any], found: Study
+) -> list[str]:
+    """Return lines of Python that give the same numbers."""
+    low, high, count = options.rates.split(":")
+    how = ", ".join(f"{name}={value!r}" for name, value in reading.items())
+    held_out = ", held_out=others" if "accuracy" in found.quantities else ""
+    return [
+        "The same in a notebook:",
+        "  import catapult_sim as cs",
+        "  import numpy as np",
+        f"  X, y = cs.datasets.load({source!r}, {how})",
+        f"  seen, others = cs.datasets.divided(X, y, {options.samples}, seed={options.seed})",
+        f"  c = np.geomspace({float(low)!r}, {float(high)!r}, {int(float(count))})",
+        f"  cs.study(cs.{found.model}, *seen{held_out}, c=c, steps={options.steps}, "
+        f"seed={options.seed})",
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -45,12 +46,14 @@ def add(commands: Any) -> None:
     )
     parser.set_defaults(run=run)
     add = parser.add_argument
-    add("--list", action="store_true", help="list the claims with their ids, without judging")
+    words = "list the claims without judging: id, paper, kind, text"
+    add("--list", action="store_true", help=words)
     add(
         "--claims",
         nargs="+",
         metavar="ID",
-        help="ids as in --list, a prefix that ends before a dot, or all; prints their rows",
+        help="ids as in --list, a prefix that ends before a dot, a paper such as Smith2021, or "
+        "all; prints their rows",
     )
     add("--all", action="store_true", help="print a row for every claim that was judged")
     add(
@@ -63,7 +66,7 @@ def add(commands: Any) -> None:
     times = " or ".join(f"{name} ({one.time} on two cores)" for name, one in EFFORTS.items())
     add("--effort", default="quick", help=times)
     add("--seed", type=int, default=0, help="random seed of all numbers drawn")
-    add_data(parser, inputs="global")
+    add_data(parser)
     add_execution(parser, "verification", workers=None)
 
 
@@ -75,9 +78,10 @@ def run(options: argparse.Namespace) -> int:
     chosen = _chosen(options)
     if options.list:
         asked = chosen if options.claims else claims.CLAIMS
-        print(tabulate([(claim.id, claim.text) for claim in asked], tablefmt="plain"))
+        rows = [(one.id, claims.paper_of(one), one.kind, one.text) for one in asked]
+        print(tabulate(rows, tablefmt="plain"))
         return 0
-    before = None if options.compare is None else _earlier(options.compare)
+    before = None if options.compare is None else _earlier(options.compare, chosen)
     entries = data_entries(options)
     claim_cells.bench_of.cache_clear()  # no run uses measurements of an earlier one
     base = {"effort": options.effort, "seed": options.seed, **entries}
@@ -118,7 +122,7 @@ def _report(
     from catapult_sim.claims.verdict import BAD, Verdict
 
     judgements = [
-        claim_cells.recorded_judgement(claim, lines[claim.id].result)
+        claim_cells.recorded_judgement(claim.judged_on(bench), lines[claim.id].result)
         for claim in chosen
         if lines[claim.id].error is None
     ]
@@ -140,8 +144,8 @@ def _report(
     return int(missing or any(one.verdict in wrong for one in judgements))
 
 
-def _earlier(folder: Path) -> dict[str, Any]:
-    """Return the report in a folder, or raise InputError."""
+def _earlier(folder: Path, chosen: Sequence[Claim]) -> dict[str, Any]:
+    """Return what the report in a folder says of claims, or raise InputError."""
     needed = {"id", "verdict", "measured", "error"}
     try:
         found: dict[str, Any] = json.loads((folder / "report.json").read_bytes())
@@ -150,7 +154,8 @@ def _earlier(folder: Path) -> dict[str, Any]:
         whole = False
     if not whole:
         raise InputError(f"--compare must be a folder with a report.json of verify; got {folder}")
-    return found
+    asked = {claim.id for claim in chosen}
+    return {"claims": [one for one in found["claims"] if one["id"] in asked]}
 
 
 def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
@@ -209,9 +214,11 @@ def _write(
 
 def _again(options: argparse.Namespace) -> str:
     """Return the options that a repetition needs, each followed by a space."""
-    usual = {"effort": "quick", "seed": 0, "data": None, "labels": None, "inputs": "global"}
+    usual = {"effort": "quick", "seed": 0, "data": None}
+    usual |= dict.fromkeys(("labels", "label_column", "inputs"))
     given = {name: getattr(options, name) for name in usual}
-    return "".join(f"--{name} {one} " for name, one in given.items() if one != usual[name])
+    asked = {name.replace("_", "-"): one for name, one in given.items() if one != usual[name]}
+    return "".join(f"--{name} {shlex.quote(str(one))} " for name, one in asked.items())
 
 
 def _plan(chosen: Sequence[Claim], bench: Bench, seconds: float) -> str:

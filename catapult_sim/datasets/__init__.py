@@ -11,6 +11,7 @@
 ``scale_inputs``   scale all inputs alike, each one by itself, or not at all
 ``standardise``    shift and scale every input to mean 0 and variance 1
 ``subset``         draw some of the samples
+``divided``        draw samples to train on and others to judge by, as the commands do
 =================  ===============================================================================
 """
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from catapult_sim.datasets.images import mnist as mnist
     from catapult_sim.datasets.labels import encode_labels as encode_labels
     from catapult_sim.datasets.labels import one_hot as one_hot
+    from catapult_sim.datasets.sampling import divided as divided
     from catapult_sim.datasets.sampling import subset as subset
     from catapult_sim.datasets.scaling import scale_inputs as scale_inputs
     from catapult_sim.datasets.scaling import standardise as standardise

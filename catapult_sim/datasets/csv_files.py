@@ -115,7 +115,9 @@ class _Table:
             self._at, self._said = self._asked(asked), True
         elif len(named) > 1:
             called = " and ".join(map(self._called, named))
-            raise InputError(f"has labels in {called}; say which by the label column")
+            raise InputError(
+                f"has labels in {called}; say which, as by label_column={self._name(named[0])!r}"
+            )
         elif named:
             self._at, self._said = named[0], True
         elif len(self._texts) == 1:
@@ -205,7 +207,8 @@ class _Table:
             if (y != y[0]).any():
                 raise InputError(
                     f"has numbers that could be classes in {self._called(first)} and others in "
-                    f"{self._called(self._at)}, the last: say label column first, or last"
+                    f"{self._called(self._at)}, the last: say label_column='first', or "
+                    "label_column='last'"
                 )
             self._at, X, y = first, np.column_stack([X[:, 1:], y]), X[:, 0]
         return self._understood(X, y, source)

@@ -103,6 +103,6 @@ def partner(path: Path) -> Path:
     if not found.is_file():
         raise InputError(
             f"{path} holds {held[0]} only; their {wanted[0]} are expected in {name} beside it, or "
-            "in the labels_file that is given"
+            "in the file that labels_file= or --labels-file names"
         )
     return found

@@ -227,7 +227,7 @@ def _decide(labels: npt.NDArray[Any]) -> str:
     if levels[-1] < levels[0] + SMALL_SPAN or found <= samples / 10:
         raise InputError(
             f"labels could be classes or numbers to fit: {found} different whole numbers from "
-            f"{levels[0]:g} to {levels[-1]:g}; say labels classes, or labels numbers"
+            f"{levels[0]:g} to {levels[-1]:g}; say labels='classes', or labels='numbers'"
         )
     return "numbers"
 

@@ -92,8 +92,9 @@ def _pair(held: Sequence[str], pairs: Sequence[tuple[str, str]]) -> tuple[str, s
     if "[Content_Types].xml" in held:
         raise InputError("is a spreadsheet or document; save it as CSV")
     shown = ", ".join(held[:8]) + ", ..." * (len(held) > 8)
-    inputs, labels = (one.upper() if one == "x" else one for one in pairs[0])
-    raise InputError(f"must hold the arrays {inputs} and {labels}; it holds {shown or 'nothing'}")
+    first, *others = (f"{'X' if one == 'x' else one} and {two}" for one, two in pairs)
+    usual = "".join(f", or {names}" for names in others)
+    raise InputError(f"must hold the arrays {first}{usual}; it holds {shown or 'nothing'}")
 
 
 def _require_one_each(held: Sequence[str], *names: str) -> None:

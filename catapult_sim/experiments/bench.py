@@ -180,6 +180,8 @@ class Bench:
     effort : Effort
     source : str
         The data in words.
+    own : str or None
+        The name of data that are not the digits.
     clothed : bool
         Whether :meth:`images` are of Fashion-MNIST.
     boundaries : dict
@@ -201,6 +203,7 @@ class Bench:
             raise InputError(f"effort must be one of {', '.join(EFFORTS)}; got {effort!r}")
         self.effort = EFFORTS[effort]
         self.source = "8x8 handwritten digits, odd against even" if data is None else str(data)
+        self.own = None if data is None else Path(data).name
         self.inputs = inputs
         file = data and datasets.load(data, labels=labels, label_column=label_column)
         self.clothed = self.effort.clothing and data is None

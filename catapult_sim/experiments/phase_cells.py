@@ -131,9 +131,6 @@ def _known(cell: Cell) -> tuple[Any, ...]:
     return cell["data"], cell.get("digest"), cell["samples"], cell["seed"], reading
 
 
-HELD_OUT = 2000  # samples to judge by, at most
-
-
 @lru_cache(maxsize=16)
 def _split(
     data: str, digest: str | None, count: int, seed: int, reading: tuple[tuple[str, str], ...]
@@ -146,22 +143,7 @@ def _split(
         raise InputError(
             f"X must have an input that varies between samples; got {len(X)} alike of {data}"
         )
-    return divided(X, y, count, seed)
-
-
-def divided(X: Array, y: Array, count: int, seed: int) -> tuple[Data, Data]:
-    """Return samples to train on, drawn by a seed, and others to judge by, at most 2000.
-
-    Examples
-    --------
-    >>> seen, others = divided(np.eye(5), np.arange(5), 3, seed=0)
-    >>> sorted([*seen[1].tolist(), *others[1].tolist()])
-    [0, 1, 2, 3, 4]
-    """
-    rng, places = np.random.default_rng([seed, *b"samples"]), np.arange(len(X))
-    chosen = datasets.subset(places, places, count, rng=rng)[0]
-    others = np.random.default_rng(0).permutation(np.delete(places, chosen))[:HELD_OUT]
-    return (X[chosen], y[chosen]), (X[others], y[others])
+    return datasets.divided(X, y, count, seed=seed)
 
 
 @lru_cache(maxsize=1)  # one data set may fill much of the memory

@@ -76,7 +76,7 @@ REFUSED = {
     "ages": (
         [31, 40, 40, 52],
         "auto",
-        "whole numbers from 31 to 52; say labels classes, or labels",
+        "whole numbers from 31 to 52; say labels='classes', or labels",
     ),
     "constant": ([3, 3, 3], "auto", "must vary between samples; all 3 are 3"),
     "constant names": (["a", "a"], "classes", "must vary between samples; all 2 are a"),

@@ -54,9 +54,9 @@ def test_images_are_laid_flat_and_bytes_are_grey_levels(tmp_path):
 
 
 REFUSED = {
-    "others": ({"a": X, "b": SIGNS}, "must hold the arrays X and y; it holds a, b"),
-    "one": ({"X": X}, "must hold the arrays X and y; it holds X"),
-    "none": ({}, "must hold the arrays X and y; it holds nothing"),
+    "others": ({"a": X, "b": SIGNS}, "; it holds a, b"),
+    "one": ({"X": X}, "must hold the arrays X and y, or x_train and y_train, "),
+    "none": ({}, "or arr_0 and arr_1; it holds nothing"),
     "objects": ({"X": X, "y": SIGNS.astype(object)}, "has Python objects in y, which are not read"),
     "lengths": (
         {"X": X, "y": SIGNS[:2]},

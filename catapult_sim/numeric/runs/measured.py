@@ -52,7 +52,9 @@ class Measured:
     systematic: float = 0.0
 
     def __str__(self) -> str:
-        """Print the error in units of the last digit shown."""
+        """Print the error in units of the last digit shown; "no number" for NaN."""
+        if math.isnan(self.value):
+            return "no number"
         return SIGNS[self.at_least, self.at_most] + _with_error(self.value, self.error)
 
 

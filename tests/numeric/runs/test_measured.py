@@ -22,7 +22,7 @@ from catapult_sim.validation import InputError
         (0.000187252, 0.0007, "0.0002 +- 0.0007"),
         (1234567.0, 2000.0, "1.235e+06 +- 2e+03"),
         (-1e-9, 3e-8, "0 +- 3e-08"),
-        (math.nan, 0.1, "nan"),
+        (math.nan, 0.1, "no number"),
         (2.5, math.inf, "2.5"),
         (2.5, math.nan, "2.5"),
         (-0.505, 0.009, "-0.505(9)"),

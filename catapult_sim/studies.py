@@ -212,8 +212,8 @@ def study(
     Raises
     ------
     InputError
-        Where the model lacks a method, the samples do not fit it, an argument is out of range, or
-        a run cannot be computed.
+        Where the model lacks a method, its gradient or products are not those of its loss, the
+        samples do not fit it, an argument is out of range, or a run cannot be computed.
 
     Examples
     --------

@@ -118,6 +118,7 @@ MACHINERY = (
     "numeric.scale.*",
     "numeric.runs.blas_threads.*",
     "numeric.runs.boundary.known_ends",
+    "numeric.runs.boundary.refined",
     "numeric.runs.checkpoint.[a-z]*",
     "numeric.runs.iterate.[bpr]*",
     "numeric.runs.optimizers.*.*",

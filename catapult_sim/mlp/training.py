@@ -135,8 +135,7 @@ def train(
     ------
     InputError
         Where data do not fit the network, an own model contradicts itself, an argument is not as
-        required above, the run exceeds
-        the memory limit, or the checkpoint is that of another run.
+        required above, the run exceeds the memory limit, or the checkpoint is that of another run.
 
     Examples
     --------

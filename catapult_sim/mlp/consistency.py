@@ -63,7 +63,7 @@ class _Near:
     def of_gradient(self) -> str | None:
         """Say how many times as fast the loss changes along the gradient."""
         along = self._downhill if self._slope else self._random
-        found = self._times(self._loss, self._slope, along, self._reach)
+        found = self._times(self._loss, self._slope_along(along), along, self._reach)
         if found is None:
             return None
         changes = f"along itself the loss changes {found:.2f} times as fast"
@@ -72,8 +72,10 @@ class _Near:
 
     def of_hessian_product(self) -> str | None:
         """Say how many times as fast the gradient changes along a random direction."""
-        place = self._model.point(self._theta, self._X, self._y)
-        product = place.hessian_product(self._random)
+
+        def product(theta: Array) -> Array:
+            return self._model.point(theta, self._X, self._y).hessian_product(self._random)
+
         found = self._times(self._gradient, product, self._random, self._size)
         if found is None:
             return None
@@ -87,8 +89,12 @@ class _Near:
         multiple = self._multiple()
         if multiple is None:
             return None
-        given = self._model.kernel_product(self._theta, self._X, self._residual(self._theta))
-        found = self._times(self._outputs, given / self._slope, self._downhill, self._reach)
+        residual = self._residual(self._theta)
+
+        def product(theta: Array) -> Array:
+            return self._model.kernel_product(theta, self._X, residual) / self._slope
+
+        found = self._times(self._outputs, product, self._downhill, self._reach)
         if found is None:
             return None
         kernel = multiple / found  # how many times (1/m) J J^T it is
@@ -109,14 +115,19 @@ class _Near:
             return None
         multiple = float(ratios[0])
         # Along the gradient, too: near a minimum a small term of another kind is most of it.
-        found = self._times(self._squares, self._slope / multiple, self._downhill, self._reach)
+        claim = self._slope_along(self._downhill, multiple)
+        found = self._times(self._squares, claim, self._downhill, self._reach)
         return multiple if found is None else None
 
     def _times(
-        self, function: Callable[[Array], Array], claim: Array, along: Array, reach: float
+        self,
+        function: Callable[[Array], Array],
+        claimed: Callable[[Array], Array],
+        along: Array,
+        reach: float,
     ) -> float | None:
         """Return how many times as fast a function changes as is claimed, None if that may be 1."""
-        here, found = function(self._theta), None
+        here, claim, found = function(self._theta), claimed(self._theta), None
         for power in STEPS:
             step = reach * self._rounding**power
             ahead = (function(self._theta + step * along) - here) / step
@@ -129,9 +140,15 @@ class _Near:
             rounded = 4 * self._rounding * (_length(here) + moved) / step
             unsure = _length(ahead - behind) + rounded
             if off > max(CLEAR * unsure, 5 * ALIKE * length) and ahead.any():
+                # A claim that changes within the step is of finer structure than is seen.
+                if _length(claimed(self._theta + step * along) - claim) > off / CLEAR:
+                    continue
                 unit = claim / length
                 found = np.vdot(slope / length, unit) / np.vdot(unit, unit)
         return found
+
+    def _slope_along(self, along: Array, multiple: float = 1.0) -> Callable[[Array], Array]:
+        return lambda theta: self._gradient(theta) @ along.astype(float) / multiple
 
     @cached_property
     def _here(self) -> Array:

@@ -235,7 +235,8 @@ def study(
 
     The learning rates are ``c / lambda_0``, with lambda_0 the top eigenvalue of the tangent kernel
     at each start. A run ends when its loss is 1e-4 of its start; it has converged where the loss
-    has fallen to 0.1 of it. Then the largest and the last loss, the curvature where it ended, and
+    has fallen to 0.1 of it, since networks need long to fit to the thousandth for which
+    :func:`catapult_sim.classify` asks by default. Then the largest and the last loss, the curvature where it ended, and
     the accuracy on held-out samples are measured.
 
     Parameters

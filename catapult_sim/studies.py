@@ -119,9 +119,9 @@ class Study:
         >>> net = cs.LinearNet([[1.0]], [0.0], width=10**9)
         >>> found = cs.study(net, c=[1.0, 3.0, 5.0])
         >>> print(found.boundary().measured)
-        4.00(3)
+        4.00(2)
         >>> print(found.boundary("learning_rate").scaled(found.lambda_0).measured)
-        4.00(3)
+        4.00(2)
         """
         require_one_of("unit", unit, UNITS)
         starts = self.phases.shape[0]
@@ -236,8 +236,8 @@ def study(
     The learning rates are ``c / lambda_0``, with lambda_0 the top eigenvalue of the tangent kernel
     at each start. A run ends when its loss is 1e-4 of its start; it has converged where the loss
     has fallen to 0.1 of it, since networks need long to fit to the thousandth for which
-    :func:`catapult_sim.classify` asks by default. Then the largest and the last loss, the curvature where it ended, and
-    the accuracy on held-out samples are measured.
+    :func:`catapult_sim.classify` asks by default. Then the largest and the last loss, the
+    curvature where it ended, and the accuracy on held-out samples are measured.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Whether loss, gradient and products of an own model belong together, by central differences.
+"""Consistency of an own model: loss, gradient and products against central differences.
 
 A wrong one is not noticed along a run: it trains, by another rule than is said, and its lambda_0
 is in units of its own. Near one theta, in about 25 evaluations,
@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -27,17 +27,14 @@ from catapult_sim.numeric.scale import norm
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
-if TYPE_CHECKING:
-    from catapult_sim.mlp.own_model import OwnModel
-
 NEAR, FAR = 1e-3, 1.0  # of the size of theta: away from kinks at the start, and to other losses
 STEPS = 1 / 4, 1 / 3, 1 / 2  # powers of the rounding error: lengths of differences
 ALIKE = 0.02  # relative errors that are let pass
 CLEAR = 10  # times what rounding and curvature may do, a difference is one
 
 
-def require_consistent(model: OwnModel, theta: Array, X: Array, y: Array) -> None:
-    """Raise InputError where an own model contradicts itself near ``theta (P,)``."""
+def require_consistent(model: Any, theta: Array, X: Array, y: Array) -> None:
+    """Raise InputError where an OwnModel contradicts itself near ``theta (P,)``."""
     near = _Near(model, theta, X, y)
     for fault in (near.of_gradient, near.of_hessian_product, near.of_kernel_product):
         said = None
@@ -50,12 +47,12 @@ def require_consistent(model: OwnModel, theta: Array, X: Array, y: Array) -> Non
 class _Near:
     """An own model around a theta; its faults, in a sentence each, or None."""
 
-    def __init__(self, model: OwnModel, theta: Array, X: Array, y: Array) -> None:
+    def __init__(self, model: Any, theta: Array, X: Array, y: Array) -> None:
         self._model, self._X, self._y = model, X, y
         rng = np.random.default_rng(0)
         drawn = rng.standard_normal((5, theta.size)).astype(theta.dtype)
         self._random = drawn[0] / norm(drawn[0])
-        self._size = norm(theta) or norm(drawn[1])
+        self._size = _length(theta) or _length(drawn[1])
         length = self._size / theta.size**0.5
         self._theta = theta + NEAR * length * drawn[1]
         self._elsewhere = theta + FAR * length * drawn[2:]
@@ -166,7 +163,8 @@ class _Near:
     @cached_property
     def _reach(self) -> float:
         """How far the loss may change by as much as it is, at most the size of theta."""
-        return min(abs(self._loss(self._theta)) / self._slope or np.inf, self._size)
+        change = float(abs(self._loss(self._theta)) / self._slope)
+        return min(change or np.inf, self._size)
 
     @cached_property
     def _rounding(self) -> float:

@@ -55,15 +55,6 @@ class Plugged(Protocol):
     def hessian_product(self, theta: Array, X: Array, y: Array, direction: Array, /) -> Any:
         """Return the Hessian of the loss times a direction."""
 
-    @property
-    def has_outputs(self) -> bool:
-        """Whether the object has the method predict."""
-        return callable(getattr(self.model, "predict", None))
-
-    def outputs_at(self, theta: Array, X: Array) -> Array:
-        """Return what predict gives at a single theta, in its own shape."""
-        return self._call("predict", theta, X)
-
     def kernel_product(self, theta: Array, X: Array, signal: Array, /) -> Any:
         """Return the tangent kernel times a signal in the outputs."""
 

@@ -155,7 +155,7 @@ def refined(
     ...     return np.where(c > 2.5, 1, -1)
     >>> known = np.array([[1.0], [2.0], [4.0]])
     >>> print(refined(side_at, known, side_at(known), 0.01).measured)
-    2.50(1)
+    2.51(1)
     """
     low, high = float(points.min()), float(points.max())
     # Logarithms are halved: nothing lies between two neighbouring ones.

@@ -60,7 +60,7 @@ def add(commands: Any) -> None:
         does="Find the c = eta lambda_0 at which training changes, for several seeds: from the "
         "first steps c_loss, c_sharp, c_barrier and c_max as Kalra and Barkeshli define them "
         "(arXiv:2302.12250); from whole runs where the loss first rises, and where convergence "
-        "ends. Each is bracketed between two learning rates.",
+        "ends. Each is bracketed between two learning rates, and printed as eta too.",
         out="boundary",
         several=AXES,
     )

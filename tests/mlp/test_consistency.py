@@ -61,7 +61,7 @@ def test_a_gradient_without_a_block_is_told_by_the_product_with_the_hessian():
 
 @pytest.mark.parametrize("door", DOORS)
 def test_a_right_model_passes_and_is_checked_once(door):
-    """The longer run makes as many more calls of loss and gradient as it has more steps."""
+    """However long the run, the products are called as often."""
     counts = []
     for steps in (1, 4):
         calls = Counter()

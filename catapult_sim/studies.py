@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from catapult_sim.experiments.scan_rows import Row, rows_of
 from catapult_sim.experiments.study_cells import Samples, StudyCells, study_cells
+from catapult_sim.numeric.runs.boundary import Boundary, refined
 from catapult_sim.numeric.runs.optimizers import AnyOptimizer, GradientDescent
-from catapult_sim.numeric.runs.phases import Phase, Phases
+from catapult_sim.numeric.runs.phases import BELOW, BEYOND, UNKNOWN, Phase, Phases
 from catapult_sim.printing import counted
-from catapult_sim.sweeps.cell import identify_all
+from catapult_sim.sweeps.cell import Cell, identify_all
 from catapult_sim.sweeps.record import Line, settled
 from catapult_sim.sweeps.sweep import sweep
 from catapult_sim.tables import Columns, data_frame, html_table
@@ -41,6 +42,8 @@ COLUMNS = (
     *("first_eigenvalue", "last_eigenvalue", "accuracy"),
 )
 LETTERS = {"lazy": "L", "catapult": "C", "divergent": "D", "undecided": "?"}
+SIDES = {"lazy": BELOW, "catapult": BELOW, "divergent": BEYOND, "undecided": UNKNOWN}
+UNITS = ("c", "learning_rate")
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,6 +54,7 @@ class Study:
     samples: int
     steps: int  # of a run, at most
     lines: tuple[Line, ...]  # of the record, by start and then by c
+    cells: StudyCells  # the function that computes them
 
     @cached_property
     def quantities(self) -> tuple[str, ...]:
@@ -83,6 +87,56 @@ class Study:
         """Return a quantity of all runs, ``(S, K)``; NaN where it is not finite."""
         require_one_of("name", name, self.quantities)
         return np.array([row[name] for row in self.rows], dtype=float).T
+
+    def boundary(self, unit: str = "c", *, tolerance: float = 0.02) -> Boundary:
+        """Find the largest learning rate: where the runs of each start end to converge.
+
+        Between the learning rates of the study, that is bracketed by more runs of the same kind.
+
+        Parameters
+        ----------
+        unit : {"c", "learning_rate"}
+            Whether as c, times lambda_0, or as the optimiser takes it.
+        tolerance : float
+            Relative width to which the bracket of each start is refined.
+
+        Returns
+        -------
+        Boundary
+            ``lower`` converged and ``upper`` diverged, each ``(S,)``; ``measured`` is the mean of
+            their centres. Undecided runs belong to neither side. Where no run of a start diverged
+            ``upper`` is infinite, and where none converged ``lower`` is 0: study other c.
+
+        Raises
+        ------
+        InputError
+            Where ``unit`` is another word, ``tolerance`` is not positive, or a run cannot be
+            computed.
+
+        Examples
+        --------
+        >>> import catapult_sim as cs
+        >>> net = cs.LinearNet([[1.0]], [0.0], width=10**9)
+        >>> found = cs.study(net, c=[1.0, 3.0, 5.0])
+        >>> print(found.boundary().measured)
+        4.00(2)
+        >>> print(found.boundary("learning_rate").scaled(found.lambda_0).measured)
+        4.00(2)
+        """
+        require_one_of("unit", unit, UNITS)
+        starts = self.phases.shape[0]
+        known = np.repeat(self.c[:, None], starts, axis=1)
+        sides = _sides(self.lines).reshape(starts, -1).T
+        found = refined(self._sides_at, known, sides, tolerance)
+        return found if unit == "c" else found.scaled(1 / self.lambda_0)
+
+    def _sides_at(self, c: Array) -> npt.NDArray[Any]:
+        """Return on which side of the boundary the runs at ``c (K, S)`` are."""
+        starts = [line.cell for line in self.lines[:: len(self.c)]]
+        cells = [
+            start | {"c": float(one)} for row in c for start, one in zip(starts, row, strict=True)
+        ]
+        return _sides(_computed(self.cells, cells, progress=False)).reshape(c.shape)
 
     def columns(self) -> Columns:
         """Return a column for each entry of the table, with a row for each run."""
@@ -152,6 +206,10 @@ class Study:
         return plots.scan(self.rows, self.quantities, title)
 
 
+def _sides(lines: Sequence[Line]) -> npt.NDArray[Any]:
+    return np.array([SIDES[line.result["phase"]] for line in lines])
+
+
 def _range(name: str, c: Sequence[float]) -> str:
     return f"{name} at c = {c[0]:.3g}" + (f" to {c[-1]:.3g}" if len(c) > 1 else "")
 
@@ -178,8 +236,9 @@ def study(
 
     The learning rates are those given, or ``c / lambda_0``, with lambda_0 the top eigenvalue of the
     tangent kernel at each start. A run ends when its loss is 1e-4 of its start; it has converged
-    where the loss has fallen to 0.1 of it. Then the largest and the last loss, the curvature where
-    it ended, and the accuracy on held-out samples are measured.
+    where the loss has fallen to 0.1 of it, since networks need long to fit to the thousandth for
+    which :func:`catapult_sim.classify` asks by default. Then the largest and the last loss, the
+    curvature where it ended, and the accuracy on held-out samples are measured.
 
     Parameters
     ----------
@@ -216,8 +275,8 @@ def study(
     Raises
     ------
     InputError
-        Where the model lacks a method, the samples do not fit it, an argument is out of range, or
-        a run cannot be computed.
+        Where the model lacks a method, its gradient or products are not those of its loss, the
+        samples do not fit it, an argument is out of range, or a run cannot be computed.
 
     Examples
     --------
@@ -279,14 +338,14 @@ def conducted(
     if batch_size is not None:
         require_count("batch_size", batch_size, 1, samples)
     cells = function.cells(rates, require_count("steps", steps, 1), batch_size)
-    lines = settled(sweep(function, cells, **how).lines)
-    ordered = [lines[one.key] for one in identify_all(cells, function.physics)]
-    _require_computed(ordered)
-    return Study(repr(function.networks.model), samples, steps, tuple(ordered))
+    lines = _computed(function, cells, **how)
+    return Study(repr(function.networks.model), samples, steps, tuple(lines), function)
 
 
-def _require_computed(lines: Sequence[Line]) -> None:
-    """Raise InputError where a run failed, with the last line of its traceback."""
+def _computed(function: StudyCells, cells: Sequence[Cell], **how: Any) -> list[Line]:
+    """Return the line of each cell, or raise InputError with the last line of a traceback."""
+    found = settled(sweep(function, cells, **how).lines)
+    lines = [found[one.key] for one in identify_all(cells, function.physics)]
     for line in lines:
         if line.error is not None:
             reason = line.error.strip().splitlines()[-1]
@@ -294,3 +353,4 @@ def _require_computed(lines: Sequence[Line]) -> None:
                 f"the model must be computable at every c; at c = {line.cell['c']:g} a run ended "
                 f"with {reason}"
             )
+    return lines

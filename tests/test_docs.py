@@ -45,7 +45,9 @@ def test_an_own_network_is_judged(model, needs, capsys):
     assert found.phases.names[0][[0, -1]].tolist() == ["lazy", "divergent"]
     assert "catapult" in found.phases.names
     assert {str(Phase(code)) for code in np.ravel(names["phases"])} >= {"lazy", "divergent"}
-    assert 2 < float(capsys.readouterr().out.split()[-1].partition("(")[0]) < 16
+    rate, c = (float(text.partition("(")[0]) for text in capsys.readouterr().out.split()[-2:])
+    assert 2 < c < 16
+    assert rate * found.lambda_0[0] == pytest.approx(c, rel=0.1)
 
 
 def unit_signals(y):

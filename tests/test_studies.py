@@ -69,6 +69,33 @@ def test_an_own_model_is_studied_as_the_network_that_it_is():
     assert repr(ours).startswith("Study of Own, 24 samples, 60 steps\n  3 learning rates, 1 start")
 
 
+def test_the_largest_learning_rate_is_bracketed_by_runs_of_the_study():
+    found = cs.study(NET, *SEEN, members=2, **{**SMALL, "c": [2.0, 4.0, 40.0]})
+    ends = found.boundary(tolerance=0.1)
+    assert (found.phases[:, -1] == cs.Phase.DIVERGENT).all()
+    assert (ends.lower > 4).any()
+    for member in range(2):
+        theta = NET.init(rng=member)
+        for c, converges in ((ends.lower[member], True), (ends.upper[member], False)):
+            now, losses = theta, [NET.loss(theta, *SEEN)]
+            while len(losses) <= 60 and 1e-4 * losses[0] < losses[-1] < 1e10 * losses[0]:
+                now = now - c / found.lambda_0[member] * NET.gradient(now, *SEEN)
+                losses.append(NET.loss(now, *SEEN))
+            assert (losses[-1] <= 0.1 * losses[0]) == converges
+    plain = found.boundary("learning_rate", tolerance=0.1)
+    np.testing.assert_allclose(plain.upper * found.lambda_0, ends.upper)
+
+
+def test_a_boundary_that_was_not_met_is_a_bound_and_its_words_are_checked():
+    found = cs.study(NET, *SEEN, **{**SMALL, "c": [1.0, 2.0]})
+    assert str(found.boundary().measured) == ">= 2"
+    assert found.boundary().upper == np.inf
+    with pytest.raises(InputError, match="unit must be one of c, learning_rate; got 'eta'"):
+        found.boundary("eta")
+    with pytest.raises(InputError, match="tolerance must be"):
+        found.boundary(tolerance=0)
+
+
 FILTERS = [cs.Convolution(4, 3, padding=1), "tanh"]
 LAYERS = [*FILTERS, cs.Residual(FILTERS, scale=0.5), cs.MeanPooling(2), cs.Dense(1)]
 

@@ -155,8 +155,11 @@ def test_a_boundary_is_that_of_theory(tmp_path, capsys):
     assert (rise["boundary"], end["boundary"]) == ("rise", "end")
     assert rise["value"] == pytest.approx(2, rel=0.03)
     assert end["value"] == pytest.approx(4, rel=0.03)
-    row = r"rise: the loss exceeds its start .* ntk +900 +2\.\d+\(\d\) +2 "
-    assert re.search(row, capsys.readouterr().out)
+    row = r"rise: the loss exceeds its start .* ntk +900 +2\.\d+\(\d\) +([\d.]+)\(\d+\) +2 "
+    eta = float(re.search(row, capsys.readouterr().out)[1])
+    results = [line.result for line in read_record(tmp_path / "records.jsonl")]
+    ends = [one["lower"] / one["lambda_0"] for one in results if one["upper"] < 3]
+    assert eta == pytest.approx(np.mean(ends), rel=0.05)
 
 
 def test_thresholds_of_the_first_steps_are_kept_by_shape_curvature_and_kind(tmp_path, capsys):

@@ -616,6 +616,7 @@ CALLS = {
     "mlp.taylor.TaylorModel.kernel_terms": of(TAYLOR, **labelled),
     "mlp.training.train": {"network": NET, **labelled, **run_options},
     # Studies
+    "studies.Study.boundary": of(STUDY, unit="c", tolerance=0.5),
     "studies.Study.plot": of(STUDY, name="peak"),
     "studies.Study.values": of(STUDY, name="peak"),
     "studies.study": {

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 from itertools import groupby, product
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tabulate import tabulate
 
 from catapult_sim import plots
@@ -18,6 +20,7 @@ from catapult_sim.experiments import first_steps
 from catapult_sim.experiments.boundary_cells import CURVATURES, KINDS, boundary_of, bytes_of
 from catapult_sim.experiments.networks import SETTLED, WHOLE_RUNS
 from catapult_sim.numeric.runs.boundary import centre
+from catapult_sim.numeric.runs.measured import Measured
 from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import Cell
 from catapult_sim.sweeps.record import Line
@@ -57,7 +60,7 @@ def add(commands: Any) -> None:
         does="Find the c = eta lambda_0 at which training changes, for several seeds: from the "
         "first steps c_loss, c_sharp, c_barrier and c_max as Kalra and Barkeshli define them "
         "(arXiv:2302.12250); from whole runs where the loss first rises, and where convergence "
-        "ends. Each is bracketed between two learning rates.",
+        "ends. Each is bracketed between two learning rates, and printed as eta too.",
         out="boundary",
         several=AXES,
     )
@@ -146,10 +149,10 @@ def _place(cell: Cell) -> tuple[Any, ...]:
 
 def _row(cell: Cell, members: list[Line]) -> dict[str, Any]:
     brackets = [(line.result["lower"], line.result["upper"]) for line in members]
-    measured = centre(
-        [lower for lower, _ in brackets],
-        [float("inf") if upper is None else upper for _, upper in brackets],
-    )
+    measured = _mean(brackets, [1.0] * len(members))
+    # Records of before have no lambda_0.
+    lambdas = [line.result.get("lambda_0", nan) for line in members]
+    rate = _mean(brackets, lambdas)
     ends = cell["kind"] != "end" or any(lower > 0 for lower, _ in brackets)
     return {
         "model": _name(cell),
@@ -160,6 +163,7 @@ def _row(cell: Cell, members: list[Line]) -> dict[str, Any]:
         "curvature": cell.get("curvature", "ntk"),
         "steps": cell["steps"],
         "text": str(measured) if ends else NOWHERE,
+        "learning_rate": str(rate) if ends and np.isfinite(lambdas).all() else "",
         "value": measured.value if ends else None,
         "error": measured.error if ends else None,
         "at_least": measured.at_least,
@@ -170,6 +174,14 @@ def _row(cell: Cell, members: list[Line]) -> dict[str, Any]:
     }
 
 
+def _mean(brackets: list[tuple[float, float | None]], lambdas: list[float]) -> Measured:
+    """Return the mean centre of brackets of c over lambda_0."""
+    upper = [
+        inf if end is None else end / top for (_, end), top in zip(brackets, lambdas, strict=True)
+    ]
+    return centre([end / top for (end, _), top in zip(brackets, lambdas, strict=True)], upper)
+
+
 def _name(cell: Cell) -> str:
     if cell["model"] == "linear":
         return "exact linear network"
@@ -178,7 +190,7 @@ def _name(cell: Cell) -> str:
 
 def _words(rows: list[dict[str, Any]]) -> str:
     columns = {"model": "network", "width": "width", "curvature": "lambda_0 of", "steps": "steps"}
-    columns |= {"text": "c", "seeds": "seeds", "windows": "re-entries"}
+    columns |= {"text": "c", "learning_rate": "eta", "seeds": "seeds", "windows": "re-entries"}
     told = [row | {"what": MEANING[row["boundary"]], "seeds": _seeds(row)} for row in rows]
     table = [[row["what"], *(row[name] for name in columns)] for row in told]
     headers = ("boundary", *columns.values())

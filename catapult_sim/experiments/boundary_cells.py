@@ -16,6 +16,8 @@ or one of the thresholds of :mod:`catapult_sim.experiments.first_steps`, within 
 
 from __future__ import annotations
 
+import numpy as np
+
 from catapult_sim.experiments import first_steps, phase_cells
 from catapult_sim.experiments.first_steps import FirstSteps, bracket
 from catapult_sim.experiments.networks import WHOLE_RUNS, Networks
@@ -29,9 +31,11 @@ CURVATURES = {"ntk": "kernel", "hessian": "hessian"}
 KINDS = (*first_steps.KINDS, *WHOLE_RUNS)
 
 
-@cell(version=3, identity=without_path)
+@cell(version=4, identity=without_path)
 def boundary_of(cell: Cell) -> Cell:
     """Bracket a boundary of one network; a lower end that is open is 0, an upper one None.
+
+    Its learning rate is c over the ``lambda_0`` that is returned.
 
     Examples
     --------
@@ -47,9 +51,12 @@ def boundary_of(cell: Cell) -> Cell:
         found = _of_whole_runs(cell, networks)
     else:
         found = bracket([first], cell["kind"], curvature, tolerance=cell["tolerance"])
+    lambda_0 = networks.lambda_0
     if curvature != "kernel":
-        found = found.scaled(first.top(curvature) / networks.lambda_0)
+        lambda_0 = first.top(curvature)
+        found = found.scaled(lambda_0 / networks.lambda_0)
     return {
+        "lambda_0": np.ravel(lambda_0)[0].item(),
         "lower": float(found.lower[0]),
         "upper": finite(found.upper)[0],
         "windows": [value for _, value in found.windows],

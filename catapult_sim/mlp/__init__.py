@@ -11,6 +11,7 @@
 ``taylor``                the linear and the quadratic model of a network, and how they train
 ``taylor_expansion``      derivatives of a network along lines through one theta
 ``activations``           activation functions with their derivatives, and as layers
+``consistency``           whether a model of one's own contradicts itself
 ``losses``                loss functions with their derivatives
 ``dense``                 ``Dense``, a fully connected layer
 ``convolution``           ``Convolution``, the same small weights at every place of an image
@@ -36,6 +37,7 @@ from catapult_sim.lazy import attach
 if TYPE_CHECKING:
     from catapult_sim.mlp import activations as activations
     from catapult_sim.mlp import bilinear as bilinear
+    from catapult_sim.mlp import consistency as consistency
     from catapult_sim.mlp import convolution as convolution
     from catapult_sim.mlp import dense as dense
     from catapult_sim.mlp import images as images

@@ -16,6 +16,9 @@ outputs: accuracy needs it, and without it the outputs are taken to have the sha
 squared error ``(1/2m) sum |f - y|^2``; for another loss multiply it by the largest second
 derivative by the outputs, 1/2 for cross-entropy, and ``2 / lambda`` is the threshold again.
 
+Whether the methods belong together is checked once, at the first theta and samples, in about 25
+evaluations; what contradicts is refused with its factor, see :mod:`~catapult_sim.mlp.consistency`.
+
 The methods are called by one thread at a time, so that they may change what the model holds.
 """
 
@@ -27,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.mlp.consistency import require_consistent
 from catapult_sim.mlp.losses import LOSSES, Objective
 from catapult_sim.mlp.model import Model
 from catapult_sim.mlp.point import Place
@@ -113,6 +117,7 @@ class OwnModel(Model["OwnPlace"]):
         single = getattr(theta, "dtype", None) == np.float32
         self.model, self.size = model, parameters.shape[-1]
         self.dtype = np.dtype(np.float32 if single else np.float64)
+        self._unchecked: Array | None = parameters.reshape(-1, self.size)[0]
         self.objective = Objective(LOSSES["squared_error"])  # whose curvature is 1
         # What the methods allocate is not known.
         self.numbers_per_sample, self.working_numbers = 1, 0
@@ -132,12 +137,18 @@ class OwnModel(Model["OwnPlace"]):
         vars(self).update(state, _turn=threading.Lock())
 
     def require_data(self, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
-        """Return samples as arrays, in any shape and type of numbers, or raise InputError."""
+        """Return samples as arrays, in any shape and type of numbers, or raise InputError.
+
+        With the first samples that it meets, the model is checked at the first theta.
+        """
         inputs, targets = _samples("X", X), _samples("y", y)
         if len(inputs) != len(targets):
             raise InputError(
                 f"X and y must have a row for each sample; got {len(inputs)} and {len(targets)}"
             )
+        theta, self._unchecked = self._unchecked, None
+        if theta is not None:
+            require_consistent(self, theta.real.astype(self.dtype), inputs, targets)
         return inputs, targets
 
     def require_inputs(self, X: npt.ArrayLike) -> Array:
@@ -150,11 +161,11 @@ class OwnModel(Model["OwnPlace"]):
 
     def predict(self, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
         """Return the outputs ``(..., m, k)``; raise InputError where the object has no predict."""
-        if not callable(getattr(self.model, "predict", None)):
+        if not self.has_outputs:
             raise InputError(f"accuracy needs a method predict(theta, X) of {shown(self.model)}")
         parameters, inputs = self.require_parameters(theta), self.require_inputs(X)
         found = [
-            np.reshape(self._call("predict", one, inputs), (len(inputs), -1))
+            np.reshape(self.outputs_at(one, inputs), (len(inputs), -1))
             for one in parameters.reshape(-1, self.size)
         ]
         return np.reshape(found, (*parameters.shape[:-1], *found[0].shape))
@@ -168,22 +179,33 @@ class OwnModel(Model["OwnPlace"]):
         """Return the top eigenvalue of the kernel, ``(...)``, found by products with it."""
         parameters, (inputs, targets) = self.require_parameters(theta), self.require_data(X, y)
         members = parameters.reshape(-1, self.size)
-        shape = targets.shape
-        if len(members) and callable(getattr(self.model, "predict", None)):
-            shape = self._call("predict", members[0], inputs).shape
+        known = self.has_outputs and len(members)
+        shape = self.outputs_at(members[0], inputs).shape if known else targets.shape
         found = [self._top(one, inputs, shape) for one in members]
         return np.reshape(found, parameters.shape[:-1])
+
+    @property
+    def has_outputs(self) -> bool:
+        """Whether the object has the method predict."""
+        return callable(getattr(self.model, "predict", None))
+
+    def outputs_at(self, theta: Array, X: Array) -> Array:
+        """Return what predict gives at a single theta, in its own shape."""
+        return self._call("predict", theta, X)
+
+    def kernel_product(self, theta: Array, X: Array, signal: Array) -> Array:
+        """Return the kernel at a single theta times a signal in the shape of the outputs."""
+        given = signal.astype(self.dtype, copy=False)
+        return self._result("kernel_product", signal.shape, theta, X, given)
 
     def _top(self, theta: Array, X: Array, shape: tuple[int, ...]) -> float:
         if not np.isfinite(theta).all():
             return np.nan
-        rows = int(np.prod(shape))
 
         def product(signal: Array) -> Array:
-            given = signal.reshape(shape).astype(self.dtype, copy=False)
-            return self._result("kernel_product", shape, theta, X, given).ravel()
+            return self.kernel_product(theta, X, signal.reshape(shape)).ravel()
 
-        kernel = symmetric_operator(product, rows, self.dtype)
+        kernel = symmetric_operator(product, int(np.prod(shape)), self.dtype)
         return float(top_eigenpairs(kernel, tolerance=TOLERANCE[self.dtype.name], rng=0).values[0])
 
     def _result(self, name: str, shape: tuple[int, ...], theta: Array, *others: Array) -> Array:

@@ -134,8 +134,8 @@ def train(
     Raises
     ------
     InputError
-        Where data do not fit the network, an argument is not as required above, the run exceeds
-        the memory limit, or the checkpoint is that of another run.
+        Where data do not fit the network, an own model contradicts itself, an argument is not as
+        required above, the run exceeds the memory limit, or the checkpoint is that of another run.
 
     Examples
     --------

@@ -17,8 +17,11 @@ RELU = TANH | {"width": 9, "depth": 2, "activation": "relu"}
 
 def test_boundaries_of_a_wide_linear_network_are_two_and_four():
     cell = DATA | {"model": "linear", "width": 10**9, "steps": 600, "tolerance": 0.01}
+    X, _ = datasets.subset(*datasets.digits(), 12, rng=np.random.default_rng([0, *b"samples"]))
+    top = np.linalg.norm(X / 8, 2) ** 2 / 12 * 2  # of both layers; 8 is the root of 64 inputs
     for kind, expected in (("rise", 2), ("end", 4)):
         found = boundary_of(cell | {"kind": kind})
+        assert found["lambda_0"] == pytest.approx(top, rel=1e-3)
         assert found["lower"] == pytest.approx(expected, rel=0.03)
         assert found["lower"] < found["upper"] < 1.03 * expected
 
@@ -26,6 +29,14 @@ def test_boundaries_of_a_wide_linear_network_are_two_and_four():
 def test_a_boundary_that_is_not_met_has_no_upper_end():
     cell = LINEAR | {"steps": 1, "kind": "end", "tolerance": 0.1}
     assert boundary_of(cell)["upper"] is None
+
+
+def test_a_boundary_in_either_unit_is_the_same_learning_rate():
+    cell = TANH | {"kind": "loss", "tolerance": 0.05}
+    one, other = (boundary_of(cell | {"curvature": name}) for name in ("ntk", "hessian"))
+    assert one["lambda_0"] != pytest.approx(other["lambda_0"], rel=1e-3)
+    rates = [found["lower"] / found["lambda_0"] for found in (one, other)]
+    assert rates[0] == pytest.approx(rates[1], rel=1e-9)
 
 
 class Explicit:

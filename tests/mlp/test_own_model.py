@@ -119,6 +119,8 @@ def test_methods_are_called_by_one_thread_at_a_time():
             return super().gradient(theta, X, y)
 
     model = as_model(Stateful(NET), THETA, X)
+    model.require_data(X, Y)  # the check at the first theta
+    met.clear()
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda _: model.gradient(THETA, X, Y), range(4)))
     assert met == [1] * 12

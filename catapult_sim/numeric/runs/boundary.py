@@ -136,11 +136,31 @@ def boundary(
         raise InputError(f"low must be less than high; got low = {low:g}, high = {high:g}")
     members, grid = require_count("members", members, 1), require_count("grid", grid, 2)
     require_memory(4 * 8 * members * grid, None, "this grid of values", "members or a coarser grid")
+    points = np.repeat(np.geomspace(low, high, grid)[:, None], members, axis=1)
+    require_number("tolerance", tolerance, above=0)
+    return refined(side_at, points, _require_sides(side_at(read_only(points)), points), tolerance)
+
+
+def refined(
+    side_at: Callable[[Array], npt.NDArray[Any]],
+    points: Array,
+    sides: npt.NDArray[Any],
+    tolerance: float,
+) -> Boundary:
+    """Refine the brackets of :func:`boundary` from values ``(K, S)`` whose sides are known.
+
+    Examples
+    --------
+    >>> def side_at(c):
+    ...     return np.where(c > 2.5, 1, -1)
+    >>> known = np.array([[1.0], [2.0], [4.0]])
+    >>> print(refined(side_at, known, side_at(known), 0.01).measured)
+    2.51(1)
+    """
+    low, high = float(points.min()), float(points.max())
     # Logarithms are halved: nothing lies between two neighbouring ones.
     finest = 8 * np.finfo(float).eps * max(1.0, abs(np.log(low)), abs(np.log(high)))
     precision = max(float(np.log1p(require_number("tolerance", tolerance, above=0))), finest)
-    points = np.repeat(np.geomspace(low, high, grid)[:, None], members, axis=1)
-    sides = _require_sides(side_at(read_only(points)), points)
     while (query := _refinement(_edges(points, sides), low, high, precision)) is not None:
         points = np.concatenate([points, query])
         sides = np.concatenate([sides, _require_sides(side_at(read_only(query)), query)])

@@ -81,6 +81,8 @@ def classify(run: Trajectory, *, settled: float = 1e-3) -> Phases:
     run : Trajectory
     settled : float
         A run has come down when its last loss is at most this fraction of its first; positive.
+        Exact models reach the default soon. Networks need long to fit to a thousandth: give them
+        0.1, as :func:`catapult_sim.study` does, or many of their runs stay undecided.
 
     Returns
     -------

@@ -1,0 +1,193 @@
+"""Consistency of an own model: loss, gradient and products against central differences.
+
+A wrong one is not noticed along a run: it trains, by another rule than is said, and its lambda_0
+is in units of its own. Near one theta, in about 25 evaluations,
+
+==================================  =========================================================
+the loss, along its gradient        changes as fast as the gradient is long
+the gradient, along a direction     changes by the Hessian times that direction
+the outputs, along the gradient     change by the kernel times ``f - y``, for a squared error
+==================================  =========================================================
+
+Refused is only what no rounding explains. A kink, a loss that is drawn anew at each call, or one
+that is flat decides nothing, and neither does a method that cannot be computed here: it is told
+where it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from catapult_sim.numeric.scale import norm
+from catapult_sim.types import Array
+from catapult_sim.validation import InputError
+
+NEAR, FAR = 1e-3, 1.0  # of the size of theta: away from kinks at the start, and to other losses
+STEPS = 1 / 4, 1 / 3, 1 / 2  # powers of the rounding error: lengths of differences
+ALIKE = 0.02  # relative errors that are let pass
+CLEAR = 10  # times what rounding and curvature may do, a difference is one
+
+
+def require_consistent(model: Any, theta: Array, X: Array, y: Array) -> None:
+    """Raise InputError where an OwnModel contradicts itself near ``theta (P,)``."""
+    near = _Near(model, theta, X, y)
+    for fault in (near.of_gradient, near.of_hessian_product, near.of_kernel_product):
+        said = None
+        with suppress(Exception), np.errstate(all="ignore"):
+            said = fault()
+        if said:
+            raise InputError(said)
+
+
+class _Near:
+    """An own model around a theta; its faults, in a sentence each, or None."""
+
+    def __init__(self, model: Any, theta: Array, X: Array, y: Array) -> None:
+        self._model, self._X, self._y = model, X, y
+        rng = np.random.default_rng(0)
+        drawn = rng.standard_normal((5, theta.size)).astype(theta.dtype)
+        self._random = drawn[0] / norm(drawn[0])
+        self._size = _length(theta) or _length(drawn[1])
+        length = self._size / theta.size**0.5
+        self._theta = theta + NEAR * length * drawn[1]
+        self._elsewhere = theta + FAR * length * drawn[2:]
+
+    def of_gradient(self) -> str | None:
+        """Say how many times as fast the loss changes along the gradient."""
+        along = self._downhill if self._slope else self._random
+        found = self._times(self._loss, self._slope_along(along), along, self._reach)
+        if found is None:
+            return None
+        changes = f"along itself the loss changes {found:.2f} times as fast"
+        where_zero = "it is 0 where the loss changes"
+        return f"gradient must be that of loss; {changes if self._slope else where_zero}"
+
+    def of_hessian_product(self) -> str | None:
+        """Say how many times as fast the gradient changes along a random direction."""
+
+        def product(theta: Array) -> Array:
+            return self._model.point(theta, self._X, self._y).hessian_product(self._random)
+
+        found = self._times(self._gradient, product, self._random, self._size)
+        if found is None:
+            return None
+        return (
+            "hessian_product must be the Hessian of loss times the direction; along a random one "
+            f"the gradient changes {found:.2f} times as fast"
+        )
+
+    def of_kernel_product(self) -> str | None:
+        """Say how many times too large the loss is, or the product with the kernel."""
+        multiple = self._multiple()
+        if multiple is None:
+            return None
+        residual = self._residual(self._theta)
+
+        def product(theta: Array) -> Array:
+            return self._model.kernel_product(theta, self._X, residual) / self._slope
+
+        found = self._times(self._outputs, product, self._downhill, self._reach)
+        if found is None:
+            return None
+        kernel = multiple / found  # how many times (1/m) J J^T it is
+        if abs(kernel - 1) < ALIKE < abs(multiple - 1):
+            return (
+                "loss must be (1/2m) sum |f - y|^2 for thresholds at 2 / lambda_0 to hold; it is "
+                f"{multiple:.2f} times that"
+            )
+        return f"kernel_product must be (1/m) J J^T s; it is {kernel:.3g} times that"
+
+    def _multiple(self) -> float | None:
+        """Return the loss over ``(1/2m) sum |f - y|^2``, None where that is not one number."""
+        places = (self._theta, *self._elsewhere)
+        squares = np.array([self._squares(one) for one in places])
+        ratios = np.array([self._loss(one) for one in places]) / squares
+        apart = np.ptp(squares) / squares.max()
+        if not np.ptp(ratios) <= self._rounding**0.5 * apart * ratios[0]:
+            return None
+        multiple = float(ratios[0])
+        # Along the gradient, too: near a minimum a small term of another kind is most of it.
+        claim = self._slope_along(self._downhill, multiple)
+        found = self._times(self._squares, claim, self._downhill, self._reach)
+        return multiple if found is None else None
+
+    def _times(
+        self,
+        function: Callable[[Array], Array],
+        claimed: Callable[[Array], Array],
+        along: Array,
+        reach: float,
+    ) -> float | None:
+        """Return how many times as fast a function changes as is claimed, None if that may be 1."""
+        here, claim, found = function(self._theta), claimed(self._theta), None
+        for power in STEPS:
+            step = reach * self._rounding**power
+            ahead = (function(self._theta + step * along) - here) / step
+            behind = (here - function(self._theta - step * along)) / step
+            slope = (ahead + behind) / 2
+            off, length = _length(slope - claim), max(_length(slope), _length(claim))
+            if off <= ALIKE * length:
+                return None
+            moved = length * self._size / self._theta.size**0.5
+            rounded = 4 * self._rounding * (_length(here) + moved) / step
+            unsure = _length(ahead - behind) + rounded
+            if off > max(CLEAR * unsure, 5 * ALIKE * length) and ahead.any():
+                # A claim that changes within the step is of finer structure than is seen.
+                if _length(claimed(self._theta + step * along) - claim) > off / CLEAR:
+                    continue
+                unit = claim / length
+                found = np.vdot(slope / length, unit) / np.vdot(unit, unit)
+        return found
+
+    def _slope_along(self, along: Array, multiple: float = 1.0) -> Callable[[Array], Array]:
+        return lambda theta: self._gradient(theta) @ along.astype(float) / multiple
+
+    @cached_property
+    def _here(self) -> Array:
+        return self._gradient(self._theta)
+
+    @cached_property
+    def _slope(self) -> Array:
+        """The length of the gradient."""
+        return norm(self._here)
+
+    @cached_property
+    def _downhill(self) -> Array:
+        return (self._here / self._slope).astype(self._theta.dtype)
+
+    @cached_property
+    def _reach(self) -> float:
+        """How far the loss may change by as much as it is, at most the size of theta."""
+        change = float(abs(self._loss(self._theta)) / self._slope)
+        return min(change or np.inf, self._size)
+
+    @cached_property
+    def _rounding(self) -> float:
+        """The rounding error of what the model computes in, seen by its digits."""
+        single = np.array_equal(self._here.astype(np.float32), self._here)
+        return float(np.finfo(np.float32 if single else float).eps)
+
+    def _loss(self, theta: Array) -> Array:
+        return self._model.point(theta, self._X, self._y).loss.astype(float)
+
+    def _gradient(self, theta: Array) -> Array:
+        return self._model.point(theta, self._X, self._y).gradient().astype(float)
+
+    def _outputs(self, theta: Array) -> Array:
+        return self._model.outputs_at(theta, self._X).astype(float)
+
+    def _residual(self, theta: Array) -> Array:
+        outputs = self._outputs(theta)
+        return outputs - np.reshape(self._y, outputs.shape)
+
+    def _squares(self, theta: Array) -> Array:
+        return np.sum(self._residual(theta) ** 2) / (2 * len(self._X))
+
+
+def _length(values: Array) -> float:
+    return float(norm(np.ravel(values)))

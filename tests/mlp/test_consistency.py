@@ -1,0 +1,132 @@
+"""A model of one's own that contradicts itself is refused, with the factor; a right one never."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+import catapult_sim as cs
+from catapult_sim.mlp.own_model import METHODS, as_model
+from catapult_sim.validation import InputError
+from tests.mlp.test_own_model import Own
+
+RNG = np.random.default_rng(1)
+X, Y = RNG.normal(size=(16, 3)), RNG.normal(size=(16, 2))
+NET = cs.MLP([3, 20, 2], activation="tanh")
+THETA = NET.init(rng=0)
+
+
+def times(own, **factors):
+    """Return a model whose methods return so many times what those of another return."""
+
+    def method(name):
+        return lambda *given: factors.get(name, 1.0) * getattr(own, name)(*given)
+
+    named = {name: staticmethod(method(name)) for name in METHODS}
+    return type("Times", (), named | {"predict": staticmethod(own.predict)})()
+
+
+DOORS = {
+    "study": lambda model: cs.study(model, X, Y, theta=THETA, c=[1.0], steps=1),
+    "train": lambda model: cs.train(model, THETA, X, Y, learning_rate=0.1, steps=1),
+    "Observers": lambda model: cs.Observers(as_model(model, THETA, X), X, Y),
+}
+ALL = dict.fromkeys(("loss", "gradient", "hessian_product"), 2.0)
+WRONG = [
+    ({"loss": 0.5}, r"gradient must be that of loss; along itself the loss changes 0\.50 times"),
+    ({"gradient": -1.0}, r"gradient must be that of loss; .* changes -1\.00 times as fast"),
+    ({"gradient": 0.0}, r"gradient must be that of loss; it is 0 where the loss changes"),
+    ({"hessian_product": 4.0}, r"hessian_product must be the Hessian .* 0\.25 times as fast"),
+    ({"kernel_product": 16.0}, r"kernel_product must be \(1/m\) J J\^T s; it is 16 times that"),
+    (ALL, r"loss must be \(1/2m\) sum \|f - y\|\^2 for .* to hold; it is 2\.00 times that"),
+    ({**ALL, "kernel_product": 16.0}, r"kernel_product must be .*; it is 16 times that"),
+]
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(("factors", "said"), WRONG)
+def test_a_wrong_model_is_refused_at_every_door_with_its_factor(door, factors, said):
+    with pytest.raises(InputError, match=said):
+        DOORS[door](times(Own(NET), **factors))
+
+
+def test_a_gradient_without_a_block_is_told_by_the_product_with_the_hessian():
+    class Torn(Own):
+        def gradient(self, theta, X, y):
+            return np.where(np.arange(theta.size) < 60, super().gradient(theta, X, y), 0)
+
+    with pytest.raises(InputError, match="hessian_product must be the Hessian"):
+        DOORS["train"](Torn(NET))
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_right_model_passes_and_is_checked_once(door):
+    """However long the run, the products are called as often."""
+    counts = []
+    for steps in (1, 4):
+        calls = Counter()
+
+        class Counted(Own):
+            def kernel_product(self, *given, calls=calls):
+                calls["kernel_product"] += 1
+                return super().kernel_product(*given)
+
+            def hessian_product(self, *given, calls=calls):
+                calls["hessian_product"] += 1
+                return super().hessian_product(*given)
+
+        if door == "train":
+            cs.train(Counted(NET), THETA, X, Y, learning_rate=0.1, steps=steps)
+            assert calls == {"kernel_product": 1, "hessian_product": 1}
+        elif door == "study":
+            cs.study(Counted(NET), X, Y, theta=THETA, c=[1.0], steps=steps)
+            assert calls["hessian_product"] == 2  # with that of the fingerprint
+        else:
+            see = cs.Observers(as_model(Counted(NET), THETA, X), X, Y)
+            for _ in range(steps):
+                see.loss(THETA)
+            assert calls == {"kernel_product": 1, "hessian_product": 1}
+        counts.append(calls["hessian_product"])
+    assert counts[0] == counts[1]
+
+
+def test_a_loss_of_another_factor_passes_with_its_kernel():
+    """As docs/own_model.md says: (2/k) for the mean over k outputs, in the kernel too."""
+    DOORS["train"](times(Own(NET), **ALL, kernel_product=2.0))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "linear", "gelu"])
+@pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
+def test_right_models_pass_in_both_precisions_at_any_scale(dtype, scale, activation, loss):
+    options = {"activation": activation, "loss": loss, "weight_decay": 0.01, "dtype": dtype}
+    net = cs.MLP([3, 30, 30, 2], **options)
+    inputs = np.concatenate([X, np.zeros((1, 3))])  # at the kink of every unit
+    labels = np.eye(2)[RNG.integers(2, size=17)]
+    theta = net.init(rng=0, ensemble=(2,))
+    own = times(Own(net), **dict.fromkeys(METHODS, net.dtype.type(scale)))
+    for start in (theta, 0 * theta):
+        as_model(own, start, inputs).require_data(inputs, labels)
+
+
+def test_what_decides_nothing_passes():
+    noise = np.random.default_rng(0)
+
+    class Noisy(Own):
+        def loss(self, *given):
+            return super().loss(*given) * (1 + 0.1 * noise.normal())
+
+        def gradient(self, *given):
+            return super().gradient(*given) * (1 + 0.1 * noise.normal(size=THETA.size))
+
+    class Unknown(Own):
+        def kernel_product(self, *given):
+            raise NotImplementedError
+
+    flat = times(Own(NET), loss=0.0, gradient=0.0, hessian_product=0.0)
+    minimum = NET.predict(THETA, X)
+    for model in (Noisy(NET), Unknown(NET), flat):
+        DOORS["train"](model)
+    as_model(Own(NET), THETA, X).require_data(X, minimum)
+    as_model(Own(NET), np.full_like(THETA, np.nan), X).require_data(X, Y)

@@ -101,7 +101,8 @@ def saying(what: str) -> Iterator[None]:
         with suppress(OSError, ValueError):  # nobody reads any more
             while not ended.wait(pause):
                 seconds = time.monotonic() - began
-                print(f"{what} after {seconds:.0f} s", file=sys.stderr, flush=True)
+                sys.stderr.write(f"{what} after {seconds:.0f} s\n")
+                sys.stderr.flush()
                 pause *= 2
 
     thread = Thread(target=say, daemon=True)

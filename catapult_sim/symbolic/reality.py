@@ -1,4 +1,4 @@
-"""Whether losses are real numbers anywhere: at generic points, and between the ends of domains."""
+"""The reality of losses: whether they are real at generic points, and between zeros in roots."""
 
 from __future__ import annotations
 

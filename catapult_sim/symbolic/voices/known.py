@@ -1,4 +1,4 @@
-"""The functions that code may hold: those that all languages compute alike, or others in these.
+"""Known functions: those that all languages compute alike, and others in terms of them.
 
 What is not known to be right in every language is refused by name.
 """

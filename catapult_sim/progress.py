@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import wraps
@@ -76,6 +77,35 @@ def _alive(bar: Any) -> Iterator[None]:
                 bar.refresh()
 
     thread = Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextmanager
+def saying(what: str) -> Iterator[None]:
+    """Say on standard error how long something has taken, where no bar does: ever more rarely.
+
+    The first line comes after two seconds.
+    """
+    if _somebody_waits() or sys.stderr is None:
+        yield
+        return
+    ended, began = Event(), time.monotonic()
+
+    def say() -> None:
+        pause = DELAY
+        with suppress(OSError, ValueError):  # nobody reads any more
+            while not ended.wait(pause):
+                seconds = time.monotonic() - began
+                sys.stderr.write(f"{what} after {seconds:.0f} s\n")
+                sys.stderr.flush()
+                pause *= 2
+
+    thread = Thread(target=say, daemon=True)
     thread.start()
     try:
         yield

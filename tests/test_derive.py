@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import types
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 import sympy as sp
 
 import catapult_sim
-from catapult_sim import cli
+from catapult_sim import cli, progress
 from catapult_sim.symbolic import derivations, printed
 from catapult_sim.symbolic.voices import VOICES
 from catapult_sim.validation import InputError
@@ -147,7 +148,7 @@ def test_printed_python_runs_as_it_stands():
         (["modified-equation", "--sampling", "odd"], "sampling must be one of .* got 'odd'"),
         (
             ["modified-equation", "--momentum", "x+"],
-            "--momentum must be a number, a name or .*'x[+]'",
+            "--momentum must be a real number, a name other .*'x[+]'",
         ),
         (
             ["modified-equation", "--sampling", "full", "--batches", "2"],
@@ -305,3 +306,54 @@ def test_fields_losses_and_variances_are_functions_in_code(form, values):
     np.testing.assert_allclose(field, slopes, rtol=1e-13)
     variance = values(str(printed.derive("variance-sgd", form)), 0.3)
     np.testing.assert_allclose(variance, [0.3 / (2 - 0.3), 0.3], rtol=1e-14)
+
+
+UNREAL = [
+    "sqrt(x)*sqrt(-x)",
+    "log(x)*log(-x)",
+    "sqrt(-x**2-1)",
+    "sqrt(x)+sqrt(-1-x)",
+    "(-2-x**2)**x",
+]
+
+
+@pytest.mark.parametrize("losses", [*([loss] for loss in UNREAL), ["sqrt(x)", "sqrt(-x)"]])
+@pytest.mark.parametrize("name", ["modified-loss", "modified-field"])
+def test_losses_that_are_real_nowhere_are_refused(name, losses):
+    with pytest.raises(InputError, match="loss"):
+        printed.derive(name, "text", loss=losses)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    ["sqrt(-x)", "log(x - 1000000)", "sqrt(x-100)*sqrt(101-x)", "sqrt(x)*sqrt(-y)", "sqrt(-x)/x"],
+)
+def test_losses_that_are_real_somewhere_are_derived(loss):
+    assert "eps" in printed.derive("modified-loss", "text", loss=[loss]).text
+
+
+NO_NAMES = ["nan", "NaN", "inf", "-inf", "Infinity", "oo", "zoo", "nan + 1", "I", "2*I", "E"]
+
+
+@pytest.mark.parametrize("word", NO_NAMES)
+@pytest.mark.parametrize("option", ["momentum", "batches", "repeats"])
+def test_words_for_no_real_number_are_no_names(option, word):
+    sampling = "full" if option == "momentum" else "shuffled"
+    with pytest.raises(
+        InputError, match=rf"--{option} must be a real number, a name other .*; got"
+    ):
+        printed.derive("modified-equation", "text", sampling=sampling, **{option: word})
+    with pytest.raises(InputError, match="a loss must be finite"):
+        printed.derive("modified-loss", "text", loss=["x * nan"])
+
+
+def test_a_long_derivation_says_that_it_lives(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "DELAY", 0.001)
+    monkeypatch.setattr(printed, "derive", lambda *_, **__: time.sleep(0.5) or "derived")
+    assert cli.main(["derive", "modified-loss", "--loss", "x**1000", "--order", "5"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "derived\n"
+    lines = said.err.splitlines()
+    assert 2 <= len(lines) <= 10  # ever more rarely
+    expected = "catapult-sim derive: still at work on modified-loss to order 5 .* after 0 s"
+    assert all(re.fullmatch(expected, line) for line in lines)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from catapult_sim.progress import showing
+from catapult_sim.progress import saying, showing
 from catapult_sim.validation import InputError
 
 SIZES = {
@@ -71,7 +71,10 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"{wanted} must be one of {', '.join(forms)}; got {options.format!r}")
     names = (*SIZES, "order", "sampling", "batches", "repeats", "momentum", "nesterov", "loss")
     given = {name: getattr(options, name) for name in names}
-    with showing(None, "terms") as tell:
+    at_work = f"catapult-sim derive: still at work on {options.name}"
+    if options.order is not None:
+        at_work += f" to order {options.order} (lower ones take less)"
+    with showing(None, "terms") as tell, saying(at_work):
         if options.steps:
             steps = printed.derivation_steps(options.name, progress=tell, **given)
             found = FORMS[options.format](steps)

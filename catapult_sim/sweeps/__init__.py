@@ -4,6 +4,7 @@
 ``sweep``          compute every cell that the record does not hold yet
 ``cell``           mark a function of cells with the version of its physics
 ``identity``       which function computed a record: its name, with its version or its source
+``dependencies``   the statements of a file that a function depends on
 ``encoding``       JSON of cells and of their results
 ``record``         read a record, or append to it under a lock
 ``refinement``     compute a two-dimensional phase diagram only where phases meet
@@ -19,6 +20,7 @@ from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
     from catapult_sim.sweeps import cell as cell
+    from catapult_sim.sweeps import dependencies as dependencies
     from catapult_sim.sweeps import encoding as encoding
     from catapult_sim.sweeps import identity as identity
     from catapult_sim.sweeps import record as record

@@ -3,7 +3,8 @@
 A function that is marked with :func:`~catapult_sim.sweeps.cell.cell` is known by the version that
 its author counts up. Any other is known by a digest of its source, without comments: of its own
 definition, and of what that uses at the top level of its file, such as other functions and
-constants. What it imports is known by name alone.
+constants, with all that may change them; see :mod:`~catapult_sim.sweeps.dependencies`. What it
+imports is known by name alone.
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ import hashlib
 import inspect
 import re
 import sys
-from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from types import CodeType
 from typing import Any
 
-DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+from catapult_sim.sweeps.dependencies import dependencies
 
 
 def name_of(function: Callable[..., Any], version: int | None = None) -> str:
@@ -82,51 +82,7 @@ def _source(function: Callable[..., Any]) -> str:
         file = ast.parse("".join(inspect.findsource(inner)[0]))
     except (OSError, TypeError, SyntaxError):
         return _bytecode(getattr(inner, "__code__", None))
-    return _needed(file, function.__qualname__.partition(".")[0]) or _bytecode(inner.__code__)
-
-
-def _needed(file: ast.Module, name: str) -> str:
-    """Return the top-level statements that define a name and all names these use, in order."""
-    binding = defaultdict(list)
-    for statement in file.body:
-        for bound in _bound(statement):
-            binding[bound].append(statement)
-    names, waiting, needed = {name}, [name], set()
-    while waiting:
-        statements = binding[waiting.pop()]
-        needed.update(statements)
-        used = set().union(*map(_used, statements)) - names
-        names |= used
-        waiting += used
-    return "\n".join(ast.unparse(statement) for statement in file.body if statement in needed)
-
-
-def _bound(statement: ast.stmt) -> set[str]:
-    """Return the names that a statement gives a meaning to, in its file."""
-    if isinstance(statement, DEFINITIONS):
-        return {statement.name}
-    if isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test):
-        return set()
-    nodes = list(ast.walk(statement))
-    aliases = (node for node in nodes if isinstance(node, ast.alias))
-    defined = {node.name for node in nodes if isinstance(node, DEFINITIONS)}
-    imported = {(alias.asname or alias.name).partition(".")[0] for alias in aliases}
-    return defined | imported | _names(nodes, ast.Store)
-
-
-def _used(statement: ast.stmt) -> set[str]:
-    """Return the names that a statement uses, without the variables of a function."""
-    nodes = list(ast.walk(statement))
-    used = _names(nodes, ast.Load)
-    if isinstance(statement, DEFINITIONS):
-        arguments = {node.arg for node in nodes if isinstance(node, ast.arg)}
-        return used - _names(nodes, ast.Store) - arguments
-    return used
-
-
-def _names(nodes: list[ast.AST], context: type[ast.expr_context]) -> set[str]:
-    named = (node for node in nodes if isinstance(node, ast.Name))
-    return {node.id for node in named if isinstance(node.ctx, context)}
+    return dependencies(file, function.__qualname__.partition(".")[0]) or _bytecode(inner.__code__)
 
 
 def _bytecode(code: CodeType | None) -> str:

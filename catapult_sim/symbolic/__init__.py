@@ -14,6 +14,7 @@
 ``orbits``             fixed points and periodic orbits of any rule, and their stability
 ``voices``             a rule as NumPy, Python, JavaScript, LaTeX, MathML or text
 ``expressions``        what users give as expressions: numbers and SymPy's, never texts
+``reality``            whether losses are real numbers anywhere
 ``loss_text``          read a loss that is typed as text
 ``expansion``          multiply out and factor expressions where that is short
 ``update``             the class of rules
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from catapult_sim.symbolic import minibatch as minibatch
     from catapult_sim.symbolic import orbits as orbits
     from catapult_sim.symbolic import printed as printed
+    from catapult_sim.symbolic import reality as reality
     from catapult_sim.symbolic import step_by_step as step_by_step
     from catapult_sim.symbolic import steps as steps
     from catapult_sim.symbolic import update as update

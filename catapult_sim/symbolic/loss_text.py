@@ -32,6 +32,8 @@ FUNCTIONS: dict[str, Callable[[sp.Expr], sp.Expr]] = {
         sp.tanh,
     )
 }
+# Words that a name must not be: they stand for what no number is.
+NO_NUMBERS = frozenset({"nan", "inf", "infinity", "oo", "zoo"})
 _LONGEST_TEXT = 10_000
 _LONGEST_NUMBER = 1_000  # digits
 _HIGHEST_POWER = 1_000
@@ -50,7 +52,8 @@ def parse_loss(text: str) -> sp.Expr:
     Parameters
     ----------
     text : str
-        A formula. A name is a real symbol, ``lambda`` too, except ``pi``; numbers are read
+        A formula. A name is a real symbol, ``lambda`` too, except ``pi``, and none of
+        `NO_NUMBERS` in small or capital letters; numbers are read
         exactly, ``0.1`` as one tenth; the functions are those of `FUNCTIONS`.
 
     Returns
@@ -112,6 +115,8 @@ class _Reader:
 
     def _built(self, node: ast.expr, depth: int) -> sp.Expr:
         match node:
+            case ast.Name(id=name) if name.lower() in NO_NUMBERS:
+                raise InputError(f"a loss must be finite, and no name be {name}; got {name!r}")
             case ast.Name(id=name):
                 return (
                     sp.pi if name == "pi" else sp.Symbol(name.replace(_LAMBDA, "lambda"), real=True)

@@ -261,12 +261,17 @@ def _tidied(loss: sp.Expr, losses: list[sp.Expr]) -> sp.Expr:
 
 
 def _number(option: str, text: str) -> sp.Expr:
+    """Return a number or a formula in real symbols, or raise InputError."""
     try:
-        return loss_text.parse_loss(str(text) if isinstance(text, int | float) else text)
+        found = loss_text.parse_loss(str(text) if isinstance(text, int | float) else text)
+        if {"I", "E"} & set(map(str, found.free_symbols)):  # readers take them for numbers
+            raise InputError(text)
     except ValueError:
         raise InputError(
-            f"--{option} must be a number, a name or a formula; got {shown(text)}"
+            f"--{option} must be a real number, a name other than I, E, nan or inf, or a formula; "
+            f"got {shown(text)}"
         ) from None
+    return found
 
 
 def _problem(texts: str | Sequence[str] | None) -> tuple[list[sp.Expr], list[sp.Symbol]]:

@@ -53,8 +53,9 @@ class Update:
     Raises
     ------
     InputError
-        If there are not as many right-hand sides as variables, two symbols have one name, or a
-        right-hand side or the loss contains a symbol that is not declared.
+        If a part is no symbol or no expression of SymPy, there are not as many right-hand sides as
+        variables, two symbols have one name, or a right-hand side or the loss contains a symbol
+        that is not declared.
 
     Examples
     --------
@@ -88,6 +89,7 @@ class Update:
     mathml = presentation.mathml
 
     def __post_init__(self) -> None:
+        self._require_kinds()
         if len(self.next) != len(self.state):
             raise InputError(
                 f"{self.name}: required one right-hand side for each of {len(self.state)} "
@@ -100,13 +102,39 @@ class Update:
                 f"where; got {', '.join(repeated)} more than once"
             )
         declared = {*self.symbols, *self._sizes}
-        written = (*self.where.values(), *self.next, sp.sympify(self.loss or 0, strict=True))
+        written = (*self.where.values(), *self.next, sp.sympify(self.loss or 0))
         used = set().union(*(expression.free_symbols for expression in written))
         if used - declared:
             raise InputError(
                 f"{self.name}: required symbols from state, parameters and where; "
                 f"got {_listed(used - declared)} besides"
             )
+
+    def _require_kinds(self) -> None:
+        """Raise InputError where a part of the rule is not what it must be."""
+        require_instance("name", self.name, str, "a text")
+        require_instance("reference", self.reference, str, "a text")
+        sequences, mappings = ("state", "parameters", "next"), ("notation", "where")
+        for part in sequences:
+            described = f"a tuple of {'expressions' if part == 'next' else 'symbols'}"
+            require_instance(part, getattr(self, part), list | tuple | sp.Tuple, described)
+        for part in mappings:
+            require_instance(part, getattr(self, part), Mapping, "a mapping of symbols")
+        for symbol in (*self.symbols, *self.notation):
+            if not isinstance(symbol, sp.Symbol | sp.MatrixSymbol):
+                raise InputError(
+                    f"{self.name}: required symbols of SymPy in state, parameters, notation and "
+                    f"where; got {shown(symbol)}"
+                )
+        for letter in self.notation.values():
+            require_instance("each letter of notation", letter, str, "a text of LaTeX")
+        written = (*self.next, *self.where.values(), *[self.loss] * (self.loss is not None))
+        for expression in written:
+            if not isinstance(expression, sp.Expr | sp.MatrixBase):
+                raise InputError(
+                    f"{self.name}: required expressions of SymPy, numbers as sp.Float or "
+                    f"sp.Integer, in next, where and loss; got {shown(expression)}"
+                )
 
     def __repr__(self) -> str:
         """Return the name and the equations, a line each."""

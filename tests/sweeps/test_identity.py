@@ -95,6 +95,125 @@ def test_what_a_function_does_not_use_may_change(edit, module, tmp_path):
     assert (again.known, again.computed) == (1, 0)
 
 
+USES = """
+def cell(cell):
+    return PLACE
+
+
+"""
+
+# What a function uses, as it is written in the function, and statements that set it to 2.
+SET = {
+    "an entry": ("P['k']", "P = {}\nP['k'] = 2"),
+    "a call": ("P[1]", "P = [0]\nP.append(2)"),
+    "a call whose result is kept": ("P['k']", "P = {}\nkept = P.setdefault('k', 2)"),
+    "a function that is given it": ("P[0]", "import heapq\nP = []\nheapq.heappush(P, 2)"),
+    "an attribute of a class": ("P.k", "class P:\n    k = 0\nP.k = 2"),
+    "an attribute of a function": ("P.k", "def P():\n    pass\nP.k = 2"),
+    "setattr": ("P.k", "class P:\n    k = 0\nsetattr(P, 'k', 2)"),
+    "globals": ("P", "P = 0\nglobals()['P'] = 2"),
+    "an update": ("P['k']", "P = {}\nP |= {'k': 2}"),
+    "an addition": ("P", "P = 0\nP += 2"),
+    "del": ("P[0]", "P = list(range(9))\ndel P[:2]"),
+    "a loop": ("P[0]", "P = [0]\nfor i in range(1):\n    P[i] = 2"),
+    "the variable of a loop": ("P", "for P in (2,):\n    pass"),
+    "with": (
+        "P[0]",
+        "import contextlib\nP = [0]\nwith contextlib.suppress(Exception):\n    P[0] = 2",
+    ),
+    "try": ("P[0]", "P = [0]\ntry:\n    P[0] = 2\nfinally:\n    pass"),
+    "another name of it": ("P[0]", "P = [0]\nQ = P\nQ[0] = 2"),
+    "a loop over what it holds": ("P[0][0]", "P = [[0]]\nfor q in P:\n    q[0] = 2"),
+    "a function that is called": ("P[0]", "P = [0]\ndef put(k):\n    P[0] = k\nput(2)"),
+    "a function of a function": (
+        "P[0]",
+        "P = [0]\ndef put():\n    P[0] = 2\ndef begin():\n    put()\nbegin()",
+    ),
+    "a global of a function": ("P", "P = 0\ndef put(k):\n    global P\n    P = k\nput(2)"),
+    "a method": (
+        "P.k",
+        "class P:\n    @classmethod\n    def put(c, k):\n        c.k = k\nP.put(2)",
+    ),
+    "a decorator": ("P[0]()", "P = []\n@P.append\ndef one():\n    return 2"),
+    "what runs as a program": ("P[0]", "P = [0]\nif __name__ != '':\n    P[0] = 2"),
+    "an expression": ("P", "(P := 2)"),
+    "match": ("P", "match 2:\n    case P:\n        pass"),
+    "a default": ("P()", "def P(k=2):\n    return k"),
+    "a comprehension's variable": ("(P(), [P for P in (0, 1)])[0]", "def P():\n    return 2"),
+    "an inner function's variable": ("(lambda: P())()", "def P():\n    return 2"),
+    "an attribute of a class in it": (
+        "(lambda: P())(), sum(P for P in ())",
+        "def P():\n    return 2",
+    ),
+}
+
+
+@pytest.mark.parametrize(("place", "setting"), SET.values(), ids=SET)
+def test_a_value_that_is_set_otherwise_gives_no_old_numbers(place, setting, module, tmp_path):
+    source = USES.replace("PLACE", place) + setting
+    record = tmp_path / "record"
+    first = module("edited", source).cell
+    before = first({})
+    sweep(first, [{}], record=record)
+    changed = module("edited", source.replace("2", "3")).cell
+    assert changed({}) != before
+    with pytest.raises(InputError, match=r"the source of edited\.cell has changed"):
+        sweep(changed, [{}], record=record)
+
+
+STUDY = """
+import math
+
+RATES = [0.1, 0.2]
+SCALE = 2
+LABELS = {}
+LABELS["x"] = "length"
+
+
+def scaled(x):
+    return SCALE * x * RATES[0] * math.pi
+
+
+def cell(cell):
+    label = 1
+    return scaled(cell["x"]) * label
+
+
+def other(cell):
+    return RATES[1] * cell["x"]
+
+
+label = "of a figure"
+cells = [{"x": x * SCALE} for x in range(3)]
+caption = label, LABELS, math.sin(1.0), cells
+
+
+def sweep(function, cells):
+    return caption
+
+
+sweep(cell, cells)
+sweep(other, [{"x": 1}])
+"""
+
+BESIDE = {
+    "the cells": ("range(3)", "range(4)"),
+    "a figure": ("of a figure", "of the figure"),
+    "another value": ("length", "height"),
+    "another function with the same list": ("RATES[1] * cell", "RATES[1] + cell"),
+    "the other sweep": ('[{"x": 1}]', '[{"x": 2}]'),
+    "what is done with a module": ("math.sin(1.0)", "math.cos(1.0)"),
+}
+
+
+@pytest.mark.parametrize("edit", BESIDE.values(), ids=BESIDE)
+def test_a_study_may_grow_around_its_function(edit, module, tmp_path):
+    record = tmp_path / "record"
+    sweep(module("study", STUDY).cell, [{"x": 2}], record=record)
+    assert edit[0] in STUDY
+    assert sweep(module("study", STUDY.replace(*edit)).cell, [{"x": 2}], record=record).known == 1
+
+
 def test_a_version_stands_for_the_source(module, tmp_path):
     record = tmp_path / "record"
     marked = "from catapult_sim import cell\n\n@cell(version={})\ndef f(c):\n    return {}\n"

@@ -131,3 +131,34 @@ def test_sums_of_mathml_have_stable_names_of_terms():
     assert "sample-map-lam-1" in names
     assert markup == RULES["sample-map"].mathml(ids=True)
     assert "id=" not in RULES["sample-map"].mathml()
+
+
+WRONG = {
+    "a text as right-hand side": {"next": ("x**2",)},
+    "a number as right-hand side": {"next": (2.0,)},
+    "none as right-hand side": {"next": (None,)},
+    "a condition as right-hand side": {"next": (x > 0,)},
+    "a text as loss": {"loss": "x**2"},
+    "a text as quantity": {"where": {y: "x"}},
+    "a text as variable": {"state": ("x",)},
+    "a number as variable": {"state": (1,)},
+    "a function as variable": {"state": (sp.Function("f")(x),)},
+    "a text as parameter": {"parameters": ("a",)},
+    "a text as quantity's name": {"where": {"y": x}},
+    "a text as a symbol of notation": {"notation": {"x": "y"}},
+    "a set as state": {"state": {x}},
+    "a symbol as state": {"state": x},
+    "no parameters": {"parameters": None},
+    "no notation": {"notation": None},
+    "a number as letter": {"notation": {x: 1}},
+    "a number as name": {"name": 3},
+    "no reference": {"reference": None},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_parts_of_another_kind_are_refused_at_the_door(wrong):
+    right = {"name": "w", "state": (x,), "parameters": (), "next": (x,), "reference": "none"}
+    assert Update(**right).next == (x,)
+    with pytest.raises(InputError, match=r"(must be|required) .*; got [^\n]*$"):
+        Update(**right | wrong)

@@ -6,9 +6,9 @@ times the number of steps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,8 @@ import numpy.typing as npt
 from catapult_sim.memory import require_memory
 from catapult_sim.numeric.flows.fields import Field
 from catapult_sim.printing import short_repr
-from catapult_sim.types import Array
+from catapult_sim.progress import showing
+from catapult_sim.types import Array, Progress
 from catapult_sim.validation import (
     InputError,
     read_only,
@@ -31,8 +32,8 @@ from catapult_sim.validation import (
 
 _RELATIVE_TOLERANCE = 1e-13  # SciPy accepts nothing below 100 machine epsilons
 
-# Integration steps from one time to the next.
-MOST_STEPS = 10_000
+# Of the field, from one time to the next: seconds, also where the integrator refuses its steps.
+MOST_EVALUATIONS = 100_000
 
 
 def flow(
@@ -41,6 +42,7 @@ def flow(
     times: npt.ArrayLike,
     *,
     tolerance: float = _RELATIVE_TOLERANCE,
+    progress: Progress | bool | None = None,
 ) -> Array:
     """Integrate a field, by default to machine precision.
 
@@ -55,6 +57,9 @@ def flow(
     tolerance : float
         The largest error of a step of the integration, relative to the largest weight; not below
         1e-13.
+    progress : callable, bool or None
+        A function that is called with the number of evaluations of the field just made. By default
+        a bar appears after two seconds on a terminal or in a notebook; False: never.
 
     Returns
     -------
@@ -65,7 +70,7 @@ def flow(
     ------
     InputError
         Where the start or the times are not finite, the field does not return ``(P,)`` numbers, or
-        10 000 steps of the integration do not lead from one time to the next.
+        100 000 evaluations of it do not lead from one time to the next.
 
     Notes
     -----
@@ -83,9 +88,9 @@ def flow(
         raise InputError(f"times must have shape (T,) with T >= 1; got {instants.shape}")
     path = np.full((len(instants), len(state)), np.nan, dtype=state.dtype)
     path[0] = state
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), showing(progress, "evaluations") as tell:
         for i, span in enumerate(pairwise(instants.tolist()), start=1):
-            state = _after(velocity, state, *span, accuracy)
+            state = _after(_bounded(velocity, *span, tell), state, *span, accuracy)
             if not np.isfinite(state).all():
                 break
             path[i] = state
@@ -112,26 +117,46 @@ def _field(field: Field) -> Field:
     return velocity
 
 
-def _after(velocity: Field, state: Array, now: float, later: float, accuracy: float) -> Array:
+def _bounded(
+    velocity: Field, now: float, later: float, tell: Progress | None
+) -> Callable[[float, Array], Array]:
+    """Return a field at a time and weights that raises InputError after too many evaluations."""
+    evaluation = count(1)
+
+    def bounded(time: float, weights: Array) -> Array:
+        if next(evaluation) > MOST_EVALUATIONS:
+            raise InputError(
+                f"times must be near enough for {MOST_EVALUATIONS} evaluations of the field from "
+                f"one to the next; got {now:g} and {later:g}, of which these reach {time:g}"
+            )
+        if tell is not None:
+            tell(1)
+        return velocity(weights)
+
+    return bounded
+
+
+def _after(
+    velocity: Callable[[float, Array], Array],
+    state: Array,
+    now: float,
+    later: float,
+    accuracy: float,
+) -> Array:
     """Return the state at a later time, NaN where the flow has diverged."""
     from scipy.integrate import DOP853  # it loads much of SciPy, for which every start would wait
 
-    first = velocity(state)
+    first = velocity(now, state)
     if not np.isfinite(first).all():  # SciPy's search for a first step would not end
         return np.full_like(state, np.nan)
     size = np.abs(state).max() or np.abs(first).max() * abs(later - now)
     if not size:  # at rest
         return state
     options = {"rtol": accuracy, "atol": max(accuracy * size, np.finfo(float).tiny)}
-    solver = DOP853(lambda _, weights: velocity(weights), now, state, later, **options)
-    for _ in range(MOST_STEPS):
-        if solver.status != "running":
-            return solver.y if solver.status == "finished" else np.full_like(state, np.nan)
+    solver = DOP853(velocity, now, state, later, **options)
+    while solver.status == "running":
         solver.step()
-    raise InputError(
-        f"times must be near enough for {MOST_STEPS} steps of integration from one to the next; "
-        f"got {now:g} and {later:g}, of which these reach {solver.t:g}"
-    )
+    return solver.y if solver.status == "finished" else np.full_like(state, np.nan)
 
 
 @dataclass(frozen=True)

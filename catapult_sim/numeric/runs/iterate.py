@@ -12,7 +12,13 @@ import numpy.typing as npt
 
 from catapult_sim.memory import Limit, require_memory
 from catapult_sim.numeric.runs.observed import require_quantities
-from catapult_sim.numeric.runs.strides import LESS, iterate_in_strides, named_run, run_bytes
+from catapult_sim.numeric.runs.strides import (
+    LESS,
+    iterate_in_strides,
+    named_run,
+    require_state,
+    run_bytes,
+)
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
 from catapult_sim.progress import showing
 from catapult_sim.types import Array, Every, Progress, Quantities
@@ -21,7 +27,6 @@ from catapult_sim.validation import (
     ensemble_shape,
     require_count,
     require_instance,
-    require_numbers,
     require_reals,
     require_result,
     shown,
@@ -123,7 +128,7 @@ def iterate(
      [0.125   2.     ]
      [0.03125 8.     ]]
     """
-    state = require_numbers("state", state)
+    state = require_state(state)
     if not callable(rule):
         _fits(require_rule(rule), state)
     step, of_state = _functions(rule, loss)
@@ -133,7 +138,7 @@ def iterate(
     measure = of_state or _finite
     if of_state is None and observe is None:
         observe = {"state": lambda now: now}
-    begin = np.asarray(state, dtype=float)
+    begin = state.astype(float, copy=False)
     constant = tuple(require_reals("each parameter", rate) for rate in rates)
     seen, steps = require_quantities(observe), require_count("steps", steps)
     if begin.ndim < require_count("state_ndim", state_ndim, 1):

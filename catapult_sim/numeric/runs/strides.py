@@ -91,7 +91,7 @@ def iterate_in_strides(
     steps, seen = require_count("steps", steps), require_every(every)
     observe = require_quantities(observe)
     tolerance, escape = require_limit("tolerance", tolerance), require_limit("escape", escape)
-    members, rates, ensemble = _flatten(_floats(state), parameters, state_ndim)
+    members, rates, ensemble = _flatten(require_state(state), parameters, state_ndim)
     begun = 0 if resume is None else int(resume.step[-1])
     run = _begun(members, steps) if resume is None else _continued(resume, steps)
     stride = stride if tell is None else _telling(stride, tell)
@@ -126,8 +126,8 @@ def _telling(stride: Stride, tell: Progress) -> Stride:
     return told
 
 
-def _floats(state: npt.ArrayLike) -> Array:
-    """Return an array in single precision if that is its own, else in double."""
+def require_state(state: npt.ArrayLike) -> Array:
+    """Return real numbers in single precision if that is their own, else in double."""
     array = require_numbers("state", state)
     return array if array.dtype == np.float32 else require_reals("state", array)
 

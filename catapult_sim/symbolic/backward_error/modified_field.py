@@ -39,6 +39,7 @@ from catapult_sim.symbolic.backward_error.trees import (
 from catapult_sim.symbolic.catalogue import derivation
 from catapult_sim.symbolic.expansion import factored
 from catapult_sim.symbolic.expressions import require_expression, require_symbols
+from catapult_sim.symbolic.reality import require_real_somewhere
 from catapult_sim.symbolic.steps import is_recorded, name_apart, note, slope_of
 from catapult_sim.types import Progress
 from catapult_sim.validation import InputError, shown
@@ -106,7 +107,8 @@ def modified_field(
     Raises
     ------
     InputError
-        If a sampling is unknown, or momentum is combined with minibatches or named as a weight,
+        If losses are nowhere real, a sampling is unknown, or momentum is combined with minibatches
+        or named as a weight,
         or the order is too high, or too high for so many weights and minibatches: at most ten
         million products are formed.
 
@@ -259,7 +261,9 @@ def _checked(
     if not isinstance(losses, list | tuple) or not losses:
         raise InputError(f"losses must be a sequence of at least 1 expression; got {shown(losses)}")
     expressions = tuple(require_expression("each of losses", loss) for loss in losses)
-    return expressions, require_symbols("state", state)
+    weights = require_symbols("state", state)
+    require_real_somewhere(expressions)
+    return expressions, weights
 
 
 def _coefficients(

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import product
 from math import factorial, prod
 
@@ -52,7 +52,7 @@ class Tree:
     def __post_init__(self) -> None:
         object.__setattr__(self, "children", tuple(sorted(self.children)))
 
-    @property
+    @cached_property
     def order(self) -> int:
         """The number of vertices."""
         return 1 + sum(child.order for child in self.children)

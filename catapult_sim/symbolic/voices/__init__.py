@@ -50,6 +50,7 @@ def __dir__() -> list[str]:
         "Voice",
         "formulas",
         "functions",
+        "known",
         "languages",
         "names",
         "presentation",

@@ -53,7 +53,7 @@ def numpy_step(rule: Rule) -> Step:
     def step(state: npt.NDArray[Any], *parameters: npt.ArrayLike) -> npt.NDArray[Any]:
         arguments = _checked(rule, state, parameters)
         with np.errstate(all="ignore"):
-            following = components(*arguments)
+            following = _computed(rule, components, arguments)
         rows = np.broadcast_arrays(*following, *arguments)[: len(following)]
         return np.stack(rows, axis=-1, dtype=arguments[0].dtype)
 
@@ -81,11 +81,25 @@ def numpy_quantity(rule: Rule, quantity: sp.Expr) -> Step:
     def measure(state: npt.NDArray[Any], *parameters: npt.ArrayLike) -> npt.NDArray[Any]:
         arguments = _checked(rule, state, parameters)
         with np.errstate(all="ignore"):
-            (value,) = components(*arguments)
+            (value,) = _computed(rule, components, arguments)
         shape = np.broadcast_shapes(*map(np.shape, arguments))
         return np.broadcast_to(np.asarray(value, arguments[0].dtype), shape)
 
     return measure
+
+
+def _computed(
+    rule: Rule, components: Callable[..., Any], arguments: Sequence[npt.NDArray[Any]]
+) -> Any:
+    """Return components of arguments, or raise InputError where functions take no such numbers."""
+    try:
+        return components(*arguments)
+    except TypeError:
+        kind = arguments[0].dtype
+        raise InputError(
+            f"{rule.name} requires real numbers for a function that NumPy has for these alone; "
+            f"got numbers of type {kind}"
+        ) from None
 
 
 def on_arrays(rule: Rule, results: Sequence[sp.Expr] | None = None) -> Callable[..., Any]:

@@ -18,6 +18,7 @@ from sympy.printing.jscode import JavascriptCodePrinter
 from sympy.printing.numpy import SciPyPrinter
 from sympy.printing.pycode import PythonCodePrinter
 
+from catapult_sim.symbolic.voices.known import unknown_functions
 from catapult_sim.validation import InputError
 
 _JAVASCRIPT = """
@@ -59,10 +60,16 @@ class Language:
         return f"({self._write(expr.args[0])})"
 
     _print_conjugate = _print_re
+
+    def _print_Mod(self, expr: sp.Mod) -> str:
+        return f"({super()._print_Mod(expr)})"  # type: ignore[misc]
+
     _print_Basic = emptyPrinter = _print_not_supported
 
     def write(self, expr: sp.Basic) -> str:
         """Return the code of an expression, or raise InputError."""
+        for unknown in unknown_functions(expr):
+            self._print_not_supported(unknown)
         written: str = self.doprint(expr)  # type: ignore[attr-defined]
         return written
 

@@ -124,7 +124,9 @@ class _Presentation(MathMLPresentationPrinter):  # type: ignore[misc]
         self.letters, self.marked = letters, marked
 
     def _print_Symbol(self, sym: sp.Symbol, style: str = "plain") -> Any:
-        return self.dom.createTextNode(self.letters[sym])
+        # Those that a sum or an integral runs over are not the rule's own.
+        letter = self.letters[sym] if sym in self.letters else spelt([sym])[sym]
+        return self.dom.createTextNode(letter)
 
     _print_MatrixSymbol = _print_Symbol
 

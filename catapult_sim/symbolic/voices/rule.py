@@ -12,6 +12,7 @@ from typing import Protocol
 
 import sympy as sp
 
+from catapult_sim.symbolic.voices.known import in_known_functions
 from catapult_sim.symbolic.voices.languages import Language
 from catapult_sim.symbolic.voices.names import identifiers
 from catapult_sim.validation import InputError
@@ -138,17 +139,9 @@ def in_numbers(expression: sp.Expr) -> sp.Expr:
     InputError
         If a number is beyond double precision.
     """
-    in_cases = sp.sympify(expression).replace(sp.sign, _sign).replace(sp.Heaviside, _step)
+    in_cases = in_known_functions(sp.sympify(expression))
     numbers = {one: _double(one) for one in in_cases.atoms(sp.Number, sp.NumberSymbol)}
     return in_cases.xreplace({old: new for old, new in numbers.items() if new is not old})
-
-
-def _sign(x: sp.Expr) -> sp.Expr:
-    return sp.Piecewise((-1, x < 0), (0, sp.Eq(x, 0)), (1, x > 0))
-
-
-def _step(x: sp.Expr, at_zero: sp.Expr) -> sp.Expr:
-    return sp.Piecewise((0, x < 0), (at_zero, sp.Eq(x, 0)), (1, x > 0))
 
 
 def _double(number: sp.Expr) -> sp.Expr:

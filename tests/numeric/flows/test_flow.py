@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from catapult_sim.numeric.flows import flow as flows
 from catapult_sim.numeric.flows.convergence import convergence_order
 from catapult_sim.numeric.flows.epochs import draws, mean_epoch
 from catapult_sim.numeric.flows.fields import numeric_field, principal_field
@@ -168,9 +169,20 @@ def test_a_flow_from_rest_stays_and_one_from_zero_sets_out():
     np.testing.assert_allclose(tiny[1], 1e-320, rtol=1e-2)
 
 
-def test_no_flow_takes_more_steps_than_it_says():
-    with pytest.raises(InputError, match=r"10000 steps of integration .* 0 and 1e"):
-        flow(lambda w: 1j * w, [1.0 + 0j], [0, 1e300])
+@pytest.mark.parametrize(
+    ("field", "later"),
+    [
+        (lambda w: 1j * w, 1e300),
+        (lambda w: -1e9 * w, 1.0),
+        (lambda w: np.sign(np.sin(1e5 * w.real)) + 0.5, 10.0),  # the integrator refuses its steps
+    ],
+)
+def test_no_flow_takes_more_evaluations_than_it_says(field, later, monkeypatch):
+    monkeypatch.setattr(flows, "MOST_EVALUATIONS", 3000)
+    told = []
+    with pytest.raises(InputError, match=r"near enough for 3000 evaluations of the field .* 0 and"):
+        flow(field, [1.0 + 0j], [0, later], progress=told.append)
+    assert sum(told) == 3000
 
 
 @pytest.mark.parametrize("times", [[0, np.nan], [0, np.inf], [], 3.0])

@@ -1,5 +1,7 @@
 """Iterating a step: endings, labels, observers."""
 
+import warnings
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -230,3 +232,12 @@ def test_without_a_loss_the_state_is_observed_until_it_is_no_longer_finite():
     np.testing.assert_array_equal(run.values["state"][:, 0, 0], [0.5, 0.25, 0.0625, 0.00390625])
     assert run.outcome.tolist() == [Outcome.RUNNING, Outcome.DIVERGED]
     assert run.stopped.tolist() == [3, 2]
+
+
+@pytest.mark.parametrize("start", [np.array([0.5j]), [1 + 0j], np.ones(1, np.complex64)])
+@pytest.mark.parametrize("rule", [lambda state: state / 2, linear_net.sample_map()])
+def test_complex_states_are_refused_without_a_warning(rule, start):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(InputError, match="state must be an array of numbers; got"):
+            iterate(rule, start, steps=2)

@@ -1,0 +1,185 @@
+"""The top-level statements of a file that what a function computes can depend on.
+
+These are the statements that define the function and all names it uses, and those that may change
+the value of such a name: all that mention it while the file runs, themselves or in a function that
+they call. Functions, classes, modules and constants do not change where they are mentioned.
+"""
+
+from __future__ import annotations
+
+import ast
+import symtable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
+PLACES = (ast.Attribute, ast.Subscript)
+CONSTANT = (ast.Constant, ast.Tuple, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.Load)
+# With these a file can set names, or parts of what they name, that are not to be seen in it.
+SETTERS = {"globals", "locals", "vars", "exec", "eval", "setattr", "delattr", "__import__"}
+STAR = "*"  # stands for the names that a star imports
+
+
+def dependencies(file: ast.Module, name: str) -> str:
+    r"""Return the source of the statements that a name depends on, in order; empty for no name.
+
+    Examples
+    --------
+    >>> source = "K = {}; K['k'] = 2; other = 3\ndef f(cell): return K['k']"
+    >>> print(dependencies(ast.parse(source), "f"))
+    K = {}
+    K['k'] = 2
+    def f(cell):
+        return K['k']
+    """
+    statements = [_Statement(one) for one in _flat(file.body)]
+    if not any(name in one.binds for one in statements):
+        return ""
+    if SETTERS & {node.id for node in ast.walk(file) if isinstance(node, ast.Name)}:
+        return "\n".join(one.source for one in statements)
+    reached, changing = _reached(statements, name), _changing(file, statements)
+    names, needed, before = {name, STAR}, set[_Statement](), -1
+    while before < len(needed):
+        before = len(needed)
+        for one in statements:
+            if one.binds & names or reached(one) & names & changing:
+                needed.add(one)
+                names |= one.uses | one.binds
+    return "\n".join(one.source for one in statements if one in needed)
+
+
+class _Statement:
+    """A statement at the top level: the global names in it."""
+
+    def __init__(self, node: ast.stmt) -> None:
+        self.node = node
+        self.source = ast.unparse(node)
+        self.running = list(_running(node))
+
+    @cached_property
+    def binds(self) -> set[str]:
+        """The names that it gives a value."""
+        return {name for node in self.running for name in _bound(node)}
+
+    @cached_property
+    def mentions(self) -> set[str]:
+        """The names that are met when it runs, without those in bodies of functions."""
+        return {node.id for node in self.running if isinstance(node, ast.Name)}
+
+    @cached_property
+    def calls(self) -> set[str]:
+        """The names of functions that it calls when it runs, or whose methods."""
+        return _called(self.running)
+
+    @cached_property
+    def uses(self) -> set[str]:
+        """The names in it, those in bodies of functions included."""
+        return _globals(symtable.symtable(self.source, "statement", "exec"))
+
+
+def _flat(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield statements, and for what runs as a program alone its own ones."""
+    for one in body:
+        if isinstance(one, ast.If) and "__name__" in ast.unparse(one.test):
+            yield from _flat(one.body + one.orelse)
+        else:
+            yield one
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of a statement without the bodies of its functions."""
+    yield node
+    inner = ast.iter_child_nodes(node)
+    if isinstance(node, FUNCTIONS):
+        inner = iter([*node.decorator_list, node.args])
+    for child in inner:
+        yield from _running(child)
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.ExceptHandler(name=str(name)):
+            yield name
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            yield node.name
+        case ast.alias():
+            yield (node.asname or node.name).partition(".")[0]
+        case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+            yield name
+        case ast.MatchMapping(rest=str(name)):
+            yield name
+
+
+def _globals(table: symtable.SymbolTable) -> set[str]:
+    """Return the global names of a scope and of those in it."""
+    inside = table.get_type() == "function"
+    found = {one.get_name() for one in table.get_symbols() if not inside or one.is_global()}
+    return found.union(*map(_globals, table.get_children()))
+
+
+def _called(nodes: Iterable[ast.AST]) -> set[str]:
+    called: set[str] = set()
+    for node in nodes:
+        heads = [node.func] if isinstance(node, ast.Call) else []
+        heads += node.decorator_list if isinstance(node, DEFINITIONS) else []
+        called.update(_root(head) for head in heads)
+    return called
+
+
+def _root(node: ast.AST) -> str:
+    """Return the name that a place is part of: ``a`` of ``a.b[c].d``."""
+    while isinstance(node, (*PLACES, ast.Call)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _reached(statements: list[_Statement], but: str) -> Callable[[_Statement], set[str]]:
+    """Return a function that gives the names that a statement meets, also in what it calls."""
+    defined = defaultdict(list)
+    for one in statements:
+        if isinstance(one.node, DEFINITIONS):
+            defined[one.node.name].append(one)
+
+    def reached(statement: _Statement) -> set[str]:
+        found, waiting, seen = set(statement.mentions), list(statement.calls), {but}
+        while waiting:
+            name = waiting.pop()
+            for one in defined[name] if name not in seen else []:
+                found |= one.uses
+                waiting += _called(ast.walk(one.node))
+            seen.add(name)
+        return found
+
+    return reached
+
+
+def _changing(file: ast.Module, statements: list[_Statement]) -> set[str]:
+    """Return the names whose value may change where they are mentioned.
+
+    Those are all but functions, classes, modules and constants, and of these the ones that a
+    function rebinds or that have a part set, and classes of which a method is called.
+    """
+    changing: set[str] = set()
+    for node in ast.walk(file):
+        if isinstance(node, ast.Global):
+            changing.update(node.names)
+        elif isinstance(node, PLACES) and not isinstance(node.ctx, ast.Load):
+            changing.add(_root(node))
+    running = [node for one in statements for node in one.running]
+    classes = {node.name for node in running if isinstance(node, ast.ClassDef)}
+    calls = [node.func for node in running if isinstance(node, ast.Call)]
+    changing |= classes & {_root(head) for head in calls if isinstance(head, ast.Attribute)}
+    fixed: set[ast.AST] = set()
+    for node in running:
+        if isinstance(node, ast.Assign) and _is_constant(node.value):
+            fixed.update(node.targets)
+    for node in running:
+        if not isinstance(node, (*DEFINITIONS, ast.alias)) and node not in fixed:
+            changing.update(_bound(node))
+    return changing
+
+
+def _is_constant(value: ast.expr) -> bool:
+    return all(isinstance(node, CONSTANT) for node in ast.walk(value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +54,7 @@ class Study:
     samples: int
     steps: int  # of a run, at most
     lines: tuple[Line, ...]  # of the record, by start and then by c
-    cells: StudyCells  # the function that computes them
+    cells: StudyCells | None = None  # what computes them; None where they were read
 
     @cached_property
     def quantities(self) -> tuple[str, ...]:
@@ -124,19 +124,21 @@ class Study:
         4.00(2)
         """
         require_one_of("unit", unit, UNITS)
+        if self.cells is None:
+            raise InputError("a study that was read from its record has no model to run")
         starts = self.phases.shape[0]
         known = np.repeat(self.c[:, None], starts, axis=1)
         sides = _sides(self.lines).reshape(starts, -1).T
-        found = refined(self._sides_at, known, sides, tolerance)
+        found = refined(partial(self._sides_at, self.cells), known, sides, tolerance)
         return found if unit == "c" else found.scaled(1 / self.lambda_0)
 
-    def _sides_at(self, c: Array) -> npt.NDArray[Any]:
+    def _sides_at(self, function: StudyCells, c: Array) -> npt.NDArray[Any]:
         """Return on which side of the boundary the runs at ``c (K, S)`` are."""
         starts = [line.cell for line in self.lines[:: len(self.c)]]
         cells = [
             start | {"c": float(one)} for row in c for start, one in zip(starts, row, strict=True)
         ]
-        return _sides(_computed(self.cells, cells, progress=False)).reshape(c.shape)
+        return _sides(_computed(function, cells, progress=False)).reshape(c.shape)
 
     def columns(self) -> Columns:
         """Return a column for each entry of the table, with a row for each run."""

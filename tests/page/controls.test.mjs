@@ -133,6 +133,16 @@ test("a scene asks first: nothing else on the screen answers its question", asyn
   }
 });
 
+test("an address that sets a state answers no question, and asks none", async () => {
+  const wrong = await open({}, "#scene=3&c=3.2&t=12&present", async (page) => {
+    assert.match((await seen(page, "3")).say, /After 12 steps/);
+    assert.equal(await section(page, "3").locator(".question").isVisible(), false);
+    await visit(page, "#scene=4&present");
+    assert.equal(await section(page, "4").locator(".question").isVisible(), true);
+  });
+  assert.deepEqual(wrong, []);
+});
+
 test("who uses the picture has seen it; its explanation still waits", async () => {
   const wrong = await open({}, "#scene=3", async (page) => {
     await section(page, "3").getByRole("button", { name: "one step", exact: true }).click();

@@ -34,7 +34,10 @@ function restore() {
   if (!asked) return;
   const stage = stages.find(({ scene }) => scene === asked.scene);
   if (asked.presents) present(true);
-  if (Object.keys(asked.values).length) stage.reveal?.();
+  if (Object.keys(asked.values).length) {
+    stage.reveal?.();
+    stage.section.querySelector(".guess").hidden = true; // it asks of another state
+  }
   stage.stop();
   Object.assign(stage.values, stage.scene.start, asked.values);
   show(stage, "instant");

@@ -109,9 +109,8 @@ def top_eigenpairs(
     Raises
     ------
     InputError
-        Where k exceeds P, an argument has the wrong form, products contradict symmetry, which is
-        checked only on the vectors that were multiplied, or are next to zero, where numbers have
-        few digits: below about 1e-38 in single precision.
+        Where k exceeds P, an argument has the wrong form, or products contradict symmetry, which
+        is checked only on the vectors that were multiplied.
 
     Notes
     -----
@@ -192,15 +191,18 @@ def _solve(
         values, modes = space.ritz()
         scale, values, modes = np.abs(values).max() or 1.0, values[order], modes[:, order]
         residuals = np.linalg.norm(space.remainder @ modes[:, :k], axis=0)
-        converged = residuals <= accuracy * scale
-        distances = np.abs(values[k:] - values[k - 1]) + accuracy * scale
+        within = max(accuracy * scale, space.lost)  # no closer can products tell
+        converged = residuals <= within
+        distances = np.abs(values[k:] - values[k - 1]) + within
         unseen = space.unseen(modes[:, k:], distances)
         sure = np.linalg.norm(unseen) <= hidden
-        if (converged.all() and sure) or space.products >= budget or space.count == length:
-            space.require_digits()
-            vectors, done = space.combine(modes[:, :k]).T, converged & sure
+        done = space.products >= budget or space.count == length or not len(space.pending)
+        if (converged.all() and sure) or done:
+            residuals = np.maximum(residuals, space.lost)
+            certain = (residuals <= accuracy * scale) & sure
+            vectors = space.combine(modes[:, :k]).T
             found, errors = map(space.unscaled, (values[:k], residuals))
-            return Eigenpairs(found, vectors, errors, done, space.products)
+            return Eigenpairs(found, vectors, errors, certain, space.products)
         if space.count == limit:
             space.compress(modes[:, : k + (limit - k) // 2])
         elif converged.all():

@@ -31,8 +31,6 @@ from catapult_sim.validation import InputError
 NOISE = 100.0
 # Relative asymmetry that is refused; single precision and finite differences stay far below.
 ASYMMETRY = 1e-2
-# Numbers below this multiple of the smallest are rounded by more than tolerances ask for.
-DIGITS = 1e6
 # The exponent of a power of two below every positive number.
 LOWEST = -1075
 # Columns replaced at a time, so that a restart needs no second copy of the basis.
@@ -86,6 +84,14 @@ class Krylov:
         """Return numbers that have the unit of T, such as its eigenvalues, in that of A."""
         return np.ldexp(numbers, self.exponent)
 
+    @property
+    def lost(self) -> float:
+        """What a product may lose as its numbers are rounded next to zero, in the unit of T."""
+        if not self._largest:
+            return 0.0
+        smallest = float(np.finfo(self.vectors.dtype).smallest_subnormal)
+        return math.ldexp(smallest, -self.exponent) * math.sqrt(self.vectors.shape[1])
+
     def expand(self, direction: Array | None = None) -> bool:
         """Multiply the pending direction ``direction @ R``, by default the first.
 
@@ -117,17 +123,6 @@ class Krylov:
         self._record(inside, outside)
         self._append_pending(rest, norm)
         return True
-
-    def require_digits(self) -> None:
-        """Raise InputError where products are so near to zero that rounding takes their digits."""
-        kind = np.finfo(self.vectors.dtype)
-        smallest = math.ldexp(float(kind.smallest_subnormal), -self.exponent)
-        if 0 < self._largest < DIGITS * math.sqrt(self.vectors.shape[1]) * smallest:
-            size = float(self.unscaled(np.array(self._largest)))
-            raise InputError(
-                f"operator must not be so small that {kind.dtype} has no digits left for it; got "
-                f"|A v| up to {size:.2g}: multiply it by a power of ten"
-            )
 
     def compress(self, modes: Array) -> None:
         """Replace V by ``modes^T V``, where the columns of modes are eigenvectors of T."""
@@ -186,7 +181,6 @@ class Krylov:
         difference = np.abs(differences).max(initial=0.0)
         lost = math.ldexp(float(np.finfo(self.vectors.dtype).tiny), -self.exponent)
         if difference > max(ASYMMETRY * self._largest, lost):
-            self.require_digits()
             apart, size = self.unscaled(np.array([difference, self._largest]))
             raise InputError(
                 "operator must be symmetric; got unit vectors with u . A v and v . A u "
@@ -203,10 +197,14 @@ class Krylov:
         self.probe = np.append(self.probe, float(n == self._last))
 
     def _append_pending(self, rest: Array, norm: float) -> None:
-        """Drop the first row of R and append the rest, unless it is rounding error."""
+        """Drop the first row of R and append the rest, unless it is rounding error.
+
+        That it is, whatever its size, where V and R span the whole space.
+        """
         left = float(np.linalg.norm(rest))
         self.pending = self.pending[1:]
-        if left > NOISE * np.finfo(rest.dtype).eps * norm:
+        spanned = self.count + len(self.pending) >= len(rest)
+        if not spanned and left > NOISE * np.finfo(rest.dtype).eps * norm:
             self.pending = np.vstack([self.pending, rest / left])
             self.remainder = np.vstack([self.remainder, np.append(np.zeros(self.count - 1), left)])
 

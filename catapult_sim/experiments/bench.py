@@ -79,9 +79,9 @@ class Effort:
 
 # The values of each field of Effort: quick, full.
 TABLE: dict[str, tuple[Any, Any]] = {
-    # Measured: 124 s where costs say 159, and 100 minutes of processor time where they say 708 s.
-    "slowness": (0.8, 8.5),
-    "time": ("about 2 minutes", "about 80 minutes"),
+    # Measured: 115 s where costs say 162, and 127 minutes of processor time where they say 1125 s.
+    "slowness": (0.8, 6.8),
+    "time": ("about 2 minutes", "about 78 minutes"),
     "samples": (32, 64),
     "members": (8, 24),
     "hidden": (

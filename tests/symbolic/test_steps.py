@@ -434,7 +434,8 @@ def test_options_and_formats_are_refused_in_one_sentence(capsys):
         derivation_steps("modified-loss", order=2)
     for extra, sentence in (
         (["--steps", "--format", "python"], "with --steps must be one of text, .*, beamer, mathml"),
-        (["--format", "beamer"], "--format must be one of text, latex, mathml, numpy"),
+        (["--format", "beamer"], "--format beamer is of whole derivations: add --steps"),
+        (["--format", "word"], "--format must be one of text, latex, mathml, numpy"),
     ):
         assert cli.main(["derive", "sample-map", *extra]) == 2
         assert re.search(sentence, capsys.readouterr().err)

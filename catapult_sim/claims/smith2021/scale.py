@@ -45,8 +45,8 @@ CLOTHING = Setting(
 COMMON = 32  # a batch size of both
 LARGEST = 8.0  # rate that is compared by eps / B: beyond it full batches too are unstable
 REDUCED = (
-    "256 8x8 digits, with full effort 512 images of 14x14 Fashion-MNIST, and 64 hidden units "
-    "instead of CIFAR-10 and a residual network, or all of Fashion-MNIST"
+    "256 8x8 digits, with full effort 14x14 Fashion-MNIST (512 images), and 64 hidden units "
+    "instead of CIFAR-10 and a residual network"
 )
 
 

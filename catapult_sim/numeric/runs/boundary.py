@@ -256,7 +256,7 @@ def centre(lower: npt.ArrayLike, upper: npt.ArrayLike) -> Measured:
     >>> print(centre([0.0, 0.0], [1.0, 1.0]))
     <= 1
     >>> print(centre([0.0, 1.9], [np.inf, 2.1]), centre([0.0], [np.inf]))
-    2.0(1) nan
+    2.0(1) no number
     """
     below, above = require_reals("lower", lower), require_reals("upper", upper)
     if below.ndim != 1 or below.shape != above.shape:

@@ -71,7 +71,7 @@ def plot_seeds(
     """
     require_one_of("centre", centre, CENTRES)
     require_one_of("spread", spread, SPREADS)
-    x, values = require_finite("x", x), require_reals("values", values)
+    x, values = require_reals("x", x), require_reals("values", values)
     if x.ndim != 1 or values.ndim != 2 or len(values) != len(x) or not values.size:
         raise InputError(
             "values must have a row for each x and a column for each seed, shape "

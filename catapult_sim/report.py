@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 from tabulate import tabulate
@@ -40,7 +41,7 @@ def table(
     """
     rows = [
         (
-            judgement.claim.text + (f"\n{judgement.claim.id}" if ids else ""),
+            "\n".join([*wrap(judgement.claim.text, text_width), *[judgement.claim.id] * ids]),
             predicted_text(judgement),
             str(judgement.measured),
             "-" if judgement.claim.predict is None else f"{judgement.claim.tolerance:g}",
@@ -48,9 +49,7 @@ def table(
         )
         for judgement in judgements
     ]
-    # tabulate 0.9 fails on widths of columns without rows.
-    widths = [text_width, None, None, None, None] if rows else None
-    return tabulate(rows, HEADERS, style, disable_numparse=True, maxcolwidths=widths)
+    return tabulate(rows, HEADERS, style, disable_numparse=True)
 
 
 def words(judgements: Sequence[Judgement], *, rows: bool = False) -> str:

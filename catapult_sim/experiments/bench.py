@@ -293,7 +293,8 @@ class Bench:
     def _scaled(self, X: Array, inputs: str | None) -> Array:
         """Scale inputs once: seeds draw from the same ones."""
         how = inputs or self.inputs
-        return self.once(("scaled", id(X), how), lambda: datasets.scale_inputs(X, how))
+        # X is kept as well: once it were gone, another array could have its id.
+        return self.once(("scaled", id(X), how), lambda: (X, datasets.scale_inputs(X, how)))[1]
 
     def _parted(
         self,

@@ -87,10 +87,12 @@ def _leaky_relu(z: Array, leak: float) -> Iterator[Array]:
 def _tanh(z: Array) -> Iterator[Array]:
     value = np.tanh(z)
     yield value
-    small = np.exp(np.copysign(2, -z.real) * z)
+    small = np.copysign(2, -z.real) * z
+    np.exp(small, out=small)  # in place: a fresh array costs as much as the arithmetic
     slope = 4 * small  # over (1 + small)^2; as 1 - value^2 it would vanish beyond z = 19
     small += 1
-    slope /= small**2
+    small *= small
+    slope /= small
     yield slope
     yield -2 * value * slope
     yield slope * (6 * value**2 - 2)

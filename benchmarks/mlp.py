@@ -14,9 +14,9 @@ at half the speed of AVX-512, and the peers, whose products are their own, do no
 
 neural-tangents 0.6.5 needs an older JAX (0.4.30 will do), and so a process of its own.
 
-What was found stands in ``docs/benchmarks.md``. What bounds it is matrix products, over 80 % of a
-kernel product: one more row of its table times them alone. Ours shares the samples out among
-threads, so that each has a product of its own. The whole kernel is formed in less time than the
+What was found stands in ``docs/benchmarks.md``. What bounds it is matrix products: one more row of
+the tables times them alone. Ours shares the samples out among threads, so that each has a product
+of its own. The whole kernel is formed in less time than the
 matrix-free way takes, up to a few hundred rows.
 """
 
@@ -52,6 +52,7 @@ from catapult_sim import datasets  # noqa: E402
 from catapult_sim.mlp import kernel  # noqa: E402
 from catapult_sim.mlp.network import MLP  # noqa: E402
 from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs  # noqa: E402
+from catapult_sim.numeric.runs.blas_threads import side_by_side  # noqa: E402
 
 DEPTH, SAMPLES, OUTPUTS = 3, 512, 10
 TOLERANCE = 1e-4  # of the residual of a top eigenvalue
@@ -292,39 +293,60 @@ def gradient_step(problem):
         return loss
 
     ours = {"ours, arrays kept": kept, "ours, fresh arrays": fresh}
-    return ours | peers(problem, torch=torch_step, jax=jax_step)
+    bound = matrix_products(problem, of_step)
+    return ours | peers(problem, torch=torch_step, jax=jax_step) | bound
 
 
 def hessian_product(problem):
     point = problem.net.at(problem.theta, problem.X, problem.y)
     ours = {"ours": lambda: point.hessian_product(problem.v)}
-    return ours | peers(problem, torch=torch_hessian, jax=jax_hessian)
+    bound = matrix_products(problem, of_hessian)
+    return ours | peers(problem, torch=torch_hessian, jax=jax_hessian) | bound
 
 
 def kernel_product(problem):
     products = {name: partial(run, problem.u) for name, run in kernel_products(problem).items()}
-    return products | {"(its matrix products alone)": matrix_products(problem)}
+    return products | matrix_products(problem, of_kernel)
 
 
-def matrix_products(problem):
-    """Return the matrix products of a kernel product alone, which bound the time of ours."""
-    X, weights, layers = problem.X, problem.split(problem.theta), []
-    for W in weights:
-        a, s = (np.ones((len(X), size), X.dtype) for size in W.shape)
-        layers.append((W, a, s, np.empty_like(a), np.empty_like(s)))
-    gram = np.ones((len(X), len(X)), X.dtype)
+def of_step(number, W, a, s, others):
+    """Return the factors of a layer's products in a gradient step."""
+    backward = [(s, W.T)] if number else []
+    return [(a, W), (a.T, s), *backward]
+
+
+def of_hessian(number, W, a, s, others):
+    """Return the factors of a layer's products along a direction: of both, but for the inputs."""
+    return of_step(number, W, a, s, others) * (2 if number else 1)
+
+
+def of_kernel(number, W, a, s, others):
+    """Return the factors of a layer's products in a kernel product, by Gram matrices."""
+    gram = np.ones((len(a), len(others)), a.dtype)
+    return [(s, W.T), (a, W), (gram, others)] if number else [(a.T, s), (a, W)]
+
+
+def matrix_products(problem, factors):
+    """Return matrix products alone, each thread's of its share of the samples: a bound of ours."""
+    rows, parts = len(problem.X) // OPTIONS.threads, []
+    for _ in range(OPTIONS.threads):
+        products = []
+        for number, W in enumerate(problem.split(problem.theta)):
+            a, s = (np.ones((rows, size), W.dtype) for size in W.shape)
+            others = np.ones((len(problem.X), W.shape[1]), W.dtype)
+            products += [(x, y, x @ y) for x, y in factors(number, W, a, s, others)]
+        parts.append(partial(multiply, products))
 
     def run():
-        for number, (W, a, s, back, z) in enumerate(layers):
-            if number:
-                np.matmul(s, W.T, out=back)
-                np.matmul(a, W, out=z)
-                np.matmul(gram, s, out=z)
-            else:
-                np.matmul(X, X.T @ s, out=z)
+        side_by_side(parts)
         return np.nan  # nothing to compare
 
-    return run
+    return {"(its matrix products alone)": run}
+
+
+def multiply(products):
+    for x, y, out in products:
+        np.matmul(x, y, out=out)
 
 
 def kernel_products(problem):

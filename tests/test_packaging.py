@@ -81,6 +81,13 @@ def test_other_stories_are_told_apart(version, changelog, citation, right):
     assert consistent(version, changelog, citation) == right
 
 
+def test_the_index_leads_to_the_papers_that_are_cited():
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    links = [one.split(" = ")[1] for one in setup["metadata"]["project_urls"].strip().splitlines()]
+    assert links == re.findall(r'^ +url: "(\S+)"$', text("CITATION.cff"), flags=re.MULTILINE)
+
+
 def test_the_description_on_an_index_needs_no_file_beside_it_and_runs():
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg", encoding="utf-8")

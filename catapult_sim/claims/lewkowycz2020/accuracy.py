@@ -144,10 +144,8 @@ def optimum(found: Scan) -> Measured:
     def place(kept: Array) -> float:
         return float(np.log2(found.c[np.argmax(accuracy[:, kept].mean(axis=1))] / found.end))
 
-    found_best = jackknife(place, accuracy.shape[1])
     spacing = float(np.max(np.diff(np.log2(found.c[found.c > 2])))) / 2
-    whole = math.hypot(found_best.error, spacing)
-    return replace(found_best, error=whole, systematic=spacing)
+    return jackknife(place, accuracy.shape[1], spacing)
 
 
 def accuracy_claims(activation: str) -> Iterator[Claim]:

@@ -105,13 +105,18 @@ def lowest(places: Array, values: Array) -> float:
 
 
 def slope(places: Array, curves: list[Array], sizes: Array) -> Measured:
-    """Return the power of the batch size with which the lowest of curves ``(K, S)`` moves."""
+    """Return the power of the batch size with which the lowest of curves ``(K, S)`` moves.
 
-    def power(kept: Array) -> float:
-        best = [lowest(places, values[:, kept].mean(axis=1)) for values in curves]
-        return float(np.polyfit(np.log2(sizes), best, 1)[0])
+    Where a curve is flat, noise chooses the lowest place; members that agree by chance do not tell.
+    Half the distance of two places is therefore an error of each.
+    """
 
-    return jackknife(power, curves[0].shape[1])
+    def best(kept: Array) -> list[float]:
+        return [lowest(places, values[:, kept].mean(axis=1)) for values in curves]
+
+    weights = np.linalg.pinv(np.vander(np.log2(sizes), 2))[0]
+    half = float(np.max(np.diff(places)) / 2 * np.linalg.norm(weights))
+    return jackknife(lambda kept: float(weights @ best(kept)), curves[0].shape[1], half)
 
 
 def proportional(bench: Bench) -> Measured:
@@ -131,22 +136,34 @@ def best_coefficient(bench: Bench) -> Measured:
     return slope(np.log2(total), curves, np.array(how.explicit))
 
 
-def octaves_above(bench: Bench) -> Measured:
-    """Return log2 of the rate of smallest test error over that of smallest training loss."""
-    rates = np.log2(setting(bench).rates)
-    error, training = (curve(bench, name, COMMON) for name in ("error", "training"))
+def excess_above(bench: Bench) -> Measured:
+    """Return the test error at the best rate from that of smallest training loss on, less below.
 
-    def octaves(kept: Array) -> float:
-        best = [np.argmin(values[:, kept].mean(axis=1)) for values in (error, training)]
-        return float(rates[best[0]] - rates[best[1]])
+    Rates are chosen by the other members: where errors are flat, that of the smallest error itself
+    is chosen by noise, whose size it does not tell.
+    """
+    error, training = (_of_others(curve(bench, name, COMMON)) for name in ("error", "training"))
+    rows = np.arange(len(error))[:, None]
+    from_there_on = rows >= training.argmin(axis=0)
+    if from_there_on[0].any():  # no rate is below
+        raise NothingToMeasure
+    best = [
+        np.where(among, error, np.inf).argmin(axis=0) for among in (from_there_on, ~from_there_on)
+    ]
+    above, below = (
+        np.take_along_axis(curve(bench, "error", COMMON), one[None], axis=0) for one in best
+    )
+    return mean((above - below)[0])
 
-    return jackknife(octaves, error.shape[1])
+
+def _of_others(values: Array) -> Array:
+    """Return the sums of all other members, for each of ``(K, S)``."""
+    return values.sum(axis=1, keepdims=True) - values
 
 
 def excess_at_best(values: Array) -> Measured:
     """Return the smallest of ``(K, S)`` less the first; other members choose which that is."""
-    others = values.sum(axis=1, keepdims=True) - values
-    best = np.argmin(others[1:], axis=0) + 1
+    best = np.argmin(_of_others(values)[1:], axis=0) + 1
     return mean(values[best, np.arange(values.shape[1])] - values[0])
 
 
@@ -182,26 +199,39 @@ def explained(bench: Bench, quantity: str, by_ratio: bool = True) -> Measured:
     size, total, values = zip(*cells(bench, quantity), strict=True)
     places = np.log2(total) - (np.log2(size) if by_ratio else 0.0)
     logs = np.log(values) if quantity == "penalty" else np.array(values)
-    return jackknife(
-        lambda kept: variance_between(places, logs[:, kept].mean(axis=1)), logs.shape[1]
-    )
+    return jackknife(lambda kept: variance_between(places, logs[:, kept]), logs.shape[1])
 
 
 def variance_between(places: Array, values: Array) -> float:
-    """Return the share of variance between places; only those with several values count.
+    """Return the share of the variance of means of ``(K, S)`` that is between places.
+
+    Less what the noise of S members adds. Only places with several values count.
+
+    Raises
+    ------
+    NothingToMeasure
+        Where values vary by no more than their noise.
 
     Examples
     --------
     >>> places, values = np.array([0, 0, 1, 1, 2]), np.array([1.0, 3.0, 4.0, 6.0, 99.0])
-    >>> round(variance_between(places, values), 3)
+    >>> round(variance_between(places, values[:, None] + [-1.0, 0.0, 1.0]), 3)
     0.692
     """
     _, group, count = np.unique(places, return_inverse=True, return_counts=True)
     several = count[group] > 1
     group, values = group[several], values[several]
-    means = np.bincount(group, values) / np.maximum(np.bincount(group), 1)
-    within = np.sum((values - means[group]) ** 2)
-    return float(1 - within / np.sum((values - values.mean()) ** 2))
+    means = values.mean(axis=1)
+    # What a member has everywhere is no noise: it moves all means alike.
+    apart = values - means[:, None] - values.mean(axis=0) + means.mean()
+    cells, members = values.shape
+    noise = np.sum(apart**2) / ((cells - 1) * (members - 1) * members)
+    at_place = np.bincount(group, means) / np.maximum(np.bincount(group), 1)
+    within = np.sum((means - at_place[group]) ** 2) - (cells - len(set(group))) * noise
+    total = np.sum((means - means.mean()) ** 2) - (cells - 1) * noise
+    if total <= 0:
+        raise NothingToMeasure
+    return float(1 - within / total)
 
 
 COLLAPSE = "curves fall together: a quarter of what varies may be left to the batch size"
@@ -213,9 +243,9 @@ STATED: dict[str, tuple[str, Comparison]] = {
         at_most(large_excess, 0.0),
     ),
     "above": (
-        f"batches of {COMMON}: the learning rate of the smallest test error is at least that of "
-        "the smallest training loss (log2 of the ratio)",
-        at_least(octaves_above, 0.0),
+        f"batches of {COMMON}: the test error is smallest from the learning rate of the smallest "
+        "training loss on (best from there on, less best below)",
+        at_most(excess_above, 0.0),
     ),
     "explicit": (
         f"batches of {COMMON}: at a small learning rate the best explicit regulariser lowers the "

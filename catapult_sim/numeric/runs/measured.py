@@ -128,7 +128,9 @@ def share(hits: npt.ArrayLike) -> Measured:
     return Measured(float(members.mean()), float(spread / math.sqrt(len(members))), len(members))
 
 
-def jackknife(statistic: Callable[[Array], float], members: int) -> Measured:
+def jackknife(
+    statistic: Callable[[Array], float], members: int, systematic: float = 0.0
+) -> Measured:
     """Return a statistic of all members, its error from leaving out one member at a time.
 
     Parameters
@@ -137,6 +139,8 @@ def jackknife(statistic: Callable[[Array], float], members: int) -> Measured:
         ``kept (members,) of bool -> number``, of the members that are kept.
     members : int
         At least 2; the error of a single one is NaN.
+    systematic : float
+        Part of the error that all members share, such as half a spacing; not negative.
 
     Examples
     --------
@@ -146,12 +150,14 @@ def jackknife(statistic: Callable[[Array], float], members: int) -> Measured:
     """
     require_function("statistic", statistic, "of which members are kept")
     everyone = np.arange(require_count("members", members, 1, 10**6))
+    shared = float(require_limit("systematic", systematic))
     value = float(require_result("statistic", statistic(np.full(members, True))))
     if members < 2:
         return Measured(value, math.nan, members)
     without, exponent = scaled([statistic(everyone != one) for one in everyone])
     spread = math.sqrt(members - 1) * np.std(without)
-    return Measured(value, float(np.ldexp(spread, exponent[0])), members)
+    error = math.hypot(float(np.ldexp(spread, exponent[0])), shared)
+    return Measured(value, error, members, systematic=shared)
 
 
 @np.errstate(divide="ignore", invalid="ignore")

@@ -16,7 +16,7 @@ outputs: accuracy needs it, and without it the outputs are taken to have the sha
 squared error ``(1/2m) sum |f - y|^2``; for another loss multiply it by the largest second
 derivative by the outputs, 1/2 for cross-entropy, and ``2 / lambda`` is the threshold again.
 
-Whether the methods belong together is checked once, at the first theta and samples, in about 25
+Whether the methods belong together is checked once, at the first theta and samples, in about 30
 evaluations; what contradicts is refused with its factor, see :mod:`~catapult_sim.mlp.consistency`.
 
 The methods are called by one thread at a time, so that they may change what the model holds.

@@ -208,6 +208,12 @@ class _Table:
     def samples(self, source: str) -> Samples:
         """Return the table as inputs and labels, or raise InputError where both ends could be."""
         X = np.frombuffer(self._inputs).reshape(len(self._lines), -1)
+        name = self._name(self._at)
+        if name and name in self._labels:
+            raise InputError(
+                f"has {name!r} above the labels and as the label of line "
+                f"{self._lines[self._labels.index(name)]}: write a header of other words above it"
+            )
         mixed = self._mixed(X)
         if mixed or self._have_names(X):
             return replace(self._understood(X, np.array(self._labels), source), mixed=mixed)

@@ -45,9 +45,26 @@ def separator_of(text: str) -> str:
         return told[1]
     lines = (line for line in io.StringIO(text) if line.strip() and line.lstrip()[0] != "#")
     sample = list(islice(lines, 2))
-    unquoted = re.sub(r'"[^"]*"|\s#.*', "", sample[-1]) if sample else ""
+    second = re.sub(r"\s#.*", "", sample[-1]) if sample else ""
+    apart = next((one for one in "| " if _has_decimal_commas(second, one)), None)
+    if apart:
+        return apart
+    unquoted = re.sub(r'"[^"]*"', "", second)
     found = next((one for one in SEPARATORS if one in unquoted), ",")
     return " " if found == "\t" and _has_spaces_too(unquoted) else found
+
+
+def _has_decimal_commas(line: str, separator: str) -> bool:
+    """Return whether all commas of a line are those of numbers between bars, or between spaces.
+
+    Between spaces there are two of them, or only numbers: in ``1,5 kg`` the comma may separate.
+    """
+    values = [one.strip() for one in line.replace('"', "").split(separator) if one.strip()]
+    commas = [one for one in values if "," in one]
+    numbers = [is_number(one, ",") for one in values]
+    surely = separator == "|" or len(commas) > 1 or all(numbers)
+    right = all(re.fullmatch(r"[+-]?\d*,\d+(e[+-]?\d+)?", one, re.IGNORECASE) for one in commas)
+    return bool(len(values) > 1 and commas and right and surely) and not set("\t;") & set(line)
 
 
 def _has_spaces_too(line: str) -> bool:

@@ -55,6 +55,9 @@ SAME = {
     "quotes": text_of(quote='"'),
     "decimal commas": text_of(";", ","),
     "decimal commas, tabs": text_of("\t", ","),
+    "decimal commas, bars": text_of("|", ","),
+    "decimal commas, quotes and bars": "a|b|c|label\n" + text_of("|", ",", quote='"'),
+    "decimal commas, spaces": text_of("  ", ",").replace("  -2  ", "  -2,0  "),
     "quoted decimal commas": text_of(";", ",", quote='"'),
     "header": HEADER + text_of(),
     "quoted header": '"a, first","b","c","label"\n' + text_of(),
@@ -154,6 +157,13 @@ def test_every_line_is_a_sample_or_said_or_refused(tmp_path_factory, lines):
 
 
 DIGITS = [f"{n % 10},{n * 7 % 256},{n * 13 % 256}" for n in range(40)]  # label first, as of Kaggle
+
+
+def test_commas_with_spaces_separate_whole_numbers(read):
+    found = read("x0, out\n503, -1\n628, 1\n")
+    assert (found.X.tolist(), found.y.tolist()) == ([[503], [628]], [[-1], [1]])
+    found = read("0,5 1,5 cat\n0,7 1,0 dog\n")
+    assert found.X.tolist() == [[0.5, 1.5], [0.7, 1.0]]
 
 
 def test_a_class_may_have_a_number_sign(read):

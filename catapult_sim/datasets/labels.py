@@ -15,11 +15,13 @@ from catapult_sim.datasets.label_text import AS_NAMES, missing_one, odd_one
 from catapult_sim.memory import require_memory
 from catapult_sim.types import Array
 from catapult_sim.validation import (
+    UNREADABLE,
     InputError,
     require_count,
     require_exact,
     require_finite,
     require_one_of,
+    shown,
 )
 
 MOST_CLASSES = 10_000
@@ -164,8 +166,8 @@ def _require_labels(y: npt.ArrayLike) -> npt.NDArray[Any]:
     """Return labels ``(m,)``, names or numbers, or ``(m, k)`` with k > 1, numbers."""
     try:
         given = np.asarray(y)
-    except ValueError:
-        raise InputError("y must be an array of labels; got rows of several lengths") from None
+    except UNREADABLE:
+        raise InputError(f"y must be an array of labels; got {shown(y)}") from None
     if given.ndim == 2 and given.shape[1] == 1:
         given = given[:, 0]
     if given.ndim not in (1, 2) or not given.size:
@@ -173,8 +175,8 @@ def _require_labels(y: npt.ArrayLike) -> npt.NDArray[Any]:
     named = _has_names(given) and not np.ma.is_masked(y)
     labels = _read(given) if named else require_exact("labels", y).reshape(given.shape)
     if len(labels) > 1 and (labels == labels[0]).all():
-        shown = _shown(labels[0]) if labels.ndim == 1 else labels[0].tolist()
-        raise InputError(f"labels must vary between samples; all {len(labels)} are {shown}")
+        one = _shown(labels[0]) if labels.ndim == 1 else labels[0].tolist()
+        raise InputError(f"labels must vary between samples; all {len(labels)} are {one}")
     return labels
 
 

@@ -37,7 +37,7 @@ from catapult_sim.mlp.point import Place
 from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs
 from catapult_sim.numeric.curvature.operators import symmetric_operator
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_numbers, require_result, shown
+from catapult_sim.validation import InputError, as_array, require_numbers, require_result, shown
 
 if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator
@@ -227,10 +227,7 @@ TOLERANCE = {"float64": 1e-8, "float32": 1e-4}  # of the kernel's eigenpair, who
 
 
 def _samples(name: str, values: npt.ArrayLike) -> Array:
-    try:
-        array = np.asarray(values)
-    except ValueError:  # of rows of several lengths
-        array = np.empty(0)
+    array = as_array(values)
     if array.ndim == 0 or not array.size or array.dtype.kind not in "biuf":
         raise InputError(f"{name} must be numbers of shape (m, ...); got {shown(values)}")
     if not np.isfinite(array).all():

@@ -191,7 +191,7 @@ def _read(given: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return text as numbers where all of it is, else as names, none missing."""
     text = np.char.decode(given, "latin-1") if given.dtype.kind == "S" else given.astype(str)
     names = np.char.strip(text)
-    missing = missing_one(names)
+    missing = missing_one(names.tolist())
     if missing is not None:
         found = f"is {str(names[missing])!r}" if names[missing] else "is empty"
         raise InputError(f"labels must all have a name; label {missing + 1} {found}")
@@ -205,7 +205,7 @@ def _read(given: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _require_one_kind(labels: npt.NDArray[Any]) -> None:
     """Raise InputError where some labels are numbers, and others names."""
-    odd = odd_one(labels, ".") if _are_names(labels) else None
+    odd = odd_one(labels.tolist(), ".") if _are_names(labels) else None
     if odd is not None:
         place, why = odd
         raise InputError(

@@ -119,7 +119,8 @@ class _Near:
         loss = self._multiple_of(self._loss_of(once), self._loss_of(twice), self._rounding**0.5)
         shown = self._outputs(self._theta) if self._model.has_outputs else self._y
         signal = np.random.default_rng(1).standard_normal((half, *shown.shape[1:]))
-        kernel = self._multiple_of(*(self._products(one, signal) for one in (once, twice)), ALIKE)
+        products = [self._products(one, signal) for one in (once, twice)]
+        kernel = self._multiple_of(products[0], products[1], ALIKE)
         if loss == 1 and kernel not in (1, None):
             return (
                 "kernel_product must be (1/m) J J^T s for m samples; of samples that are given "

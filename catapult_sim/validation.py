@@ -15,6 +15,8 @@ from catapult_sim.types import Array
 
 # Loops of more turns would take days.
 MOST = 10**8
+# What NumPy raises of rows of several lengths, and tensors that require gradients or are on a GPU.
+UNREADABLE = (TypeError, ValueError, RuntimeError)
 # Floats hold every integer up to here.
 EXACT = 2**53
 
@@ -64,7 +66,7 @@ def require_reals(name: str, values: npt.ArrayLike) -> Array:
             return given.astype(float, copy=False)
     except OverflowError:
         raise InputError(f"{name} must be below 1e308; got a larger integer") from None
-    except (TypeError, ValueError, RuntimeError):  # the last from tensors that require gradients
+    except UNREADABLE:
         raise InputError(f"{name} must be an array of numbers; got {shown(values)}") from None
 
 
@@ -72,7 +74,7 @@ def require_numbers(name: str, values: npt.ArrayLike) -> Array:
     """Return values as floats of their own precision or complex ones, or raise InputError."""
     try:
         given = np.asarray(values)
-    except (TypeError, ValueError, RuntimeError):
+    except UNREADABLE:
         return require_reals(name, values)
     kept = given.dtype.kind in "fc" and not np.ma.is_masked(values)
     return given if kept else require_reals(name, values)
@@ -188,9 +190,14 @@ def _number(value: Any) -> float | None:
     return None if array.ndim else float(array)
 
 
+def is_integer(value: Any) -> bool:
+    """Return whether a value is an integer; a bool is none, nor a time, which NumPy calls one."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64)
+
+
 def require_count(name: str, value: Any, least: int = 0, most: int = MOST) -> int:
     """Return value as an integer from ``least`` to ``most``, or raise InputError."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+    if not is_integer(value) or value < least:
         raise InputError(f"{name} must be an integer of at least {least}; got {shown(value)}")
     if value > most:
         raise InputError(f"{name} must be at most {most}; got {shown(value)}")
@@ -227,7 +234,7 @@ def require_one_of(name: str, value: Any, names: Collection[str]) -> str:
 def require_ensemble(ensemble: Any) -> tuple[int, ...]:
     """Return the shape of an ensemble, a tuple of positive integers, or raise InputError."""
     sizes = ensemble if isinstance(ensemble, tuple | list) else (None,)
-    if not all(isinstance(one, int | np.integer) and one is not True and one > 0 for one in sizes):
+    if not all(is_integer(one) and one > 0 for one in sizes):
         raise InputError(f"ensemble must be a tuple of positive integers; got {shown(ensemble)}")
     return tuple(map(int, sizes))
 
@@ -264,10 +271,7 @@ def require_function(name: str, value: Any, described: str) -> Callable[..., Any
 
 def require_observed(name: str, values: Any, members: int) -> Array:
     """Return what an observer measured of each member, ``(N, ...)``, or raise InputError."""
-    try:
-        measured = np.asarray(values)
-    except ValueError:  # of rows of several lengths
-        measured = np.empty(())
+    measured = as_array(values)
     if measured.shape[:1] != (members,) or measured.dtype.kind not in "biuf":
         raise InputError(
             f"what observes {name} must return real numbers of shape ({members}, ...), one row for "
@@ -291,10 +295,10 @@ def require_result(name: str, values: Any, *shape: int | None) -> Array:
 
 
 def as_array(values: Any) -> Array:
-    """Return what a user's function returned as an array, one of no numbers where it is none."""
+    """Return what a user gave or a user's function as an array, one of no numbers if it is none."""
     try:
         return np.asarray(values)
-    except (TypeError, ValueError, RuntimeError):  # the last from tensors that require gradients
+    except UNREADABLE:
         return np.empty(0, dtype=object)
 
 

@@ -51,6 +51,14 @@ OF_INPUTS = {
 }
 OF_INPUTS |= {name: lambda X, call=call: call(X, Y) for name, call in OF_BOTH.items()}
 
+
+class Tensor:
+    """What NumPy cannot read."""
+
+    def __array__(self, *_, **__):
+        raise RuntimeError("call detach first")
+
+
 NO_NUMBERS = {
     "complex": X + 1j,
     "text": X.astype(str),
@@ -61,6 +69,7 @@ NO_NUMBERS = {
     "NaN": np.where(X == 2, np.nan, X),
     "infinite": np.where(X == 2, np.inf, X),
     "None": None,
+    "a tensor with gradients": Tensor(),
     "too large": [[10**400, 1], [2, 3], [4, 5]],
 }
 NO_INPUTS = NO_NUMBERS | {"empty": np.empty((0, 2)), "flat": X[0], "no inputs": np.empty((3, 0))}
@@ -77,6 +86,7 @@ NO_LABELS = {
     "too few": Y[:2],
     "too many": [*Y, 1.0],
     "a number": 1.0,
+    "a tensor with gradients": Tensor(),
 }
 
 

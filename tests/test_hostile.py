@@ -195,6 +195,13 @@ class Stranger:
         pass
 
 
+class Unreadable:
+    """An object that NumPy cannot read, as a tensor that requires gradients."""
+
+    def __array__(self, *_, **__):
+        raise RuntimeError("call detach first")
+
+
 def hostile_values(valid):
     """Return values to put in the place of a valid one, by name."""
     found = {
@@ -207,6 +214,8 @@ def hostile_values(valid):
         "1e9": 10**9,
         "2^63": 2**63,
         "10^400": 10**400,
+        "a time": np.timedelta64(3, "s"),
+        "no array": Unreadable(),
         "text": "ab",
         "bytes": b"",
         "complex": 1j,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -18,11 +19,12 @@ from catapult_sim.datasets.csv_header import (
     named,
     names_columns,
 )
-from catapult_sim.datasets.csv_labels import DASHES, are_of_rows, may_begin_with_header, odd_one
+from catapult_sim.datasets.csv_labels import are_of_rows, may_begin_with_header
 from catapult_sim.datasets.csv_lines import (
     MISSING,
     Row,
     decimal_of,
+    in_words,
     is_comment,
     is_held,
     is_number,
@@ -34,7 +36,9 @@ from catapult_sim.datasets.csv_lines import (
     without_last,
 )
 from catapult_sim.datasets.dataset import Samples
+from catapult_sim.datasets.label_text import AS_NAMES, DASHES, missing_one, odd_one
 from catapult_sim.datasets.labels import could_be_classes
+from catapult_sim.printing import counted
 from catapult_sim.progress import showing
 from catapult_sim.types import Array, Progress
 from catapult_sim.validation import EXACT, InputError, shown
@@ -62,16 +66,21 @@ def read_csv(source: str, content: bytes, label_column: str | None = None) -> Sa
     header, names = (0, list[str]()) if not _begins_with_header(first, point) else first.pop(0)
     if not first:
         raise InputError("has no lines of numbers")
-    names = names or header_in_comment(text, separator, first[0][1], point)
+    if not names:
+        names = header_in_comment(text, separator, first[0][1], point)
+        header = min(len(names), 1)  # in the first line
     columns = fitted(names, header, first)
     table = _Table(columns, first, point)
     table.choose(label_column)
-    samples = without_comments((row for row in rows if row[0] > header), first[0], point)
+    left_out = list[int]()
+    below = (row for row in rows if row[0] != header)
+    samples = without_comments(below, first[0], point, left_out)
     if len(columns) > len(names):
         samples = named(samples, misfit(names, header, first[0]))
     with showing(None, f"lines of {source}", text.count("\n")) as tell:
         table.fill(_told(samples, tell))
-    return table.samples(source)
+    found = table.samples(source)
+    return replace(found, note=found.note + in_words(left_out))
 
 
 def _begins_with_header(rows: Sequence[Row], decimal: str) -> bool:
@@ -146,7 +155,8 @@ class _Table:
         for line, values in rows:
             if len(values) != width:
                 raise InputError(
-                    f"has {len(values)} values in line {line}, and {width} in line {self._first[0]}"
+                    f"has {counted(len(values), 'value')} in line {line}, and {width} in line "
+                    f"{self._first[0]}"
                 )
             if values[at].lower() in MISSING:
                 raise self._refusal(line, at, values[at])
@@ -198,8 +208,15 @@ class _Table:
     def samples(self, source: str) -> Samples:
         """Return the table as inputs and labels, or raise InputError where both ends could be."""
         X = np.frombuffer(self._inputs).reshape(len(self._lines), -1)
-        if self._have_names(X):
-            return self._understood(X, np.array(self._labels), source)
+        name = self._name(self._at)
+        if name and name in self._labels:
+            raise InputError(
+                f"has {name!r} above the labels and as the label of line "
+                f"{self._lines[self._labels.index(name)]}: write a header of other words above it"
+            )
+        mixed = self._mixed(X)
+        if mixed or self._have_names(X):
+            return replace(self._understood(X, np.array(self._labels), source), mixed=mixed)
         labels = zip(self._lines, self._labels, strict=True)
         y = np.array([self._number(line, self._at, label) for line, label in labels])
         if not self._said and could_be_classes(X[:, 0]) and not could_be_classes(y):
@@ -213,11 +230,25 @@ class _Table:
             self._at, X, y = first, np.column_stack([X[:, 1:], y]), X[:, 0]
         return self._understood(X, y, source)
 
-    def _have_names(self, X: Array) -> bool:
-        """Return whether labels are names, not numbers, or raise InputError where not all are."""
+    def _mixed(self, X: Array) -> str:
+        """Return why labels are numbers and names, or an empty text; raise InputError for gaps."""
+        missing = missing_one(self._labels)
+        if missing is not None:
+            raise self._refusal(self._lines[missing], self._at, self._labels[missing])
         odd = odd_one(self._labels, self._decimal)
-        if odd is not None:
-            raise self._refusal(self._lines[odd[0]], self._at, self._labels[odd[0]], odd[1])
+        if odd is None:
+            return ""
+        place, why = odd
+        refusal = self._refusal(self._lines[place], self._at, self._labels[place], why)
+        if self._may_begin_with_header(X):
+            raise refusal
+        return f"{refusal}; {AS_NAMES}"
+
+    def _may_begin_with_header(self, X: Array) -> bool:
+        return not self._names and may_begin_with_header(X, self._labels)
+
+    def _have_names(self, X: Array) -> bool:
+        """Return whether labels are names, or raise InputError where these are of rows."""
         if is_number(self._labels[0], self._decimal):
             return False
         last = self._at == self._kept[-1]
@@ -226,7 +257,7 @@ class _Table:
                 f"has what look like names or dates of rows in {self._called(self._at)}, not "
                 "labels: delete the column, or name it as the label column"
             )
-        if not self._names and may_begin_with_header(X, self._labels):
+        if self._may_begin_with_header(X):
             raise InputError(
                 f"begins in line {self._lines[0]} with a header of numbers or with a sample: write "
                 "a header of words, such as x1, in its place or above it"

@@ -1,4 +1,4 @@
-"""The labels of a CSV file, as text: which do not fit the others, and which are no labels."""
+"""The last column of a CSV file: whether it has names of rows or a header, and no labels."""
 
 from __future__ import annotations
 
@@ -7,37 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from catapult_sim.datasets.csv_lines import is_number
 from catapult_sim.datasets.labels import FEW_CLASSES, SMALL_SPAN
 from catapult_sim.types import Array
 
-DASHES = {"-", "--", "---", ".", "..", "\N{EN DASH}", "\N{EM DASH}"}
-# Numbers with commas, a percent sign, or marks between thousands: no names of classes.
-WRITTEN = re.compile(
-    r"[+-]?(\d+([.,'_\s]+\d+)?|\d{1,3}([.,'_\s]\d{3})+([.,]\d+)?)(e[+-]?\d+)?\s*%?", re.IGNORECASE
-)
 DATE = re.compile(r"\d{1,4}([-/. ])(\d{1,2}|[A-Za-z]{3,9})\1\d{1,4}(?!\d).*|\d{1,2}:\d\d(?!\d).*")
-
-
-def odd_one(labels: Sequence[str], decimal: str) -> tuple[int, str] | None:
-    """Return which label fits the others in no way, and why, or None.
-
-    They are numbers, or names; a dash is no name.
-    """
-    numbers = {label for label in set(labels) if is_number(label, decimal)}
-    others = set(labels) - numbers
-    written = numbers | {label for label in others if WRITTEN.fullmatch(label)}
-    if 2 * sum(label in written for label in labels) >= len(labels):
-        odd, why = others, "which is not a number"
-    elif written:
-        odd, why = written, "a number among names"
-    else:
-        odd, why = others & DASHES if any(map(_has_letter, others)) else set(), ""
-    return next(((n, why) for n, label in enumerate(labels) if label in odd), None)
-
-
-def _has_letter(label: str) -> bool:
-    return any(map(str.isalnum, label))
 
 
 def are_of_rows(labels: Sequence[str], last: bool) -> bool:

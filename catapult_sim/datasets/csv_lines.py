@@ -20,6 +20,7 @@ from catapult_sim.validation import InputError
 SEPARATORS = ("\t", ";", ",", "|", " ")
 MISSING = {"", "?", "na", "n/a", "n.a.", "nan", "-nan", "null", "<na>", "#n/a", "#na", "#n/a n/a"}
 MISSING |= {"#div/0!", "#name?", "#null!", "#num!", "#ref!", "#value!"}
+TOLD = re.compile(r'"?sep=(.)"?[^\S\n]*(?:\n|$)')  # the first line that Excel knows
 MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 Row = tuple[int, list[str]]  # the number of a line, as an editor counts, and its values
@@ -39,14 +40,31 @@ def text_of(content: bytes) -> str:
 
 def separator_of(text: str) -> str:
     """Return what stands between values: that of the second line, which is no header."""
-    lines = (line for line in io.StringIO(text) if line.strip() and line[0] != "#")
-    sample = list(islice(lines, 2))
-    told = re.fullmatch(r'"?sep=(.)"?\s*', sample[0]) if sample else None
+    told = TOLD.match(text)
     if told:
         return told[1]
-    unquoted = re.sub(r'"[^"]*"|\s#.*', "", sample[-1]) if sample else ""
+    lines = (line for line in io.StringIO(text) if line.strip() and line.lstrip()[0] != "#")
+    sample = list(islice(lines, 2))
+    second = re.sub(r"\s#.*", "", sample[-1]) if sample else ""
+    apart = next((one for one in "| " if _has_decimal_commas(second, one)), None)
+    if apart:
+        return apart
+    unquoted = re.sub(r'"[^"]*"', "", second)
     found = next((one for one in SEPARATORS if one in unquoted), ",")
     return " " if found == "\t" and _has_spaces_too(unquoted) else found
+
+
+def _has_decimal_commas(line: str, separator: str) -> bool:
+    """Return whether all commas of a line are those of numbers between bars, or between spaces.
+
+    Between spaces there are two of them, or only numbers: in ``1,5 kg`` the comma may separate.
+    """
+    values = [one.strip() for one in line.replace('"', "").split(separator) if one.strip()]
+    commas = [one for one in values if "," in one]
+    numbers = [is_number(one, ",") for one in values]
+    surely = separator == "|" or len(commas) > 1 or all(numbers)
+    right = all(re.fullmatch(r"[+-]?\d*,\d+(e[+-]?\d+)?", one, re.IGNORECASE) for one in commas)
+    return bool(len(values) > 1 and commas and right and surely) and not set("\t;") & set(line)
 
 
 def _has_spaces_too(line: str) -> bool:
@@ -63,34 +81,39 @@ def decimal_of(text: str, separator: str) -> str:
         return "."
     edge = r"\s" if separator == " " else rf"{re.escape(separator)}\n"
     number = rf'(?:^|[{edge}])\s*"?[+-]?\d+,\d+(?:[eE][+-]?\d+)?"?\s*(?:[{edge}]|$)'
-    return "," if re.search(number, text) else "."
+    return "," if re.search(number, re.sub(r"(^|\s)#.*", r"\1", text, flags=re.MULTILINE)) else "."
 
 
 def rows_of(text: str, separator: str) -> Iterator[Row]:
-    """Yield the lines that have values, also those that are comments."""
-    for number, values in _split(text, separator):
-        stripped = _without_comment([value.strip() for value in values])
-        if any(stripped) and not stripped[0].startswith("sep="):
-            yield number, stripped
+    """Yield the lines that have values, and comments, also those after values, by themselves."""
+    told = TOLD.match(text)
+    for number, values, comment in _split(text, separator):
+        if any(values) and not (told and number == 1):
+            yield number, values
+        if comment:
+            yield number, [comment]
 
 
-def _without_comment(values: list[str]) -> list[str]:
-    """Return the values of a line without a comment after the last number."""
-    number, mark, _ = values[-1].partition(" #") if values else ("", "", "")
+def _apart(values: list[str]) -> tuple[list[str], str]:
+    """Return the values of a line, and the comment after the last number."""
+    number, mark, comment = values[-1].partition(" #") if values else ("", "", "")
     point = "," if "," in number else "."
-    return [*values[:-1], number.strip()] if mark and is_number(number, point) else values
+    if mark and is_number(number, point):
+        return [*values[:-1], number.strip()], f"#{comment}"
+    return values, ""
 
 
-def _split(text: str, separator: str) -> Iterator[Row]:
+def _split(text: str, separator: str) -> Iterator[tuple[int, list[str], str]]:
+    """Yield lines with their numbers, values and the comments after these."""
     lines = io.StringIO(text)
     if separator == " ":
         _require_no_sign_at_ends(text)
-        yield from ((number, _split_by_spaces(line)) for number, line in enumerate(lines, 1))
+        yield from ((number, *_split_by_spaces(line)) for number, line in enumerate(lines, 1))
         return
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
     try:
         for values in reader:
-            yield reader.line_num, values
+            yield reader.line_num, *_apart([value.strip() for value in values])
     except csv.Error as error:
         most, line = csv.field_size_limit(), f"line {reader.line_num}"
         if str(most) in str(error):
@@ -100,10 +123,11 @@ def _split(text: str, separator: str) -> Iterator[Row]:
         raise InputError(f"has quotes that do not fit in {line}: {error}") from None
 
 
-def _split_by_spaces(line: str) -> list[str]:
-    """Return the values of a line, without quotes around them and without a comment at its end."""
-    values = re.split(r"\s#", line.strip(), maxsplit=1)[0]
-    return [one or other for one, other in re.findall(r'"([^"]*)"(?!\S)|(\S+)', values)]
+def _split_by_spaces(line: str) -> tuple[list[str], str]:
+    """Return the values of a line, without quotes around them, and the comment at its end."""
+    values, *comment = re.split(r"\s(?=#)", line.strip(), maxsplit=1)
+    found = re.findall(r'"([^"]*)"(?!\S)|(\S+)', values)
+    return [one or other for one, other in found], "".join(comment)
 
 
 def _require_no_sign_at_ends(text: str) -> None:
@@ -129,10 +153,13 @@ def is_comment(row: Row) -> bool:
     return row[1][0].startswith("#") and row[1][0].lower() not in MISSING
 
 
-def without_comments(rows: Iterable[Row], first: Row, decimal: str) -> Iterator[Row]:
+def without_comments(
+    rows: Iterable[Row], first: Row, decimal: str, left_out: list[int]
+) -> Iterator[Row]:
     """Yield lines without comments, or raise InputError where one has the values of a sample.
 
-    Before the first sample, a number sign and a space begin a comment whatever follows.
+    Before the first sample, a number sign and a space begin a comment whatever follows. The numbers
+    of the lines whose comments are left out are added to a list.
     """
     for row in rows:
         line, values = row
@@ -143,6 +170,24 @@ def without_comments(rows: Iterable[Row], first: Row, decimal: str) -> Iterator[
                 f"begins line {line} with #, as comments do, but it has the values of a sample: "
                 "delete the line, or the #"
             )
+        else:
+            left_out.append(line)
+
+
+def in_words(left_out: Sequence[int]) -> str:
+    """Return a clause on comments that are left out, empty where there are none.
+
+    Examples
+    --------
+    >>> in_words([3]), in_words([1, 3])
+    ('; a comment in line 3 is left out', '; comments in lines 1 and 3 are left out')
+    """
+    *some, last = [str(line) for line in left_out] or [""]
+    if len(some) > 3:
+        return f"; comments in {len(left_out)} lines, {some[0]} to {last}, are left out"
+    if some:
+        return f"; comments in lines {', '.join(some)} and {last} are left out"
+    return f"; a comment in line {last} is left out" if last else ""
 
 
 def _has_sample(comment: Row, first: Row, decimal: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy.typing as npt
 
-from catapult_sim.datasets.labels import Labels, encode_labels
+from catapult_sim.datasets.labels import AS_TEXT, Labels, encode_labels
 from catapult_sim.datasets.sampling import require_rows
 from catapult_sim.datasets.scaling import SCALINGS, scale_inputs
 from catapult_sim.printing import counted
@@ -83,6 +83,7 @@ class Samples:
     labels: str = "auto"  # the usual encoding of these
     classes: int | None = None  # where they are known
     note: str = ""  # on what else was understood
+    mixed: str = ""  # why labels are no labels unless they are read as names
 
     def understood(self, labels: str, inputs: str) -> Dataset:
         """Return the data set with its labels encoded and its inputs scaled, or raise InputError.
@@ -106,6 +107,8 @@ class Samples:
 
     def encoded(self, labels: str) -> Labels:
         """Return the labels as numbers, or raise InputError."""
+        if self.mixed and labels not in AS_TEXT:
+            raise InputError(f"{self.source} {self.mixed}")
         try:
             require_rows(self.X, self.y)
             chosen = self.labels if isinstance(labels, str) and labels == "auto" else labels

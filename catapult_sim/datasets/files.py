@@ -29,10 +29,10 @@ def load(
     ----------
     data : path or {"digits", "mnist", "fashion-mnist"}
         CSV: numbers, with commas, semicolons, tabs or spaces between them, one sample a line; a
-        header is allowed, and names of classes. NPZ: arrays ``X (m, d)`` or ``(m, h, w)`` and
-        ``y (m,)`` or ``(m, k)``, also by other usual names, read without pickle. IDX: images, with
-        the file of labels beside them, as MNIST has; or the folder of these files. Any of them may
-        be packed by gzip.
+        header is allowed, names of classes, and comments after ``#``. NPZ: arrays ``X (m, d)`` or
+        ``(m, h, w)`` and ``y (m,)`` or ``(m, k)``, also by other usual names, read without pickle.
+        IDX: images, with the file of labels beside them, as MNIST has; or the folder of these
+        files. Any of them may be packed by gzip.
     labels : {"auto", "binary", "parity", "classes", "numbers"}
         What labels mean, as in :func:`~catapult_sim.datasets.encode_labels`.
     inputs : {"raw", "global", "pixel", "auto"}

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.datasets.csv_lines import is_held, is_number
+from catapult_sim.datasets.label_text import AS_NAMES, missing_one, odd_one
 from catapult_sim.memory import require_memory
 from catapult_sim.types import Array
 from catapult_sim.validation import (
+    UNREADABLE,
     InputError,
     require_count,
     require_exact,
     require_finite,
     require_one_of,
+    shown,
 )
 
 MOST_CLASSES = 10_000
 FEW_CLASSES = 10  # may be so many although they are more than half of the samples
+AS_TEXT = ("binary", "classes")  # the encodings of labels of which only some are numbers
 SMALL_SPAN = 100  # whole numbers within it may be classes, and may be counts
 
 
@@ -55,6 +61,7 @@ def encode_labels(
     encoding : {"auto", "binary", "parity", "classes", "numbers"}
         ``"binary"``: two labels as -1 and +1; ``"parity"``: odd class numbers as +1, even ones as
         -1; ``"classes"``: one-hot, an output for each class; ``"numbers"``: as they are.
+        Of labels of which only some are numbers, binary and classes read all as names.
         ``"auto"``: binary for two whole numbers or two names; classes for more names, and for
         whole numbers from 0 or 1 on without gaps; numbers where some are not whole, where all
         differ, or where they are many in a wide range.
@@ -89,6 +96,8 @@ def encode_labels(
         if encoding in ("auto", "classes", "numbers"):
             return Labels(labels, "classes", f"{labels.shape[1]} classes, one-hot")
         labels, classes = labels.argmax(axis=1), labels.shape[1]
+    if encoding not in AS_TEXT:
+        _require_one_kind(labels)
     chosen = _decide(labels) if encoding == "auto" else encoding
     values, meaning = ENCODERS[chosen](labels, classes)
     return Labels(values.reshape(len(labels), -1), chosen, meaning)
@@ -157,39 +166,52 @@ def _require_labels(y: npt.ArrayLike) -> npt.NDArray[Any]:
     """Return labels ``(m,)``, names or numbers, or ``(m, k)`` with k > 1, numbers."""
     try:
         given = np.asarray(y)
-    except ValueError:
-        raise InputError("y must be an array of labels; got rows of several lengths") from None
+    except UNREADABLE:
+        raise InputError(f"y must be an array of labels; got {shown(y)}") from None
     if given.ndim == 2 and given.shape[1] == 1:
         given = given[:, 0]
     if given.ndim not in (1, 2) or not given.size:
         raise InputError(f"labels must have shape (m,) or (m, k); got shape {given.shape}")
-    labels = _read(given) if _has_names(given) else require_exact("labels", y).reshape(given.shape)
+    named = _has_names(given) and not np.ma.is_masked(y)
+    labels = _read(given) if named else require_exact("labels", y).reshape(given.shape)
     if len(labels) > 1 and (labels == labels[0]).all():
-        shown = _shown(labels[0]) if labels.ndim == 1 else labels[0].tolist()
-        raise InputError(f"labels must vary between samples; all {len(labels)} are {shown}")
+        one = _shown(labels[0]) if labels.ndim == 1 else labels[0].tolist()
+        raise InputError(f"labels must vary between samples; all {len(labels)} are {one}")
     return labels
 
 
 def _has_names(given: npt.NDArray[Any]) -> bool:
     if given.dtype.kind == "O":
-        return given.ndim == 1 and all(isinstance(one, str | bool) for one in given)
+        text = any(isinstance(one, str | bool) for one in given.flat)
+        return given.ndim == 1 and text and all(isinstance(one, str | Number) for one in given)
     return given.ndim == 1 and given.dtype.kind in "USb"
 
 
 def _read(given: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return text as numbers where all of it is, else as names, none empty."""
+    """Return text as numbers where all of it is, else as names, none missing."""
     text = np.char.decode(given, "latin-1") if given.dtype.kind == "S" else given.astype(str)
     names = np.char.strip(text)
-    if (names == "").any():
-        raise InputError(
-            f"labels must all have a name; label {np.argmax(names == '') + 1} is empty"
-        )
-    try:
-        return require_finite("labels", names.astype(float))
-    except InputError:
-        raise
-    except ValueError:
+    missing = missing_one(names.tolist())
+    if missing is not None:
+        found = f"is {str(names[missing])!r}" if names[missing] else "is empty"
+        raise InputError(f"labels must all have a name; label {missing + 1} {found}")
+    if not all(is_number(one, ".") for one in set(names)):
         return names
+    for one in set(names):
+        if not is_held(one, "."):
+            raise InputError(f"labels must be numbers that floats hold; got {one}")
+    return names.astype(float)
+
+
+def _require_one_kind(labels: npt.NDArray[Any]) -> None:
+    """Raise InputError where some labels are numbers, and others names."""
+    odd = odd_one(labels.tolist(), ".") if _are_names(labels) else None
+    if odd is not None:
+        place, why = odd
+        raise InputError(
+            f"labels must be numbers or names; label {place + 1} is {str(labels[place])!r}, {why}; "
+            f"{AS_NAMES}"
+        )
 
 
 def _is_one_hot(labels: Array) -> bool:

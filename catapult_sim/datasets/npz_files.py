@@ -10,6 +10,7 @@ import tokenize
 import warnings
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from zipfile import BadZipFile
 
@@ -59,9 +60,12 @@ def is_zip(content: bytes) -> bool:
 
 def read_npz(source: str, content: bytes) -> Samples:
     """Return inputs and labels of an archive, or raise InputError."""
-    (_, X), (name, y) = arrays_of(content)
+    (inputs, X), (name, y) = arrays_of(content)
     where = f"the array {name}"
-    return as_images(X, y, source, where) if X.ndim > 2 else Samples(X, y, source, where)
+    read = as_images(X, y, source, where) if X.ndim > 2 else Samples(X, y, source, where)
+    with np.load(io.BytesIO(content)) as stored:
+        others = [one for one in stored.files if one not in (inputs, name)]
+    return replace(read, note=f"; not read: {_some(others)}" if others else "")
 
 
 def arrays_of(content: bytes, pairs: Sequence[tuple[str, str]] = PAIRS) -> list[Named]:
@@ -91,10 +95,14 @@ def _pair(held: Sequence[str], pairs: Sequence[tuple[str, str]]) -> tuple[str, s
             return small[inputs], small[labels]
     if "[Content_Types].xml" in held:
         raise InputError("is a spreadsheet or document; save it as CSV")
-    shown = ", ".join(held[:8]) + ", ..." * (len(held) > 8)
+    shown = _some(held)
     first, *others = (f"{'X' if one == 'x' else one} and {two}" for one, two in pairs)
     usual = "".join(f", or {names}" for names in others)
     raise InputError(f"must hold the arrays {first}{usual}; it holds {shown or 'nothing'}")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + ", ..." * (len(names) > 8)
 
 
 def _require_one_each(held: Sequence[str], *names: str) -> None:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Rng
-from catapult_sim.validation import InputError, require_count
+from catapult_sim.validation import UNREADABLE, InputError, require_count
 
 
 def subset(
@@ -83,8 +83,8 @@ def require_rows(X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
     """Return arrays with one row for each sample, or raise InputError."""
     try:
         inputs, labels = np.asarray(X), np.asarray(y)
-    except ValueError:
-        raise InputError("X and y must be arrays; got rows of several lengths") from None
+    except UNREADABLE:
+        raise InputError("X and y must be arrays, with rows of one length; one is not") from None
     if not inputs.ndim or inputs.shape[:1] != labels.shape[:1]:
         raise InputError(
             f"X and y must have one row for each sample; got shapes {inputs.shape} and "

@@ -1,13 +1,17 @@
 """Consistency of an own model: loss, gradient and products against central differences.
 
 A wrong one is not noticed along a run: it trains, by another rule than is said, and its lambda_0
-is in units of its own. Near one theta, in about 25 evaluations,
+is in units of its own. Near one theta, in about 30 evaluations,
 
 ==================================  =========================================================
 the loss, along its gradient        changes as fast as the gradient is long
 the gradient, along a direction     changes by the Hessian times that direction
 the outputs, along the gradient     change by the kernel times ``f - y``, for a squared error
+the loss, of samples given twice    is what it was, and so is a signal's product with the kernel
 ==================================  =========================================================
+
+The last holds for any loss. A constant factor of the kernel is known for a squared error only: of
+another loss it is the curvature by the outputs, which nothing else tells.
 
 Refused is only what no rounding explains. A kink, a loss that is drawn anew at each call, or one
 that is flat decides nothing, and neither does a method that cannot be computed here: it is told
@@ -36,7 +40,8 @@ CLEAR = 10  # times what rounding and curvature may do, a difference is one
 def require_consistent(model: Any, theta: Array, X: Array, y: Array) -> None:
     """Raise InputError where an OwnModel contradicts itself near ``theta (P,)``."""
     near = _Near(model, theta, X, y)
-    for fault in (near.of_gradient, near.of_hessian_product, near.of_kernel_product):
+    faults = near.of_gradient, near.of_hessian_product, near.of_kernel_product, near.of_mean
+    for fault in faults:
         said = None
         with suppress(Exception), np.errstate(all="ignore"):
             said = fault()
@@ -83,7 +88,7 @@ class _Near:
 
     def of_kernel_product(self) -> str | None:
         """Say how many times too large the loss is, or the product with the kernel."""
-        multiple = self._multiple()
+        multiple = self._multiple
         if multiple is None:
             return None
         residual = self._residual(self._theta)
@@ -102,8 +107,48 @@ class _Near:
             )
         return f"kernel_product must be (1/m) J J^T s; it is {kernel:.3g} times that"
 
+    def of_mean(self) -> str | None:
+        """Say that loss and kernel are not both means over samples, as seen by giving some twice.
+
+        For a squared error it is said already by its factor.
+        """
+        half = len(self._X) // 2
+        if not half or (self._model.has_outputs and self._multiple is not None):
+            return None
+        once, twice = np.arange(half), np.tile(np.arange(half), 2)
+        loss = self._multiple_of(self._loss_of(once), self._loss_of(twice), self._rounding**0.5)
+        shown = self._outputs(self._theta) if self._model.has_outputs else self._y
+        signal = np.random.default_rng(1).standard_normal((half, *shown.shape[1:]))
+        products = [self._products(one, signal) for one in (once, twice)]
+        kernel = self._multiple_of(products[0], products[1], ALIKE)
+        if loss == 1 and kernel not in (1, None):
+            return (
+                "kernel_product must be (1/m) J J^T s for m samples; of samples that are given "
+                f"twice it is {kernel:.3g} times that of these samples"
+            )
+        if loss == 2 and kernel == 1:
+            return "loss must be a mean over samples, as kernel_product is; given twice it doubles"
+        return None
+
+    def _multiple_of(self, values: Array, others: Array, error: float) -> float | None:
+        """Return how many times some values others are, a whole number if nearly, or None."""
+        found = np.vdot(values, others) / np.vdot(values, values)
+        if not _length(others - found * values) <= error * _length(others):
+            return None
+        whole = round(float(found))
+        return whole if abs(found - whole) <= error else float(found)
+
+    def _loss_of(self, places: Array) -> Array:
+        return self._model.point(self._theta, self._X[places], self._y[places]).loss.astype(float)
+
+    def _products(self, places: Array, signal: Array) -> Array:
+        """Return the kernel of some samples times the signal of each, at the first of them."""
+        found = self._model.kernel_product(self._theta, self._X[places], signal[places])
+        return found[: len(signal)].astype(float)
+
+    @cached_property
     def _multiple(self) -> float | None:
-        """Return the loss over ``(1/2m) sum |f - y|^2``, None where that is not one number."""
+        """The loss over ``(1/2m) sum |f - y|^2``, None where that is not one number."""
         places = (self._theta, *self._elsewhere)
         squares = np.array([self._squares(one) for one in places])
         ratios = np.array([self._loss(one) for one in places]) / squares

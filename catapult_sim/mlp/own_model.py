@@ -16,7 +16,7 @@ outputs: accuracy needs it, and without it the outputs are taken to have the sha
 squared error ``(1/2m) sum |f - y|^2``; for another loss multiply it by the largest second
 derivative by the outputs, 1/2 for cross-entropy, and ``2 / lambda`` is the threshold again.
 
-Whether the methods belong together is checked once, at the first theta and samples, in about 25
+Whether the methods belong together is checked once, at the first theta and samples, in about 30
 evaluations; what contradicts is refused with its factor, see :mod:`~catapult_sim.mlp.consistency`.
 
 The methods are called by one thread at a time, so that they may change what the model holds.
@@ -37,7 +37,7 @@ from catapult_sim.mlp.point import Place
 from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs
 from catapult_sim.numeric.curvature.operators import symmetric_operator
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_numbers, require_result, shown
+from catapult_sim.validation import InputError, as_array, require_numbers, require_result, shown
 
 if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator
@@ -227,10 +227,7 @@ TOLERANCE = {"float64": 1e-8, "float32": 1e-4}  # of the kernel's eigenpair, who
 
 
 def _samples(name: str, values: npt.ArrayLike) -> Array:
-    try:
-        array = np.asarray(values)
-    except ValueError:  # of rows of several lengths
-        array = np.empty(0)
+    array = as_array(values)
     if array.ndim == 0 or not array.size or array.dtype.kind not in "biuf":
         raise InputError(f"{name} must be numbers of shape (m, ...); got {shown(values)}")
     if not np.isfinite(array).all():

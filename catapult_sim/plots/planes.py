@@ -10,7 +10,7 @@ import numpy.typing as npt
 from catapult_sim.plots import canvas
 from catapult_sim.plots.spacing import edges, is_geometric, require_centres
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_positive
+from catapult_sim.validation import UNREADABLE, InputError, require_positive, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,8 +79,8 @@ def require_plane(
     x, y = require_centres("x", x), require_centres("y", y)
     try:
         cells: Any = np.ma.asarray(values)
-    except ValueError:
-        raise InputError(f"{name} must have rows of one length; got rows of several") from None
+    except UNREADABLE:
+        raise InputError(f"{name} must have rows of one length; got {shown(values)}") from None
     if cells.dtype.kind not in "biuf":
         raise InputError(f"{name} must be numbers; got an array of {cells.dtype}")
     if cells.shape != (len(y), len(x)):

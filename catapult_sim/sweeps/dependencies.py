@@ -2,7 +2,8 @@
 
 These are the statements that define the function and all names it uses, and those that may change
 the value of such a name: all that mention it while the file runs, themselves or in a function that
-they call. Functions, classes, modules and constants do not change where they are mentioned.
+they call or hand to others, as to ``map``. Functions, classes, modules and constants do not change
+where they are mentioned, and cells that sweeps of this package are given change nothing.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from functools import cached_property
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
+# What is computed of a value by these holds no part of it that could be set.
+READING = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.FormattedValue)
 PLACES = (ast.Attribute, ast.Subscript)
 CONSTANT = (ast.Constant, ast.Tuple, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.Load)
 # With these a file can set names, or parts of what they name, that are not to be seen in it.
 SETTERS = {"globals", "locals", "vars", "exec", "eval", "setattr", "delattr", "__import__"}
+PACKAGE = __name__.partition(".")[0]
 STAR = "*"  # stands for the names that a star imports
 
 
@@ -56,7 +60,7 @@ class _Statement:
     def __init__(self, node: ast.stmt) -> None:
         self.node = node
         self.source = ast.unparse(node)
-        self.running = list(_running(node))
+        self.running, self.nodes = list(_running(node)), list(ast.walk(node))
 
     @cached_property
     def binds(self) -> set[str]:
@@ -69,9 +73,13 @@ class _Statement:
         return {node.id for node in self.running if isinstance(node, ast.Name)}
 
     @cached_property
-    def calls(self) -> set[str]:
-        """The names of functions that it calls when it runs, or whose methods."""
-        return _called(self.running)
+    def alters(self) -> set[str]:
+        """The names in it but for those of which it only reads, such as ``K[1] + x``."""
+        names = {node for node in self.nodes if isinstance(node, ast.Name)}
+        for node in self.nodes:
+            if isinstance(node, READING):
+                names -= {_place(part) for part in ast.iter_child_nodes(node)}
+        return self.uses & {node.id for node in names}
 
     @cached_property
     def uses(self) -> set[str]:
@@ -119,47 +127,83 @@ def _globals(table: symtable.SymbolTable) -> set[str]:
     return found.union(*map(_globals, table.get_children()))
 
 
-def _called(nodes: Iterable[ast.AST]) -> set[str]:
-    called: set[str] = set()
+def _heads(nodes: Iterable[ast.AST]) -> Iterator[ast.expr]:
+    """Yield what is called: before brackets, or as a decorator."""
     for node in nodes:
-        heads = [node.func] if isinstance(node, ast.Call) else []
-        heads += node.decorator_list if isinstance(node, DEFINITIONS) else []
-        called.update(_root(head) for head in heads)
-    return called
+        if isinstance(node, ast.Call):
+            yield node.func
+        elif isinstance(node, DEFINITIONS):
+            yield from node.decorator_list
+
+
+def _place(node: ast.AST) -> ast.AST:
+    """Return the part that a place begins with: ``a`` of ``a.b[c].d``."""
+    while isinstance(node, (*PLACES, ast.Call)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node
 
 
 def _root(node: ast.AST) -> str:
-    """Return the name that a place is part of: ``a`` of ``a.b[c].d``."""
-    while isinstance(node, (*PLACES, ast.Call)):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return node.id if isinstance(node, ast.Name) else ""
+    """Return the name that a place begins with, or an empty text."""
+    place = _place(node)
+    return place.id if isinstance(place, ast.Name) else ""
 
 
 def _reached(statements: list[_Statement], but: str) -> Callable[[_Statement], set[str]]:
-    """Return a function that gives the names that a statement meets, also in what it calls."""
-    defined = defaultdict(list)
+    """Return a function that gives the names that a statement meets, also in what may be called."""
+    binding, ours = defaultdict(list), set[str]()
     for one in statements:
-        if isinstance(one.node, DEFINITIONS):
-            defined[one.node.name].append(one)
+        for name in one.binds:
+            binding[name].append(one)
+        ours |= one.binds if _imports_ours(one.node) else set()
 
     def reached(statement: _Statement) -> set[str]:
-        found, waiting, seen = set(statement.mentions), list(statement.calls), {but}
+        found, seen = set(statement.mentions), {(but, True), (but, False)}
+        waiting = _met(statement.running, True, ours)
         while waiting:
-            name = waiting.pop()
-            for one in defined[name] if name not in seen else []:
-                found |= one.uses
-                waiting += _called(ast.walk(one.node))
-            seen.add(name)
+            name, called = pair = waiting.pop()
+            for one in binding[name] if pair not in seen else []:
+                if isinstance(one.node, DEFINITIONS):
+                    found |= one.uses if called else one.alters
+                    waiting += _met(one.nodes, called, ours)
+                else:
+                    waiting += _met(one.running, False, ours)
+            seen.add(pair)
         return found
 
     return reached
+
+
+def _met(nodes: list[ast.AST], called: bool, ours: set[str]) -> list[tuple[str, bool]]:
+    """Return the names of what is called, if so, and of what is handed to others, who may call it.
+
+    Functions of this package are handed cells, which change nothing.
+    """
+    heads = [_place(head) for head in _heads(nodes)]
+    calls = (node for node in nodes if isinstance(node, ast.Call) and _root(node) in ours)
+    cells = [one for call in calls for one in (*call.args, *(word.value for word in call.keywords))]
+    names = {node for node in nodes if isinstance(node, ast.Name)}
+    handed = [(node.id, False) for node in names.difference(heads, cells)]
+    return [(_root(head), called) for head in heads] + handed
+
+
+def _imports_ours(node: ast.stmt) -> bool:
+    match node:
+        case ast.ImportFrom(module=str(module), level=0):
+            modules = [module]
+        case ast.Import(names=names):
+            modules = [alias.name for alias in names]
+        case _:
+            modules = []
+    return any(one.partition(".")[0] == PACKAGE for one in modules)
 
 
 def _changing(file: ast.Module, statements: list[_Statement]) -> set[str]:
     """Return the names whose value may change where they are mentioned.
 
     Those are all but functions, classes, modules and constants, and of these the ones that a
-    function rebinds or that have a part set, and classes of which a method is called.
+    function rebinds or that have a part set, those of which a method is called, and classes that
+    others are derived from.
     """
     changing: set[str] = set()
     for node in ast.walk(file):
@@ -168,9 +212,12 @@ def _changing(file: ast.Module, statements: list[_Statement]) -> set[str]:
         elif isinstance(node, PLACES) and not isinstance(node.ctx, ast.Load):
             changing.add(_root(node))
     running = [node for one in statements for node in one.running]
-    classes = {node.name for node in running if isinstance(node, ast.ClassDef)}
-    calls = [node.func for node in running if isinstance(node, ast.Call)]
-    changing |= classes & {_root(head) for head in calls if isinstance(head, ast.Attribute)}
+    classes = [node for node in running if isinstance(node, ast.ClassDef)]
+    defined = {node.name for node in running if isinstance(node, DEFINITIONS)}
+    heads = [head for head in _heads(running) if isinstance(head, ast.Attribute)]
+    changing |= defined & {
+        _root(one) for one in (*heads, *(base for c in classes for base in c.bases))
+    }
     fixed: set[ast.AST] = set()
     for node in running:
         if isinstance(node, ast.Assign) and _is_constant(node.value):

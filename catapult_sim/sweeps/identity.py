@@ -3,8 +3,8 @@
 A function that is marked with :func:`~catapult_sim.sweeps.cell.cell` is known by the version that
 its author counts up. Any other is known by a digest of its source, without comments: of its own
 definition, and of what that uses at the top level of its file, such as other functions and
-constants, with all that may change them; see :mod:`~catapult_sim.sweeps.dependencies`. What it
-imports is known by name alone.
+constants, with all that may change them; see :mod:`~catapult_sim.sweeps.dependencies`. A method is
+known by what its object holds, too. What it imports is known by name alone.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
+import pickle
 import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any
 
 from catapult_sim.sweeps.dependencies import dependencies
+from catapult_sim.validation import InputError
 
 
 def name_of(function: Callable[..., Any], version: int | None = None) -> str:
@@ -72,7 +74,21 @@ def _module_of(function: Callable[..., Any]) -> str:
 
 
 def _digest(function: Callable[..., Any]) -> str:
-    return hashlib.blake2b(_source(function).encode(), digest_size=8).hexdigest()
+    digest = hashlib.blake2b(_source(function).encode(), digest_size=8)
+    owner = getattr(function, "__self__", None)
+    if owner is not None and not isinstance(owner, type | ModuleType):
+        digest.update(_held(owner))
+    return digest.hexdigest()
+
+
+def _held(owner: object) -> bytes:
+    """Return what an object holds, as workers would be sent it, or raise InputError."""
+    try:
+        return pickle.dumps(owner.__getstate__())
+    except Exception as error:
+        raise InputError(
+            f"cell must be a function, or a method of an object that can be pickled; {error}"
+        ) from None
 
 
 def _source(function: Callable[..., Any]) -> str:

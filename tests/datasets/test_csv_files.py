@@ -55,6 +55,9 @@ SAME = {
     "quotes": text_of(quote='"'),
     "decimal commas": text_of(";", ","),
     "decimal commas, tabs": text_of("\t", ","),
+    "decimal commas, bars": text_of("|", ","),
+    "decimal commas, quotes and bars": "a|b|c|label\n" + text_of("|", ",", quote='"'),
+    "decimal commas, spaces": text_of("  ", ",").replace("  -2  ", "  -2,0  "),
     "quoted decimal commas": text_of(";", ",", quote='"'),
     "header": HEADER + text_of(),
     "quoted header": '"a, first","b","c","label"\n' + text_of(),
@@ -67,6 +70,8 @@ SAME = {
     "comments after numbers": text_of(end=" # measured twice\n"),
     "comments after numbers between spaces": text_of("  ", end=" #twice, sure\n"),
     "comments after decimal commas": text_of(";", ",", end=" # it, too\n"),
+    "an indented comment": text_of(";").replace("\n", "\n  # the first, so far\n", 1),
+    "a comment with a decimal comma": "# above 0,5 only\n" + text_of("  "),
     "separator is told": "sep=;\n" + text_of(";"),
     "no end": text_of().rstrip(),
     "blank lines": "\n" + text_of(end="\n\n"),
@@ -116,7 +121,49 @@ def test_names_of_classes_are_labels_wherever_they_stand(read):
             assert "3 classes (setosa, versicolor, virginica), one-hot" in repr(found)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1,2,0\n#4,5\n3,4,1\n", "; a comment in line 2 is left out>"),
+        ("1 2 0\n# 4 5 6 7\n3 4 1\n", "; a comment in line 2 is left out>"),
+        ("# 1,2,0\na,b,y\n3,4,1\n5,6,0\n#\n", "; comments in lines 1 and 5 are left out>"),
+        ("1,2,0 # was 3\n3,4,1\n", "; a comment in line 1 is left out>"),
+        ("1 2 0 #5 6\n\n3 4 1 # 7\n", "; comments in lines 1 and 3 are left out>"),
+        ("1,2,0\n3,4,1\n" + "# 5\n" * 7, "; comments in 7 lines, 3 to 9, are left out>"),
+        ("# a,b,y\n3,4,1\n5,6,0\n", "from column 3 (y)>"),
+        ("#label,400,410\n1,.1,.2\n0,.3,.4\n", "from column 1 (label)>"),
+    ],
+)
+def test_what_is_left_out_is_said(text, said, read):
+    found = read(text)
+    assert repr(found).endswith(said)
+    assert len(found.X) == 2
+
+
+@given(st.lists(st.sampled_from(["1,2,0", "3,4,1", "#", "# 5", "#6,7", "#1,2,3,4", "5"])))
+def test_every_line_is_a_sample_or_said_or_refused(tmp_path_factory, lines):
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    path.write_text("\n".join(["1,2,1", *lines, "1,2,0"]))
+    if "5" in lines:
+        place = 2 + lines.index("5")
+        with pytest.raises(InputError, match=f"has 1 value in line {place}, and 3 in line 1"):
+            load(path)
+        return
+    found = load(path)
+    comments = [n for n, line in enumerate(lines, 2) if line[0] == "#"]
+    assert len(found.X) == len(lines) + 2 - len(comments)
+    assert ("left out" in repr(found)) == bool(comments)
+    assert all(str(n) in repr(found).rpartition("comment")[2] for n in comments[-1:])
+
+
 DIGITS = [f"{n % 10},{n * 7 % 256},{n * 13 % 256}" for n in range(40)]  # label first, as of Kaggle
+
+
+def test_commas_with_spaces_separate_whole_numbers(read):
+    found = read("x0, out\n503, -1\n628, 1\n")
+    assert (found.X.tolist(), found.y.tolist()) == ([[503], [628]], [[-1], [1]])
+    found = read("0,5 1,5 cat\n0,7 1,0 dog\n")
+    assert found.X.tolist() == [[0.5, 1.5], [0.7, 1.0]]
 
 
 def test_a_class_may_have_a_number_sign(read):
@@ -175,6 +222,11 @@ REFUSED = {
         '1,2,0\n"' + "3,4,1\n" * 30_000,
         "more than 131072 characters in line 2.*quote left",
     ),
+    "a commented sample above the header": (
+        "#1,2,0\na,b,y\n3,4,1\n5,6,0\n",
+        "begins line 1 with #, as comments do, but",
+    ),
+    "a value like a separator that is told": ("a,b\nu,1\nsep=,2\nu,3\nu,\n", "no value in line 5"),
     "quote": ('1,2,0\n"3,4,1\n', "has quotes that do not fit in line 2"),
     "words": ("a,b\nc,d\n", r"has 'c' in line 2, column 1 \(a\), which is not a number"),
     "nothing": ("", "has no lines of numbers"),

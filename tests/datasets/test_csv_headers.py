@@ -127,6 +127,14 @@ def test_a_first_line_that_may_be_a_header_is_never_a_sample(read, text, sentenc
         read(text)
 
 
+@pytest.mark.parametrize("options", [{}, {"labels": "classes"}])
+def test_a_sample_is_never_taken_for_a_header(read, options):
+    with pytest.raises(
+        InputError, match="has 'X' above the labels and as the label of line 4: wri"
+    ):
+        read("0,X\n5,2\n3,1\n4,X\n", **options)
+
+
 def test_samples_that_look_a_little_like_headers_are_read(read):
     for text in (
         "1,2,y\n3,4,n\n5,6,y\n",

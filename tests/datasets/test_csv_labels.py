@@ -147,3 +147,32 @@ def test_a_label_column_that_is_no_text_is_refused(read):
     for column in (["c"], 3, {}):
         with pytest.raises(InputError, match=r"or a name of its header \(a, b, c\); got"):
             read(labelled("0110"), label_column=column)
+
+
+CHROMOSOMES = [*map(str, range(1, 23)), "X", "Y"] * 2
+PARTLY_NUMBERS = {
+    "chromosomes": (CHROMOSOMES, "has 'X' in line 24, column 3 .c., which is not a number"),
+    "grades": (["1a", "2", "K", "1a"], "has '2' in line 3, column 3 .c., a number among names"),
+    "half": (["1", "x", "2", "y"], "has 'x' in line 3, column 3 .c., which is not a number"),
+    "percent": (["5%", "7%", "5%"], "has '5%' in line 2, column 3 .c., which is not a number"),
+}
+
+
+@pytest.mark.parametrize("name", PARTLY_NUMBERS)
+def test_classes_of_which_some_are_numbers_are_read_where_one_says_so(read, name):
+    labels, sentence = PARTLY_NUMBERS[name]
+    for encoding in ("auto", "numbers", "parity"):
+        with pytest.raises(InputError, match=f"{sentence}; say labels='classes'"):
+            read(labelled(labels), labels=encoding)
+    found = read(labelled(labels), labels="classes")
+    assert found.y.shape == (len(labels), len(set(labels)))
+    levels = sorted(set(labels))
+    assert found.y.argmax(axis=1).tolist() == [levels.index(label) for label in labels]
+
+
+def test_neither_gaps_nor_headers_become_classes_by_an_option(read):
+    with pytest.raises(InputError, match="has no value in line 4, column 3"):
+        read(labelled(["a", "1", "-", "a"]), labels="classes")
+    with pytest.raises(InputError, match="has 'country' in line 1, column 3, which is no") as said:
+        read("2019,2020,country\n.1,.2,1\n.3,.4,2\n", labels="classes")
+    assert "labels=" not in str(said.value)

@@ -36,7 +36,9 @@ def test_usual_names_of_arrays_are_known(tmp_path, inputs, labels, save):
     found = load(tmp_path / "a.npz")
     np.testing.assert_array_equal(found.X, X)
     np.testing.assert_array_equal(found.y[:, 0], SIGNS)
-    assert repr(found).endswith(f"labels -1 and +1, from the array {labels}>")
+    assert repr(found).endswith(
+        f"labels -1 and +1, from the array {labels}; not read: x_test, more>"
+    )
 
 
 def test_images_are_laid_flat_and_bytes_are_grey_levels(tmp_path):

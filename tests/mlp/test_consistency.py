@@ -130,3 +130,54 @@ def test_what_decides_nothing_passes():
         DOORS["train"](model)
     as_model(Own(NET), THETA, X).require_data(X, minimum)
     as_model(Own(NET), np.full_like(THETA, np.nan), X).require_data(X, Y)
+
+
+class Entropy(Own):
+    """Cross-entropy, whose kernel is multiplied by the curvature 1/2 of the loss."""
+
+    def kernel_product(self, theta, X, signal):
+        return super().kernel_product(theta, X, signal) / 2
+
+
+def in_samples(own, known=(), **powers):
+    """Return a model whose methods are multiplied by powers of the number of samples."""
+
+    def method(name):
+        return lambda theta, X, *given: (
+            getattr(own, name)(theta, X, *given) * float(len(X)) ** powers.get(name, 0)
+        )
+
+    named = {name: staticmethod(method(name)) for name in (*METHODS, *known)}
+    return type("InSamples", (), named)()
+
+
+SUM = dict.fromkeys(("loss", "gradient", "hessian_product"), 1)
+OF_MEAN = [
+    ({"kernel_product": 1}, r"s for m samples; of samples that are given twice it is 2 times that"),
+    ({"kernel_product": -1}, "of samples that are given twice it is 0.5 times that of these"),
+    (SUM, "loss must be a mean over samples, as kernel_product is; given twice it doubles"),
+    ({}, None),
+    ({**SUM, "kernel_product": 1}, None),  # both are sums: the threshold is at 2 / lambda_0
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("known", [(), ("predict",)])
+@pytest.mark.parametrize("samples", [2, 5, 16])
+@pytest.mark.parametrize(("powers", "said"), OF_MEAN)
+def test_loss_and_kernel_are_both_means_for_any_loss(powers, said, samples, known, dtype):
+    net = cs.MLP([3, 20, 2], loss="cross_entropy", weight_decay=0.01, dtype=dtype)
+    own = in_samples(Entropy(net), known, **powers)
+    model = as_model(own, net.init(rng=0), X)
+    labels = np.eye(2)[np.arange(samples) % 2]
+    if said is None:
+        model.require_data(X[:samples], labels)
+        return
+    with pytest.raises(InputError, match=said):
+        model.require_data(X[:samples], labels)
+
+
+def test_one_sample_has_no_mean():
+    net = cs.MLP([3, 20, 2], loss="cross_entropy")
+    model = as_model(in_samples(Entropy(net), kernel_product=1), net.init(rng=0), X)
+    model.require_data(X[:1], np.eye(2)[:1])

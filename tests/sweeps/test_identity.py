@@ -138,6 +138,64 @@ SET = {
     "what runs as a program": ("P[0]", "P = [0]\nif __name__ != '':\n    P[0] = 2"),
     "an expression": ("P", "(P := 2)"),
     "match": ("P", "match 2:\n    case P:\n        pass"),
+    "map": ("P['k']", "P = {}\ndef put(k):\n    P[k] = 2\nlist(map(put, 'k'))"),
+    "filter": ("P[0]", "P = []\ndef put(k):\n    P.append(2)\nlist(filter(put, 'k'))"),
+    "sorted": ("P[0]", "P = []\ndef put(k):\n    P.append(2)\nsorted('k', key=put)"),
+    "reduce": (
+        "P[0]",
+        "from functools import reduce\nP = []\ndef put(k, j):\n    P.append(2)\nreduce(put, 'ab')",
+    ),
+    "partial": (
+        "P[0]",
+        "from functools import partial\nP = []\ndef put(k):\n    P.append(2)\n"
+        "q = partial(put, 1)\nq()",
+    ),
+    "a thread": (
+        "P[0]",
+        "import threading as t\nP = []\ndef put():\n    P.append(2)\nq = t.Thread(target=put)\n"
+        "q.start()\nq.join()",
+    ),
+    "a list of functions": (
+        "P[0]",
+        "P = []\ndef put():\n    P.append(2)\nfor q in [put]:\n    q()",
+    ),
+    "a dict of functions": ("P[0]", "P = []\ndef put():\n    P.append(2)\nq = {1: put}\nq[1]()"),
+    "another name of a function": ("P[0]", "P = []\ndef put():\n    P.append(2)\nq = put\nq()"),
+    "a default that is called": (
+        "P[0]",
+        "P = []\ndef put():\n    P.append(2)\ndef go(q=put):\n    q()\ngo()",
+    ),
+    "a function that is handed on": (
+        "P[0]",
+        "P = []\ndef put(k):\n    P.append(2)\ndef begin():\n    list(map(put, 'k'))\nbegin()",
+    ),
+    "a function that calls what it is handed": (
+        "P[0]",
+        "P = []\ndef put():\n    P.append(2)\ndef go(q):\n    q()\ngo(put)",
+    ),
+    "a function in a function": (
+        "P[0]",
+        "P = []\ndef put():\n    P.append(2)\n"
+        "def make(q):\n    def go():\n        q()\n    return go\nmake(put)()",
+    ),
+    "a global of what is handed on": (
+        "P",
+        "P = 0\ndef put(k):\n    global P\n    P = 2\nlist(map(put, 'k'))",
+    ),
+    "what a function that is handed on returns": (
+        "P[0]",
+        "P = [0]\ndef get(k):\n    return P\nfor q in map(get, 'k'):\n    q[0] = 2",
+    ),
+    "a class that is derived": (
+        "P[0]",
+        "P = []\nclass A:\n    def __init_subclass__(c):\n        P.append(2)\n"
+        "class B(A):\n    pass",
+    ),
+    "a registered function": (
+        "P(1)",
+        "import functools\n@functools.singledispatch\ndef P(k):\n    pass\n@P.register\n"
+        "def _(k: int):\n    return 2",
+    ),
     "a default": ("P()", "def P(k=2):\n    return k"),
     "a comprehension's variable": ("(P(), [P for P in (0, 1)])[0]", "def P():\n    return 2"),
     "an inner function's variable": ("(lambda: P())()", "def P():\n    return 2"),
@@ -212,6 +270,60 @@ def test_a_study_may_grow_around_its_function(edit, module, tmp_path):
     sweep(module("study", STUDY).cell, [{"x": 2}], record=record)
     assert edit[0] in STUDY
     assert sweep(module("study", STUDY.replace(*edit)).cell, [{"x": 2}], record=record).known == 1
+
+
+SHARED = """
+import catapult_sim as cs
+import numpy as np
+
+X = np.arange(5.0)
+
+
+def cell(cell):
+    return np.mean(X) * cell["x"]
+
+
+def other(cell):
+    return float(np.sum(X))
+
+
+found = cs.sweep(cell, [{"x": 1}])
+others = cs.sweep(other, [{"x": 1}])
+print(others, "others")
+"""
+
+
+@pytest.mark.parametrize(
+    "edit", [("np.sum", "np.prod"), ('r, [{"x": 1', 'r, [{"x": 2'), ('"ot', '"no')]
+)
+def test_sweeps_of_other_cells_may_change(edit, module, tmp_path):
+    assert edit[0] in SHARED
+    record = tmp_path / "record"
+    sweep(module("shared", SHARED).cell, [{"x": 2}], record=record)
+    assert sweep(module("shared", SHARED.replace(*edit)).cell, [{"x": 2}], record=record).known == 1
+
+
+HOLDER = """
+class Holder:
+    def __init__(self, k):
+        self.k = k
+
+    def cell(self, cell):
+        return self.k
+
+
+cell = Holder(2).cell
+"""
+
+
+def test_a_method_is_known_by_what_its_object_holds(module, tmp_path):
+    record = tmp_path / "record"
+    sweep(module("held", HOLDER).cell, [{}], record=record)
+    assert sweep(module("held", HOLDER).cell, [{}], record=record).known == 1
+    with pytest.raises(InputError, match=r"the source of held\.Holder\.cell has changed"):
+        sweep(module("held", HOLDER.replace("(2)", "(3)")).cell, [{}], record=record)
+    with pytest.raises(InputError, match="a method of an object that can be pickled; "):
+        sweep(module("held", HOLDER.replace("(2)", "(lambda: 2)")).cell, [{}], record=record)
 
 
 def test_a_version_stands_for_the_source(module, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError, require_count, require_reals
+from catapult_sim.validation import UNREADABLE, InputError, require_count, require_reals
 
 if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator
@@ -54,7 +54,8 @@ def require_operator(
     >>> product(np.array([1.0, -1.0])), size, dtype
     (array([ 1., -1.]), 2, dtype('float64'))
     """
-    if isinstance(operator, np.ndarray) or not (hasattr(operator, "shape") or callable(operator)):
+    is_array = isinstance(operator, np.ndarray | np.generic)
+    if is_array or not (hasattr(operator, "shape") or callable(operator)):
         operator = _array(operator)
     multiply = _multiplication(operator)
     length = _size(operator, size)
@@ -90,7 +91,7 @@ def _array(operator: Any) -> Array:
     try:
         array = np.asarray(operator)
         return array if np.iscomplexobj(array) else require_floats("operator", operator)
-    except (InputError, ValueError):
+    except UNREADABLE:
         raise InputError(
             "operator must be a square array, have .shape and .matvec or @, or be a callable, as "
             f"network.at(theta, X, y).hessian is; got {type(operator).__name__}"

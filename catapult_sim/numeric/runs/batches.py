@@ -13,6 +13,7 @@ from catapult_sim.randomness import draw, require_rng
 from catapult_sim.types import Array, Rng
 from catapult_sim.validation import (
     InputError,
+    as_array,
     require_count,
     require_ensemble,
     require_one_of,
@@ -152,10 +153,7 @@ def require_batches(batches: Any, samples: int, ensemble: tuple[int, ...] = ()) 
     >>> require_batches([[0, 1], [2, 3]], samples=4).shape
     (2, 2)
     """
-    try:
-        array = np.asarray(batches)
-    except ValueError:  # of rows of several lengths
-        array = np.empty((0,))
+    array = as_array(batches)
     fits = array.ndim >= 2 and array.shape[:-2] in ((), ensemble)
     if not fits or array.size == 0 or array.dtype.kind not in "iu":
         shapes = dict.fromkeys(((), ensemble))

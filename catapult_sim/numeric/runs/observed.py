@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from catapult_sim.types import Every, Quantities
-from catapult_sim.validation import InputError, require_count, require_observers, shown
+from catapult_sim.validation import InputError, as_array, require_count, require_observers, shown
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,7 @@ def require_every(every: Every) -> Steps:
     >>> require_every(50), require_every([10, 0, 1])
     (Steps(period=50, listed=()), Steps(period=0, listed=(0, 1, 10)))
     """
-    try:
-        steps = np.asarray(every)
-    except ValueError:  # of rows of several lengths
-        steps = np.empty((0,))
+    steps = as_array(every)
     if steps.ndim == 0:
         return Steps(period=require_count("every", every, 1))
     right = steps.ndim == 1 and steps.size and steps.dtype.kind in "iu" and steps.min() >= 0

@@ -196,6 +196,9 @@ test("sentences follow the state", async () => {
     "#scene=7a&Y=1.1&F=0.6&Lam=1.5": /never settles|period 2/,
     "#scene=7b&beta=0&c=4.2": /Divergent/,
     "#scene=7c&eps=0.5": /no better|too large/,
+    "#scene=7e&c=0.95&runs=1000": /Of 1000 runs \d+ are thrown off their kernel, one in .* A hundred times wider/,
+    "#scene=7e&c=0.5&n=1e8&runs=1000": /Of 1000 runs none is thrown.*less than one in 333/,
+    "#scene=7e&c=1.2&runs=1000": /errors grow typically/,
   };
   for (const [hash, words] of Object.entries(cases)) {
     const wrong = await open({}, hash, async (page) => {
@@ -311,6 +314,30 @@ test("two weights: the start is dragged", async () => {
     await page.mouse.up();
     const { values } = await seen(page, "2");
     assert.ok(Math.abs(values.u - 1) < 0.05 && Math.abs(values.v + 1.5) < 0.05);
+  });
+  assert.deepEqual(wrong, []);
+});
+
+test("chance: more runs are counted beside the page, wider networks are thrown more rarely", async () => {
+  const wrong = await open({}, "#scene=7e&runs=1000", async (page) => {
+    const count = async () => {
+      const { numbers } = await seen(page, "7e");
+      return /thrown([\d ]+) of ([\d ]+?)θ/.exec(numbers).slice(1).map((one) => Number(one.replaceAll(" ", "")));
+    };
+    const [few, all] = await count();
+    assert.equal(all, 1000);
+    await page.locator("label[for=scene-7e-runs-10000]").click();
+    const [more, asked] = await count();
+    assert.ok(asked === 10000 && more > few, `${more} of ${asked}`);
+    await section(page, "7e").locator("#scene-7e-n").fill("7");
+    assert.ok((await count())[0] < more / 3);
+    const shown = async () => Number(/Run ([\d ]+) (is thrown|keeps)/.exec((await seen(page, "7e")).say)[1].replaceAll(" ", ""));
+    await section(page, "7e").locator("#scene-7e-n").fill("5");
+    const first = await shown();
+    await section(page, "7e").locator("#scene-7e-k").fill("3");
+    assert.ok((await shown()) > first);
+    await page.locator("label[for=scene-7e-kind-kept]").click();
+    assert.match((await seen(page, "7e")).say, /Run \d+ keeps its kernel/);
   });
   assert.deepEqual(wrong, []);
 });

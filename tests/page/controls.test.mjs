@@ -318,30 +318,6 @@ test("two weights: the start is dragged", async () => {
   assert.deepEqual(wrong, []);
 });
 
-test("chance: more runs are counted beside the page, wider networks are thrown more rarely", async () => {
-  const wrong = await open({}, "#scene=7e&runs=1000", async (page) => {
-    const count = async () => {
-      const { numbers } = await seen(page, "7e");
-      return /thrown([\d ]+) of ([\d ]+?)θ/.exec(numbers).slice(1).map((one) => Number(one.replaceAll(" ", "")));
-    };
-    const [few, all] = await count();
-    assert.equal(all, 1000);
-    await page.locator("label[for=scene-7e-runs-10000]").click();
-    const [more, asked] = await count();
-    assert.ok(asked === 10000 && more > few, `${more} of ${asked}`);
-    await section(page, "7e").locator("#scene-7e-n").fill("7");
-    assert.ok((await count())[0] < more / 3);
-    const shown = async () => Number(/Run ([\d ]+) (is thrown|keeps)/.exec((await seen(page, "7e")).say)[1].replaceAll(" ", ""));
-    await section(page, "7e").locator("#scene-7e-n").fill("5");
-    const first = await shown();
-    await section(page, "7e").locator("#scene-7e-k").fill("3");
-    assert.ok((await shown()) > first);
-    await page.locator("label[for=scene-7e-kind-kept]").click();
-    assert.match((await seen(page, "7e")).say, /Run \d+ keeps its kernel/);
-  });
-  assert.deepEqual(wrong, []);
-});
-
 test("copy as Python and show the derivation open beneath the picture", async () => {
   const wrong = await open({ permissions: ["clipboard-read", "clipboard-write"] }, "#scene=3&c=2.5", async (page) => {
     await section(page, "3").getByRole("button", { name: "Copy as Python" }).click();

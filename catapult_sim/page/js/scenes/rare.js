@@ -48,7 +48,7 @@ export const rareScene = {
   /** Stop counting, with some runs at least: a printer does not wait. */
   finish(stage) {
     const { c, n } = stage.values;
-    if (stage.count.counted[0] === 0) stage.count = countOn(newCount({ c, widths: widthsWith(n), runs: FIRST }), FIRST);
+    if (stage.count.counted[0] === 0) stage.count = countOn(newCount({ c, widths: widthsWith(Math.round(n)), runs: FIRST }), FIRST);
     stage.count.runs = stage.count.counted[0];
     stage.id += 1;
   },

@@ -9,7 +9,7 @@ import { few, fixed, width } from "../words.js";
 
 const WIDTHS = [1e2, 1e3, 1e4, 1e5, 1e6, 1e7];
 const RUNS = { 1000: "10³", 10000: "10⁴", 100000: "10⁵", 1000000: "10⁶" };
-const CROWD = 40; // runs that are drawn behind the one that is shown
+const CROWD = 20; // runs that are drawn behind the one that is shown
 const FIRST = 2000; // runs that are counted at once where nobody waits for the worker
 
 export const rareScene = {

@@ -175,6 +175,7 @@ def table_of(tmp_path, name, labels):
         (None, ["--labels", "classes", "--samples", "40", "--inputs", "raw", "--depth", "2"]),
         (RNG.integers(2, size=50), ["--label-column", "first", "--activation", "tanh"]),
         (RNG.normal(size=50), ["--label-column", "a", "--seed", "4"]),
+        (RNG.normal(size=50), ["--label-column", "a", "--drop", "2"]),
     ],
 )
 def test_the_lines_for_a_notebook_give_its_very_numbers(labels, arguments, tmp_path, capsys):

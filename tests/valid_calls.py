@@ -96,6 +96,7 @@ CALLS = {
         "labels": "auto",
         "inputs": "raw",
         "label_column": None,
+        "drop": None,
     },
     "datasets.images.digits": {"labels": "parity", "inputs": "pixel"},
     **{

@@ -72,11 +72,12 @@ def bench_of(
     labels: str | None = None,
     inputs: str | None = None,
     label_column: str | None = None,
+    drop: str | None = None,
 ) -> Bench:
     """Return the bench of cells, one object for all cells of this process."""
     if data_entries(data).get("digest") != digest:
         raise InputError(f"data must be what they were when judging began; {data} has changed")
-    reading = {"labels": labels, "inputs": inputs, "label_column": label_column}
+    reading = {"labels": labels, "inputs": inputs, "label_column": label_column, "drop": drop}
     given = {name: value for name, value in reading.items() if value is not None}
     return Bench(seed, effort, None if data == "digits" else data, **given)
 

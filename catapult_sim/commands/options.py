@@ -183,6 +183,8 @@ def add_data(parser: Any, inputs: str | None = None, *, images: bool = False) ->
     words = "column of the labels in CSV: first, last, its number or its name (default: the one "
     words += "called label, class, target or y; else the only one of names; else the last)"
     add("--label-column", help=words, metavar="COLUMN")
+    words = "columns of CSV to leave out: numbers or names with commas between, such as id,name"
+    add("--drop", help=words, metavar="COLUMNS")
     words = "how inputs are scaled: raw: not; global: by one mean and variance for all; pixel: by "
     words += "those of each" + ("" if inputs else " (default: images global, tables pixel)")
     add("--inputs", help=words, choices=SCALINGS, default=inputs, metavar="HOW")
@@ -191,7 +193,11 @@ def add_data(parser: Any, inputs: str | None = None, *, images: bool = False) ->
 def data_entries(options: argparse.Namespace) -> Cell:
     """Return the entries of a cell for the data that were asked for, or raise InputError."""
     return phase_cells.data_entries(options.data) | phase_cells.reading_entries(
-        options.data, options.labels or "auto", options.inputs or "auto", options.label_column
+        options.data,
+        options.labels or "auto",
+        options.inputs or "auto",
+        options.label_column,
+        options.drop,
     )
 
 

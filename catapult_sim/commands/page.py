@@ -16,7 +16,8 @@ def add(commands: Any) -> None:
         "page",
         help="write the interactive page about the catapult, one HTML file",
         description="Write the interactive page about the catapult: one HTML file that needs no "
-        "network, with seven scenes for a lecture or to learn from alone.",
+        "network, with seven scenes for a lecture or to learn from alone. Its button Present, or "
+        "the key p, fills the screen with one scene.",
     )
     parser.set_defaults(run=run)
     add = parser.add_argument

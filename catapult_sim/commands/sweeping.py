@@ -34,7 +34,7 @@ RECORD, CONFIG = "records.jsonl", "config.json"
 # continued with other values of these. What the data are, the cell says.
 EXECUTION = {"out", "workers", "scheduler", "resume", "overwrite", "progress", "json", "data"}
 EXECUTION |= {"memory_limit", "claims", "compare", "all", "strict", "kinds", "curvature"}
-EXECUTION |= {"labels", "inputs", "label_column", "labels_file"}  # the cell says how data were read
+EXECUTION |= {"labels", "inputs", "label_column", "drop", "labels_file"}  # said by the cell
 
 # Why a loss may not come down.
 REASONS = (

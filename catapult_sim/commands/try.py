@@ -112,7 +112,8 @@ def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
 def _reading(options: argparse.Namespace) -> dict[str, Any]:
     """Return how data are read, the options of ``datasets.load`` that are not left out."""
     labels, labels_file = _labels(options)
-    given = {"labels": labels, "label_column": options.label_column, "labels_file": labels_file}
+    given = {"labels": labels, "label_column": options.label_column, "drop": options.drop}
+    given |= {"labels_file": labels_file}
     chosen = {name: value for name, value in given.items() if value is not None}
     return {"inputs": options.inputs or "auto", **chosen}
 

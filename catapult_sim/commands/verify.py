@@ -215,7 +215,7 @@ def _write(
 def _again(options: argparse.Namespace) -> str:
     """Return the options that a repetition needs, each followed by a space."""
     usual = {"effort": "quick", "seed": 0, "data": None}
-    usual |= dict.fromkeys(("labels", "label_column", "inputs"))
+    usual |= dict.fromkeys(("labels", "label_column", "drop", "inputs"))
     given = {name: getattr(options, name) for name in usual}
     asked = {name.replace("_", "-"): one for name, one in given.items() if one != usual[name]}
     return "".join(f"--{name} {shlex.quote(str(one))} " for name, one in asked.items())

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from catapult_sim.datasets.csv_header import (
     LABEL_NAMES,
+    dropped,
     fitted,
     header_in_comment,
     misfit,
@@ -44,7 +45,9 @@ from catapult_sim.types import Array, Progress
 from catapult_sim.validation import EXACT, InputError, shown
 
 
-def read_csv(source: str, content: bytes, label_column: str | None = None) -> Samples:
+def read_csv(
+    source: str, content: bytes, label_column: str | None = None, drop: str | None = None
+) -> Samples:
     """Return the samples of a table, or raise InputError.
 
     Parameters
@@ -55,6 +58,8 @@ def read_csv(source: str, content: bytes, label_column: str | None = None) -> Sa
         "first", "last", the number of a column counted from 1, or its name in the header. By
         default the column that is called label, class, target or y; else the only one that has
         names; else the last.
+    drop : str, optional
+        Columns to leave out, by numbers or names, with commas between them.
     """
     text = text_of(content)
     separator = separator_of(text)
@@ -71,6 +76,8 @@ def read_csv(source: str, content: bytes, label_column: str | None = None) -> Sa
         header = min(len(names), 1)  # in the first line
     columns = fitted(names, header, first)
     table = _Table(columns, first, point)
+    if drop is not None:
+        table.drop(drop)
     table.choose(label_column)
     left_out = list[int]()
     below = (row for row in rows if row[0] != header)
@@ -104,6 +111,7 @@ class _Table:
         # Names of the rows, above which pandas and R write none, are left out.
         self._kept = [n for n in range(len(first[0][1])) if n or not names or names[0]]
         self._texts = [n for n in self._kept if not any(self._is_number(row, n) for row in first)]
+        self._dropped = list[int]()
         self._at, self._said = self._kept[-1], False  # where the labels are
         self._lines: list[int] = []
         self._inputs, self._labels = array("d"), list[str]()
@@ -111,10 +119,22 @@ class _Table:
     def _is_number(self, row: Row, column: int) -> bool:
         return column < len(row[1]) and is_number(row[1][column], self._decimal)
 
+    def drop(self, asked: str) -> None:
+        """Leave out the columns that are asked for, or raise InputError."""
+        self._dropped = dropped(asked, self._names, len(self._first[1]))
+        self._kept = [n for n in self._kept if n not in self._dropped]
+        self._texts = [n for n in self._texts if n in self._kept]
+        self._at = (self._kept or [0])[-1]
+
     def choose(self, asked: str | None) -> None:
         """Choose the column of the labels, or raise InputError."""
         if len(self._kept) < 2:
             besides = " besides the name of the row" if len(self._first[1]) > 1 else ""
+            if self._dropped:
+                raise InputError(
+                    f"has {counted(len(self._kept), 'column')} besides those left out; needed are "
+                    "inputs and a label"
+                )
             raise InputError(
                 f"has one value in line {self._first[0]}{besides}; needed are inputs and a label, "
                 "with commas, semicolons, tabs or spaces between them"
@@ -142,7 +162,8 @@ class _Table:
         known |= {str(n + 1): n for n in self._kept}
         known |= {name: n for n, name in enumerate(self._names) if n in self._kept}
         if not isinstance(column, str) or column not in known:
-            held = ", ".join(filter(None, self._names[:10])) or "no names"
+            names = [self._name(n) for n in self._kept[:10]]
+            held = ", ".join(filter(None, names)) or "no names"
             raise InputError(
                 f"must have the label column that is asked for: first, last, a number up to "
                 f"{len(self._first[1])}, or a name of its header ({held}); got {shown(column)}"
@@ -194,10 +215,15 @@ class _Table:
             return InputError(f"has no value in {place}: fill it in, or delete the line")
         if self._decimal == "," and "." in value:
             why = "a decimal point, and decimal commas elsewhere"
+        if column in self._texts and column != self._at:
+            why += f"; leave the column out by drop={self._asked_as(column)!r}"
         return InputError(f"has {shown(value)} in {place}, {why}")
 
     def _name(self, column: int) -> str:
         return self._names[column] if column < len(self._names) else ""
+
+    def _asked_as(self, column: int) -> str:
+        return self._name(column) or str(column + 1)
 
     def _called(self, column: int) -> str:
         name = self._name(column)
@@ -255,7 +281,8 @@ class _Table:
         if not self._said and are_of_rows(self._labels, last):
             raise InputError(
                 f"has what look like names or dates of rows in {self._called(self._at)}, not "
-                "labels: delete the column, or name it as the label column"
+                f"labels: leave the column out by drop={self._asked_as(self._at)!r}, or name it as "
+                "the label column"
             )
         if self._may_begin_with_header(X):
             raise InputError(
@@ -266,7 +293,10 @@ class _Table:
 
     def _understood(self, X: Array, y: npt.NDArray[Any], source: str) -> Samples:
         """Return samples, with a note on columns of names and numbers of the rows."""
-        note = "" if 0 in self._kept else "; column 1 has names of rows and is left out"
+        of_rows = 0 not in [*self._kept, *self._dropped]
+        note = "; column 1 has names of rows and is left out" * of_rows
+        if self._dropped:
+            note += f"; without {', '.join(map(self._called, self._dropped))}"
         counts = [n for n, column in zip(self._columns, X.T, strict=True) if _counts(column)]
         for called in map(self._called, counts):
             note += f"; {called} counts the samples and is an input"

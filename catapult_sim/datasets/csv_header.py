@@ -5,12 +5,13 @@ R writes no name above the names of rows; its header is one short.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from catapult_sim.datasets.csv_lines import MISSING, Row, is_number, rows_of
 from catapult_sim.printing import counted
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, shown
 
 LABEL_NAMES = {"label", "labels", "class", "target", "y"}
 LETTERS_FOR_DIGITS = str.maketrans("OoIl", "0011")
@@ -69,6 +70,39 @@ def fitted(names: list[str], line: int, rows: Sequence[Row]) -> list[str]:
     if len(names) == width - 1 and _are_names_of_rows([values[0] for _, values in rows]):
         return ["", *names]
     raise misfit(names, line, rows[0])
+
+
+def dropped(asked: str, names: Sequence[str], width: int) -> list[int]:
+    """Return the columns of so many that a text names, with commas between them.
+
+    A column has a number counted from 1, and a name where there is a header.
+
+    Raises
+    ------
+    InputError
+        Where there is no such column.
+    """
+    known = {str(n + 1): [n] for n in range(width)}
+    known |= {name: [n for n in range(width) if names[n] == name] for name in names if name}
+    text = asked if isinstance(asked, str) else ""
+    wanted = [text] if text in known else [one.strip() for one in text.split(",")]
+    for one in wanted:
+        if one not in known:
+            raise InputError(
+                f"must have the columns that are left out: {_nearest(one, names, width)}; "
+                f"got {shown(one if text else asked)}"
+            )
+    return sorted({n for one in wanted for n in known[one]})
+
+
+def _nearest(asked: str, names: Sequence[str], width: int) -> str:
+    """Return the name that was meant, most likely, or in words which there are."""
+    small = {name.lower(): name for name in names if name}
+    near = difflib.get_close_matches(asked.lower(), small, 1)
+    if near:
+        return f"the nearest is {small[near[0]]}"
+    held = ", ".join(list(small.values())[:10]) or "no names"
+    return f"numbers up to {width}, or names of the header ({held})"
 
 
 def misfit(names: Sequence[str], line: int, first: Row) -> InputError:

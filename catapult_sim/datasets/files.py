@@ -22,6 +22,7 @@ def load(
     inputs: str = "raw",
     label_column: str | None = None,
     labels_file: str | Path | None = None,
+    drop: str | None = None,
 ) -> Dataset:
     r"""Read samples from a file, or from a data set that is known by name.
 
@@ -44,6 +45,9 @@ def load(
         of rows, above which R and pandas write no name, are left out.
     labels_file : path, optional
         Of IDX: the file of the labels, where it is not beside the images under the usual name.
+    drop : str, optional
+        Of CSV: columns to leave out, with commas between them: numbers counted from 1, or names of
+        the header, such as "id,name".
 
     Returns
     -------
@@ -66,30 +70,33 @@ def load(
     >>> X.tolist(), y.tolist()
     ([[1.5, 2.0], [1.0, 3.0]], [[1.0], [-1.0]])
     """
-    return samples_of(data, label_column, labels_file).understood(labels, inputs)
+    return samples_of(data, label_column, labels_file, drop).understood(labels, inputs)
 
 
 def samples_of(
-    data: str | Path, label_column: str | None = None, labels_file: str | Path | None = None
+    data: str | Path,
+    label_column: str | None = None,
+    labels_file: str | Path | None = None,
+    drop: str | None = None,
 ) -> Samples:
     """Return samples as they are stored, or raise InputError."""
     if isinstance(data, str) and data in NAMES:
-        _require_no_column(label_column, str(data))
+        _require_no_column(label_column, drop, str(data))
         _require_no_labels(labels_file, str(data))
         return digit_images() if data == "digits" else idx_images(str(data))
     path = _file(data)
     content = content_of(path)
     if is_idx(content):
-        _require_no_column(label_column, str(path))
+        _require_no_column(label_column, drop, str(path))
         return read_idx(path, None if labels_file is None else _path(labels_file))
     _require_no_labels(labels_file, str(path))
     try:
         if content[:6] == b"\x93NUMPY":
             raise InputError("holds one array; numpy.savez(path, X=X, y=y) saves inputs and labels")
         if path.suffix.lower() == ".npz" or is_zip(content):
-            _require_no_column(label_column, str(path))
+            _require_no_column(label_column, drop, str(path))
             return read_npz(str(path), content)
-        return read_csv(str(path), content, label_column)
+        return read_csv(str(path), content, label_column, drop)
     except InputError as refusal:
         raise InputError(f"{path} {refusal}") from None
 
@@ -122,8 +129,10 @@ def _require_no_labels(labels_file: str | Path | None, data: str) -> None:
         raise InputError(f"a file of labels belongs to IDX images; got {labels_file}, {data}")
 
 
-def _require_no_column(label_column: str | None, data: str) -> None:
+def _require_no_column(label_column: str | None, drop: str | None, data: str) -> None:
     if label_column is not None:
         raise InputError(
             f"the label column can be chosen in CSV files; got {label_column!r}, {data}"
         )
+    if drop is not None:
+        raise InputError(f"columns can be left out of CSV files; got {drop!r}, {data}")

@@ -165,7 +165,7 @@ class Bench:
     data : path, optional
         A file or name for :func:`catapult_sim.datasets.load`; by default handwritten digits,
         odd against even.
-    inputs, labels, label_column
+    inputs, labels, label_column, drop
         How inputs are scaled where an experiment does not say, by default by one mean and one
         variance for all of them, and how a file is read, as in
         :func:`~catapult_sim.datasets.load`.
@@ -197,6 +197,7 @@ class Bench:
         inputs: str = "global",
         labels: str = "auto",
         label_column: str | None = None,
+        drop: str | None = None,
     ) -> None:
         self.seed = require_count("seed", seed)
         if effort not in EFFORTS:
@@ -205,7 +206,7 @@ class Bench:
         self.source = "8x8 handwritten digits, odd against even" if data is None else str(data)
         self.own = None if data is None else Path(data).name
         self.inputs = inputs
-        file = data and datasets.load(data, labels=labels, label_column=label_column)
+        file = data and datasets.load(data, labels=labels, label_column=label_column, drop=drop)
         self.clothed = self.effort.clothing and data is None
         digits = {} if file else _raw_digits()
         self._raw = file or digits["parity"]

@@ -5,8 +5,8 @@ Every cell has ``model`` ("linear" for the exact linear network, "mlp"), ``width
 weights, samples and batches), ``data`` (a name such as "digits", or the whole path of a file; with
 the ``digest`` of all that is read, by which the data are known), ``samples``, ``steps`` (updates,
 at most). Cells of one run have ``c``, eta lambda_0, with lambda_0 of that network's kernel at its
-start, times the curvature of the loss. They may say how data are read by ``labels``, ``inputs`` and
-``label_column`` (by default "auto", "pixel" and none), have the entries of
+start, times the curvature of the loss. They may say how data are read by ``labels``, ``inputs``,
+``label_column`` and ``drop`` (by default "auto", "pixel", none and none), have the entries of
 :mod:`catapult_sim.experiments.cell_options`, and ``of``, names in :data:`MORE` of what to measure
 at the end besides. The loss is that of all samples.
 
@@ -65,7 +65,7 @@ def run_at(networks: Networks, c: npt.ArrayLike, **options: Any) -> Trajectory:
 
 
 Data = tuple[Array, Array]
-READING = ("labels", "inputs", "label_column")
+READING = ("labels", "inputs", "label_column", "drop")
 
 
 def _linear(cell: Cell, data: Data, rng: np.random.Generator, scale: Array) -> Networks:
@@ -153,13 +153,14 @@ def _read(
     labels: str = "auto",
     inputs: str = "pixel",
     label_column: str | None = None,
+    drop: str | None = None,
 ) -> datasets.Dataset:
-    return _stored(data, digest, label_column).understood(labels, inputs)
+    return _stored(data, digest, label_column, drop).understood(labels, inputs)
 
 
 @lru_cache(maxsize=1)
-def _stored(data: str, digest: str | None, label_column: str | None) -> Samples:
-    return samples_of(data, label_column)
+def _stored(data: str, digest: str | None, label_column: str | None, drop: str | None) -> Samples:
+    return samples_of(data, label_column, drop=drop)
 
 
 def data_entries(data: str | Path | None) -> Cell:
@@ -188,6 +189,7 @@ def reading_entries(
     labels: str = "auto",
     inputs: str = "auto",
     label_column: str | None = None,
+    drop: str | None = None,
 ) -> Cell:
     """Return the entries of a cell for how its data are read, decided where they are "auto".
 
@@ -201,9 +203,10 @@ def reading_entries(
     >>> reading_entries(None)
     {'labels': 'parity', 'inputs': 'global'}
     """
-    asked = {} if label_column is None else {"label_column": label_column}
+    given = {"label_column": label_column, "drop": drop}
+    asked = {name: value for name, value in given.items() if value is not None}
     named = data_entries(data)
-    stored = _stored(named["data"], named.get("digest"), label_column)
+    stored = _stored(named["data"], named.get("digest"), label_column, drop)
     return {"labels": stored.encoded(labels).encoding, "inputs": stored.scaling(inputs), **asked}
 
 

@@ -1,7 +1,8 @@
-"""Bundle JavaScript modules into one script, which needs no server to load them from.
+"""Bundle JavaScript modules into scripts, which need no server to load them from.
 
 A module becomes a function of what it imports. It may import names from files beside it, on one
-line each, and export functions, classes and constants where they are declared.
+line each, and export functions, classes and constants where they are declared. Comments between
+``/**`` and ``*/`` are left out.
 """
 
 from __future__ import annotations
@@ -13,11 +14,15 @@ from collections.abc import Mapping
 from catapult_sim.validation import InputError
 
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]+)";\n', re.MULTILINE)
+_DOCUMENTED = re.compile(r"^ */\*\*.*?\*/\n", re.MULTILINE | re.DOTALL)
 _EXPORT = re.compile(r"^export (?:async )?(?:function\*?|class|const) (\w+)", re.MULTILINE)
 
 
-def bundle(modules: Mapping[str, str], entry: str) -> str:
-    r"""Return one script that runs the module ``entry`` and those that it imports, each once.
+def bundle(modules: Mapping[str, str], entry: str, *others: str) -> list[str]:
+    r"""Return scripts that run the module ``entry`` and those that it imports, each once.
+
+    With ``others``, further modules to run elsewhere, such as in a worker, the first script is what
+    all of them need, and each of the next, run after it, the rest that one of them needs.
 
     Parameters
     ----------
@@ -25,6 +30,8 @@ def bundle(modules: Mapping[str, str], entry: str) -> str:
         The sources of modules, by path.
     entry : str
         The path of the one to run.
+    *others : str
+        Paths of further ones.
 
     Raises
     ------
@@ -35,7 +42,7 @@ def bundle(modules: Mapping[str, str], entry: str) -> str:
     --------
     >>> modules = {"two.js": "export const two = 2;\n"}
     >>> modules["main.js"] = 'import { two } from "./two.js";\nconsole.log(two);\n'
-    >>> print(bundle(modules, "main.js"))
+    >>> print(*bundle(modules, "main.js"))
     "use strict";
     const modules = {};
     modules["two.js"] = (() => {
@@ -48,8 +55,12 @@ def bundle(modules: Mapping[str, str], entry: str) -> str:
     return {  };
     })();
     """
-    wrapped = (_wrapped(path, modules[path]) for path in _in_order(modules, entry, ()))
-    return "\n".join(['"use strict";', "const modules = {};", *wrapped])
+    orders = [_in_order(modules, one, ()) for one in (entry, *others)]
+    shared = [path for path in orders[0] if all(path in order for order in orders)]
+    rests = [[path for path in order if path not in shared] for order in orders]
+    first = ["const modules = {};", *(_wrapped(path, modules[path]) for path in shared)]
+    parts = [[_wrapped(path, modules[path]) for path in rest] for rest in rests if others]
+    return ["\n".join(['"use strict";', *part]) for part in (first, *parts)]
 
 
 def _in_order(modules: Mapping[str, str], path: str, above: tuple[str, ...]) -> list[str]:
@@ -78,7 +89,7 @@ def _wrapped(path: str, source: str) -> str:
     body = _IMPORT.sub(
         lambda one: f'const {{{one[1]}}} = modules["{_beside(path, one[2])}"];\n', source
     )
-    body = re.sub(r"^export ", "", body, flags=re.MULTILINE).strip()
+    body = _DOCUMENTED.sub("", re.sub(r"^export ", "", body, flags=re.MULTILINE)).strip()
     if left := re.search(r"^import .*", body, re.MULTILINE):
         raise InputError(f'{path} must import as in import {{ a }} from "./b.js"; got {left[0]}')
     names = ", ".join(_exported(source))

@@ -44,7 +44,7 @@ def build() -> str:
     engine = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, loader=loader
     )
-    modules = scripts()
+    shared, main, worker = bundle(scripts(), "main.js", "worker.js")
     data = {"ramp": colours.final_curvature_ramp(), "digits": digits()}
     return engine.get_template("page.html").render(
         version=__version__,
@@ -56,8 +56,9 @@ def build() -> str:
         recorded=rules.STEP_BY_STEP,
         scenes=SCENES,
         data=json.dumps(data, sort_keys=True),
-        main=bundle(modules, "main.js"),
-        worker=bundle(modules, "worker.js"),
+        shared=shared,
+        main=main,
+        worker=worker,
     )
 
 

@@ -10,6 +10,7 @@ from functools import cache
 import sympy as sp
 
 from catapult_sim.numeric.runs.optimizers import HeavyBall
+from catapult_sim.page import six_samples
 from catapult_sim.symbolic import Update, backward_error, linear_net, minibatch
 from catapult_sim.symbolic.printed import derivation_steps
 from catapult_sim.symbolic.step_by_step import DerivationSteps
@@ -31,6 +32,7 @@ STEP_BY_STEP = (
     "residual-map",
     "edge-map",
     "minibatch-averaged",
+    "closure",
 )
 
 
@@ -41,7 +43,8 @@ def updates() -> dict[str, Update]:
     Besides those of the catalogue: ``parabola``, one weight; ``two-weights``, the smallest network
     with a catapult; ``heavy-ball``, the one-sample network at any width under momentum, in
     ``p = |u + v| / sqrt(2)`` and ``q = |u - v| / sqrt(2)``, along which all its weights move;
-    ``first-batch`` and ``second-batch``, two weights on labels ``1 + delta`` and ``1 - delta``.
+    ``first-batch`` and ``second-batch``, two weights on labels ``1 + delta`` and ``1 - delta``;
+    ``one-sample-step``, SGD on two inputs at any width.
     """
     model = (p**2 - q**2) / (2 * sp.sqrt(n)) - y
     descents = {
@@ -59,6 +62,7 @@ def updates() -> dict[str, Update]:
         linear_net.edge_map(),
         linear_net.balanced_map(),
         minibatch.averaged_moments(),
+        six_samples.one_sample_step(),
     ]
     letters = {curvature: r"\lambda"}
     named = [replace(rule, name=name, notation=letters) for name, rule in descents.items()]
@@ -90,10 +94,10 @@ def variances() -> Formula:
 
 def javascript() -> str:
     """Return a JavaScript module of all rules, functions that write into their last argument."""
-    formulas: list[Rule] = [*updates().values(), *fields().values(), variances()]
-    return (
-        "\n\n".join(javascript_source(one, module=True, in_place=True) for one in formulas) + "\n"
-    )
+    observed = [variances(), six_samples.loss_and_kernel()]
+    formulas: list[Rule] = [*updates().values(), *fields().values(), *observed]
+    functions = [javascript_source(one, module=True, in_place=True) for one in formulas]
+    return "\n\n".join([*functions, six_samples.constants()]) + "\n"
 
 
 def mathml(*, ids: bool = True) -> dict[str, str]:

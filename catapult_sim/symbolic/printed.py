@@ -117,7 +117,7 @@ def derivation_steps(
     except ValueError as refusal:
         raise InputError(str(refusal)) from None
     notation = derived.notation if isinstance(derived, Update) else {}
-    return DerivationSteps(known.name, tuple(steps), symbols, notation)
+    return DerivationSteps(known.name, tuple(steps), symbols, notation, known.summary)
 
 
 def listing() -> list[tuple[str, str, str]]:

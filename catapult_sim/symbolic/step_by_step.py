@@ -12,6 +12,7 @@ from typing import overload
 
 import sympy as sp
 
+from catapult_sim.printing import counted
 from catapult_sim.symbolic.catalogue import legend, meanings
 from catapult_sim.symbolic.steps import Equation, Step
 from catapult_sim.symbolic.voices import formulas, presentation
@@ -39,12 +40,15 @@ class DerivationSteps(Sequence[Step]):
         The meaning of each symbol.
     notation : mapping of symbol to str
         The LaTeX letter of a symbol, where the default is not wanted.
+    summary : str
+        What is derived, in a sentence without its full stop.
     """
 
     name: str
     steps: tuple[Step, ...]
     symbols: Mapping[str, str]
     notation: Mapping[sp.Symbol, str]
+    summary: str = ""
 
     @overload
     def __getitem__(self, place: int) -> Step: ...
@@ -103,24 +107,30 @@ class DerivationSteps(Sequence[Step]):
         return "\n\n".join([first, *parts, f"where {told}"])
 
     def beamer(self) -> str:
-        """Return the steps as frames of the LaTeX class beamer, one or more for each step.
+        """Return the steps as frames of the LaTeX class beamer, to be read by its ``input``.
 
-        The first frame says what the letters mean.
+        The first says what is derived, the second what the letters mean, the last is the result.
         """
         told = [rf"\item[${letter}$] {meaning}" for letter, meaning in self._letters_in_latex()]
+        aim = f"{formulas.escaped(self.summary)}.\n\n{counted(len(self), 'step')}."
+        letters = "\\begin{description}\n" + "\n".join(told) + "\n\\end{description}"
         frames = [
-            f"% {self.name}, step by step; frames of the document class beamer",
-            "\\begin{frame}[allowframebreaks]\n"
-            rf"\frametitle{{{formulas.escaped(self.name)}: symbols}}"
-            "\n\\begin{description}\n" + "\n".join(told) + "\n\\end{description}\n\\end{frame}",
+            f"% {self.name}, step by step; frames for a document of the class beamer",
+            self._frame("", aim),
+            self._frame(": symbols", letters, "[allowframebreaks]"),
         ]
         for number, (step, rows) in enumerate(self._latex(SLIDE_LINE), 1):
-            title = rf"\frametitle{{{formulas.escaped(self.name)}: step {number} of {len(self)}}}"
+            title = ": result" if number == len(self) else f": step {number} of {len(self)}"
             for part in range(0, len(rows), ON_A_SLIDE):
                 body = _aligned(rows[part : part + ON_A_SLIDE])
-                said = formulas.escaped(step.what)
-                frames.append(f"\\begin{{frame}}\n{title}\n{said}\n{body}\n\\end{{frame}}")
+                frames.append(self._frame(title, f"{formulas.escaped(step.what)}\n{body}"))
+                title = f"{title.removesuffix(', continued')}, continued"
         return "\n\n".join(frames)
+
+    def _frame(self, title: str, body: str, options: str = "") -> str:
+        """Return a frame whose title begins with the name of the derivation."""
+        head = rf"\frametitle{{{formulas.escaped(self.name)}{title}}}"
+        return f"\\begin{{frame}}{options}\n{head}\n{body}\n\\end{{frame}}"
 
     def mathml(self) -> str:
         """Return the steps as an HTML list with MathML, which is also an XML document.

@@ -257,6 +257,59 @@ def test_a_label_column_that_is_not_there_is_refused(column, read):
         read(HEADER + text_of(), label_column=column)
 
 
+WIDE = "id,name,a,b,kind\n7,ann,1,2,0\n8,bob,3,4,1\n9,cyd,5,6,1\n"
+
+
+@pytest.mark.parametrize("drop", ["id,name", " name , id", "1,2", "2, id", "id,id,name,1"])
+def test_columns_are_left_out_by_name_or_by_number(drop, read):
+    found = read(WIDE, drop=drop)
+    assert found.X.tolist() == [[1, 2], [3, 4], [5, 6]]
+    assert found.y.tolist() == SIGNS
+    assert found.meaning.endswith("from column 5 (kind); without column 1 (id), column 2 (name)")
+
+
+def test_the_last_column_is_the_last_that_is_not_left_out(read):
+    found = read(WIDE, drop="name,kind")
+    assert found.y.tolist() == [[2], [4], [6]]
+    assert found.X.tolist() == [[7, 1], [8, 3], [9, 5]]
+
+
+def test_a_column_whose_name_has_a_comma_is_left_out_and_all_of_one_name(read):
+    text = '"a, first",b,b,c,y\n1,x,2,3,0\n4,y,5,6,1\n7,z,8,9,1\n'
+    assert read(text, drop="b").X.tolist() == [[1, 3], [4, 6], [7, 9]]
+    with pytest.raises(InputError, match="which is not a number; leave the column out by drop='b'"):
+        read(text, drop="a, first")
+
+
+def test_columns_without_a_header_are_left_out_by_number(read):
+    assert read("5,x9,1,0\n6,x8,2,1\n7,x7,3,1\n", drop="1,2").X.tolist() == [[1], [2], [3]]
+
+
+@pytest.mark.parametrize(
+    ("drop", "words"),
+    [
+        ("idd", "left out: the nearest is id; got 'idd'"),
+        ("id,NAMES", "left out: the nearest is name; got 'NAMES'"),
+        ("zzz", r"numbers up to 5, or names of the header \(id, name, a, b, kind\); got 'zzz'"),
+        ("6", "numbers up to 5"),
+        ("0", "numbers up to 5"),
+        ("", "numbers up to 5"),
+        (3, "numbers up to 5"),
+        ("id,,a", "numbers up to 5"),
+        ("id,name,a,b", "has 1 column besides those left out; needed are inputs and a label"),
+        ("1,2,3,4,5", "has 0 columns besides those left out"),
+    ],
+)
+def test_columns_that_cannot_be_left_out_are_refused(drop, words, read):
+    with pytest.raises(InputError, match=words):
+        read(WIDE, drop=drop)
+
+
+def test_a_label_column_that_is_left_out_is_refused(read):
+    with pytest.raises(InputError, match=r"a name of its header \(name, a, b, kind\); got 'id'"):
+        read(WIDE, drop="id", label_column="id")
+
+
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 TABLES = st.integers(1, 4).flatmap(
     lambda d: st.lists(st.lists(NUMBERS, min_size=d, max_size=d), min_size=2, max_size=6)

@@ -210,6 +210,8 @@ def test_other_files_are_called_what_they_are(tmp_path):
         InputError, match="the label column can be chosen in CSV files; got 'first'"
     ):
         load("digits", label_column="first")
+    with pytest.raises(InputError, match="columns can be left out of CSV files; got 'a', digits"):
+        load("digits", drop="a")
 
 
 class Trap:

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { chromium } from "playwright-core";
 
-export const SCENES = ["1", "2", "3", "4", "5", "6", "7a", "7b", "7c", "7d"];
+export const SCENES = ["1", "2", "3", "4", "5", "6", "7a", "7b", "7c", "7d", "7e"];
 const ADDRESS = `file://${process.env.PAGE}`;
 
 let browser = null;

@@ -196,6 +196,9 @@ test("sentences follow the state", async () => {
     "#scene=7a&Y=1.1&F=0.6&Lam=1.5": /never settles|period 2/,
     "#scene=7b&beta=0&c=4.2": /Divergent/,
     "#scene=7c&eps=0.5": /no better|too large/,
+    "#scene=7e&c=0.95&runs=1000": /Of 1000 runs \d+ are thrown off their kernel, one in .* A hundred times wider/,
+    "#scene=7e&c=0.5&n=1e8&runs=1000": /Of 1000 runs none is thrown.*less than one in 333/,
+    "#scene=7e&c=1.2&runs=1000": /errors grow typically/,
   };
   for (const [hash, words] of Object.entries(cases)) {
     const wrong = await open({}, hash, async (page) => {

@@ -12,21 +12,38 @@ MODULES = {
     "main.js": 'import { sum } from "./parts/sum.js";\nimport { one } from "./one.js";\n'
     "console.log(sum(one, 2));\n",
     "parts/sum.js": 'import { one } from "../one.js";\n'
-    "const hidden = one;\nexport function sum(a, b) {\n  return a + b + hidden - 1;\n}\n",
+    "/** Not\n * written. */\nconst hidden = one; /** Kept. */\n"
+    "export function sum(a, b) {\n  return a + b + hidden - 1;\n}\n",
     "one.js": 'console.log("once");\nexport const one = 1;\nexport class Unused {}\n',
 }
 
 
 @needs_node
 def test_a_bundle_does_what_its_modules_do():
-    script = bundle(MODULES, "main.js")
+    (script,) = bundle(MODULES, "main.js")
     assert (
         subprocess.run([NODE, "-e", script], capture_output=True, text=True).stdout == "once\n3\n"
     )
 
 
+@needs_node
+def test_what_two_modules_need_is_written_once_and_runs_before_each():
+    modules = MODULES | {"other.js": 'import { one } from "./one.js";\nconsole.log(-one);\n'}
+    shared, main, other = bundle(modules, "main.js", "other.js")
+    assert [shared.count('"once"'), main.count('"once"'), other.count('"once"')] == [1, 0, 0]
+    for script, words in ((main, "once\n3\n"), (other, "once\n-1\n")):
+        found = subprocess.run([NODE, "-e", shared + script], capture_output=True, text=True)
+        assert found.stdout == words
+
+
 def test_names_of_one_module_are_not_seen_by_others():
-    assert "hidden" not in bundle(MODULES, "main.js").split('modules["main.js"]')[1]
+    assert "hidden" not in bundle(MODULES, "main.js")[0].split('modules["main.js"]')[1]
+
+
+def test_comments_that_document_are_left_out():
+    (script,) = bundle(MODULES, "main.js")
+    assert "written" not in script
+    assert "const hidden = one; /** Kept. */\n" in script
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ def test_the_files_of_the_page_are_declared_as_data_of_the_package():
 def test_the_derivation_of_every_scene_is_on_the_page(page):
     text = "\n".join(document.scripts().values())
     named = set(re.findall(r'"([a-z]+(?:-[a-z]+)+)"', "".join(re.findall(r"derivation: .*", text))))
-    named |= {"parabola"}
+    named |= {"parabola", "closure"}
     assert named == set(re.findall(r'<template id="derivation-([a-z-]+)"', page))
     assert set(rules.STEP_BY_STEP) <= named
 

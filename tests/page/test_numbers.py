@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -287,6 +288,134 @@ def test_flows_follow_the_modified_field(modules):
         final = {name: np.array(found[name][-1]) for name in found}
         near, far = (np.linalg.norm(final["sgd"] - final[k]) for k in ("modified", "gradient"))
         assert near < far / 2
+
+
+def six_samples():
+    angles, lengths = np.pi * np.arange(6) / 6 + 0.1, np.linspace(0.5, 1.5, 6)
+    return lengths[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def lehmer(first, count):
+    return np.array([pow(48271, k, 2**31 - 1) for k in range(first, first + count)])
+
+
+def test_the_random_numbers_of_the_page_are_lehmers(modules):
+    script = """
+      import { ahead, following, uniform } from "./lehmer.js";
+      const answer = (all) => all.map((k) => [ahead(k), following(ahead(k)), uniform(ahead(k))]);
+    """
+    places = [0, 1, 2, 300, 12345678, 299_999_700, 2**31 - 3, 2**31 - 2]
+    for k, found in zip(places, answers(modules, script, places), strict=True):
+        assert found == [*lehmer(k, 2), lehmer(k, 1)[0] / (2**31 - 1)]
+
+
+@pytest.mark.parametrize("n", [100, 10**5, 10**8])
+def test_what_the_scene_of_chance_sees_of_a_state_is_what_the_network_is(n, modules):
+    # Against W^T W <- M W^T W M of the weights' three columns, and the kernel J J^T / m.
+    script = """
+      import { lossAndKernel, oneSampleStep, SAMPLES, SCALES } from "./rules.js";
+      const answer = ({ states, eta, n }) => states.map((state) => ({
+        seen: lossAndKernel(state, ...SCALES, [0, 0]),
+        next: SAMPLES.map((sample) => oneSampleStep([...state], eta, n, ...sample)),
+      }));
+    """
+    X = six_samples()
+    net = cs.LinearNet(X, np.zeros(6), width=n)
+    grams = net.init(rng=0, ensemble=(30,))
+    states = grams[:, [0, 0, 1, 0, 1, 2], [0, 1, 1, 2, 2, 2]]
+    asked = {"states": states.tolist(), "eta": 0.6, "n": n}
+    for gram, found in zip(grams, answers(modules, script, asked), strict=True):
+        A, F, B = gram[:2, :2], gram[:2, 2], gram[2, 2]
+        turned = net.data.directions.T
+        f = X @ turned.T @ F
+        kernel = X @ (turned.T @ A @ turned + B * np.eye(2)) @ X.T / 6
+        seen = np.array([f @ f / 12, np.linalg.eigvalsh(kernel)[-1]])
+        assert (abs(found["seen"] - seen) <= EXACT * seen).all()
+        for x, after in zip(X @ turned.T, found["next"], strict=True):
+            step = np.eye(3)
+            step[:2, 2] = step[2, :2] = -0.6 / n**0.5 * x * (x @ F)
+            inner = np.block([[A, F[:, None] / n**0.5], [F[None] / n**0.5, np.array([[B]])]])
+            moved = step @ inner @ step
+            moved[:2, 2] *= n**0.5
+            expected = moved[[0, 0, 1, 0, 1, 2], [0, 1, 1, 2, 2, 2]]
+            assert abs(after - expected).max() <= 10 * EXACT * abs(gram).max()
+
+
+def test_the_lines_of_python_give_the_rare_catapult_on_the_screen(modules):
+    script = """
+      import { replay } from "./rare.js";
+      import { rareScene } from "./scenes/rare.js";
+      const answer = (all) => all.map(({ c, n, index }) => {
+        const run = replay({ c, n }, index);
+        return { ...run, python: rareScene.python({ c, n }, run) };
+      });
+    """
+    cases = [
+        {"c": 0.95, "n": 10**5, "index": 49},
+        {"c": 1.05, "n": 10**8, "index": 7},
+        {"c": 0.5, "n": 100, "index": 999_999},
+    ]
+    found = answers(modules, script, cases)
+    for one in found:
+        names = {}
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(one["python"], names)
+        assert names["batches"] == [[sample] for sample in one["order"]]
+        values = names["run"].values
+        for name, lines in (("loss", "loss"), ("curvature", "top_eigenvalue")):
+            assert abs(np.array(one[name]) / values[lines] - 1).max() < 1e-9
+        change = values["top_eigenvalue"][-1] / values["top_eigenvalue"][0] - 1
+        assert one["thrown"] == (abs(change) > 0.05)
+    assert [one["thrown"] for one in found] == [True, False, False]
+
+
+def test_runs_are_thrown_as_often_as_numpys_random_orders_throw_them(modules):
+    script = """
+      import { countOn, newCount, replay } from "./rare.js";
+      const answer = ({ c, widths, runs }) => {
+        const count = newCount({ c, widths, runs });
+        while (count.counted[0] < runs) countOn(count, 700);
+        const examples = [...count.examples.thrown, ...count.examples.kept];
+        const again = examples.map((index) => replay({ c, n: widths[0] }, index).thrown);
+        return { ...count, again };
+      };
+    """
+    asked = {"c": 1.0, "widths": [10**4, 100, 10**6], "runs": 4000}
+    found = answers(modules, script, asked)
+    assert found["counted"] == [4000] * 3
+    assert found["again"] == [True] * 12 + [False] * 12
+    rng = np.random.default_rng(0)
+    start = np.array([[1.0, 0, 1], [0, 1, 1], [1, 1, 1]])
+    for n, thrown in zip(asked["widths"], found["thrown"], strict=True):
+        net = cs.LinearNet(six_samples(), np.zeros(6), width=n)
+        first = net.top_eigenvalue(start)
+        states = np.broadcast_to(start, (4000, 3, 3))
+        batches = rng.integers(6, size=(4000, 300, 1))
+        run = net.train(learning_rate=1 / first, steps=300, state=states, batches=batches)
+        change = net.top_eigenvalue(run.state) / first - 1
+        expected = (~(abs(change) <= 0.05)).mean()
+        error = (2 * expected * (1 - expected) / 4000) ** 0.5
+        assert 0.001 < expected < 0.9
+        assert abs(thrown / 4000 - expected) < 4 * error
+
+
+def test_the_exponent_of_the_scene_of_chance_is_that_of_the_transfer_operator(modules):
+    from catapult_sim.claims.gess2026 import six_samples as problem
+    from catapult_sim.numeric.random_products.linear_sgd import threshold
+
+    script = """
+      import { rate } from "./rare.js";
+      import { tail } from "./tail.js";
+      const answer = (all) => all.map((eta) => tail(eta));
+    """
+    rates = [problem.rate_of_tail(theta) for theta in problem.TAILS]
+    typical = threshold(problem.kernel(), growth="typical")
+    found = answers(modules, script, [*rates, 1.01 * typical, 0.01])
+    assert abs(np.array(found[:3]) - problem.TAILS).max() < 0.005
+    assert found[3:] == [0, float("inf")]
+    curvature = np.linalg.eigvalsh(problem.kernel())[-1] / 6
+    text = (Path(cs.__file__).parent / "page" / "scenes.html").read_text("utf-8")
+    assert f"beyond {typical * curvature:.2f}, where products grow typically" in text
 
 
 def test_what_scenes_say_of_any_state_are_words_and_numbers(modules):

@@ -363,10 +363,27 @@ def parsed(row):
     return MathTextParser("path").parse(f"${plain.replace(r'operatorname{tr}', 'mathrm{tr}')}$")
 
 
+@pytest.mark.parametrize("name", ["sample-map", "variance-sgd", "closure"])
+def test_slides_begin_with_the_aim_and_the_letters_and_end_with_the_result(name):
+    steps = derivation_steps(name)
+    aim, letters, *others, last = steps.beamer().split(r"\begin{frame}")[1:]
+    assert f"\\frametitle{{{name}}}\n{formulas.escaped(derivations()[name].summary)}." in aim
+    assert f"\n{len(steps)} step" in aim
+    assert f"\\frametitle{{{name}: symbols}}" in letters
+    assert len(others) == len(steps) - 1
+    for number, frame in enumerate(others, 1):
+        assert f"\\frametitle{{{name}: step {number} of {len(steps)}}}" in frame
+    assert f"\\frametitle{{{name}: result}}" in last
+    assert list(rows_of(last)) == list(rows_of(steps.latex()))[-len(steps[-1].equations) :]
+
+
 def test_a_slide_holds_few_equations():
     frames = derivation_steps("modified-equation").beamer().split(r"\begin{frame}")[1:]
     assert max(len(list(rows_of(frame))) for frame in frames) <= 5
-    assert r"\frametitle{modified-equation: step 2 of 4}" in frames[2]
+    titles = [re.search(r"\\frametitle{modified-equation(.*)}", frame)[1] for frame in frames]
+    assert titles[:4] == ["", ": symbols", ": step 1 of 4", ": step 2 of 4"]
+    assert titles[-1].startswith(": result")
+    assert len(set(titles)) > len({title.removesuffix(", continued") for title in titles}) == 6
 
 
 def test_time_is_an_index_only_where_a_step_is_taken():
@@ -476,8 +493,8 @@ def test_every_form_says_what_the_letters_mean(name, options):
     latex = [formulas.escaped(meaning) for meaning in meanings]
     *_, last = steps.latex().split("\n\nwhere ")
     assert re.split(r"(?:; )?\$[^$]+\$ = ", last)[1:] == latex
-    first = steps.beamer().split(r"\end{frame}")[0]
-    assert re.split(r"\n?\\item\[\$[^$]+\$\] ", first.split("\n\\end{d")[0])[1:] == latex
+    symbols = steps.beamer().split(r"\end{frame}")[1]
+    assert re.split(r"\n?\\item\[\$[^$]+\$\] ", symbols.split("\n\\end{d")[0])[1:] == latex
     where = ElementTree.fromstring(steps.mathml()).find("p[@class='where']")
     said = [letter.tail.strip(" =;") for letter in where]
     assert said == [meaning.strip(" =;") for meaning in meanings]

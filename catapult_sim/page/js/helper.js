@@ -1,4 +1,4 @@
-// The worker of the page, made from the text of a script in it: there is no file to load.
+// The worker of the page, made from the text of scripts in it: there is no file to load.
 
 export const LASTING = 160; // milliseconds of rest after which a fine map is drawn
 
@@ -6,8 +6,8 @@ const listeners = {};
 let running = null;
 
 function start() {
-  const source = document.getElementById("worker-source").textContent;
-  running = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+  const sources = [...document.querySelectorAll("script.worker")].map((one) => one.textContent);
+  running = new Worker(URL.createObjectURL(new Blob(sources, { type: "text/javascript" })));
   running.onmessage = ({ data }) => listeners[data.job]?.(data);
 }
 

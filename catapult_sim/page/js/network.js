@@ -1,8 +1,8 @@
 // A real network, 64-128-1 in the NTK parametrisation, trained by gradient descent. No autodiff.
+import { following, uniform } from "./lehmer.js";
 
 const PIXELS = 64;
 const WIDTH = 128;
-const PRIME = 2 ** 31 - 1;
 
 /** Each activation with its slope and its gain. */
 const ACTIVATIONS = {
@@ -19,15 +19,12 @@ function unpacked({ pixels, labels, mean, deviation, trained }) {
   return { X: X.slice(0, cut), y: y.slice(0, trained), heldX: X.slice(cut), heldY: y.slice(trained) };
 }
 
-/** Return numbers from N(0, 1), the same in every language: a Lehmer generator, in pairs. */
+/** Return numbers from N(0, 1), the same in every language: those of a Lehmer generator, in pairs. */
 function normals(size, seed) {
-  let state = seed;
-  const uniform = Float64Array.from({ length: 2 * size }, () => {
-    state = (48271 * state) % PRIME;
-    return state / PRIME;
-  });
-  const circle = (k) => Math.cos(2 * Math.PI * uniform[size + k]);
-  return Float64Array.from({ length: size }, (_, k) => Math.sqrt(-2 * Math.log(uniform[k])) * circle(k));
+  let number = seed;
+  const drawn = Float64Array.from({ length: 2 * size }, () => uniform((number = following(number))));
+  const circle = (k) => Math.cos(2 * Math.PI * drawn[size + k]);
+  return Float64Array.from({ length: size }, (_, k) => Math.sqrt(-2 * Math.log(drawn[k])) * circle(k));
 }
 
 /** Return a network at its start, with what training needs. */

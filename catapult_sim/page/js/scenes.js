@@ -6,11 +6,12 @@ import { batchesScene } from "./scenes/batches.js";
 import { labelScene } from "./scenes/label.js";
 import { momentumScene } from "./scenes/momentum.js";
 import { oneWeight } from "./scenes/one_weight.js";
+import { rareScene } from "./scenes/rare.js";
 import { realNetwork } from "./scenes/real_network.js";
 import { twoWeightsScene } from "./scenes/two_weights.js";
 import { widthScene } from "./scenes/width.js";
 
 export const SCENES = [
   oneWeight, twoWeightsScene, arch, widthScene, allRuns, realNetwork,
-  labelScene, momentumScene, batchesScene, averagingScene,
+  labelScene, momentumScene, batchesScene, averagingScene, rareScene,
 ];

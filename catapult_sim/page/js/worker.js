@@ -1,13 +1,17 @@
-// What takes long, beside the page: maps, in bands from top to bottom, and the network.
+// What takes long, beside the page: maps, in bands from top to bottom, the network, and counts of runs.
 import { MAPS } from "./map.js";
 import { network, trainingStep } from "./network.js";
+import { countOn, rate } from "./rare.js";
+import { tail } from "./tail.js";
 
 const BAND = 24; // rows between two looks at the messages
+const BLOCK = 500; // runs between them
 const asked = {}; // the last request of each kind: only that is still wanted
 
 self.onmessage = ({ data }) => {
   asked[data.job] = data.id;
   if (data.job === "network") train(data);
+  else if (data.job === "rare") census(data);
   else draw(data, 0);
 };
 
@@ -29,4 +33,16 @@ function train(request) {
     if (row.t < request.steps && Number.isFinite(row.loss)) setTimeout(go);
   };
   go();
+}
+
+function census({ id, count }) {
+  let theta = null;
+  const go = () => {
+    if (asked.rare !== id) return;
+    theta ??= tail(rate(count.c));
+    countOn(count, BLOCK);
+    self.postMessage({ job: "rare", id, count, tail: theta });
+    if (count.counted[0] < count.runs) setTimeout(go);
+  };
+  setTimeout(go); // messages that wait come first
 }

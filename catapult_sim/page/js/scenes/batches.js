@@ -1,5 +1,6 @@
 // Scene 7c, batches: small steps on minibatches drift along the valley, as the modified loss says.
 import { Frame, surface } from "../frame.js";
+import { following } from "../lehmer.js";
 import { literal } from "../python.js";
 import { firstBatch, gradientFlow, modifiedFlow, secondBatch } from "../rules.js";
 import { faded } from "../theme.js";
@@ -8,7 +9,6 @@ import { few, fixed } from "../words.js";
 const EPOCHS = 400;
 const START = [2.6, 0.3];
 const FAR = 1e3; // out of the picture for good
-const PRIME = 2 ** 31 - 1;
 const SUBSTEPS = 4; // of the flows, in each step of SGD
 
 export const batchesScene = {
@@ -115,7 +115,7 @@ function shuffled(eps, delta) {
   const states = [Float64Array.from(state)];
   let seed = 1;
   for (let epoch = 0; epoch < EPOCHS && Math.hypot(...state) < FAR; epoch++) {
-    seed = (48271 * seed) % PRIME;
+    seed = following(seed);
     for (const step of seed % 2 ? [firstBatch, secondBatch] : [secondBatch, firstBatch]) step(state, eps, delta);
     states.push(Float64Array.from(state));
   }

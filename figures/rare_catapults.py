@@ -16,6 +16,8 @@ import numpy as np
 from matplotlib.colors import ListedColormap
 
 from catapult_sim.claims.gess2026 import phases, rare, six_samples, waiting
+from catapult_sim.claims.gess2026.problem import rate_of_tail
+from catapult_sim.claims.gess2026.six_samples import SIX
 from catapult_sim.commands.gallery import run_script
 from catapult_sim.numeric.random_products.exponents import transfer
 from catapult_sim.numeric.random_products.linear_sgd import linear_sgd
@@ -46,7 +48,7 @@ def draw_moments(ax):
     """Draw the growth rate of moments at the learning rates of three tails."""
     q = np.linspace(0, 1.8, 37)
     for theta, colour in zip(six_samples.TAILS, COLOURS, strict=True):
-        matrices = linear_sgd(six_samples.kernel(), six_samples.rate_of_tail(theta)).matrices()
+        matrices = linear_sgd(SIX.kernel, rate_of_tail(SIX, theta)).matrices()
         ax.plot(q, [transfer(matrices, one) for one in q], color=colour)
         ax.plot(theta, 0, "o", color=colour, mfc="white", label=rf"$\theta$ = {theta}")
     ax.axhline(0, color="black", lw=0.8)

@@ -60,7 +60,7 @@ def test_a_rise_along_the_top_eigenvector_lies_in_the_span_and_one_beyond_does_n
         low, high = 5 * mode, 5 * mode - before
         expected = np.sum((modes[:, :5].T @ high) ** 2) - np.sum((modes[:, :5].T @ low) ** 2)
         total = np.sum(high**2) - np.sum(low**2)
-        found = zhu2024.share_of_rise(along, networks.start, moved)
+        found, _ = zhu2024.shares_of_rise(along, networks.start, moved, rng)
         assert found == pytest.approx(expected / total, rel=1e-6)
 
 
@@ -72,7 +72,7 @@ def test_alignment_is_one_for_the_true_plane_and_small_for_another():
         W[:] = 0
         W[row, 0] = 2.0  # the gradient is along one input alone
         theta = np.concatenate([W.ravel(), V.ravel()])
-        assert zhu2024.alignment(see, theta) == pytest.approx(expected)
+        assert zhu2024.alignment(see, theta, zhu2024.first_two(Bench(0))) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", ["span", "spikes.many"])
@@ -96,3 +96,34 @@ def test_a_random_subspace_is_not_taken_for_the_top_one(tiny, monkeypatch):
 
     monkeypatch.setattr(zhu2024.np.linalg, "eigh", smallest_last)
     assert judge(one("span"), tiny).verdict not in GOOD
+
+
+def test_random_vectors_have_their_number_s_share_of_a_rise(monkeypatch):
+    """On average over subspaces: so many of all dimensions, by symmetry."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(10, 3)), rng.normal(size=(10, 1))
+    networks = draw((X, y), [40], rng=1, activation="relu")
+    after = networks.start + 0.5
+    shares = [zhu2024.shares_of_rise(networks, networks.start, after, rng)[1] for _ in range(300)]
+    error = np.std(shares) / np.sqrt(len(shares))
+    assert np.mean(shares) == pytest.approx(zhu2024.TOP / 10, abs=4 * error)
+
+
+def test_images_are_two_classes_and_what_is_learnt_is_not_tested():
+    bench = Bench(3)
+    (X, y), (tests, labels) = zhu2024.images(bench)
+    assert set(np.unique(y)) == set(np.unique(labels)) == {-1.0, 1.0}
+    raw = bench.images(zhu2024.KNOWN)[0][1]
+    np.testing.assert_array_equal(y[:, 0] > 0, raw @ np.arange(10) % 2 == 1)
+    (some, _), _ = zhu2024.draw_images(bench, np.random.default_rng(0))
+    rows = {row.tobytes() for row in some}
+    assert rows <= {row.tobytes() for row in X}
+    assert rows.isdisjoint(row.tobytes() for row in tests)
+
+
+def test_numbers_of_one_s_own_data_are_learnt_as_they_are(tmp_path):
+    X, y = np.random.default_rng(0).normal(size=(2, 40, 3))
+    np.savez(tmp_path / "own.npz", X=X, y=y[:, 0])
+    bench = Bench(0, data=tmp_path / "own.npz")
+    (_, learnt), (_, test) = zhu2024.images(bench)
+    assert sorted([*learnt[:, 0], *test[:, 0]]) == sorted(y[:, 0])

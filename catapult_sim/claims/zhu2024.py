@@ -90,11 +90,23 @@ def first_two(bench: Bench) -> Array:
 
 @once
 def images(bench: Bench) -> tuple[Samples, Samples]:
-    """Return images to learn, ``(at most KNOWN, d)``, and others to test on; classes are +-1."""
-    return tuple(  # type: ignore[return-value]
-        (X, np.where(y.argmax(axis=1) % 2, 1.0, -1.0)[:, None] if y.shape[1] > 1 else y)
-        for X, y in bench.images(KNOWN)
-    )
+    """Return images to learn, ``(at most KNOWN, d)``, and others to test on; classes are +-1.
+
+    Raises
+    ------
+    NothingToMeasure
+        Where there are none, or their labels are numbers to fit.
+    """
+    known, test = bench.images(KNOWN)
+    return _of_two_classes(*known), _of_two_classes(*test)
+
+
+def _of_two_classes(X: Array, y: Array) -> Samples:
+    if y.shape[1] > 1:
+        return X, np.where(y.argmax(axis=1) % 2, 1.0, -1.0)[:, None]
+    if len(np.unique(y)) > 2:
+        raise NothingToMeasure
+    return X, y
 
 
 def draw_images(bench: Bench, rng: np.random.Generator) -> tuple[Samples, Samples]:

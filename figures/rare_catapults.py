@@ -4,7 +4,7 @@ Six samples of two inputs, batches drawn with replacement; linear networks, exac
 others. (a) In wide networks steps are random matrices, whose products' moments grow as L(q): where
 almost every run shrinks (the slope at 0 is negative), high moments still grow, beyond the root
 theta. (b) Labels 0, batches of one: the share of 20 000 networks that are catapulted falls as
-width^(-theta/2) (lines; their height is fitted); also of 10 000 networks on four digits (squares)
+width^(-theta/2) (lines; their height is fitted); also of 5000 networks on four digits (squares)
 and on four images of Fashion-MNIST (diamonds), theta = 0.6, from width 10^5 to 10^10. (c) Labels
 that cannot be fitted: the mean time until a catapult, beside width^(theta/2), derived here; up to
 width 10^6 that is refuted for theta = 0.9, where the power is 0.525(6). (d) to (f) Labels 0, all

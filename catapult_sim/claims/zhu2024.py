@@ -173,8 +173,8 @@ def _run(bench: Bench, task: Task, batch_size: int, seed: int) -> Run:
     shares = np.nan, np.nan
     start, top = largest_spike(loss)
     if start < top:
-        ends = (drawn.run_at(C, steps=steps, **options).state for steps in (start, top))
-        shares = shares_of_rise(drawn, *ends, bench.rng(f"random subspace {seed}"))
+        before, after = (drawn.run_at(C, steps=steps, **options).state for steps in (start, top))
+        shares = shares_of_rise(drawn, before, after, bench.rng(f"random subspace {seed}"))
     aligned = alignment(found, run.state, task.truth(bench))
     return Run(count_spikes(loss), *shares, aligned, float(task.test(found, run.state)))
 

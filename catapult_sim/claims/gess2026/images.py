@@ -62,7 +62,7 @@ def problems(name: str, inputs: Callable[[], Array]) -> tuple[Problem, Problem]:
     of = partial(Problem, f"rare catapults of {name}", inputs)
     return (
         of(tails=(0.9,), steps=1500, powers=(5, 6, 7, 8)),
-        of(tails=(0.6,), steps=3000, powers=(5, 6, 7, 8, 9, 10), part=2),
+        of(tails=(0.6,), steps=3000, powers=(5, 6, 7, 8, 9, 10), part=4),
     )
 
 

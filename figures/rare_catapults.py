@@ -16,6 +16,8 @@ import numpy as np
 from matplotlib.colors import ListedColormap
 
 from catapult_sim.claims.gess2026 import phases, rare, six_samples, waiting
+from catapult_sim.claims.gess2026.problem import rate_of_tail
+from catapult_sim.claims.gess2026.six_samples import SIX
 from catapult_sim.commands.gallery import run_script
 from catapult_sim.numeric.random_products.exponents import transfer
 from catapult_sim.numeric.random_products.linear_sgd import linear_sgd
@@ -46,7 +48,7 @@ def draw_moments(ax):
     """Draw the growth rate of moments at the learning rates of three tails."""
     q = np.linspace(0, 1.8, 37)
     for theta, colour in zip(six_samples.TAILS, COLOURS, strict=True):
-        matrices = linear_sgd(six_samples.kernel(), six_samples.rate_of_tail(theta)).matrices()
+        matrices = linear_sgd(SIX.kernel, rate_of_tail(SIX, theta)).matrices()
         ax.plot(q, [transfer(matrices, one) for one in q], color=colour)
         ax.plot(theta, 0, "o", color=colour, mfc="white", label=rf"$\theta$ = {theta}")
     ax.axhline(0, color="black", lw=0.8)
@@ -56,10 +58,10 @@ def draw_moments(ax):
 
 def draw_shares(bench, ax):
     """Draw the share of catapults against the width, and the predicted power."""
-    powers = bench.effort.rare_powers
-    counts = np.array([rare.rare_counts(bench, power) for power in powers])
-    starts, widths = bench.effort.rare_starts, 10.0 ** np.array(powers)
-    for theta, colour, count in zip(six_samples.TAILS, COLOURS, counts.T, strict=True):
+    powers, starts = rare.widths(bench, SIX), rare.starts(bench, SIX)
+    counts = np.array([rare.rare_counts(bench, SIX, power) for power in powers])
+    widths = 10.0 ** np.array(powers)
+    for theta, colour, count in zip(SIX.tails, COLOURS, counts.T, strict=True):
         share = count / starts
         error = np.sqrt(share * (1 - share) / starts)
         ax.errorbar(widths, share, error, fmt="o", color=colour)

@@ -7,6 +7,8 @@ import pytest
 
 from catapult_sim.claims import gess2026
 from catapult_sim.claims.gess2026 import six_samples
+from catapult_sim.claims.gess2026.problem import rate_of_tail
+from catapult_sim.claims.gess2026.six_samples import SIX
 from catapult_sim.claims.verdict import BAD, GOOD, judge
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.numeric.linear_net.network import LinearNet
@@ -23,7 +25,7 @@ def bench():
 
 @pytest.mark.parametrize("theta", six_samples.TAILS)
 def test_learning_rates_have_the_tail_that_they_are_asked_for(theta):
-    sgd = linear_sgd(six_samples.kernel(), six_samples.rate_of_tail(theta))
+    sgd = linear_sgd(SIX.kernel, rate_of_tail(SIX, theta))
     assert tail(sgd.matrices()).value == pytest.approx(theta, abs=1e-6)
 
 
@@ -41,7 +43,7 @@ def test_another_power_is_not_confirmed(bench):
 def test_full_batches_at_the_same_rates_stay_lazy():
     X, y = six_samples.samples()
     net = LinearNet(X, y, width=10**4)
-    rates, start = [*map(six_samples.rate_of_tail, six_samples.TAILS)], net.init(rng=0)
+    rates, start = [rate_of_tail(SIX, theta) for theta in six_samples.TAILS], net.init(rng=0)
     run = net.train(learning_rate=rates, steps=300, state=start)
     assert (np.diff(run.values["loss"], axis=0) <= 0).all()
 

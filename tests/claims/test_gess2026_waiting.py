@@ -7,6 +7,8 @@ import pytest
 
 from catapult_sim import claims
 from catapult_sim.claims.gess2026 import six_samples, waiting
+from catapult_sim.claims.gess2026.problem import CHANGE, rate_of_tail
+from catapult_sim.claims.gess2026.six_samples import SIX
 from catapult_sim.claims.verdict import BAD, GOOD, judge
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.numeric.linear_net.network import LinearNet
@@ -35,14 +37,14 @@ def test_no_weights_fit_anything_of_the_labels_that_cannot_be_fitted():
 
 def test_outputs_that_carry_the_moment_grow_like_its_slope():
     """The slope of L at theta, also from populations of walkers on both sides of it."""
-    sgd = linear_sgd(six_samples.kernel(), six_samples.rate_of_tail(1.1))
+    sgd = linear_sgd(SIX.kernel, rate_of_tail(SIX, 1.1))
     above, below = (population(sgd, q, draws=800, rng=3) for q in (1.15, 1.05))
     found = (above.value - below.value) / 0.1
     assert waiting.growth_of_catapults(1.1) == pytest.approx(found, abs=0.01)
 
 
 def test_the_first_change_is_that_of_a_run_watched_step_by_step():
-    net, rate = LinearNet(*six_samples.samples(), width=100), six_samples.rate_of_tail(0.9)
+    net, rate = LinearNet(*six_samples.samples(), width=100), rate_of_tail(SIX, 0.9)
     found = waiting.first_changes(np.random.default_rng(1), net, rate, 20, 60, every=1)
     rng = np.random.default_rng(1)
     state = net.init(rng=rng, ensemble=(20,))
@@ -53,7 +55,7 @@ def test_the_first_change_is_that_of_a_run_watched_step_by_step():
             learning_rate=rate, steps=1, state=state, batches=batches[:, t : t + 1]
         ).state
         change = np.abs(state[:, -1, -1] - first[:, -1, -1])
-        times[np.isinf(times) & (change > six_samples.CHANGE)] = t + 1
+        times[np.isinf(times) & (change > CHANGE)] = t + 1
     assert 0 < np.isfinite(times).sum() < 20
     np.testing.assert_array_equal(found, times)
     coarse = waiting.first_changes(np.random.default_rng(1), net, rate, 20, 60, every=7)

@@ -25,8 +25,7 @@ def tiny(monkeypatch):
 
 
 def one(name):
-    (claim,) = claims.select([f"sgd_catapults.{name}"])
-    return claim
+    return next(claim for claim in claims.CLAIMS if claim.id == f"sgd_catapults.{name}")
 
 
 def test_spikes_are_counted_from_twice_the_smallest_loss_until_they_are_back():
@@ -60,7 +59,7 @@ def test_a_rise_along_the_top_eigenvector_lies_in_the_span_and_one_beyond_does_n
         low, high = 5 * mode, 5 * mode - before
         expected = np.sum((modes[:, :5].T @ high) ** 2) - np.sum((modes[:, :5].T @ low) ** 2)
         total = np.sum(high**2) - np.sum(low**2)
-        found = zhu2024.share_of_rise(along, networks.start, moved)
+        found, _ = zhu2024.shares_of_rise(along, networks.start, moved, rng)
         assert found == pytest.approx(expected / total, rel=1e-6)
 
 
@@ -72,7 +71,7 @@ def test_alignment_is_one_for_the_true_plane_and_small_for_another():
         W[:] = 0
         W[row, 0] = 2.0  # the gradient is along one input alone
         theta = np.concatenate([W.ravel(), V.ravel()])
-        assert zhu2024.alignment(see, theta) == pytest.approx(expected)
+        assert zhu2024.alignment(see, theta, zhu2024.first_two(Bench(0))) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", ["span", "spikes.many"])
@@ -96,3 +95,39 @@ def test_a_random_subspace_is_not_taken_for_the_top_one(tiny, monkeypatch):
 
     monkeypatch.setattr(zhu2024.np.linalg, "eigh", smallest_last)
     assert judge(one("span"), tiny).verdict not in GOOD
+
+
+def test_random_vectors_have_their_number_s_share_of_a_rise(monkeypatch):
+    """On average over subspaces: so many of all dimensions, by symmetry."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(10, 3)), rng.normal(size=(10, 1))
+    networks = draw((X, y), [40], rng=1, activation="relu")
+    after = networks.start + 0.5
+    shares = [zhu2024.shares_of_rise(networks, networks.start, after, rng)[1] for _ in range(300)]
+    error = np.std(shares) / np.sqrt(len(shares))
+    assert np.mean(shares) == pytest.approx(zhu2024.TOP / 10, abs=4 * error)
+
+
+def test_images_are_two_classes_and_what_is_learnt_is_not_tested():
+    bench = Bench(3)
+    (X, y), (tests, labels) = zhu2024.images(bench)
+    assert set(np.unique(y)) == set(np.unique(labels)) == {-1.0, 1.0}
+    raw = bench.images(zhu2024.KNOWN)[0][1]
+    np.testing.assert_array_equal(y[:, 0] > 0, raw @ np.arange(10) % 2 == 1)
+    (some, _), _ = zhu2024.draw_images(bench, np.random.default_rng(0))
+    rows = {row.tobytes() for row in some}
+    assert rows <= {row.tobytes() for row in X}
+    assert rows.isdisjoint(row.tobytes() for row in tests)
+
+
+@pytest.mark.parametrize("labels", ["classes", "numbers"])
+def test_two_classes_of_one_s_own_are_learnt_as_they_are_and_numbers_not(tmp_path, labels):
+    X, numbers = np.random.default_rng(0).normal(size=(2, 40, 3))
+    y = np.arange(40) % 2 if labels == "classes" else numbers[:, 0]
+    np.savez(tmp_path / "own.npz", X=X, y=y)
+    bench = Bench(0, data=tmp_path / "own.npz")
+    if labels == "numbers":
+        assert judge(one("images.test.many"), bench).verdict is Verdict.OPEN
+        return
+    (_, learnt), (_, test) = zhu2024.images(bench)
+    assert sorted([*learnt[:, 0], *test[:, 0]]) == [-1.0] * 20 + [1.0] * 20

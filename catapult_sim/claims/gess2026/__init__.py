@@ -11,7 +11,9 @@ moments, ``L(theta) = 0`` [Kesten1973]; and a catapult begins where |f| reaches 
 ``sqrt(n / eta)``.
 
 ===============  =========================================================================
-``six_samples``  a problem in the plane, and the learning rates of given exponents
+``problem``      inputs, learning rates of given exponents, and networks that are catapulted
+``six_samples``  a problem in the plane
+``images``       problems of digits and of Fashion-MNIST
 ``rare``         how often networks catapult, and the thresholds of SGD
 ``waiting``      when they do (derived here; the abstract does not speak of time)
 ``phases``       learning rate against batch size, also of networks with nonlinear units

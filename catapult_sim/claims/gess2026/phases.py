@@ -17,7 +17,8 @@ import numpy as np
 from scipy.optimize import brentq
 
 from catapult_sim.claims.claim import Claim, Claims, at_least, at_most, measured
-from catapult_sim.claims.gess2026.six_samples import CHANGE, STEPS, samples
+from catapult_sim.claims.gess2026.problem import CHANGE
+from catapult_sim.claims.gess2026.six_samples import STEPS, samples
 from catapult_sim.claims.sources import DERIVED
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import Networks, draw, draw_linear

@@ -24,15 +24,8 @@ from functools import partial
 import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, equals, measured
-from catapult_sim.claims.gess2026.six_samples import (
-    CHANGE,
-    STEPS,
-    TAILS,
-    kernel,
-    line,
-    rate_of_tail,
-    samples,
-)
+from catapult_sim.claims.gess2026.problem import CHANGE, line, rate_of_tail
+from catapult_sim.claims.gess2026.six_samples import SIX, STEPS, TAILS, samples
 from catapult_sim.claims.sources import DERIVED
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.numeric.linear_net.network import LinearNet
@@ -58,7 +51,7 @@ def unfittable() -> Array:
 
 def growth_of_catapults(theta: float) -> float:
     """Return ``L'(theta)``: the rate at which outputs grow that come to a catapult."""
-    step, matrices = 1e-4, linear_sgd(kernel(), rate_of_tail(theta)).matrices()
+    step, matrices = 1e-4, linear_sgd(SIX.kernel, rate_of_tail(SIX, theta)).matrices()
     return (transfer(matrices, theta + step) - transfer(matrices, theta - step)) / (2 * step)
 
 
@@ -83,7 +76,7 @@ def times(bench: Bench, theta: float, power: int) -> Array:
     net, rng = LinearNet(*samples(), width=10**power), bench.rng(f"times {theta} {power}")
     blocks = bench.effort.rare_starts // BLOCK
     found = [
-        first_changes(rng, net, rate_of_tail(theta), BLOCK, 2 * STEPS, every=5)
+        first_changes(rng, net, rate_of_tail(SIX, theta), BLOCK, 2 * STEPS, every=5)
         for _ in range(blocks)
     ]
     every = np.concatenate(found)
@@ -116,7 +109,7 @@ def wait(bench: Bench, theta: float, power: int) -> tuple[float, int]:
     steps = round(PATIENCE * net.width ** (theta / 2))
     every = max(1, steps // 200)
     rng = bench.rng(f"waiting {theta} {power}")
-    found = first_changes(rng, net, rate_of_tail(theta), WAITERS, steps, every)
+    found = first_changes(rng, net, rate_of_tail(SIX, theta), WAITERS, steps, every)
     count = int(np.isfinite(found).sum())
     return float(np.minimum(found, steps).sum()) / max(count, 1), count
 

@@ -1,5 +1,7 @@
 """Every rule that can be derived, at small sizes, and two written by hand."""
 
+from functools import cache
+
 import sympy as sp
 
 from catapult_sim.symbolic import Update, derivations
@@ -10,8 +12,11 @@ x, y, a = sp.symbols("x y a")
 QUOTIENT = Update("quotient", (x, y), (a,), (x + sp.sqrt(a) * y / 3, sp.Integer(1)), "none")
 ROTATION = Update("rotation", (x, y), (a,), (x - a * y, y + a * x), "none", {a: r"\alpha"})
 
-RULES = {
-    name: one.derive(**SIZES.get(name, {}))
-    for name, one in derivations().items()
-    if not name.startswith(("modified-", "variance-"))
-} | {"quotient": QUOTIENT}
+RULES = [name for name in derivations() if not name.startswith(("modified-", "variance-"))]
+RULES.append("quotient")
+
+
+@cache
+def rule_named(name):
+    """Return a rule of ``RULES``: only tests that need it wait until it is derived."""
+    return QUOTIENT if name == "quotient" else derivations()[name].derive(**SIZES.get(name, {}))

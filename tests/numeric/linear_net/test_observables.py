@@ -133,7 +133,8 @@ def test_a_member_has_the_same_bits_alone_and_beside_others_on_threads(
     options = {"steps": 70, "tolerance": 1e-6, "escape": 1e20, "observe": observe}
     options |= CONFIGURATIONS[name]
     together = net.train(learning_rate=rates, state=states, **options)
-    for i, j in np.ndindex(rates.shape):
+    for j in range(len(states)):
+        i = j % len(rates)  # every start, and every rate
         alone = net.train(learning_rate=rates[i, [j]], state=states[j], **options)
         length = len(alone.step)
         for quantity, values in alone.values.items():

@@ -1,5 +1,7 @@
 """Random rules, and what they are worth: an evaluation in 40 digits with a bound on rounding."""
 
+from functools import cache
+
 import mpmath
 import sympy as sp
 from hypothesis import assume
@@ -119,9 +121,19 @@ def numbers():
     return exact | exact | exact | st.just(sp.pi) | long.map(sp.sympify)
 
 
+PLACES = sp.symbols("place:5")
+
+
 def expressions(symbols, kinks=True):
     """Return a strategy of expressions, with steps and cases if there may be kinks."""
-    symbol = st.sampled_from(symbols)
+    places = dict(zip(PLACES, symbols, strict=False))
+    return expressions_in(len(symbols), kinks).map(lambda drawn: drawn.xreplace(places))
+
+
+@cache
+def expressions_in(count, kinks):
+    """Return a strategy of expressions in so many symbols: Hypothesis is slow to check one."""
+    symbol = st.sampled_from(PLACES[:count])
     # Jumps are where numbers that are known exactly meet.
     gap = st.builds(lambda x, y: x - y, symbol, symbol | st.integers(-2, 2).map(sp.Integer))
 

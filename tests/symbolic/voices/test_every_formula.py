@@ -7,11 +7,11 @@ from dataclasses import replace
 import mpmath
 import pytest
 import sympy as sp
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.symbolic.voices.random_rules import NAMES, Unbounded, rules, worth
-from tests.symbolic.voices.test_every_voice import UNHURRIED
+from tests.symbolic.voices.test_every_voice import unhurried
 
 # SymPy's reader of LaTeX knows neither cases nor steps, and takes letters for symbols of its own.
 LETTERS = ["x", "y", "a", "c", "alpha", "eta", "lambda", "N"]
@@ -103,7 +103,7 @@ def letters_of(rule):
 
 
 @given(st.data())
-@settings(max_examples=60, **UNHURRIED)
+@unhurried(60)
 def test_mathml_says_the_same(data):
     rule = data.draw(rules())
     names = {letter: symbol for symbol, letter in letters_of(rule).items()}
@@ -116,7 +116,7 @@ def test_mathml_says_the_same(data):
 
 
 @given(st.data())
-@settings(max_examples=40, **UNHURRIED)
+@unhurried(40)
 def test_text_says_the_same(data):
     rule = data.draw(rules(names=[name for name in NAMES if name.isidentifier()]))
     # One that is called as a constant is followed by an underscore.
@@ -137,7 +137,7 @@ def test_text_says_the_same(data):
 
 
 @given(st.data())
-@settings(max_examples=40, **UNHURRIED)
+@unhurried(40)
 def test_latex_says_the_same(data):
     pytest.importorskip("antlr4", reason="the extra 'test' is not installed")
     from sympy.parsing.latex import parse_latex

@@ -17,12 +17,16 @@ from catapult_sim.symbolic import Update
 from catapult_sim.symbolic.voices.in_place import in_place, on_columns
 from tests.symbolic.voices.random_rules import ROUNDING, Unbounded, rules, worth
 
-# A smaller example takes minutes to find, and says little more.
-UNHURRIED = {
-    "deadline": None,
-    "phases": [Phase.explicit, Phase.reuse, Phase.generate],
-    "suppress_health_check": list(HealthCheck),
-}
+
+def unhurried(examples):
+    """Return settings for examples. To find a smaller one takes minutes, and says little."""
+    return settings(
+        max_examples=max(3, examples * settings.default.max_examples // 100),
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+
+
 DTYPES = [np.bool_, np.uint8, np.int8, np.int64, np.float32, np.float64, np.longdouble, list]
 SHAPES = [(), (3,), (0,), (2, 1)]
 
@@ -136,7 +140,7 @@ def precision_of(state):
 
 
 @given(st.data())
-@settings(max_examples=100, **UNHURRIED)
+@unhurried(100)
 def test_numpy_agrees_for_numbers_of_every_type_and_shape(data):
     rule = data.draw(rules())
     state, parameters = data.draw(inputs(rule))
@@ -152,7 +156,7 @@ def test_numpy_agrees_for_numbers_of_every_type_and_shape(data):
 
 
 @given(st.data())
-@settings(max_examples=60, **UNHURRIED)
+@unhurried(60)
 def test_python_agrees(data):
     rule = data.draw(rules())
     state, parameters = data.draw(inputs(rule))
@@ -162,7 +166,7 @@ def test_python_agrees(data):
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 @given(st.data())
-@settings(max_examples=60, **UNHURRIED)
+@unhurried(60)
 def test_javascript_agrees_in_place_too(data):
     rule = data.draw(rules())
     state, parameters = data.draw(inputs(rule))
@@ -170,7 +174,7 @@ def test_javascript_agrees_in_place_too(data):
 
 
 @given(st.data())
-@settings(max_examples=60, **UNHURRIED)
+@unhurried(60)
 def test_operations_in_place_agree(data):
     rule = data.draw(rules())
     state, parameters = data.draw(inputs(rule))
@@ -178,7 +182,7 @@ def test_operations_in_place_agree(data):
 
 
 @given(st.data())
-@settings(max_examples=15, **UNHURRIED)
+@unhurried(15)
 def test_compiled_code_agrees(data):
     numba = pytest.importorskip("numba", reason="the extra 'fast' is not installed")
     rule = data.draw(rules())
@@ -217,7 +221,7 @@ def same(spoken, numpy, uncertain):
 
 
 @given(st.data())
-@settings(max_examples=12, **UNHURRIED)
+@unhurried(12)
 def test_of_large_and_tiny_numbers_compiled_code_and_operations_say_what_numpy_says(data):
     rule = data.draw(rules())
     state = data.draw(hnp.arrays(float, (9, len(rule.state)), elements=WIDE)) + 0.0

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from catapult_sim.symbolic import linear_net
-from tests.symbolic.rules import ROTATION, RULES
+from tests.symbolic.rules import ROTATION, RULES, rule_named
 
 
 def test_latex_marks_the_steps_and_uses_the_notation():
@@ -19,19 +19,19 @@ def test_latex_of_the_sample_map_prints_lambda():
 
 @pytest.mark.parametrize("name", RULES)
 def test_mathml_is_well_formed_and_has_one_equation_per_line(name):
-    rule = RULES[name]
+    rule = rule_named(name)
     elements = [ElementTree.fromstring(line) for line in rule.mathml().splitlines()]
     assert len(elements) == len(rule.where) + len(rule.state)
     assert {element.tag for element in elements} == {"math"}
 
 
 def test_mathml_writes_the_letters_of_the_notation():
-    assert "<msub><mi>&#955;</mi><mi>t</mi></msub>" in RULES["sample-map"].mathml()
-    assert "lam" not in RULES["sample-map"].mathml()
+    assert "<msub><mi>&#955;</mi><mi>t</mi></msub>" in rule_named("sample-map").mathml()
+    assert "lam" not in rule_named("sample-map").mathml()
 
 
 def test_mathml_writes_a_negative_term_as_a_difference():
-    line = RULES["closure"].mathml().splitlines()[1]
+    line = rule_named("closure").mathml().splitlines()[1]
     text = "".join(ElementTree.fromstring(line).itertext())
     assert "\N{MINUS SIGN}\N{GREEK SMALL LETTER ETA}" in text
     assert "-" not in text
@@ -41,6 +41,6 @@ def test_mathml_writes_a_negative_term_as_a_difference():
 
 @pytest.mark.parametrize("name", RULES)
 def test_latex_has_no_double_signs_and_balanced_braces(name):
-    text = RULES[name].latex() + RULES[name].entrywise().latex()
+    text = rule_named(name).latex() + rule_named(name).entrywise().latex()
     assert "+ -" not in text
     assert text.count("{") == text.count("}")

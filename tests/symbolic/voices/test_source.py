@@ -14,7 +14,7 @@ import sympy as sp
 
 from catapult_sim.symbolic import Update, linear_net, voices
 from catapult_sim.symbolic.voices.functions import Step
-from tests.symbolic.rules import QUOTIENT, ROTATION, RULES, a, x, y
+from tests.symbolic.rules import QUOTIENT, ROTATION, RULES, a, rule_named, x, y
 
 
 def python_step(rule: Update) -> Step:
@@ -73,7 +73,7 @@ def size_of_the_terms(rule: Update, state, parameters):
 @pytest.mark.parametrize("voice", [python_step, numpy_source_step, javascript_step, compiled_step])
 @pytest.mark.parametrize("name", RULES)
 def test_all_running_voices_agree_to_a_few_units_in_the_last_place(name, voice):
-    rule = RULES[name]
+    rule = rule_named(name)
     state, parameters = random_input(rule)
     spoken = voice(rule)(state, *parameters)
     error = abs(spoken - rule.numpy()(state, *parameters))
@@ -94,7 +94,7 @@ def test_every_way_to_write_source_is_a_voice():
 
 @pytest.mark.parametrize("name", [name for name in RULES if name != "quotient"])
 def test_the_numpy_voice_is_the_equation(name):
-    rule = RULES[name]
+    rule = rule_named(name)
     state, parameters = random_input(rule)
     explicit = rule.inline().entrywise()
     numbers = dict(
@@ -109,7 +109,7 @@ def test_the_numpy_voice_is_the_equation(name):
 @pytest.mark.parametrize("voice", [Update.numpy, numpy_source_step, python_step, compiled_step])
 @pytest.mark.parametrize("name", ["sample-map", "labelled-sample-map", "closure", "function-space"])
 def test_every_voice_reaches_infinite_width(name, voice):
-    rule = RULES[name]
+    rule = rule_named(name)
     state, (rate, _, *data) = random_input(rule)
     step = voice(rule)
     infinite = step(state, rate, math.inf, *data)
@@ -118,7 +118,7 @@ def test_every_voice_reaches_infinite_width(name, voice):
 
 
 def test_other_voices_of_arrays_broadcast_as_the_numpy_voice_does():
-    rule = RULES["sample-map"]
+    rule = rule_named("sample-map")
     state = np.random.default_rng(0).normal(size=(5, 2))
     rates, widths = np.linspace(0.1, 1, 3)[:, None], np.arange(1, 6)
     expected = rule.numpy()(state, rates, widths)
@@ -130,7 +130,7 @@ def test_other_voices_of_arrays_broadcast_as_the_numpy_voice_does():
 
 @pytest.mark.parametrize("voice", [Update.numpy, compiled_step])
 def test_a_state_or_parameters_of_the_wrong_number_are_refused(voice):
-    step = voice(RULES["sample-map"])
+    step = voice(rule_named("sample-map"))
     required = r"sample-map: required a state of shape \(..., 2\) and the 2 parameters \(eta, n\)"
     for state, parameters in ((np.ones(3), (1, 1)), (1.0, (1, 1)), (np.ones(2), (1,))):
         with pytest.raises(ValueError, match=required):

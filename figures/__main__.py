@@ -21,7 +21,7 @@ SHARED = (  # the longest first
     ("c_act", "input_scaling"),
     ("implicit_regularization",),
     ("rare_catapults",),
-    ("averaging", "averages_table"),
+    ("averaging", "averages_table", "batch_loss"),
 )
 
 

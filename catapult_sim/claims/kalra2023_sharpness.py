@@ -17,7 +17,7 @@ import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, equals, measured
 from catapult_sim.claims.sources import DERIVED, KALRA_SHARPNESS
-from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import Networks, Search, draw, draw_linear
 from catapult_sim.experiments.one_sample import paired
 from catapult_sim.mlp.network import MLP
@@ -33,6 +33,7 @@ ORBIT_LABEL = 1.1  # between the doublings at 1 and sqrt(5) - 1
 # Explicit networks ----------------------------------------------------------------------------
 
 
+@once
 def settle(bench: Bench, label: float, steps: int = 2000) -> tuple[Array, Array]:
     """Train networks at the label Y; return ``F`` and ``Lam`` of their last two steps, (2, S)."""
     data, ensemble = (X, np.array([[label * math.sqrt(WIDTH) / RATE]])), (bench.effort.members,)

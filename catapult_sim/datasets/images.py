@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 
@@ -136,13 +137,27 @@ def _flat(data: Dataset) -> Dataset:
 
 def digit_images() -> Samples:
     """Return the handwritten digits of scikit-learn."""
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError:
-        raise InputError(not_installed("the set of handwritten digits", "scikit-learn")) from None
-    pixels, digit = load_digits(return_X_y=True)
+    pixels, digit = _scikit_learn_digits()
     source = "8x8 handwritten digits"
     return Samples(pixels, digit, source, "the digits", True, 16.0, "parity", 10)
+
+
+def _scikit_learn_digits() -> tuple[Array, npt.NDArray[np.int64]]:
+    """Return what ``sklearn.datasets.load_digits`` does, without waiting for its import.
+
+    That takes a second, for a table of numbers in a file.
+    """
+    package = find_spec("sklearn")
+    if package is None or package.origin is None:
+        raise InputError(not_installed("the set of handwritten digits", "scikit-learn"))
+    file = Path(package.origin).with_name("datasets") / "data" / "digits.csv.gz"
+    if not file.is_file():  # another version may keep it elsewhere
+        from sklearn.datasets import load_digits
+
+        pixels, digit = load_digits(return_X_y=True)
+        return pixels, digit
+    table = np.loadtxt(file, delimiter=",")
+    return table[:, :-1], table[:, -1].astype(int)
 
 
 def idx_images(

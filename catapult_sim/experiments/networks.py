@@ -160,6 +160,12 @@ class Networks:
             return self.model.predict(state)
         return self.model.predict(state, self.X)
 
+    def outputs_along(self, X: Array | None = None) -> Callable[[Array], Array]:
+        """Return an observer of the outputs of a run, on its data or others ``(m, d)``."""
+        assert isinstance(self.model, Model)
+        at = self.model.along(self.X if X is None else X, orders=1)
+        return lambda theta: at(theta).outputs
+
     def train(self, learning_rate: npt.ArrayLike, **options: Any) -> Trajectory:
         """Train at learning rates ``(..., S)``; options are those of the model's training."""
         options = {"observe": {}, **self.method, **options, "learning_rate": learning_rate}

@@ -161,12 +161,13 @@ def track(
     starts = np.broadcast_to(start, (*grid, network.size)).reshape(-1, network.size)
     plain = HeavyBall(momentum) if momentum else GradientDescent()
     quantities = require_quantities(observe, Observers(network, inputs, targets), QUANTITIES)
+    at = network.along(inputs[seen], targets[seen], orders=2)
 
     def run(members: Array) -> _Run:
         """Run the members whose batches have one size."""
         batch_size = int(size[members[0]])
         follow = SharpestDirections(
-            lambda theta: network.at(theta, inputs[seen], targets[seen]).hessian_product,
+            lambda theta: at(theta).hessian_product,
             k=k,
             every=every,
             frozen=frozen,

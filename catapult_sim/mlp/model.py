@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -61,6 +63,45 @@ class Model(ABC, Generic[P]):
         """Return the model at one theta, for many products there; only the loss needs y."""
         inputs, targets = (self.require_inputs(X), None) if y is None else self.require_data(X, y)
         return self.point(self.require_parameters(theta), inputs, targets)
+
+    def along(
+        self, X: npt.ArrayLike, y: npt.ArrayLike | None = None, *, orders: int = 3
+    ) -> Callable[[Array], P]:
+        """Return a function of theta that gives the model there: for many theta of one run.
+
+        The model that it returned before goes along to the next theta, with its arrays; a Taylor
+        model then computes its passes at the origin once. Threads have one each.
+
+        Parameters
+        ----------
+        X : array_like, shape (m, d)
+        y : array_like, shape (m,) or (m, k), optional
+            Only the loss needs labels.
+        orders : {1, 2, 3}
+            1, 2 or 3 for gradient, Hessian and the gradient of the sharpness.
+
+        Raises
+        ------
+        InputError
+            Where the data do not fit this network.
+
+        Examples
+        --------
+        >>> from catapult_sim.mlp.network import MLP
+        >>> at = MLP([1, 1, 1], activation="linear").along([[1.0]], [0.0])
+        >>> [float(at(np.array(theta)).loss) for theta in ([1.0, 1.0], [2.0, 3.0])]
+        [0.5, 18.0]
+        """
+        inputs, targets = (self.require_inputs(X), None) if y is None else self.require_data(X, y)
+        kept = threading.local()
+
+        def at(theta: Array) -> P:
+            if hasattr(kept, "place"):
+                return kept.place.move(theta)
+            kept.place = self.point(self.require_parameters(theta), inputs, targets, orders=orders)
+            return kept.place
+
+        return at
 
     def predict(self, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
         """Return the outputs, ``theta (..., P), X (m, d) -> (..., m, k)``."""

@@ -3,11 +3,14 @@
 import gzip
 import struct
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from catapult_sim import datasets
+from catapult_sim.datasets import images
 from catapult_sim.validation import InputError
 
 
@@ -34,8 +37,18 @@ def test_labels_tell_the_same_digits():
     np.testing.assert_array_equal(ten.argmax(axis=1), number)
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_digits_are_those_that_scikit_learn_loads(moved, monkeypatch):
+    if moved:  # a version that keeps the file elsewhere
+        monkeypatch.setattr(images, "find_spec", lambda name: SimpleNamespace(origin="/no/where"))
+    pixels, number = load_digits(return_X_y=True)
+    X, y = datasets.digits("numbers", inputs="raw")
+    np.testing.assert_array_equal(16 * X, pixels)
+    np.testing.assert_array_equal(y, number)
+
+
 def test_without_scikit_learn_the_digits_say_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(InputError, match=r"needs scikit-learn; .*: pip install scikit-learn$"):
         datasets.digits()
 

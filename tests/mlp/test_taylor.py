@@ -1,6 +1,7 @@
 """Taylor models: against dense derivatives, orders of agreement, and solved dynamics."""
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -64,6 +65,19 @@ def test_outputs_are_the_taylor_polynomial(case, order):
     np.testing.assert_allclose(
         model.predict(theta, X).reshape(4, -1), outputs, rtol=1e-11, atol=1e-13
     )
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_along_a_run_outputs_are_those_at_every_theta(order):
+    _, model = build(order=order)
+    theta, at = displaced(model), model.along(X)
+    outputs, _ = dense_model(model, theta)
+    with ThreadPoolExecutor(1) as other:
+        pairs = zip(theta, theta[::-1], outputs, outputs[::-1], strict=True)
+        for here, there, known, beside in pairs:
+            mine, of_other = at(here), other.submit(at, there).result()
+            np.testing.assert_allclose(mine.outputs.ravel(), known, rtol=1e-11, atol=1e-13)
+            np.testing.assert_allclose(of_other.outputs.ravel(), beside, rtol=1e-11, atol=1e-13)
 
 
 @pytest.mark.parametrize("order", [1, 2])

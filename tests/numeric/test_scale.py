@@ -17,7 +17,7 @@ from catapult_sim.numeric.curvature.stability import largest_stable_rate
 from catapult_sim.numeric.curvature.step_response import cross_sections, step_response
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.runs.measured import mean
-from catapult_sim.numeric.scale import norm, scaled
+from catapult_sim.numeric.scale import norm, scaled, shifted
 from catapult_sim.validation import InputError
 from tests.numeric.curvature.dense import symmetric
 
@@ -27,6 +27,7 @@ PRECISIONS = st.one_of(
     st.tuples(st.just(np.float64), st.floats(-280, 300)),
     st.tuples(st.just(np.float32), st.floats(-30, 36)),
 )
+EXTREMES = np.array([-320, -40, 0, 36, 300])
 many = settings(deadline=None, max_examples=100)
 
 
@@ -56,6 +57,17 @@ def test_taking_out_a_power_of_two_rounds_nothing(seed, exponent):
         np.testing.assert_array_equal(np.ldexp(numbers, power), values)
         assert (np.abs(numbers).max(axis) < 1).all()
         assert (np.abs(numbers).max(axis) >= 0.5).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@many
+@given(seed=SEEDS, exponent=st.integers(-2200, 2200))
+def test_times_a_power_of_two_is_rounded_once(dtype, seed, exponent):
+    with np.errstate(all="ignore"):
+        values = (np.random.default_rng(seed).normal(size=5) * 10.0**EXTREMES).astype(dtype)
+        found, known = shifted(values, np.array(exponent)), np.ldexp(values, exponent)
+    np.testing.assert_array_equal(found, known)
+    assert found.dtype == dtype
 
 
 def test_what_is_zero_or_not_finite_stays():

@@ -97,7 +97,7 @@ def follow(networks: Networks, c: npt.ArrayLike, tests: Array) -> Array:
 
     NaN after a divergence.
     """
-    observe = {"outputs": replace(networks, X=tests).outputs}
+    observe = {"outputs": networks.outputs_along(tests)}
     run = networks.run_at(c, steps=STEPS, observe=observe, every=EVERY)
     seen = run.values["outputs"][::EVERY]
     outputs = np.full((STEPS // EVERY + 1, *seen.shape[1:]), np.nan)

@@ -6,7 +6,7 @@ kernel's top eigenvalue on the first samples: at 2 gradient descent could first 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -22,9 +22,17 @@ from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import Networks, draw
 from catapult_sim.mlp.losses import IN_WORDS
 from catapult_sim.mlp.network import Network
-from catapult_sim.numeric.runs.averages import EMA, SWA, IterateAverage, TwoPoint, schedule
+from catapult_sim.numeric.runs.averages import (
+    EMA,
+    SWA,
+    Average,
+    IterateAverage,
+    TwoPoint,
+    schedule,
+)
 from catapult_sim.numeric.runs.batches import Batches, minibatches
 from catapult_sim.numeric.runs.measured import NothingToMeasure
+from catapult_sim.numeric.runs.trajectory import Trajectory
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
@@ -32,7 +40,8 @@ SAMPLES, HIDDEN, BATCH_SIZE = 800, 32, 4
 # The curvature of cross-entropy falls as networks become sure of their labels.
 RATES = {"squared_error": 1.0, "cross_entropy": 4.0}
 WARM_UP, GAP = 1200, 400
-AVERAGES: dict[str, IterateAverage] = {"two-point": TwoPoint(GAP), "swa": SWA(), "ema": EMA(0.99)}
+RECURRENT: dict[str, Average] = {"swa": SWA(), "ema": EMA(0.99)}
+AVERAGES: dict[str, IterateAverage] = {"two-point": TwoPoint(GAP), **RECURRENT}
 
 
 SETTING = (
@@ -83,14 +92,10 @@ def experiment(bench: Bench, loss: str) -> Experiment:
     warm_up, later = batches[:, :WARM_UP], batches[:, WARM_UP:]
     warm = replace(drawn, start=descend(drawn, rate, warm_up))
     follow = partial(descend, warm, rate)
-    following, last = follow(later[:, :1]), follow(later)
+    following, points = follow(later[:, :1]), averaged(warm, rate, later, RECURRENT)
+    last = points.pop("last")
     # Two points need no memory of all that lies between them.
-    averages = {
-        name: average.value((warm.start, last))
-        if isinstance(average, TwoPoint)
-        else follow(later, average=average)
-        for name, average in AVERAGES.items()
-    }
+    averages = {"two-point": AVERAGES["two-point"].value((warm.start, last)), **points}
     scheduled = {
         name: follow(later, schedule=schedule(average, GAP)) for name, average in AVERAGES.items()
     }
@@ -127,9 +132,29 @@ def network(
 
 def descend(networks: Networks, rate: npt.ArrayLike, batches: Batches, **method: Any) -> Array:
     """Take a step on every batch; return the final parameters, or the given average of them."""
-    count = batches.shape[-2]
-    run = networks.train(rate, steps=count, every=count, batches=batches, **method)
+    run = _run(networks, rate, batches, **method)
     return run.state if run.average is None else run.average
+
+
+def averaged(
+    networks: Networks,
+    rate: npt.ArrayLike,
+    batches: Batches,
+    averages: Mapping[str, Average],
+    **method: Any,
+) -> dict[str, Array]:
+    """Take a step on every batch; return averages by name, and the final parameters as "last"."""
+    points: dict[str, Any] = {}
+    for name, average in averages.items():
+        run = _run(networks, rate, batches, average=average, **method)
+        # Averaged or not, the iterates are the same: no run without an average is needed.
+        points |= {"last": run.state, name: run.average}
+    return points
+
+
+def _run(networks: Networks, rate: npt.ArrayLike, batches: Batches, **method: Any) -> Trajectory:
+    count = batches.shape[-2]
+    return networks.train(rate, steps=count, every=count, batches=batches, **method)
 
 
 def drawn_anew(

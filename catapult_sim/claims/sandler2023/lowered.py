@@ -39,13 +39,11 @@ def ends(bench: Bench, way: str) -> dict[tuple[str, str], Array]:
     first, second = batches[..., :STEPS, :], batches[..., STEPS:, :]
     if way == "cosine":
         schedule = partial(cosine, steps=STEPS)
-        follow = partial(digits.descend, networks, rate, first, schedule=schedule)
+        points = digits.averaged(networks, rate, first, AVERAGES, schedule=schedule)
     else:
         low = FACTOR * rate
         lowered = replace(networks, start=digits.descend(networks, low, first))
-        follow = partial(digits.descend, lowered, low, second)
-    points = {"last": follow()}
-    points |= {name: follow(average=average) for name, average in AVERAGES.items()}
+        points = digits.averaged(lowered, low, second, AVERAGES)
     return {
         (name, quantity): value
         for name, theta in points.items()

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,6 @@ from catapult_sim.claims.sources import SANDLER as PAPER
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import Networks
 from catapult_sim.mlp.losses import fraction_right_or_nan
-from catapult_sim.numeric.runs.averages import EMA, SWA
 from catapult_sim.numeric.runs.batches import Batches
 from catapult_sim.numeric.runs.measured import Measured, mean
 from catapult_sim.numeric.runs.optimizers import AnyOptimizer, GradientDescent, HeavyBall
@@ -104,14 +103,12 @@ def table(bench: Bench, momentum: float) -> dict[tuple[str, str], Array]:
     """Return test loss and error of every way, ``(rates, S)``, by way and quantity."""
     run = late(bench, momentum)
     after, long = at_every_rate(run.after), run.networks.start
-    follow = partial(digits.descend, run.networks, run.rates, optimizer=run.optimizer)
-    short, last = follow(after[..., : -min(GAPS), :]), follow(after)
-    points = {
-        "last": last,
-        "two-point-50": (short + last) / 2,
-        "two-point-400": (long + last) / 2,
-        "ema": follow(after, average=EMA(0.99)),
-        "swa": follow(after, average=SWA()),
+    given: dict[str, Any] = {"optimizer": run.optimizer}
+    points = digits.averaged(run.networks, run.rates, after, digits.RECURRENT, **given)
+    short = digits.descend(run.networks, run.rates, after[..., : -min(GAPS), :], **given)
+    points |= {
+        "two-point-50": (short + points["last"]) / 2,
+        "two-point-400": (long + points["last"]) / 2,
     }
     return {
         (way, quantity): value

@@ -100,7 +100,7 @@ def trained(
         optimizer=Regularized(GradientDescent(), recipe.regularizer * unit),
         steps=visits * repeats,
         batches=np.repeat(batches, repeats, axis=-2),
-        every=epoch * repeats,
+        every=visits * repeats,  # the loss of all samples tells nothing of the end
     )
     return drawn.net, run.state
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,19 +49,21 @@ class Problem:
     state: tuple[sp.Symbol, ...]
     start: Array  # (P,)
 
-    def gradients(self) -> Gradients:
-        """Compile the batch gradients, ``(..., P) -> (..., m, P)``."""
-        import sympy as sp
 
-        slopes = [loss.diff(w) for loss in self.losses for w in self.state]
-        components = sp.lambdify(self.state, slopes, "numpy", cse=True)
+@cache
+def gradients_of(losses: tuple[sp.Expr, ...], state: tuple[sp.Symbol, ...]) -> Gradients:
+    """Compile the batch gradients, ``(..., P) -> (..., m, P)``."""
+    import sympy as sp
 
-        def gradients(weights: Array) -> Array:
-            rows = components(*np.moveaxis(weights, -1, 0))
-            stacked = np.stack([row + 0 * weights[..., 0] for row in rows], axis=-1)
-            return stacked.reshape(*weights.shape[:-1], len(self.losses), len(self.state))
+    slopes = [loss.diff(w) for loss in losses for w in state]
+    components = sp.lambdify(state, slopes, "numpy", cse=True)
 
-        return gradients
+    def gradients(weights: Array) -> Array:
+        rows = components(*np.moveaxis(weights, -1, 0))
+        stacked = np.stack([row + 0 * weights[..., 0] for row in rows], axis=-1)
+        return stacked.reshape(*weights.shape[:-1], len(losses), len(state))
+
+    return gradients
 
 
 def problems() -> tuple[Problem, ...]:
@@ -117,7 +119,8 @@ def local_order(
 
     The field is that of ``factor`` times the step size.
     """
-    epoch, steps = epoch_of(problem.gradients(), len(problem.losses), sampling, repeats)
+    gradients = gradients_of(problem.losses, problem.state)
+    epoch, steps = epoch_of(gradients, len(problem.losses), sampling, repeats)
     # The error of a field of high order reaches rounding soon; that of a low one curves for long.
     largest = (0.1 if len(field.terms) > 2 else 0.025) / repeats
     step_sizes = (largest if steps == 1 else largest / 2) * 2.0 ** -np.arange(0, 3, 0.5)

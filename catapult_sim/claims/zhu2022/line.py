@@ -69,7 +69,8 @@ def points(bench: Bench, quadratic: bool) -> list[Networks]:
 
 def mode_losses(two: Networks, c: npt.ArrayLike, steps: int) -> Array:
     """Return the squared residual of each of two points at every step, ``(T, K, 2)``."""
-    observe = {"residual": lambda theta: two.outputs(theta)[..., 0] - two.y}
+    outputs = two.outputs_along()
+    observe = {"residual": lambda theta: outputs(theta)[..., 0] - two.y}
     return two.run_at(c, steps=steps, observe=observe).values["residual"] ** 2
 
 

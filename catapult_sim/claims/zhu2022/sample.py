@@ -31,9 +31,9 @@ def map_error(bench: Bench) -> Measured:
 
 def departure_from_map(model: Networks, c: float = 3.0, steps: int = 30) -> float:
     """Return the largest error of the map along a run, relative to the largest value."""
-    net, X = model.net, model.X
+    net, X, outputs = model.net, model.X, model.outputs_along()
     observe = {
-        "output": lambda theta: model.outputs(theta)[..., 0, 0],
+        "output": lambda theta: outputs(theta)[..., 0, 0],
         "kernel": model.top_eigenvalue,
     }
     run = model.run_at([c], steps=steps, observe=observe).values

@@ -23,7 +23,7 @@ import math
 import numpy as np
 
 from catapult_sim.numeric.curvature.operators import Product
-from catapult_sim.numeric.scale import scaled
+from catapult_sim.numeric.scale import scaled, shifted
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
@@ -110,9 +110,10 @@ class Krylov:
         vector, others = self.pending[0], self.pending[1:]
         rest = self.product(vector)
         self.products += 1
-        if not np.isfinite(rest).all():
+        largest = np.abs(rest).max(initial=0)
+        if not np.isfinite(largest):
             return False
-        rest = self._scaled(rest)
+        rest = self._scaled(rest, largest)
         norm = float(np.linalg.norm(rest))
         self._largest = max(self._largest, norm)
         self.vectors[self.count] = vector
@@ -148,19 +149,20 @@ class Krylov:
         """
         return self.remainder @ (modes @ (self.probe @ modes / distances))
 
-    def _scaled(self, rest: Array) -> Array:
-        """Return a product in the common unit, which grows where the product exceeds it."""
-        numbers, exponent = scaled(rest)
-        shift = self.exponent - int(exponent[0])
-        if shift > 0 or not numbers.any():
-            return np.ldexp(numbers, -shift)
-        self.image, self.remainder = np.ldexp(self.image, shift), np.ldexp(self.remainder, shift)
-        self._largest = math.ldexp(self._largest, shift)
-        self.exponent -= shift
-        return numbers
+    def _scaled(self, rest: Array, largest: float) -> Array:
+        """Return a product in the common unit, which grows where its largest entry exceeds it."""
+        shift = self.exponent - math.frexp(largest)[1]
+        if shift < 0 < largest:
+            self.image = np.ldexp(self.image, shift)
+            self.remainder = np.ldexp(self.remainder, shift)
+            self._largest = math.ldexp(self._largest, shift)
+            self.exponent -= shift
+        return shifted(rest, np.array(-self.exponent))
 
     def _turn(self, direction: Array) -> None:
         """Rotate R so that its first row is ``direction @ R``, up to its sign and norm."""
+        if len(direction) == 1:
+            return
         turn = np.linalg.qr(direction[:, None], mode="complete")[0].T
         self.pending = turn.astype(self.pending.dtype) @ self.pending
         self.remainder = turn @ self.remainder

@@ -9,7 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.types import Array
-from catapult_sim.validation import UNREADABLE, InputError, require_count, require_reals
+from catapult_sim.validation import (
+    UNREADABLE,
+    InputError,
+    require_count,
+    require_numbers,
+    require_reals,
+)
 
 if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator
@@ -82,9 +88,8 @@ def require_operator(
 
 def require_floats(name: str, values: npt.ArrayLike) -> Array:
     """Return values as floats, in single precision where they are, or raise InputError."""
-    reals = require_reals(name, values)
     single = getattr(values, "dtype", None) == np.float32
-    return reals.astype(np.float32) if single else reals
+    return require_numbers(name, values) if single else require_reals(name, values)
 
 
 def _array(operator: Any) -> Array:

@@ -6,6 +6,7 @@ All oscillations that last are on the balanced manifold ``u = v`` [Kalra2023shar
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import sympy as sp
 
@@ -74,6 +75,7 @@ def balanced_map() -> Update:
     )
 
 
+@cache
 def period_two_orbit() -> Orbit:
     r"""Derive the orbit of period two into which the minimum ``F = Y`` bifurcates.
 

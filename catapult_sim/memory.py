@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from functools import cache
 from typing import Any
 
-import numpy as np
 import psutil
 
 from catapult_sim.validation import InputError, shown
@@ -65,18 +63,6 @@ def allowed_bytes(limit: Limit, option: str = "memory_limit") -> float:
     if not size > 0:
         raise InputError(f"{option} must be a positive size, such as 6GB; got {shown(limit)}")
     return size
-
-
-@cache
-def keep_freed_memory() -> None:
-    """Let this process keep up to 64 MB that it has freed, for its next arrays.
-
-    Otherwise the C library of Linux gives them back to the system and asks for them again in every
-    step: a pointwise function of arrays of a megabyte takes three times as long, a verification 4 %
-    more processor time. How much it keeps follows the largest array that was freed, up to 32 MB;
-    to have had one is enough. Elsewhere nothing changes.
-    """
-    np.empty(2**25 - 2**16, np.uint8)
 
 
 def _size(limit: Any) -> float:

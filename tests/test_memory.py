@@ -1,8 +1,5 @@
 """Sizes of memory, and refusals before it is taken."""
 
-import platform
-import subprocess
-import sys
 from functools import partial
 from types import SimpleNamespace
 
@@ -84,32 +81,3 @@ def test_the_command_takes_sizes(tmp_path, capsys):
         "--memory-limit: must be a positive size, such as 6GB; got 'lots'"
         in capsys.readouterr().err
     )
-
-
-FAULTS = """
-import resource, sys
-import numpy as np
-from catapult_sim.memory import keep_freed_memory
-
-def faults():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-
-if sys.argv[1] == "keep":
-    keep_freed_memory()
-before = faults()
-for _ in range(100):
-    arrays = [np.ones(2**17) for _ in range(8)]
-    del arrays
-print(faults() - before)
-"""
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other systems do otherwise")
-def test_freed_memory_is_not_given_back_at_every_step():
-    def count(how):
-        command = [sys.executable, "-c", FAULTS, how]
-        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-
-    pages = 100 * 8 * 2**20 / 4096
-    assert count("give back") > 0.9 * pages
-    assert count("keep") < 0.05 * pages

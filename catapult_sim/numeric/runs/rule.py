@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.memory import Limit, keep_freed_memory, require_memory
+from catapult_sim.memory import Limit, require_memory
 from catapult_sim.numeric.runs.averages import Average, require_average
 from catapult_sim.numeric.runs.batches import Batches, require_batches
 from catapult_sim.numeric.runs.blas_threads import threads, threads_for
@@ -246,7 +246,6 @@ def run(
     seen, measured = _on_states(rule, require_quantities(observe)), require_every(every)
     required = run_bytes(start, parameters, steps, seen, work=rule.bytes, threads=threads())
     require_memory(required, memory_limit, "this run", LESS)
-    keep_freed_memory()
 
     def to(last: int, before: Trajectory | None, tell: Progress | None) -> Trajectory:
         with threads_for(members.size, small=rule.bytes <= SMALL_BYTES) as side_by_side:

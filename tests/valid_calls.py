@@ -580,6 +580,7 @@ CALLS = {
     "mlp.losses.fraction_right": pointwise_loss,
     "mlp.losses.softmax": {"outputs": np.ones((3, 2))},
     "mlp.model.Model.at": of(NET, **labelled),
+    "mlp.model.Model.along": of(NET, X=X, y=Y),
     "mlp.model.Model.predict": of(NET, **network),
     **{f"mlp.model.Model.{name}": of(NET, **labelled) for name in ("loss", "accuracy", "gradient")},
     "mlp.observers.Observers": {"network": NET, "X": X, "y": Y},

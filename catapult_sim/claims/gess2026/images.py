@@ -68,5 +68,5 @@ def problems(name: str, inputs: Callable[[], Array]) -> tuple[Problem, Problem]:
 
 IMAGES = {
     "handwritten": ("handwritten images of 8x8 pixels", problems("handwritten", handwritten)),
-    "clothing": ("Fashion-MNIST images of 14x14 pixels", problems("clothing", clothing)),
+    "clothing": ("clothing images of 14x14 pixels", problems("clothing", clothing)),
 }

@@ -101,7 +101,7 @@ class Surface:
             """Return the point, once for all that is asked for at the same weights."""
             if not last or not np.array_equal(last[0][0], weights):
                 copied = weights.copy()
-                last[:] = [(copied, at(read_only(copied)))]
+                last[:] = [(copied, _require_point(at(read_only(copied))))]
             return last[0][1]
 
         return cls(
@@ -155,6 +155,16 @@ class Surface:
             rng=0,
             progress=False,
         )
+
+
+def _require_point(found: Any) -> Any:
+    """Return what a function of weights returned, or raise InputError where it is no point."""
+    if not all(hasattr(found, name) for name in ("loss", "gradient", "hessian_product")):
+        raise InputError(
+            "at must return a point with loss, gradient() and hessian_product(v), such as "
+            f"network.at(weights, X, y); got {shown(found)}"
+        )
+    return found
 
 
 def _real(name: str, values: Any, *shape: int) -> Array:

@@ -29,6 +29,7 @@ from catapult_sim.numeric.runs.measured import NothingToMeasure
 from catapult_sim.plots import canvas, style
 
 COLOURS = style.BLUE, style.OCHRE, style.GREEN
+PICTURES = ("digits", style.WINE, "s"), ("Fashion-MNIST", style.VIOLET, "D")
 SIZES = np.arange(1, 7)
 C = np.linspace(0.2, 3.2, 25)[:, None]
 SEEDS = {"linear": 100, "relu": 8, "tanh": 8}
@@ -64,15 +65,14 @@ def draw_moments(ax):
 def draw_shares(bench, ax):
     """Draw the share of catapults against the width, and the predicted power."""
     draw_problem(bench, ax, SIX, COLOURS, "o")
-    for (_, problems), colour, marker in zip(
-        images.IMAGES.values(), (style.WINE, style.VIOLET), "sD", strict=True
-    ):
+    for (_, problems), (name, colour, marker) in zip(images.IMAGES.values(), PICTURES, strict=True):
         with suppress(NothingToMeasure):  # Fashion-MNIST is not on every machine
-            draw_problem(bench, ax, problems[-1], (colour,), marker)
+            draw_problem(bench, ax, problems[-1], (colour,), marker, name)
+    ax.legend(loc="upper right", title=r"images, $\theta$ = 0.6")
     ax.set(xscale="log", yscale="log", xlabel="width", ylabel="share catapulted")
 
 
-def draw_problem(bench, ax, problem, colours, marker):
+def draw_problem(bench, ax, problem, colours, marker, name=None):
     """Draw the share of catapults of one problem at each of its learning rates."""
     powers, starts = rare.widths(bench, problem), rare.starts(bench, problem)
     counts = np.array([rare.rare_counts(bench, problem, power) for power in powers])
@@ -80,7 +80,7 @@ def draw_problem(bench, ax, problem, colours, marker):
     for theta, colour, count in zip(problem.tails, colours, counts.T, strict=True):
         share = count / starts
         error = np.sqrt(share * (1 - share) / starts)
-        ax.errorbar(widths, share, error, fmt=marker, color=colour)
+        ax.errorbar(widths, share, error, fmt=marker, ms=4, color=colour, label=name)
         draw_power(ax, widths, share, -theta / 2, count, colour)
 
 
@@ -91,18 +91,19 @@ def draw_waiting(bench, ax):
     for theta, colour in zip(six_samples.TAILS, COLOURS, strict=True):
         times, count = np.transpose([waiting.wait(bench, theta, power) for power in powers])
         ax.errorbar(widths, times, times / np.sqrt(count), fmt="o", color=colour)
-        draw_power(ax, widths, times, theta / 2, count, colour)
+        end = draw_power(ax, widths, times, theta / 2, count, colour)
+        beside = {"xytext": (6, -4), "textcoords": "offset points", "color": colour}
+        ax.annotate(f"width$^{{{theta / 2:g}}}$", (widths[-1], end), **beside)
     ax.set(xscale="log", yscale="log", xlabel="width", ylabel="steps until a catapult")
     ax.set_xlim(600, 6 * widths[-1])
 
 
 def draw_power(ax, widths, values, power, weights, colour):
-    """Draw a power of the width through values, its height fitted."""
+    """Draw a power of the width through values, its height fitted; return its last value."""
     curve = widths**power
     curve = curve * np.exp(np.average(np.log(values / curve), weights=weights))
     ax.plot(widths, curve, color=colour, lw=1)
-    beside = {"xytext": (6, -4), "textcoords": "offset points", "color": colour}
-    ax.annotate(f"width$^{{{power:g}}}$", (widths[-1], curve[-1]), **beside)
+    return curve[-1]
 
 
 def draw_phases(bench, ax, model):

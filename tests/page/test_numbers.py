@@ -400,7 +400,8 @@ def test_runs_are_thrown_as_often_as_numpys_random_orders_throw_them(modules):
 
 
 def test_the_exponent_of_the_scene_of_chance_is_that_of_the_transfer_operator(modules):
-    from catapult_sim.claims.gess2026 import six_samples as problem
+    from catapult_sim.claims.gess2026.problem import rate_of_tail
+    from catapult_sim.claims.gess2026.six_samples import SIX
     from catapult_sim.numeric.random_products.linear_sgd import threshold
 
     script = """
@@ -408,12 +409,12 @@ def test_the_exponent_of_the_scene_of_chance_is_that_of_the_transfer_operator(mo
       import { tail } from "./tail.js";
       const answer = (all) => all.map((eta) => tail(eta));
     """
-    rates = [problem.rate_of_tail(theta) for theta in problem.TAILS]
-    typical = threshold(problem.kernel(), growth="typical")
+    rates = [rate_of_tail(SIX, theta) for theta in SIX.tails]
+    typical = threshold(SIX.kernel, growth="typical")
     found = answers(modules, script, [*rates, 1.01 * typical, 0.01])
-    assert abs(np.array(found[:3]) - problem.TAILS).max() < 0.005
+    assert abs(np.array(found[:3]) - SIX.tails).max() < 0.005
     assert found[3:] == [0, float("inf")]
-    curvature = np.linalg.eigvalsh(problem.kernel())[-1] / 6
+    curvature = np.linalg.eigvalsh(SIX.kernel)[-1] / 6
     text = (Path(cs.__file__).parent / "page" / "scenes.html").read_text("utf-8")
     assert f"beyond {typical * curvature:.2f}, where products grow typically" in text
 

@@ -1,12 +1,13 @@
 """Time the training of an ensemble against a loop over networks and against JAX's vmap.
 
-    python benchmarks/mlp_ensemble.py [--rates 64] [--seeds 4] [--steps 50] [--repeats 3]
+    python benchmarks/mlp_ensemble.py [--rates 4] [--seeds 4] [--steps 10] [--repeats 3]
 
-Networks of one or more hidden layers of 512 units on 512 digits with ten outputs, and small ones
-(64 units, 32 digits), by full-batch gradient descent at learning rates c / lambda_0, c from 0.5
-to 32. All contenders run in turn, in one process, on the same problem; the table shows the
-medians of their times in units of ours. JAX is left out where it is not installed: ``pip install
-jax``. It has a thread for each core: give all the same by ``OMP_NUM_THREADS`` and ``taskset``.
+Networks of one or more hidden layers of 512 units on 512 digits with ten outputs, as many as the
+options say, and 256 small ones (64 units, 32 digits) for 50 steps, by full-batch gradient descent
+at learning rates c / lambda_0, c from 0.5 to 32. All contenders run in turn, in one process, on the
+same problem; the table shows the medians of their times in units of ours. JAX is left out where it
+is not installed: ``pip install jax``. It has a thread for each core: give all the same by
+``OMP_NUM_THREADS`` and ``taskset``.
 
 Two tables: all members run to the end (rates below the threshold), and rates beyond it among
 them, where ours drops what has diverged. A loop may stop a network that has; vmap cannot.
@@ -35,6 +36,7 @@ the same products take 8.1 / 17 ms, and vmap was the faster with three hidden la
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 from side_by_side import installed, options, race
@@ -43,7 +45,18 @@ from catapult_sim import MLP, datasets, train
 from catapult_sim.mlp import kernel
 from catapult_sim.numeric.runs import blas_threads
 
-LARGE, SMALL = (512, 512), (64, 32)  # width and samples
+
+class Case(NamedTuple):
+    """Networks of a width on as many samples: each rate from all seeds, for some steps."""
+
+    width: int
+    samples: int
+    rates: int
+    seeds: int
+    steps: int
+
+
+SMALL = Case(width=64, samples=32, rates=64, seeds=4, steps=50)
 
 
 def by_numpy(X, y, weights, scales, rate, steps, stop):
@@ -129,39 +142,39 @@ def vmapped(jax, net, theta, X, y, rates, steps):
     return lambda: jax.block_until_ready(both(weights, jnp.array(rates)))
 
 
-def compare(depth, size, dtype, asked, jax):
-    width, samples = size
+def compare(depth, case, dtype, repeats, jax):
     X, y = datasets.digits("classes")
-    X, y = X[:samples].astype(dtype), y[:samples].astype(dtype)
-    net = MLP([X.shape[1], *[width] * depth, 10], activation="tanh", dtype=dtype)
-    theta = net.init(rng=0, ensemble=(asked.seeds,))
+    X, y = X[: case.samples].astype(dtype), y[: case.samples].astype(dtype)
+    net = MLP([X.shape[1], *[case.width] * depth, 10], activation="tanh", dtype=dtype)
+    theta = net.init(rng=0, ensemble=(case.seeds,))
     unit = 1 / kernel.top_eigenvalue(net, theta, X)
     for words, high in (("all to the end", 2.0), ("most beyond the threshold", 32.0)):
-        rates = (np.geomspace(0.5, high, asked.rates)[:, None] * unit).astype(dtype)
+        rates = (np.geomspace(0.5, high, case.rates)[:, None] * unit).astype(dtype)
 
         def ours(rates=rates):
-            train(net, theta, X, y, learning_rate=rates, steps=asked.steps, memory_limit=2**35)
+            train(net, theta, X, y, learning_rate=rates, steps=case.steps, memory_limit=2**35)
 
-        arguments = (net, theta, X, y, rates, asked.steps)
+        arguments = (net, theta, X, y, rates, case.steps)
         contenders = {
             "ours": ours,
             "NumPy, network by network": loop(*arguments, stop=False),
             "the same, stopped when diverged": loop(*arguments, stop=True),
-            "matrix products alone": products(net, theta, X, rates.size, asked.steps),
+            "matrix products alone": products(net, theta, X, case.rates * case.seeds, case.steps),
         }
         if jax:
             contenders["jax.vmap"] = vmapped(jax, *arguments)
-        networks = f"{depth} hidden of {width}, {samples} samples, {dtype}"
-        race(f"{networks}, c from 0.5 to {high:g}: {words}", contenders, asked.repeats)
+        networks = f"{case.rates * case.seeds} networks, {depth} hidden of {case.width}"
+        data = f"{case.samples} samples, {case.steps} steps, {dtype}"
+        race(f"{networks}, {data}, c from 0.5 to {high:g}: {words}", contenders, repeats)
 
 
 def main():
-    asked = options(__doc__, rates=64, seeds=4, steps=50, repeats=3, depth=[1, 3])
+    asked = options(__doc__, rates=4, seeds=4, steps=10, repeats=3, depth=[1, 3])
     jax = installed("jax")
-    print(f"{asked.rates} learning rates x {asked.seeds} seeds, {asked.steps} steps")
-    for depth, size in [(1, SMALL), *((depth, LARGE) for depth in asked.depth)]:
+    large = Case(512, 512, asked.rates, asked.seeds, asked.steps)
+    for depth, case in [(1, SMALL), *((depth, large) for depth in asked.depth)]:
         for dtype in ("float32", "float64"):
-            compare(depth, size, dtype, asked, jax)
+            compare(depth, case, dtype, asked.repeats, jax)
 
 
 if __name__ == "__main__":

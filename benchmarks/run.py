@@ -30,7 +30,7 @@ BENCHMARKS = {
     "linear_net": (3, ()),
     "phase_map": (2, ()),
     "mlp": (4, ("--widths", "512")),
-    "mlp_ensemble": (12, ()),
+    "mlp_ensemble": (16, ()),
     "convolution": (2, ()),
     "curvature": (3, ()),
     "growth": (5, ()),

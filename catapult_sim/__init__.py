@@ -58,9 +58,9 @@ Networks use the NTK parametrisation unless named. ``rng`` is a numpy Generator,
 seed or None; NaN means not measured.
 """
 
-from typing import TYPE_CHECKING
-
 from catapult_sim.lazy import attach
+
+TYPE_CHECKING = False  # typing takes longer to import than all that runs before Ctrl-C is heeded
 
 if TYPE_CHECKING:
     from catapult_sim import claims as claims
@@ -124,6 +124,6 @@ if TYPE_CHECKING:
     from catapult_sim.symbolic.update import Update as Update
     from catapult_sim.validation import InputError as InputError
 else:
-    __getattr__, __dir__, __all__ = attach(__name__)
+    __getattr__, __dir__ = attach(__name__)
 
 __version__ = "0.2.0"

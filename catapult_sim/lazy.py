@@ -8,23 +8,27 @@ the imports below ``if TYPE_CHECKING`` in a package's ``__init__``::
         from catapult_sim.mlp import kernel as kernel
         from catapult_sim.mlp.network import MLP as MLP
     else:
-        __getattr__, __dir__, __all__ = attach(__name__)
+        __getattr__, __dir__ = attach(__name__)
 
 The ``lazy_loader`` of Scientific Python does the same with a stub file beside each package; these
 lines need neither the stubs nor the dependency.
 """
 
-import ast
-import importlib
+from __future__ import annotations
+
 import sys
-from collections.abc import Callable
-from typing import Any
+
+# All that is imported here is imported before the command line heeds Ctrl-C.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
-def attach(
-    package: str, *own: str
-) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """Return ``__getattr__``, ``__dir__`` and ``__all__`` of a package, from its own imports.
+def attach(package: str, *own: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return ``__getattr__`` and ``__dir__`` of a package, from its own imports.
+
+    Its ``__all__`` is what ``__getattr__`` says: nothing is read before a name is asked for.
 
     Parameters
     ----------
@@ -38,30 +42,38 @@ def attach(
     Examples
     --------
     >>> import catapult_sim.mlp
-    >>> get, names, _ = attach("catapult_sim.mlp")
+    >>> get, names = attach("catapult_sim.mlp")
     >>> "kernel" in names(), get("kernel").__name__
     (True, 'catapult_sim.mlp.kernel')
     """
     module = sys.modules[package]
-    # pathlib takes longer to import than all else that comes before the commands heed Ctrl-C.
-    with open(str(module.__file__), encoding="utf-8") as file:
-        homes = _type_only_imports(file.read())
+    read: dict[str, str] = {}
+
+    def homes() -> dict[str, str]:
+        if not read:
+            with open(str(module.__file__), encoding="utf-8") as file:
+                read.update(_type_only_imports(file.read()))
+        return read
 
     def __getattr__(name: str) -> Any:
-        if name not in homes:
+        from importlib import import_module
+
+        if name == "__all__":
+            return sorted({*homes(), *own})
+        if name not in homes():
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        if homes[name] == package:
-            return importlib.import_module(f"{package}.{name}")
-        found = getattr(importlib.import_module(homes[name]), name)
+        home = homes()[name]
+        if home == package:
+            return import_module(f"{package}.{name}")
+        found = getattr(import_module(home), name)
         setattr(module, name, found)  # so that this function is called once for each name
         return found
 
-    public = sorted({*homes, *own})
-
     def __dir__() -> list[str]:
-        return sorted({*public, *(name for name in vars(module) if name.startswith("__"))})
+        special = {name for name in vars(module) if name.startswith("__")}
+        return sorted({*homes(), *own, *special})
 
-    return __getattr__, __dir__, public
+    return __getattr__, __dir__
 
 
 def _type_only_imports(source: str) -> dict[str, str]:
@@ -72,6 +84,8 @@ def _type_only_imports(source: str) -> dict[str, str]:
     >>> _type_only_imports("if TYPE_CHECKING:\n    from a.b import f as f, g as g")
     {'f': 'a.b', 'g': 'a.b'}
     """
+    import ast
+
     return {
         alias.name: str(node.module)
         for block in ast.parse(source).body

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from catapult_sim.claims import sources as sources
     from catapult_sim.claims import verdict as verdict
 else:
-    __getattr__, __dir__, __all__ = attach(
+    __getattr__, __dir__ = attach(
         __name__, "CLAIMS", "PAPERS", "paper_of", "select", "usual", *PAPERS
     )
 

@@ -32,4 +32,4 @@ if TYPE_CHECKING:
     from catapult_sim.datasets.scaling import scale_inputs as scale_inputs
     from catapult_sim.datasets.scaling import standardise as standardise
 else:
-    __getattr__, __dir__, __all__ = attach(__name__)
+    __getattr__, __dir__ = attach(__name__)

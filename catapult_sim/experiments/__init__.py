@@ -36,4 +36,4 @@ if TYPE_CHECKING:
     from catapult_sim.experiments import sharpest_directions as sharpest_directions
     from catapult_sim.experiments import study_cells as study_cells
 else:
-    __getattr__, __dir__, __all__ = attach(__name__)
+    __getattr__, __dir__ = attach(__name__)

@@ -60,4 +60,4 @@ if TYPE_CHECKING:
     from catapult_sim.mlp import taylor_expansion as taylor_expansion
     from catapult_sim.mlp import training as training
 else:
-    __getattr__, __dir__, __all__ = attach(__name__)
+    __getattr__, __dir__ = attach(__name__)

@@ -30,4 +30,4 @@ if TYPE_CHECKING:
     from catapult_sim.numeric import runs as runs
     from catapult_sim.numeric import scale as scale
 else:
-    __getattr__, __dir__, __all__ = attach(__name__)
+    __getattr__, __dir__ = attach(__name__)

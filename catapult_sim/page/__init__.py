@@ -17,4 +17,4 @@ if TYPE_CHECKING:
     from catapult_sim.page.document import build as build
     from catapult_sim.page.document import write as write
 else:
-    __getattr__, __dir__, __all__ = attach(__name__)
+    __getattr__, __dir__ = attach(__name__)

@@ -57,4 +57,4 @@ if TYPE_CHECKING:
     from catapult_sim.plots.verification import plot_architectures as plot_architectures
     from catapult_sim.plots.verification import plot_widths as plot_widths
 else:
-    __getattr__, __dir__, __all__ = attach(__name__)
+    __getattr__, __dir__ = attach(__name__)

@@ -28,4 +28,4 @@ if TYPE_CHECKING:
     from catapult_sim.sweeps import sweep as sweep
     from catapult_sim.sweeps import workers as workers
 else:
-    __getattr__, __dir__, __all__ = attach(__name__)
+    __getattr__, __dir__ = attach(__name__)

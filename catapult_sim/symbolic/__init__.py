@@ -64,4 +64,4 @@ if TYPE_CHECKING:
     from catapult_sim.symbolic.printed import derivation_steps as derivation_steps
     from catapult_sim.symbolic.update import Update as Update
 else:
-    __getattr__, __dir__, __all__ = attach(__name__)
+    __getattr__, __dir__ = attach(__name__)

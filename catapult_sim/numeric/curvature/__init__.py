@@ -26,4 +26,4 @@ if TYPE_CHECKING:
     from catapult_sim.numeric.curvature import stability as stability
     from catapult_sim.numeric.curvature import step_response as step_response
 else:
-    __getattr__, __dir__, __all__ = attach(__name__)
+    __getattr__, __dir__ = attach(__name__)

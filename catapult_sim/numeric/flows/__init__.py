@@ -30,4 +30,4 @@ if TYPE_CHECKING:
     from catapult_sim.numeric.flows import recovery as recovery
     from catapult_sim.numeric.flows import surface as surface
 else:
-    __getattr__, __dir__, __all__ = attach(__name__)
+    __getattr__, __dir__ = attach(__name__)

@@ -49,4 +49,4 @@ if TYPE_CHECKING:
     from catapult_sim.numeric.linear_net import wishart as wishart
     from catapult_sim.numeric.linear_net.network import LinearNet as LinearNet
 else:
-    __getattr__, __dir__, __all__ = attach(__name__)
+    __getattr__, __dir__ = attach(__name__)

@@ -20,4 +20,4 @@ if TYPE_CHECKING:
     from catapult_sim.numeric.maps import phase_map_numpy as phase_map_numpy
     from catapult_sim.numeric.maps import phase_rules as phase_rules
 else:
-    __getattr__, __dir__, __all__ = attach(__name__)
+    __getattr__, __dir__ = attach(__name__)

@@ -16,4 +16,4 @@ if TYPE_CHECKING:
     from catapult_sim.numeric.minibatch import process as process
     from catapult_sim.numeric.minibatch import stationary as stationary
 else:
-    __getattr__, __dir__, __all__ = attach(__name__)
+    __getattr__, __dir__ = attach(__name__)

@@ -27,4 +27,4 @@ if TYPE_CHECKING:
         RandomMatrices as RandomMatrices,
     )
 else:
-    __getattr__, __dir__, __all__ = attach(__name__)
+    __getattr__, __dir__ = attach(__name__)

@@ -38,4 +38,4 @@ if TYPE_CHECKING:
     from catapult_sim.numeric.runs import strides as strides
     from catapult_sim.numeric.runs import trajectory as trajectory
 else:
-    __getattr__, __dir__, __all__ = attach(__name__)
+    __getattr__, __dir__ = attach(__name__)

@@ -5,9 +5,9 @@
 Networks of one or more hidden layers of 512 units on 512 digits with ten outputs, as many as the
 options say, and 256 small ones (64 units, 32 digits) for 50 steps, by full-batch gradient descent
 at learning rates c / lambda_0, c from 0.5 to 32. All contenders run in turn, in one process, on the
-same problem; the table shows the medians of their times in units of ours. JAX is left out where it
-is not installed: ``pip install jax``. It has a thread for each core: give all the same by
-``OMP_NUM_THREADS`` and ``taskset``.
+same problem; the table shows the medians of their times in units of ours. Peers are left out where
+they are not installed: ``pip install jax torch``. They have a thread for each core: give all the
+same by ``OMP_NUM_THREADS`` and ``taskset``.
 
 Two tables: all members run to the end (rates below the threshold), and rates beyond it among
 them, where ours drops what has diverged. A loop may stop a network that has; vmap cannot.
@@ -91,6 +91,28 @@ def loop(net, theta, X, y, rates, steps, stop):
     return run
 
 
+def by_torch(torch, net, theta, X, y, rates, steps):
+    X, y = torch.tensor(X), torch.tensor(y)
+    scales = [float(scale) for scale in net.scales]
+
+    def loss(weights):
+        a = X
+        for number, (W, scale) in enumerate(zip(weights, scales, strict=True)):
+            a = scale * ((torch.tanh(a) if number else a) @ W)
+        return 0.5 * ((a - y) ** 2).sum() / len(X)
+
+    def run():
+        for i, s in np.ndindex(*rates.shape):
+            weights = [torch.tensor(W, requires_grad=True) for W, _ in net.split(theta[s])]
+            for _ in range(steps):
+                gradients = torch.autograd.grad(loss(weights), weights)
+                with torch.no_grad():
+                    for W, g in zip(weights, gradients, strict=True):
+                        W -= float(rates[i, s]) * g
+
+    return run
+
+
 def products(net, theta, X, members, steps):
     """Return the matrix products of all gradient steps alone, which bound every time.
 
@@ -142,7 +164,7 @@ def vmapped(jax, net, theta, X, y, rates, steps):
     return lambda: jax.block_until_ready(both(weights, jnp.array(rates)))
 
 
-def compare(depth, case, dtype, repeats, jax):
+def compare(depth, case, dtype, repeats, jax, torch):
     X, y = datasets.digits("classes")
     X, y = X[: case.samples].astype(dtype), y[: case.samples].astype(dtype)
     net = MLP([X.shape[1], *[case.width] * depth, 10], activation="tanh", dtype=dtype)
@@ -163,6 +185,8 @@ def compare(depth, case, dtype, repeats, jax):
         }
         if jax:
             contenders["jax.vmap"] = vmapped(jax, *arguments)
+        if torch and case is not SMALL:
+            contenders["PyTorch, network by network"] = by_torch(torch, *arguments)
         networks = f"{case.rates * case.seeds} networks, {depth} hidden of {case.width}"
         data = f"{case.samples} samples, {case.steps} steps, {dtype}"
         race(f"{networks}, {data}, c from 0.5 to {high:g}: {words}", contenders, repeats)
@@ -170,11 +194,11 @@ def compare(depth, case, dtype, repeats, jax):
 
 def main():
     asked = options(__doc__, rates=4, seeds=4, steps=10, repeats=3, depth=[1, 3])
-    jax = installed("jax")
+    jax, torch = installed("jax"), installed("torch")
     large = Case(512, 512, asked.rates, asked.seeds, asked.steps)
     for depth, case in [(1, SMALL), *((depth, large) for depth in asked.depth)]:
         for dtype in ("float32", "float64"):
-            compare(depth, case, dtype, asked.repeats, jax)
+            compare(depth, case, dtype, asked.repeats, jax, torch)
 
 
 if __name__ == "__main__":

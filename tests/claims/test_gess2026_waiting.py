@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from catapult_sim import claims
-from catapult_sim.claims.gess2026 import six_samples, waiting
+from catapult_sim.claims.gess2026 import fixed_kernels, six_samples, waiting
 from catapult_sim.claims.gess2026.problem import CHANGE, rate_of_tail
 from catapult_sim.claims.gess2026.six_samples import SIX
 from catapult_sim.claims.verdict import BAD, GOOD, judge
@@ -45,7 +45,7 @@ def test_outputs_that_carry_the_moment_grow_like_its_slope():
 
 def test_the_first_change_is_that_of_a_run_watched_step_by_step():
     net, rate = LinearNet(*six_samples.samples(), width=100), rate_of_tail(SIX, 0.9)
-    found = waiting.first_changes(np.random.default_rng(1), net, rate, 20, 60, every=1)
+    found = waiting.first_changes(np.random.default_rng(1), net, rate, 20, 60, every=1)[CHANGE]
     rng = np.random.default_rng(1)
     state = net.init(rng=rng, ensemble=(20,))
     first, batches = state, rng.integers(6, size=(20, 60, 1))
@@ -58,7 +58,7 @@ def test_the_first_change_is_that_of_a_run_watched_step_by_step():
         times[np.isinf(times) & (change > CHANGE)] = t + 1
     assert 0 < np.isfinite(times).sum() < 20
     np.testing.assert_array_equal(found, times)
-    coarse = waiting.first_changes(np.random.default_rng(1), net, rate, 20, 60, every=7)
+    coarse = waiting.first_changes(np.random.default_rng(1), net, rate, 20, 60, every=7)[CHANGE]
     seen = np.isfinite(coarse)
     assert np.all(coarse[seen] % 7 == 0)
     assert np.all(coarse[seen] >= times[seen])
@@ -72,3 +72,30 @@ def test_the_waiting_time_grows_as_derived_for_another_seed_and_not_as_the_width
 
 def test_the_delay_is_not_twice_the_derived_one(bench):
     assert judge(replace(one("time-1.1"), predict=2.0), bench).verdict in BAD
+
+
+def test_a_jump_is_the_change_that_the_step_of_a_wide_network_makes(monkeypatch):
+    """So wide that the kernel does stay, and small changes are called jumps."""
+    change, starts, steps = 1e-8, 30, 40
+    monkeypatch.setattr(fixed_kernels, "CHANGE", change)
+    net = LinearNet(six_samples.samples()[0], waiting.unfittable(), width=10**10)
+    rate = rate_of_tail(SIX, 0.9)
+    found = fixed_kernels.first_jumps(np.random.default_rng(5), net, rate, starts, steps)
+    rng = np.random.default_rng(5)
+    state, times = net.init(rng=rng, ensemble=(starts,)), np.full(starts, np.inf)
+    for t in range(1, steps + 1):
+        before, batches = state, rng.integers(6, size=(starts, 1, 1))
+        state = net.train(learning_rate=rate, steps=1, state=state, batches=batches).state
+        jumped = np.abs(state[:, -1, -1] - before[:, -1, -1]) > change
+        times[np.isinf(times) & jumped] = t
+    assert 0 < np.isfinite(times).sum() < starts
+    np.testing.assert_array_equal(found, times)
+
+
+@pytest.mark.parametrize("name", ["narrow.fixed", "narrow"])
+def test_narrow_networks_come_sooner_than_derived_also_with_the_kernels_they_were_drawn_with(
+    name, bench
+):
+    bench.effort = replace(bench.effort, rare_starts=10_000)
+    found = judge(one(f"time-0.9.{name}"), bench)
+    assert found.measured.value + 2 * found.measured.error < 0.95

@@ -10,18 +10,20 @@ reaches a level R once in about ``R^theta`` tries, theta the positive root of th
 moments, ``L(theta) = 0`` [Kesten1973]; and a catapult begins where |f| reaches about
 ``sqrt(n / eta)``.
 
-===============  =========================================================================
-``problem``      inputs, learning rates of given exponents, and networks that are catapulted
-``six_samples``  a problem in the plane
-``images``       problems of digits and of Fashion-MNIST
-``rare``         how often networks catapult, and the thresholds of SGD
-``waiting``      when they do (derived here; the abstract does not speak of time)
-``phases``       learning rate against batch size, also of networks with nonlinear units
-===============  =========================================================================
+=================  =========================================================================
+``problem``        inputs, learning rates of given exponents, and networks that are catapulted
+``six_samples``    a problem in the plane
+``images``         problems of digits and of Fashion-MNIST
+``rare``           how often networks catapult, and the thresholds of SGD
+``waiting``        when they do (derived here; the abstract does not speak of time)
+``fixed_kernels``  the same with the kernel held fixed, as the derivation has it
+``phases``         learning rate against batch size, also of networks with nonlinear units
+=================  =========================================================================
 """
 
+from catapult_sim.claims.gess2026.fixed_kernels import fixed_kernel_claims
 from catapult_sim.claims.gess2026.phases import phase_claims
 from catapult_sim.claims.gess2026.rare import rare_claims
 from catapult_sim.claims.gess2026.waiting import waiting_claims
 
-CLAIMS = (*rare_claims(), *waiting_claims(), *phase_claims())
+CLAIMS = (*rare_claims(), *waiting_claims(), *fixed_kernel_claims(), *phase_claims())

@@ -56,6 +56,7 @@ class Case(NamedTuple):
     steps: int
 
 
+DIVERGED = 1e30  # a loss, from which on a run may stop
 SMALL = Case(width=64, samples=32, rates=64, seeds=4, steps=50)
 
 
@@ -68,7 +69,7 @@ def by_numpy(X, y, weights, scales, rate, steps, stop):
             inputs.append(np.tanh(hidden[-1]))
         error = hidden[-1] - y
         loss = 0.5 * np.sum(error**2) / len(X)
-        if stop and not loss < 1e30:
+        if stop and not loss < DIVERGED:
             return
         signal, gradients = error / len(X), []
         for layer in reversed(range(len(weights))):
@@ -174,7 +175,8 @@ def compare(depth, case, dtype, repeats, jax, torch):
         rates = (np.geomspace(0.5, high, case.rates)[:, None] * unit).astype(dtype)
 
         def ours(rates=rates):
-            train(net, theta, X, y, learning_rate=rates, steps=case.steps, memory_limit=2**35)
+            ends = {"escape": DIVERGED, "memory_limit": 2**35}
+            train(net, theta, X, y, learning_rate=rates, steps=case.steps, **ends)
 
         arguments = (net, theta, X, y, rates, case.steps)
         contenders = {

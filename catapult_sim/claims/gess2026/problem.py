@@ -45,10 +45,15 @@ class Problem:
         """``J J^T`` of the samples at infinite width, ``(m, m)``."""
         return 2 * self.X @ self.X.T
 
+    @cached_property
+    def planar(self) -> bool:
+        """Whether the inputs span a plane or less, where growth rates are known to rounding."""
+        return linear_sgd(self.kernel, 1.0).size <= 2
+
     def growth(self, eta: float, q: float) -> float:
         """Return the growth rate L(q) of the moment q, beyond the plane to about 1e-4."""
         sgd = linear_sgd(self.kernel, eta)
-        if sgd.size <= 2:
+        if self.planar:
             return transfer(sgd.matrices(), q)
         return population(sgd, q, **MANY).value
 
@@ -72,8 +77,7 @@ def rate_of_tail(problem: Problem, theta: float) -> float:
     low = high = threshold(problem.kernel)  # theta is 2 there, and smaller beyond
     while problem.growth(high, theta) <= 0:
         low, high = high, 1.1 * high
-    exact = np.linalg.matrix_rank(problem.X) <= 2
-    precision = 2e-12 if exact else 1e-4 * low
+    precision = 2e-12 if problem.planar else 1e-4 * low
     return float(brentq(problem.growth, low, high, args=(theta,), xtol=precision))
 
 

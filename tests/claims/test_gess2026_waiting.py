@@ -74,20 +74,21 @@ def test_the_delay_is_not_twice_the_derived_one(bench):
     assert judge(replace(one("time-1.1"), predict=2.0), bench).verdict in BAD
 
 
-def test_a_jump_is_the_change_that_the_step_of_a_wide_network_makes(monkeypatch):
-    """So wide that the kernel does stay, and small changes are called jumps."""
+def test_changes_with_a_fixed_kernel_are_those_of_a_wide_network(monkeypatch):
+    """So wide that the kernel does stay, and small changes count."""
     change, starts, steps = 1e-8, 30, 40
     monkeypatch.setattr(fixed_kernels, "CHANGE", change)
     net = LinearNet(six_samples.samples()[0], waiting.unfittable(), width=10**10)
     rate = rate_of_tail(SIX, 0.9)
-    found = fixed_kernels.first_jumps(np.random.default_rng(5), net, rate, starts, steps)
+    found = fixed_kernels.first_changes(np.random.default_rng(5), net, rate, starts, steps)
     rng = np.random.default_rng(5)
-    state, times = net.init(rng=rng, ensemble=(starts,)), np.full(starts, np.inf)
+    start, times = net.init(rng=rng, ensemble=(starts,)), np.full(starts, np.inf)
+    state = start
     for t in range(1, steps + 1):
-        before, batches = state, rng.integers(6, size=(starts, 1, 1))
+        batches = rng.integers(6, size=(starts, 1, 1))
         state = net.train(learning_rate=rate, steps=1, state=state, batches=batches).state
-        jumped = np.abs(state[:, -1, -1] - before[:, -1, -1]) > change
-        times[np.isinf(times) & jumped] = t
+        changed = np.abs(state[:, -1, -1] - start[:, -1, -1]) > change
+        times[np.isinf(times) & changed] = t
     assert 0 < np.isfinite(times).sum() < starts
     np.testing.assert_array_equal(found, times)
 

@@ -1,16 +1,17 @@
 r"""Why the derived times of catapults are not those of networks: times with the kernel held fixed.
 
 What :mod:`.waiting` derives is about products of steps with one kernel. Here outputs are moved by
-steps whose kernel stays what it was at the start of a network; a catapult is the first step that
-would change ``|v|^2 / n`` by as much as a catapult does: with the residual r of a sample x, by ::
+steps whose kernel stays what it was at the start of a network, and a catapult is where the changes
+of ``|v|^2 / n`` that these steps would make add up to that of a catapult; that of a step with the
+residual r of a sample x is ::
 
     eta r (eta r |U x|^2 / n - 2 f) / n
 
-Found: delays up to width 10^4 fall short by as much with the kernels that networks are drawn with,
-held fixed, and not from 10^4 on: the kernel of a narrow network scatters, and it catapults where
-its own outputs grow typically, which takes longer. And of the longest waits, those with fixed
-kernels grow as derived, those of networks faster, unless a change by a hundredth is waited for:
-smaller jumps come before a catapult, lower the kernel, and so raise theta.
+Found: up to width 10^4 delays fall short of the derived one also with the kernels that networks are
+drawn with, held fixed. The kernel of a narrow network scatters, and it catapults where its own
+outputs grow typically, which takes longer. And of the longest waits, those with fixed kernels grow
+as derived, those of networks faster, unless a change by a hundredth is waited for: smaller jumps
+come before a catapult, lower the kernel, and so raise theta.
 """
 
 from __future__ import annotations
@@ -43,10 +44,10 @@ NARROW = 4  # power of ten of the widest network whose kernel is looked at as it
 LONG = 7.9  # theta times the largest power of ten: that of the square of a waiting time
 
 
-def first_jumps(
+def first_changes(
     rng: np.random.Generator, net: LinearNet, rate: float, starts: int, steps: int
 ) -> Array:
-    """Return the first step that would change ``|v|^2 / n`` by more than CHANGE; infinite if none.
+    """Return the step at which ``|v|^2 / n`` would first have changed by CHANGE; infinite if never.
 
     ``(starts,)``, each with the kernel of a network at its start.
     """
@@ -54,13 +55,13 @@ def first_jumps(
     state = net.init(rng=rng, ensemble=(starts,))
     kernel, outputs = len(X) * net.kernel(state), net.predict(state)[..., 0]
     hidden = kernel[:, range(len(X)), range(len(X))] - np.outer(state[:, -1, -1], np.sum(X**2, 1))
-    times, each = np.full(starts, np.inf), np.arange(starts)
+    times, change, each = np.full(starts, np.inf), np.zeros(starts), np.arange(starts)
     for step in range(1, steps + 1):
         drawn = rng.integers(len(X), size=starts)
         f = outputs[each, drawn]
-        moved = np.where(np.isinf(times), rate * (f - y[drawn]), 0.0)  # who has jumped, rests
-        jump = moved * (moved * hidden[each, drawn] - 2 * f) / net.width
-        times[np.abs(jump) > CHANGE] = step
+        moved = np.where(np.isinf(times), rate * (f - y[drawn]), 0.0)  # who has changed, rests
+        change += moved * (moved * hidden[each, drawn] - 2 * f) / net.width
+        times[np.isinf(times) & (np.abs(change) > CHANGE)] = step
         outputs -= moved[:, None] * kernel[each, drawn]
     return times
 
@@ -69,7 +70,7 @@ def first_jumps(
 def fixed_times(bench: Bench, theta: float, power: int) -> Array:
     """Return the times of the catapults of :func:`.waiting.times`, were the kernel fixed."""
     net, rng = LinearNet(*samples(), width=10**power), bench.rng(f"fixed times {theta} {power}")
-    found = first_jumps(rng, net, rate_of_tail(SIX, theta), bench.effort.rare_starts, 2 * STEPS)
+    found = first_changes(rng, net, rate_of_tail(SIX, theta), bench.effort.rare_starts, 2 * STEPS)
     return found[np.isfinite(found)]
 
 
@@ -78,7 +79,7 @@ def fixed_waits(bench: Bench, theta: float, power: int) -> dict[float, Array]:
     """Return the waiting times of :func:`.waiting.waits`, were the kernel fixed."""
     net = LinearNet(samples()[0], unfittable(), width=10**power)
     rng, rate = bench.rng(f"fixed waits {theta} {power}"), rate_of_tail(SIX, theta)
-    return {CHANGE: first_jumps(rng, net, rate, WAITERS, patience(theta, power))}
+    return {CHANGE: first_changes(rng, net, rate, WAITERS, patience(theta, power))}
 
 
 def longest_growth(bench: Bench, theta: float, **what: Any) -> Measured:

@@ -134,8 +134,8 @@ def _top_pair(
     """
     # The error of the value is of the square of the vector's.
     tolerance = 1e-4 if start is None else 1e-2
-    options = {"start": start, "tolerance": tolerance, "bound": bound, "rng": 0}
-    pairs = top_eigenpairs(getattr(point, curvature), **options)
+    matrix = getattr(point, curvature)
+    pairs = top_eigenpairs(matrix, start=start, tolerance=tolerance, bound=bound, rng=0)
     return float(pairs.values[0]), pairs.vectors[:, 0]
 
 

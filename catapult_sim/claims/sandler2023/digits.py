@@ -118,8 +118,9 @@ def network(
     known: tuple[Array, Array],
     hidden: Sequence[int],
     ensemble: tuple[int, ...],
+    dtype: str = "float32",
 ) -> tuple[Networks, float]:
-    """Draw networks in single precision; return them and a learning rate.
+    """Draw networks, in single precision if not told otherwise; return them and a learning rate.
 
     The rate is ``1 / (curvature lambda_0)`` of the first.
 
@@ -128,7 +129,7 @@ def network(
     NothingToMeasure
         Where the data do not fit the loss.
     """
-    options: dict[str, Any] = {"activation": ACTIVATION, "loss": loss, "dtype": "float32"}
+    options: dict[str, Any] = {"activation": ACTIVATION, "loss": loss, "dtype": dtype}
     rng = bench.rng("averaged network")
     drawn = draw(known, hidden, rng=rng, ensemble=ensemble, **options)
     try:

@@ -169,10 +169,7 @@ def nudged_problem(bench: Bench, loss: str) -> Problem:
 
 @once
 def nudged(bench: Bench, loss: str, gamma: float, k: int = K, momentum: float = 0.0) -> Track:
-    """Return Nudged-SGD with k eigenvectors recomputed every epoch, as in the paper.
-
-    With gamma of 1 it is SGD, of whose curvature the largest eigenvalue alone is measured.
-    """
+    """Return Nudged-SGD with k eigenvectors recomputed every epoch, as in the paper."""
     how, given = setting(bench, loss), nudged_problem(bench, loss)
 
     def right(theta: Array, samples: tuple[Array, Array]) -> Array:
@@ -183,7 +180,7 @@ def nudged(bench: Bench, loss: str, gamma: float, k: int = K, momentum: float = 
         how.rate,
         batch_size=how.batch_size,
         steps=how.steps,
-        k=k if gamma != 1 else 1,
+        k=k,
         every=len(given.train[0]) // how.batch_size,
         gamma=gamma,
         momentum=momentum,

@@ -2,8 +2,8 @@
 
     python figures [--effort quick] [--out gallery]
 
-Scripts that train networks do it with the effort asked for, or their own. Those in one row below
-share measurements, and run one after the other in one process.
+Scripts that train networks do it with the effort asked for, or their own, which takes about eight
+minutes. Those in one row below share measurements, and run one after the other in one process.
 """
 
 import argparse
@@ -15,12 +15,13 @@ from catapult_sim import process_pool
 from catapult_sim.commands.gallery import run_scripts
 
 HERE = Path(__file__).parent
+EFFORT = "quick: five minutes on two cores; default: of each script, about eight"
 SHARED = (  # the longest first
     ("sharpest_grid", "sharpest_steps", "nudged_sgd", "nudged_table"),
-    ("early_training",),
-    ("c_act", "input_scaling"),
-    ("implicit_regularization",),
     ("rare_catapults",),
+    ("c_act", "input_scaling"),
+    ("early_training",),
+    ("implicit_regularization",),
     ("averaging", "averages_table", "batch_loss"),
 )
 
@@ -36,7 +37,7 @@ def main():
     """Draw the figures, and name each as it is done."""
     parser = argparse.ArgumentParser(prog="figures", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("gallery"), metavar="DIR")
-    parser.add_argument("--effort", choices=("quick", "full"), help="default: of each script")
+    parser.add_argument("--effort", choices=("quick", "full"), help=EFFORT)
     options = parser.parse_args()
     with process_pool(os.cpu_count()) as pool:
         out = ("--out", str(options.out))

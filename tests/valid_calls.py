@@ -423,6 +423,7 @@ CALLS = {
         "start": None,
         "tolerance": 1e-6,
         "miss_probability": 0.1,
+        "bound": 1.0,
         "max_products": 100,
         "basis": None,
         "rng": 0,

@@ -31,7 +31,7 @@ CURVATURES = {"ntk": "kernel", "hessian": "hessian"}
 KINDS = (*first_steps.KINDS, *WHOLE_RUNS)
 
 
-@cell(version=4, identity=without_path)
+@cell(version=5, identity=without_path)
 def boundary_of(cell: Cell) -> Cell:
     """Bracket a boundary of one network; a lower end that is open is 0, an upper one None.
 

@@ -107,7 +107,7 @@ class FirstSteps:
         first, vector = self._pair(curvature)
         point = self._point()
         for theta in run.values["theta"][1:, 0]:
-            value, vector = _top_pair(point.move(theta), curvature, vector)
+            value, vector = _top_pair(point.move(theta), curvature, vector, bound=first)
             if value > first:
                 return True
         return False
@@ -125,11 +125,17 @@ def _sharpness(net: LinearNet, curvature: str) -> Callable[[Array], Array]:
     return {"kernel": net.top_eigenvalue, "hessian": net.sharpness}[curvature]
 
 
-def _top_pair(point: Point, curvature: str, start: Array | None = None) -> tuple[float, Array]:
-    """Return a lower bound of the top eigenvalue, close to it, and its vector."""
+def _top_pair(
+    point: Point, curvature: str, start: Array | None = None, bound: float | None = None
+) -> tuple[float, Array]:
+    """Return a lower bound of the top eigenvalue, close to it, and its vector.
+
+    With a bound, only close enough to tell whether the eigenvalue exceeds it.
+    """
     # The error of the value is of the square of the vector's.
     tolerance = 1e-4 if start is None else 1e-2
-    pairs = top_eigenpairs(getattr(point, curvature), start=start, tolerance=tolerance, rng=0)
+    matrix = getattr(point, curvature)
+    pairs = top_eigenpairs(matrix, start=start, tolerance=tolerance, bound=bound, rng=0)
     return float(pairs.values[0]), pairs.vectors[:, 0]
 
 

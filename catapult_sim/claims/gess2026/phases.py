@@ -11,7 +11,7 @@ top eigenvalue has changed by more than a twentieth. Where networks diverge is n
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from scipy.optimize import brentq
@@ -67,6 +67,7 @@ def typical_end(kernel: Array, batch_size: int) -> float:
     """Return the c at which the outputs begin to grow typically, to about a hundredth."""
     rate = 1 / _top(kernel)
 
+    @cache
     def growth(c: float) -> float:
         return lyapunov(linear_sgd(kernel, c * rate, batch_size), **FEW).value
 

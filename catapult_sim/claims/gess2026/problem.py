@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 
 import numpy as np
 from scipy.optimize import brentq
@@ -74,11 +74,12 @@ class Problem:
 @cache
 def rate_of_tail(problem: Problem, theta: float) -> float:
     """Return the learning rate at which catapults have this exponent: ``L(theta) = 0``."""
+    growth = cache(partial(problem.growth, q=theta))
     low = high = threshold(problem.kernel)  # theta is 2 there, and smaller beyond
-    while problem.growth(high, theta) <= 0:
+    while growth(high) <= 0:
         low, high = high, 1.1 * high
     precision = 2e-12 if problem.planar else 1e-4 * low
-    return float(brentq(problem.growth, low, high, args=(theta,), xtol=precision))
+    return float(brentq(growth, low, high, xtol=precision))
 
 
 def line(x: Array, y: Array, errors: Array) -> tuple[float, float]:

@@ -30,6 +30,7 @@ SIX = Problem("rare catapults", lambda: samples()[0], TAILS, STEPS)
 def rate_of_growth(exponent: float) -> float:
     """Return the learning rate at which the Lyapunov exponent is this positive number."""
 
+    @cache
     def excess(eta: float) -> float:
         return lyapunov(linear_sgd(SIX.kernel, eta).matrices()).value - exponent
 

@@ -36,7 +36,7 @@ from catapult_sim.numeric.runs.trajectory import Trajectory
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 
-SAMPLES, HIDDEN, BATCH_SIZE = 800, 32, 4
+SAMPLES, HIDDEN, ACTIVATION, BATCH_SIZE = 800, 32, "tanh", 4
 # The curvature of cross-entropy falls as networks become sure of their labels.
 RATES = {"squared_error": 1.0, "cross_entropy": 4.0}
 WARM_UP, GAP = 1200, 400
@@ -66,17 +66,26 @@ def on_digits(loss: str, more: str = "") -> Claims:
 
 @dataclass(frozen=True)
 class Experiment:
-    """Networks after a warm-up, and after training at constant and lowered learning rates."""
+    """Networks after a warm-up, and after training at constant and lowered learning rates.
 
-    net: Network
+    They train in single precision. What is measured in double precision, such as differences of
+    the losses of neighbouring iterates, is not rounded.
+    """
+
+    networks: Networks  # after the warm-up
+    net: Network  # the same in double precision
     train: tuple[Array, Array]
     test: tuple[Array, Array]
     rate: float
-    start: Array  # (S, P), after the warm-up
     following: Array  # (S, P), one step later
     last: Array  # (S, P), after GAP steps at a constant learning rate
     averages: dict[str, Array]  # (S, P) each, of :data:`AVERAGES` over those steps
     scheduled: dict[str, Array]  # (S, P) each, after the same batches at the average's schedule
+
+    @property
+    def start(self) -> Array:
+        """The parameters after the warm-up, ``(S, P)``."""
+        return self.networks.start
 
 
 @once
@@ -99,9 +108,8 @@ def experiment(bench: Bench, loss: str) -> Experiment:
     scheduled = {
         name: follow(later, schedule=schedule(average, GAP)) for name, average in AVERAGES.items()
     }
-    return Experiment(
-        drawn.net, known, test, rate, warm.start, following, last, averages, scheduled
-    )
+    double = draw(known, [HIDDEN], rng=0, activation=ACTIVATION, loss=loss).net
+    return Experiment(warm, double, known, test, rate, following, last, averages, scheduled)
 
 
 def network(
@@ -110,16 +118,18 @@ def network(
     known: tuple[Array, Array],
     hidden: Sequence[int],
     ensemble: tuple[int, ...],
-    dtype: str = "float64",
+    dtype: str = "float32",
 ) -> tuple[Networks, float]:
-    """Draw networks; return them and the learning rate ``1 / (curvature lambda_0)`` of the first.
+    """Draw networks, in single precision if not told otherwise; return them and a learning rate.
+
+    The rate is ``1 / (curvature lambda_0)`` of the first.
 
     Raises
     ------
     NothingToMeasure
         Where the data do not fit the loss.
     """
-    options: dict[str, Any] = {"activation": "tanh", "loss": loss, "dtype": dtype}
+    options: dict[str, Any] = {"activation": ACTIVATION, "loss": loss, "dtype": dtype}
     rng = bench.rng("averaged network")
     drawn = draw(known, hidden, rng=rng, ensemble=ensemble, **options)
     try:

@@ -82,7 +82,7 @@ def late(bench: Bench, momentum: float) -> Late:
     how = CLOTHING if bench.clothed else DIGITS
     known, test = bench.images(how.samples, multiple_of=32)
     seeds = (how.members,)
-    drawn, unit = digits.network(bench, LOSS, known, how.hidden, seeds, "float32")
+    drawn, unit = digits.network(bench, LOSS, known, how.hidden, seeds)
     rng = bench.rng("averaged batches")
     batches = digits.drawn_anew(known, how.batch_size, how.steps, rng, seeds)
     rates = digits.RATES[LOSS] * unit * (1 - momentum) * np.array(RATES)[:, None]

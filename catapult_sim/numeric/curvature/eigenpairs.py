@@ -57,6 +57,7 @@ def top_eigenpairs(
     start: npt.ArrayLike | None = None,
     tolerance: float = 1e-6,
     miss_probability: float = 0.01,
+    bound: float | None = None,
     max_products: int = 1000,
     basis: int | None = None,
     rng: Rng = None,
@@ -90,6 +91,11 @@ def top_eigenpairs(
     miss_probability : float
         In (0, 1]: the largest accepted probability of missing a wanted eigenpair, see the notes.
         0.5 suffices along a trajectory, where the next step looks again.
+    bound : float, optional
+        Stop as soon as it is known whether the largest (smallest) eigenvalue lies beyond this: a
+        value beyond it proves that it does; where the first value is not, it does so with
+        ``miss_probability`` at most. The further away it lies, the fewer products that takes; the
+        pairs themselves need not have converged.
     max_products : int
         Largest number of products, converged or not; at least that of all start vectors.
     basis : int, optional
@@ -175,21 +181,31 @@ def top_eigenpairs(
         raise InputError(f"miss_probability must be above 0 and at most 1; got {chance:g}")
     # A random unit vector overlaps less than this with a given one with that probability.
     hidden = chance * math.sqrt(math.pi / (2 * length))
-    order = slice(None, None, -1) if which == "largest" else slice(None)
+    level = math.nan if bound is None else require_number("bound", bound)
+    sign = 1 if which == "largest" else -1
     with showing(progress, "products") as tell, one_thread_where(length <= SMALL):
         space = Krylov(telling(product, tell), block, limit)
-        return _solve(space, k, order, accuracy, hidden, budget)
+        return _solve(space, k, sign, accuracy, hidden, budget, level)
 
 
 def _solve(
-    space: Krylov, k: int, order: slice, accuracy: float, hidden: float, budget: int
+    space: Krylov,
+    k: int,
+    sign: int,
+    accuracy: float,
+    hidden: float,
+    budget: int,
+    bound: float,
 ) -> Eigenpairs:
-    """Expand until k pairs have converged and none is likely missed, or products run out."""
+    """Expand until k pairs have converged and none is likely missed, or products run out.
+
+    Or until the side of the bound is known on which the first eigenvalue lies.
+    """
     limit, length = space.vectors.shape
     finite = all(space.expand() for _ in space.pending)
     while finite:
         values, modes = space.ritz()
-        scale, values, modes = np.abs(values).max() or 1.0, values[order], modes[:, order]
+        scale, values, modes = np.abs(values).max() or 1.0, values[::-sign], modes[:, ::-sign]
         residuals = np.linalg.norm(space.remainder @ modes[:, :k], axis=0)
         within = max(accuracy * scale, space.lost)  # no closer can products tell
         converged = residuals <= within
@@ -197,7 +213,11 @@ def _solve(
         unseen = space.unseen(modes[:, k:], distances)
         sure = np.linalg.norm(unseen) <= hidden
         done = space.products >= budget or space.count == length or not len(space.pending)
-        if (converged.all() and sure) or done:
+        ahead = sign * (np.ldexp(bound, -space.exponent) - values)  # NaN without a bound
+        behind = ahead[0] > 0
+        aim = space.unseen(modes, ahead) if behind else unseen
+        known = ahead[0] < 0 or (behind and np.linalg.norm(aim) <= hidden)
+        if (converged.all() and sure) or known or done:
             residuals = np.maximum(residuals, space.lost)
             certain = (residuals <= accuracy * scale) & sure
             vectors = space.combine(modes[:, :k]).T
@@ -205,8 +225,8 @@ def _solve(
             return Eigenpairs(found, vectors, errors, certain, space.products)
         if space.count == limit:
             space.compress(modes[:, : k + (limit - k) // 2])
-        elif converged.all():
-            finite = space.expand(unseen)
+        elif converged.all() or behind:
+            finite = space.expand(aim)
         else:
             finite = space.expand(space.remainder @ modes[:, np.argmin(converged)])
     nan = np.full(k, np.nan)

@@ -240,6 +240,60 @@ def test_looking_less_for_what_is_missed_takes_fewer_products():
     assert products[0] > products[1] > products[2] > 1
 
 
+def rotated(angle, size=500):
+    """A unit vector at an angle to the first axis, towards the last ones."""
+    away = np.r_[np.zeros(5), np.random.default_rng(3).normal(size=size - 5)]
+    return np.cos(angle) * np.eye(size)[0] + np.sin(angle) * away / np.linalg.norm(away)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("start", [np.eye(500)[1], *map(rotated, (0.003, 0.03, 0.3))])
+@pytest.mark.parametrize("bound", [0.9995, 0.99, 0.7, 0.3])
+def test_an_eigenvalue_beyond_a_bound_is_found_as_often_as_asked(bound, start, sign):
+    spectrum = sign * outliers(500)
+    options = {"which": "largest" if sign > 0 else "smallest", "start": start, "tolerance": 1e-3}
+    options |= {"bound": sign * bound, "miss_probability": 0.1}
+    found = [top_eigenpairs(lambda v: spectrum * v, rng=seed, **options) for seed in range(100)]
+    assert np.mean([sign * pairs.values[0] <= bound for pairs in found]) <= 0.1
+
+
+def test_an_eigenvalue_that_the_start_is_close_to_is_found_beyond_a_bound_above_its_quotient():
+    """Of that eigenvector a random vector, orthogonal to the start, has next to nothing."""
+    spectrum, start = np.eye(500)[0], rotated(0.03)
+    assert start @ (spectrum * start) < 0.9995
+    options = {"start": start, "bound": 0.9995, "tolerance": 1e-3}
+    found = [top_eigenpairs(lambda v: spectrum * v, rng=seed, **options) for seed in range(20)]
+    assert all(pairs.values[0] > 0.9995 for pairs in found)
+
+
+@pytest.mark.parametrize("bound", [1.001, 1.1, 2.0])
+def test_no_eigenvalue_is_beyond_a_bound_above_them_all(bound):
+    spectrum = outliers(500)
+    found = [top_eigenpairs(lambda v: spectrum * v, size=500, bound=bound, rng=s) for s in range(9)]
+    assert all(pairs.values[0] <= 1 for pairs in found)
+
+
+def test_a_bound_is_told_from_eigenvalues_in_fewer_products_the_further_away_it_is():
+    spectrum = outliers(500)
+    options = {"start": rotated(0.1), "tolerance": 1e-2}
+
+    def products(**bound):
+        runs = (top_eigenpairs(lambda v: spectrum * v, rng=s, **options, **bound) for s in range(9))
+        return sum(pairs.products for pairs in runs)
+
+    above, below = (
+        [products(bound=one) for one in row] for row in ((1.1, 1.3, 3.0), (0.998, 0.9, 0.5))
+    )
+    assert products() > 1.2 * above[0] > 1.2 * above[1] > 1.2 * above[2]
+    assert products() > below[0] > below[1] >= below[2] == 9 * 2
+
+
+@pytest.mark.parametrize("bound", [np.nan, np.inf, "one", [1.0, 2.0]])
+def test_what_is_no_bound_is_refused(bound):
+    with pytest.raises(InputError, match=r"bound must be (a single number|finite)"):
+        top_eigenpairs(np.eye(3), bound=bound)
+
+
 @pytest.mark.parametrize("miss_probability", [0.0, -1.0, 1.5, np.nan])
 def test_what_is_no_probability_is_refused(miss_probability):
     with pytest.raises(

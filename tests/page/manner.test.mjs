@@ -66,6 +66,20 @@ test("screen readers are told what a change did", async () => {
   assert.deepEqual(wrong, []);
 });
 
+test("without a mouse: a guess is chosen by Tab and Space, and nothing plays", async () => {
+  const wrong = await open({}, "#scene=2", async (page) => {
+    await page.locator("#scene-2 canvas").focus();
+    for (let i = 0; i < 3; i++) await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("Space");
+    assert.equal(await page.locator("#scene-2 .guess input:checked").getAttribute("value"), "far");
+    assert.match((await seen(page, "2")).say, /^Guess first/);
+    await page.keyboard.press("ArrowUp");
+    await page.keyboard.press("Enter");
+    assert.match(await page.locator("#scene-2 .answer").textContent(), /^Yes, closer to the middle/);
+  });
+  assert.deepEqual(wrong, []);
+});
+
 test("before an audience: one scene fills the screen, arrows turn", async () => {
   const wrong = await open({}, "#scene=3&c=3.3", async (page) => {
     await page.keyboard.press("p");

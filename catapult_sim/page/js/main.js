@@ -106,8 +106,8 @@ document.addEventListener("keydown", (event) => {
 /** Tell whether an element has a use of its own for a key; a remote control turns pages whatever was touched last. */
 function takesKey(target, key) {
   if (presenting() && key.startsWith("Page")) return false;
-  if (target.matches("input[type=range], input[type=radio]")) return key.startsWith("Arrow") || key.startsWith("Page");
-  return target.matches("button, a, summary") && key === " ";
+  if (key === " ") return target.matches("button, a, summary, input[type=radio]:not(:checked)");
+  return target.matches("input[type=range], input[type=radio]") && /^(Arrow|Page)/.test(key);
 }
 
 const watcher = new IntersectionObserver(

@@ -82,7 +82,8 @@ def as_mathml(display):
     """Return what writes a formula as MathML, which browsers draw without a script."""
 
     def visit(translator, node):
-        translator.body.append(convert(node.astext(), display=display))
+        latex = node.astext().replace("{aligned}", "{split}")  # the converter knows but the latter
+        translator.body.append(convert(latex, display=display))
         raise SkipNode
 
     return visit, None

@@ -129,7 +129,7 @@ def _report(folder: Path) -> None:
 
     found = json.loads((ROOT / "figures/phase_diagram.json").read_text(encoding="utf-8"))
     about = {
-        "version": "0.2.0.dev0",
+        "version": "0.2.0",
         "effort": "full",
         "seed": 0,
         "data": "8x8 handwritten digits",

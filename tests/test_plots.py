@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from catapult_sim import plots
 from catapult_sim.plots import canvas, style
+from catapult_sim.validation import InputError
 
 ROWS = [
     {"model": "one sample", "boundary": "rise", "width": 100, "brackets": [[2.0, 2.01]]},
@@ -218,3 +219,38 @@ def test_runs_that_diverge_leave_the_frame_and_the_others_fill_it():
     np.testing.assert_allclose(curvatures.lines[1].get_ydata(), [9, 9 * 7 / 2])
     (legend,) = figure.legends
     assert len(legend.texts) == 3  # two runs, and theory
+
+
+TABLES = {
+    "plot_runs": (),
+    "plot_scan": ("peak",),
+    "plot_boundaries": ("width",),
+    "plot_boundary_rows": (),
+    "plot_widths": (),
+    "plot_architectures": (),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize(
+    "given", [object(), np.ones(3), [1.0, 2.0], "loss", [{}], {1.0: 2.0}, None]
+)
+def test_what_is_no_table_is_refused_in_a_sentence(name, given):
+    with pytest.raises(InputError, match=r"(rows|runs) must be a (list|mapping)"):
+        getattr(plots, name)(given, *TABLES[name])
+
+
+def test_a_column_that_there_is_not_is_named():
+    found = {1.0: {"phase": "lazy", "loss": [1.0]}}
+    with pytest.raises(InputError, match="must be a list of mappings with phase, curvature"):
+        plots.plot_runs(found, "curvature")
+    with pytest.raises(InputError, match="name must be one of peak, loss"):
+        plots.plot_scan([{"c": 1.0, "phases": ["lazy"]}], "height")
+    with pytest.raises(InputError, match="must be a list of mappings with c, phases, loss"):
+        plots.plot_scan([{"c": 1.0, "phases": ["lazy"]}], "loss")
+    with pytest.raises(InputError, match="x must be one of width, depth"):
+        plots.plot_boundaries([], "c")
+    with pytest.raises(InputError, match="y must be one of c, width"):
+        plots.plot_theory("c", "height", {})
+    with pytest.raises(InputError, match="network must be a mapping"):
+        plots.plot_theory("c", "width", [0.9])

@@ -1,6 +1,7 @@
 """The documentation site: it builds without a warning, twice alike, and its links lead on."""
 
 import filecmp
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -94,6 +95,12 @@ def test_every_figure_and_derivation_has_a_page(site):
         assert "<math" in text
     for script in (DOCS.parent / "figures").glob("[!_]*.py"):
         assert (site / "generated" / "gallery" / f"{script.stem}.html").is_file()
+
+
+def test_no_formula_shows_a_command_or_a_mark_of_latex(site):
+    for path in site.rglob("*.html"):
+        found = re.findall(r"<m[ion]>(?:\\\w+|&(?:amp;)?)</m[ion]>", path.read_text("utf-8"))
+        assert not found, path
 
 
 def test_it_is_the_same_whenever_it_is_built(site, tmp_path):

@@ -2,11 +2,13 @@
 
 import json
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import catapult_sim as cs
+from catapult_sim.mlp.own_model import METHODS
 from catapult_sim.validation import InputError
 from tests.mlp.test_own_model import Own
 
@@ -245,10 +247,19 @@ def test_each_phase_has_its_letter():
         ({"theta": 1.0}, "theta must be one start"),
         ({"theta": np.zeros((2, 0))}, "theta must be one start"),
         ({"executor": 2}, "executor must be one of concurrent.futures"),
-        ({"optimizer": "adam"}, "optimizer"),
+        ({"optimizer": "adam"}, "^optimizer must be one such as"),
+        ({"optimizer": cs.HeavyBall}, "^optimizer must be one such as"),
         ({"X": None}, "X and y must be given"),
         ({"X": np.ones((24, 3))}, "this network takes 64 inputs"),
-        ({"model": object()}, "theta must be given"),
+        ({"model": object()}, "network must be a network, .* without loss"),
+        ({"model": [64, 30, 1]}, "network must be a network, .* without loss"),
+        ({"model": cs.MLP}, "a class and not an object of it"),
+        ({"model": Own}, "a class and not an object of it"),
+        ({"model": SimpleNamespace(**dict.fromkeys(METHODS, len))}, "theta must be given"),
+        (
+            {"theta": np.zeros((2, 1950)), "members": 3},
+            "members must be .*, here of 2 starts; got 3",
+        ),
         ({"record": 3}, "record must be"),
     ],
 )

@@ -238,6 +238,18 @@ def test_catapults_that_were_stopped_above_two_have_a_footnote():
     assert "2 catapults" in note((4.0, "catapult", 0.6), (5.0, "catapult", 0.5))
 
 
+def test_runs_that_are_lazy_beyond_two_have_a_footnote():
+    assert tried_command._calm(study_of(LAZY, (2.0, "lazy", 1.0), CAUGHT, AWAY)) == ""
+    said = tried_command._calm(study_of((2.5, "lazy", 0.4), (4.0, "lazy", 0.2), (5.0, *CAUGHT[1:])))
+    assert said.startswith("\nlazy beyond c = 2, 2 runs: other parts of the loss fell by more")
+
+
+def test_ten_classes_are_lazy_beyond_two_with_their_curvature_fallen(capsys):
+    printed = tried(capsys, "--data", "digits", "--labels", "classes", "--c", "3:4:2")
+    assert "lazy beyond c = 2, 2 runs: " in printed
+    assert "along its steepest direction the loss should rise beyond the learning rate" in printed
+
+
 def test_without_a_folder_nothing_is_written(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tried(capsys)

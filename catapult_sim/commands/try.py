@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
     print(f"{counted(len(asked), 'run')} of at most {steps} steps: {_time(starts, asked, steps)}\n")
     found = conducted(starts, asked, steps, record=record, progress=options.progress)
     print(tabulate(_table(found), _headers(found), tablefmt="plain", floatfmt=".4g"))
-    print(f"{MEANING}{_accuracy(found)}{_unsettled(found)}{_undecided(found)}")
+    print(f"{MEANING}{_accuracy(found)}{_calm(found)}{_unsettled(found)}{_undecided(found)}")
     print(f"\n{found.strip()}\n{_end(found)}\n")
     print("\n".join(_again(options, source, reading, found)))
     if options.out is not None:
@@ -176,9 +176,9 @@ def _threshold(starts: StudyCells) -> str:
     theta = standard.init(rng=starts.first)
     usual = float(type(networks)(standard, theta, networks.X, networks.y).top_eigenvalue(theta))
     return (
-        f"lambda_0 = {top:.4g}: the loss should first rise at the learning rate "
-        f"2 / lambda_0 = {2 / top:.4g}\n({2 / usual:.3g} in the standard parametrisation, in which "
-        "layers have no factor beside their weights)"
+        f"lambda_0 = {top:.4g}: along its steepest direction the loss should rise beyond the "
+        f"learning rate 2 / lambda_0 = {2 / top:.4g}\n({2 / usual:.3g} in the standard "
+        "parametrisation, in which layers have no factor beside their weights)"
     )
 
 
@@ -227,6 +227,17 @@ def _accuracy(found: Study) -> str:
 
 def _undecided(found: Study) -> str:
     return undecided(int((found.phases == Phase.UNDECIDED).sum()))
+
+
+def _calm(found: Study) -> str:
+    """Return a line on runs that are lazy although the loss rose along its steepest direction."""
+    many = int(((found.phases == Phase.LAZY) & (found.c > 2.001)).sum())
+    if not many:
+        return ""
+    return (
+        f"\nlazy beyond c = 2, {counted(many, 'run')}: other parts of the loss fell by more than "
+        "the steepest rose, or lambda fell before it did"
+    )
 
 
 def _unsettled(found: Study) -> str:

@@ -19,12 +19,13 @@ from catapult_sim.experiments.networks import CONVERGED, Networks
 from catapult_sim.experiments.phase_cells import results, run_at
 from catapult_sim.mlp.model import Model
 from catapult_sim.mlp.observers import Observers
-from catapult_sim.mlp.own_model import OwnModel, as_model
+from catapult_sim.mlp.own_model import OwnModel, as_model, require_model
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.checkpoint import fingerprint
-from catapult_sim.numeric.runs.optimizers import AnyOptimizer
+from catapult_sim.numeric.runs.optimizers import AnyOptimizer, require_optimizer
 from catapult_sim.numeric.scale import norm
+from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import Cell, Physics
 from catapult_sim.sweeps.identity import name_of
 from catapult_sim.types import Array
@@ -119,20 +120,22 @@ def study_cells(
     InputError
         Where the model is none, the data do not fit it, or its kernel has no positive eigenvalue.
     """
-    first = require_count("seed", seed)
+    first, by = require_count("seed", seed), require_optimizer(optimizer)
+    if not isinstance(model, LinearNet):
+        require_model(model)
     start = _starts(model, theta, require_count("members", members, 1), first)
     if isinstance(model, LinearNet):
         if X is not None or y is not None or held_out is not None:
             raise InputError("a LinearNet has its data: X, y and held_out must be left out")
         drawn = Networks(model, model.require_state(start), model.X, model.y).at_lambda_0()
-        return StudyCells(drawn, first, optimizer)
+        return StudyCells(drawn, first, by)
     if X is None or y is None:
         raise InputError("X and y must be given, the samples to train on; got none")
     network = as_model(model, start, X)
     drawn = Networks(network, network.require_parameters(start), *network.require_data(X, y))
     drawn = drawn.at_lambda_0(network.loss_function.curvature)
     others = None if held_out is None else _require_held_out(network, held_out, drawn.start[:1])
-    return StudyCells(drawn, first, optimizer, others)
+    return StudyCells(drawn, first, by, others)
 
 
 def _starts(model: Any, theta: npt.ArrayLike | None, members: int, seed: int) -> Array:
@@ -142,7 +145,13 @@ def _starts(model: Any, theta: npt.ArrayLike | None, members: int, seed: int) ->
         if given.ndim not in (axes, axes + 1) or not given.size:
             one = "(p, p)" if axes == 2 else "(P,)"
             raise InputError(f"theta must be one start {one}, or several; got shape {given.shape}")
-        return given if given.ndim > axes else given[None]
+        starts = given if given.ndim > axes else given[None]
+        if members not in (1, len(starts)):
+            raise InputError(
+                f"members must be left out where theta is given, here of "
+                f"{counted(len(starts), 'start')}; got {members}"
+            )
+        return starts
     if not callable(getattr(model, "init", None)):
         raise InputError(
             f"theta must be given where the model has no method init(rng=seed) that draws it; "

@@ -8,10 +8,11 @@ the loss, along its gradient        changes as fast as the gradient is long
 the gradient, along a direction     changes by the Hessian times that direction
 the outputs, along the gradient     change by the kernel times ``f - y``, for a squared error
 the loss, of samples given twice    is what it was, and so is a signal's product with the kernel
+outputs and labels                  are not of two shapes that subtract as all pairs of samples
 ==================================  =========================================================
 
-The last holds for any loss. A constant factor of the kernel is known for a squared error only: of
-another loss it is the curvature by the outputs, which nothing else tells.
+The last two hold for any loss. A constant factor of the kernel is known for a squared error only:
+of another loss it is the curvature by the outputs, which nothing else tells.
 
 Refused is only what no rounding explains. A kink, a loss that is drawn anew at each call, or one
 that is flat decides nothing, and neither does a method that cannot be computed here: it is told
@@ -40,7 +41,8 @@ CLEAR = 10  # times what rounding and curvature may do, a difference is one
 def require_consistent(model: Any, theta: Array, X: Array, y: Array) -> None:
     """Raise InputError where an OwnModel contradicts itself near ``theta (P,)``."""
     near = _Near(model, theta, X, y)
-    faults = near.of_gradient, near.of_hessian_product, near.of_kernel_product, near.of_mean
+    of_products = near.of_gradient, near.of_hessian_product, near.of_kernel_product
+    faults = near.of_shapes, *of_products, near.of_mean
     for fault in faults:
         said = None
         with suppress(Exception), np.errstate(all="ignore"):
@@ -61,6 +63,17 @@ class _Near:
         length = self._size / theta.size**0.5
         self._theta = theta + NEAR * length * drawn[1]
         self._elsewhere = theta + FAR * length * drawn[2:]
+
+    def of_shapes(self) -> str | None:
+        """Say that f - y is of all pairs of samples, as where f is ``(m,)`` and y ``(m, 1)``."""
+        outputs, labels = self._outputs(self._theta).shape, self._y.shape
+        pairs = np.broadcast_shapes(outputs, labels)
+        if pairs in (outputs, labels) or self._ratio(self._squares_of_pairs) is None:
+            return None
+        return (
+            f"y must have the shape of the outputs, {outputs}; got {labels}, and in loss f - y of "
+            f"shape {pairs}, all pairs of samples"
+        )
 
     def of_gradient(self) -> str | None:
         """Say how many times as fast the loss changes along the gradient."""
@@ -149,17 +162,22 @@ class _Near:
     @cached_property
     def _multiple(self) -> float | None:
         """The loss over ``(1/2m) sum |f - y|^2``, None where that is not one number."""
-        places = (self._theta, *self._elsewhere)
-        squares = np.array([self._squares(one) for one in places])
-        ratios = np.array([self._loss(one) for one in places]) / squares
-        apart = np.ptp(squares) / squares.max()
-        if not np.ptp(ratios) <= self._rounding**0.5 * apart * ratios[0]:
+        multiple = self._ratio(self._squares)
+        if multiple is None:
             return None
-        multiple = float(ratios[0])
         # Along the gradient, too: near a minimum a small term of another kind is most of it.
         claim = self._slope_along(self._downhill, multiple)
         found = self._times(self._squares, claim, self._downhill, self._reach)
         return multiple if found is None else None
+
+    def _ratio(self, squares: Callable[[Array], Array]) -> float | None:
+        """Return the loss over squares of parameters, None where that is not one number."""
+        places = (self._theta, *self._elsewhere)
+        found = np.array([squares(one) for one in places])
+        ratios = np.array([self._loss(one) for one in places]) / found
+        apart = np.ptp(found) / found.max()
+        same = np.ptp(ratios) <= self._rounding**0.5 * apart * ratios[0]
+        return float(ratios[0]) if same else None
 
     def _times(
         self,
@@ -232,6 +250,9 @@ class _Near:
 
     def _squares(self, theta: Array) -> Array:
         return np.sum(self._residual(theta) ** 2) / (2 * len(self._X))
+
+    def _squares_of_pairs(self, theta: Array) -> Array:
+        return np.sum((self._outputs(theta) - self._y) ** 2)
 
 
 def _length(values: Array) -> float:

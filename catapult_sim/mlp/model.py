@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from catapult_sim.mlp.losses import Loss, Objective, fraction_right
 from catapult_sim.mlp.point import Place, require_parameters
+from catapult_sim.printing import counted
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_finite, require_samples
 
@@ -145,7 +146,8 @@ class Model(ABC, Generic[P]):
         given, required = (inputs.shape[1], targets.shape[1]), (self.inputs, self.outputs)
         if given != required:
             raise InputError(
-                f"this network takes {required[0]} inputs and gives {required[1]} outputs; "
+                f"this network takes {counted(required[0], 'input')} and gives "
+                f"{counted(required[1], 'output')}; "
                 f"got data with {given[0]} and {given[1]}{_hint(targets, self.outputs)}"
             )
         targets = self.loss_function.require(targets)

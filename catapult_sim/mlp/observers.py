@@ -72,7 +72,7 @@ class Observers:
     """
 
     def __init__(self, network: Model[Any], X: npt.ArrayLike, y: npt.ArrayLike) -> None:
-        described = "a network or a TaylorModel"
+        described = "a network or a TaylorModel (an own model is observed by train and study)"
         self.network: Any = require_instance("network", network, Model, described)
         self.X, self.y = network.require_data(X, y)
 

@@ -92,8 +92,14 @@ def as_model(network: Any, theta: npt.ArrayLike, X: npt.ArrayLike) -> Model[Any]
     >>> as_model(Line(), [0.0, 0.0], np.eye(2)).top_eigenvalue([0.0, 0.0], np.eye(2), [1.0, 0.0])
     array(0.5)
     """
+    require_model(network)
+    return network if isinstance(network, Model) else OwnModel(network, theta, X)
+
+
+def require_model(network: Any) -> None:
+    """Raise InputError where an object is no model, for lack of a method or as it is a class."""
     if isinstance(network, Model):
-        return network
+        return
     missing = [name for name in METHODS if not callable(getattr(network, name, None))]
     if missing or isinstance(network, type):
         raise InputError(
@@ -101,7 +107,6 @@ def as_model(network: Any, theta: npt.ArrayLike, X: npt.ArrayLike) -> Model[Any]
             f"{', '.join(METHODS)}; got {shown(network)}"
             + (f" without {missing[0]}" if missing else ", a class and not an object of it")
         )
-    return OwnModel(network, theta, X)
 
 
 class OwnModel(Model["OwnPlace"]):

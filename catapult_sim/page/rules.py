@@ -108,16 +108,16 @@ def mathml(*, ids: bool = True) -> dict[str, str]:
 
 def _modified_loss() -> str:
     """Return the loss that SGD on the two batches descends, a line for each order."""
-    found = backward_error.modified_loss(batches(), [u, v], step_size, order=1).expand()
-    loss, added = (step_size**k * sp.factor(found.coeff(step_size, k)) for k in (0, 1))
-    return element(f"<mi>L</mi><mo>=</mo>{written(loss)}") + element(f"<mo>+</mo>{written(added)}")
+    found = backward_error.modified_loss(batches(), [u, v], linear_net.eta, order=1).expand()
+    loss, added = (linear_net.eta**k * sp.factor(found.coeff(linear_net.eta, k)) for k in (0, 1))
+    return element(f"<mi>M</mi><mo>=</mo>{written(loss)}") + element(f"<mo>+</mo>{written(added)}")
 
 
 def derivations() -> dict[str, str]:
     """Return the derivations that the page shows as HTML, by name: step by step where recorded."""
     with recording() as noted:
         backward_error.modified_loss(batches(), [u, v], step_size, order=1)
-    meanings = {"u": "first weight", "v": "second weight", "eps": "learning rate"}
+    meanings = {"u": "first weight", "v": "second weight", "eps": "learning rate, above η"}
     meanings |= {"delta": "half of what the labels of the batches differ by"}
     modified = DerivationSteps("modified-loss", tuple(noted), meanings, {})
     steps = {name: derivation_steps(name) for name in STEP_BY_STEP} | {"modified-loss": modified}

@@ -10,6 +10,7 @@ import numpy as np
 
 from catapult_sim.plots import canvas, style
 from catapult_sim.plots.brackets import Row, Rows, mean_and_spread, seed_centres
+from catapult_sim.validation import require_one_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +85,9 @@ def plot_boundaries(rows: Rows, x: str, *, ax: Axes | None = None, **kwargs: Any
     -------
     matplotlib Axes
     """
+    require_one_of("x", x, ("width", "depth"))
     ax = canvas.require_axes(ax)
+    rows = canvas.require_rows("rows", rows, "boundary", "brackets", x)
     values = sorted({float(row[x]) for row in rows})
     places = dict(zip(values, _places(values), strict=True))
     lazy, _, divergent = style.PHASE_COLOURS.values()
@@ -123,6 +126,7 @@ def plot_boundary_rows(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
     Arguments are those of :func:`plot_boundaries`; ``rows`` has one entry of each kind.
     """
     ax = canvas.require_axes(ax)
+    rows = canvas.require_rows("rows", rows, "boundary", "brackets")
     for height, row in enumerate(rows):
         colour = BOUNDARIES[row["boundary"]][0]
         lower, upper = np.array(row["brackets"], dtype=float).T

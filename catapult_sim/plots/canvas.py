@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from textwrap import fill
@@ -63,6 +63,22 @@ def new_axes() -> Axes:
 def require_axes(ax: Axes | None) -> Axes:
     """Return the axes that are given, those of a new figure for None, or raise InputError."""
     return new_axes() if ax is None else require_instance("ax", ax, Axes, "axes of Matplotlib")
+
+
+def require_rows(name: str, rows: Any, *entries: str) -> list[dict[str, Any]]:
+    """Return the rows of a table, mappings with given entries, or raise InputError.
+
+    Examples
+    --------
+    >>> require_rows("rows", [{"c": 1.0}], "c")
+    [{'c': 1.0}]
+    """
+    listed: list[Any] = list(rows) if isinstance(rows, Sequence) else [None]
+    if not all(isinstance(row, Mapping) and set(entries) <= set(row) for row in listed):
+        raise InputError(
+            f"{name} must be a list of mappings with {', '.join(entries)}; got {shown(rows)}"
+        )
+    return listed
 
 
 def entitle(figure: Figure, title: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from catapult_sim.numeric.curvature.stability import largest_stable_rate
 from catapult_sim.plots import canvas, style
+from catapult_sim.validation import require_instance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,12 +79,20 @@ def plot_runs(runs: Runs, quantity: str = "loss", *, ax: Axes | None = None, **k
     -------
     matplotlib Axes
 
+    Raises
+    ------
+    InputError
+        Where runs are another thing, such as a Trajectory.
+
     Examples
     --------
     >>> found = {1: {"phase": "lazy", "loss": [1.0, 0.5]}, 9: {"phase": "divergent", "loss": [1.0]}}
     >>> [line.get_label() for line in plot_runs(found).lines]
     ['c = 1, lazy', 'c = 9, divergent']
     """
+    described = f"a mapping from each c to its phase and its {quantity}"
+    require_instance("runs", runs, Mapping, described)
+    canvas.require_rows("the values of runs", list(runs.values()), "phase", quantity)
     ax = canvas.require_axes(ax)
     for (c, run), dashes in zip(runs.items(), _dashes(runs.values()), strict=True):
         look = {"color": style.LINE_COLOURS[run["phase"]], "ls": dashes, "lw": 1.4}

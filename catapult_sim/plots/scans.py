@@ -11,6 +11,7 @@ from catapult_sim.numeric.runs.phases import Phase
 from catapult_sim.plots import canvas, style
 from catapult_sim.plots.phases import COLOURS, plot_phases
 from catapult_sim.types import Array
+from catapult_sim.validation import require_one_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,8 +79,14 @@ def plot_scan(rows: Rows, name: str, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     matplotlib Axes
+
+    Raises
+    ------
+    InputError
+        Where rows are another thing, such as a Study, whose ``plot`` draws the same.
     """
-    ax = canvas.require_axes(ax)
+    require_one_of("name", name, LABELS)
+    rows, ax = canvas.require_rows("rows", rows, "c", "phases", name), canvas.require_axes(ax)
     c = np.array([row["c"] for row in rows])
     diverged = np.array([[one == "divergent" for one in row["phases"]] for row in rows])
     values = np.array([row[name] for row in rows], dtype=float)  # NaN for None

@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.numeric.curvature.stability import largest_stable_rate
-from catapult_sim.plots import canvas
+from catapult_sim.plots import canvas, style
 from catapult_sim.types import Array
 from catapult_sim.validation import (
     InputError,
     require_at_least_zero,
+    require_instance,
     require_number,
+    require_one_of,
     require_positive,
 )
 
@@ -56,12 +58,15 @@ def plot_theory(x: str, y: str, network: Mapping[str, Any], *, ax: Axes | None =
     >>> [line.get_label() for line in plot_theory("c", "scale", {"momentum": 0.5}, ax=ax).lines]
     ['linear theory, c = 3']
     """
+    for name, value in (("x", x), ("y", y)):
+        require_one_of(name, value, style.AXES)
+    require_instance("network", network, Mapping, "a mapping of names to what is no axis")
     ax = canvas.require_axes(ax)
     limits = {x: ax.get_xlim(), y: ax.get_ylim()}
     batches = " (full batches)" if {"batch_size"} & {x, y, *network} else ""
-    for label, style, points in _lines(limits, network):
+    for label, dashes, points in _lines(limits, network):
         if all(_meet(limits[name], points[name]) for name in limits):
-            look: dict[str, Any] = {"color": "black", "lw": 1.2, "ls": style}
+            look: dict[str, Any] = {"color": "black", "lw": 1.2, "ls": dashes}
             look["label"] = label + batches
             ax.plot(points[x], points[y], scalex=False, scaley=False, **look)
     return ax

@@ -70,6 +70,7 @@ def plot_widths(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
     matplotlib Axes
     """
     ax = canvas.require_axes(ax)
+    rows = canvas.require_rows("rows", rows, "model", "width", "brackets")
     edges = (1.0, 2.0, 4.0, 6.0)
     style.shade_phases(ax, edges, alpha=None)
     for (phase, ink), (left, right) in zip(style.INK.items(), pairwise(edges), strict=True):
@@ -97,7 +98,7 @@ def plot_architectures(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
     Arguments are those of :func:`plot_widths`.
     """
     ax = canvas.require_axes(ax)
-    networks = _widest(rows)
+    networks = _widest(canvas.require_rows("rows", rows, "model", "width", "boundary", "brackets"))
     for place, found in enumerate(networks.values()):
         _phase_bar(ax, place, found)
         for row in found.values():

@@ -181,3 +181,49 @@ def test_one_sample_has_no_mean():
     net = cs.MLP([3, 20, 2], loss="cross_entropy")
     model = as_model(in_samples(Entropy(net), kernel_product=1), net.init(rng=0), X)
     model.require_data(X[:1], np.eye(2)[:1])
+
+
+class Line:
+    """A line in inputs (m, 3); outputs of a shape, and what loss makes of a residual."""
+
+    def __init__(self, outputs, loss, label=lambda y: y):
+        self.shape, self.mean, self.label = outputs, loss, label
+
+    def predict(self, theta, X):
+        return (X @ theta).reshape(self.shape)
+
+    def residual(self, theta, X, y):
+        return self.predict(theta, X) - self.label(y)
+
+    def loss(self, theta, X, y):
+        return self.mean(self.residual(theta, X, y) ** 2)
+
+    def gradient(self, theta, X, y):
+        """By complex steps, as exact as automatic derivatives."""
+        ways = 1e-30j * np.eye(theta.size)
+        return np.array([self.loss(theta + way, X, y).imag for way in ways]) / 1e-30
+
+    def hessian_product(self, theta, X, y, direction):
+        return self.gradient(theta + direction, X, y) - self.gradient(theta, X, y)
+
+    def kernel_product(self, theta, X, signal):
+        return (X @ (X.T @ signal.ravel()) / len(X)).reshape(self.shape)
+
+
+LOSSES = {"mean": lambda r: np.mean(r) / 2, "sum": lambda r: np.sum(r) / (2 * len(r))}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("outputs", "labels"), [((-1,), (-1, 1)), ((-1, 1), (-1,))])
+def test_labels_that_meet_every_output_are_refused(outputs, labels, loss):
+    y, theta = Y[:, 0], RNG.normal(size=3)
+    said = (
+        r"y must have the shape of the outputs, \(16.*\); got \(16.* of shape \(16, 16\), all pairs"
+    )
+    with pytest.raises(InputError, match=said):
+        cs.study(Line(outputs, LOSSES[loss]), X, y.reshape(labels), theta=theta, c=[1.0], steps=1)
+    right = cs.study(Line(outputs, LOSSES[loss]), X, y.reshape(outputs), theta=theta, c=[1.0])
+    turned = Line(outputs, LOSSES[loss], lambda y: y.reshape(outputs))  # it knows what it is given
+    found = cs.study(turned, X, y.reshape(labels), theta=theta, c=[1.0])
+    top = np.linalg.eigvalsh(X @ X.T / 16)[-1]
+    assert [one.lambda_0[0] for one in (right, found)] == pytest.approx([top, top], rel=1e-6)

@@ -135,6 +135,8 @@ def test_watching_changes_nothing_of_a_run(options):
 def test_data_that_do_not_fit_are_refused():
     with pytest.raises(InputError, match="this network takes 4 inputs"):
         Observers(NET, X[:, :2], Y)
+    with pytest.raises(InputError, match=r"\(an own model is observed by train and study\)"):
+        Observers(object(), X, Y)
 
 
 def test_units_at_their_kink_are_not_active():

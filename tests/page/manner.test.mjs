@@ -66,6 +66,20 @@ test("screen readers are told what a change did", async () => {
   assert.deepEqual(wrong, []);
 });
 
+test("without a mouse: a guess is chosen by Tab and Space, and nothing plays", async () => {
+  const wrong = await open({}, "#scene=2", async (page) => {
+    await page.locator("#scene-2 canvas").focus();
+    for (let i = 0; i < 3; i++) await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("Space");
+    assert.equal(await page.locator("#scene-2 .guess input:checked").getAttribute("value"), "far");
+    assert.match((await seen(page, "2")).say, /^Guess first/);
+    await page.keyboard.press("ArrowUp");
+    await page.keyboard.press("Enter");
+    assert.match(await page.locator("#scene-2 .answer").textContent(), /^Yes, closer to the middle/);
+  });
+  assert.deepEqual(wrong, []);
+});
+
 test("before an audience: one scene fills the screen, arrows turn", async () => {
   const wrong = await open({}, "#scene=3&c=3.3", async (page) => {
     await page.keyboard.press("p");
@@ -86,6 +100,26 @@ test("before an audience: one scene fills the screen, arrows turn", async () => 
   assert.deepEqual(wrong, []);
 });
 
+test("before an audience: a remote control turns pages, whatever was touched last", async () => {
+  const wrong = await open({}, "#scene=4&present", async (page) => {
+    const visible = () => page.locator(".scene:visible").evaluateAll((all) => all.map((one) => one.id));
+    const explained = (scene) => page.locator(`#scene-${scene} .after`).isVisible();
+    await page.locator("#scene-4 .guess input[type=radio]").nth(2).check();
+    await page.keyboard.press("PageDown");
+    assert.deepEqual([await visible(), await explained("4")], [["scene-4"], true]);
+    await page.locator("#scene-4-c").focus();
+    await page.keyboard.press("PageDown");
+    assert.deepEqual([await visible(), await explained("5")], [["scene-5"], false]);
+    await page.locator("#scene-5 .play").click();
+    await page.waitForFunction(() => window.CATAPULT.stages[4].t > 1);
+    await page.keyboard.press("PageDown");
+    assert.deepEqual([await visible(), await explained("5")], [["scene-5"], true]);
+    const text = await page.locator("#scene-5 .after p").last().boundingBox();
+    assert.ok(text.y + text.height <= 800, "the explanation is in sight");
+  });
+  assert.deepEqual(wrong, []);
+});
+
 test("on paper: all scenes, all explanations, no buttons; maps and runs are there, dark on white", async () => {
   const wrong = await open({ colorScheme: "dark" }, "", async (page) => {
     await page.evaluate(() => window.dispatchEvent(new Event("beforeprint")));
@@ -98,11 +132,19 @@ test("on paper: all scenes, all explanations, no buttons; maps and runs are ther
     assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).getPropertyValue("--paper").trim()), "#faf9f6");
     assert.equal(await page.locator(".after:visible").count(), SCENES.length);
     assert.equal(await page.locator("button:visible").count(), 0);
+    for (const canvas of await page.locator(".stage canvas").all()) {
+      const [fit, high] = await canvas.evaluate((node) => [getComputedStyle(node).objectFit, node.clientHeight]);
+      assert.equal(fit, "contain"); // drawn for the screen: a circle stays one
+      assert.ok(high < 340, `${high} pixels: a scene fits on a page`);
+    }
+    assert.match(await page.locator("#scene-7e .say").textContent(), /Of\s2000 runs \d+ are thrown/);
     const paper = await page.pdf({ format: "A4" });
     assert.ok(paper.length > 50_000);
     await page.evaluate(() => window.dispatchEvent(new Event("afterprint")));
     await page.emulateMedia({ media: "screen" });
     assert.equal((await seen(page, "3")).t, 0);
+    await visit(page, "#scene=7e");
+    assert.match((await seen(page, "7e")).say, /Of 10 000 runs/);
   });
   assert.deepEqual(wrong, []);
 });

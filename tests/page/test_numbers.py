@@ -406,8 +406,8 @@ def test_the_exponent_of_the_scene_of_chance_is_that_of_the_transfer_operator(mo
 
     script = """
       import { rate } from "./rare.js";
-      import { tail } from "./tail.js";
-      const answer = (all) => all.map((eta) => tail(eta));
+      import { tailExponent } from "./tail.js";
+      const answer = (all) => all.map((eta) => tailExponent(eta));
     """
     rates = [rate_of_tail(SIX, theta) for theta in SIX.tails]
     typical = threshold(SIX.kernel, growth="typical")

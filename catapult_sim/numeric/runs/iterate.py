@@ -20,6 +20,7 @@ from catapult_sim.numeric.runs.strides import (
     run_bytes,
 )
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
+from catapult_sim.printing import counted
 from catapult_sim.progress import showing
 from catapult_sim.types import Array, Every, Progress, Quantities
 from catapult_sim.validation import (
@@ -133,7 +134,10 @@ def iterate(
         _fits(require_rule(rule), state)
     step, of_state = _functions(rule, loss)
     if callable(rule) and named:
-        raise InputError(f"a step takes its parameters in its order; got {', '.join(named)}")
+        raise InputError(
+            f"a step takes its parameters in its order; got {', '.join(named)} (a derivation is a "
+            "function that returns its rule, such as sample_map())"
+        )
     rates = parameters if callable(rule) else parameters_of(rule, parameters, named)
     measure = of_state or _finite
     if of_state is None and observe is None:
@@ -251,11 +255,10 @@ def parameters_of(
     """
     names = parameter_names(rule)
     given = dict(zip(names, parameters, strict=False)) | by_symbol(names, named)
-    counted = len(parameters) + len(named)
-    if counted != len(names) or set(given) != set(names):
+    if len(parameters) + len(named) != len(names) or set(given) != set(names):
         got = ", ".join([*("a value" for _ in parameters), *named]) or "none"
         raise InputError(
-            f"{rule.name} requires the {len(names)} parameters {', '.join(names) or '(none)'}, "
-            f"in this order or by name; got {got}"
+            f"{rule.name} requires the {counted(len(names), 'parameter')} "
+            f"{', '.join(names) or '(none)'}, in this order or by name; got {got}"
         )
     return tuple(given[name] for name in names)

@@ -70,7 +70,6 @@ function buildChoice(stage, { name, label, options, keeps }, place) {
     const id = slug(stage.scene.id, name, value);
     const input = element("input", { type: "radio", id, name: slug(stage.scene.id, name), value });
     input.addEventListener("change", () => stage.set({ [name]: value, ...(keeps ? {} : { t: 0 }) }));
-    input.addEventListener("change", () => stage.set({ [name]: value, ...(keeps ? {} : { t: 0 }) }));
     return [input, element("label", { for: id }, words)];
   });
   place.append(element("fieldset", { class: "choice" }, element("legend", {}, label), ...buttons.flat()));

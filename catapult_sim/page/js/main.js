@@ -81,9 +81,12 @@ const PRESENTER_KEYS = {
   Escape: () => present(false),
 };
 
-/** Answer the question that is open, or turn to the next scene. */
+/** Show the explanation that still waits, or turn to the next scene. */
 function onward() {
-  if (active.asking) active.reveal();
+  if (active.waits) {
+    active.reveal();
+    active.section.querySelector(".after").scrollIntoView({ block: "nearest" });
+  }
   else turn(1);
 }
 
@@ -100,10 +103,11 @@ document.addEventListener("keydown", (event) => {
   act();
 });
 
-/** Tell whether an element has a use of its own for a key. */
+/** Tell whether an element has a use of its own for a key; a remote control turns pages whatever was touched last. */
 function takesKey(target, key) {
-  if (target.matches("input[type=range], input[type=radio]")) return key.startsWith("Arrow") || key.startsWith("Page");
-  return target.matches("button, a, summary") && key === " ";
+  if (presenting() && key.startsWith("Page")) return false;
+  if (key === " ") return target.matches("button, a, summary, input[type=radio]:not(:checked)");
+  return target.matches("input[type=range], input[type=radio]") && /^(Arrow|Page)/.test(key);
 }
 
 const watcher = new IntersectionObserver(

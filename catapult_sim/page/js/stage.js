@@ -41,6 +41,11 @@ export class Stage {
     return this.section.classList.contains("asking");
   }
 
+  /** Tell whether the explanation still waits for the answer. */
+  get waits() {
+    return this.section.querySelector(".after").hidden;
+  }
+
   unveil() {
     this.section.classList.remove("asking");
     this.redraw();
@@ -85,7 +90,6 @@ export class Stage {
   reset() {
     this.stop();
     this.set({ ...this.scene.start });
-    this.scene.restart?.(this);
   }
 
   hash() {
@@ -137,6 +141,7 @@ export class Stage {
     delete document.documentElement.dataset.paper;
     this.values.t = this.held ?? this.values.t;
     this.held = null;
+    this.scene.restart?.(this);
     this.atlas?.redraw();
     this.redraw();
   }

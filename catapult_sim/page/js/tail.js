@@ -6,7 +6,7 @@ const ANGLES = 120; // directions of the plane, up to sign, between which functi
 const [SMALL, LARGE] = [0.02, 8]; // moments between which theta is looked for
 
 /** Return theta, where the growth rate of moments is zero again: 0 where products grow typically, Infinity where even large moments shrink. */
-export function tail(eta) {
+export function tailExponent(eta) {
   const moves = SAMPLES.map((sample) => turned(eta, sample));
   if (growth(moves, SMALL) >= 0) return 0;
   if (growth(moves, LARGE) < 0) return Infinity;

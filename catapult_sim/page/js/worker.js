@@ -2,7 +2,7 @@
 import { MAPS } from "./map.js";
 import { network, trainingStep } from "./network.js";
 import { countOn, rate } from "./rare.js";
-import { tail } from "./tail.js";
+import { tailExponent } from "./tail.js";
 
 const BAND = 24; // rows between two looks at the messages
 const BLOCK = 500; // runs between them
@@ -39,7 +39,7 @@ function census({ id, count }) {
   let theta = null;
   const go = () => {
     if (asked.rare !== id) return;
-    theta ??= tail(rate(count.c));
+    theta ??= tailExponent(rate(count.c));
     countOn(count, BLOCK);
     self.postMessage({ job: "rare", id, count, tail: theta });
     if (count.counted[0] < count.runs) setTimeout(go);

@@ -113,7 +113,7 @@ def test_gradient_descent_on_three_factors_settles_doubles_and_becomes_chaotic()
 def test_orbits_that_do_not_fit_the_rule_are_refused():
     with pytest.raises(InputError, match=r"residual-map requires a state of shape \(..., 2\)"):
         attractor(RESIDUAL, [1.0], 0.0)
-    with pytest.raises(InputError, match=r"requires the 1 parameters Y, .* got none"):
+    with pytest.raises(InputError, match=r"requires the 1 parameter Y, .* got none"):
         attractor(BALANCED, [1.0])
     with pytest.raises(InputError, match="must broadcast"):
         attractor(BALANCED, np.ones((2, 1)), np.ones(3))

@@ -72,7 +72,7 @@ def test_without_starts_orbits_are_derived_with_numbers_or_symbols():
         ((CHAIN, 2), {}, "require a rule of 1 variable; got descent of 3; starts are required"),
         ((CHAIN,), {"k": 1}, "descent has no parameters k"),
         ((CHAIN,), {"near": [1, 1, 1], "eta": 1}, r"near must have shape \(N, 3\); got \(3,\)"),
-        ((CHAIN,), {"near": [[1, 1, 1]]}, "descent requires the 1 parameters eta"),
+        ((CHAIN,), {"near": [[1, 1, 1]]}, "descent requires the 1 parameter eta"),
         ((CHAIN, 0), {}, "period must be an integer of at least 1"),
     ],
 )

@@ -325,7 +325,7 @@ def test_elementwise_functions_have_phases_too(voice):
         (sp.Symbol("z"), {"x": 1.0, "a": 1.0}, "loss must be an expression in .* got z besides"),
         ("x**2", {"x": 1.0, "a": 1.0}, "loss must be an expression in"),
         (sp.Symbol("x"), {"a": 1.0}, "logistic requires its variables x by name; got no x"),
-        (sp.Symbol("x"), {"x": 1.0}, "logistic requires the 1 parameters a, .* got none"),
+        (sp.Symbol("x"), {"x": 1.0}, "logistic requires the 1 parameter a, .* got none"),
     ],
 )
 def test_what_a_rule_lacks_is_named(loss, cells, message):

@@ -222,6 +222,8 @@ def test_a_step_returns_the_next_state_alone():
         iterate(lambda x: (x, x[:, 0]), [1.0], steps=1)
     with pytest.raises(InputError, match="a step takes its parameters in its order; got rate"):
         iterate(decay, [1.0], rate=0.1, steps=1)
+    with pytest.raises(InputError, match=r"got n, eta \(a derivation is a function .* sample_map"):
+        iterate(linear_net.sample_map, [1.0, 2.0], n=100, eta=1.0, steps=1)
     with pytest.raises(InputError, match="must be a function of its state; got 'x'"):
         iterate(decay, [1.0], 0.1, loss="x", steps=1)
 

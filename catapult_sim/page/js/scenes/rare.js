@@ -2,8 +2,9 @@
 import { Frame, surface } from "../frame.js";
 import { worker } from "../helper.js";
 import { literal } from "../python.js";
-import { countOn, newCount, replay, STEPS } from "../rare.js";
+import { countOn, newCount, rate, replay, STEPS } from "../rare.js";
 import { remembered } from "../run.js";
+import { tailExponent } from "../tail.js";
 import { faded } from "../theme.js";
 import { few, fixed, width } from "../words.js";
 
@@ -47,10 +48,14 @@ export const rareScene = {
   },
   /** Stop counting, with some runs at least: a printer does not wait. */
   finish(stage) {
-    const { c, n } = stage.values;
+    const { c, n, runs } = stage.values;
     if (stage.count.counted[0] === 0) stage.count = countOn(newCount({ c, widths: widthsWith(Math.round(n)), runs: FIRST }), FIRST);
     stage.count.runs = stage.count.counted[0];
-    stage.id += 1;
+    Object.assign(stage, { asked: keyOf({ c, n, runs }), id: stage.id + 1, tail: tailExponent(rate(c)) });
+  },
+  /** Let the count be asked for again. */
+  restart(stage) {
+    stage.asked = "";
   },
   python: ({ c, n }, { index, eta }) =>
     [
@@ -118,12 +123,16 @@ function widthsWith(n) {
 
 /** Ask the worker for a count, unless it was asked; until it answers, the runs that were shown stay. */
 function ask(stage, { c, n }, runs) {
-  const key = `${c} ${n} ${runs}`;
+  const key = keyOf({ c, n, runs });
   if (key === stage.asked) return;
   const count = newCount({ c, widths: widthsWith(n), runs });
   worker.send({ job: "rare", id: stage.id + 1, count });
   const { examples } = stage.count;
   Object.assign(stage, { asked: key, id: stage.id + 1, count: { ...count, examples }, tail: NaN });
+}
+
+function keyOf({ c, n, runs }) {
+  return `${c} ${Math.round(n)} ${runs}`;
 }
 
 function sayCount({ count, tail, values }) {
@@ -154,7 +163,7 @@ function drawErrors(sheet, run, t, box) {
 }
 
 function drawKernels(sheet, run, t, box) {
-  const low = Math.min(0.8, ...run.curvature.map((one) => one / run.curvature[0]).filter(Number.isFinite)) - 0.05;
+  const low = Math.min(0.6, ...run.curvature.map((one) => one / run.curvature[0]).filter(Number.isFinite)) - 0.05;
   const { c } = run.values;
   const frame = new Frame(sheet, { x: [0, STEPS + 6], y: [low * c, 1.05 * c], box, left: 60, top: 6 });
   frame.axes({ xlabel: "step", ylabel: "curvature  ηλ" });

@@ -5,6 +5,7 @@ others each time, ``HYPOTHESIS_PROFILE=few`` only some of them. ``CASES=few`` ke
 of one that has several cases the first, every eleventh and the last.
 """
 
+import gc
 import os
 from collections import defaultdict
 
@@ -36,3 +37,13 @@ def pytest_collection_modifyitems(items):
         # Eleven has no divisor in common with how many values most parameters have.
         few = [dict.fromkeys([*several[::11], several[-1]]) for several in cases.values()]
         items[:] = [item for several in few for item in several]
+
+
+def pytest_collection():
+    gc.disable()
+
+
+def pytest_collection_finish():
+    """Leave alone what was collected, which lives to the end, whenever garbage is looked for."""
+    gc.freeze()
+    gc.enable()

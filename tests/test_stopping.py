@@ -94,7 +94,9 @@ def test_an_interrupt_at_a_random_time_ends_everything_in_silence(command, entry
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_stop_while_cells_are_computed_says_how_to_go_on(workers, number, status, tmp_path):
     record = tmp_path / "out" / "records.jsonl"
-    with started("module", [*SWEEP, workers], tmp_path / "out") as process:
+    # Cells of few steps: the first are soon recorded, and more are left than a second computes.
+    command = [*SWEEP, workers, "--steps", "300"]
+    with started("module", command, tmp_path / "out") as process:
         while process.poll() is None and not (record.exists() and record.stat().st_size):
             time.sleep(1e-2)
         took, said = stop(process, number)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.experiments.bench import Bench
+from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import Search, draw_linear
 from catapult_sim.numeric.runs.boundary import Boundary, boundary
 from catapult_sim.numeric.runs.iterate import iterate
@@ -29,6 +29,7 @@ ONE_SAMPLE = "one sample"  # the name of its boundaries
 DATA = np.ones((1, 1)), np.zeros((1, 1))
 
 
+@once
 def starts(bench: Bench) -> Array:
     """Draw ``(f, lam)`` of every width and seed, ``(widths, seeds, 2)``."""
 

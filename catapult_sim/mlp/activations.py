@@ -87,7 +87,8 @@ def _leaky_relu(z: Array, leak: float) -> Iterator[Array]:
 def _tanh(z: Array) -> Iterator[Array]:
     value = np.tanh(z)
     yield value
-    small = np.copysign(2, -z.real) * z
+    # As a copysign, -2 |z| of real numbers would take as long as all that follows.
+    small = -2 * np.abs(z) if np.isrealobj(z) else np.copysign(2, -z.real) * z
     np.exp(small, out=small)  # in place: a fresh array costs as much as the arithmetic
     slope = 4 * small  # over (1 + small)^2; as 1 - value^2 it would vanish beyond z = 19
     small += 1

@@ -244,8 +244,10 @@ def looked(whole, quarter, cosine=0.3, seeds=4, points=5):
         return SimpleNamespace(scales=scales, change=change, predicted=change)
 
     def look(factor):
-        cosines = np.full(3, cosine * factor)
-        return runs.Look(response(factor), None, cosines, cosines, 0.01)
+        cosines, made_up = np.full(3, cosine * factor), object.__new__(runs.Look)
+        known = {"first": response(factor), "response": response(factor), "random": 0.01}
+        vars(made_up).update(known, batch=cosines, full=cosines)
+        return made_up
 
     return [[look(factor)] * points for factor in spread]
 

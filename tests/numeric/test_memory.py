@@ -50,7 +50,7 @@ CALLS = {
     "moments of a window": partial(propagate, RATES[:4], average=Window(20)),
     "samples": partial(sample, RATES, ensemble=(4,), rng=0),
     "samples of an average": partial(sample, RATES, ensemble=(4,), average=EMA(0.5), rng=0),
-    "one step of an average": partial(sample, [0.5], ensemble=(10**5,), average=EMA(0.5), rng=0),
+    "one step of an average": partial(sample, [0.5], ensemble=(10**4,), average=EMA(0.5), rng=0),
 }
 
 

@@ -14,8 +14,10 @@ learning rate times steps, long enough for the curvature to peak.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +29,9 @@ from catapult_sim.mlp.losses import fraction_right_or_nan
 from catapult_sim.mlp.network import Network
 from catapult_sim.numeric.curvature.directions import ESCAPES, alignment
 from catapult_sim.numeric.curvature.eigenpairs import top_eigenpairs
+from catapult_sim.numeric.curvature.operators import Product
 from catapult_sim.numeric.curvature.step_response import (
+    SCALES,
     CrossSections,
     StepResponse,
     cross_sections,
@@ -195,25 +199,93 @@ def nudged(bench: Bench, loss: str, gamma: float, k: int = K, momentum: float = 
 
 ABOUT_THE_PEAK = (0.3, 0.4, 0.5, 0.6, 0.7)  # of a run
 DIRECTIONS, STEPS = 3, 10  # eigenvectors, minibatches
+PARTS = (1 / 4, 1 / 2, 1.0)  # of a step along e_1
 
 
-@dataclass(frozen=True)
 class Look:
-    """Steps and gradients along the sharpest directions, at one point of a run."""
+    """Steps and gradients along the sharpest directions, at one point of a run.
 
-    response: StepResponse
-    sections: CrossSections
-    batch: Array  # (DIRECTIONS,), mean |cos| of minibatch gradients
-    full: Array  # (DIRECTIONS,), |cos| of the gradient
-    random: float  # the expectation of |cos| of a random direction
+    What is not asked for is not measured: most of it no statement is about.
+    """
+
+    def __init__(self, given: Problem, rate: float, theta: Array, rng: np.random.Generator) -> None:
+        (X, y), net = given.train, given.net
+        self._net, self._rate, self._theta, self._data = net, rate, theta, (X, y)
+        options: dict[str, Any] = {"size": net.size, "tolerance": 1e-3, "rng": rng}
+        self._vectors = top_eigenpairs(self._hessian(), DIRECTIONS, **options).vectors
+        self._rows = rng.permutation(len(X))[: STEPS * MIDDLE].reshape(-1, MIDDLE)
+        self._rng = deepcopy(rng)
+        rng.normal(size=net.size)  # the random direction, drawn again for each response
+
+    @cached_property
+    def first(self) -> StepResponse:
+        """The response along e_1 to the parts of a step that statements are about."""
+        return self._response(self._vectors[:, :1], PARTS)
+
+    @cached_property
+    def response(self) -> StepResponse:
+        """The response along all directions to all parts and multiples of a step."""
+        return self._response(self._vectors, SCALES)
+
+    @cached_property
+    def sections(self) -> CrossSections:
+        """The loss along all directions."""
+        return cross_sections(self._losses(), self._theta, self._steps(), self._vectors)
+
+    @cached_property
+    def batch(self) -> Array:
+        """The mean |cos| of the angle of minibatch gradients to each direction."""
+        return alignment(self._gradients(), self._vectors).magnitude
+
+    @cached_property
+    def full(self) -> Array:
+        """The |cos| of the angle of the gradient to each direction."""
+        return alignment(self._gradient(), self._vectors).magnitude
+
+    @cached_property
+    def random(self) -> float:
+        """The expectation of |cos| of a random direction."""
+        return float(np.sqrt(2 / (np.pi * self._net.size)))
 
     def change(self, alpha: float, along: int = 0) -> float:
         """Return the mean relative change of the loss along e_1, or another row of the response."""
-        return float(self.response.change[along, self.response.scales == alpha][0])
+        found = self.first if along == 0 and alpha in PARTS else self.response
+        return float(found.change[along, found.scales == alpha][0])
 
     def predicted(self, alpha: float) -> float:
-        """Return the quadratic prediction of :meth:`change`."""
-        return float(self.response.predicted[0, self.response.scales == alpha][0])
+        """Return the quadratic prediction of :meth:`change` along e_1."""
+        return float(self.first.predicted[0, self.first.scales == alpha][0])
+
+    def _response(self, vectors: Array, scales: tuple[float, ...]) -> StepResponse:
+        return step_response(
+            self._losses(),
+            self._theta,
+            self._steps(),
+            vectors,
+            gradient=self._gradient(),
+            hessian=self._hessian(),
+            scales=scales,
+            rng=deepcopy(self._rng),
+        )
+
+    def _hessian(self) -> Product:
+        return self._net.at(self._theta, *self._data).hessian_product
+
+    def _gradient(self) -> Array:
+        return self._net.gradient(self._theta, *self._data)
+
+    def _gradients(self) -> Array:
+        """Return the gradients of the minibatches, ``(STEPS, P)``."""
+        X, y = self._data
+        return self._net.loss_and_gradient(self._theta, X[self._rows], y[self._rows])[1]
+
+    def _steps(self) -> Array:
+        return self._rate * self._gradients()
+
+    def _losses(self) -> Callable[[Array], Array]:
+        """Return the loss of points ``(A, P)``, in arrays that all of them share."""
+        at = self._net.along(*self._data, orders=1)
+        return lambda points: at(points).loss
 
 
 @once
@@ -222,7 +294,7 @@ def looks(bench: Bench, loss: str) -> list[list[Look]]:
     given, theta = problem(bench, loss), _states(bench, loss, ABOUT_THE_PEAK)
     rng = bench.rng("sharpest steps")
     return [
-        [_look(given, RECIPES[loss].rates[1] * unit, one, rng) for one in theta[:, member]]
+        [Look(given, RECIPES[loss].rates[1] * unit, one, rng) for one in theta[:, member]]
         for member, unit in enumerate(given.unit)
     ]
 
@@ -231,26 +303,6 @@ def _states(bench: Bench, loss: str, shares: tuple[float, ...]) -> Array:
     """Return parameters at shares of the run at the middle learning rate, ``(shares, S, P)``."""
     run = grid(bench, loss)
     return run.values["theta"][[round(share * (len(run.step) - 1)) for share in shares]]
-
-
-def _look(given: Problem, rate: float, theta: Array, rng: np.random.Generator) -> Look:
-    (X, y), net = given.train, given.net
-    hessian = net.at(theta, X, y).hessian_product
-    vectors = top_eigenpairs(hessian, DIRECTIONS, size=net.size, tolerance=1e-3, rng=rng).vectors
-    rows = rng.permutation(len(X))[: STEPS * MIDDLE].reshape(-1, MIDDLE)
-    gradients = net.loss_and_gradient(theta, X[rows], y[rows])[1]
-    steps, full = rate * gradients, net.gradient(theta, X, y)
-
-    def of(points: Array) -> Array:
-        return net.loss(points, X, y)
-
-    return Look(
-        step_response(of, theta, steps, vectors, gradient=full, hessian=hessian, rng=rng),
-        cross_sections(of, theta, steps, vectors),
-        alignment(gradients, vectors).magnitude,
-        alignment(full, vectors).magnitude,
-        float(np.sqrt(2 / (np.pi * net.size))),
-    )
 
 
 # The escape -----------------------------------------------------------------------------------

@@ -112,6 +112,8 @@ class Sizes(NamedTuple):
 
 def drawn(bench: Bench, architecture: Architecture, size: Sizes, **network: Any) -> list[Networks]:
     """Draw samples and a network for every seed, the same whatever the architecture."""
+    # L2 changes the loss, but not the kernel.
+    of_kernel = tuple((name, one) for name, one in network.items() if name != "weight_decay")
 
     def one(seed: int) -> Networks:
         (X, y), _ = bench.split(
@@ -121,9 +123,11 @@ def drawn(bench: Bench, architecture: Architecture, size: Sizes, **network: Any)
             X = halved(X)
         shape = X.shape[1], y.shape[1], size.width
         net = architecture.network(*shape, dtype="float32", **network)
-        return started(net, *net.require_data(X, y), bench.rng(f"c_act network {seed}"))
+        start = started(net, *net.require_data(X, y), bench.rng(f"c_act network {seed}"))
+        key = "c_act lambda_0", architecture, shape, len(X), of_kernel, seed
+        return replace(start, lambda_0=bench.once(key, lambda: start.at_lambda_0().lambda_0))
 
-    return [one(seed).at_lambda_0() for seed in range(size.seeds)]
+    return [one(seed) for seed in range(size.seeds)]
 
 
 def sizes(bench: Bench, architecture: Architecture) -> Sizes:

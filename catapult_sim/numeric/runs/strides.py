@@ -196,7 +196,8 @@ def _run(
     plan: _Plan, run: Trajectory, t: int, active: npt.NDArray[np.int64], rates: list[Array]
 ) -> None:
     """Run the ``active`` members from step t to their ends, and record them in ``run``."""
-    current, last_step = run.state[active], len(run.step) - 1
+    current, last_step, losses = run.state[active], len(run.step) - 1, run.values["loss"]
+    start = losses[0, active]
     while t <= last_step and not plan.given_up.is_set():
         if t in plan.every:
             _measure(plan, run, t, active, current)
@@ -205,8 +206,9 @@ def _run(
         if not len(loss):  # none was measured
             current, t = following, t + count
             continue
-        run.values["loss"][t : t + len(loss), _places(active)] = loss
-        start = run.values["loss"][0, active]
+        losses[t : t + len(loss), _places(active)] = loss
+        if t == 0:
+            start = losses[0, active]
         going = plan.bounded(loss, start) & ~plan.finished(loss, start)
         if t == last_step or not going.all():
             ended = ~going.all(axis=0) | (t == last_step)
@@ -214,7 +216,8 @@ def _run(
             following = following[~ended]  # first: it frees memory before the steps below
             before = current if ended.all() else current[ended]
             _end(plan, run, t, active[ended], where, before, [rate[ended] for rate in rates])
-            active, rates = active[~ended], [rate[~ended] for rate in rates]
+            active, start = active[~ended], start[~ended]
+            rates = [rate[~ended] for rate in rates]
         if not len(active):
             return
         current, t = following, t + count

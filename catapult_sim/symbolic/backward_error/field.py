@@ -210,9 +210,29 @@ def curl_of(
     >>> curl_of((x * y, 0 * x), (x, y)), curl_of((x * y, x**2 / 2), (x, y))
     ({(x, y): x}, {})
     """
-    pairs = list(combinations(zip(field, state, strict=True), 2))
-    slopes = {(x, y): (f_x.diff(y), f_y.diff(x)) for (f_x, x), (f_y, y) in pairs}
-    return {pair: expanded(a - b) for pair, (a, b) in slopes.items() if not _agree(a, b)}
+    return {pair: expanded(a - b) for pair, (a, b) in _unequal_slopes(field, state)}
+
+
+def turns(field: Sequence[sp.Expr], state: Sequence[sp.Symbol]) -> bool:
+    """Return whether a field has a curl, which is not written out: that can take minutes.
+
+    Examples
+    --------
+    >>> x, y = sp.symbols("x y")
+    >>> turns((x * y, 0 * x), (x, y)), turns((x * y, x**2 / 2), (x, y))
+    (True, False)
+    """
+    return any(True for _ in _unequal_slopes(field, state))
+
+
+def _unequal_slopes(
+    field: Sequence[sp.Expr], state: Sequence[sp.Symbol]
+) -> Iterator[tuple[tuple[sp.Symbol, sp.Symbol], tuple[sp.Expr, sp.Expr]]]:
+    """Yield the pairs ``(x, y)`` whose ``d F_x / dy`` and ``d F_y / dx`` differ, with both."""
+    for (f_x, x), (f_y, y) in combinations(zip(field, state, strict=True), 2):
+        slopes = f_x.diff(y), f_y.diff(x)
+        if not _agree(*slopes):
+            yield (x, y), slopes
 
 
 def _agree(one: sp.Expr, other: sp.Expr) -> bool:

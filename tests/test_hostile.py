@@ -78,7 +78,6 @@ MACHINERY = (
     "mlp.own_model.OwnPlace*",
     "mlp.own_model.Plugged*",
     "mlp.passes.*",
-    "mlp.split_passes.*",
     "mlp.point.Place*",
     "mlp.point.Point",
     "mlp.point.Point.gradient",

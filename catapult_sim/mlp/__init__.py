@@ -22,8 +22,7 @@
 ``layers``                what a layer must offer, the arrays it reads and writes; chains of layers
 ``images``                images as samples
 ``bilinear``              layers that are linear in their inputs and in their weights
-``passes``                forward and backward passes, and their directional derivatives
-``split_passes``          the samples of a large network shared out among threads
+``passes``                forward and backward passes, their directional derivatives, and threads
 ``schedules``             factors of the learning rate as functions of the step
 ========================  ========================================================================
 
@@ -55,7 +54,6 @@ if TYPE_CHECKING:
     from catapult_sim.mlp import pooling as pooling
     from catapult_sim.mlp import residual as residual
     from catapult_sim.mlp import schedules as schedules
-    from catapult_sim.mlp import split_passes as split_passes
     from catapult_sim.mlp import taylor as taylor
     from catapult_sim.mlp import taylor_expansion as taylor_expansion
     from catapult_sim.mlp import training as training

@@ -9,14 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.memory import Limit, require_memory
+from catapult_sim.numeric.linear_net.data import PrincipalData
+from catapult_sim.numeric.linear_net.gradient_descent import Descent
 from catapult_sim.numeric.linear_net.observables import QUANTITIES, StateObservables
-from catapult_sim.numeric.linear_net.rule_choice import chosen_rule
+from catapult_sim.numeric.linear_net.on_gram import OnGram
+from catapult_sim.numeric.linear_net.on_weights import OnWeights
 from catapult_sim.numeric.linear_net.wishart import draw_gram, joined, with_rest
 from catapult_sim.numeric.runs.averages import Average
 from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint
 from catapult_sim.numeric.runs.observed import require_quantities
-from catapult_sim.numeric.runs.optimizers import GradientDescent, Optimizer
-from catapult_sim.numeric.runs.rule import Method, Schedule, run
+from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall, Nesterov, Optimizer
+from catapult_sim.numeric.runs.rule import Method, Rule, Schedule, run
 from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
 from catapult_sim.types import Array, Every, Observe, Progress, Rng
 from catapult_sim.validation import (
@@ -310,3 +313,30 @@ def _pair(weights: Any) -> tuple[npt.ArrayLike, npt.ArrayLike]:
     if not isinstance(weights, tuple | list) or len(weights) != 2:
         raise InputError(f"weights must be a pair (U, V); got {shown(weights)}")
     return weights[0], weights[1]
+
+
+def chosen_rule(
+    data: PrincipalData, width: float, method: Method, *, decays: bool, compiled: bool, alone: bool
+) -> Rule:
+    """Return the fastest rule for these options, or raise InputError where there is none.
+
+    ``decays``: there is weight decay. ``alone``: a single network is trained, no ensemble.
+    """
+    if not isinstance(method.optimizer, GradientDescent | HeavyBall | Nesterov):
+        raise InputError(
+            "optimizer must be GradientDescent(), HeavyBall(...) or Nesterov(...), whose steps mix "
+            f"columns of the weights, as the Gram matrix requires; got {method.optimizer!r}"
+        )
+    if isinstance(method.optimizer, GradientDescent) and method.average is None and not decays:
+        steps = None
+        if compiled:
+            from catapult_sim.numeric.linear_net.gradient_descent_numba import kernel
+
+            steps = kernel(data.rank, data.target.shape[1])
+        return Descent(data, width, method, alone, steps)
+    if compiled:
+        raise InputError(
+            "compiled=True requires gradient descent without momentum, weight decay or average"
+        )
+    rule = OnGram if width >= data.rank + data.target.shape[1] else OnWeights
+    return rule(data, width, method)

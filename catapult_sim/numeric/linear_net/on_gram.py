@@ -24,8 +24,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.linear_net.batch_gradient import batch_gradient
 from catapult_sim.numeric.linear_net.column_sets import AVERAGE, LAST_STEP, WEIGHTS, ColumnSets
+from catapult_sim.numeric.linear_net.data import batch_gradient
 from catapult_sim.types import Array
 
 AVERAGED = slice(WEIGHTS, None, AVERAGE)  # the sets whose sum is the average

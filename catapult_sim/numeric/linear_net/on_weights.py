@@ -14,9 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.linear_net.batch_gradient import batch_gradient
 from catapult_sim.numeric.linear_net.column_sets import AVERAGE, WEIGHTS, ColumnSets
-from catapult_sim.numeric.linear_net.factor import gram_root
+from catapult_sim.numeric.linear_net.data import batch_gradient, gram_root
 from catapult_sim.types import Array
 
 

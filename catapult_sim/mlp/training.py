@@ -24,7 +24,6 @@ from catapult_sim.mlp.point import Place
 from catapult_sim.numeric.runs.averages import Average, Memory
 from catapult_sim.numeric.runs.batches import repeats
 from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint
-from catapult_sim.numeric.runs.observed import EACH, Steps, require_every, require_quantities
 from catapult_sim.numeric.runs.optimizers import (
     AnyOptimizer,
     GradientDescent,
@@ -34,7 +33,14 @@ from catapult_sim.numeric.runs.optimizers import (
 )
 from catapult_sim.numeric.runs.rule import Averaged, Block, Method, Schedule, run
 from catapult_sim.numeric.runs.strides import BLOCK_BYTES
-from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
+from catapult_sim.numeric.runs.trajectory import (
+    EACH,
+    ESCAPE,
+    Steps,
+    Trajectory,
+    require_every,
+    require_quantities,
+)
 from catapult_sim.types import Array, Every, Observe, Progress
 from catapult_sim.validation import require_count, require_positive
 

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.memory import Limit, require_memory
-from catapult_sim.numeric.linear_net.data import PrincipalData
 from catapult_sim.numeric.linear_net.gradient_descent import Descent
 from catapult_sim.numeric.linear_net.observables import QUANTITIES, StateObservables
 from catapult_sim.numeric.linear_net.on_gram import OnGram
@@ -17,10 +16,9 @@ from catapult_sim.numeric.linear_net.on_weights import OnWeights
 from catapult_sim.numeric.linear_net.wishart import draw_gram, joined, with_rest
 from catapult_sim.numeric.runs.averages import Average
 from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint
-from catapult_sim.numeric.runs.observed import require_quantities
 from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall, Nesterov, Optimizer
 from catapult_sim.numeric.runs.rule import Method, Rule, Schedule, run
-from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
+from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory, require_quantities
 from catapult_sim.types import Array, Every, Observe, Progress, Rng
 from catapult_sim.validation import (
     InputError,
@@ -269,14 +267,8 @@ class LinearNet(StateObservables):
             samples=self.samples,
             ensemble=gram.shape[:-2],
         )
-        rule = chosen_rule(
-            self.data,
-            self.width,
-            method,
-            decays=bool(self.weight_decay.any()),
-            compiled=require_flag("compiled", compiled),
-            alone=rates.ndim == self.weight_decay.ndim == 0 and gram.ndim == 2,
-        )
+        alone = rates.ndim == self.weight_decay.ndim == 0 and gram.ndim == 2
+        rule = self._rule(method, compiled=require_flag("compiled", compiled), alone=alone)
         return run(
             rule,
             gram,
@@ -291,6 +283,29 @@ class LinearNet(StateObservables):
             progress=progress,
             memory_limit=memory_limit,
         )
+
+    def _rule(self, method: Method, *, compiled: bool, alone: bool) -> Rule:
+        """Return the fastest rule of a single network or an ensemble, or raise InputError."""
+        if not isinstance(method.optimizer, GradientDescent | HeavyBall | Nesterov):
+            raise InputError(
+                "optimizer must be GradientDescent(), HeavyBall(...) or Nesterov(...), whose steps "
+                "mix columns of the weights, as the Gram matrix requires; "
+                f"got {method.optimizer!r}"
+            )
+        plain = isinstance(method.optimizer, GradientDescent) and method.average is None
+        if plain and not self.weight_decay.any():
+            steps = None
+            if compiled:
+                from catapult_sim.numeric.linear_net.gradient_descent_numba import kernel
+
+                steps = kernel(self.data.rank, self.outputs)
+            return Descent(self.data, self.width, method, alone, steps)
+        if compiled:
+            raise InputError(
+                "compiled=True requires gradient descent without momentum, weight decay or average"
+            )
+        rule = OnGram if self.width >= self.data.rank + self.outputs else OnWeights
+        return rule(self.data, self.width, method)
 
     def _problem(self) -> dict[str, str]:
         found = {"X": fingerprint(self.X), "y": fingerprint(self.y)}
@@ -313,30 +328,3 @@ def _pair(weights: Any) -> tuple[npt.ArrayLike, npt.ArrayLike]:
     if not isinstance(weights, tuple | list) or len(weights) != 2:
         raise InputError(f"weights must be a pair (U, V); got {shown(weights)}")
     return weights[0], weights[1]
-
-
-def chosen_rule(
-    data: PrincipalData, width: float, method: Method, *, decays: bool, compiled: bool, alone: bool
-) -> Rule:
-    """Return the fastest rule for these options, or raise InputError where there is none.
-
-    ``decays``: there is weight decay. ``alone``: a single network is trained, no ensemble.
-    """
-    if not isinstance(method.optimizer, GradientDescent | HeavyBall | Nesterov):
-        raise InputError(
-            "optimizer must be GradientDescent(), HeavyBall(...) or Nesterov(...), whose steps mix "
-            f"columns of the weights, as the Gram matrix requires; got {method.optimizer!r}"
-        )
-    if isinstance(method.optimizer, GradientDescent) and method.average is None and not decays:
-        steps = None
-        if compiled:
-            from catapult_sim.numeric.linear_net.gradient_descent_numba import kernel
-
-            steps = kernel(data.rank, data.target.shape[1])
-        return Descent(data, width, method, alone, steps)
-    if compiled:
-        raise InputError(
-            "compiled=True requires gradient descent without momentum, weight decay or average"
-        )
-    rule = OnGram if width >= data.rank + data.target.shape[1] else OnWeights
-    return rule(data, width, method)

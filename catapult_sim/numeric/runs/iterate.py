@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.memory import Limit, require_memory
-from catapult_sim.numeric.runs.observed import require_quantities
 from catapult_sim.numeric.runs.strides import (
     LESS,
     iterate_in_strides,
@@ -19,7 +18,7 @@ from catapult_sim.numeric.runs.strides import (
     require_state,
     run_bytes,
 )
-from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
+from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory, require_quantities
 from catapult_sim.progress import showing
 from catapult_sim.types import Array, Every, Progress, Quantities
 from catapult_sim.validation import (

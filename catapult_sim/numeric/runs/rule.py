@@ -22,7 +22,6 @@ from catapult_sim.numeric.runs.averages import Average, require_average
 from catapult_sim.numeric.runs.batches import Batches, require_batches
 from catapult_sim.numeric.runs.blas_threads import threads, threads_for
 from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint, resumable
-from catapult_sim.numeric.runs.observed import require_every, require_quantities
 from catapult_sim.numeric.runs.optimizers import (
     AnyOptimizer,
     named,
@@ -31,7 +30,7 @@ from catapult_sim.numeric.runs.optimizers import (
     with_parameters,
 )
 from catapult_sim.numeric.runs.strides import LESS, Stride, iterate_in_strides, named_run, run_bytes
-from catapult_sim.numeric.runs.trajectory import Trajectory
+from catapult_sim.numeric.runs.trajectory import Trajectory, require_every, require_quantities
 from catapult_sim.printing import short_repr
 from catapult_sim.progress import showing
 from catapult_sim.types import Array, Every, Progress, Quantities

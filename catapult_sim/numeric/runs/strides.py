@@ -16,8 +16,14 @@ from threading import Event, Lock
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.runs.observed import Steps, require_every, require_quantities
-from catapult_sim.numeric.runs.trajectory import ESCAPE, Outcome, Trajectory
+from catapult_sim.numeric.runs.trajectory import (
+    ESCAPE,
+    Outcome,
+    Steps,
+    Trajectory,
+    require_every,
+    require_quantities,
+)
 from catapult_sim.printing import counted
 from catapult_sim.types import Array, Every, Progress, Quantities
 from catapult_sim.validation import (

@@ -159,7 +159,9 @@ def track(
     rate, size, seed = (np.broadcast_to(axis, grid).ravel() for axis in (rates, sizes, seeds))
     starts = np.broadcast_to(start, (*grid, network.size)).reshape(-1, network.size)
     plain = HeavyBall(momentum) if momentum else GradientDescent()
-    quantities = require_quantities(observe, Observers(network, inputs, targets), QUANTITIES)
+    quantities = require_quantities(
+        observe, QUANTITIES, lambda: Observers(network, inputs, targets)
+    )
     at = network.along(inputs[seen], targets[seen], orders=2)
 
     def run(members: Array) -> _Run:

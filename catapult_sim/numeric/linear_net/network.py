@@ -23,7 +23,6 @@ from catapult_sim.types import Array, Every, Observe, Progress, Rng
 from catapult_sim.validation import (
     InputError,
     require_broadcast,
-    require_count,
     require_ensemble,
     require_finite,
     require_flag,
@@ -258,15 +257,8 @@ class LinearNet(StateObservables):
         """
         gram = self._initial(rng, weights, state)
         rates = require_positive("learning_rate", learning_rate)
-        method = Method.of(
-            optimizer,
-            require_count("steps", steps),
-            batches=batches,
-            schedule=schedule,
-            average=average,
-            samples=self.samples,
-            ensemble=gram.shape[:-2],
-        )
+        given = optimizer, steps, batches, schedule, average
+        method = Method.of(*given, samples=self.samples, ensemble=gram.shape[:-2])
         alone = rates.ndim == self.weight_decay.ndim == 0 and gram.ndim == 2
         rule = self._rule(method, compiled=require_flag("compiled", compiled), alone=alone)
         return run(
@@ -275,7 +267,7 @@ class LinearNet(StateObservables):
             gram.shape[:-2],
             {"learning_rate": rates, "weight_decay": self.weight_decay},
             problem=self._problem,
-            observe=require_quantities(observe, self, QUANTITIES),
+            observe=require_quantities(observe, QUANTITIES, lambda: self),
             every=every,
             tolerance=tolerance,
             escape=escape,

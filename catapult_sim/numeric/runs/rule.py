@@ -30,7 +30,7 @@ from catapult_sim.numeric.runs.optimizers import (
     with_parameters,
 )
 from catapult_sim.numeric.runs.strides import LESS, Stride, iterate_in_strides, named_run, run_bytes
-from catapult_sim.numeric.runs.trajectory import Trajectory, require_every, require_quantities
+from catapult_sim.numeric.runs.trajectory import Trajectory, require_every
 from catapult_sim.printing import short_repr
 from catapult_sim.progress import showing
 from catapult_sim.types import Array, Every, Progress, Quantities
@@ -38,6 +38,7 @@ from catapult_sim.validation import (
     InputError,
     ensemble_shape,
     require_at_least_zero,
+    require_count,
 )
 
 Schedule = Callable[[int], Any] | npt.ArrayLike
@@ -62,14 +63,15 @@ class Method:
         cls,
         optimizer: Any,
         steps: int,
-        *,
         batches: npt.ArrayLike | None,
         schedule: Schedule | None,
         average: Any,
+        *,
         samples: int,
         ensemble: tuple[int, ...],
     ) -> Method:
         """Return the options, checked against the data and the shape of the ensemble."""
+        steps = require_count("steps", steps)
         return cls(
             require_optimizer(optimizer),
             steps,
@@ -242,7 +244,7 @@ def run(
     ensemble = ensemble_shape(start, list(named_numbers.values()))
     members = np.arange(math.prod(ensemble)).reshape(ensemble)
     parameters = (rate, members, starts, *others)
-    seen, measured = _on_states(rule, require_quantities(observe)), require_every(every)
+    seen, measured = _on_states(rule, observe), require_every(every)
     required = run_bytes(start, parameters, steps, seen, work=rule.bytes, threads=threads())
     require_memory(required, memory_limit, "this run", LESS)
 

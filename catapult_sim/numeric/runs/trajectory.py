@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
@@ -193,23 +193,30 @@ def require_every(every: Every) -> Steps:
     return Steps(listed=tuple(np.unique(steps).tolist()))
 
 
-def require_quantities(observe: Any, source: Any = None, names: Sequence[str] = ()) -> Quantities:
+def require_quantities(
+    observe: Any, names: Sequence[str] = (), source: Callable[[], Any] | None = None
+) -> Quantities:
     """Return the functions to measure by name, or raise InputError.
 
     Parameters
     ----------
     observe : mapping of str to callable, str, sequence of str or None
-        Functions of states, or the names of methods of ``source``.
-    source : object, optional
+        Functions of states, or some of ``names``. The loss is recorded in any case.
     names : sequence of str
-        Those of its methods that can be chosen. The loss is recorded in any case.
+    source : callable, optional
+        Returns the object whose methods have these names; called where one of them is chosen.
     """
     chosen = [observe] if isinstance(observe, str) else observe
-    if isinstance(chosen, list | tuple) and all(isinstance(name, str) for name in chosen) and names:
+    if (
+        isinstance(chosen, list | tuple)
+        and all(isinstance(name, str) for name in chosen)
+        and source
+    ):
         wrong = [name for name in chosen if name not in (*names, "loss")]
         if wrong:
             raise InputError(f"observe must name some of {', '.join(names)}; got {wrong[0]!r}")
-        return {name: getattr(source, name) for name in chosen if name != "loss"}
+        methods = source()
+        return {name: getattr(methods, name) for name in chosen if name != "loss"}
     quantities = require_observers(observe)
     if "loss" in quantities:
         raise InputError("observe must not hold the name loss, under which the run's is recorded")

@@ -134,7 +134,6 @@ MACHINERY = (
     "sweeps.refinement.Refined.to_frame",
     "symbolic.catalogue.*",
     "symbolic.backward_error.field.ModifiedField.text",
-    "symbolic.expansion.*",
     "symbolic.expressions.*",
     "symbolic.orbits.orbit_through",
     "symbolic.reality.*",

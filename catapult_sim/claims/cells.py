@@ -94,11 +94,7 @@ def _judge_batch(cells: list[Cell]) -> list[Cell]:
 
 
 @cell(
-    version=1,
-    identity=without_path,
-    batch_key=_topic,
-    batched=_judge_batch,
-    batch_size=len(CLAIMS),
+    version=1, identity=without_path, batch_key=_topic, batched=_judge_batch, batch_size=len(CLAIMS)
 )
 def judgement_of(cell: Cell) -> Cell:
     """Judge a claim; return its numbers, and the boundaries that were measured for it.

@@ -17,11 +17,7 @@ from catapult_sim.numeric.scale import scaled
 from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Rng
-from catapult_sim.validation import (
-    require_count,
-    require_number,
-    require_reals,
-)
+from catapult_sim.validation import require_count, require_number, require_reals
 
 SIGN = 10.0  # bytes that each random sign takes when it is drawn
 

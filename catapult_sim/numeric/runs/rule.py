@@ -34,12 +34,7 @@ from catapult_sim.numeric.runs.trajectory import Trajectory, require_every
 from catapult_sim.printing import short_repr
 from catapult_sim.progress import showing
 from catapult_sim.types import Array, Every, Progress, Quantities
-from catapult_sim.validation import (
-    InputError,
-    ensemble_shape,
-    require_at_least_zero,
-    require_count,
-)
+from catapult_sim.validation import InputError, ensemble_shape, require_at_least_zero, require_count
 
 Schedule = Callable[[int], Any] | npt.ArrayLike
 

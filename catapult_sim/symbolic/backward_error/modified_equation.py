@@ -250,10 +250,7 @@ def told(b: Coefficients, progress: Progress | None) -> Coefficients:
 
 
 def describe_method(
-    sampling: str = "shuffled",
-    momentum: sp.Expr = 0,
-    nesterov: bool = False,
-    repeats: sp.Expr = 1,
+    sampling: str = "shuffled", momentum: sp.Expr = 0, nesterov: bool = False, repeats: sp.Expr = 1
 ) -> str:
     """Return a training method in a few words.
 

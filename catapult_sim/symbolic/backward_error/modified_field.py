@@ -325,15 +325,10 @@ def _combination(
 
 
 def _known_losses(
-    coefficients: Mapping[Tree, sp.Expr],
-    losses: Components,
-    fields: Sequence[Sequence[sp.Expr]],
+    coefficients: Mapping[Tree, sp.Expr], losses: Components, fields: Sequence[Sequence[sp.Expr]]
 ) -> tuple[sp.Expr, sp.Expr]:
     """Return the losses of orders 0 and 1, which always exist."""
-    return (
-        _leaf_loss(coefficients, (_mean(losses), *losses)),
-        _chain_loss(coefficients, fields),
-    )
+    return (_leaf_loss(coefficients, (_mean(losses), *losses)), _chain_loss(coefficients, fields))
 
 
 def _leaf_loss(coefficients: Mapping[Tree, sp.Expr], losses: Sequence[sp.Expr]) -> sp.Expr:

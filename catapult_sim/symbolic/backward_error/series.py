@@ -63,10 +63,7 @@ class FieldCoefficients:
 
 @cache
 def field_coefficients(
-    kick: Coefficients,
-    momentum: sp.Expr = 0,
-    lookahead: sp.Expr = 0,
-    duration: sp.Expr = 1,
+    kick: Coefficients, momentum: sp.Expr = 0, lookahead: sp.Expr = 0, duration: sp.Expr = 1
 ) -> FieldCoefficients:
     r"""Return the coefficients `b` of the field whose flow equals a method.
 

@@ -29,7 +29,7 @@ from catapult_sim.numeric.runs.optimizers import (
     require_optimizer,
     with_parameters,
 )
-from catapult_sim.numeric.runs.strides import LESS, Stride, iterate_in_strides, named_run, run_bytes
+from catapult_sim.numeric.runs.strides import LESS, iterate_in_strides, named_run, run_bytes
 from catapult_sim.numeric.runs.trajectory import Trajectory, require_every
 from catapult_sim.printing import short_repr
 from catapult_sim.progress import showing
@@ -243,10 +243,14 @@ def run(
     required = run_bytes(start, parameters, steps, seen, work=rule.bytes, threads=threads())
     require_memory(required, memory_limit, "this run", LESS)
 
+    def stride(state: Array, *arrays: Array, first: int, count: int) -> tuple[Array, Array]:
+        rate, members, starts, *others = arrays
+        return rule.stride(state, Block(rate, members, starts, tuple(others)), first, count)
+
     def to(last: int, before: Trajectory | None, tell: Progress | None) -> Trajectory:
         with threads_for(members.size, small=rule.bytes <= SMALL_BYTES) as side_by_side:
             return iterate_in_strides(
-                _stride_of(rule),
+                stride,
                 start,
                 *parameters,
                 steps=last,
@@ -297,20 +301,3 @@ def _of_weights(rule: Rule, found: Trajectory) -> Trajectory:
         least = None if rule.least_peak is None else rule.least_peak(found.state)
         weights = rule.weights(found.state)
         return replace(found, state=weights, average=average, least_peak=least)
-
-
-def _stride_of(rule: Rule) -> Stride:
-    """Return the rule's stride as a function of arrays."""
-
-    def stride(
-        state: Array,
-        rate: Array,
-        members: Array,
-        starts: Array,
-        *numbers: Array,
-        first: int,
-        count: int,
-    ) -> tuple[Array, Array]:
-        return rule.stride(state, Block(rate, members, starts, numbers), first, count)
-
-    return stride

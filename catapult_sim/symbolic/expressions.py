@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from math import comb, prod
 from typing import Any
 
@@ -44,6 +45,19 @@ def require_symbols(name: str, values: Any) -> tuple[sp.Symbol, ...]:
     if not given or not all(isinstance(one, sp.Symbol) for one in given):
         raise InputError(f"{name} must be a sequence of at least 1 symbol; got {shown(values)}")
     return given
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return a name followed by as many underscores as it takes to differ from others.
+
+    Examples
+    --------
+    >>> free_name("x", {"x", "x_"})
+    'x__'
+    """
+    while name in taken:
+        name += "_"
+    return name
 
 
 def terms_of(expression: sp.Expr) -> int:

@@ -13,9 +13,8 @@ from functools import cache
 import sympy as sp
 
 from catapult_sim.symbolic.backward_error import series
-from catapult_sim.symbolic.backward_error.partitions import partitions
 from catapult_sim.symbolic.backward_error.series import Coefficients, FieldCoefficients
-from catapult_sim.symbolic.backward_error.trees import Tree, trees
+from catapult_sim.symbolic.backward_error.trees import Tree, partitions, trees
 from catapult_sim.symbolic.catalogue import derivation
 from catapult_sim.symbolic.expressions import require_expression
 from catapult_sim.symbolic.steps import is_recorded, later, name_apart, note, slope_of

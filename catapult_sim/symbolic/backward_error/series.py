@@ -19,13 +19,14 @@ from math import prod
 
 import sympy as sp
 
-from catapult_sim.symbolic.backward_error.partitions import (
+from catapult_sim.symbolic.backward_error.trees import (
     Partition,
+    Tree,
     partition_of,
     partitions,
     refinements,
+    trees,
 )
-from catapult_sim.symbolic.backward_error.trees import Tree, trees
 
 Coefficients = Callable[[Tree], sp.Expr]
 

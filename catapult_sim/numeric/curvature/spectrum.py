@@ -146,15 +146,12 @@ def spectral_density(
 
     Parameters
     ----------
-    operator : array_like, LinearOperator, sparse array or callable
-        As in :func:`~catapult_sim.numeric.curvature.eigenpairs.top_eigenpairs`.
+    operator, size, rng
+        As in :func:`trace`.
     nodes : int
         n, the products and nodes for each vector; at most P are used.
     probes : int
         S, the number of random vectors.
-    size : int, optional
-        P, for a callable.
-    rng : numpy.random.Generator, int or None
 
     Returns
     -------

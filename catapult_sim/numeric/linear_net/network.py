@@ -52,8 +52,8 @@ class LinearNet(StateObservables):
     Raises
     ------
     InputError
-        Where data are empty, not finite or do not match, the width is not positive, or the weight
-        decay is negative or not finite.
+        Where data are empty, not finite, beyond 1e150 or do not match, the width is not positive,
+        or the weight decay is negative or not finite.
 
     Examples
     --------

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.memory import Limit, require_memory
+from catapult_sim.memory import Limit
 from catapult_sim.numeric.runs.averages import Average, require_average
 from catapult_sim.numeric.runs.batches import Batches, require_batches
 from catapult_sim.numeric.runs.blas_threads import threads, threads_for
@@ -29,10 +29,9 @@ from catapult_sim.numeric.runs.optimizers import (
     require_optimizer,
     with_parameters,
 )
-from catapult_sim.numeric.runs.strides import LESS, iterate_in_strides, named_run, run_bytes
+from catapult_sim.numeric.runs.strides import announced, iterate_in_strides, run_bytes
 from catapult_sim.numeric.runs.trajectory import Trajectory, require_every
 from catapult_sim.printing import short_repr
-from catapult_sim.progress import showing
 from catapult_sim.types import Array, Every, Progress, Quantities
 from catapult_sim.validation import InputError, ensemble_shape, require_at_least_zero, require_count
 
@@ -241,7 +240,6 @@ def run(
     parameters = (rate, members, starts, *others)
     seen, measured = _on_states(rule, observe), require_every(every)
     required = run_bytes(start, parameters, steps, seen, work=rule.bytes, threads=threads())
-    require_memory(required, memory_limit, "this run", LESS)
 
     def stride(state: Array, *arrays: Array, first: int, count: int) -> tuple[Array, Array]:
         rate, members, starts, *others = arrays
@@ -270,7 +268,7 @@ def run(
         others = {"every": str(measured)} | {name: str(ends[name]) for name in ends}
         return found | rule.method.fingerprints(t) | others
 
-    with showing(progress, named_run(members.size, steps), members.size * (steps + 1)) as tell:
+    with announced(members.size, steps, required, memory_limit, progress) as tell:
         if checkpoint is None:
             return _of_weights(rule, to(steps, None, tell))
         run_to = partial(to, tell=tell)

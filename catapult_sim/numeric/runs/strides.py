@@ -8,14 +8,16 @@ and no warning of NumPy.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Lock
 
 import numpy as np
 import numpy.typing as npt
 
+from catapult_sim.memory import Limit, require_memory
 from catapult_sim.numeric.runs.trajectory import (
     ESCAPE,
     Outcome,
@@ -25,6 +27,7 @@ from catapult_sim.numeric.runs.trajectory import (
     require_quantities,
 )
 from catapult_sim.printing import counted
+from catapult_sim.progress import showing
 from catapult_sim.types import Array, Every, Progress, Quantities
 from catapult_sim.validation import (
     InputError,
@@ -325,18 +328,15 @@ def run_bytes(
     return members * (kept + 2 * held) + at_once * (3 * held + work)
 
 
-LESS = "members, steps or observed numbers"  # what takes less memory
-
-
-def named_run(members: int, steps: int) -> str:
-    """Return the name of a run beside its bar of progress.
-
-    Examples
-    --------
-    >>> named_run(1, 99)
-    '1 member, 99 steps'
-    """
-    return f"{counted(members, 'member')}, {steps} steps"
+@contextmanager
+def announced(
+    members: int, steps: int, required: float, memory_limit: Limit, progress: Progress | bool | None
+) -> Iterator[Progress | None]:
+    """Yield what a run tells its progress, or raise InputError where it takes too much memory."""
+    require_memory(required, memory_limit, "this run", "members, steps or observed numbers")
+    what = f"{counted(members, 'member')}, {steps} steps"
+    with showing(progress, what, members * (steps + 1)) as tell:
+        yield tell
 
 
 def blocks_of(

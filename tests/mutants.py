@@ -123,7 +123,7 @@ EQUIVALENT = {
     "catapult_sim/symbolic/backward_error/modified_equation.py": {
         "HIGHEST_ORDER = ": CHOICE,
     },
-    "catapult_sim/symbolic/backward_error/partitions.py": {
+    "catapult_sim/symbolic/backward_error/trees.py": {
         "yield ((-1) ** (parts + 1) * factorial(parts - 1))": "the same sign",
     },
     "catapult_sim/symbolic/loss_text.py": {

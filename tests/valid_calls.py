@@ -166,7 +166,7 @@ CALLS = {
         }
         for name in ("plot_phases", "plot_phase_grid")
     },
-    "plots.planes.plot_plane": {
+    "plots.phases.plot_plane": {
         "x": np.array([1.0, 10.0, 100.0]),
         "y": np.array([0.0, 1.0]),
         "values": np.array([[0.1, 0.5, 1.0], [0.2, 0.4, 2.0]]),

@@ -27,6 +27,9 @@ from catapult_sim.numeric.runs.measured import Measured
 from catapult_sim.sweeps.cell import Cell, cell
 from catapult_sim.validation import InputError
 
+BENCH = ("seed", "effort", "data", "digest", *READING)
+"""The entries of a cell that its bench is made of."""
+
 
 def cells_of(chosen: Sequence[Claim], base: Cell) -> list[Cell]:
     """Return the cells of claims by topic, the longest first; ``base`` has the bench's arguments.
@@ -64,35 +67,26 @@ def _code() -> str:
 
 
 @lru_cache(maxsize=1)
-def bench_of(
-    seed: int,
-    effort: str,
-    data: str,
-    digest: str | None = None,
-    labels: str | None = None,
-    inputs: str | None = None,
-    label_column: str | None = None,
-    drop: str | None = None,
-) -> Bench:
-    """Return the bench of cells, one object for all cells of this process."""
+def bench_of(entries: tuple[tuple[str, Any], ...]) -> Bench:
+    """Return the bench of cells with these entries, one object for all cells of this process."""
+    given = dict(entries)
+    data, digest = given.pop("data"), given.pop("digest", None)
     if data_entries(data).get("digest") != digest:
         raise InputError(f"data must be what they were when judging began; {data} has changed")
-    reading = {"labels": labels, "inputs": inputs, "label_column": label_column, "drop": drop}
-    given = {name: value for name, value in reading.items() if value is not None}
-    return Bench(seed, effort, None if data == "digits" else data, **given)
+    return Bench(data=None if data == "digits" else data, **given)
 
 
 def bench_of_cell(cell: Cell) -> Bench:
     """Return the bench of a cell."""
-    return bench_of(*_bench_entries(cell))
+    return bench_of(_bench_entries(cell))
 
 
-def _bench_entries(cell: Cell) -> tuple[Any, ...]:
-    return tuple(cell.get(name) for name in ("seed", "effort", "data", "digest", *READING))
+def _bench_entries(cell: Cell) -> tuple[tuple[str, Any], ...]:
+    return tuple((name, cell[name]) for name in BENCH if name in cell)
 
 
 def _topic(cell: Cell) -> Hashable:
-    return topic_of(cell["claim"]), *_bench_entries(cell)
+    return topic_of(cell["claim"]), _bench_entries(cell)
 
 
 def _judge_batch(cells: list[Cell]) -> list[Cell]:
@@ -100,11 +94,7 @@ def _judge_batch(cells: list[Cell]) -> list[Cell]:
 
 
 @cell(
-    version=1,
-    identity=without_path,
-    batch_key=_topic,
-    batched=_judge_batch,
-    batch_size=len(CLAIMS),
+    version=1, identity=without_path, batch_key=_topic, batched=_judge_batch, batch_size=len(CLAIMS)
 )
 def judgement_of(cell: Cell) -> Cell:
     """Judge a claim; return its numbers, and the boundaries that were measured for it.

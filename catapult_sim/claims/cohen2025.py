@@ -84,12 +84,7 @@ def edge_claims() -> Iterator[Claim]:
     yield claim(
         "spread",
         f"and the mean square of its oscillation {when} (ratio)",
-        equals(
-            spread,
-            1.0,
-            within=0.25,
-            because="a second moment of few oscillations: a quarter",
-        ),
+        equals(spread, 1.0, within=0.25, because="a second moment of few oscillations: a quarter"),
     )
     yield claim(
         "share",
@@ -121,12 +116,7 @@ def catapult_claims() -> Iterator[Claim]:
     yield claim(
         "end",
         "the central flow ends at 2 / eta (eta lambda)",
-        equals(
-            partial(end, of=FLOW),
-            2.0,
-            within=0.01,
-            because="second order of the integration",
-        ),
+        equals(partial(end, of=FLOW), 2.0, within=0.01, because="second order of the integration"),
     )
     yield claim(
         "descent",

@@ -100,11 +100,7 @@ def edge_claims() -> Iterator[Claim]:
         f"its distance, over how far gradient descent has gone from its start, {when}",
         measured(lambda bench: distance_share(edge(bench), FLOW)),
     )
-    yield claim(
-        "loss",
-        f"its mean loss, over that of gradient descent, {when}",
-        measured(loss),
-    )
+    yield claim("loss", f"its mean loss, over that of gradient descent, {when}", measured(loss))
     yield claim(
         "gradient-flow",
         f"its distance from the mean path of gradient descent {when}, over that of gradient flow",

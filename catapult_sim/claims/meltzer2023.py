@@ -37,11 +37,7 @@ SMALLER = "32 of the 8x8 digits, narrow networks"
 RATES = np.array([[1.0], [2.5], [3.5], [6.0], [10.0]])  # for the norm
 SPARSE_RATES = np.array([[0.5], [1.0], [2.0], [2.5], [3.0], [3.5], [4.0], [6.0], [8.0], [12.0]])
 STEPS = 30
-ARCHITECTURES = (
-    Architecture("relu", 1),
-    Architecture("relu", 1, "raw"),
-    Architecture("relu", 2),
-)
+ARCHITECTURES = (Architecture("relu", 1), Architecture("relu", 1, "raw"), Architecture("relu", 2))
 FOLLOWED = ARCHITECTURES[1]  # it survives the largest learning rates
 
 

@@ -16,9 +16,8 @@ from catapult_sim.mlp.training import train
 from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs
 from catapult_sim.numeric.curvature.nudged import Nudged, SharpestDirections
 from catapult_sim.numeric.runs.batches import minibatches
-from catapult_sim.numeric.runs.observed import require_quantities
 from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall
-from catapult_sim.numeric.runs.trajectory import Outcome
+from catapult_sim.numeric.runs.trajectory import Outcome, require_quantities
 from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Observe, Quantities, Rng
@@ -160,7 +159,9 @@ def track(
     rate, size, seed = (np.broadcast_to(axis, grid).ravel() for axis in (rates, sizes, seeds))
     starts = np.broadcast_to(start, (*grid, network.size)).reshape(-1, network.size)
     plain = HeavyBall(momentum) if momentum else GradientDescent()
-    quantities = require_quantities(observe, Observers(network, inputs, targets), QUANTITIES)
+    quantities = require_quantities(
+        observe, QUANTITIES, lambda: Observers(network, inputs, targets)
+    )
     at = network.along(inputs[seen], targets[seen], orders=2)
 
     def run(members: Array) -> _Run:

@@ -9,7 +9,6 @@
 ``model``                 what networks and Taylor models share: outputs, loss, gradient
 ``own_model``             models of one's own, given by loss, gradient and two products
 ``taylor``                the linear and the quadratic model of a network, and how they train
-``taylor_expansion``      derivatives of a network along lines through one theta
 ``activations``           activation functions with their derivatives, and as layers
 ``consistency``           whether a model of one's own contradicts itself
 ``losses``                loss functions with their derivatives
@@ -20,10 +19,8 @@
 ``plans``                 how a list of layers becomes a network
 ``parametrization``       how large weights are at the start, and their scales
 ``layers``                what a layer must offer, the arrays it reads and writes; chains of layers
-``images``                images as samples
 ``bilinear``              layers that are linear in their inputs and in their weights
-``passes``                forward and backward passes, and their directional derivatives
-``split_passes``          the samples of a large network shared out among threads
+``passes``                forward and backward passes, their directional derivatives, and threads
 ``schedules``             factors of the learning rate as functions of the step
 ========================  ========================================================================
 
@@ -40,7 +37,6 @@ if TYPE_CHECKING:
     from catapult_sim.mlp import consistency as consistency
     from catapult_sim.mlp import convolution as convolution
     from catapult_sim.mlp import dense as dense
-    from catapult_sim.mlp import images as images
     from catapult_sim.mlp import kernel as kernel
     from catapult_sim.mlp import layers as layers
     from catapult_sim.mlp import losses as losses
@@ -55,9 +51,7 @@ if TYPE_CHECKING:
     from catapult_sim.mlp import pooling as pooling
     from catapult_sim.mlp import residual as residual
     from catapult_sim.mlp import schedules as schedules
-    from catapult_sim.mlp import split_passes as split_passes
     from catapult_sim.mlp import taylor as taylor
-    from catapult_sim.mlp import taylor_expansion as taylor_expansion
     from catapult_sim.mlp import training as training
 else:
     __getattr__, __dir__ = attach(__name__)

@@ -16,10 +16,9 @@ import numpy as np
 
 from catapult_sim.mlp.activations import Scale
 from catapult_sim.mlp.bilinear import Bilinear
-from catapult_sim.mlp.images import Image, Pair, require_image, require_pair
 from catapult_sim.mlp.layers import Layer
 from catapult_sim.mlp.parametrization import Weights
-from catapult_sim.mlp.plans import Shape, Weighted
+from catapult_sim.mlp.plans import Image, Pair, Shape, Weighted, require_image, require_pair
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_count
 

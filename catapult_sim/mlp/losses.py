@@ -142,11 +142,6 @@ def squared_error_product(outputs: Array, targets: Array, direction: Array) -> A
     return product
 
 
-def squared_error_third(outputs: Array, targets: Array, direction: Array) -> Array:
-    """Return the third derivative of :func:`squared_error`, which is zero."""
-    return np.zeros_like(direction)
-
-
 @_of_what_fits
 def cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array]:
     """Return ``L = (1/m) sum_a (log sum_i exp f_ai - y_a . f_a)`` and its gradient.
@@ -330,7 +325,7 @@ LOSSES = {
             "squared_error",
             unwrap(squared_error),
             squared_error_product,
-            squared_error_third,
+            lambda outputs, targets, direction: np.zeros_like(direction),
             1.0,
             lambda targets: targets,
         ),

@@ -25,10 +25,9 @@ from catapult_sim.mlp.layers import Chain
 from catapult_sim.mlp.losses import LOSSES, Objective
 from catapult_sim.mlp.model import Model
 from catapult_sim.mlp.parametrization import PARAMETRIZATIONS, Weights, gains, require_biases
-from catapult_sim.mlp.passes import Passes
+from catapult_sim.mlp.passes import Passes, SplitPasses, parts_of
 from catapult_sim.mlp.plans import Layers, Shape, build, own_gains, require_layers, written
 from catapult_sim.mlp.point import Point
-from catapult_sim.mlp.split_passes import SplitPasses, parts_of
 from catapult_sim.printing import counted
 from catapult_sim.randomness import draw
 from catapult_sim.types import Array, Rng

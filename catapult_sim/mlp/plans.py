@@ -11,10 +11,14 @@ from typing import Any, cast
 from catapult_sim.mlp.activations import Activation, Pointwise, Scale, require_activation
 from catapult_sim.mlp.layers import Layer
 from catapult_sim.mlp.parametrization import Weights
-from catapult_sim.validation import InputError, shown
+from catapult_sim.validation import InputError, require_count, shown
 
 Shape = tuple[int, ...]
 """The shape of one sample: a width, or height, width and channels of an image."""
+Image = tuple[int, int, int]
+"""Height, width and channels."""
+Pair = int | tuple[int, int]
+"""A number for height and width, or one for each."""
 
 
 class Plan(ABC):
@@ -120,3 +124,25 @@ def _build_one(layer: Listed, shape: Shape, weights: Weights) -> tuple[list[Laye
     inputs = math.prod(shape)
     outputs = layer.outputs(inputs)
     return [layer], shape if outputs == inputs else (outputs,)
+
+
+def require_pair(name: str, value: Any, least: int) -> tuple[int, int]:
+    """Return a number for height and one for width, given one or two, or raise InputError."""
+    numbers = value if isinstance(value, tuple | list) else (value, value)
+    if len(numbers) != 2:
+        raise InputError(
+            f"{name} must be an integer, or two for height and width; got {shown(value)}"
+        )
+    height, width = (require_count(name, number, least) for number in numbers)
+    return height, width
+
+
+def require_image(what: str, shape: Shape) -> Image:
+    """Return the shape of an image, or raise InputError where samples are none."""
+    if len(shape) != 3:
+        raise InputError(
+            f"{what} needs images, and is given {shape[0]} numbers of each sample; a network takes "
+            "images where its inputs are height, width and channels, such as (8, 8, 1)"
+        )
+    height, width, channels = shape
+    return height, width, channels

@@ -12,8 +12,7 @@ import numpy.typing as npt
 
 from catapult_sim.mlp.layers import GIVEN
 from catapult_sim.mlp.losses import Objective
-from catapult_sim.mlp.passes import Passes
-from catapult_sim.mlp.split_passes import SplitPasses
+from catapult_sim.mlp.passes import Passes, SplitPasses
 from catapult_sim.numeric.curvature.operators import symmetric_operator
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_numbers

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from catapult_sim.mlp.images import Image, Pair, require_image, require_pair
 from catapult_sim.mlp.layers import Layer, Workspace
 from catapult_sim.mlp.parametrization import Weights
-from catapult_sim.mlp.plans import Plan, Shape
+from catapult_sim.mlp.plans import Image, Pair, Plan, Shape, require_image, require_pair
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError
 

@@ -24,7 +24,6 @@ from catapult_sim.mlp.point import Place
 from catapult_sim.numeric.runs.averages import Average, Memory
 from catapult_sim.numeric.runs.batches import repeats
 from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint
-from catapult_sim.numeric.runs.observed import EACH, Steps, require_every, require_quantities
 from catapult_sim.numeric.runs.optimizers import (
     AnyOptimizer,
     GradientDescent,
@@ -34,9 +33,16 @@ from catapult_sim.numeric.runs.optimizers import (
 )
 from catapult_sim.numeric.runs.rule import Averaged, Block, Method, Schedule, run
 from catapult_sim.numeric.runs.strides import BLOCK_BYTES
-from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
+from catapult_sim.numeric.runs.trajectory import (
+    EACH,
+    ESCAPE,
+    Steps,
+    Trajectory,
+    require_every,
+    require_quantities,
+)
 from catapult_sim.types import Array, Every, Observe, Progress
-from catapult_sim.validation import require_count, require_positive
+from catapult_sim.validation import require_positive
 
 
 def train(
@@ -165,24 +171,16 @@ def train(
     inputs, targets = model.require_data(X, y)
     start = model.require_parameters(theta)
     leading, measured = start.shape[:-1], require_every(every)
-    method = Method.of(
-        optimizer,
-        require_count("steps", steps),
-        batches=batches,
-        schedule=schedule,
-        average=average,
-        samples=len(inputs),
-        ensemble=leading,
-    )
+    given = optimizer, steps, batches, schedule, average
+    method = Method.of(*given, samples=len(inputs), ensemble=leading)
     rule = Descent(model, inputs, targets, method, measured)
-    see = Observers(model, inputs, targets)
     return run(
         rule,
         start,
         leading,
         {"learning_rate": require_positive("learning_rate", learning_rate)},
         problem=lambda: rule.problem(start),
-        observe=require_quantities(observe, see, QUANTITIES),
+        observe=require_quantities(observe, QUANTITIES, partial(Observers, model, inputs, targets)),
         every=every,
         tolerance=tolerance,
         escape=escape,

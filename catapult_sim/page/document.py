@@ -14,9 +14,9 @@ from catapult_sim import __version__
 from catapult_sim.numeric.runs.checkpoint import write_whole
 from catapult_sim.page import colours, rules
 from catapult_sim.page.bundle import bundle
-from catapult_sim.page.digits import digits
 from catapult_sim.validation import InputError, require_instance, shown
 
+TRAINED, HELD_OUT = 64, 192  # handwritten digits that the network of the page is given
 SCENES = {
     "1": "One weight",
     "2": "Two weights",
@@ -105,3 +105,34 @@ def scripts() -> dict[str, str]:
 
 def _text(name: str) -> str:
     return files("catapult_sim.page").joinpath(name).read_text("utf-8")
+
+
+def digits() -> dict[str, object]:
+    """Return the pixels of the digits, row by row, their labels, and how the pixels are scaled.
+
+    The images of scikit-learn's set that ``datasets.subset(..., rng=0)`` draws: those to train on,
+    then those that are held out. They are in a file: so the page needs no extra to be built.
+
+    Returns
+    -------
+    dict
+        ``pixels``: a letter for each, "a" is 0 and "q" is 16; ``labels``: a digit for each image;
+        ``mean`` and ``deviation`` of all pixels of the whole set, between 0 and 16; ``trained``:
+        the number of images to train on.
+
+    Examples
+    --------
+    >>> found = digits()
+    >>> len(found["pixels"]) == 64 * len(found["labels"])
+    True
+    """
+    labels, pixels, mean, deviation = (
+        files("catapult_sim.page").joinpath("digits.txt").read_text("ascii").split()
+    )
+    return {
+        "labels": labels,
+        "pixels": pixels,
+        "mean": float(mean),
+        "deviation": float(deviation),
+        "trained": TRAINED,
+    }

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import sympy as sp
 
+from catapult_sim.claims.gess2026.six_samples import samples
+from catapult_sim.numeric.linear_net.data import PrincipalData
 from catapult_sim.numeric.runs.optimizers import HeavyBall
-from catapult_sim.page import six_samples
 from catapult_sim.symbolic import Update, backward_error, linear_net, minibatch
+from catapult_sim.symbolic.linear_net.gram import closure
 from catapult_sim.symbolic.printed import derivation_steps
 from catapult_sim.symbolic.step_by_step import DerivationSteps
 from catapult_sim.symbolic.steps import recording
@@ -23,6 +27,8 @@ w, u, v = sp.symbols("w u v", real=True)
 curvature = sp.Symbol("lam", positive=True)
 p, q, y, beta, delta = sp.symbols("p q y beta delta", real=True)
 n, step_size = sp.symbols("n eps", positive=True)
+x, s = sp.symbols("x_1 x_2", real=True), sp.symbols("s_1 s_2", positive=True)
+o = sp.Symbol("o", real=True)
 
 DESCENTS = ("parabola", "two-weights", "heavy-ball")
 STEP_BY_STEP = (
@@ -62,7 +68,7 @@ def updates() -> dict[str, Update]:
         linear_net.edge_map(),
         linear_net.balanced_map(),
         minibatch.averaged_moments(),
-        six_samples.one_sample_step(),
+        one_sample_step(),
     ]
     letters = {curvature: r"\lambda"}
     named = [replace(rule, name=name, notation=letters) for name, rule in descents.items()]
@@ -94,10 +100,10 @@ def variances() -> Formula:
 
 def javascript() -> str:
     """Return a JavaScript module of all rules, functions that write into their last argument."""
-    observed = [variances(), six_samples.loss_and_kernel()]
+    observed = [variances(), loss_and_kernel()]
     formulas: list[Rule] = [*updates().values(), *fields().values(), *observed]
     functions = [javascript_source(one, module=True, in_place=True) for one in formulas]
-    return "\n\n".join([*functions, six_samples.constants()]) + "\n"
+    return "\n\n".join([*functions, constants()]) + "\n"
 
 
 def mathml(*, ids: bool = True) -> dict[str, str]:
@@ -135,3 +141,48 @@ def _letters(formulas: Mapping[str, str]) -> dict[str, str]:
     """Write letters as they are, which is shorter than by their numbers."""
     known = re.compile(r"&#(\d{3,});")
     return {name: known.sub(lambda one: chr(int(one[1])), text) for name, text in formulas.items()}
+
+
+# SGD on six samples in the plane ----------------------------------------------------------------
+
+
+@cache
+def one_sample_step() -> Update:
+    """Return SGD's step on one sample ``(x_1, x_2)`` with label 0: the closure, exact at any width.
+
+    Its state is ``A_1_1, A_1_2, A_2_2, F_1, F_2, B``, since A is symmetric; ``o`` is the output.
+    """
+    rule = closure(inputs=2, outputs=1).entrywise()
+    A, A_12, A_21, D, *F, B = rule.state
+    eta, n, *blocks = rule.parameters
+    squares = [x[0] ** 2, x[0] * x[1], x[0] * x[1], x[1] ** 2]
+    of_sample = dict(zip(blocks, [*squares, 0, 0], strict=True)) | {A_21: A_12}
+    new_A, new_A_12, _, *rest = (component.subs(of_sample) for component in rule.next)
+    where = {o: x[0] * F[0] + x[1] * F[1]} | dict(
+        zip(rule.where, (x[0] * o, x[1] * o), strict=True)
+    )
+    state, new = (A, A_12, D, *F, B), (new_A, new_A_12, *rest)
+    return Update("one-sample-step", state, (eta, n, *x), new, rule.reference, where=where)
+
+
+def loss_and_kernel() -> Formula:
+    """Return the loss of all samples and the kernel's top eigenvalue.
+
+    Parameters are the scales ``s`` of the inputs along their principal axes.
+    """
+    A, A_12, D, *F, B = one_sample_step().state
+    loss = sum((scale * one) ** 2 for scale, one in zip(s, F, strict=True)) / 2
+    first, second, across = s[0] ** 2 * (A + B), s[1] ** 2 * (D + B), s[0] * s[1] * A_12
+    top = (first + second) / 2 + sp.sqrt(((first - second) / 2) ** 2 + across**2)
+    return Formula("loss-and-kernel", one_sample_step().state, {"loss": loss, "lam": top})
+
+
+def constants() -> str:
+    """Return the samples and their scales as constants of a JavaScript module."""
+    data = PrincipalData.of(*samples())
+    turned = samples()[0] @ data.directions
+    named = {"SAMPLES": turned, "SCALES": data.scales}
+    return "\n".join(
+        f"export const {name} = {json.dumps(np.asarray(value).tolist())};"
+        for name, value in named.items()
+    )

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from catapult_sim.plots.phases import phase_grid as phase_grid
     from catapult_sim.plots.phases import plot_phase_grid as plot_phase_grid
     from catapult_sim.plots.phases import plot_phases as plot_phases
-    from catapult_sim.plots.planes import plot_plane as plot_plane
+    from catapult_sim.plots.phases import plot_plane as plot_plane
     from catapult_sim.plots.run_panels import plot_runs as plot_runs
     from catapult_sim.plots.run_panels import runs as runs
     from catapult_sim.plots.scans import plot_scan as plot_scan

@@ -16,7 +16,6 @@
 ``expressions``        what users give as expressions: numbers and SymPy's, never texts
 ``reality``            whether losses are real numbers anywhere
 ``loss_text``          read a loss that is typed as text
-``expansion``          multiply out and factor expressions where that is short
 ``update``             the class of rules
 ``catalogue``          the decorator that enters a derivation under a name
 ``steps``              how a derivation notes its steps
@@ -45,7 +44,6 @@ from catapult_sim.lazy import attach
 if TYPE_CHECKING:
     from catapult_sim.symbolic import backward_error as backward_error
     from catapult_sim.symbolic import catalogue as catalogue
-    from catapult_sim.symbolic import expansion as expansion
     from catapult_sim.symbolic import expressions as expressions
     from catapult_sim.symbolic import linear_net as linear_net
     from catapult_sim.symbolic import loss_text as loss_text

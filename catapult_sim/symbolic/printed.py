@@ -11,10 +11,9 @@ import sympy as sp
 
 from catapult_sim.symbolic import derivations, loss_text
 from catapult_sim.symbolic.backward_error.field import ModifiedField
-from catapult_sim.symbolic.backward_error.method import describe_method
-from catapult_sim.symbolic.backward_error.modified_equation import ModifiedEquation
+from catapult_sim.symbolic.backward_error.modified_equation import ModifiedEquation, describe_method
 from catapult_sim.symbolic.catalogue import Derivation, legend
-from catapult_sim.symbolic.expansion import factored
+from catapult_sim.symbolic.expressions import factored
 from catapult_sim.symbolic.minibatch.rates import equivalent_rate
 from catapult_sim.symbolic.step_by_step import DerivationSteps
 from catapult_sim.symbolic.steps import name_apart, note, recording

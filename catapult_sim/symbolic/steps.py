@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import sympy as sp
 
-from catapult_sim.symbolic.voices.names import free_name
+from catapult_sim.symbolic.expressions import free_name
 from catapult_sim.symbolic.voices.rule import Rule
 
 Result = TypeVar("Result")

@@ -13,9 +13,8 @@ from typing import Any
 
 import sympy as sp
 
-from catapult_sim.symbolic.expressions import require_expression, require_symbols
+from catapult_sim.symbolic.expressions import free_name, require_expression, require_symbols
 from catapult_sim.symbolic.voices import formulas, functions, presentation, source
-from catapult_sim.symbolic.voices.names import free_name
 from catapult_sim.validation import InputError, require_instance, shown
 
 ETA = sp.Symbol("eta", positive=True)

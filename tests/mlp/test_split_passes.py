@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import threadpoolctl
 
-from catapult_sim.mlp import split_passes
+from catapult_sim.mlp import passes as split_passes
 from catapult_sim.mlp.convolution import Convolution
 from catapult_sim.mlp.dense import Dense
 from catapult_sim.mlp.network import MLP, Network

@@ -153,7 +153,7 @@ def page_theta(size, seed):
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "linear"])
 def test_the_network_of_the_page_is_the_mlp(activation, modules):
-    from catapult_sim.page.digits import digits
+    from catapult_sim.page.document import digits
 
     script = """
       import { forward, gradient, kernel, network, topEigenvalue } from "./network.js";
@@ -235,7 +235,7 @@ def loss_of(scene, values, states):
 
 
 def test_the_lines_of_python_train_the_network_on_the_screen(modules):
-    from catapult_sim.page.digits import digits
+    from catapult_sim.page.document import digits
 
     script = """
       import { network, trainingStep } from "./network.js";

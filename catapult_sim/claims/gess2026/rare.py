@@ -80,11 +80,6 @@ def moved_share(bench: Bench) -> Measured:
     return min(shares, key=lambda one: one.value)
 
 
-def fallen_share(bench: Bench) -> Measured:
-    """Return the share of networks whose kernel fell, of all widths."""
-    return share((sure_falls(bench) > CHANGE).ravel())
-
-
 def threshold_over_descent(bench: Bench, growth: str) -> Measured:
     """Return a threshold of SGD in units of gradient descent's, ``2 / lambda_0``."""
     descent = 2 * len(SIX.kernel) / np.linalg.eigvalsh(SIX.kernel)[-1]
@@ -123,7 +118,7 @@ def rare_claims() -> Iterator[Claim]:
     yield claim(
         "sure.falls",
         f"the share of them in which |v|^2/n falls by more than {CHANGE}",
-        measured(fallen_share),
+        measured(lambda bench: share((sure_falls(bench) > CHANGE).ravel())),
     )
     for growth in ("mean-square", "typical"):
         yield claim(

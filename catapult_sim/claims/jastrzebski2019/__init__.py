@@ -5,11 +5,10 @@ one subject.
 """
 
 from catapult_sim.claims.jastrzebski2019.curvature import curvature_claims
-from catapult_sim.claims.jastrzebski2019.escape import escape_claims
 from catapult_sim.claims.jastrzebski2019.exact import exact_claims
 from catapult_sim.claims.jastrzebski2019.nudged import nudged_claims
 from catapult_sim.claims.jastrzebski2019.runs import RECIPES
-from catapult_sim.claims.jastrzebski2019.steps import step_claims, valley_claims
+from catapult_sim.claims.jastrzebski2019.steps import escape_claims, step_claims, valley_claims
 from catapult_sim.claims.jastrzebski2019.table import table_claims
 
 CLAIMS = (

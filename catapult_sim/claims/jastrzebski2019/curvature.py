@@ -89,9 +89,7 @@ def curvature_claims(loss: str) -> Iterator[Claim]:
     """Yield the claims on the largest eigenvalue along a run of SGD."""
     claim, rates, size = on_digits(loss), runs.RECIPES[loss].rates, runs.MIDDLE
     yield claim(
-        "growth",
-        "curvature grows at first (log of peak over start)",
-        at_least(growth, 0.0),
+        "growth", "curvature grows at first (log of peak over start)", at_least(growth, 0.0)
     )
     yield claim(
         "peak",

@@ -178,12 +178,7 @@ def accuracy_claims(activation: str) -> Iterator[Claim]:
         "time",
         f"{name}, to the time {TIME:g} / lambda_0: the catapult matches or beats the lazy phase "
         "(accuracy lost)",
-        at_most(
-            partial(lazy_advantage, kind="time"),
-            0.0,
-            within=0.005,
-            because=MATCHES,
-        ),
+        at_most(partial(lazy_advantage, kind="time"), 0.0, within=0.005, because=MATCHES),
     )
 
 

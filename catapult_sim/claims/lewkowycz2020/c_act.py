@@ -42,14 +42,7 @@ from catapult_sim.claims.lewkowycz2020.paper import (
 from catapult_sim.claims.sources import DERIVED, EXTENDED
 from catapult_sim.experiments.architectures import KINDS, Architecture, halved
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import (
-    SETTLED,
-    Networks,
-    Search,
-    bracket_each,
-    draw,
-    started,
-)
+from catapult_sim.experiments.networks import SETTLED, Networks, Search, bracket_each, draw, started
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.boundary import Boundary
 from catapult_sim.numeric.runs.measured import Measured, mean, share
@@ -147,10 +140,7 @@ def c_act(bench: Bench, architecture: Architecture, variant: Variant = PLAIN) ->
     if variant is not PLAIN:
         return bracket(bench, architecture, variant, size._replace(seeds=bench.effort.seeds))
     return bench.boundary(
-        architecture.name,
-        "end",
-        (size.width,),
-        lambda: bracket(bench, architecture, PLAIN, size),
+        architecture.name, "end", (size.width,), lambda: bracket(bench, architecture, PLAIN, size)
     )
 
 

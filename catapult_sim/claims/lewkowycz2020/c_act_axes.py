@@ -12,14 +12,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from catapult_sim.claims.claim import Claim, Claims, measured
-from catapult_sim.claims.lewkowycz2020.c_act import (
-    OTHERS,
-    PLAIN,
-    Sizes,
-    Variant,
-    bracket,
-    ratio,
-)
+from catapult_sim.claims.lewkowycz2020.c_act import OTHERS, PLAIN, Sizes, Variant, bracket, ratio
 from catapult_sim.claims.sources import EXTENDED
 from catapult_sim.experiments.architectures import KINDS, Architecture
 from catapult_sim.experiments.bench import Bench

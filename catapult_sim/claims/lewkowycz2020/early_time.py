@@ -21,12 +21,7 @@ from catapult_sim.claims.lewkowycz2020.paper import NETWORKS, PAPER, RESIDUAL
 from catapult_sim.claims.sources import EXTENDED
 from catapult_sim.experiments.architectures import Architecture
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import (
-    WHOLE_RUNS,
-    Networks,
-    bracket_each,
-    largest_mean,
-)
+from catapult_sim.experiments.networks import WHOLE_RUNS, Networks, bracket_each, largest_mean
 from catapult_sim.numeric.runs.measured import Measured
 from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
 from catapult_sim.types import Array

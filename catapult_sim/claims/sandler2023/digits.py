@@ -22,14 +22,7 @@ from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import Networks, draw
 from catapult_sim.mlp.losses import IN_WORDS
 from catapult_sim.mlp.network import Network
-from catapult_sim.numeric.runs.averages import (
-    EMA,
-    SWA,
-    Average,
-    IterateAverage,
-    TwoPoint,
-    schedule,
-)
+from catapult_sim.numeric.runs.averages import EMA, SWA, Average, IterateAverage, TwoPoint, schedule
 from catapult_sim.numeric.runs.batches import Batches, minibatches
 from catapult_sim.numeric.runs.measured import NothingToMeasure
 from catapult_sim.numeric.runs.trajectory import Trajectory

@@ -96,8 +96,4 @@ def minimum_claims() -> Iterator[Claim]:
         "so has that of SGD where all batches have it in common (distance)",
         equals(partial(moved, centres=TOGETHER, sampling="shuffled"), 0.0, within=1e-12),
     )
-    yield claim(
-        "at-rest",
-        "and there SGD rests (distance)",
-        equals(moved_rest, 0.0, within=1e-12),
-    )
+    yield claim("at-rest", "and there SGD rests (distance)", equals(moved_rest, 0.0, within=1e-12))

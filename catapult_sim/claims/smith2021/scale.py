@@ -167,16 +167,6 @@ def excess_at_best(values: Array) -> Measured:
     return mean(values[best, np.arange(values.shape[1])] - values[0])
 
 
-def large_excess(bench: Bench) -> Measured:
-    """Return the test error at the best of the larger learning rates less at the smallest."""
-    return excess_at_best(curve(bench, "error", COMMON))
-
-
-def explicit_excess(bench: Bench) -> Measured:
-    """Return the test error at the best coefficient less without one."""
-    return excess_at_best(explicit_curve(bench, "error", COMMON))
-
-
 def cells(bench: Bench, quantity: str) -> Iterator[tuple[int, float, Array]]:
     """Yield batch size, rate plus coefficient and quantity ``(S,)``, rates up to :data:`LARGEST`.
 
@@ -240,7 +230,7 @@ STATED: dict[str, tuple[str, Comparison]] = {
     "large": (
         f"batches of {COMMON}: the best of larger learning rates ends below the smallest one "
         "(test error, difference)",
-        at_most(large_excess, 0.0),
+        at_most(lambda bench: excess_at_best(curve(bench, "error", COMMON)), 0.0),
     ),
     "above": (
         f"batches of {COMMON}: the test error is smallest from the learning rate of the smallest "
@@ -250,7 +240,7 @@ STATED: dict[str, tuple[str, Comparison]] = {
     "explicit": (
         f"batches of {COMMON}: at a small learning rate the best explicit regulariser lowers the "
         "test error (difference)",
-        at_most(explicit_excess, 0.0),
+        at_most(lambda bench: excess_at_best(explicit_curve(bench, "error", COMMON)), 0.0),
     ),
     "error": (
         "test errors at learning rates eps and batch sizes B depend on eps / B (share of variance)",

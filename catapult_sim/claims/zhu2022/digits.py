@@ -104,11 +104,7 @@ def network_claims(architecture: Architecture) -> Iterator[Claim]:
     group = f"quadratic_models.{architecture.activation}{architecture.suffix}"
     name = architecture.name
     claim = Claims(
-        PAPER.at("section 3"),
-        group,
-        reduced=SMALLER,
-        cost=5,
-        given={"architecture": architecture},
+        PAPER.at("section 3"), group, reduced=SMALLER, cost=5, given={"architecture": architecture}
     )
     yield claim(
         "end",

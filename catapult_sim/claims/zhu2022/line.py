@@ -87,11 +87,6 @@ def mode_rise(bench: Bench, mode: int, quadratic: bool) -> Measured:
     return bracket_each(each, sides, 1.5, 3.0, grid=GRID, tolerance=PRECISION).measured
 
 
-def line_end(bench: Bench) -> Measured:
-    """Find the ``eta lambda_1`` at which the quadratic model stops converging."""
-    return bracket(points(bench, True), end(200)).measured
-
-
 def rest_of_kernel(bench: Bench) -> Measured:
     """Return the largest share of the kernel that is not in its two top eigenvalues."""
 
@@ -144,5 +139,5 @@ def line_claims() -> Iterator[Claim]:
     yield theorem(
         "end",
         f"{setting}: the quadratic model converges up to eta lambda_1 = 4",
-        equals(line_end, 4.0, within=0.1),
+        equals(lambda bench: bracket(points(bench, True), end(200)).measured, 4.0, within=0.1),
     )

@@ -32,10 +32,7 @@ def map_error(bench: Bench) -> Measured:
 def departure_from_map(model: Networks, c: float = 3.0, steps: int = 30) -> float:
     """Return the largest error of the map along a run, relative to the largest value."""
     net, X, outputs = model.net, model.X, model.outputs_along()
-    observe = {
-        "output": lambda theta: outputs(theta)[..., 0, 0],
-        "kernel": model.top_eigenvalue,
-    }
+    observe = {"output": lambda theta: outputs(theta)[..., 0, 0], "kernel": model.top_eigenvalue}
     run = model.run_at([c], steps=steps, observe=observe).values
     seen = np.stack([run["output"][:, 0], run["kernel"][:, 0]])
     bend = (net.scales[0] * net.scales[1]) ** 2 * np.sum(X**2)

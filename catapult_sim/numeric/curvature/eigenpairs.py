@@ -22,12 +22,7 @@ from catapult_sim.printing import short_repr
 from catapult_sim.progress import showing, telling
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Progress, Rng
-from catapult_sim.validation import (
-    InputError,
-    require_count,
-    require_number,
-    require_one_of,
-)
+from catapult_sim.validation import InputError, require_count, require_number, require_one_of
 
 # Rows of a matrix up to which all eigenvalues cost less than products for the largest.
 DENSE = 512

@@ -17,11 +17,7 @@ from catapult_sim.numeric.scale import scaled
 from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng
 from catapult_sim.types import Array, Rng
-from catapult_sim.validation import (
-    require_count,
-    require_number,
-    require_reals,
-)
+from catapult_sim.validation import require_count, require_number, require_reals
 
 SIGN = 10.0  # bytes that each random sign takes when it is drawn
 
@@ -150,15 +146,12 @@ def spectral_density(
 
     Parameters
     ----------
-    operator : array_like, LinearOperator, sparse array or callable
-        As in :func:`~catapult_sim.numeric.curvature.eigenpairs.top_eigenpairs`.
+    operator, size, rng
+        As in :func:`trace`.
     nodes : int
         n, the products and nodes for each vector; at most P are used.
     probes : int
         S, the number of random vectors.
-    size : int, optional
-        P, for a callable.
-    rng : numpy.random.Generator, int or None
 
     Returns
     -------

@@ -26,12 +26,7 @@ from catapult_sim.numeric.flows.surface import Surface
 from catapult_sim.printing import short_repr
 from catapult_sim.progress import showing, telling
 from catapult_sim.types import Array, Progress
-from catapult_sim.validation import (
-    InputError,
-    require_count,
-    require_instance,
-    require_number,
-)
+from catapult_sim.validation import InputError, require_count, require_instance, require_number
 
 # Eigenvalues above this share of 2 / eta may reach it within a step.
 _NEAR = 0.95

@@ -70,10 +70,8 @@ def edge_flow(
         The loss and its derivatives, without the third.
     start : array_like, shape (P,)
         The initial weights, ``c + a v``, v the top eigenvector of the Hessian there.
-    learning_rate : float
-        eta, of gradient descent.
-    steps : int
-        How many steps of gradient descent; the flow runs for the time ``eta steps``.
+    learning_rate, steps, every, progress, memory_limit
+        As in :func:`~catapult_sim.numeric.flows.central_flow.central_flow`.
     substeps : int
         Euler steps of the integration in one of gradient descent, each with two gradients and one
         Hessian product. One is nearest to gradient descent; many approach the differential
@@ -82,13 +80,6 @@ def edge_flow(
         a at the start. By default the distance along v to where the loss has no slope, ``|g.v|``
         over the sharpness: that is the oscillation of gradient descent on a quadratic, where it
         steps beyond that place.
-    every : int
-        Steps from one recorded time to the next.
-    progress : callable, bool or None
-        A function that is called with the number of steps just done. By default a bar appears after
-        two seconds on a terminal or in a notebook; False: never.
-    memory_limit : float, str or None
-        Bytes for the path, or a size such as "6GB"; by default half of what is free.
 
     Returns
     -------

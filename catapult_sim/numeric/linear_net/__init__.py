@@ -13,19 +13,17 @@ ensemble. U is written in the principal coordinates of the inputs (``directions`
 Where r < d, one more coordinate carries the norm of what U does outside the span of the
 inputs, which training leaves alone. So p = r + k or r + 1 + k.
 
-=======================  =========================================================================
-``network``              ``LinearNet``: drawn, trained and observed at any width
-``observables``          loss, kernel and curvature of a state
-``hessian``              all n (d + k) eigenvalues of the Hessian
-``data``                 the principal coordinates of the inputs
-``wishart``, ``factor``  Gram matrices of Gaussian weights, and weights with a given Gram matrix
-``gradient_descent``     full-batch gradient descent
-``on_gram``              every other optimiser, on the Gram matrix of weights and their memory
-``on_weights``           the same on the weights, where these are few
-``column_sets``          the base of these two: sets of columns that a step mixes
-``rule_choice``          the choice among the three rules
-``batch_gradient``       the gradient on a minibatch
-=======================  =========================================================================
+====================  ============================================================================
+``network``           ``LinearNet``: drawn, trained and observed at any width
+``observables``       loss, kernel and curvature of a state
+``hessian``           all n (d + k) eigenvalues of the Hessian
+``data``              the principal coordinates of the inputs, in which weights and gradients are
+``wishart``           Gram matrices of Gaussian weights
+``gradient_descent``  full-batch gradient descent
+``on_gram``           every other optimiser, on the Gram matrix of weights and their memory
+``on_weights``        the same on the weights, where these are few
+``column_sets``       the base of these two: sets of columns that a step mixes
+====================  ============================================================================
 
 The model is that of [Lewkowycz2020], section 2; the closure was derived for this package.
 """
@@ -35,17 +33,14 @@ from typing import TYPE_CHECKING
 from catapult_sim.lazy import attach
 
 if TYPE_CHECKING:
-    from catapult_sim.numeric.linear_net import batch_gradient as batch_gradient
     from catapult_sim.numeric.linear_net import column_sets as column_sets
     from catapult_sim.numeric.linear_net import data as data
-    from catapult_sim.numeric.linear_net import factor as factor
     from catapult_sim.numeric.linear_net import gradient_descent as gradient_descent
     from catapult_sim.numeric.linear_net import hessian as hessian
     from catapult_sim.numeric.linear_net import network as network
     from catapult_sim.numeric.linear_net import observables as observables
     from catapult_sim.numeric.linear_net import on_gram as on_gram
     from catapult_sim.numeric.linear_net import on_weights as on_weights
-    from catapult_sim.numeric.linear_net import rule_choice as rule_choice
     from catapult_sim.numeric.linear_net import wishart as wishart
     from catapult_sim.numeric.linear_net.network import LinearNet as LinearNet
 else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,16 @@ from catapult_sim.types import Array
 
 # The sets of columns: the weights, their last step, and the distance of their average.
 WEIGHTS, LAST_STEP, AVERAGE = 0, 1, 2
+
+
+class Step(NamedTuple):
+    """What the members of a block take in a step; numbers are ``(N,)``."""
+
+    rate: Array
+    momentum: Array
+    weight_decay: Array
+    rows: npt.NDArray[np.int64] | None  # the samples that it sees, None for all
+    keep: float  # the weight of the average before it
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,7 @@ class ColumnSets(ABC):
         """The averaged weights as functions of states; None without an average."""
         if self.method.average is None:
             return None
-        return Averaged(self.average_gram, self.average_loss)
+        return Averaged(self._average_gram, self._average_loss)
 
     @property
     @abstractmethod
@@ -64,11 +74,11 @@ class ColumnSets(ABC):
         """Return the Gram matrices of the weights, ``(..., p, p)``."""
 
     @abstractmethod
-    def average_gram(self, state: Array) -> Array:
+    def _average_gram(self, state: Array) -> Array:
         """Return the Gram matrices of the averaged weights, ``(..., p, p)``."""
 
     @abstractmethod
-    def average_loss(self, state: Array) -> Array:
+    def _average_loss(self, state: Array) -> Array:
         """Return the loss of the averaged weights, ``(...)``."""
 
     def stride(self, state: Array, block: Block, first: int, count: int) -> tuple[Array, Array]:
@@ -80,23 +90,13 @@ class ColumnSets(ABC):
             losses[t - first] = self.data.loss(self._parts(state)[1])
             if t < self.method.steps:
                 eta, rows = self.method.rate(t, block.rate), self.method.rows(t, block.starts)
-                state = self._step(state, eta, momentum, weight_decay, rows, self._keep(t))
+                step = Step(eta, momentum, weight_decay, rows, self._keep(t))
+                state = self._step(state, step)
         return state, losses
 
     @abstractmethod
-    def _step(
-        self,
-        state: Array,
-        rate: Array,
-        momentum: Array,
-        weight_decay: Array,
-        rows: npt.NDArray[np.int64] | None,
-        keep: float,
-    ) -> Array:
-        """Return the state after a step, whose parameters are ``(N,)``.
-
-        ``rows`` are the samples of the step, ``keep`` the weight of the average before it.
-        """
+    def _step(self, state: Array, step: Step) -> Array:
+        """Return the state after a step."""
 
     def _keep(self, t: int) -> float:
         average = self.method.average

@@ -10,9 +10,11 @@ relative to itself; one computed from F has those of F, and is lost where the lo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
@@ -84,3 +86,46 @@ def _outside(left: Array, y: Array) -> Array:
     outside -= left @ (left.T @ outside)
     rounding = 4 * len(y) * np.finfo(float).eps * np.linalg.norm(y, axis=0)
     return np.where(np.linalg.norm(outside, axis=0) <= rounding, 0.0, outside)
+
+
+def batch_gradient(
+    data: PrincipalData, rows: npt.NDArray[np.int64] | None, residual: Array
+) -> Array:
+    """Return the gradient with respect to F of the loss of some samples, ``(N, q, k)``.
+
+    Of all samples, where ``rows`` is None, that is ``S e``. Those of a batch, ``(b,)`` or
+    ``(N, b)``, have the errors ``sqrt(m) P e - unseen``, in its rows.
+    """
+    if rows is None:
+        return data.scales[:, None] * residual
+    left = np.sqrt(len(data.left)) * data.left[rows]
+    pull = np.swapaxes(left, -1, -2) @ (left @ residual - data.unseen[rows])
+    return data.scales[:, None] * pull / rows.shape[-1]
+
+
+def gram_root(gram: Array, q: int, seen: int, width: float) -> Array:
+    """Return ``R (..., min(n, p), p)`` with ``R^T R = W^T W / n`` on the inputs' span.
+
+    Each column is accurate relative to its own length, also where others are much longer.
+    NaN where a Gram matrix is not finite.
+
+    Parameters
+    ----------
+    gram : numpy.ndarray, shape (..., q + k, q + k)
+        A state as in :mod:`catapult_sim.numeric.linear_net`.
+    q, seen : int
+        How many coordinates U has, and how many of them to keep; ``p = seen + k``.
+    width : float
+    """
+    columns = np.r_[:seen, q : gram.shape[-1]]
+    inner = gram[..., columns[:, None], columns]
+    inner[..., :seen, seen:] /= math.sqrt(width)
+    inner[..., seen:, :seen] /= math.sqrt(width)
+    lengths = np.sqrt(np.maximum(np.diagonal(inner, axis1=-2, axis2=-1), 0.0))[..., None, :]
+    inverse = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    cosines = inner * inverse * np.swapaxes(inverse, -1, -2)
+    finite = np.isfinite(cosines).all(axis=(-2, -1), keepdims=True)
+    squares, axes = np.linalg.eigh(np.where(finite, cosines, 0.0))
+    rows = int(min(width, len(columns)))
+    roots = np.sqrt(np.maximum(squares, 0.0))[..., -rows:, None]
+    return np.where(finite, roots * np.swapaxes(axes[..., -rows:], -1, -2) * lengths, np.nan)

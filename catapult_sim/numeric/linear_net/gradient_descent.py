@@ -28,8 +28,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.linear_net.data import PrincipalData
-from catapult_sim.numeric.linear_net.factor import gram_root
+from catapult_sim.numeric.linear_net.data import PrincipalData, gram_root
 from catapult_sim.numeric.runs.rule import Block, Method
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array

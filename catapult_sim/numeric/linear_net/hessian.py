@@ -24,8 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.linear_net.data import PrincipalData
-from catapult_sim.numeric.linear_net.factor import gram_root
+from catapult_sim.numeric.linear_net.data import PrincipalData, gram_root
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
 

@@ -9,20 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.memory import Limit, require_memory
+from catapult_sim.numeric.linear_net.gradient_descent import Descent
 from catapult_sim.numeric.linear_net.observables import QUANTITIES, StateObservables
-from catapult_sim.numeric.linear_net.rule_choice import chosen_rule
+from catapult_sim.numeric.linear_net.on_gram import OnGram
+from catapult_sim.numeric.linear_net.on_weights import OnWeights
 from catapult_sim.numeric.linear_net.wishart import draw_gram, joined, with_rest
 from catapult_sim.numeric.runs.averages import Average
 from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint
-from catapult_sim.numeric.runs.observed import require_quantities
-from catapult_sim.numeric.runs.optimizers import GradientDescent, Optimizer
-from catapult_sim.numeric.runs.rule import Method, Schedule, run
-from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
+from catapult_sim.numeric.runs.optimizers import GradientDescent, HeavyBall, Nesterov, Optimizer
+from catapult_sim.numeric.runs.rule import Method, Rule, Schedule, run
+from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory, require_quantities
 from catapult_sim.types import Array, Every, Observe, Progress, Rng
 from catapult_sim.validation import (
     InputError,
     require_broadcast,
-    require_count,
     require_ensemble,
     require_finite,
     require_flag,
@@ -52,8 +52,8 @@ class LinearNet(StateObservables):
     Raises
     ------
     InputError
-        Where data are empty, not finite or do not match, the width is not positive, or the weight
-        decay is negative or not finite.
+        Where data are empty, not finite, beyond 1e150 or do not match, the width is not positive,
+        or the weight decay is negative or not finite.
 
     Examples
     --------
@@ -257,30 +257,17 @@ class LinearNet(StateObservables):
         """
         gram = self._initial(rng, weights, state)
         rates = require_positive("learning_rate", learning_rate)
-        method = Method.of(
-            optimizer,
-            require_count("steps", steps),
-            batches=batches,
-            schedule=schedule,
-            average=average,
-            samples=self.samples,
-            ensemble=gram.shape[:-2],
-        )
-        rule = chosen_rule(
-            self.data,
-            self.width,
-            method,
-            decays=bool(self.weight_decay.any()),
-            compiled=require_flag("compiled", compiled),
-            alone=rates.ndim == self.weight_decay.ndim == 0 and gram.ndim == 2,
-        )
+        given = optimizer, steps, batches, schedule, average
+        method = Method.of(*given, samples=self.samples, ensemble=gram.shape[:-2])
+        alone = rates.ndim == self.weight_decay.ndim == 0 and gram.ndim == 2
+        rule = self._rule(method, compiled=require_flag("compiled", compiled), alone=alone)
         return run(
             rule,
             gram,
             gram.shape[:-2],
             {"learning_rate": rates, "weight_decay": self.weight_decay},
             problem=self._problem,
-            observe=require_quantities(observe, self, QUANTITIES),
+            observe=require_quantities(observe, QUANTITIES, lambda: self),
             every=every,
             tolerance=tolerance,
             escape=escape,
@@ -288,6 +275,29 @@ class LinearNet(StateObservables):
             progress=progress,
             memory_limit=memory_limit,
         )
+
+    def _rule(self, method: Method, *, compiled: bool, alone: bool) -> Rule:
+        """Return the fastest rule of a single network or an ensemble, or raise InputError."""
+        if not isinstance(method.optimizer, GradientDescent | HeavyBall | Nesterov):
+            raise InputError(
+                "optimizer must be GradientDescent(), HeavyBall(...) or Nesterov(...), whose steps "
+                "mix columns of the weights, as the Gram matrix requires; "
+                f"got {method.optimizer!r}"
+            )
+        plain = isinstance(method.optimizer, GradientDescent) and method.average is None
+        if plain and not self.weight_decay.any():
+            steps = None
+            if compiled:
+                from catapult_sim.numeric.linear_net.gradient_descent_numba import kernel
+
+                steps = kernel(self.data.rank, self.outputs)
+            return Descent(self.data, self.width, method, alone, steps)
+        if compiled:
+            raise InputError(
+                "compiled=True requires gradient descent without momentum, weight decay or average"
+            )
+        rule = OnGram if self.width >= self.data.rank + self.outputs else OnWeights
+        return rule(self.data, self.width, method)
 
     def _problem(self) -> dict[str, str]:
         found = {"X": fingerprint(self.X), "y": fingerprint(self.y)}

@@ -52,22 +52,8 @@ def of_states(quantity: Callable[[Net, Array], Result]) -> Callable[[Net, npt.Ar
 class StateObservables:
     """Functions, loss, kernel, Hessian and norms of networks with given states.
 
-    Parameters
-    ----------
-    X : array_like, shape (m, d)
-        Inputs.
-    y : array_like, shape (m,) or (m, k)
-        Labels.
-    width : int or inf
-        n, the number of hidden units.
-    weight_decay : array_like
-        Of training; no part of the loss or of its Hessian.
-
-    Raises
-    ------
-    InputError
-        Where data are empty, not finite, beyond 1e150 or do not match, the width is not positive,
-        or the weight decay is negative or not finite.
+    Parameters and errors are those of :class:`~catapult_sim.numeric.linear_net.network.LinearNet`.
+    The weight decay is no part of the loss or of its Hessian.
     """
 
     def __init__(

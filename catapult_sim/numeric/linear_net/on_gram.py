@@ -22,10 +22,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from catapult_sim.numeric.linear_net.batch_gradient import batch_gradient
-from catapult_sim.numeric.linear_net.column_sets import AVERAGE, LAST_STEP, WEIGHTS, ColumnSets
+from catapult_sim.numeric.linear_net.column_sets import (
+    AVERAGE,
+    LAST_STEP,
+    WEIGHTS,
+    ColumnSets,
+    Step,
+)
+from catapult_sim.numeric.linear_net.data import batch_gradient
 from catapult_sim.types import Array
 
 AVERAGED = slice(WEIGHTS, None, AVERAGE)  # the sets whose sum is the average
@@ -58,26 +63,17 @@ class OnGram(ColumnSets):
         K, _ = self._parts(state)
         return self._symmetric(K[..., WEIGHTS, :, WEIGHTS, :])
 
-    def average_gram(self, state: Array) -> Array:
-        """Return the Gram matrices of the averaged weights, ``(..., p, p)``."""
+    def _average_gram(self, state: Array) -> Array:
         K, _ = self._parts(state)
         pair = K[..., AVERAGED, :, AVERAGED, :]
         return self._symmetric(pair.sum(axis=(-4, -2)))
 
-    def average_loss(self, state: Array) -> Array:
-        """Return the loss of the averaged weights, ``(...)``."""
+    def _average_loss(self, state: Array) -> Array:
         K, residual = self._parts(state)
         return self.data.loss(residual + self._moved(K, AVERAGE, 1.0))
 
-    def _step(
-        self,
-        state: Array,
-        rate: Array,
-        momentum: Array,
-        weight_decay: Array,
-        rows: npt.NDArray[np.int64] | None,
-        keep: float,
-    ) -> Array:
+    def _step(self, state: Array, step: Step) -> Array:
+        rate, momentum, weight_decay, rows, keep = step
         K, residual = self._parts(state)
         ahead = self._ahead(momentum)
         seen = residual + self._moved(K, LAST_STEP, ahead[:, None, None])
@@ -90,8 +86,8 @@ class OnGram(ColumnSets):
         half, whole = half.reshape(K.shape), whole.reshape(K.shape)
         q = len(self.data.scales)
         # U'^T V' - U^T V = U^T D_V + D_U^T V'
-        step = half[:, WEIGHTS, :q, LAST_STEP, q:] + whole[:, LAST_STEP, :q, WEIGHTS, q:]
-        return self._flat(whole, residual + self.data.scales[:, None] * step)
+        moved = half[:, WEIGHTS, :q, LAST_STEP, q:] + whole[:, LAST_STEP, :q, WEIGHTS, q:]
+        return self._flat(whole, residual + self.data.scales[:, None] * moved)
 
     def _twist(self, gamma: Array) -> Array:
         """Return the matrix with which the gradient maps columns, ``(N, p, p)``."""

@@ -12,11 +12,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from catapult_sim.numeric.linear_net.batch_gradient import batch_gradient
-from catapult_sim.numeric.linear_net.column_sets import AVERAGE, WEIGHTS, ColumnSets
-from catapult_sim.numeric.linear_net.factor import gram_root
+from catapult_sim.numeric.linear_net.column_sets import AVERAGE, WEIGHTS, ColumnSets, Step
+from catapult_sim.numeric.linear_net.data import batch_gradient, gram_root
 from catapult_sim.types import Array
 
 
@@ -48,35 +46,25 @@ class OnWeights(ColumnSets):
         W, _ = self._parts(state)
         return self._gram(W[..., WEIGHTS, :, :])
 
-    def average_gram(self, state: Array) -> Array:
-        """Return the Gram matrices of the averaged weights, ``(..., p, p)``."""
+    def _average_gram(self, state: Array) -> Array:
         W, _ = self._parts(state)
         return self._gram(W[..., WEIGHTS, :, :] + W[..., AVERAGE, :, :])
 
-    def average_loss(self, state: Array) -> Array:
-        """Return the loss of the averaged weights, ``(...)``."""
+    def _average_loss(self, state: Array) -> Array:
         W, residual = self._parts(state)
         return self.data.loss(residual + self._moved(W[..., WEIGHTS, :, :], W[..., AVERAGE, :, :]))
 
-    def _step(
-        self,
-        state: Array,
-        rate: Array,
-        momentum: Array,
-        weight_decay: Array,
-        rows: npt.NDArray[np.int64] | None,
-        keep: float,
-    ) -> Array:
-        numbers = rate, momentum, weight_decay, self._ahead(momentum)
+    def _step(self, state: Array, step: Step) -> Array:
+        numbers = step.rate, step.momentum, step.weight_decay, self._ahead(step.momentum)
         rate, momentum, weight_decay, ahead = (number[:, None, None] for number in numbers)
         sets, residual = self._parts(state)
         W, last, distance = np.moveaxis(sets, 1, 0)
         point = W + ahead * last
         seen = residual + self._moved(W, ahead * last)
-        slope = self._mixed(point, batch_gradient(self.data, rows, seen))
-        step = momentum * last - rate * (slope + weight_decay * point)
-        following = np.stack([W + step, step, keep * (distance - step)], axis=1)
-        return self._flat(following, residual + self._moved(W, step))
+        slope = self._mixed(point, batch_gradient(self.data, step.rows, seen))
+        move = momentum * last - rate * (slope + weight_decay * point)
+        following = np.stack([W + move, move, step.keep * (distance - move)], axis=1)
+        return self._flat(following, residual + self._moved(W, move))
 
     def _mixed(self, W: Array, g: Array) -> Array:
         """Return the gradient with respect to the weights, ``W [[0, g], [g^T, 0]] / sqrt(n)``."""

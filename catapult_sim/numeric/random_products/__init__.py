@@ -23,8 +23,6 @@ from catapult_sim.lazy import attach
 if TYPE_CHECKING:
     from catapult_sim.numeric.random_products import exponents as exponents
     from catapult_sim.numeric.random_products import linear_sgd as linear_sgd
-    from catapult_sim.numeric.random_products.exponents import (
-        RandomMatrices as RandomMatrices,
-    )
+    from catapult_sim.numeric.random_products.exponents import RandomMatrices as RandomMatrices
 else:
     __getattr__, __dir__ = attach(__name__)

@@ -22,11 +22,7 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 
 from catapult_sim.memory import Limit, require_memory
-from catapult_sim.numeric.random_products.exponents import (
-    RandomMatrices,
-    lyapunov,
-    second_moment,
-)
+from catapult_sim.numeric.random_products.exponents import RandomMatrices, lyapunov, second_moment
 from catapult_sim.numeric.runs.batches import SAMPLINGS
 from catapult_sim.printing import short_repr
 from catapult_sim.randomness import require_rng

@@ -2,11 +2,10 @@
 
 ================  ================================================================================
 ``iterate``       iterate a rule or a step over an ensemble
-``trajectory``    what was observed along a run, and how each member ended
+``trajectory``    what is observed along a run, at which steps, and how each member ended
 ``phases``        lazy, catapult, divergent or undecided
 ``boundary``      brackets of the value at which members cross from one phase to the next
 ``optimizers``    gradient descent, heavy ball, Nesterov, an explicit regulariser
-``observed``      what is observed along a run, and at which steps
 ``rule``          run a training by any optimiser: checks, memory, threads, checkpoints
 ``strides``       several steps in one call, in blocks of members that fit the cache, on threads
 ``averages``      averages of iterates: EMA, SWA, windows, two points
@@ -14,7 +13,6 @@
 ``checkpoint``    store a long run on disk and continue it
 ``measured``      a number with its standard error
 ``blas_threads``  how many threads linear algebra may use
-``presentation``  columns of tables and data frames: a row for each member, or for each step
 ================  ================================================================================
 """
 
@@ -30,10 +28,8 @@ if TYPE_CHECKING:
     from catapult_sim.numeric.runs import checkpoint as checkpoint
     from catapult_sim.numeric.runs import iterate as iterate
     from catapult_sim.numeric.runs import measured as measured
-    from catapult_sim.numeric.runs import observed as observed
     from catapult_sim.numeric.runs import optimizers as optimizers
     from catapult_sim.numeric.runs import phases as phases
-    from catapult_sim.numeric.runs import presentation as presentation
     from catapult_sim.numeric.runs import rule as rule
     from catapult_sim.numeric.runs import strides as strides
     from catapult_sim.numeric.runs import trajectory as trajectory

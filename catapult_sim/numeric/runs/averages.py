@@ -21,12 +21,7 @@ import numpy as np
 
 from catapult_sim.memory import require_memory
 from catapult_sim.types import Array
-from catapult_sim.validation import (
-    InputError,
-    require_count,
-    require_instance,
-    shown,
-)
+from catapult_sim.validation import InputError, require_count, require_instance, shown
 
 Memory = tuple[Array, ...]
 

@@ -12,9 +12,8 @@ import numpy.typing as npt
 from catapult_sim.memory import require_memory
 from catapult_sim.numeric.runs.measured import Measured, mean
 from catapult_sim.numeric.runs.phases import BELOW, BEYOND, UNKNOWN
-from catapult_sim.numeric.runs.presentation import member_columns
 from catapult_sim.printing import short_repr
-from catapult_sim.tables import Columns, data_frame, html_table
+from catapult_sim.tables import Columns, data_frame, html_table, member_columns
 from catapult_sim.types import Array
 from catapult_sim.validation import (
     InputError,

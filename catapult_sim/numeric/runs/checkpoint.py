@@ -19,8 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.runs.observed import Steps
-from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
+from catapult_sim.numeric.runs.trajectory import Outcome, Steps, Trajectory
 from catapult_sim.validation import InputError, require_count, shown
 
 VALUES = "values/"

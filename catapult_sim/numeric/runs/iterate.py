@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.memory import Limit, require_memory
-from catapult_sim.numeric.runs.observed import require_quantities
+from catapult_sim.memory import Limit
 from catapult_sim.numeric.runs.strides import (
-    LESS,
+    announced,
     iterate_in_strides,
-    named_run,
     require_state,
     run_bytes,
 )
-from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory
+from catapult_sim.numeric.runs.trajectory import ESCAPE, Trajectory, require_quantities
 from catapult_sim.printing import counted
-from catapult_sim.progress import showing
 from catapult_sim.types import Array, Every, Progress, Quantities
 from catapult_sim.validation import (
     InputError,
@@ -148,9 +145,8 @@ def iterate(
     if begin.ndim < require_count("state_ndim", state_ndim, 1):
         raise InputError(f"state must have {state_ndim} axes or more; got shape {begin.shape}")
     required = run_bytes(begin, constant, steps, seen, state_ndim=state_ndim)
-    require_memory(required, memory_limit, "this run", LESS)
     members = math.prod(ensemble_shape(begin, constant, state_ndim))
-    with showing(progress, named_run(members, steps), members * (steps + 1)) as tell:
+    with announced(members, steps, required, memory_limit, progress) as tell:
         run = iterate_in_strides(
             lambda now, *rates, first, count: (step(now, *rates), measure(now, *rates)[None]),
             state,

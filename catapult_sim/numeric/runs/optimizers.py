@@ -41,12 +41,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.types import Array
-from catapult_sim.validation import (
-    InputError,
-    require_at_least_zero,
-    require_momentum,
-    shown,
-)
+from catapult_sim.validation import InputError, require_at_least_zero, require_momentum, shown
 
 
 class Optimizer(Protocol):

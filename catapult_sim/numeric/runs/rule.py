@@ -17,12 +17,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.memory import Limit, require_memory
+from catapult_sim.memory import Limit
 from catapult_sim.numeric.runs.averages import Average, require_average
 from catapult_sim.numeric.runs.batches import Batches, require_batches
 from catapult_sim.numeric.runs.blas_threads import threads, threads_for
 from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint, resumable
-from catapult_sim.numeric.runs.observed import require_every, require_quantities
 from catapult_sim.numeric.runs.optimizers import (
     AnyOptimizer,
     named,
@@ -30,16 +29,11 @@ from catapult_sim.numeric.runs.optimizers import (
     require_optimizer,
     with_parameters,
 )
-from catapult_sim.numeric.runs.strides import LESS, Stride, iterate_in_strides, named_run, run_bytes
-from catapult_sim.numeric.runs.trajectory import Trajectory
+from catapult_sim.numeric.runs.strides import announced, iterate_in_strides, run_bytes
+from catapult_sim.numeric.runs.trajectory import Trajectory, require_every
 from catapult_sim.printing import short_repr
-from catapult_sim.progress import showing
 from catapult_sim.types import Array, Every, Progress, Quantities
-from catapult_sim.validation import (
-    InputError,
-    ensemble_shape,
-    require_at_least_zero,
-)
+from catapult_sim.validation import InputError, ensemble_shape, require_at_least_zero, require_count
 
 Schedule = Callable[[int], Any] | npt.ArrayLike
 
@@ -63,14 +57,15 @@ class Method:
         cls,
         optimizer: Any,
         steps: int,
-        *,
         batches: npt.ArrayLike | None,
         schedule: Schedule | None,
         average: Any,
+        *,
         samples: int,
         ensemble: tuple[int, ...],
     ) -> Method:
         """Return the options, checked against the data and the shape of the ensemble."""
+        steps = require_count("steps", steps)
         return cls(
             require_optimizer(optimizer),
             steps,
@@ -243,14 +238,17 @@ def run(
     ensemble = ensemble_shape(start, list(named_numbers.values()))
     members = np.arange(math.prod(ensemble)).reshape(ensemble)
     parameters = (rate, members, starts, *others)
-    seen, measured = _on_states(rule, require_quantities(observe)), require_every(every)
+    seen, measured = _on_states(rule, observe), require_every(every)
     required = run_bytes(start, parameters, steps, seen, work=rule.bytes, threads=threads())
-    require_memory(required, memory_limit, "this run", LESS)
+
+    def stride(state: Array, *arrays: Array, first: int, count: int) -> tuple[Array, Array]:
+        rate, members, starts, *others = arrays
+        return rule.stride(state, Block(rate, members, starts, tuple(others)), first, count)
 
     def to(last: int, before: Trajectory | None, tell: Progress | None) -> Trajectory:
         with threads_for(members.size, small=rule.bytes <= SMALL_BYTES) as side_by_side:
             return iterate_in_strides(
-                _stride_of(rule),
+                stride,
                 start,
                 *parameters,
                 steps=last,
@@ -270,7 +268,7 @@ def run(
         others = {"every": str(measured)} | {name: str(ends[name]) for name in ends}
         return found | rule.method.fingerprints(t) | others
 
-    with showing(progress, named_run(members.size, steps), members.size * (steps + 1)) as tell:
+    with announced(members.size, steps, required, memory_limit, progress) as tell:
         if checkpoint is None:
             return _of_weights(rule, to(steps, None, tell))
         run_to = partial(to, tell=tell)
@@ -301,20 +299,3 @@ def _of_weights(rule: Rule, found: Trajectory) -> Trajectory:
         least = None if rule.least_peak is None else rule.least_peak(found.state)
         weights = rule.weights(found.state)
         return replace(found, state=weights, average=average, least_peak=least)
-
-
-def _stride_of(rule: Rule) -> Stride:
-    """Return the rule's stride as a function of arrays."""
-
-    def stride(
-        state: Array,
-        rate: Array,
-        members: Array,
-        starts: Array,
-        *numbers: Array,
-        first: int,
-        count: int,
-    ) -> tuple[Array, Array]:
-        return rule.stride(state, Block(rate, members, starts, numbers), first, count)
-
-    return stride

@@ -8,17 +8,26 @@ and no warning of NumPy.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Lock
 
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.numeric.runs.observed import Steps, require_every, require_quantities
-from catapult_sim.numeric.runs.trajectory import ESCAPE, Outcome, Trajectory
+from catapult_sim.memory import Limit, require_memory
+from catapult_sim.numeric.runs.trajectory import (
+    ESCAPE,
+    Outcome,
+    Steps,
+    Trajectory,
+    require_every,
+    require_quantities,
+)
 from catapult_sim.printing import counted
+from catapult_sim.progress import showing
 from catapult_sim.types import Array, Every, Progress, Quantities
 from catapult_sim.validation import (
     InputError,
@@ -95,21 +104,22 @@ def iterate_in_strides(
     begun = 0 if resume is None else int(resume.step[-1])
     run = _begun(members, steps) if resume is None else _continued(resume, steps)
     stride = stride if tell is None else _telling(stride, tell)
-    plan = _Plan(stride, observe, seen if observe else Steps(), longest, tolerance, escape)
+    shared = _Shared(run, stride, observe, seen if observe else Steps(), longest, tolerance, escape)
     going = np.flatnonzero(run.outcome == Outcome.RUNNING)
-    parts = blocks_of(going, _bytes_of_one(members) + member_bytes, threads)
+    own_bytes = members.nbytes // max(len(members), 1)
+    parts = blocks_of(going, own_bytes + member_bytes, threads)
 
     def run_part(part: npt.NDArray[np.int64]) -> None:
         # NumPy keeps the treatment of floating-point errors for each thread.
         with np.errstate(all="ignore"):
-            _run(plan, run, begun, part, [rate[part] for rate in rates])
+            shared.advance(begun, part, [rate[part] for rate in rates])
 
     if min(threads, len(parts)) == 1:
         for part in parts:
             run_part(part)
     else:
-        on_threads(run_part, parts, threads, plan.given_up)
-    _allocate_rest(plan, run)
+        on_threads(run_part, parts, threads, shared.given_up)
+    shared.allocate_rest()
     return _shaped(run, ensemble)
 
 
@@ -130,10 +140,6 @@ def require_state(state: npt.ArrayLike) -> Array:
     """Return real numbers in single precision if that is their own, else in double."""
     array = require_numbers("state", state)
     return array if array.dtype == np.float32 else require_reals("state", array)
-
-
-def _bytes_of_one(members: Array) -> int:
-    return members.nbytes // max(len(members), 1)
 
 
 def _begun(members: Array, steps: int) -> Trajectory:
@@ -166,16 +172,17 @@ def _continued(run: Trajectory, steps: int) -> Trajectory:
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """The arguments of a run that all blocks of members share."""
+class _Shared:
+    """The record and the arguments of a run, which all blocks of members share."""
 
+    run: Trajectory
     stride: Stride
     observe: Quantities
     every: Steps
     longest: int
     tolerance: float
     escape: float
-    # Blocks share the record: the first that measures a quantity makes the array for all.
+    # The first block that measures a quantity makes the array for all.
     allocation: Lock = field(default_factory=Lock)
     given_up: Event = field(default_factory=Event)  # set when an exception stops all blocks
 
@@ -191,87 +198,78 @@ class _Plan:
         """Return which losses have fallen to the tolerance."""
         return (loss <= self.tolerance * start) & (loss < np.inf)
 
-
-def _run(
-    plan: _Plan, run: Trajectory, t: int, active: npt.NDArray[np.int64], rates: list[Array]
-) -> None:
-    """Run the ``active`` members from step t to their ends, and record them in ``run``."""
-    current, last_step, losses = run.state[active], len(run.step) - 1, run.values["loss"]
-    start = losses[0, active]
-    while t <= last_step and not plan.given_up.is_set():
-        if t in plan.every:
-            _measure(plan, run, t, active, current)
-        count = plan.length(t, last_step)
-        following, loss = plan.stride(current, *rates, first=t, count=count)
-        if not len(loss):  # none was measured
+    def advance(self, t: int, active: npt.NDArray[np.int64], rates: list[Array]) -> None:
+        """Run the ``active`` members from step t to their ends, and record them."""
+        run, losses = self.run, self.run.values["loss"]
+        current, last_step, start = run.state[active], len(run.step) - 1, losses[0, active]
+        while t <= last_step and not self.given_up.is_set():
+            if t in self.every:
+                self._measure(t, active, current)
+            count = self.length(t, last_step)
+            following, loss = self.stride(current, *rates, first=t, count=count)
+            if not len(loss):  # none was measured
+                current, t = following, t + count
+                continue
+            losses[t : t + len(loss), _places(active)] = loss
+            if t == 0:
+                start = losses[0, active]
+            going = self.bounded(loss, start) & ~self.finished(loss, start)
+            if t == last_step or not going.all():
+                ended = ~going.all(axis=0) | (t == last_step)
+                where = np.where(going.all(axis=0), 0, np.argmin(going, axis=0))[ended]
+                following = following[~ended]  # first: it frees memory before the steps below
+                before = current if ended.all() else current[ended]
+                self._end(t, active[ended], where, before, [rate[ended] for rate in rates])
+                active, start = active[~ended], start[~ended]
+                rates = [rate[~ended] for rate in rates]
+            if not len(active):
+                return
             current, t = following, t + count
-            continue
-        losses[t : t + len(loss), _places(active)] = loss
-        if t == 0:
-            start = losses[0, active]
-        going = plan.bounded(loss, start) & ~plan.finished(loss, start)
-        if t == last_step or not going.all():
-            ended = ~going.all(axis=0) | (t == last_step)
-            where = np.where(going.all(axis=0), 0, np.argmin(going, axis=0))[ended]
-            following = following[~ended]  # first: it frees memory before the steps below
-            before = current if ended.all() else current[ended]
-            _end(plan, run, t, active[ended], where, before, [rate[ended] for rate in rates])
-            active, start = active[~ended], start[~ended]
-            rates = [rate[~ended] for rate in rates]
-        if not len(active):
-            return
-        current, t = following, t + count
+
+    def _measure(self, t: int, active: npt.NDArray[np.int64], current: Array) -> None:
+        values, shape = self.run.values, self.run.values["loss"].shape
+        for name, quantity in self.observe.items():
+            measured = require_observed(name, quantity(read_only(current)), len(current))
+            with self.allocation:
+                if name not in values:
+                    values[name] = np.full(shape + measured.shape[1:], np.nan)
+            values[name][t, active] = measured
+
+    @np.errstate(all="ignore")
+    def allocate_rest(self) -> None:
+        """Record NaN for quantities that were measured at no step, as all members ended before."""
+        values, shape = self.run.values, self.run.values["loss"].shape
+        for name in self.observe.keys() - values.keys():
+            one = np.asarray(self.observe[name](self.run.state[:1]))
+            values[name] = np.full(shape + one.shape[1:], np.nan)
+
+    def _end(
+        self,
+        t: int,
+        members: npt.NDArray[np.int64],
+        where: npt.NDArray[np.int64],
+        state: Array,
+        rates: list[Array],
+    ) -> None:
+        """Record that ``members`` ended ``where`` steps after t, given their state at t."""
+        run, losses = self.run, self.run.values["loss"]
+        start, final = losses[0, members], losses[t + where, members]
+        run.outcome[members[~self.bounded(final, start)]] = Outcome.DIVERGED
+        run.outcome[members[self.finished(final, start)]] = Outcome.CONVERGED
+        run.stopped[members] = t + where
+        for after in range(int(where.max(initial=0)) + 1):
+            run.state[members[where == after]] = state[where == after]
+            later = where > after
+            losses[t + after + 1 :, members[where == after]] = np.nan
+            members, where, rates = members[later], where[later], [rate[later] for rate in rates]
+            if len(members):
+                state, _ = self.stride(state[later], *rates, first=t + after, count=1)
 
 
 def _places(active: npt.NDArray[np.int64]) -> slice | npt.NDArray[np.int64]:
     """Return consecutive indices as a slice, to which NumPy writes several times faster."""
     neighbours = len(active) and active[-1] - active[0] + 1 == len(active)
     return slice(active[0], active[-1] + 1) if neighbours else active
-
-
-def _measure(
-    plan: _Plan, run: Trajectory, t: int, active: npt.NDArray[np.int64], current: Array
-) -> None:
-    shape = run.values["loss"].shape
-    for name, quantity in plan.observe.items():
-        measured = require_observed(name, quantity(read_only(current)), len(current))
-        with plan.allocation:
-            if name not in run.values:
-                run.values[name] = np.full(shape + measured.shape[1:], np.nan)
-        run.values[name][t, active] = measured
-
-
-@np.errstate(all="ignore")
-def _allocate_rest(plan: _Plan, run: Trajectory) -> None:
-    """Record NaN for quantities that were measured at no step, as all members ended before."""
-    shape = run.values["loss"].shape
-    for name in plan.observe.keys() - run.values.keys():
-        one = np.asarray(plan.observe[name](run.state[:1]))
-        run.values[name] = np.full(shape + one.shape[1:], np.nan)
-
-
-def _end(
-    plan: _Plan,
-    run: Trajectory,
-    t: int,
-    members: npt.NDArray[np.int64],
-    where: npt.NDArray[np.int64],
-    state: Array,
-    rates: list[Array],
-) -> None:
-    """Record that ``members`` ended ``where`` steps after t, given their state at t."""
-    start = run.values["loss"][0, members]
-    final = run.values["loss"][t + where, members]
-    run.outcome[members[~plan.bounded(final, start)]] = Outcome.DIVERGED
-    run.outcome[members[plan.finished(final, start)]] = Outcome.CONVERGED
-    run.stopped[members] = t + where
-    for after in range(int(where.max(initial=0)) + 1):
-        run.state[members[where == after]] = state[where == after]
-        later = where > after
-        run.values["loss"][t + after + 1 :, members[where == after]] = np.nan
-        members, where, rates = members[later], where[later], [rate[later] for rate in rates]
-        if len(members):
-            state, _ = plan.stride(state[later], *rates, first=t + after, count=1)
 
 
 def _shaped(run: Trajectory, ensemble: tuple[int, ...]) -> Trajectory:
@@ -332,18 +330,15 @@ def run_bytes(
     return members * (kept + 2 * held) + at_once * (3 * held + work)
 
 
-LESS = "members, steps or observed numbers"  # what takes less memory
-
-
-def named_run(members: int, steps: int) -> str:
-    """Return the name of a run beside its bar of progress.
-
-    Examples
-    --------
-    >>> named_run(1, 99)
-    '1 member, 99 steps'
-    """
-    return f"{counted(members, 'member')}, {steps} steps"
+@contextmanager
+def announced(
+    members: int, steps: int, required: float, memory_limit: Limit, progress: Progress | bool | None
+) -> Iterator[Progress | None]:
+    """Yield what a run tells its progress, or raise InputError where it takes too much memory."""
+    require_memory(required, memory_limit, "this run", "members, steps or observed numbers")
+    what = f"{counted(members, 'member')}, {steps} steps"
+    with showing(progress, what, members * (steps + 1)) as tell:
+        yield tell
 
 
 def blocks_of(

@@ -13,7 +13,7 @@ from itertools import combinations, islice
 
 import sympy as sp
 
-from catapult_sim.symbolic.expansion import expanded, factored
+from catapult_sim.symbolic.expressions import expanded, factored
 from catapult_sim.symbolic.steps import Equation, name_apart, note, slope_of
 from catapult_sim.symbolic.voices.formulas import aligned, in_latex, letters
 from catapult_sim.symbolic.voices.presentation import element, spelt, written

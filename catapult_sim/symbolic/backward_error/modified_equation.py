@@ -6,22 +6,20 @@ It is written in elementary differentials of ``f = -grad C``:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import sympy as sp
 
 from catapult_sim.symbolic.backward_error import series
-from catapult_sim.symbolic.backward_error.method import check_method, describe_method, step_of
-from catapult_sim.symbolic.backward_error.partitions import partitions
 from catapult_sim.symbolic.backward_error.series import Coefficients, FieldCoefficients
-from catapult_sim.symbolic.backward_error.trees import Tree, trees
+from catapult_sim.symbolic.backward_error.trees import Tree, partitions, trees
 from catapult_sim.symbolic.catalogue import derivation
 from catapult_sim.symbolic.expressions import require_expression
 from catapult_sim.symbolic.steps import is_recorded, later, name_apart, note, slope_of
 from catapult_sim.types import Progress
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, require_flag, require_one_of, shown
 
 FIELD = {
     "eps": "step size",
@@ -35,6 +33,13 @@ FIELD = {
     "z": "weights a step before",
     "t": "time, eps times the number of steps",
 }
+SAMPLINGS = {
+    "shuffled": "shuffled mini-batches, mean epoch",
+    "full": "gradient descent, full batch",
+    "reversed_pair": "mini-batches in the given order or its reverse, mean epoch",
+    "replacement": "mini-batches drawn with replacement, mean epoch",
+}
+"""Training methods, by the name of their sampling; the first is the default."""
 BATCHES = sp.Symbol("m")
 EPS = sp.Symbol("eps")
 HIGHEST_ORDER = {
@@ -182,7 +187,6 @@ def modified_equation(
     """
     known = ("shuffled", "full", "replacement")
     check_method(order, sampling, known, momentum, nesterov, repeats)
-    check_order(order, sampling, momentum, repeats)
     repeats = require_expression("repeats", repeats)
     method = describe_method(sampling, momentum, nesterov, repeats)
     beta = sp.nsimplify(momentum, rational=True)
@@ -231,18 +235,6 @@ def note_matching(b: FieldCoefficients, every: Sequence[Tree], sampling: str) ->
     )
 
 
-def check_order(order: int, sampling: str, momentum: sp.Expr = 0, repeats: sp.Expr = 1) -> None:
-    """Raise an InputError if an order is too high for a method."""
-    more = "momentum" if momentum != 0 else "repeats" if repeats != 1 else sampling
-    highest = HIGHEST_ORDER[more]
-    if order > highest:
-        method = describe_method(sampling, momentum, repeats=repeats)
-        raise InputError(
-            f"order must be at most {highest} for {method}: "
-            f"a higher one takes minutes to hours; got {order}"
-        )
-
-
 def told(b: Coefficients, progress: Progress | None) -> Coefficients:
     """Return coefficients that tell when one of them is found for the first time."""
 
@@ -254,3 +246,75 @@ def told(b: Coefficients, progress: Progress | None) -> Coefficients:
         return coefficient
 
     return found
+
+
+def describe_method(
+    sampling: str = "shuffled", momentum: sp.Expr = 0, nesterov: bool = False, repeats: sp.Expr = 1
+) -> str:
+    """Return a training method in a few words.
+
+    Examples
+    --------
+    >>> describe_method()
+    'shuffled mini-batches, mean epoch'
+    >>> describe_method("full", sp.Symbol("beta"))
+    'heavy ball, momentum beta, full batch'
+    >>> describe_method("shuffled", repeats=4)
+    'shuffled mini-batches, mean epoch, 4 steps in a row on each batch'
+    """
+    if momentum == 0:
+        return SAMPLINGS[sampling] + _in_a_row(repeats)
+    return f"{'Nesterov' if nesterov else 'heavy ball'}, momentum {momentum}, full batch"
+
+
+def _in_a_row(repeats: sp.Expr) -> str:
+    return "" if repeats == 1 else f", {repeats} steps in a row on each batch"
+
+
+def step_of(sampling: str, momentum: sp.Expr, nesterov: bool) -> sp.Expr:
+    """Return the weights after a step of a training method, in the weights w and those before, z.
+
+    Examples
+    --------
+    >>> step_of("shuffled", 0, False)
+    eps*f_k(w) + w
+    """
+    taken = sp.sympify(momentum).free_symbols
+    w, z, eps = (name_apart(name, taken) for name in ("w", "z", "eps"))
+    field = sp.Function("f" if sampling == "full" else "f_k")
+    moved = momentum * (w - z)
+    return w + eps * field(w + moved if nesterov else w) + moved
+
+
+def check_method(
+    order: int,
+    sampling: str,
+    known: Iterable[str],
+    momentum: sp.Expr = 0,
+    nesterov: bool = False,
+    repeats: sp.Expr = 1,
+) -> None:
+    """Raise InputError unless the arguments describe a method of training."""
+    momentum = require_expression("momentum", momentum)
+    if not isinstance(order, int) or order < 0:
+        raise InputError(f"order must be a whole number from 0 on; got {shown(order)}")
+    require_one_of("sampling", sampling, tuple(known))
+    require_flag("nesterov", nesterov)
+    if sampling != "full" and (momentum != 0 or nesterov):
+        raise InputError(f"momentum needs sampling = 'full'; got sampling = {sampling!r}")
+    if momentum.is_number and not -1 < momentum < 1:
+        raise InputError(f"momentum must lie between -1 and 1; got {momentum}")
+    repeats = require_expression("repeats", repeats)
+    if repeats.is_number and not (repeats.is_integer and repeats >= 1):
+        raise InputError(f"repeats must be an integer of at least 1, or a name; got {repeats}")
+    if sampling == "full" and repeats != 1:
+        raise InputError(f"repeats needs minibatches; got sampling = 'full', repeats = {repeats}")
+    highest = HIGHEST_ORDER[
+        "momentum" if momentum != 0 else "repeats" if repeats != 1 else sampling
+    ]
+    if order > highest:
+        method = describe_method(sampling, momentum, repeats=repeats)
+        raise InputError(
+            f"order must be at most {highest} for {method}: "
+            f"a higher one takes minutes to hours; got {order}"
+        )

@@ -18,14 +18,11 @@ import sympy as sp
 
 from catapult_sim.symbolic.backward_error import series
 from catapult_sim.symbolic.backward_error.field import Components, ModifiedField
-from catapult_sim.symbolic.backward_error.method import (
+from catapult_sim.symbolic.backward_error.modified_equation import (
+    FIELD,
     SAMPLINGS,
     check_method,
     describe_method,
-)
-from catapult_sim.symbolic.backward_error.modified_equation import (
-    FIELD,
-    check_order,
     modified_equation,
     note_matching,
     told,
@@ -37,8 +34,7 @@ from catapult_sim.symbolic.backward_error.trees import (
     trees,
 )
 from catapult_sim.symbolic.catalogue import derivation
-from catapult_sim.symbolic.expansion import factored
-from catapult_sim.symbolic.expressions import require_expression, require_symbols
+from catapult_sim.symbolic.expressions import factored, require_expression, require_symbols
 from catapult_sim.symbolic.reality import require_real_somewhere
 from catapult_sim.symbolic.steps import is_recorded, name_apart, note, slope_of
 from catapult_sim.types import Progress
@@ -132,7 +128,6 @@ def modified_field(
     losses, state = _checked(losses, state)
     step_size = require_expression("step_size", step_size)
     check_method(order, sampling, SAMPLINGS, momentum, nesterov, repeats)
-    check_order(order, sampling, momentum, repeats)
     _check_name(momentum, (*state, step_size))
     fields, sizes = _fields(losses, state), (len(losses), len(state))
     _note_losses(losses, fields, state)
@@ -330,15 +325,10 @@ def _combination(
 
 
 def _known_losses(
-    coefficients: Mapping[Tree, sp.Expr],
-    losses: Components,
-    fields: Sequence[Sequence[sp.Expr]],
+    coefficients: Mapping[Tree, sp.Expr], losses: Components, fields: Sequence[Sequence[sp.Expr]]
 ) -> tuple[sp.Expr, sp.Expr]:
     """Return the losses of orders 0 and 1, which always exist."""
-    return (
-        _leaf_loss(coefficients, (_mean(losses), *losses)),
-        _chain_loss(coefficients, fields),
-    )
+    return (_leaf_loss(coefficients, (_mean(losses), *losses)), _chain_loss(coefficients, fields))
 
 
 def _leaf_loss(coefficients: Mapping[Tree, sp.Expr], losses: Sequence[sp.Expr]) -> sp.Expr:

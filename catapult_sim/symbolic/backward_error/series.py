@@ -19,13 +19,14 @@ from math import prod
 
 import sympy as sp
 
-from catapult_sim.symbolic.backward_error.partitions import (
+from catapult_sim.symbolic.backward_error.trees import (
     Partition,
+    Tree,
     partition_of,
     partitions,
     refinements,
+    trees,
 )
-from catapult_sim.symbolic.backward_error.trees import Tree, trees
 
 Coefficients = Callable[[Tree], sp.Expr]
 
@@ -63,10 +64,7 @@ class FieldCoefficients:
 
 @cache
 def field_coefficients(
-    kick: Coefficients,
-    momentum: sp.Expr = 0,
-    lookahead: sp.Expr = 0,
-    duration: sp.Expr = 1,
+    kick: Coefficients, momentum: sp.Expr = 0, lookahead: sp.Expr = 0, duration: sp.Expr = 1
 ) -> FieldCoefficients:
     r"""Return the coefficients `b` of the field whose flow equals a method.
 

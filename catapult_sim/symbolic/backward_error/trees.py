@@ -4,14 +4,15 @@ The Taylor expansion of anything that composes vector fields, an Euler step, an
 epoch, a flow, is a sum over rooted trees. A vertex with k children is the k-th
 derivative of a field, and its children are the arguments:
 ``f''(f, f'f)`` is the tree whose root has the children ``f`` and ``f'f``
-([Hairer2006], sections III.1 and IX.9). Vertices may carry different fields (one for each
-minibatch, say).
+([Hairer2006], sections III.1 and IX.9). Vertices may carry different fields, such as one for each
+minibatch: which of them carry the same one is a partition of the vertices. Means over batches are
+sums over finer partitions, with the Moebius numbers of their lattice.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import product
@@ -21,6 +22,8 @@ import sympy as sp
 
 from catapult_sim.validation import InputError
 
+Partition = tuple[int, ...]
+"""The block of each element; blocks are numbered in the order in which they appear."""
 Differential = Callable[["Tree"], tuple[sp.Expr, ...]]
 
 
@@ -193,3 +196,56 @@ def elementary_differentials(
         return tuple(sp.Add(*terms) for terms in products)
 
     return differential
+
+
+def partition_of(things: Sequence[Hashable]) -> Partition:
+    """Return the partition of positions whose elements are equal.
+
+    Examples
+    --------
+    >>> partition_of("abba")
+    (0, 1, 1, 0)
+    """
+    first = list(dict.fromkeys(things))
+    return tuple(map(first.index, things))
+
+
+@cache
+def partitions(size: int) -> tuple[Partition, ...]:
+    """Return all partitions of a set of ``size`` elements.
+
+    Examples
+    --------
+    >>> partitions(2)
+    ((0, 0), (0, 1))
+    """
+    if size == 0:
+        return ((),)
+    return tuple(
+        (*smaller, block)
+        for smaller in partitions(size - 1)
+        for block in range(max(smaller, default=-1) + 2)
+    )
+
+
+@cache
+def refinements(partition: Partition) -> tuple[tuple[Partition, int], ...]:
+    """Return every finer partition, with its Moebius number in the partition lattice.
+
+    Examples
+    --------
+    >>> refinements((0, 0, 1))
+    (((0, 0, 1), 1), ((0, 1, 2), -1))
+    """
+
+    def moebius(finer: Partition) -> Iterator[int]:
+        for block in set(partition):
+            parts = len({part for part, own in zip(finer, partition, strict=True) if own == block})
+            yield (-1) ** (parts - 1) * factorial(parts - 1)
+
+    finer_ones = (p for p in partitions(len(partition)) if _refines(p, partition))
+    return tuple((finer, prod(moebius(finer))) for finer in finer_ones)
+
+
+def _refines(finer: Partition, coarser: Partition) -> bool:
+    return len(set(zip(finer, coarser, strict=True))) == len(set(finer))

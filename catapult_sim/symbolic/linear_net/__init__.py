@@ -22,13 +22,7 @@ from catapult_sim.symbolic.linear_net.orbits import (
     period_doublings,
     period_two_orbit,
 )
-from catapult_sim.symbolic.linear_net.sample import (
-    boundaries,
-    f,
-    infinite_width_map,
-    sample_map,
-    y,
-)
+from catapult_sim.symbolic.linear_net.sample import boundaries, f, infinite_width_map, sample_map, y
 from catapult_sim.symbolic.linear_net.scaled import (
     D,
     F,

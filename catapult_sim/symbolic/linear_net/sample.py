@@ -16,14 +16,7 @@ from catapult_sim.symbolic.catalogue import derivation
 from catapult_sim.symbolic.expressions import require_expression
 from catapult_sim.symbolic.linear_net import gram
 from catapult_sim.symbolic.linear_net.gram import NOTATION, REFERENCE, STEP, closure, eta, lam, n
-from catapult_sim.symbolic.steps import (
-    concluded,
-    later,
-    next_state,
-    note,
-    slope_of,
-    specialised,
-)
+from catapult_sim.symbolic.steps import concluded, later, next_state, note, slope_of, specialised
 from catapult_sim.symbolic.update import Update
 from catapult_sim.validation import InputError, shown
 

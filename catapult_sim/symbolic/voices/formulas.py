@@ -9,7 +9,7 @@ from types import MappingProxyType
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
 
-from catapult_sim.symbolic.voices.names import free_name
+from catapult_sim.symbolic.expressions import free_name
 from catapult_sim.symbolic.voices.rule import Rule, constants
 
 Letters = dict[sp.Symbol, str]

@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable
 
 import sympy as sp
 
+from catapult_sim.symbolic.expressions import free_name
+
 
 def identifiers(symbols: Iterable[sp.Symbol], reserved: Collection[str]) -> dict[sp.Symbol, str]:
     """Return a name for each symbol, its own one wherever that can be had.
@@ -24,19 +26,6 @@ def identifiers(symbols: Iterable[sp.Symbol], reserved: Collection[str]) -> dict
     for symbol in sorted(spelt, key=lambda symbol: spelt[symbol] != symbol.name):
         names[symbol] = free_name(spelt[symbol], {*reserved, *names.values()})
     return {symbol: names[symbol] for symbol in spelt}
-
-
-def free_name(name: str, taken: Collection[str]) -> str:
-    """Return a name followed by as many underscores as it takes to differ from others.
-
-    Examples
-    --------
-    >>> free_name("x", {"x", "x_"})
-    'x__'
-    """
-    while name in taken:
-        name += "_"
-    return name
 
 
 def identifier(name: str) -> str:

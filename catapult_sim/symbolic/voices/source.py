@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from catapult_sim.symbolic.expressions import free_name
 from catapult_sim.symbolic.voices.languages import JavaScript, NumPy, Python
-from catapult_sim.symbolic.voices.names import free_name, identifier
+from catapult_sim.symbolic.voices.names import identifier
 from catapult_sim.symbolic.voices.rule import Rule, Spoken, spoken
 from catapult_sim.validation import require_flag
 

@@ -13,7 +13,7 @@ from catapult_sim.numeric.linear_net import LinearNet, observables
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.checkpoint import Checkpoint
 from catapult_sim.numeric.runs.iterate import iterate
-from catapult_sim.numeric.runs.observed import require_every
+from catapult_sim.numeric.runs.trajectory import require_every
 from catapult_sim.validation import InputError
 
 RNG = np.random.default_rng(0)

@@ -3,7 +3,7 @@
 import pytest
 import sympy as sp
 
-from catapult_sim.symbolic.backward_error.partitions import partition_of, partitions, refinements
+from catapult_sim.symbolic.backward_error.trees import partition_of, partitions, refinements
 
 
 @pytest.mark.parametrize("size", range(7))

@@ -82,6 +82,7 @@ MACHINERY = (
     "mlp.point.Place*",
     "mlp.point.Point",
     "mlp.point.Point.gradient",
+    "mlp.point.of_diverged_too",
     "mlp.point.require_parameters",
     "mlp.taylor.TaylorPoint*",
     "mlp.taylor_expansion.*",
@@ -131,6 +132,7 @@ MACHINERY = (
     "sweeps.cell.[d-z]*",
     "sweeps.cell.compute",
     "sweeps.dependencies.*",
+    "sweeps.own_modules.*",
     "sweeps.record.[A-Z]*",
     "sweeps.record.[elos]*",
     "sweeps.refinement.require_levels",
@@ -250,6 +252,7 @@ def hostile_values(valid):
             "as a list": valid.tolist(),
             "one axis more": np.stack([valid, valid]),
             "huge": valid * 1e18,
+            "giant": valid * 1e300 if valid.dtype.kind == "f" else valid,
             "all nan": np.full(valid.shape, np.nan),
         }
     return found

@@ -201,7 +201,7 @@ def _folder(options: argparse.Namespace, asked: dict[str, Any]) -> Path:
 
 def _conflict(asked: dict[str, Any], out: Path) -> str | None:
     """Return how the sweep in a folder differs in command, cell or options; None if it does not."""
-    if not (out / CONFIG).exists():
+    if not os.path.exists(out / CONFIG):
         return None
     held = read_config(out)
     if held is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -123,7 +124,7 @@ def _labels(options: argparse.Namespace) -> tuple[str | None, str | None]:
     given, file = options.labels, options.labels_file
     if given is None or given in ENCODINGS:
         return given, None if file is None else str(file)
-    if file is not None or not Path(given).is_file():
+    if file is not None or not os.path.isfile(given):
         raise InputError(
             f"--labels must be {', '.join(ENCODINGS[1:])}, or a file of labels; got {given!r}"
         )

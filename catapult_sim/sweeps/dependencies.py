@@ -55,17 +55,18 @@ def dependencies(file: ast.Module, name: str) -> str:
     return "\n".join(one.source for one in statements if one in needed)
 
 
-def undefined(source: str) -> set[str]:
-    """Return the global names in some statements that none of these gives a value.
+def global_names(source: str) -> tuple[set[str], set[str]]:
+    """Return all global names in some statements, and those to which these give a value.
 
     Examples
     --------
-    >>> sorted(undefined("import math; scaled = lambda x: K * math.sin(abs(x))"))
-    ['K', 'abs']
+    >>> used, bound = global_names("import math; scaled = lambda x: K * math.sin(x)")
+    >>> sorted(used - bound)
+    ['K']
     """
     statements = [_Statement(one) for one in ast.parse(source).body]
     used, bound = ([getattr(one, of) for one in statements] for of in ("uses", "binds"))
-    return set().union(*used) - set().union(*bound)
+    return set().union(*used), set().union(*bound)
 
 
 def _called(node: ast.AST) -> str:

@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from catapult_sim.sweeps.dependencies import dependencies, undefined
+from catapult_sim.sweeps.dependencies import dependencies, global_names
 from catapult_sim.sweeps.own_modules import WHOLE, Part, source_of, with_imported
 from catapult_sim.validation import InputError, as_array
 
@@ -83,7 +83,7 @@ def _module_of(function: Callable[..., Any]) -> str:
 
 
 def _digest(function: Callable[..., Any]) -> str:
-    digest = hashlib.blake2b(_source(function, set()).encode(), digest_size=8)
+    digest = hashlib.blake2b(_source(function, {_part(function)}).encode(), digest_size=8)
     owner = getattr(function, "__self__", None)
     if owner is not None and not isinstance(owner, type | ModuleType):
         digest.update(_held(owner))
@@ -103,7 +103,7 @@ def _held(owner: object) -> bytes:
 def _source(function: Callable[..., Any], seen: set[Part]) -> str:
     """Return the source that a function depends on, or its byte code where there is no source.
 
-    Values of names that are set in no file follow, as those of the other cells of a notebook.
+    Values of names that no file sets follow: in a notebook, where any cell may set them, of all.
     """
     inner = inspect.unwrap(function)
     around = getattr(inner, "__globals__", {})
@@ -113,7 +113,9 @@ def _source(function: Callable[..., Any], seen: set[Part]) -> str:
     except (OSError, TypeError, SyntaxError):
         source = ""
     code = getattr(inner, "__code__", None)
-    names = undefined(source) if source else _names(code)
+    used, bound = global_names(source) if source else (_names(code), set[str]())
+    in_file = "__file__" in around or around.get("__name__") != "__main__"
+    names = used - bound if in_file else used
     found = with_imported(source, around.get("__package__") or "", seen) or _bytecode(code)
     values = ((name, around[name]) for name in sorted(names & set(around)) if name[:2] != "__")
     return "\n".join([found, *(f"{name} = {_text(value, seen)}" for name, value in values)])
@@ -144,7 +146,7 @@ def _text(value: Any, seen: set[Part]) -> str:
 
 def _defined(value: Any, seen: set[Part]) -> str:
     """Return the source of a function or class, or its name where it is not the user's own."""
-    part = value.__module__, value.__qualname__
+    part = _part(value)
     known = ".".join(part)
     if part in seen:
         return known
@@ -154,6 +156,10 @@ def _defined(value: Any, seen: set[Part]) -> str:
     if isinstance(value, type):
         return _text([one for one in vars(value).items() if not isinstance(one[1], str)], seen)
     return _source(value, seen)
+
+
+def _part(function: Any) -> Part:
+    return str(function.__module__), function.__qualname__
 
 
 def _names(code: CodeType | None) -> set[str]:

@@ -338,16 +338,20 @@ NOTEBOOK = {
     "a class": ("class P:\n    k = 2", "P.k"),
     "a method of a class": ("class P:\n    def k(self):\n        return 2", "P().k()"),
     "an entry": ("K = {'a': [0, 2]}", "K['a'][1]"),
+    "a value that is set anew": ("K = 0\ndef f(): return K", "f()", "K = 2"),
     "a data frame": ("import pandas as pd\nK = pd.DataFrame({'a': [2], 'b': ['x']})", "K.a[0]"),
 }
 
 
-@pytest.mark.parametrize(("above", "place"), NOTEBOOK.values(), ids=NOTEBOOK)
-def test_what_other_cells_of_a_notebook_set_gives_no_old_numbers(above, place, notebook, tmp_path):
+@pytest.mark.parametrize("cells", NOTEBOOK.values(), ids=NOTEBOOK)
+def test_what_other_cells_of_a_notebook_set_gives_no_old_numbers(cells, notebook, tmp_path):
+    above, place, *more = cells
     if "pandas" in above:
         pytest.importorskip("pandas")
     below = f"def cell(cell):\n    return float({place})"
     record = tmp_path / "record"
+    notebook(above)
+    above = more[0] if more else above
     notebook(above)
     before = notebook(below).cell({})
     sweep(notebook(below).cell, [{}], record=record)

@@ -76,9 +76,9 @@ def resumable(
     if not isinstance(checkpoint, Checkpoint):
         raise InputError(f"checkpoint must be a Checkpoint of a file; got {shown(checkpoint)}")
     path = Path(checkpoint.path)
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise InputError(f"checkpoint must be a file in a folder that exists; got {path}")
-    run = _load(path, steps, fingerprints) if path.exists() else None
+    run = _load(path, steps, fingerprints) if os.path.exists(path) else None
     while run is None or _unfinished(run, steps):
         done = 0 if run is None else int(run.step[-1])
         apart = checkpoint.every

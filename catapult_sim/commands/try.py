@@ -20,6 +20,7 @@ from catapult_sim.commands.sweeping import RECORD, begin, finished, undecided
 from catapult_sim.datasets.dataset import Dataset
 from catapult_sim.datasets.labels import ENCODINGS
 from catapult_sim.datasets.sampling import divided
+from catapult_sim.experiments.cell_options import require_depth
 from catapult_sim.experiments.networks import CONVERGED
 from catapult_sim.experiments.study_cells import StudyCells, study_cells
 from catapult_sim.mlp.activations import ACTIVATIONS
@@ -141,7 +142,8 @@ def _starts(
     options: argparse.Namespace, data: Dataset, seen: Samples, others: Samples
 ) -> StudyCells:
     """Return the network at its start, with the samples that its accuracy is judged by."""
-    width, depth = (require_count(f"--{x}", getattr(options, x), 1) for x in ("width", "depth"))
+    width = require_count("--width", options.width, 1)
+    depth = require_depth("--depth", options.depth)
     X, y = seen
     widths = [X.shape[1], *[width] * depth, y.shape[1] if y.ndim > 1 else 1]
     judged = data.labels != "numbers" and len(others[1]) > 0 and np.ptp(others[1]) > 0

@@ -42,6 +42,8 @@ from catapult_sim.validation import InputError, require_count, require_instance,
 if TYPE_CHECKING:
     import pandas
 
+CELL_BYTES = 4000  # of a cell in memory with its line of the record; measured: 3000
+
 
 @dataclass(frozen=True)
 class Sweep:

@@ -473,6 +473,12 @@ def test_a_failed_cell_gives_status_1_and_leaves_a_hole(tmp_path, capsys, monkey
     assert run([*SIMULATE, "--c", "1", "8"], tmp_path) == 0
 
 
+def test_a_machine_without_git_is_no_failure(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run(SIMULATE, tmp_path / "out") == 0
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["commit"] is None
+
+
 def test_a_torn_line_is_said(made, tmp_path, capsys):
     shutil.copytree(made["simulate"], tmp_path, dirs_exist_ok=True)
     with (tmp_path / "records.jsonl").open("ab") as record:

@@ -133,11 +133,14 @@ def config(options: argparse.Namespace) -> dict[str, Any]:
     inner = {"list", "print_completion", "run", "usual_out"}
     asked = {name: value for name, value in vars(options).items() if name not in inner}
     git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False)
+    try:
+        commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:  # git is not installed
+        commit = ""
     return {
         "options": {name: _plain(value) for name, value in asked.items()},
         "version": __version__,
-        "commit": commit.stdout.strip() or None,
+        "commit": commit or None,
         "command": sys.argv,
     }
 

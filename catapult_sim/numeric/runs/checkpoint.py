@@ -13,6 +13,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,20 +139,28 @@ def fingerprint(values: npt.ArrayLike) -> str:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file through a temporary one, so that it is complete or unchanged.
 
+    Links are followed, and devices and pipes, such as ``/dev/null``, are written to as they are.
+
     Raises
     ------
     OSError
         Where there is no room for it; the message names the file.
     """
-    half = path.with_name(path.name + ".part")
+    stream = os.path.exists(path) and not os.path.isfile(path)
+    target = Path(os.path.realpath(path))
+    half = target.with_name(f"{target.name}.part")
     try:
+        if stream:
+            path.write_bytes(content)
+            return
         with half.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(half, path)
+        os.replace(half, target)
     except BaseException as error:
-        half.unlink(missing_ok=True)
+        with suppress(OSError):
+            half.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise OSError(error.errno, f"not written: {error.strerror}", str(path)) from error
         raise

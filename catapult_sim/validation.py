@@ -16,7 +16,7 @@ from catapult_sim.types import Array
 # Loops of more turns would take days.
 MOST = 10**8
 # What NumPy raises of rows of several lengths, and tensors that require gradients or are on a GPU.
-UNREADABLE = (TypeError, ValueError, RuntimeError)
+UNREADABLE = (TypeError, ValueError, RuntimeError, ArithmeticError)
 # Floats hold every integer up to here.
 EXACT = 2**53
 

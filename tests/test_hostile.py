@@ -204,6 +204,13 @@ class Unreadable:
         raise RuntimeError("call detach first")
 
 
+class NoFloat:
+    """An object that is asked for its number in vain."""
+
+    def __float__(self):
+        raise ZeroDivisionError
+
+
 def hostile_values(valid):
     """Return values to put in the place of a valid one, by name."""
     found = {
@@ -218,6 +225,10 @@ def hostile_values(valid):
         "10^400": 10**400,
         "a time": np.timedelta64(3, "s"),
         "no array": Unreadable(),
+        "no float": NoFloat(),
+        "true": True,
+        "masked number": np.ma.array(1.0, mask=True),
+        "a field": np.zeros(2, dtype=[("a", float)]),
         "text": "ab",
         "bytes": b"",
         "complex": 1j,

@@ -258,6 +258,7 @@ def hostile_values(valid):
             "read only": frozen,
             "strided": np.repeat(valid, 2, axis=-1)[..., ::2],
             "integers": valid.astype(int),
+            "complex numbers": valid.astype(complex),
             "booleans": valid > 0,
             "single": valid.astype(np.float32) if valid.dtype.kind == "f" else valid,
             "as a list": valid.tolist(),

@@ -8,7 +8,7 @@ from typing import Any
 
 import psutil
 
-from catapult_sim.validation import InputError, shown
+from catapult_sim.validation import InputError, require_limit, shown
 
 Limit = float | str | None
 """Bytes that may be taken, or a size such as "6GB"; None for half of what is free at the call."""
@@ -69,8 +69,8 @@ def _size(limit: Any) -> float:
     """Return a size in bytes; NaN for what is none."""
     if not isinstance(limit, str):
         try:
-            return float(limit)
-        except (TypeError, ValueError, OverflowError):
+            return require_limit("limit", limit)
+        except InputError:
             return math.nan
     found = SIZE.fullmatch(limit.strip())
     if found is None:

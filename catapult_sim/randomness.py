@@ -8,7 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from catapult_sim.types import Array, Rng
-from catapult_sim.validation import InputError, require_ensemble, shown
+from catapult_sim.validation import InputError, is_integer, require_ensemble, shown
+
+SOURCES = (np.random.Generator, np.random.BitGenerator, np.random.SeedSequence)
 
 
 def draw(one: Callable[[np.random.Generator], Array], rng: Rng, ensemble: tuple[int, ...]) -> Array:
@@ -39,8 +41,9 @@ def require_rng(rng: Rng) -> np.random.Generator:
     True
     """
     try:
-        if isinstance(rng, bool | np.random.RandomState):  # NumPy would make a generator of them
-            raise TypeError
+        seeds = isinstance(rng, list | tuple | np.ndarray) and all(map(is_integer, rng))
+        if not (rng is None or is_integer(rng) or seeds or isinstance(rng, SOURCES)):
+            raise TypeError  # of others NumPy makes a generator, or dies in recursion
         return np.random.default_rng(int(rng) if isinstance(rng, np.integer) else rng)
     except (TypeError, ValueError):
         raise InputError(

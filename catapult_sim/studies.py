@@ -15,13 +15,14 @@ import numpy.typing as npt
 
 from catapult_sim.experiments.scan_rows import Row, rows_of
 from catapult_sim.experiments.study_cells import Samples, StudyCells, study_cells
+from catapult_sim.memory import require_memory
 from catapult_sim.numeric.runs.boundary import Boundary, refined
 from catapult_sim.numeric.runs.optimizers import AnyOptimizer, GradientDescent
 from catapult_sim.numeric.runs.phases import BELOW, BEYOND, UNKNOWN, Phase, Phases
 from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import Cell, identify_all
 from catapult_sim.sweeps.record import Line, settled
-from catapult_sim.sweeps.sweep import sweep
+from catapult_sim.sweeps.sweep import CELL_BYTES, sweep
 from catapult_sim.tables import Columns, data_frame, html_table
 from catapult_sim.types import Array, Progress
 from catapult_sim.validation import (
@@ -339,6 +340,8 @@ def conducted(
     samples = len(function.networks.X)
     if batch_size is not None:
         require_count("batch_size", batch_size, 1, samples)
+    runs = len(rates) * len(function.networks.start)
+    require_memory(runs * CELL_BYTES, None, f"a study of {runs} runs", "c or members")
     cells = function.cells(rates, require_count("steps", steps, 1), batch_size)
     lines = _computed(function, cells, **how)
     return Study(repr(function.networks.model), samples, steps, tuple(lines), function)

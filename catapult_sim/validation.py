@@ -16,7 +16,7 @@ from catapult_sim.types import Array
 # Loops of more turns would take days.
 MOST = 10**8
 # What NumPy raises of rows of several lengths, and tensors that require gradients or are on a GPU.
-UNREADABLE = (TypeError, ValueError, RuntimeError)
+UNREADABLE = (TypeError, ValueError, RuntimeError, ArithmeticError)
 # Floats hold every integer up to here.
 EXACT = 2**53
 
@@ -334,7 +334,18 @@ def read_only(array: Array) -> Array:
 def shown(value: Any) -> str:
     """Return how an argument is written in a message: its repr on one line, shortened."""
     try:
-        text = " ".join(repr(value).split())
+        return brief_text(repr(value))
     except Exception:  # of integers with thousands of digits, and whatever a class may raise
-        text = f"an object of type {type(value).__name__}"
-    return text if len(text) <= 40 else text[:37] + "..."
+        return brief_text(f"an object of type {type(value).__name__}")
+
+
+def brief_text(text: str) -> str:
+    """Return a text on one line, shortened.
+
+    Examples
+    --------
+    >>> brief_text("New   York")
+    'New York'
+    """
+    line = " ".join(text.split())
+    return line if len(line) <= 40 else line[:37] + "..."

@@ -80,6 +80,7 @@ MACHINERY = (
     "mlp.point.Place*",
     "mlp.point.Point",
     "mlp.point.Point.gradient",
+    "mlp.point.of_diverged_too",
     "mlp.point.require_parameters",
     "mlp.taylor.TaylorPoint*",
     "mlp.taylor.TaylorExpansion*",
@@ -128,6 +129,7 @@ MACHINERY = (
     "sweeps.cell.[d-z]*",
     "sweeps.cell.compute",
     "sweeps.dependencies.*",
+    "sweeps.own_modules.*",
     "sweeps.record.[A-Z]*",
     "sweeps.record.[elos]*",
     "sweeps.refinement.require_levels",
@@ -198,6 +200,13 @@ class Unreadable:
         raise RuntimeError("call detach first")
 
 
+class NoFloat:
+    """An object that is asked for its number in vain."""
+
+    def __float__(self):
+        raise ZeroDivisionError
+
+
 def hostile_values(valid):
     """Return values to put in the place of a valid one, by name."""
     found = {
@@ -212,6 +221,10 @@ def hostile_values(valid):
         "10^400": 10**400,
         "a time": np.timedelta64(3, "s"),
         "no array": Unreadable(),
+        "no float": NoFloat(),
+        "true": True,
+        "masked number": np.ma.array(1.0, mask=True),
+        "a field": np.zeros(2, dtype=[("a", float)]),
         "text": "ab",
         "bytes": b"",
         "complex": 1j,
@@ -241,11 +254,13 @@ def hostile_values(valid):
             "read only": frozen,
             "strided": np.repeat(valid, 2, axis=-1)[..., ::2],
             "integers": valid.astype(int),
+            "complex numbers": valid.astype(complex),
             "booleans": valid > 0,
             "single": valid.astype(np.float32) if valid.dtype.kind == "f" else valid,
             "as a list": valid.tolist(),
             "one axis more": np.stack([valid, valid]),
             "huge": valid * 1e18,
+            "giant": valid * 1e300 if valid.dtype.kind == "f" else valid,
             "all nan": np.full(valid.shape, np.nan),
         }
     return found

@@ -240,6 +240,8 @@ def test_each_phase_has_its_letter():
         ({"c": [-1.0]}, "c must be"),
         ({"steps": 0}, "steps must be"),
         ({"members": 0}, "members must be"),
+        ({"members": 10**8}, "a study of 100000000 starts requires .* of memory"),
+        ({"c": np.linspace(1, 2, 10**7)}, "a study of 10000000 runs requires .* of memory"),
         ({"batch_size": 25}, "batch_size must be"),
         ({"held_out": OTHERS[0]}, "held_out must be a pair"),
         ({"held_out": (OTHERS[0][:, :3], OTHERS[1])}, "this network takes 64 inputs"),

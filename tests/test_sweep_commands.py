@@ -473,6 +473,12 @@ def test_a_failed_cell_gives_status_1_and_leaves_a_hole(tmp_path, capsys, monkey
     assert run([*SIMULATE, "--c", "1", "8"], tmp_path) == 0
 
 
+def test_a_machine_without_git_is_no_failure(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run(SIMULATE, tmp_path / "out") == 0
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["commit"] is None
+
+
 def test_a_torn_line_is_said(made, tmp_path, capsys):
     shutil.copytree(made["simulate"], tmp_path, dirs_exist_ok=True)
     with (tmp_path / "records.jsonl").open("ab") as record:
@@ -495,6 +501,7 @@ def test_a_torn_line_is_said(made, tmp_path, capsys):
         ([*DIAGRAM, "--y", "width=0.5:8:9"], "ends of axis width must be integers; got 0.5:8"),
         ([*DIAGRAM, "--y", "batch_size=0.5:4"], "ends of axis batch_size must be integers; got 0"),
         ([*DIAGRAM, "--y", "depth=1.5:4", "--model", "mlp"], "axis depth must be integers; got 1"),
+        ([*DIAGRAM, "--model", "mlp", "--depth", "100000000"], "depth must be at most 9998; got 1"),
         ([*DIAGRAM, "--c", "-3"], "--c must be positive; got -3"),
         ([*DIAGRAM, "--c", "nan"], "--c must be finite; got nan"),
         ([*DIAGRAM, "--x", "c=1:2:100001", "--y", "width=1:9:100001"], "at most 100,000,000 cells"),

@@ -11,10 +11,10 @@ from catapult_sim.numeric.runs.blas_threads import one_thread
 from catapult_sim.printing import in_time
 from catapult_sim.progress import showing
 from catapult_sim.sweeps.cell import READ_AHEAD, Cell, compute, groups, identify_all, physics_of
+from catapult_sim.sweeps.sweep import CELL_BYTES
 
 MANY = 1000  # cells from which the costs are said
 FEW = 9  # steps of a trial
-CELL_BYTES = 4000  # of a cell in memory with its line of the record; measured: 3000
 
 
 def require_cells(options: argparse.Namespace, count: int, less: str, more: float = 0) -> None:

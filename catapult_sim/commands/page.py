@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from catapult_sim import page
+from catapult_sim.progress import showing
 
 
 def add(commands: Any) -> None:
@@ -33,7 +34,8 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the page, print its path, and open it if asked to."""
-    path = page.write(options.out)
+    with showing(None, "deriving the rules of the page"):
+        path = page.write(options.out)
     print(path)
     if options.open and not webbrowser.open(path.resolve().as_uri()):
         print("no browser was found; open this file in one")

@@ -133,11 +133,14 @@ def config(options: argparse.Namespace) -> dict[str, Any]:
     inner = {"list", "print_completion", "run", "usual_out"}
     asked = {name: value for name, value in vars(options).items() if name not in inner}
     git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False)
+    try:
+        commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:  # git is not installed
+        commit = ""
     return {
         "options": {name: _plain(value) for name, value in asked.items()},
         "version": __version__,
-        "commit": commit.stdout.strip() or None,
+        "commit": commit or None,
         "command": sys.argv,
     }
 
@@ -201,7 +204,7 @@ def _folder(options: argparse.Namespace, asked: dict[str, Any]) -> Path:
 
 def _conflict(asked: dict[str, Any], out: Path) -> str | None:
     """Return how the sweep in a folder differs in command, cell or options; None if it does not."""
-    if not (out / CONFIG).exists():
+    if not os.path.exists(out / CONFIG):
         return None
     held = read_config(out)
     if held is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from catapult_sim.commands.sweeping import RECORD, begin, finished, undecided
 from catapult_sim.datasets.dataset import Dataset
 from catapult_sim.datasets.labels import ENCODINGS
 from catapult_sim.datasets.sampling import divided
+from catapult_sim.experiments.cell_options import require_depth
 from catapult_sim.experiments.networks import CONVERGED
 from catapult_sim.experiments.study_cells import StudyCells, study_cells
 from catapult_sim.mlp.activations import ACTIVATIONS
@@ -123,7 +125,7 @@ def _labels(options: argparse.Namespace) -> tuple[str | None, str | None]:
     given, file = options.labels, options.labels_file
     if given is None or given in ENCODINGS:
         return given, None if file is None else str(file)
-    if file is not None or not Path(given).is_file():
+    if file is not None or not os.path.isfile(given):
         raise InputError(
             f"--labels must be {', '.join(ENCODINGS[1:])}, or a file of labels; got {given!r}"
         )
@@ -140,7 +142,8 @@ def _starts(
     options: argparse.Namespace, data: Dataset, seen: Samples, others: Samples
 ) -> StudyCells:
     """Return the network at its start, with the samples that its accuracy is judged by."""
-    width, depth = (require_count(f"--{x}", getattr(options, x), 1) for x in ("width", "depth"))
+    width = require_count("--width", options.width, 1)
+    depth = require_depth("--depth", options.depth)
     X, y = seen
     widths = [X.shape[1], *[width] * depth, y.shape[1] if y.ndim > 1 else 1]
     judged = data.labels != "numbers" and len(others[1]) > 0 and np.ptp(others[1]) > 0

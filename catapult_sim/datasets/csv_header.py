@@ -122,7 +122,6 @@ def named(rows: Iterable[Row], refusal: InputError) -> Iterator[Row]:
 
 
 def _are_names_of_rows(values: Sequence[str]) -> bool:
-    """Return whether values are all different and text, or count from 1 on."""
+    """Return whether values are all different and text, or count from 0 or 1 on."""
     texts = not any(is_number(value, ".") or value.lower() in MISSING for value in values)
-    counts = all(value == str(n) for n, value in enumerate(values, 1))
-    return counts or (texts and len(set(values)) == len(values))
+    return _count(values) or (texts and len(set(values)) == len(values))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from catapult_sim.datasets.csv_files import read_csv
@@ -112,7 +113,7 @@ def files_of(data: str | Path) -> list[Path]:
 def _file(data: str | Path) -> Path:
     """Return the file that is meant: in a folder, the images to train on."""
     path = _path(data)
-    return packed_or_not(path / "train-images-idx3-ubyte") if path.is_dir() else path
+    return packed_or_not(path / "train-images-idx3-ubyte") if os.path.isdir(path) else path
 
 
 def _path(data: str | Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def partner(path: Path) -> Path:
             f"{path} needs the other file, of images or labels: name it by --labels-file or "
             "labels_file=, or have images or labels in both names, as in train-images-idx3-ubyte"
         )
-    if not found.is_file():
+    if not os.path.isfile(found):
         raise InputError(
             f"{path} holds {held[0]} only; their {wanted[0]} are expected in {name} beside it, or "
             "in the file that labels_file= or --labels-file names"

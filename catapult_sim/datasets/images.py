@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
-from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -180,15 +180,15 @@ def files_of_images(name: str, folder: str | Path | None = None, part: str = "tr
     """Return the files of images and labels, or that of both, or raise InputError."""
     begins = FILES[require_one_of("part", part, FILES)]
     names = [f"{begins}-images-idx3-ubyte", f"{begins}-labels-idx1-ubyte"]
-    if not isinstance(folder, str | PathLike | None):
+    if not isinstance(folder, str | os.PathLike | None):
         raise InputError(f"folder must be a path; got {shown(folder)}")
     places = [Path(one).expanduser() for one in ([folder] if folder else PLACES[name])]
     for place in places:
-        if place.suffix == ".npz" and place.is_file():
+        if place.suffix == ".npz" and os.path.isfile(place):
             return [place]
         for below in (place, place / TORCHVISION[name]):
             files = [packed_or_not(below / one) for one in names]
-            if all(file.is_file() for file in files):
+            if all(map(os.path.isfile, files)):
                 return files
     raise InputError(
         f"{name} must be in {' or '.join(map(str, places))}, as {' and '.join(names)}, packed by "

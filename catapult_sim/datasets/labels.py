@@ -17,6 +17,7 @@ from catapult_sim.types import Array
 from catapult_sim.validation import (
     UNREADABLE,
     InputError,
+    brief_text,
     require_count,
     require_exact,
     require_finite,
@@ -327,4 +328,4 @@ def _listed(levels: npt.NDArray[Any]) -> str:
 
 
 def _shown(label: Any) -> str:
-    return str(label) if isinstance(label, str) else f"{label:g}"
+    return brief_text(label) if isinstance(label, str) else f"{label:g}"

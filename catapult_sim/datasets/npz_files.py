@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import lzma
 import struct
-import textwrap
 import tokenize
 import warnings
 import zlib
@@ -19,7 +18,7 @@ import numpy.typing as npt
 
 from catapult_sim.datasets.dataset import Samples
 from catapult_sim.datasets.idx_files import as_images
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, brief_text
 
 # Names of inputs and labels, in small letters, in the order in which they are looked for.
 PAIRS = (
@@ -83,7 +82,11 @@ def arrays_of(content: bytes, pairs: Sequence[tuple[str, str]] = PAIRS) -> list[
     except RuntimeError:
         raise InputError("is encrypted; save it without a password") from None
     except TORN as error:
-        raise InputError(f"must be a whole archive of numpy.savez; {error}") from None
+        raise InputError(f"must be a whole archive of numpy.savez; {_why(error)}") from None
+
+
+def _why(error: Exception) -> str:
+    return brief_text(str(error) or type(error).__name__)
 
 
 def _pair(held: Sequence[str], pairs: Sequence[tuple[str, str]]) -> tuple[str, str]:
@@ -96,6 +99,8 @@ def _pair(held: Sequence[str], pairs: Sequence[tuple[str, str]]) -> tuple[str, s
     if "[Content_Types].xml" in held:
         raise InputError("is a spreadsheet or document; save it as CSV")
     shown = _some(held)
+    if held and all("." in name for name in held):
+        raise InputError(f"holds files, {shown}, and no arrays: unpack it first")
     first, *others = (f"{'X' if one == 'x' else one} and {two}" for one, two in pairs)
     usual = "".join(f", or {names}" for names in others)
     raise InputError(f"must hold the arrays {first}{usual}; it holds {shown or 'nothing'}")
@@ -124,8 +129,7 @@ def _array(stored: Any, name: str) -> npt.NDArray[Any]:
                 f"has Python objects in {name}, which are not read: save {name}.astype(float), or "
                 f"{name}.astype(str) where these are names"
             ) from None
-        why = textwrap.shorten(str(error) or type(error).__name__, 120)
-        raise InputError(f"must be a whole archive of numpy.savez; {name}: {why}") from None
+        raise InputError(f"must be a whole archive of numpy.savez; {name}: {_why(error)}") from None
     if not isinstance(found, np.ndarray):
         raise InputError(f"must be an archive of numpy.savez; {name} in it is no array")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
 from pathlib import Path
 
@@ -37,4 +38,4 @@ def beginning_of(path: Path) -> bytes:
 def packed_or_not(path: Path) -> Path:
     """Return the path with the ending .gz where that file exists, else the path."""
     packed = path.with_name(f"{path.name}.gz")
-    return packed if packed.is_file() else path
+    return packed if os.path.isfile(packed) else path

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim.mlp.network import Network
+from catapult_sim.numeric.scale import norm, scaled
 from catapult_sim.printing import short_repr
 from catapult_sim.types import Array
 from catapult_sim.validation import (
@@ -132,8 +133,10 @@ def quadratic_fit(positions: npt.ArrayLike, losses: npt.ArrayLike) -> QuadraticF
     2.0 0.25 1.0
     """
     heights, places = require_reals("losses", losses), require_finite("positions", positions)
-    if not places.ndim or len(places) < 3:
-        raise InputError(f"a quadratic fit needs at least 3 positions; got shape {places.shape}")
+    if not places.ndim or (np.count_nonzero(np.diff(np.sort(places, 0), axis=0), 0) < 2).any():
+        raise InputError(
+            f"a quadratic fit needs at least 3 different positions; got {shown(positions)}"
+        )
     if heights.shape[:1] != places.shape[:1] or heights.ndim < places.ndim:
         raise InputError(
             f"losses must have shape (n, ...) for n positions; got shape {heights.shape} and "
@@ -144,14 +147,17 @@ def quadratic_fit(positions: npt.ArrayLike, losses: npt.ArrayLike) -> QuadraticF
     finite = np.isfinite(heights).all(axis=0)
     # Lines first, their points last.
     powers = np.moveaxis(np.stack([(places / scale) ** n for n in range(3)]), (0, 1), (-1, -2))
-    values = np.moveaxis(np.where(finite, heights, np.nan), 0, -1)
+    numbers, exponent = scaled(np.where(finite, heights, np.nan), axis=0)
+    values, unit = np.moveaxis(numbers, 0, -1), exponent[0]
     coefficients = (np.linalg.pinv(powers) @ values[..., None])[..., 0]
     residual = values - (powers @ coefficients[..., None])[..., 0]
     level, slope, bend = np.moveaxis(coefficients, -1, 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         vertex = np.where(bend > 0, -slope / (2 * bend), np.nan)
         goodness = 1 - np.sum(residual**2, axis=-1) / (values.var(axis=-1) * len(heights))
-    return QuadraticFit(2 * bend / scale**2, vertex * scale, level + slope * vertex / 2, goodness)
+        curvature = np.ldexp(2 * bend / scale, unit) / scale
+        minimum = np.ldexp(level + slope * vertex / 2, unit)
+    return QuadraticFit(curvature, vertex * scale, minimum, goodness)
 
 
 def concave_share(losses: npt.ArrayLike) -> Array:
@@ -273,6 +279,7 @@ def alignment(network: Network, theta: Array, batch: Data, everything: Data) -> 
     """
     theta, checked = _require(network, theta, batch=batch, everything=everything)
     of_batch, of_all = (network.loss_and_gradient(theta, *data)[1] for data in checked)
-    norms = np.linalg.norm(of_batch, axis=-1), np.linalg.norm(of_all, axis=-1)
+    norms = norm(of_batch), norm(of_all)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.sum(of_batch * of_all, axis=-1) / (norms[0] * norms[1]), norms[0] / norms[1]
+        directions = of_batch / norms[0][..., None], of_all / norms[1][..., None]
+        return np.sum(directions[0] * directions[1], axis=-1), norms[0] / norms[1]

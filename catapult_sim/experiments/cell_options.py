@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.plans import MOST_LAYERS
 from catapult_sim.numeric.curvature.nudged import Nudged, SharpestDirections
 from catapult_sim.numeric.runs.averages import EMA, SWA
 from catapult_sim.numeric.runs.batches import minibatches
@@ -35,7 +36,7 @@ from catapult_sim.numeric.runs.optimizers import (
 )
 from catapult_sim.sweeps.cell import Cell
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError
+from catapult_sim.validation import InputError, require_count
 
 if TYPE_CHECKING:
     from catapult_sim.experiments.networks import Networks
@@ -52,7 +53,13 @@ def mlp(cell: Cell, inputs: int, outputs: int) -> MLP:
     MLP([4, 8, 8, 1], activation='tanh', biases=0.05)
     """
     options: dict[str, Any] = {name: cell[name] for name in NETWORK if name in cell}
-    return MLP([inputs, *[cell["width"]] * cell["depth"], outputs], **options)
+    depth = require_depth("depth", cell["depth"])
+    return MLP([inputs, *[cell["width"]] * depth, outputs], **options)
+
+
+def require_depth(name: str, depth: Any) -> int:
+    """Return a number of hidden layers, or raise InputError."""
+    return require_count(name, depth, 1, MOST_LAYERS - 2)
 
 
 def optimizer(cell: Cell) -> AnyOptimizer:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from catapult_sim.experiments.networks import CONVERGED, Networks
 from catapult_sim.experiments.phase_cells import results, run_at
+from catapult_sim.memory import require_memory
 from catapult_sim.mlp.model import Model
 from catapult_sim.mlp.observers import Observers
 from catapult_sim.mlp.own_model import OwnModel, as_model, require_model
@@ -157,7 +158,10 @@ def _starts(model: Any, theta: npt.ArrayLike | None, members: int, seed: int) ->
             f"theta must be given where the model has no method init(rng=seed) that draws it; "
             f"got {shown(model)}"
         )
-    return np.stack([np.asarray(model.init(rng=seed + number)) for number in range(members)])
+    first = np.asarray(model.init(rng=seed))
+    require_memory(2 * members * first.nbytes, None, f"a study of {members} starts", "members")
+    others = (np.asarray(model.init(rng=seed + number)) for number in range(1, members))
+    return np.stack([first, *others])
 
 
 def _require_held_out(network: Model[Any], held_out: Any, theta: Array) -> tuple[Array, Array]:

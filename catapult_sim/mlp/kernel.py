@@ -17,7 +17,7 @@ import numpy.typing as npt
 from catapult_sim.memory import Limit, require_memory
 from catapult_sim.mlp.network import Network
 from catapult_sim.mlp.passes import Part, Passes
-from catapult_sim.mlp.point import Point
+from catapult_sim.mlp.point import SILENT, Point
 from catapult_sim.numeric.curvature import eigenpairs
 from catapult_sim.numeric.curvature.eigenpairs import Eigenpairs
 from catapult_sim.numeric.curvature.operators import Operator
@@ -32,6 +32,7 @@ SIGNALS = 2**32  # bytes of unit signals above which passes are taken, whatever 
 TOLERANCE = 1e-8  # of residuals; that of the eigenvalue is its square over the gap
 
 
+@SILENT
 def ntk(
     network: Network,
     theta: npt.ArrayLike,
@@ -232,7 +233,7 @@ def _operators(network: Network, thetas: Array, X: Array) -> Iterator[Operator]:
             yield point.kernel
 
 
-@np.errstate(over="ignore", invalid="ignore")
+@SILENT
 def top_eigenvalue(network: Network, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
     """Return the largest eigenvalue of :func:`ntk`, ``(...)``; NaN after a divergence.
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,15 @@ from catapult_sim.mlp.losses import LOSSES, Objective
 from catapult_sim.mlp.model import Model
 from catapult_sim.mlp.parametrization import PARAMETRIZATIONS, Weights, gains, require_biases
 from catapult_sim.mlp.passes import Passes, SplitPasses, parts_of
-from catapult_sim.mlp.plans import Layers, Shape, build, own_gains, require_layers, written
+from catapult_sim.mlp.plans import (
+    MOST_LAYERS,
+    Layers,
+    Shape,
+    build,
+    own_gains,
+    require_layers,
+    written,
+)
 from catapult_sim.mlp.point import Point
 from catapult_sim.printing import counted
 from catapult_sim.randomness import draw
@@ -413,7 +422,9 @@ class MLP(Network):
         weight_decay: float = 0.0,
         dtype: npt.DTypeLike = "float64",
     ) -> None:
-        given = widths if np.iterable(widths) else ()
+        given = list(islice(widths if np.iterable(widths) else (), MOST_LAYERS + 1))
+        if len(given) > MOST_LAYERS:
+            raise InputError(f"widths must be at most {MOST_LAYERS}; got more")
         self.widths = [require_count("each width", width, 1) for width in given]
         if len(self.widths) < 3:
             raise InputError(

@@ -89,7 +89,7 @@ class Observers:
     @_of_diverged_too
     def weight_norm(self, theta: Array) -> Array:
         """Return the squared norm of all parameters, ``|theta|^2``."""
-        return np.sum(np.square(theta, dtype=float), axis=-1)
+        return np.sum(np.square(theta, dtype=np.result_type(theta, float)), axis=-1)
 
     @_of_diverged_too
     def gradient_norm(self, theta: Array) -> Array:

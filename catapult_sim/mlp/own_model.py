@@ -203,6 +203,13 @@ class OwnModel(Model["OwnPlace"]):
         given = signal.astype(self.dtype, copy=False)
         return self._result("kernel_product", signal.shape, theta, X, given)
 
+    def require_parameters(self, theta: npt.ArrayLike) -> Array:
+        """Return theta ``(..., P)`` as an array of this model, or raise InputError."""
+        parameters = super().require_parameters(theta)
+        if np.iscomplexobj(parameters):
+            raise InputError("theta of a model of your own must be real; got complex numbers")
+        return parameters
+
     def _top(self, theta: Array, X: Array, shape: tuple[int, ...]) -> float:
         if not np.isfinite(theta).all():
             return np.nan

@@ -57,6 +57,9 @@ Layers = Sequence[Plan | Layer | Activation | str]
 """Layers as users list them."""
 
 
+MOST_LAYERS = 10_000  # to build so many takes a second
+
+
 def require_layers(layers: Any) -> list[Listed]:
     """Return the layers of a list, with activations for their names, or raise InputError."""
     if not isinstance(layers, list | tuple) or not layers:
@@ -64,6 +67,8 @@ def require_layers(layers: Any) -> list[Listed]:
             "layers must be a list of at least one layer, such as [Dense(100), 'relu', Dense(1)]; "
             f"got {shown(layers)}"
         )
+    if len(layers) > 2 * MOST_LAYERS:
+        raise InputError(f"layers must be at most {2 * MOST_LAYERS}; got {len(layers)}")
     return [_require_layer(one) for one in layers]
 
 

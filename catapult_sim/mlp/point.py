@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
+from inspect import isfunction
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,18 @@ from catapult_sim.validation import InputError, require_numbers
 
 if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator
+
+
+T = TypeVar("T")
+SILENT = np.errstate(over="ignore", invalid="ignore")
+
+
+def of_diverged_too(place: type[T]) -> type[T]:
+    """Silence the warnings of NumPy, of networks that are not finite, in the methods of a class."""
+    for name, method in list(vars(place).items()):
+        if isfunction(method) and not name.startswith("_"):
+            setattr(place, name, SILENT(method))
+    return place
 
 
 class Place(ABC):
@@ -59,7 +72,7 @@ class Place(ABC):
         """The loss with its weight decay, ``(...)``."""
         loss, _ = self._evaluated()
         decay = self._objective.weight_decay
-        return loss + decay / 2 * np.sum(self._theta**2, axis=-1) if decay else loss
+        return loss + decay / 2 * _square_sum(self._theta) if decay else loss
 
     @property
     def _targets(self) -> Array:
@@ -67,6 +80,7 @@ class Place(ABC):
             raise InputError("the loss of a network needs labels y; got a point without them")
         return self._y
 
+    @SILENT
     def _evaluated(self) -> tuple[Array, Array]:
         """Return the loss without weight decay, and its gradient by the outputs."""
         if self._evaluation is None:
@@ -92,6 +106,7 @@ class Place(ABC):
         return symmetric_operator(multiply, math.prod(shape), self._outputs.dtype)
 
 
+@of_diverged_too
 class Point(Place):
     """Loss, gradient and curvature products of a network at one theta, X and y.
 
@@ -244,6 +259,11 @@ class Point(Place):
     def _room(self, out: Array | None) -> Array:
         shape = (*self._passes.leading, self._passes.size)
         return np.empty(shape, self._passes.dtype) if out is None else out
+
+
+@SILENT
+def _square_sum(theta: Array) -> Array:
+    return np.sum(theta**2, axis=-1)
 
 
 def require_parameters(theta: npt.ArrayLike, size: int, dtype: npt.DTypeLike) -> Array:

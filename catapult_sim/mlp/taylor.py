@@ -35,7 +35,7 @@ from catapult_sim.mlp.bilinear import Bilinear
 from catapult_sim.mlp.layers import GIVEN
 from catapult_sim.mlp.model import Model
 from catapult_sim.mlp.network import Network
-from catapult_sim.mlp.point import Place
+from catapult_sim.mlp.point import SILENT, Place, of_diverged_too
 from catapult_sim.numeric.curvature.eigenpairs import largest_eigenvalue
 from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_instance, shown
@@ -106,6 +106,7 @@ class TaylorModel(Model["TaylorPoint"]):
         """Return the network and the order."""
         return f"TaylorModel({self.network!r}, theta, order={self.order})"
 
+    @SILENT
     def kernel(self, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
         """Return the model's tangent kernel ``(1/m) J J^T`` at theta, ``(..., m k, m k)``.
 
@@ -122,11 +123,12 @@ class TaylorModel(Model["TaylorPoint"]):
         rows = self._rows(self.require_parameters(theta) - self.origin, inputs)
         return row_products(rows, rows) / inputs.shape[-2]
 
-    @np.errstate(over="ignore", invalid="ignore")
+    @SILENT
     def top_eigenvalue(self, theta: npt.ArrayLike, X: npt.ArrayLike) -> Array:
         """Return the largest eigenvalue of :meth:`kernel`, ``(...)``; NaN after a divergence."""
         return largest_eigenvalue(self.kernel(theta, X))
 
+    @SILENT
     def kernel_terms(
         self, theta: npt.ArrayLike, X: npt.ArrayLike, y: npt.ArrayLike
     ) -> tuple[Array, Array]:
@@ -170,6 +172,7 @@ class TaylorModel(Model["TaylorPoint"]):
         return expansion.rows(derivative=derivative)
 
 
+@of_diverged_too
 class TaylorPoint(Place):
     """A Taylor model at one theta, X and y: the counterpart of :class:`Point`.
 

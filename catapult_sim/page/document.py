@@ -86,7 +86,7 @@ def write(path: str | os.PathLike[str]) -> Path:
     """
     require_instance("path", path, str | os.PathLike, "a path")
     target = Path(path)
-    if target.is_dir() or not target.parent.is_dir() or "\0" in target.name:
+    if os.path.isdir(target) or not os.path.isdir(target.parent) or "\0" in target.name:
         raise InputError(f"path must be a file in a folder that exists; got {shown(str(path))}")
     write_whole(target, build().encode())
     return target

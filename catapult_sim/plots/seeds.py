@@ -207,7 +207,7 @@ def plot_measured_rows(
 
 def _require_measured(name: str, given: Iterable[Measured]) -> list[Measured]:
     """Return measured numbers, or raise InputError."""
-    found = list(given) if isinstance(given, Iterable) else [given]
+    found = list(given) if np.iterable(given) else [given]
     for one in found:
         require_instance(name, one, Measured, "Measured numbers")
     return found

@@ -44,7 +44,7 @@ def is_geometric(values: Array) -> bool:
     """
     if values.min() <= 0 or len(values) < 3:
         return False
-    return _unevenness(np.log(values)) < _unevenness(values) - 1e-9
+    return _unevenness(np.log(values)) < _unevenness(values / values.max()) - 1e-9
 
 
 def _unevenness(values: Array) -> float:

@@ -5,6 +5,7 @@
 ``cell``           mark a function of cells with the version of its physics
 ``identity``       which function computed a record: its name, with its version or its source
 ``dependencies``   the statements of a file that a function depends on
+``own_modules``    the source of what it imports from the user's own modules
 ``encoding``       JSON of cells and of their results
 ``record``         read a record, or append to it under a lock
 ``refinement``     compute a two-dimensional phase diagram only where phases meet
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from catapult_sim.sweeps import dependencies as dependencies
     from catapult_sim.sweeps import encoding as encoding
     from catapult_sim.sweeps import identity as identity
+    from catapult_sim.sweeps import own_modules as own_modules
     from catapult_sim.sweeps import record as record
     from catapult_sim.sweeps import refinement as refinement
     from catapult_sim.sweeps import sweep as sweep

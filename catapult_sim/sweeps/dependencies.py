@@ -22,6 +22,7 @@ PLACES = (ast.Attribute, ast.Subscript)
 CONSTANT = (ast.Constant, ast.Tuple, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.Load)
 # With these a file can set names, or parts of what they name, that are not to be seen in it.
 SETTERS = {"globals", "locals", "vars", "exec", "eval", "setattr", "delattr", "__import__"}
+SETTERS |= {"import_module", "__dict__", "__globals__", "sys.modules"}
 PACKAGE = __name__.partition(".")[0]
 STAR = "*"  # stands for the names that a star imports
 
@@ -41,7 +42,7 @@ def dependencies(file: ast.Module, name: str) -> str:
     statements = [_Statement(one) for one in _flat(file.body)]
     if not any(name in one.binds for one in statements):
         return ""
-    if SETTERS & {node.id for node in ast.walk(file) if isinstance(node, ast.Name)}:
+    if SETTERS & set(map(_called, ast.walk(file))):
         return "\n".join(one.source for one in statements)
     reached, changing = _reached(statements, name), _changing(file, statements)
     names, needed, before = {name, STAR}, set[_Statement](), -1
@@ -52,6 +53,30 @@ def dependencies(file: ast.Module, name: str) -> str:
                 needed.add(one)
                 names |= one.uses | one.binds
     return "\n".join(one.source for one in statements if one in needed)
+
+
+def global_names(source: str) -> tuple[set[str], set[str]]:
+    """Return all global names in some statements, and those to which these give a value.
+
+    Examples
+    --------
+    >>> used, bound = global_names("import math; scaled = lambda x: K * math.sin(x)")
+    >>> sorted(used - bound)
+    ['K']
+    """
+    statements = [_Statement(one) for one in ast.parse(source).body]
+    used, bound = ([getattr(one, of) for one in statements] for of in ("uses", "binds"))
+    return set().union(*used), set().union(*bound)
+
+
+def _called(node: ast.AST) -> str:
+    """Return the name that a node is, that of an attribute of sys with it, or an empty text."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name) if name in SETTERS:
+            return name
+        case ast.Attribute(value=ast.Name(id="sys"), attr=name):
+            return f"sys.{name}"
+    return ""
 
 
 class _Statement:

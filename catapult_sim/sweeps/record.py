@@ -285,6 +285,10 @@ def _survey(path: Path, physics: str) -> tuple[set[str], int, int]:
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
     """Open a file to append to, and hold its lock."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InputError(
+            f"record must be a file that can be written to, no folder, device or pipe; got {path}"
+        )
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | O_BINARY, 0o666)
     except OSError as error:

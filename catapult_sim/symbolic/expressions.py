@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from catapult_sim.validation import InputError, shown
+from catapult_sim.validation import UNREADABLE, InputError, shown
 
 LONGEST = 2000
 """The most terms into which an expression is multiplied out."""
@@ -28,7 +28,7 @@ def require_expression(name: str, value: Any) -> sp.Expr:
     """
     try:
         found = sp.sympify(value, strict=True)
-    except (sp.SympifyError, TypeError, ValueError, AttributeError):
+    except (sp.SympifyError, AttributeError, *UNREADABLE):
         found = None
     if not isinstance(found, sp.Expr) or _is_none(found):
         raise InputError(f"{name} must be a number or a SymPy expression; got {shown(value)}")

@@ -33,7 +33,9 @@ def table(header, names=None, separator=",", quote='"'):
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", " ", "|"])
-@pytest.mark.parametrize("names", [[1, 2, 3], ["r1", "r2", "s"], ["Mazda RX4", "Fiat", "Volvo"]])
+@pytest.mark.parametrize(
+    "names", [[1, 2, 3], [0, 1, 2], ["r1", "r2", "s"], ["Mazda RX4", "Fiat", "Volvo"]]
+)
 @pytest.mark.parametrize("header", [["a", "b", "y"], ["", "x1", "x2", "y"]])
 def test_names_of_rows_are_left_out_and_mentioned(read, separator, names, header):
     found = read(table(header, names, separator))

@@ -15,6 +15,12 @@ MEANINGS = {
     "zero and one": ([0, 1, 0], "binary", "two labels, 0 as -1 and 1 as +1", [[-1], [1], [-1]]),
     "one and two": ([2.0, 1.0], "binary", "two labels, 1 as -1 and 2 as +1", [[1], [-1]]),
     "true": ([True, False], "binary", "two labels, False as -1 and True as +1", [[1], [-1]]),
+    "names of lines": (
+        ["b\nc", "a" * 99],
+        "binary",
+        "two labels, aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa... as -1 and b c as +1",
+        [[1], [-1]],
+    ),
     "two names": (["b", "a "], "binary", "two labels, a as -1 and b as +1", [[1], [-1]]),
     "bytes": (np.array([b"b", b"a"]), "binary", "two labels, a as -1 and b as +1", [[1], [-1]]),
     "text of numbers": (["0", "1"], "binary", "two labels, 0 as -1 and 1 as +1", [[-1], [1]]),

@@ -117,6 +117,7 @@ def test_encrypted_torn_and_oddly_packed_archives_get_a_sentence(archive):
         "must be packed as numpy.savez packs": flagged(whole, 8, 10, lambda _: 99),
         "must be a whole archive of numpy.savez; Bad CRC": whole.replace(X.tobytes()[:8], b"8" * 8),
         "must be a whole archive of numpy.savez; File is not": whole[:-30],
+        r"must .*savez; File name .{,30}\.\.\.$": whole[:26] + bytes([200]) + whole[27:],
         "is not what numpy.savez writes": b"not a zip",
         "is not what numpy.savez writes$": b"PK",
     }
@@ -199,6 +200,14 @@ def test_other_files_are_called_what_they_are(tmp_path):
     np.save(tmp_path / "a.npy", X)
     with pytest.raises(InputError, match=r"holds one array; numpy\.savez\(path, X=X, y=y\) saves"):
         load(tmp_path / "a.npy")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        file.writestr("iris.csv", "1,2,0\n3,4,1\n")
+    with pytest.raises(
+        InputError, match=r"a\.zip holds files, iris\.csv, and no arrays: unpack it"
+    ):
+        load(tmp_path / "a.zip")
+    with pytest.raises(InputError, match="must be a readable file; File name too long"):
+        load(tmp_path / ("a" * 300))
     for path in (tmp_path / "absent.csv", tmp_path / "absent.npz", tmp_path):
         with pytest.raises(InputError, match="must be a readable file; No such file"):
             load(path)

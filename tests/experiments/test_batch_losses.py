@@ -69,6 +69,27 @@ def test_the_fit_is_least_squares():
         assert fit.minimum[place] == pytest.approx(vertex, rel=1e-9, nan_ok=True)
 
 
+@pytest.mark.parametrize("unit", [1e300, 1e160, 1e-160, 1e-300])
+def test_lines_of_any_unit_have_their_parabola(unit):
+    s = np.linspace(0, 2, 5)
+    fit = quadratic_fit(s * unit, (3 + (s - 1) ** 2) * unit)
+    found = [fit.curvature * unit, fit.minimum / unit, fit.lowest / unit, fit.goodness]
+    np.testing.assert_allclose(found, [2, 1, 3, 1], rtol=1e-9)
+    with pytest.raises(InputError, match="needs at least 3 different positions; got "):
+        quadratic_fit([unit, unit, 1, 1], s[:4])
+
+
+@pytest.mark.parametrize("unit", [1e90, 1e-90])
+def test_gradients_of_any_unit_have_their_alignment(unit, problem):
+    _, theta, batch, everything = problem
+    network = MLP([3, 6, 2], activation="relu")
+    found, right = (
+        alignment(network, theta, *((s * X, s * y) for X, y in (batch, everything)))
+        for s in (unit, 1)
+    )
+    np.testing.assert_allclose(found, right, rtol=1e-9)
+
+
 def test_lines_may_have_positions_of_their_own():
     positions = np.outer(np.linspace(0, 1, 5), [1.0, 10.0])
     fit = quadratic_fit(positions, (positions - [0.5, 4.0]) ** 2)
@@ -116,7 +137,7 @@ def test_batch_gradients_are_compared_with_the_full_one(problem):
 
 
 def test_two_points_do_not_make_a_parabola():
-    with pytest.raises(InputError, match="at least 3 positions; got shape"):
+    with pytest.raises(InputError, match="at least 3 different positions; got"):
         quadratic_fit([0, 1], [1.0, 2.0])
 
 

@@ -329,6 +329,7 @@ def test_standard_biases_start_at_zero_and_ntk_biases_do_not():
     ("wrong", "sentence"),
     [
         ({"widths": [3, 2]}, "widths must name inputs, hidden layers and outputs, at least 3"),
+        ({"widths": range(1, 10**9)}, "widths must be at most 10000; got more"),
         ({"widths": [3, 0, 2]}, "each width must be an integer of at least 1; got 0"),
         ({"activation": "sine"}, "activation must be one of linear, relu, .*; got 'sine'"),
         ({"parametrization": "mup"}, "must be one of ntk, standard, mean-field; got 'mup'"),

@@ -1,8 +1,10 @@
 """Records know their function: by module, name and version, or by its source."""
 
 import importlib
+import linecache
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -216,6 +218,148 @@ def test_a_value_that_is_set_otherwise_gives_no_old_numbers(place, setting, modu
     changed = module("edited", source.replace("2", "3")).cell
     assert changed({}) != before
     with pytest.raises(InputError, match=r"the source of edited\.cell has changed"):
+        sweep(changed, [{}], record=record)
+
+
+# What a cell imports from files beside it, how it is written there, and the files.
+IMPORTED = {
+    "a name": ("from beside import K", "K", {"beside": "K = 2"}),
+    "a module": ("import beside", "beside.K", {"beside": "K = 2"}),
+    "a module under another name": ("import beside as b", "b.K", {"beside": "K = 2"}),
+    "all names": ("from beside import *", "K", {"beside": "K = 2"}),
+    "getattr": ("import beside", "getattr(beside, 'K')", {"beside": "K = 2"}),
+    "in the function": ("", "__import__('beside').K", {"beside": "K = 2"}),
+    "import_module": (
+        "import importlib",
+        "importlib.import_module('beside').K",
+        {"beside": "K = 2"},
+    ),
+    "sys.modules": (
+        "import beside, sys",
+        "getattr(sys.modules['beside'], 'K')",
+        {"beside": "K = 2"},
+    ),
+    "sys.modules of its own": ("import sys\nK = 2", "getattr(sys.modules[__name__], 'K')", {}),
+    "its dict": ("import sys\nK = 2\ndef f(): ...", "f.__globals__['K']", {}),
+    "a function": (
+        "from beside import f",
+        "f()",
+        {"beside": "from deeper import K\ndef f():\n    return K", "deeper": "K = 2"},
+    ),
+    "a value that is set there": (
+        "import beside",
+        "beside.K[0]",
+        {"beside": "import deeper\nK = []\nK.append(deeper.f())", "deeper": "def f(): return 2"},
+    ),
+    "a value that is set here": (
+        "import beside\nbeside.K = 2",
+        "beside.K",
+        {"beside": "K = 0"},
+    ),
+    "a part of a package": (
+        "from folder import part",
+        "part.K",
+        {"folder/__init__": "", "folder/part": "K = 2"},
+    ),
+    "a name of a package": (
+        "from folder import K",
+        "K",
+        {
+            "folder/__init__": "from .part import *",
+            "folder/part": "from . import other\nK = other.K",
+            "folder/other": "K = 2",
+        },
+    ),
+    "a module of a package": (
+        "import folder.part",
+        "folder.part.K",
+        {"folder/part": "K = 2"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("imports", "place", "beside"), IMPORTED.values(), ids=IMPORTED)
+def test_what_it_imports_from_files_beside_it_gives_no_old_numbers(
+    imports, place, beside, module, tmp_path
+):
+    record = tmp_path / "record"
+    source = f"{imports}\n{USES.replace('PLACE', place)}"
+
+    def written(number):
+        for name, text in beside.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / f"{name}.py").write_text(text.replace("2", number))
+            for known in ("folder", name.replace("/", ".")):
+                sys.modules.pop(known, None)
+        return module("edited", source.replace("2", number)).cell
+
+    before = written("2")({})
+    sweep(written("2"), [{}], record=record)
+    assert sweep(written("2"), [{}], record=record).known == 1
+    changed = written("3")
+    assert changed({}) != before
+    with pytest.raises(InputError, match=r"the source of edited\.cell has changed"):
+        sweep(changed, [{}], record=record)
+
+
+def test_files_beside_it_may_grow(module, tmp_path):
+    record = tmp_path / "record"
+    both = "import both\nfrom both import f\ndef cell(cell):\n    return f() + both.K\n"
+    held = "K = 2\nL = 3\ndef f():\n    return K\ndef g():\n    return L\n"
+    module("both", held)
+    sweep(module("edited", both).cell, [{}], record=record)
+    module("both", held.replace("L = 3", "L = 4  # more").replace("return L", "return -L"))
+    assert sweep(module("edited", both).cell, [{}], record=record).known == 1
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """Return a function that runs a cell of a notebook, as IPython does, and returns its names."""
+    main = types.ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", main)
+
+    def run(source):
+        file = f"<ipython-input-{len(linecache.cache)}>"
+        lines = [line + "\n" for line in source.splitlines()]
+        monkeypatch.setitem(linecache.cache, file, (len(source), None, lines, file))
+        exec(compile(source, file, "exec"), vars(main))
+        return main
+
+    return run
+
+
+NOTEBOOK = {
+    "a number": ("K = 2", "K"),
+    "an array": ("import numpy as np\nK = np.full(3, 2.0)", "K.sum()"),
+    "data": ("import numpy as np\nX, y = np.eye(2), [2]", "y[0] * X.sum()"),
+    "a function": ("def f(): return 2", "f()"),
+    "a function of a value": ("K = 2\ndef f(): return g()\ndef g(): return K", "f()"),
+    "a cached function": ("import functools\n@functools.cache\ndef f(): return 2", "f()"),
+    "a class": ("class P:\n    k = 2", "P.k"),
+    "a method of a class": ("class P:\n    def k(self):\n        return 2", "P().k()"),
+    "an entry": ("K = {'a': [0, 2]}", "K['a'][1]"),
+    "a value that is set anew": ("K = 0\ndef f(): return K", "f()", "K = 2"),
+    "a data frame": ("import pandas as pd\nK = pd.DataFrame({'a': [2], 'b': ['x']})", "K.a[0]"),
+}
+
+
+@pytest.mark.parametrize("cells", NOTEBOOK.values(), ids=NOTEBOOK)
+def test_what_other_cells_of_a_notebook_set_gives_no_old_numbers(cells, notebook, tmp_path):
+    above, place, *more = cells
+    if "pandas" in above:
+        pytest.importorskip("pandas")
+    below = f"def cell(cell):\n    return float({place})"
+    record = tmp_path / "record"
+    notebook(above)
+    above = more[0] if more else above
+    notebook(above)
+    before = notebook(below).cell({})
+    sweep(notebook(below).cell, [{}], record=record)
+    notebook(above)
+    assert sweep(notebook(below + "  # again").cell, [{}], record=record).known == 1
+    changed = notebook(above.replace("2", "3")).cell
+    assert changed({}) != before
+    with pytest.raises(InputError, match=r"the source of .*cell has changed"):
         sweep(changed, [{}], record=record)
 
 

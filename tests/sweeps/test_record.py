@@ -226,7 +226,7 @@ def test_an_interrupt_after_a_write_keeps_its_line(record, monkeypatch):
     assert sweep(square, cells(4), record=record).known == 1
 
 
-@pytest.mark.parametrize("place", ["absent/records.jsonl", "", "file/records.jsonl"])
+@pytest.mark.parametrize("place", ["absent/records.jsonl", "", "file/records.jsonl", os.devnull])
 def test_a_record_that_cannot_be_is_refused(tmp_path, place):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="record must be a file that can be written to"):

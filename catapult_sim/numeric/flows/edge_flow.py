@@ -131,6 +131,7 @@ def edge_flow(
     return EdgeFlow(recorded, centres, directions, magnitudes, loss, mean_loss, curvature)
 
 
+@np.errstate(over="ignore")
 def _parts(state: Array) -> tuple[Array, Array, Array]:
     """Return centre, direction and magnitude of states that hold the logarithm of the latter."""
     size = state.shape[-1] // 2

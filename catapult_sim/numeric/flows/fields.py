@@ -173,9 +173,9 @@ def principal_field(gradient: Field, hessian: Field, step_size: float) -> Field:
             return np.full(len(weights), np.nan, dtype=complex)
         # At complex weights H is symmetric but not Hermitian: eigh would not do.
         values, vectors = np.linalg.eig(matrix)
-        curvature = rate * values.astype(complex)
-        flat = curvature == 0
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            curvature = rate * values.astype(complex)
+            flat = curvature == 0
             rates = np.log(1 - curvature) / np.where(flat, 1, curvature)
         slope = require_result("gradient", gradient(weights), *weights.shape)
         components = np.linalg.solve(vectors, slope)

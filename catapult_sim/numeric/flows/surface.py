@@ -72,9 +72,9 @@ class Surface:
         self._gradient = require_function("gradient", gradient, "of weights (P,)")
         described = "of weights (P,) and a direction (P,)"
         self._product = require_function("hessian_product", hessian_product, described)
-        self._sharpness_gradient = sharpness_gradient and require_function(
-            "sharpness_gradient", sharpness_gradient, described
-        )
+        self._sharpness_gradient = sharpness_gradient
+        if sharpness_gradient is not None:
+            require_function("sharpness_gradient", sharpness_gradient, described)
 
     @classmethod
     def of(cls, at: Callable[[Array], Place]) -> Self:

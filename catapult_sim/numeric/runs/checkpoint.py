@@ -13,6 +13,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,9 +76,9 @@ def resumable(
     if not isinstance(checkpoint, Checkpoint):
         raise InputError(f"checkpoint must be a Checkpoint of a file; got {shown(checkpoint)}")
     path = Path(checkpoint.path)
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise InputError(f"checkpoint must be a file in a folder that exists; got {path}")
-    run = _load(path, steps, fingerprints) if path.exists() else None
+    run = _load(path, steps, fingerprints) if os.path.exists(path) else None
     while run is None or _unfinished(run, steps):
         done = 0 if run is None else int(run.step[-1])
         apart = checkpoint.every
@@ -137,20 +138,28 @@ def fingerprint(values: npt.ArrayLike) -> str:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file through a temporary one, so that it is complete or unchanged.
 
+    Links are followed, and devices and pipes, such as ``/dev/null``, are written to as they are.
+
     Raises
     ------
     OSError
         Where there is no room for it; the message names the file.
     """
-    half = path.with_name(path.name + ".part")
+    stream = os.path.exists(path) and not os.path.isfile(path)
+    target = Path(os.path.realpath(path))
+    half = target.with_name(f"{target.name}.part")
     try:
+        if stream:
+            path.write_bytes(content)
+            return
         with half.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(half, path)
+        os.replace(half, target)
     except BaseException as error:
-        half.unlink(missing_ok=True)
+        with suppress(OSError):
+            half.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise OSError(error.errno, f"not written: {error.strerror}", str(path)) from error
         raise

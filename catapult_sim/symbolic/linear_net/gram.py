@@ -27,7 +27,7 @@ from catapult_sim.symbolic.steps import (
     specialised,
 )
 from catapult_sim.symbolic.update import ETA, Update
-from catapult_sim.validation import InputError, shown
+from catapult_sim.validation import InputError, is_integer, shown
 
 REFERENCE = "Lewkowycz et al. 2020, arXiv:2003.02218"
 
@@ -339,7 +339,7 @@ def _expanded(
 
 def _sized(derive: Callable[[], Update], sizes: dict[sp.Symbol, int | sp.Symbol]) -> Update:
     for size in sizes.values():
-        if not (isinstance(size, sp.Symbol) or (isinstance(size, int) and size >= 1)):
+        if not (isinstance(size, sp.Symbol) or (is_integer(size) and size >= 1)):
             name = derive().name
             raise InputError(f"{name}: required a size of 1, 2, 3, ...; got {shown(size)}")
     rule = specialised(derive, lambda expression: expression.subs(sizes))

@@ -1,5 +1,6 @@
 """Runs that are stopped, however, and go on as if nothing had happened."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -220,3 +221,19 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bits(tmp_path):
     done = subprocess.run(command("run.npz"), capture_output=True, check=True).stdout
     assert kills >= 1
     assert done == whole
+
+
+def test_a_link_is_followed_and_a_pipe_stays_one(tmp_path):
+    file, link, pipe = (tmp_path / name for name in ("file", "link", "pipe"))
+    link.symlink_to(file)
+    for content in (b"one", b"other"):
+        write_whole(link, content)
+        assert link.is_symlink()
+        assert file.read_bytes() == content
+    os.mkfifo(pipe)
+    ours = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(pipe, content)
+    assert os.read(ours, 9) == content
+    os.close(ours)
+    assert pipe.is_fifo()
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["file", "link", "pipe"]

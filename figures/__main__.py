@@ -2,8 +2,8 @@
 
     python figures [--effort quick] [--out gallery]
 
-Scripts that train networks do it with the effort asked for, or their own, which takes about eight
-minutes. Those in one row below share measurements, and run one after the other in one process.
+Scripts that train networks do it with the effort asked for, or their own, which takes longer. Those
+in one row below share measurements, and run one after the other in one process.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from catapult_sim import process_pool
 from catapult_sim.commands.gallery import run_scripts
 
 HERE = Path(__file__).parent
-EFFORT = "quick: five minutes on two cores; default: of each script, about eight"
+EFFORT = "quick: five minutes on two cores; default: of each script, longer"
 SHARED = (  # the longest first
     ("sharpest_grid", "sharpest_steps", "nudged_sgd", "nudged_table"),
     ("rare_catapults",),

@@ -79,7 +79,7 @@ class Effort:
 
 # The values of each field of Effort: quick, full.
 TABLE: dict[str, tuple[Any, Any]] = {
-    # Measured: 115 s where costs say 162, and 127 minutes of processor time where they say 1125 s.
+    # Measured: 118 s where costs say 162, and 127 minutes of processor time where they say 1125 s.
     "slowness": (0.8, 6.8),
     "time": ("about 2 minutes", "about 87 minutes"),
     "samples": (32, 64),

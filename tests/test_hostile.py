@@ -76,6 +76,7 @@ MACHINERY = (
     "mlp.convolution.Frame",
     "mlp.own_model.OwnPlace*",
     "mlp.own_model.Plugged*",
+    "mlp.own_model.require_model",
     "mlp.passes.*",
     "mlp.point.Place*",
     "mlp.point.Point",

@@ -66,7 +66,8 @@ def stop(process, number):
         os.killpg(process.pid, number)
     _, said = process.communicate(timeout=20)
     took = time.monotonic() - begun
-    time.sleep(0.1)
+    while running(process.pid) and time.monotonic() < begun + SECONDS:
+        time.sleep(0.05)
     return took, said
 
 

@@ -1,6 +1,7 @@
 """The claims on minibatch losses: that they measure, and that what is broken is refuted."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -161,6 +162,8 @@ def test_averages_after_the_rate_is_lowered_are_those_of_runs_written_out(monkey
 def test_at_a_small_learning_rate_averages_are_their_schedules(tiny, monkeypatch):
     monkeypatch.setitem(digits.RATES, "squared_error", 1e-4)
     monkeypatch.setitem(digits.AVERAGES, "two-point", TwoPoint(digits.GAP))
+    # So short a way is rounded in single precision.
+    monkeypatch.setattr(digits, "network", partial(digits.network, dtype="float64"))
     found = digits.experiment(tiny(), "squared_error")
     way = np.linalg.norm(found.last - found.start)
     for name in digits.AVERAGES:

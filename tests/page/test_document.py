@@ -12,7 +12,7 @@ import pytest
 import catapult_sim as cs
 from catapult_sim import InputError
 from catapult_sim.cli import main
-from catapult_sim.page import colours, digits, document, rules
+from catapult_sim.page import colours, document, rules
 from catapult_sim.plots import PHASE_COLOURS
 from catapult_sim.symbolic.printed import derivation_steps
 
@@ -101,7 +101,7 @@ def test_the_colours_of_final_curvatures_go_from_dark_to_light():
 
 
 def test_the_digits_are_those_of_the_package():
-    found = digits.digits()
+    found = document.digits()
     levels = np.array([ord(letter) - 97 for letter in found["pixels"]]).reshape(-1, 64)
     X, y = cs.datasets.subset(*cs.datasets.digits(inputs="global"), 256, rng=0)
     assert abs((levels - found["mean"]) / found["deviation"] - X).max() < 1e-12

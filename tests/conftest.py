@@ -37,8 +37,6 @@ def pytest_collection_modifyitems(items):
         # Eleven has no divisor in common with how many values most parameters have.
         few = [dict.fromkeys([*several[::11], several[-1]]) for several in cases.values()]
         items[:] = [item for several in few for item in several]
-    # The browser is waited for longest: begun last, it would leave the other workers idle.
-    items.sort(key=lambda item: "test_browser" not in item.nodeid)
 
 
 def pytest_collection():

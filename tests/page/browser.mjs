@@ -61,7 +61,7 @@ export async function settle(page, scene) {
     const stage = window.CATAPULT.stages.find((one) => one.scene.id === id);
     const drawn = !stage.atlas || (stage.atlas.ready && !stage.waiting);
     return drawn && !stage.run.live;
-  }, scene, { timeout: 60_000 });
+  }, scene, { timeout: 180_000 });
 }
 
 /** Go to a scene as a reader does, by its address. */

@@ -40,10 +40,9 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection():
+    """Look for no garbage while tests are collected: that takes as long again."""
     gc.disable()
 
 
 def pytest_collection_finish():
-    """Leave alone what was collected, which lives to the end, whenever garbage is looked for."""
-    gc.freeze()
     gc.enable()

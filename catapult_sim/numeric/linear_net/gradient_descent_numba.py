@@ -16,6 +16,11 @@ from catapult_sim.numeric.linear_net.gradient_descent import Pull
 from catapult_sim.types import Array
 from catapult_sim.validation import not_installed
 
+try:
+    import numba
+except ImportError as missing:
+    raise ImportError(not_installed("compiled=True", "numba")) from missing
+
 # Members in a load: enough to outweigh the overhead of a loop, few enough for a core's cache. A
 # load with fewer is filled up: every member is computed by the same instructions, to the bit.
 LANES = 64
@@ -23,26 +28,22 @@ LANES = 64
 # Each coordinate of a block takes a vector register, of which there are 16 with AVX2.
 LARGEST_BLOCK = 10
 
+ARITHMETIC = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
+# Inlined, a part is compiled with the known strides and aliasing of the arrays it is given.
+_part = numba.njit(inline="always", **ARITHMETIC)
+
 
 def kernel(r: int, k: int) -> Callable[..., None]:
     """Return a compiled ``_steps`` of the descent: same arguments, same results to rounding.
 
-    Steps on all samples and steps on batches are compiled when they are first taken.
+    Steps on all samples and steps on batches are compiled when they are first taken, and kept on
+    disk: compilation takes some ten seconds, reading a tenth.
 
     Parameters
     ----------
     r, k : int
         Coordinates and outputs.
-
-    Raises
-    ------
-    ImportError
-        If numba is not installed.
     """
-    try:
-        import numba  # noqa: F401
-    except ImportError as missing:
-        raise ImportError(not_installed("compiled=True", "numba")) from missing
     blocks = max(1, -(-r // LARGEST_BLOCK))
     side, single = max(1, -(-r // blocks)), blocks == k == 1
 
@@ -65,20 +66,12 @@ def _compiled(side: int, single: bool, batches: bool) -> Callable[..., None]:
 
     A single block with a single output, the commonest network, has a faster loop of its own.
     """
-    import numba
-
-    arithmetic = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
-    # Inlined, the parts are compiled with the known strides and aliasing of these arrays.
-    part_of_steps = numba.njit(inline="always", **arithmetic)
-    mover = _single_mover if single else _unit_mover
-    parts = _begin, _see_batch if batches else _see_all, mover(part_of_steps), _move_outputs
-    begin, see, move_unit, move_outputs = map(part_of_steps, parts)
     # Arrays of any strides: members may lie along any axis in memory.
     row, table, cube = numba.float64[:], numba.float64[:, :], numba.float64[:, :, :]
     samples = numba.types.Array(numba.int64, 3, "A", readonly=True)
     signature = cube, cube, cube, row, row, table, row, samples, table, table
 
-    @numba.njit(signature, **arithmetic)  # type: ignore[untyped-decorator]
+    # Numba keeps what it compiled under the values that are taken from around it, all numbers.
     def steps(
         W: Any,
         F: Any,
@@ -110,27 +103,36 @@ def _compiled(side: int, single: bool, batches: bool) -> Callable[..., None]:
                 f[:, j // side, j % side, :lanes] = F[j, :, part]
                 error[:, j // side, j % side, :lanes] = e[j, :, part]
             for t in range(len(losses)):
-                begin(error, move, turn, square)
+                _begin(error, move, turn, square)
                 losses[t, part] = square[:lanes]
-                see(error, rows[t, part], left, unseen, delta)
+                if batches:
+                    _see_batch(error, rows[t, part], left, unseen, delta)
+                else:
+                    delta[:] = error
                 for a in range(k):
                     for c in range(blocks):
                         for j in range(side):
                             for x in range(LANES):
                                 delta[a, c, j, x] *= rate[x] * factors[t] * scale[c, j]
                 for i in range(units):
-                    move_unit(U[i], V[i], delta, dV, move, turn)
-                move_outputs(f, error, delta, move, turn, scale)
+                    if single:
+                        _descend(U[i, 0], V[i, 0], delta[0, 0], move[0, 0], turn[0, 0])
+                    else:
+                        _move_unit(U[i], V[i], delta, dV, move, turn)
+                _move_outputs(f, error, delta, move, turn, scale)
             W[:, r:, part] = V[:, :, :lanes]
             for j in range(r):
                 W[:, j, part] = U[:, j // side, j % side, :lanes]
                 F[j, :, part] = f[:, j // side, j % side, :lanes]
                 e[j, :, part] = error[:, j // side, j % side, :lanes]
 
-    compiled: Callable[..., None] = steps
-    return compiled
+    try:
+        return numba.njit(signature, cache=True, **ARITHMETIC)(steps)
+    except RuntimeError:  # no folder can be written to
+        return numba.njit(signature, **ARITHMETIC)(steps)
 
 
+@_part  # type: ignore[untyped-decorator]
 def _begin(e: Any, move: Any, turn: Any, square: Any) -> None:
     """Set ``square = |e|^2``, and set the sums over units to zero."""
     for x in range(LANES):
@@ -146,11 +148,7 @@ def _begin(e: Any, move: Any, turn: Any, square: Any) -> None:
                 turn[a, b, x] = 0.0
 
 
-def _see_all(e: Any, rows: Any, left: Any, unseen: Any, pull: Any) -> None:
-    """Set the pull of all samples, which is e."""
-    pull[:] = e
-
-
+@_part  # type: ignore[untyped-decorator]
 def _see_batch(e: Any, rows: Any, left: Any, unseen: Any, pull: Any) -> None:
     """Set the pull of the samples ``rows (N, b)`` of each member."""
     pull[:] = 0.0
@@ -166,30 +164,7 @@ def _see_batch(e: Any, rows: Any, left: Any, unseen: Any, pull: Any) -> None:
                     pull[a, j // e.shape[2], j % e.shape[2], x] += left[j, sample] * error / size
 
 
-def _unit_mover(part: Callable[..., Any]) -> Callable[..., None]:
-    """Return the step of one hidden unit, made of the operations on a block."""
-    project, bend = part(_project), part(_bend)
-
-    def move_unit(U: Any, V: Any, delta: Any, dV: Any, move: Any, turn: Any) -> None:
-        for a in range(len(V)):
-            for x in range(LANES):
-                dV[a, x] = 0.0
-            for c in range(len(U)):
-                project(U[c], delta[a, c], dV[a])
-        for a in range(len(V)):
-            for c in range(len(U)):
-                bend(U[c], V[a], dV[a], delta[a, c], move[a, c])
-            # Later outputs find U already moved by this one: V - dV here makes up for that.
-            for b in range(len(V)):
-                for x in range(LANES):
-                    turn[a, b, x] += V[a, x] * (V[b, x] if a < b else V[b, x] - dV[b, x])
-        for a in range(len(V)):
-            for x in range(LANES):
-                V[a, x] -= dV[a, x]
-
-    return move_unit
-
-
+@_part  # type: ignore[untyped-decorator]
 def _project(U: Any, delta: Any, dV: Any) -> None:
     """Add ``U delta`` to dV."""
     for x in range(LANES):
@@ -199,6 +174,7 @@ def _project(U: Any, delta: Any, dV: Any) -> None:
         dV[x] = image
 
 
+@_part  # type: ignore[untyped-decorator]
 def _bend(U: Any, V: Any, dV: Any, delta: Any, move: Any) -> None:
     """Add ``U^T dV`` to the step of F, and subtract ``V delta^T`` from U."""
     for x in range(LANES):
@@ -209,18 +185,29 @@ def _bend(U: Any, V: Any, dV: Any, delta: Any, move: Any) -> None:
             U[j, x] = unit - output * delta[j, x]
 
 
-def _single_mover(part: Callable[..., Any]) -> Callable[..., None]:
-    """Return the step of one hidden unit of a single block and output, in one loop."""
-    descend = part(_descend)
+@_part  # type: ignore[untyped-decorator]
+def _move_unit(U: Any, V: Any, delta: Any, dV: Any, move: Any, turn: Any) -> None:
+    """Take the step of one hidden unit."""
+    for a in range(len(V)):
+        for x in range(LANES):
+            dV[a, x] = 0.0
+        for c in range(len(U)):
+            _project(U[c], delta[a, c], dV[a])
+    for a in range(len(V)):
+        for c in range(len(U)):
+            _bend(U[c], V[a], dV[a], delta[a, c], move[a, c])
+        # Later outputs find U already moved by this one: V - dV here makes up for that.
+        for b in range(len(V)):
+            for x in range(LANES):
+                turn[a, b, x] += V[a, x] * (V[b, x] if a < b else V[b, x] - dV[b, x])
+    for a in range(len(V)):
+        for x in range(LANES):
+            V[a, x] -= dV[a, x]
 
-    def move_unit(U: Any, V: Any, delta: Any, dV: Any, move: Any, turn: Any) -> None:
-        descend(U[0], V[0], delta[0, 0], move[0, 0], turn[0, 0])
 
-    return move_unit
-
-
+@_part  # type: ignore[untyped-decorator]
 def _descend(U: Any, V: Any, delta: Any, move: Any, turn: Any) -> None:
-    """Take the whole step of a unit: ``_project``, ``_bend`` and the update of V in one loop."""
+    """Take the step of one hidden unit with a single block and output, in one loop."""
     for x in range(LANES):
         output, change = V[x], 0.0
         for j in range(len(U)):
@@ -233,6 +220,7 @@ def _descend(U: Any, V: Any, delta: Any, move: Any, turn: Any) -> None:
         V[x] = output - change
 
 
+@_part  # type: ignore[untyped-decorator]
 def _move_outputs(F: Any, e: Any, delta: Any, move: Any, turn: Any, scale: Any) -> None:
     """Take the step of F and e."""
     outputs, blocks, side = e.shape[:3]

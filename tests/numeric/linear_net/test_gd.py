@@ -243,3 +243,27 @@ def test_the_compiled_loop_leaves_a_network_alone_whose_inputs_are_zero(outputs)
     run = net.train(learning_rate=np.array([0.1, 0.2]), steps=9, state=start, compiled=True)
     np.testing.assert_allclose(run.state, start, rtol=1e-12)
     np.testing.assert_array_equal(run.values["loss"], outputs / 2)
+
+
+def test_a_compiled_loop_is_kept_on_disk_for_every_size_apart():
+    pytest.importorskip("numba")
+    from catapult_sim.numeric.linear_net.gradient_descent_numba import _compiled
+
+    run = {"learning_rate": 0.1, "steps": 9, "rng": 0, "compiled": True}
+    nets = [LinearNet(np.eye(m), np.ones(m), width=100) for m in (1, 2)]
+    before = [net.train(**run).state for net in nets]
+    _compiled.cache_clear()
+    for net, state in zip(nets, before, strict=True):
+        np.testing.assert_array_equal(net.train(**run).state, state)
+        kept = _compiled(net.data.rank, single=True, batches=False)
+        assert sum(kept.stats.cache_hits.values()) == 1
+
+
+def test_a_compiled_loop_runs_where_no_folder_can_be_written(monkeypatch):
+    caching = pytest.importorskip("numba.core.caching")
+    from catapult_sim.numeric.linear_net.gradient_descent_numba import _compiled
+
+    monkeypatch.setattr(caching.CompileResultCacheImpl, "_locator_classes", [])
+    _compiled.cache_clear()
+    LinearNet([[1.0]], [0.0], width=100).train(learning_rate=0.1, steps=1, rng=0, compiled=True)
+    assert _compiled(1, single=True, batches=False).stats.cache_path is None

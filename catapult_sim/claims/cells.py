@@ -1,8 +1,8 @@
 """Claims as the cells of a sweep: judge them in any worker, record, read back.
 
 A cell has the claim's id, the arguments of its bench, and a hash of the package's code, so that
-records of other code are not used. Claims whose ids have the first two words in common share
-measurements; a worker judges them on one bench, one after another.
+records of other code are not used. Claims of one topic share measurements; a worker judges them on
+one bench, one after another.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 import catapult_sim
 from catapult_sim.claims import CLAIMS
-from catapult_sim.claims.claim import Claim, topic_of
+from catapult_sim.claims.claim import Claim
 from catapult_sim.claims.verdict import Judgement, judge
 from catapult_sim.experiments.bench import Bench, Effort
 from catapult_sim.experiments.phase_cells import READING, data_entries, without_path
@@ -85,8 +85,12 @@ def _bench_entries(cell: Cell) -> tuple[tuple[str, Any], ...]:
     return tuple((name, cell[name]) for name in BENCH if name in cell)
 
 
+def _claim_of(cell: Cell) -> Claim:
+    return next(claim for claim in CLAIMS if claim.id == cell["claim"])
+
+
 def _topic(cell: Cell) -> Hashable:
-    return topic_of(cell["claim"]), _bench_entries(cell)
+    return _claim_of(cell).topic, _bench_entries(cell)
 
 
 def _judge_batch(cells: list[Cell]) -> list[Cell]:
@@ -110,7 +114,7 @@ def judgement_of(cell: Cell) -> Cell:
 
 
 def _judge_cell(cell: Cell) -> Cell:
-    claim = next(claim for claim in CLAIMS if claim.id == cell["claim"])
+    claim = _claim_of(cell)
     bench = bench_of_cell(cell).for_one_claim()
     judged = judge(claim, bench)
     measured = judged.measured

@@ -89,6 +89,7 @@ class Claim:
     reduced: str = ""  # what is smaller or other than in the paper; empty in its own setting
     because: str = ""  # where the tolerance is from
     cost: float = 1.0  # processor seconds that it adds to those of its topic, quick effort
+    shares: str = ""  # name of its topic; empty for the first two words of the id
 
     @property
     def setting(self) -> str:
@@ -97,8 +98,8 @@ class Claim:
 
     @property
     def topic(self) -> str:
-        """The topic of the id: claims of one topic share measurements."""
-        return topic_of(self.id)
+        """Name of the claims that share measurements, so that one worker judges them."""
+        return self.shares or ".".join(self.id.split(".")[:2])
 
     def judged_on(self, bench: Bench) -> Claim:
         """Return the claim in words that name the bench's data, where these are not the digits."""
@@ -123,17 +124,6 @@ class Claim:
         if self.predict is None:
             return float("nan")
         return float(self.predict(bench) if callable(self.predict) else self.predict)
-
-
-def topic_of(claim: str) -> str:
-    """Return the first two words of an id.
-
-    Examples
-    --------
-    >>> topic_of("catapult.c_act.relu-2")
-    'catapult.c_act'
-    """
-    return ".".join(claim.split(".")[:2])
 
 
 class Comparison(NamedTuple):
@@ -193,6 +183,8 @@ class Claims:
     reduced : str, optional
     cost : float
         As in :class:`Claim`.
+    shares : str, optional
+        As in :class:`Claim`.
     given : mapping, optional
         Keyword arguments of every measurement.
 
@@ -212,6 +204,7 @@ class Claims:
     kind: Kind = "statement"
     reduced: str = ""
     cost: float = 1.0
+    shares: str = ""
     given: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(
@@ -224,6 +217,7 @@ class Claims:
         kind: Kind | None = None,
         reduced: str | None = None,
         cost: float | None = None,
+        shares: str | None = None,
     ) -> Claim:
         """Return a claim; fields that are not given have the shared values."""
         found_here = compared.predict is None
@@ -239,4 +233,5 @@ class Claims:
             self.reduced if reduced is None else reduced,
             compared.because,
             self.cost if cost is None else cost,
+            self.shares if shares is None else shares,
         )

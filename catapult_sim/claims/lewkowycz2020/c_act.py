@@ -248,11 +248,18 @@ def classifier_catapults(bench: Bench, activation: str) -> Measured:
 
 CLASSIFIERS = ("relu", "tanh")
 DEEP = NETWORKS.format(layers="two or three hidden layers")
-claim = Claims(PAPER.at("section 3"), "catapult.c_act", reduced=DEEP, cost=2.8)
+GROUP = "catapult.c_act"
+
+
+def claims_of(activation: str, inputs: str = "global") -> Claims:
+    """Return what claims on networks of an activation share, their boundaries among it."""
+    topic = f"{GROUP}.{activation}.{inputs}"
+    return Claims(PAPER.at("section 3"), GROUP, reduced=DEEP, cost=2.8, shares=topic)
 
 
 def named_claims() -> Iterator[Claim]:
     """Yield the claims on the numbers that the paper gives."""
+    claim = claims_of("relu")
     for relu in NAMED:
         yield claim(
             f"relu-{relu.depth}",
@@ -271,7 +278,7 @@ def named_claims() -> Iterator[Claim]:
         ),
     )
     for activation in ("relu", "tanh"):
-        yield claim(
+        yield claims_of(activation)(
             f"{activation}.depth",
             f"{activation}: c_act depends weakly on the depth (log2 of 3 hidden layers over 2)",
             equals(
@@ -283,7 +290,7 @@ def named_claims() -> Iterator[Claim]:
 def kind_claims() -> Iterator[Claim]:
     """Yield the claims that ReLU ends at 12 in networks of other kinds too."""
     for architecture, reduced in OTHERS.items():
-        yield claim(
+        yield claims_of(architecture.activation)(
             architecture.id,
             f"{architecture.name}: convergence ends at c = 12 (log2 of the ratio)",
             equals(
@@ -295,11 +302,13 @@ def kind_claims() -> Iterator[Claim]:
             says=EXTENDED,
             reduced=reduced,
             cost=4,
+            shares=f"{GROUP}.{architecture.id}",
         )
 
 
 def shift_claims(activation: str) -> Iterator[Claim]:
     """Yield the claims on how c_act moves when the training changes."""
+    claim = claims_of(activation)
     for variant in VARIANTS:
         moved = partial(shift, activation=activation, variant=variant)
         name = f"{activation}-{variant.depth}.{variant.name}"
@@ -317,7 +326,7 @@ def shift_claims(activation: str) -> Iterator[Claim]:
 def table() -> Iterator[Claim]:
     """Yield the findings: c_act of every activation, depth and scaling of inputs."""
     shallow = replace(STANDARD, depth=2)
-    yield claim(
+    yield claims_of("relu")(
         "relu-2.standard",
         f"relu, 2 hidden layers, {shallow.words}: how c_act moves (log2)",
         measured(partial(shift, activation="relu", variant=shallow)),
@@ -326,7 +335,7 @@ def table() -> Iterator[Claim]:
     nets += [Architecture("relu", depth, "pixel") for depth in (1, 2, 3)]
     nets += [Architecture("relu", depth, "raw") for depth in (1, 2, 3)]
     for one in nets:
-        yield claim(
+        yield claims_of(one.activation, one.inputs)(
             f"table.{one.id}",
             f"{one.name}: c where convergence ends",
             measured(partial(end, architecture=one)),
@@ -337,10 +346,11 @@ def classifier_claims(activation: str) -> Iterator[Claim]:
     """Yield the claims on cross-entropy."""
     softmax = Claims(
         PAPER.at("as expected there"),
-        f"catapult.c_act.{activation}-2.cross-entropy",
+        f"{GROUP}.{activation}-2.cross-entropy",
         f"{activation}, 2 hidden layers, cross-entropy",
         reduced=DEEP,
         cost=3.5,
+        shares=f"{GROUP}.{activation}-2.cross-entropy",
         given={"activation": activation},
     )
     yield softmax(

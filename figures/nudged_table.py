@@ -34,10 +34,10 @@ def main(bench):
     """Return the figure."""
     figure, axes = canvas.panels(1, len(COLUMNS), size=(12, 3.6), sharey=True)
     labels = [LABELS.get(row, rf"SGD, momentum {row.momentum:g}") for row in ROWS]
-    for (column, title), ax in zip(COLUMNS.items(), axes, strict=True):
+    for column, ax in zip(COLUMNS, axes, strict=True):
         found = [entry(bench, "cross_entropy", row, column) for row in ROWS]
         plot_measured_rows(dict(zip(labels, found, strict=True)), colours=COLOURS, ax=ax)
-        ax.set_title(title, fontsize=10)
+    style.letter_panels(axes, COLUMNS.values())
     return figure
 
 

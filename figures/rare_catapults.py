@@ -18,6 +18,7 @@ from contextlib import suppress
 
 import numpy as np
 from matplotlib.colors import ListedColormap
+from matplotlib.ticker import LogLocator
 
 from catapult_sim.claims.gess2026 import images, phases, rare, six_samples, waiting
 from catapult_sim.claims.gess2026.problem import rate_of_tail
@@ -96,6 +97,9 @@ def draw_waiting(bench, ax):
         ax.annotate(f"width$^{{{theta / 2:g}}}$", (widths[-1], end), **beside)
     ax.set(xscale="log", yscale="log", xlabel="width", ylabel="steps until a catapult")
     ax.set_xlim(600, 6 * widths[-1])
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter("")
 
 
 def draw_power(ax, widths, values, power, weights, colour):

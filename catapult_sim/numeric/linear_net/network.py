@@ -228,7 +228,7 @@ class LinearNet(StateObservables):
             from several threads, each time with some of the members.
         compiled : bool
             Let numba compile the loop (extra ``fast``; gradient descent and SGD only, without
-            weight decay or average). Results agree to rounding.
+            weight decay or average; once, and keep it on disk). Results agree to rounding.
 
         Returns
         -------

@@ -259,10 +259,20 @@ def test_help_plan_and_readme_name_one_time(capsys):
     told = " ".join(capsys.readouterr().out.split())
     readme = (Path(__file__).parents[1] / "README.md").read_text()
     for name, effort in EFFORTS.items():
-        seconds = cells.seconds_of(claims.usual(name), effort, workers=2)
+        seconds = cells.seconds_of(claims.usual(name), Bench(effort=name), workers=2)
         assert in_minutes(seconds) == effort.time
         assert f"{name} ({effort.time} on two cores)" in told
     assert f"{EFFORTS['quick'].time} on two cores" in " ".join(readme.split())
+
+
+def test_a_plan_takes_longer_on_larger_inputs_and_no_less_on_smaller_ones(tmp_path):
+    chosen, times = claims.usual("quick"), []
+    for size in (2, 64, 784):
+        np.savez(tmp_path / "data.npz", X=np.eye(20, size), y=np.tile([-1, 1], 10))
+        bench = Bench(data=tmp_path / "data.npz")
+        times.append(cells.seconds_of(chosen, bench, workers=2))
+    assert times[0] == times[1] == cells.seconds_of(chosen, Bench(), workers=2)
+    assert times[2] > 3 * times[1]  # of relu-2 on Fashion-MNIST 3.9 were measured
 
 
 def test_the_usual_claims_are_theorems_and_what_the_four_papers_say():

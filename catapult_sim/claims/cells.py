@@ -21,7 +21,7 @@ import catapult_sim
 from catapult_sim.claims import CLAIMS
 from catapult_sim.claims.claim import Claim
 from catapult_sim.claims.verdict import Judgement, judge
-from catapult_sim.experiments.bench import Bench, Effort
+from catapult_sim.experiments.bench import Bench
 from catapult_sim.experiments.phase_cells import READING, data_entries, without_path
 from catapult_sim.numeric.runs.measured import Measured
 from catapult_sim.sweeps.cell import Cell, cell
@@ -29,6 +29,7 @@ from catapult_sim.validation import InputError
 
 BENCH = ("seed", "effort", "data", "digest", *READING)
 """The entries of a cell that its bench is made of."""
+DIGIT, UNITS = 64, 256  # pixels; units of a layer, about
 
 
 def cells_of(chosen: Sequence[Claim], base: Cell) -> list[Cell]:
@@ -41,11 +42,13 @@ def cells_of(chosen: Sequence[Claim], base: Cell) -> list[Cell]:
     return [base | {"code": _code(), "claim": claim.id} for claim in ordered]
 
 
-def seconds_of(chosen: Sequence[Claim], effort: Effort, workers: int) -> float:
-    """Return about how long workers take to judge claims, from the claims' costs."""
+def seconds_of(chosen: Sequence[Claim], bench: Bench, workers: int) -> float:
+    """Return about how long workers take to judge claims, from the claims' costs on digits."""
     costs = _costs(chosen)
     longest = max(costs.values(), default=0.0)
-    return effort.slowness * max(longest, sum(costs.values()) / workers)
+    # Most of it networks take, whose first layer multiplies inputs, and the next ones units.
+    larger = max(1.0, (bench.input_size + UNITS) / (DIGIT + UNITS))
+    return bench.effort.slowness * larger * max(longest, sum(costs.values()) / workers)
 
 
 def _costs(chosen: Sequence[Claim]) -> dict[str, float]:

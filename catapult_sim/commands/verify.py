@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
     base = {"effort": options.effort, "seed": options.seed, **entries}
     bench = claim_cells.bench_of_cell(base)
     cores = os.cpu_count() or 1
-    seconds = claim_cells.seconds_of(chosen, bench.effort, options.workers or cores)
+    seconds = claim_cells.seconds_of(chosen, bench, options.workers or cores)
     if options.workers is None:
         options.workers = cores if seconds > WORTH_PROCESSES else 1
     print(_plan(chosen, bench, seconds), file=sys.stderr)

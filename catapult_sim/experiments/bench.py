@@ -184,6 +184,8 @@ class Bench:
         The name of data that are not the digits.
     clothed : bool
         Whether :meth:`images` are of Fashion-MNIST.
+    input_size : int
+        How many numbers an input has.
     boundaries : dict
         The results of :meth:`boundary` by model, kind and widths.
     """
@@ -210,6 +212,7 @@ class Bench:
         self.clothed = self.effort.clothing and data is None
         digits = {} if file else _raw_digits()
         self._raw = file or digits["parity"]
+        self.input_size = self._raw[0].shape[1]
         self._classes = file or digits["classes"]
         self._known: dict[Hashable, Any] = {}
         self._locks: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)

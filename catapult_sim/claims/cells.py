@@ -97,7 +97,7 @@ def _topic(cell: Cell) -> Hashable:
 
 
 def _judge_batch(cells: list[Cell]) -> list[Cell]:
-    return [_judge_cell(cell) for cell in cells]
+    return [judgement_of(cell) for cell in cells]
 
 
 @cell(
@@ -113,10 +113,6 @@ def judgement_of(cell: Cell) -> Cell:
     >>> found["predicted"], found["boundaries"]
     (0.0, [])
     """
-    return _judge_cell(cell)
-
-
-def _judge_cell(cell: Cell) -> Cell:
     claim = _claim_of(cell)
     bench = bench_of_cell(cell).for_one_claim()
     judged = judge(claim, bench)

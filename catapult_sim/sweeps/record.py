@@ -16,7 +16,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -300,21 +300,15 @@ def _locked(path: Path) -> Iterator[int]:
         os.close(file)
 
 
-@contextmanager
-def _lock_of(path: Path) -> Iterator[None]:
-    lock = FileLock(f"{path}.lock")
+def _lock_of(path: Path) -> AbstractContextManager[object]:
     try:
-        lock.acquire(timeout=0)
+        return FileLock(f"{path}.lock").acquire(timeout=0)
     except Timeout:
         raise InputError(
             f"record must not be in use by another process; got {path}, which is"
         ) from None
     except OSError as error:
         raise _not_writable(error) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _not_writable(error: OSError) -> InputError:

@@ -81,14 +81,9 @@ class Tally:
 
 @contextmanager
 def opened(options: argparse.Namespace, cell: Cell) -> Iterator[Tally]:
-    """Make or check the folder of a sweep whose cells share ``cell``, and start the workers.
+    """Begin a sweep with its folder, see :func:`begin`, and with its workers.
 
     The first line on standard error says what was understood of the data.
-
-    Raises
-    ------
-    InputError
-        Where the folder holds another sweep, or the workers cannot be reached.
     """
     with _executor(options) as executor:
         begin(options, cell)
@@ -176,13 +171,7 @@ def read_config(folder: Path) -> dict[str, Any] | None:
 
 
 def _folder(options: argparse.Namespace, asked: dict[str, Any]) -> Path:
-    """Return the folder asked for; else, of the usual and those numbered, the first that is free.
-
-    Raises
-    ------
-    InputError
-        Where the folder that was asked for holds another sweep.
-    """
+    """Return the folder asked for; else the first free one of the usual and those numbered."""
     if options.overwrite:
         return options.out or Path(options.usual_out)
     if options.out is None:

@@ -13,14 +13,15 @@ import numpy.typing as npt
 
 from catapult_sim.datasets.csv_header import (
     LABEL_NAMES,
+    are_of_rows,
     dropped,
     fitted,
     header_in_comment,
+    may_begin_with_header,
     misfit,
     named,
     names_columns,
 )
-from catapult_sim.datasets.csv_labels import are_of_rows, may_begin_with_header
 from catapult_sim.datasets.csv_lines import (
     MISSING,
     Row,

@@ -76,8 +76,8 @@ def plot_plane(
     [0.316, 316.228, -0.5, 1.5]
     """
     x, y, cells = require_plane("values", x, y, values)
-    columns, rows = _drawn(len(x)), _drawn(len(y))
-    x, y, cells = x[columns], y[rows], cells[rows, columns]
+    across, along = (-(-len(centres) // MOST) for centres in (x, y))  # every so many is drawn
+    x, y, cells = x[::across], y[::along], cells[::along, ::across]
     ax = canvas.require_axes(ax)
     at = [_edges_on(ax, which, centres) for which, centres in (("x", x), ("y", y))]
     look: dict[str, Any] = {"cmap": "viridis", "rasterized": True}
@@ -118,11 +118,6 @@ def require_centres(name: str, values: npt.ArrayLike) -> Array:
             f"got shape {centres.shape}"
         )
     return centres
-
-
-def _drawn(count: int) -> slice:
-    """Return which of the cells along an axis are drawn: every k-th, from the first on."""
-    return slice(None, None, -(-count // MOST))
 
 
 def _edges_on(ax: Axes, which: str, centres: Array) -> Array:

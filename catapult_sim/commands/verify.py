@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-from catapult_sim import __version__
+from catapult_sim import __version__, plots
 from catapult_sim.commands.options import Help, add_data, add_execution, data_entries
 from catapult_sim.commands.sweeping import as_json, opened, recorded
 from catapult_sim.commands.titles import verification_title
@@ -160,7 +160,7 @@ def _earlier(folder: Path, chosen: Sequence[Claim]) -> dict[str, Any]:
 
 def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
     """Return the figure of a folder, finished or not, and its file name."""
-    from catapult_sim import plots, report
+    from catapult_sim import report
 
     found = report.as_dict([], _boundaries(recorded(folder)))["boundaries"]
     if not found:
@@ -183,7 +183,7 @@ def _write(
     options: argparse.Namespace,
 ) -> str:
     """Write report and figure; return the text of report.json."""
-    from catapult_sim import plots, report
+    from catapult_sim import report
     from catapult_sim.claims.illustrations import equations_of
     from catapult_sim.report_page import page
 

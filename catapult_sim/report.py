@@ -93,15 +93,9 @@ def by_source(judgements: Iterable[Judgement]) -> dict[str, list[Judgement]]:
 
 def brief(judgements: Sequence[Judgement]) -> str:
     """Return a line for each paper: its counts, and its most telling number in words."""
-    sources = by_source(judgements)
-    name_width = max(map(len, sources), default=0)
-    counts = {name: count_of(found) for name, found in sources.items()}
-    count_width = max(map(len, counts.values()), default=0)
-    lines = [
-        f"{name:{name_width}}  {counts[name]:{count_width}}  {telling(found)}".rstrip()
-        for name, found in sources.items()
-    ]
-    return "\n".join(lines)
+    sources = by_source(judgements).items()
+    rows = [(name, count_of(found), telling(found)) for name, found in sources]
+    return tabulate(rows, tablefmt="plain", disable_numparse=True)
 
 
 def telling(judgements: Sequence[Judgement]) -> str:

@@ -15,19 +15,17 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, StrictUndefined
 
+from catapult_sim.claims import verdict
 from catapult_sim.claims.claim import ROLES
 from catapult_sim.claims.illustrations import figure_of
 from catapult_sim.numeric.runs.measured import Measured
 
 Claim = Mapping[str, Any]  # an entry of "claims" in report.json
 
-GOOD = ("holds", "confirmed", "seen")
-BAD = ("fails", "refuted", "not seen here")
+GOOD, BAD = ({one.value for one in kinds} for kinds in (verdict.GOOD, verdict.BAD))
 SHAPES = {**dict.fromkeys(GOOD, "good"), **dict.fromkeys(BAD, "bad"), "open": "open"}
 FAR = 1000.0  # tolerances; dots beyond stand at the right end of the wall
 LEFT, BAND, DECADE, RADIUS, GAP = 40.0, 330.0, 110.0, 3.6, 10.0  # of the wall, in pixels
-
-
 DEEP = 7  # dots above each other; more of them stand beside
 
 
@@ -265,7 +263,7 @@ def strip(claim: Claim) -> Strip | None:
     low, high = min(*shown, *seeds), max(*shown, *seeds)
     span = high - low or abs(high) or 1.0
     if high == low:
-        low, span = low - span / 2, span
+        low -= span / 2
 
     def at(value: float) -> float:
         return round(8 + 84 * (value - low) / span, 2)
@@ -309,14 +307,12 @@ def _measured(claim: Claim) -> str:
 
 def _numbers(claims: Sequence[Claim]) -> list[tuple[str, str]]:
     """Return the numbers of the page, each with what it counts."""
-    exact = [one for one in claims if one["kind"] == "theorem"]
-    stated = [one for one in claims if one["kind"] == "statement"]
-    decided = [one for one in stated if one["verdict"] in GOOD + BAD]
-    agreed = [one for one in decided if one["verdict"] in GOOD]
-    held = sum(one["verdict"] in GOOD for one in exact)
-    rest = len(stated) - len(decided)
-    shares = [(held, exact, "theorems hold"), (len(agreed), decided, "decided statements agree")]
-    numbers = [(f"{count} of {len(group)}", words) for count, group, words in shares if group]
+    exact = [one["verdict"] for one in claims if one["kind"] == "theorem"]
+    stated = [one["verdict"] for one in claims if one["kind"] == "statement"]
+    (held, _), (good, bad) = _good_and_bad(exact), _good_and_bad(stated)
+    rest = len(stated) - good - bad
+    shares = [(held, len(exact), "theorems hold"), (good, good + bad, "decided statements agree")]
+    numbers = [(f"{count} of {total}", words) for count, total, words in shares if total]
     return [*numbers, (f"{rest}", _verb(rest, "statement is open", "statements are open"))]
 
 

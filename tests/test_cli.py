@@ -38,7 +38,7 @@ def read(folder):
 def test_verify_prints_the_table_and_writes_the_report(tmp_path, capsys):
     assert cli.main([*QUICK, "--out", str(tmp_path)]) == 0
     out, err = capsys.readouterr()
-    assert "2 claims: 2 holds" in out
+    assert "2 claims: 2 hold" in out
     assert "Everything that must hold holds." in out
     assert f"report: {tmp_path}" in out
     assert "Judging 2 theorems: effort quick, seed 0, on 8x8 handwritten digits" in err
@@ -201,7 +201,7 @@ def test_a_claim_that_cannot_be_judged_gives_status_1_and_leaves_the_others(
     asked = [*QUICK, "catapult.broken", "--out", str(tmp_path)]
     assert cli.main(asked) == 1
     out, err = capsys.readouterr()
-    assert "2 claims: 2 holds" in out
+    assert "2 claims: 2 hold" in out
     assert "catapult.broken: ZeroDivisionError: no such network" in err
     assert cli.main(asked) == 1
     assert "0 cells computed, 2 found in the record; 1 failed" in capsys.readouterr().err
@@ -478,7 +478,7 @@ def test_the_module_runs_as_the_command_under_closed_standard_input(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "2 holds" in done.stdout
+    assert "2 hold" in done.stdout
 
 
 def test_version_is_printed(capsys):

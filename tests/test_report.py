@@ -31,6 +31,9 @@ def test_the_table_shows_predicted_measured_tolerance_and_verdict():
 def test_the_summary_counts():
     assert report.summary(ROWS) == "2 claims: 1 confirmed, 1 open"
     assert report.summary(ROWS[:1]) == "1 claim: 1 confirmed"
+    exact = [judgement(4.0, one) for one in (Verdict.HOLDS, Verdict.FAILS)]
+    assert report.summary(exact) == "2 claims: 1 holds, 1 fails"
+    assert report.summary(exact * 2 + ROWS * 2) == "8 claims: 2 hold, 2 fail, 2 confirmed, 2 open"
 
 
 def test_json_holds_every_column_and_no_nan():

@@ -15,14 +15,13 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import catapult_sim
 from catapult_sim.claims import CLAIMS
 from catapult_sim.claims.claim import Claim
 from catapult_sim.claims.verdict import Judgement, judge
 from catapult_sim.experiments.bench import Bench
-from catapult_sim.experiments.phase_cells import READING, data_entries, without_path
+from catapult_sim.experiments.phase_cells import READING, data_entries, finite, without_path
+from catapult_sim.numeric.runs.boundary import Boundary
 from catapult_sim.numeric.runs.measured import Measured
 from catapult_sim.sweeps.cell import Cell, cell
 from catapult_sim.validation import InputError
@@ -97,7 +96,7 @@ def _topic(cell: Cell) -> Hashable:
 
 
 def _judge_batch(cells: list[Cell]) -> list[Cell]:
-    return [_judge_cell(cell) for cell in cells]
+    return [judgement_of(cell) for cell in cells]
 
 
 @cell(
@@ -113,10 +112,6 @@ def judgement_of(cell: Cell) -> Cell:
     >>> found["predicted"], found["boundaries"]
     (0.0, [])
     """
-    return _judge_cell(cell)
-
-
-def _judge_cell(cell: Cell) -> Cell:
     claim = _claim_of(cell)
     bench = bench_of_cell(cell).for_one_claim()
     judged = judge(claim, bench)
@@ -152,20 +147,14 @@ def _as_json(value: float) -> float | str:
 def _boundaries(bench: Bench) -> list[dict[str, Any]]:
     """Return the boundaries of a bench, with a bracket ``[lower, upper]`` per seed."""
     return [
-        _row(model, kind, width, lower, upper)
+        {"model": model, "boundary": kind, "width": int(width), "brackets": brackets}
         for (model, kind, widths), found in bench.boundaries.items()
-        for width, lower, upper in zip(
-            widths,
-            np.split(found.lower, len(widths)),
-            np.split(found.upper, len(widths)),
-            strict=True,
-        )
+        for width, brackets in zip(widths, _brackets(found, len(widths)), strict=True)
     ]
 
 
-def _row(model: str, kind: str, width: int, lower: Any, upper: Any) -> dict[str, Any]:
-    brackets = [
-        [float(a), float(b) if math.isfinite(b) else None]
-        for a, b in zip(lower, upper, strict=True)
-    ]
-    return {"model": model, "boundary": kind, "width": int(width), "brackets": brackets}
+def _brackets(found: Boundary, widths: int) -> list[list[Any]]:
+    """Return the brackets of the seeds of each width, None for an upper end that is open."""
+    pairs = [list(ends) for ends in zip(found.lower.tolist(), finite(found.upper), strict=True)]
+    seeds = len(pairs) // widths
+    return [pairs[first : first + seeds] for first in range(0, len(pairs), seeds)]

@@ -61,6 +61,7 @@ WORDS: dict[tuple[str, str], tuple[Verdict, Verdict]] = {
     ("statement", "own"): (Verdict.CONFIRMED, Verdict.REFUTED),
     ("statement", "reduced"): (Verdict.SEEN, Verdict.NOT_SEEN),
 }
+OF_SEVERAL = {"holds": "hold", "fails": "fail"}  # the other words stay as they are
 
 
 @dataclass(frozen=True)
@@ -132,8 +133,9 @@ class Judgements(tuple[Judgement, ...]):
 
 def count_of(judgements: tuple[Judgement, ...] | list[Judgement]) -> str:
     """Return how many judgements there are of each verdict, in words."""
-    counts = Counter(one.verdict for one in judgements)
-    return ", ".join(f"{counts[kind]} {kind.value}" for kind in Verdict if counts[kind])
+    counts = Counter(one.verdict.value for one in judgements)
+    found = [(counts[one.value], one.value) for one in Verdict if counts[one.value]]
+    return ", ".join(f"{n} {word if n == 1 else OF_SEVERAL.get(word, word)}" for n, word in found)
 
 
 def predicted_text(judgement: Judgement) -> str:

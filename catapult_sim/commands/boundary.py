@@ -12,8 +12,7 @@ import numpy as np
 from tabulate import tabulate
 
 from catapult_sim import plots
-from catapult_sim.commands.costs import require_cells
-from catapult_sim.commands.options import add_command, network, require_networks
+from catapult_sim.commands.options import add_command, network, require_cells, require_networks
 from catapult_sim.commands.sweeping import REASONS, finished, opened, report
 from catapult_sim.commands.titles import title
 from catapult_sim.experiments import first_steps

@@ -1,4 +1,4 @@
-"""What a sweep of many cells costs: said, or refused, before it is computed."""
+"""What a sweep of many cells costs, said before it is computed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import Any
 
-from catapult_sim.memory import in_words, require_memory
+from catapult_sim.memory import in_words
 from catapult_sim.numeric.runs.blas_threads import one_thread
 from catapult_sim.printing import in_time
 from catapult_sim.progress import showing
@@ -15,17 +15,6 @@ from catapult_sim.sweeps.sweep import CELL_BYTES
 
 MANY = 1000  # cells from which the costs are said
 FEW = 9  # steps of a trial
-
-
-def require_cells(options: argparse.Namespace, count: int, less: str, more: float = 0) -> None:
-    """Raise InputError where so many cells, and ``more`` bytes, do not fit into the memory."""
-    require_memory(
-        count * CELL_BYTES + more,
-        options.memory_limit,
-        f"the record of {count:,} cells",
-        less,
-        "--memory-limit",
-    )
 
 
 def costs(function: Any, cells: list[Cell], options: argparse.Namespace) -> str:

@@ -174,10 +174,6 @@ class Diagram:
         """Return the values of both axes at indices ``(K, 2)``."""
         return [(self.x.values[i], self.y.values[j]) for i, j in places]
 
-    def at(self, places: Iterable[Any]) -> list[Cell]:
-        """Return the cells at indices ``(K, 2)``."""
-        return [self.cell_of(values) for values in self.values_at(places)]
-
     def cell_of(self, values: tuple[float, float]) -> Cell:
         """Return the cell with these values of both axes."""
         return self.cell | dict(zip((self.x.name, self.y.name), values, strict=True))
@@ -186,7 +182,8 @@ class Diagram:
     def corners(self) -> list[Cell]:
         """The cells at the ends of both axes; one of them takes the most memory."""
         first, last = np.zeros(2, dtype=np.int64), np.array(self.shape) - 1
-        return self.at(np.where(chosen, last, first) for chosen in np.ndindex(2, 2))
+        places = (np.where(chosen, last, first) for chosen in np.ndindex(2, 2))
+        return [self.cell_of(values) for values in self.values_at(places)]
 
     @property
     def network(self) -> Cell:

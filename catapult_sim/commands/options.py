@@ -18,6 +18,7 @@ from catapult_sim.mlp.losses import LOSSES
 from catapult_sim.mlp.parametrization import PARAMETRIZATIONS
 from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import Cell
+from catapult_sim.sweeps.sweep import CELL_BYTES
 from catapult_sim.validation import (
     InputError,
     require_count,
@@ -277,6 +278,17 @@ def _architecture(options: argparse.Namespace) -> Cell:
     for name, value in (given | _given(options, OF_AN_MLP)).items():
         raise InputError(f"--{name} is for --model mlp; got --{name} {value}, model linear")
     return {}
+
+
+def require_cells(options: argparse.Namespace, count: int, less: str, more: float = 0) -> None:
+    """Raise InputError where so many cells, and ``more`` bytes, do not fit into the memory."""
+    require_memory(
+        count * CELL_BYTES + more,
+        options.memory_limit,
+        f"the record of {count:,} cells",
+        less,
+        "--memory-limit",
+    )
 
 
 def require_networks(

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from catapult_sim import plots
-from catapult_sim.commands.costs import require_cells
 from catapult_sim.commands.diagram import Diagram, axis, code, key, most_levels
-from catapult_sim.commands.options import add_command, network, require_networks
+from catapult_sim.commands.options import add_command, network, require_cells, require_networks
 from catapult_sim.commands.sweeping import opened, recorded, report, undecided
 from catapult_sim.commands.titles import title
 from catapult_sim.experiments.phase_cells import bytes_of, phase_of

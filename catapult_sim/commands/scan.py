@@ -10,9 +10,14 @@ from typing import Any
 from tabulate import tabulate
 
 from catapult_sim import plots
-from catapult_sim.commands.costs import require_cells
 from catapult_sim.commands.diagram import rates
-from catapult_sim.commands.options import add_command, add_decay, network, require_networks
+from catapult_sim.commands.options import (
+    add_command,
+    add_decay,
+    network,
+    require_cells,
+    require_networks,
+)
 from catapult_sim.commands.sweeping import finished, opened, report
 from catapult_sim.commands.titles import title
 from catapult_sim.experiments.phase_cells import MORE, bytes_of, phase_of, require_accuracy

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker, util
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
 from catapult_sim.sweeps.workers import end_workers
@@ -63,7 +63,8 @@ def stoppable(tell: Callable[[int], object]) -> Iterator[None]:
         raise Stopped(number)
 
     heeded = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
-    with _ended_late(tell), _silent_where_unraisable():
+    # Stopped may be raised in what cannot raise, such as a destructor.
+    with _ended_late(tell), silent(sys, "unraisablehook", Stopped):
         before = {each: signal.signal(each, stop) for each in heeded}
         try:
             yield
@@ -106,16 +107,16 @@ def _ended_late(tell: Callable[[int], object]) -> Iterator[None]:
 
 
 @contextmanager
-def _silent_where_unraisable() -> Iterator[None]:
-    """Print no traceback where Stopped is raised in what cannot raise, such as a destructor."""
-    tell = sys.unraisablehook
+def silent(module: ModuleType, hook: str, kind: type[BaseException]) -> Iterator[None]:
+    """Print no traceback of exceptions of this kind by a hook of ``sys`` or ``threading``."""
+    tell = getattr(module, hook)
 
     def told(failure: Any) -> None:
-        if failure.exc_type is not Stopped:
+        if failure.exc_type is not kind:
             tell(failure)
 
-    sys.unraisablehook = told
+    setattr(module, hook, told)
     try:
         yield
     finally:
-        sys.unraisablehook = tell
+        setattr(module, hook, tell)

@@ -17,6 +17,7 @@ from typing import Any
 
 from catapult_sim import __version__, plots
 from catapult_sim.commands.costs import MANY, costs
+from catapult_sim.commands.stopping import silent
 from catapult_sim.experiments.networks import SETTLED
 from catapult_sim.experiments.phase_cells import meaning_of, without_path
 from catapult_sim.numeric.runs.checkpoint import write_whole
@@ -24,7 +25,7 @@ from catapult_sim.printing import counted
 from catapult_sim.progress import showing
 from catapult_sim.sweeps.cell import Cell
 from catapult_sim.sweeps.record import Line, erase, read_record, settled
-from catapult_sim.sweeps.sweep import Sweep, sweep
+from catapult_sim.sweeps.sweep import sweep
 from catapult_sim.sweeps.workers import process_pool
 from catapult_sim.validation import InputError, not_installed, require_count
 
@@ -64,14 +65,11 @@ class Tally:
             record=self._options.out / RECORD,
             progress=self._options.progress,
         )
-        self._count(found)
-        return settled(found.lines)
-
-    def _count(self, found: Sweep) -> None:
         self.computed += found.computed
         self.known += found.known
         self.failed += found.failed
         self.dropped += found.dropped
+        return settled(found.lines)
 
     def __str__(self) -> str:
         """Say how many cells were computed, found, and failed."""
@@ -83,14 +81,9 @@ class Tally:
 
 @contextmanager
 def opened(options: argparse.Namespace, cell: Cell) -> Iterator[Tally]:
-    """Make or check the folder of a sweep whose cells share ``cell``, and start the workers.
+    """Begin a sweep with its folder, see :func:`begin`, and with its workers.
 
     The first line on standard error says what was understood of the data.
-
-    Raises
-    ------
-    InputError
-        Where the folder holds another sweep, or the workers cannot be reached.
     """
     with _executor(options) as executor:
         begin(options, cell)
@@ -132,21 +125,18 @@ def config(options: argparse.Namespace) -> dict[str, Any]:
     """Return what this run was asked to do, and the version and commit of the package."""
     inner = {"list", "print_completion", "run", "usual_out"}
     asked = {name: value for name, value in vars(options).items() if name not in inner}
+    paths = {name: str(value) for name, value in asked.items() if isinstance(value, Path)}
     git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
     try:
         commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
     except OSError:  # git is not installed
         commit = ""
     return {
-        "options": {name: _plain(value) for name, value in asked.items()},
+        "options": asked | paths,
         "version": __version__,
         "commit": commit or None,
         "command": sys.argv,
     }
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else value
 
 
 def make_folder(path: Path) -> Path:
@@ -181,13 +171,7 @@ def read_config(folder: Path) -> dict[str, Any] | None:
 
 
 def _folder(options: argparse.Namespace, asked: dict[str, Any]) -> Path:
-    """Return the folder asked for; else, of the usual and those numbered, the first that is free.
-
-    Raises
-    ------
-    InputError
-        Where the folder that was asked for holds another sweep.
-    """
+    """Return the folder asked for; else the first free one of the usual and those numbered."""
     if options.overwrite:
         return options.out or Path(options.usual_out)
     if options.out is None:
@@ -241,24 +225,10 @@ def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
     elif require_count("--workers", options.workers, 1) == 1:
         yield None
     else:
-        with _silent_about_cancelled_cells(), process_pool(options.workers) as pool:
+        # The pool's own thread raises InvalidStateError for cells it had cancelled.
+        hook = silent(threading, "excepthook", InvalidStateError)
+        with hook, process_pool(options.workers) as pool:
             yield pool
-
-
-@contextmanager
-def _silent_about_cancelled_cells() -> Iterator[None]:
-    """Silence InvalidStateError, which the pool's own thread raises for cells it had cancelled."""
-    tell = threading.excepthook
-
-    def told(failure: threading.ExceptHookArgs) -> None:
-        if failure.exc_type is not InvalidStateError:
-            tell(failure)
-
-    threading.excepthook = told
-    try:
-        yield
-    finally:
-        threading.excepthook = tell
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from catapult_sim.commands.options import Help, add_data
 from catapult_sim.commands.sweeping import RECORD, begin, finished, undecided
 from catapult_sim.datasets.dataset import Dataset
 from catapult_sim.datasets.labels import ENCODINGS
-from catapult_sim.datasets.sampling import divided
+from catapult_sim.datasets.sampling import Pair, divided
 from catapult_sim.experiments.cell_options import require_depth
 from catapult_sim.experiments.networks import CONVERGED
 from catapult_sim.experiments.study_cells import StudyCells, study_cells
@@ -31,11 +31,9 @@ from catapult_sim.numeric.runs.phases import Phase
 from catapult_sim.printing import counted, in_time
 from catapult_sim.studies import Study, conducted
 from catapult_sim.sweeps.cell import Cell
-from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_count
 
 FIGURE = "study.png"
-Samples = tuple[Array, Array]  # X and y
 SAMPLES = 256  # drawn by default; of small data four fifths
 HEADERS = ("c", "learning rate", "phase", "peak loss", "last loss", "last lambda", "eta lambda")
 MEANING = (
@@ -138,9 +136,7 @@ def _samples(asked: int | None, known: int) -> int:
     return usual if asked is None else require_count("--samples", asked, 1, known)
 
 
-def _starts(
-    options: argparse.Namespace, data: Dataset, seen: Samples, others: Samples
-) -> StudyCells:
+def _starts(options: argparse.Namespace, data: Dataset, seen: Pair, others: Pair) -> StudyCells:
     """Return the network at its start, with the samples that its accuracy is judged by."""
     width = require_count("--width", options.width, 1)
     depth = require_depth("--depth", options.depth)

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-from catapult_sim import __version__
+from catapult_sim import __version__, plots
 from catapult_sim.commands.options import Help, add_data, add_execution, data_entries
-from catapult_sim.commands.sweeping import RECORD, as_json, opened
+from catapult_sim.commands.sweeping import as_json, opened, recorded
 from catapult_sim.commands.titles import verification_title
 from catapult_sim.experiments.bench import EFFORTS, Bench, in_minutes
 from catapult_sim.numeric.runs.checkpoint import write_whole
 from catapult_sim.printing import counted
 from catapult_sim.sweeps.cell import identify, physics_of
-from catapult_sim.sweeps.record import Line, read_record, settled
+from catapult_sim.sweeps.record import Line
 from catapult_sim.validation import InputError
 
 if TYPE_CHECKING:
@@ -160,10 +160,9 @@ def _earlier(folder: Path, chosen: Sequence[Claim]) -> dict[str, Any]:
 
 def figure(config: dict[str, Any], folder: Path) -> tuple[Any, str]:
     """Return the figure of a folder, finished or not, and its file name."""
-    from catapult_sim import plots, report
+    from catapult_sim import report
 
-    lines = settled(read_record(folder / RECORD))
-    found = report.as_dict([], _boundaries(lines))["boundaries"]
+    found = report.as_dict([], _boundaries(recorded(folder)))["boundaries"]
     if not found:
         raise InputError(f"{folder} must hold at least one boundary; its record has none")
     options = config["options"]
@@ -184,7 +183,7 @@ def _write(
     options: argparse.Namespace,
 ) -> str:
     """Write report and figure; return the text of report.json."""
-    from catapult_sim import plots, report
+    from catapult_sim import report
     from catapult_sim.claims.illustrations import equations_of
     from catapult_sim.report_page import page
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -13,14 +13,15 @@ import numpy.typing as npt
 
 from catapult_sim.datasets.csv_header import (
     LABEL_NAMES,
+    are_of_rows,
     dropped,
     fitted,
     header_in_comment,
+    may_begin_with_header,
     misfit,
     named,
     names_columns,
 )
-from catapult_sim.datasets.csv_labels import are_of_rows, may_begin_with_header
 from catapult_sim.datasets.csv_lines import (
     MISSING,
     Row,
@@ -85,7 +86,7 @@ def read_csv(
     if len(columns) > len(names):
         samples = named(samples, misfit(names, header, first[0]))
     with showing(None, f"lines of {source}", text.count("\n")) as tell:
-        table.fill(_told(samples, tell))
+        table.fill(samples, tell)
     found = table.samples(source)
     return replace(found, note=found.note + in_words(left_out))
 
@@ -93,14 +94,6 @@ def read_csv(
 def _begins_with_header(rows: Sequence[Row], decimal: str) -> bool:
     below = rows[1][1] if len(rows) > 1 else []
     return bool(rows) and names_columns(rows[0][1], below, decimal)
-
-
-def _told(rows: Iterable[Row], tell: Progress | None) -> Iterator[Row]:
-    """Yield lines, and tell a bar of each."""
-    for row in rows:
-        yield row
-        if tell is not None:
-            tell(1)
 
 
 class _Table:
@@ -170,7 +163,7 @@ class _Table:
             )
         return known[column]
 
-    def fill(self, rows: Iterable[Row]) -> None:
+    def fill(self, rows: Iterable[Row], tell: Progress | None) -> None:
         """Read all lines, or raise InputError at the first that is wrong."""
         width, at, inputs = len(self._first[1]), self._at, self._columns
         for line, values in rows:
@@ -184,6 +177,8 @@ class _Table:
             self._lines.append(line)
             self._labels.append(values[at])
             self._inputs.extend(self._row(line, values, inputs))
+            if tell is not None:
+                tell(1)
 
     def _row(self, line: int, values: Sequence[str], columns: Sequence[int]) -> list[float]:
         """Return the numbers in some columns of a line, or raise InputError."""

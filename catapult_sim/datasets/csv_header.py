@@ -1,4 +1,4 @@
-"""The header of a CSV file: whether its first line names the columns, and which of them.
+"""The header of a CSV file, and names of its rows: whether they are there, and what they name.
 
 R writes no name above the names of rows; its header is one short.
 """
@@ -9,12 +9,17 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
+
 from catapult_sim.datasets.csv_lines import MISSING, Row, is_number, rows_of
+from catapult_sim.datasets.labels import FEW_CLASSES, SMALL_SPAN
 from catapult_sim.printing import counted
+from catapult_sim.types import Array
 from catapult_sim.validation import InputError, shown
 
 LABEL_NAMES = {"label", "labels", "class", "target", "y"}
 LETTERS_FOR_DIGITS = str.maketrans("OoIl", "0011")
+DATE = re.compile(r"\d{1,4}([-/. ])(\d{1,2}|[A-Za-z]{3,9})\1\d{1,4}(?!\d).*|\d{1,2}:\d\d(?!\d).*")
 
 
 def names_columns(head: Sequence[str], below: Sequence[str], decimal: str) -> bool:
@@ -125,3 +130,32 @@ def _are_names_of_rows(values: Sequence[str]) -> bool:
     """Return whether values are all different and text, or count from 0 or 1 on."""
     texts = not any(is_number(value, ".") or value.lower() in MISSING for value in values)
     return _count(values) or (texts and len(set(values)) == len(values))
+
+
+def are_of_rows(labels: Sequence[str], last: bool) -> bool:
+    """Return whether texts are dates, or so many different ones that they are names of rows.
+
+    Two samples may be of two classes where these come last.
+    """
+    found, samples = len(set(labels)), len(labels)
+    differ = found > max(FEW_CLASSES, samples / 2) or found == samples > 2 * last
+    return differ or DATE.fullmatch(labels[0]) is not None
+
+
+def may_begin_with_header(X: Array, labels: Sequence[str]) -> bool:
+    """Return whether the first of some samples looks like names of columns.
+
+    It has a class of its own: y without an n, or one beside ascending whole numbers, such as years,
+    beyond those of all other samples, which have fractions or are smaller than 100.
+    """
+    first, others = X[0], X[1:]
+    if not len(others) or labels[0] in labels[1:]:
+        return False
+    if labels[0].lower() == "y":
+        return not {"n", "no"} & set(map(str.lower, labels))
+    ascend = (first == np.floor(first)).all() and (np.diff(first) > 0).all()
+    beyond = ((first > others.max(axis=0)) | (first < others.min(axis=0))).all()
+    fractions = others != np.floor(others)
+    real = len(first) > 1 and fractions.any(axis=0).all() and fractions.any(axis=1).all()
+    large = first[0] >= SMALL_SPAN and (fractions.any() or others.max() < SMALL_SPAN)
+    return bool(ascend and beyond and (real or large))

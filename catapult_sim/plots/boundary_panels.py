@@ -48,8 +48,9 @@ def boundaries(rows: Rows, title: str = "") -> Figure:
         for (i, matrix), (j, network) in product(enumerate(matrices), enumerate(networks)):
             here = [row for row in rows if (row["curvature"], row[column]) == (matrix, network)]
             _panel(grid[i, j], here, x, matrix, _limits(rows))
+        width = "" if x == "width" else f", width {rows[0]['width']}"
         for ax, network in zip(grid[0], networks, strict=True):
-            ax.set_title(fill(_title(rows, x, network), 32), fontsize=10)
+            ax.set_title(fill(f"{network}{width}", 32), fontsize=10)
         if x is not None:
             handles = grid[0, 0].get_legend_handles_labels()
             figure.legend(*handles, loc="outside right center", frameon=False)
@@ -88,13 +89,12 @@ def plot_boundaries(rows: Rows, x: str, *, ax: Axes | None = None, **kwargs: Any
     require_one_of("x", x, ("width", "depth"))
     ax = canvas.require_axes(ax)
     rows = canvas.require_rows("rows", rows, "boundary", "brackets", x)
-    values = sorted({float(row[x]) for row in rows})
+    rows = sorted(rows, key=lambda row: float(row[x]))
+    values = list(dict.fromkeys(float(row[x]) for row in rows))
     places = dict(zip(values, _places(values), strict=True))
     lazy, _, divergent = style.PHASE_COLOURS.values()
     for kind in _kinds(rows):
-        chosen = sorted(
-            (row for row in rows if row["boundary"] == kind), key=lambda row: float(row[x])
-        )
+        chosen = [row for row in rows if row["boundary"] == kind]
         where = np.array([places[float(row[x])] for row in chosen])
         means, spreads = np.array([mean_and_spread(row) for row in chosen]).T
         ax.errorbar(where, means, spreads, **_style(kind) | kwargs)
@@ -141,12 +141,6 @@ def plot_boundary_rows(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
     ax.set_yticks(range(len(rows)), [_symbol(row["boundary"]) for row in rows])
     _name_powers(ax.xaxis)
     return ax
-
-
-def _title(rows: Rows, x: str | None, network: str) -> str:
-    """Return the title of a column: its network, and the width if that is no axis."""
-    widths = "" if x == "width" else f", width {rows[0]['width']}"
-    return f"{network}{widths}"
 
 
 def _kinds(rows: Rows) -> list[str]:

@@ -10,10 +10,15 @@ import numpy.typing as npt
 
 from catapult_sim.numeric.runs.phases import Phase
 from catapult_sim.plots import canvas, style
-from catapult_sim.plots.spacing import edges, is_geometric, require_centres, set_spacing
 from catapult_sim.plots.theory import plot_theory
 from catapult_sim.types import Array
-from catapult_sim.validation import UNREADABLE, InputError, require_positive, shown
+from catapult_sim.validation import (
+    UNREADABLE,
+    InputError,
+    require_finite,
+    require_positive,
+    shown,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
 COLOURS = {"undecided": style.UNDECIDED} | style.PHASE_COLOURS  # in the order of their codes
 BLANK: dict[str, Any] = {"hatch": "////", "edgecolor": "0.85"}  # where there is no phase
 GEOMETRIC = ("c", "width", "scale", "batch_size")
+FEW = 12  # values that each get a tick, if they are whole
 MOST = 1500  # cells that are drawn along an axis: finer ones than pixels only take time
 
 
@@ -70,8 +76,8 @@ def plot_plane(
     [0.316, 316.228, -0.5, 1.5]
     """
     x, y, cells = require_plane("values", x, y, values)
-    columns, rows = _drawn(len(x)), _drawn(len(y))
-    x, y, cells = x[columns], y[rows], cells[rows, columns]
+    across, along = (-(-len(centres) // MOST) for centres in (x, y))  # every so many is drawn
+    x, y, cells = x[::across], y[::along], cells[::along, ::across]
     ax = canvas.require_axes(ax)
     at = [_edges_on(ax, which, centres) for which, centres in (("x", x), ("y", y))]
     look: dict[str, Any] = {"cmap": "viridis", "rasterized": True}
@@ -99,9 +105,19 @@ def require_plane(
     return x[columns], y[rows], cells[rows][:, columns]
 
 
-def _drawn(count: int) -> slice:
-    """Return which of the cells along an axis are drawn: every k-th, from the first on."""
-    return slice(None, None, -(-count // MOST))
+def require_centres(name: str, values: npt.ArrayLike) -> Array:
+    """Return the centres of cells as floats ``(n,)``, in order, or raise InputError.
+
+    A centre may stand several times in a row: widths are rounded.
+    """
+    centres = require_finite(name, values)
+    steps = np.diff(centres) if centres.ndim == 1 else np.array([np.nan])
+    if not centres.size or not ((steps >= 0).all() or (steps <= 0).all()):
+        raise InputError(
+            f"{name} must be numbers in one dimension that increase, or that decrease; "
+            f"got shape {centres.shape}"
+        )
+    return centres
 
 
 def _edges_on(ax: Axes, which: str, centres: Array) -> Array:
@@ -109,6 +125,45 @@ def _edges_on(ax: Axes, which: str, centres: Array) -> Array:
     if logarithmic:
         require_positive(which, centres)
     return edges(centres, geometric=logarithmic or is_geometric(centres))
+
+
+def is_geometric(values: Array) -> bool:
+    """Return whether the ratios of successive values are more alike than their differences.
+
+    Examples
+    --------
+    >>> is_geometric(np.array([1.0, 2.0, 4.0])), is_geometric(np.array([1.0, 2.0, 3.0]))
+    (True, False)
+    >>> is_geometric(np.array([0.0, 0.5, 0.9])), is_geometric(np.array([1.0, 9.0]))
+    (False, False)
+    """
+    if values.min() <= 0 or len(values) < 3:
+        return False
+    return _unevenness(np.log(values)) < _unevenness(values / values.max()) - 1e-9
+
+
+def _unevenness(values: Array) -> float:
+    steps = np.diff(values)
+    return float(steps.std() / abs(steps.mean()))
+
+
+def edges(centres: Array, *, geometric: bool) -> Array:
+    """Return the edges ``(n + 1,)`` of cells whose centres ``(n,)`` are different and in order.
+
+    Cells meet halfway in size or in logarithm; the outer ones reach as far outwards as inwards. A
+    single cell is one wide, or reaches from its centre by half an octave to each side.
+
+    Examples
+    --------
+    >>> edges(np.array([1.0, 4.0, 16.0]), geometric=True)
+    array([ 0.5,  2. ,  8. , 32. ])
+    >>> edges(np.array([1.0, 2.0, 3.0]), geometric=False)
+    array([0.5, 1.5, 2.5, 3.5])
+    """
+    at = np.log2(centres) if geometric else centres
+    halves = np.diff(at) / 2 if len(at) > 1 else np.array([0.5])
+    found = np.concatenate([at[:1] - halves[:1], at[:-1] + halves, at[-1:] + halves[-1:]])
+    return 2**found if geometric else found
 
 
 def plot_phases(
@@ -211,6 +266,25 @@ def plot_phase_grid(
         _add_to_legend(ax, "no result", mfc="white", mec="0.6")
     _legend(ax)
     return ax
+
+
+def set_spacing(ax: Axes, which: str, values: Array, *, geometric: bool) -> None:
+    """Scale the axis ``which``, x or y, as its values are spaced, with ticks that can be read."""
+    axis = getattr(ax, f"{which}axis")
+    low, high = sorted(axis.get_view_interval())
+    even = axis.get_major_locator().tick_values(low, high)
+    if geometric and high < 64 * low:
+        getattr(ax, f"set_{which}scale")("log", base=2)
+        axis.set_major_formatter("{x:g}")
+    elif geometric:
+        getattr(ax, f"set_{which}scale")("log")
+    whole = bool((values == values.round()).all())
+    if len(values) == 1 or (whole and len(values) <= FEW):
+        style.set_ticks(axis, values.tolist())
+    elif geometric and high < 4 * low:
+        style.set_ticks(axis, [tick for tick in even if low < tick < high])
+    elif whole and not geometric:
+        axis.get_major_locator().set_params(integer=True)
 
 
 def _add_to_legend(ax: Axes, name: str, **look: Any) -> None:

@@ -74,7 +74,7 @@ def plot_widths(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
     edges = (1.0, 2.0, 4.0, 6.0)
     style.shade_phases(ax, edges, alpha=None)
     for (phase, ink), (left, right) in zip(style.INK.items(), pairwise(edges), strict=True):
-        ax.text((left + right) / 2, 0.02, phase, color=ink, **_label(ax, va="bottom"))
+        ax.text((left + right) / 2, 0.02, phase, color=ink, **_label(ax))
     for model, (marker, colour) in MARKS.items():
         chosen = [row for row in rows if row["model"] == model]
         points = [(row["width"], *mean_and_spread(row)) for row in chosen]
@@ -112,7 +112,7 @@ def plot_architectures(rows: Rows, *, ax: Axes | None = None, **kwargs: Any) -> 
     for value, (line, label) in LINES.items():
         ax.axvline(value, color="black", lw=1, ls=line, label=label)
     for phase, x in zip(style.PHASE_COLOURS, (1.42, 2.83, 27.0), strict=True):
-        ax.text(x, 1.0, phase, color=style.INK_ON_WHITE[phase], **_label(ax, va="bottom"))
+        ax.text(x, 1.0, phase, color=style.INK_ON_WHITE[phase], **_label(ax))
     ax.set(xscale="log", xlim=RANGE, ylim=(len(networks) - 0.4, -0.6))
     ax.set_yticks(range(len(networks)), [fill(name, 30) for name in networks], fontsize=7.5)
     style.set_ticks(ax.xaxis, (1, 2, 4, 8, 12, 20, 40))
@@ -143,10 +143,10 @@ def _phase_bar(ax: Axes, place: int, found: dict[str, Row]) -> None:
             ax.barh(place, stop - start, left=start, height=0.76, color=colour, lw=0)
 
 
-def _label(ax: Axes, **options: Any) -> dict[str, Any]:
+def _label(ax: Axes) -> dict[str, Any]:
     """Return the style of a phase's name; its height is a fraction of the axes."""
-    base = {"transform": ax.get_xaxis_transform(), "ha": "center"}
-    return base | {"fontweight": "bold", "fontsize": 9} | options
+    place = {"transform": ax.get_xaxis_transform(), "ha": "center", "va": "bottom"}
+    return place | {"fontweight": "bold", "fontsize": 9}
 
 
 def _widest(rows: Rows) -> dict[str, dict[str, Row]]:

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, TypeVar
 from catapult_sim.numeric.runs.blas_threads import use_one_thread
 from catapult_sim.sweeps.encoding import cell_texts, plain_cell, result_text, result_texts
 from catapult_sim.sweeps.identity import name_of
-from catapult_sim.validation import InputError, require_count, shown
+from catapult_sim.validation import InputError, require_count, require_function, shown
 
 Cell = dict[str, Any]
 Function = Callable[[Cell], Any]
@@ -89,7 +89,9 @@ def cell(
     """
     require_count("version", version, 1)
     require_count("batch_size", batch_size, 1)
-    _require_callable(identity=identity, batch_key=batch_key, batched=batched)
+    for name, given in (("identity", identity), ("batch_key", batch_key), ("batched", batched)):
+        if given is not None:
+            require_function(name, given, "of cells, or None")
 
     def mark(function: F) -> F:
         name = name_of(function, version)
@@ -98,12 +100,6 @@ def cell(
         return function
 
     return mark
-
-
-def _require_callable(**given: Any) -> None:
-    for name, value in given.items():
-        if value is not None and not callable(value):
-            raise InputError(f"{name} must be a function of cells, or None; got {shown(value)}")
 
 
 def physics_of(function: Function) -> Physics:

@@ -16,11 +16,11 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from filelock import FileLock, Timeout
@@ -82,25 +82,12 @@ def line_text(key: str, physics: str, cell: str, outcome: str) -> str:
     return f'{text},"check":"{crc32(text.encode()):08x}"}}'
 
 
-class Record(Protocol):
-    """A place to append lines to and to read them from."""
-
-    known: set[str]  # keys of the cells that have a result
-    dropped: int  # lines that could not be read
-
-    def append(self, lines: list[str]) -> None:
-        """Add whole lines."""
-
-    def lines(self) -> Iterable[Line]:
-        """Return all lines."""
-
-
 class Memory:
     """A record in memory, for sweeps without a file."""
 
     def __init__(self) -> None:
-        self.known: set[str] = set()
-        self.dropped = 0
+        self.known: set[str] = set()  # keys of the cells that have a result
+        self.dropped = 0  # lines that could not be read
         self._lines: list[Line] = []
 
     def append(self, lines: list[str]) -> None:
@@ -139,6 +126,9 @@ class _File:
     def lines(self) -> Iterable[Line]:
         """Return all lines, read from disk at each iteration."""
         return read_record(self._path)
+
+
+Record = Memory | _File
 
 
 @dataclass(frozen=True)
@@ -300,21 +290,15 @@ def _locked(path: Path) -> Iterator[int]:
         os.close(file)
 
 
-@contextmanager
-def _lock_of(path: Path) -> Iterator[None]:
-    lock = FileLock(f"{path}.lock")
+def _lock_of(path: Path) -> AbstractContextManager[object]:
     try:
-        lock.acquire(timeout=0)
+        return FileLock(f"{path}.lock").acquire(timeout=0)
     except Timeout:
         raise InputError(
             f"record must not be in use by another process; got {path}, which is"
         ) from None
     except OSError as error:
         raise _not_writable(error) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _not_writable(error: OSError) -> InputError:

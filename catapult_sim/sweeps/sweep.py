@@ -22,7 +22,6 @@ from catapult_sim.progress import showing
 from catapult_sim.sweeps.cell import (
     Function,
     Named,
-    Physics,
     compute,
     failure,
     groups,
@@ -139,36 +138,24 @@ def sweep(
     bar = showing(progress, "cells", len(cells) if isinstance(cells, Sized) else None)
     with bar as told, one_thread(), opened as book:
         tell = told or (lambda count: None)
-        missing = _Missing(identify_all(cells, physics), book.known, tell)
-        failed = computed = 0
-        for group_of, outcomes in _finished(cell, groups(missing, physics), executor, window):
-            book.append(_lines(group_of, physics, outcomes))
+        known = failed = computed = 0
+
+        def missing() -> Iterator[Named]:
+            nonlocal known
+            for one in identify_all(cells, physics):
+                if one.key in book.known:
+                    known += 1
+                    tell(1)
+                else:
+                    yield one
+
+        for done, outcomes in _finished(cell, groups(missing(), physics), executor, window):
+            pairs = zip(done, outcomes, strict=True)
+            book.append([line_text(one.key, physics.name, one.text, end) for one, end in pairs])
             failures = sum(outcome.startswith('"error"') for outcome in outcomes)
             failed, computed = failed + failures, computed + len(outcomes) - failures
             tell(len(outcomes))
-        return Sweep(computed, missing.known, failed, book.dropped, book.lines())
-
-
-class _Missing:
-    """Iterate over the cells whose keys are not known, and count the others."""
-
-    def __init__(self, named: Iterable[Named], keys: set[str], tell: Progress) -> None:
-        self._named, self._keys, self._tell, self.known = named, keys, tell, 0
-
-    def __iter__(self) -> Iterator[Named]:
-        for one in self._named:
-            if one.key in self._keys:
-                self.known += 1
-                self._tell(1)
-            else:
-                yield one
-
-
-def _lines(cells: list[Named], physics: Physics, outcomes: list[str]) -> list[str]:
-    return [
-        line_text(one.key, physics.name, one.text, outcome)
-        for one, outcome in zip(cells, outcomes, strict=True)
-    ]
+        return Sweep(computed, known, failed, book.dropped, book.lines())
 
 
 def _finished(

@@ -108,7 +108,7 @@ def _drawn(
     )
     try:
         drawn.net.require_data(*known)
-    except InputError as refusal:  # there are no samples, or their labels are no probabilities
+    except InputError as refusal:  # labels are no probabilities
         raise NothingToMeasure from refusal
     return Problem(drawn.net, drawn.start, drawn.at_sharpness().unit, known, test)
 

@@ -127,7 +127,7 @@ def network(
     drawn = draw(known, hidden, rng=rng, ensemble=ensemble, **options)
     try:
         drawn.net.require_data(*known)
-    except InputError as refusal:  # there are no samples, or their labels are no probabilities
+    except InputError as refusal:  # labels are no probabilities
         raise NothingToMeasure from refusal
     first = replace(drawn[0], X=known[0][:64], y=known[1][:64]).at_lambda_0()
     return drawn, float(first.unit) / drawn.net.loss_function.curvature

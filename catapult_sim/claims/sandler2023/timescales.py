@@ -18,7 +18,7 @@ from catapult_sim.experiments.networks import Networks, draw
 from catapult_sim.mlp.network import Network
 from catapult_sim.numeric.minibatch.moments import propagate
 from catapult_sim.numeric.runs.averages import EMA, IterateAverage, TwoPoint
-from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
+from catapult_sim.numeric.runs.measured import Measured, mean
 from catapult_sim.types import Array
 
 HIDDEN, SAMPLES, BATCH_SIZE = 8, 256, 16
@@ -46,8 +46,6 @@ class Timescales:
 def timescales(bench: Bench) -> Timescales:
     """Train a small network by SGD at its minimum, and measure along the Hessian's eigenvectors."""
     data, _ = bench.split(SAMPLES, multiple_of=BATCH_SIZE)
-    if not len(data[0]):
-        raise NothingToMeasure
     small = _descended(bench, data)
     net, bottom = small.net, small.start
     h, vectors, minimum, spread = _directions(net, bottom, *data)

@@ -8,9 +8,9 @@ and no warning of NumPy.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from threading import Event, Lock
 
@@ -330,15 +330,13 @@ def run_bytes(
     return members * (kept + 2 * held) + at_once * (3 * held + work)
 
 
-@contextmanager
 def announced(
     members: int, steps: int, required: float, memory_limit: Limit, progress: Progress | bool | None
-) -> Iterator[Progress | None]:
-    """Yield what a run tells its progress, or raise InputError where it takes too much memory."""
+) -> AbstractContextManager[Progress | None]:
+    """Return how a run tells its progress, or raise InputError where it takes too much memory."""
     require_memory(required, memory_limit, "this run", "members, steps or observed numbers")
-    what = f"{counted(members, 'member')}, {steps} steps"
-    with showing(progress, what, members * (steps + 1)) as tell:
-        yield tell
+    total = members * (steps + 1)
+    return showing(progress, lambda: f"{counted(members, 'member')}, {steps} steps", total)
 
 
 def blocks_of(

@@ -34,7 +34,7 @@ from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
 from catapult_sim.numeric.runs.phases import Phase, classify, divergence, rise
 from catapult_sim.numeric.runs.trajectory import Trajectory
 from catapult_sim.types import Array, Rng
-from catapult_sim.validation import require_positive, require_samples
+from catapult_sim.validation import InputError, require_positive, require_samples
 
 T = TypeVar("T")
 
@@ -260,6 +260,14 @@ def draw_linear(
     X, y = require_samples(*data)
     net = linear_net((X, y), width)
     return Networks(net, net.init(rng=rng, ensemble=ensemble, memory_limit=memory_limit), X, y)
+
+
+def require_fit(networks: Networks) -> None:
+    """Raise NothingToMeasure where labels do not fit the loss: they are no probabilities."""
+    try:
+        networks.net.require_data(networks.X, networks.y)
+    except InputError as refusal:
+        raise NothingToMeasure from refusal
 
 
 def tested(net: Network, theta: Array, X: Array, y: Array) -> dict[str, Array]:

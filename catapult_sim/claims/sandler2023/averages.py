@@ -38,10 +38,9 @@ def excess(bench: Bench, loss: str, average: str, quantity: str) -> Measured:
     return mean(-gain(bench, loss, average, quantity))
 
 
-def gain_ratio(bench: Bench, loss: str, average: str, quantity: str = "loss") -> Measured:
-    """Return the gain of an average over that of its schedule."""
-    ways = ("averaged", "scheduled")
-    return ratio(*(gain(bench, loss, average, quantity, way) for way in ways))
+def gain_ratio(bench: Bench, loss: str, average: str) -> Measured:
+    """Return the gain of an average in test loss over that of its schedule."""
+    return ratio(*(gain(bench, loss, average, "loss", way) for way in ("averaged", "scheduled")))
 
 
 def average_claims(loss: str) -> Iterator[Claim]:

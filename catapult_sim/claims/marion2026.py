@@ -104,26 +104,17 @@ def edge_claims() -> Iterator[Claim]:
 
 def catapult_claims() -> Iterator[Claim]:
     """Yield what Edge Flow does through a catapult."""
+    within, because = 2 * (SMALL - 2) ** 2, "the next order, (eta lambda - 2)^2, twice"
     small = Claims(DERIVED, "edge_flow.catapult", f"one sample, from eta lambda = {SMALL}")
     yield small(
         "mirror",
         "the differential equations end as far below 2 as they began above (eta lambda)",
-        equals(
-            partial(end, c=SMALL, substeps=16),
-            4 - SMALL,
-            within=2 * (SMALL - 2) ** 2,
-            because="the next order, (eta lambda - 2)^2, twice",
-        ),
+        equals(partial(end, c=SMALL, substeps=16), 4 - SMALL, within=within, because=because),
     )
     yield small(
         "small",
         "Edge Flow ends where gradient descent does (mean distance, eta lambda)",
-        at_most(
-            partial(end_difference, c=SMALL),
-            0.0,
-            within=2 * (SMALL - 2) ** 2,
-            because="the next order, (eta lambda - 2)^2, twice",
-        ),
+        at_most(partial(end_difference, c=SMALL), 0.0, within=within, because=because),
     )
     large = Claims(EXTENDED, "edge_flow.catapult", f"one sample, from eta lambda = {LARGE}")
     yield large(

@@ -24,16 +24,13 @@ from catapult_sim.numeric.runs.trajectory import (
     Steps,
     Trajectory,
     require_every,
-    require_quantities,
 )
 from catapult_sim.printing import counted
 from catapult_sim.progress import showing
 from catapult_sim.types import Array, Every, Progress, Quantities
 from catapult_sim.validation import (
-    InputError,
     ensemble_shape,
     read_only,
-    require_count,
     require_limit,
     require_numbers,
     require_observed,
@@ -97,8 +94,7 @@ def iterate_in_strides(
     Trajectory
         As that of :func:`~catapult_sim.numeric.runs.iterate.iterate`.
     """
-    steps, seen = require_count("steps", steps), require_every(every)
-    observe = require_quantities(observe)
+    seen, observe = require_every(every), observe or {}
     tolerance, escape = require_limit("tolerance", tolerance), require_limit("escape", escape)
     members, rates, ensemble = _flatten(require_state(state), parameters, state_ndim)
     begun = 0 if resume is None else int(resume.step[-1])
@@ -291,8 +287,6 @@ def _flatten(
     state: Array, parameters: tuple[npt.ArrayLike, ...], state_ndim: int
 ) -> tuple[Array, list[Array], tuple[int, ...]]:
     """Broadcast state and parameters to one ensemble, and flatten its axes to one."""
-    if state.ndim < require_count("state_ndim", state_ndim, 1):
-        raise InputError(f"state must have {state_ndim} axes or more; got shape {state.shape}")
     trailing = state.shape[state.ndim - state_ndim :]
     rates = [require_reals("each parameter", parameter) for parameter in parameters]
     ensemble = ensemble_shape(state, rates, state_ndim)

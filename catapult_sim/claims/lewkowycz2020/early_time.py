@@ -23,7 +23,7 @@ from catapult_sim.experiments.architectures import Architecture
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import WHOLE_RUNS, Networks, bracket_each, largest_mean
 from catapult_sim.numeric.runs.measured import Measured
-from catapult_sim.numeric.runs.trajectory import Outcome
+from catapult_sim.numeric.runs.trajectory import Outcome, Trajectory
 from catapult_sim.types import Array
 
 TIME = 80.0  # c times steps
@@ -60,9 +60,14 @@ def ends(bench: Bench, architecture: Architecture, rates: tuple[float, ...]) -> 
     return Ends(np.array(rates), *np.moveaxis(np.array(found), -1, 0))
 
 
+def run(one: Networks, c: float) -> Trajectory:
+    """Train a network to the time at which the curvature is measured."""
+    return one.run_at(c, steps=round(TIME / c), escape=BOUND)
+
+
 def _end(one: Networks, c: float) -> tuple[float, float, float]:
     """Return the peak of a run, its step, and the curvature that is left."""
-    found = one.run_at(c, steps=round(TIME / c), escape=BOUND)
+    found = run(one, c)
     if found.outcome == Outcome.DIVERGED:
         return np.nan, np.nan, np.nan
     losses, left = found.values["loss"], one.top_eigenvalue(found.state) / one.lambda_0

@@ -270,7 +270,7 @@ def require_fit(networks: Networks) -> None:
         raise NothingToMeasure from refusal
 
 
-def tested(net: Network, theta: Array, X: Array, y: Array) -> dict[str, Array]:
+def loss_and_error(net: Network, theta: Array, X: Array, y: Array) -> dict[str, Array]:
     """Return loss and error of parameters ``(..., P)`` on other samples, by name."""
     right = fraction_right_or_nan(net.predict(theta, X), y)
     return {"loss": net.loss(theta, X, y), "error": 1 - right}

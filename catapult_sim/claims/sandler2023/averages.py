@@ -8,7 +8,7 @@ from functools import partial
 from catapult_sim.claims.claim import Claim, at_most, equals
 from catapult_sim.claims.sandler2023.digits import experiment, on_digits
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import tested
+from catapult_sim.experiments.networks import loss_and_error
 from catapult_sim.numeric.runs.measured import Measured, mean, ratio
 from catapult_sim.types import Array
 
@@ -24,7 +24,7 @@ def ends(bench: Bench, loss: str) -> dict[tuple[str, str], dict[str, Array]]:
     places = {("last", "constant"): found.last}
     places |= {(name, "averaged"): theta for name, theta in found.averages.items()}
     places |= {(name, "scheduled"): theta for name, theta in found.scheduled.items()}
-    return {key: tested(found.net, theta, *found.test) for key, theta in places.items()}
+    return {key: loss_and_error(found.net, theta, *found.test) for key, theta in places.items()}
 
 
 def gain(bench: Bench, loss: str, average: str, quantity: str, way: str = "averaged") -> Array:

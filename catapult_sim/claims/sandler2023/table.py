@@ -22,7 +22,7 @@ from catapult_sim.claims.sandler2023 import digits
 from catapult_sim.claims.sandler2023.model import GROUP
 from catapult_sim.claims.sources import SANDLER as PAPER
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import Networks, tested
+from catapult_sim.experiments.networks import Networks, loss_and_error
 from catapult_sim.numeric.runs.batches import Batches
 from catapult_sim.numeric.runs.measured import Measured, mean
 from catapult_sim.numeric.runs.optimizers import AnyOptimizer, GradientDescent, HeavyBall
@@ -73,7 +73,7 @@ class Late(NamedTuple):
         return {
             (name, quantity): value
             for name, theta in points.items()
-            for quantity, value in tested(self.networks.net, theta, *self.test).items()
+            for quantity, value in loss_and_error(self.networks.net, theta, *self.test).items()
         }
 
 

@@ -13,7 +13,7 @@ from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.smith2021.flow import GROUP
 from catapult_sim.claims.sources import SMITH as PAPER
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import draw, require_lambda_0, tested
+from catapult_sim.experiments.networks import draw, loss_and_error, require_lambda_0
 from catapult_sim.mlp import kernel
 from catapult_sim.mlp.network import Network
 from catapult_sim.numeric.runs.batches import minibatches
@@ -67,7 +67,7 @@ def quantities(
     batches = (a.reshape(-1, LARGE.batch_size, a.shape[-1]) for a in data)
     gradients = net.loss_and_gradient(theta[:, None], *batches)[1]
     penalty = np.mean(np.sum(gradients**2, axis=-1), axis=-1)
-    found = tested(net, theta, *test) | {"penalty": penalty}
+    found = loss_and_error(net, theta, *test) | {"penalty": penalty}
     return {name: np.where(np.isfinite(array), array, np.nan) for name, array in found.items()}
 
 

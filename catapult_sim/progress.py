@@ -30,7 +30,7 @@ _outermost = Lock()
 
 @contextmanager
 def showing(
-    progress: Progress | bool | None, what: str, total: float | None = None
+    progress: Progress | bool | None, what: str | Callable[[], str], total: float | None = None
 ) -> Iterator[Callable[[int], object] | None]:
     """Yield the function to call with how much more has been done; None where nobody is told.
 
@@ -39,8 +39,8 @@ def showing(
     progress : callable, bool or None
         As a user gives it: a function that is told, None for a bar where one is waited for, True
         for a bar at once wherever standard error leads, False for silence.
-    what : str
-        What is counted.
+    what : str or callable
+        What is counted, or a function that says it where a bar is shown.
     total : float, optional
         How much there is to do, if that is known.
     """
@@ -55,7 +55,8 @@ def showing(
 
             style: dict[str, Any] = {"leave": False, "delay": DELAY} if not progress else {}
             style |= {"unit_scale": (total or 0) > LARGE} | _size()
-            with tqdm(desc=what, total=total, **style) as bar, _alive(bar):
+            described = what if isinstance(what, str) else what()
+            with tqdm(desc=described, total=total, **style) as bar, _alive(bar):
                 yield bar.update
         else:
             yield None

@@ -13,8 +13,7 @@ for tanh and the Hessian it is close to c_loss.
 
 import numpy as np
 
-from catapult_sim.claims.kalra2023_early.networks import VERSIONS, threshold
-from catapult_sim.claims.kalra2023_early.thresholds import ACTIVATIONS, by_width
+from catapult_sim.claims.kalra2023_early import ACTIVATIONS, VERSIONS, by_width, threshold
 from catapult_sim.commands.gallery import run_script
 from catapult_sim.experiments.first_steps import KINDS
 from catapult_sim.plots import BOUNDARIES, canvas, style

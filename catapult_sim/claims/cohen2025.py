@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-import numpy as np
-
 from catapult_sim.claims.claim import Claim, Claims, at_most, equals, measured
 from catapult_sim.claims.sources import COHEN_FLOWS, DERIVED
 from catapult_sim.experiments.bench import Bench
@@ -23,7 +21,6 @@ from catapult_sim.experiments.beyond_stability import (
     EDGE_STEPS,
     REDUCED,
     at_the_edge,
-    catapult,
     distance_ratio,
     distance_share,
     edge,
@@ -37,28 +34,18 @@ FLOW = "central flow"
 C = 3.0  # eta lambda at the start of catapults of one sample
 
 
-def distance(bench: Bench, flow: str = FLOW) -> Measured:
-    """Return a flow's mean distance at the edge, in units of gradient flow's."""
-    return distance_ratio(edge(bench), flow, "gradient flow")
-
-
-def loss(bench: Bench) -> Measured:
-    """Return the predicted mean loss over that of gradient descent."""
-    return loss_ratio(edge(bench), FLOW)
-
-
 def spread(bench: Bench) -> Measured:
     """Return the predicted mean square of the oscillation over that of gradient descent."""
     ratios = [
         one.flows[FLOW].spread[one.beyond].mean() / one.spread[one.beyond].mean()
         for one in at_the_edge(edge(bench))
     ]
-    return mean(np.array(ratios))
+    return mean(ratios)
 
 
 def largest_sharpness(bench: Bench) -> Measured:
     """Return the largest ``eta * sharpness`` along central flows."""
-    return mean(np.array([one.flows[FLOW].sharpness.max() for one in edge(bench)]))
+    return mean([one.flows[FLOW].sharpness.max() for one in edge(bench)])
 
 
 def end(bench: Bench, of: str) -> Measured:
@@ -69,17 +56,27 @@ def end(bench: Bench, of: str) -> Measured:
 def edge_claims() -> Iterator[Claim]:
     """Yield the claims on the edge of stability."""
     claim = Claims(COHEN_FLOWS, "central_flow.edge", EDGE, reduced=REDUCED, cost=20)
+    distance = partial(distance_ratio, of="gradient flow")
     when = f"at the edge, to step {EDGE_STEPS}"
     yield claim(
         "distance",
         f"the central flow stays near the mean path of gradient descent {when} (distance, over "
         "that of gradient flow)",
-        at_most(distance, 0.25, because='"a high degree of numerical accuracy": a quarter'),
+        at_most(
+            partial(distance, flow=FLOW),
+            0.25,
+            because='"a high degree of numerical accuracy": a quarter',
+        ),
     )
     yield claim(
         "loss",
         f"it predicts the mean loss of gradient descent {when} (ratio)",
-        equals(loss, 1.0, within=0.1, because='"a high degree of numerical accuracy": 10 %'),
+        equals(
+            partial(loss_ratio, flow=FLOW),
+            1.0,
+            within=0.1,
+            because='"a high degree of numerical accuracy": 10 %',
+        ),
     )
     yield claim(
         "spread",
@@ -89,7 +86,7 @@ def edge_claims() -> Iterator[Claim]:
     yield claim(
         "share",
         f"the same distance, over how far gradient descent has gone from its start, {when}",
-        measured(lambda bench: distance_share(edge(bench), FLOW)),
+        measured(partial(distance_share, flow=FLOW)),
     )
     yield claim(
         "modified",
@@ -126,7 +123,7 @@ def catapult_claims() -> Iterator[Claim]:
     yield claim(
         "network",
         f"{CATAPULT}: last sharpness of the central flow, over that of gradient descent",
-        measured(lambda bench: end_ratio(catapult(bench), FLOW)),
+        measured(partial(end_ratio, flow=FLOW)),
         cost=8,
     )
 

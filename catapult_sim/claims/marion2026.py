@@ -24,7 +24,6 @@ from catapult_sim.experiments.beyond_stability import (
     EDGE_STEPS,
     REDUCED,
     at_the_edge,
-    catapult,
     distance_ratio,
     distance_share,
     edge,
@@ -38,22 +37,12 @@ FLOW = "Edge Flow"
 SMALL, LARGE = 2.1, 3.0  # eta lambda at the start of catapults of one sample
 
 
-def distance(bench: Bench, of: str) -> Measured:
-    """Return Edge Flow's mean distance at the edge, over that of another flow."""
-    return distance_ratio(edge(bench), FLOW, of)
-
-
-def loss(bench: Bench) -> Measured:
-    """Return the predicted mean loss over that of gradient descent."""
-    return loss_ratio(edge(bench), FLOW)
-
-
 def overshoot(bench: Bench) -> Measured:
     """Return by how much ``eta * sharpness`` exceeds 2 at most, over that of gradient descent."""
     peaks = [
         (one.flows[FLOW].sharpness.max(), one.sharpness.max()) for one in at_the_edge(edge(bench))
     ]
-    return mean(np.array([(own - 2) / (seen - 2) for own, seen in peaks]))
+    return mean([(own - 2) / (seen - 2) for own, seen in peaks])
 
 
 def end(bench: Bench, c: float, substeps: int) -> Measured:
@@ -70,6 +59,7 @@ def end_difference(bench: Bench, c: float) -> Measured:
 def edge_claims() -> Iterator[Claim]:
     """Yield the claims on the edge of stability."""
     claim = Claims(MARION, "edge_flow.edge", EDGE, reduced=REDUCED, cost=20)
+    distance = partial(distance_ratio, flow=FLOW)
     when = f"at the edge, to step {EDGE_STEPS}"
     yield claim(
         "distance",
@@ -98,9 +88,13 @@ def edge_claims() -> Iterator[Claim]:
     yield claim(
         "share",
         f"its distance, over how far gradient descent has gone from its start, {when}",
-        measured(lambda bench: distance_share(edge(bench), FLOW)),
+        measured(partial(distance_share, flow=FLOW)),
     )
-    yield claim("loss", f"its mean loss, over that of gradient descent, {when}", measured(loss))
+    yield claim(
+        "loss",
+        f"its mean loss, over that of gradient descent, {when}",
+        measured(partial(loss_ratio, flow=FLOW)),
+    )
     yield claim(
         "gradient-flow",
         f"its distance from the mean path of gradient descent {when}, over that of gradient flow",
@@ -110,26 +104,17 @@ def edge_claims() -> Iterator[Claim]:
 
 def catapult_claims() -> Iterator[Claim]:
     """Yield what Edge Flow does through a catapult."""
+    within, because = 2 * (SMALL - 2) ** 2, "the next order, (eta lambda - 2)^2, twice"
     small = Claims(DERIVED, "edge_flow.catapult", f"one sample, from eta lambda = {SMALL}")
     yield small(
         "mirror",
         "the differential equations end as far below 2 as they began above (eta lambda)",
-        equals(
-            partial(end, c=SMALL, substeps=16),
-            4 - SMALL,
-            within=2 * (SMALL - 2) ** 2,
-            because="the next order, (eta lambda - 2)^2, twice",
-        ),
+        equals(partial(end, c=SMALL, substeps=16), 4 - SMALL, within=within, because=because),
     )
     yield small(
         "small",
         "Edge Flow ends where gradient descent does (mean distance, eta lambda)",
-        at_most(
-            partial(end_difference, c=SMALL),
-            0.0,
-            within=2 * (SMALL - 2) ** 2,
-            because="the next order, (eta lambda - 2)^2, twice",
-        ),
+        at_most(partial(end_difference, c=SMALL), 0.0, within=within, because=because),
     )
     large = Claims(EXTENDED, "edge_flow.catapult", f"one sample, from eta lambda = {LARGE}")
     yield large(
@@ -146,7 +131,7 @@ def catapult_claims() -> Iterator[Claim]:
     yield linear(
         "network",
         "Edge Flow ends at the sharpness at which gradient descent ends (ratio)",
-        equals(lambda bench: end_ratio(catapult(bench), FLOW), 1.0, within=0.1, because="a tenth"),
+        equals(partial(end_ratio, flow=FLOW), 1.0, within=0.1, because="a tenth"),
     )
 
 

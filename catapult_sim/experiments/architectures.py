@@ -105,9 +105,7 @@ class Architecture:
         """
         kind = KINDS[self.kind]
         layers: Layers = [*kind.inside(self.activation, self.depth, width), Dense(outputs)]
-        if not kind.images:
-            return Network(inputs, layers, **options)
-        return Network(square(inputs), layers, **options)
+        return Network(square(inputs) if kind.images else inputs, layers, **options)
 
 
 def square(inputs: int) -> Shape:

@@ -277,7 +277,7 @@ class Bench:
         return self._parted(self._classes, size, multiple_of, draw, inputs, tests)
 
     def images(
-        self, size: int, multiple_of: int = 1, draw: str = "split"
+        self, size: int, multiple_of: int = 1
     ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         """Return samples as :meth:`split` does, with full effort of Fashion-MNIST, 14 x 14 pixels.
 
@@ -292,7 +292,7 @@ class Bench:
             known = _raw_clothing() if self.clothed else self._classes
         except InputError as refusal:
             raise NothingToMeasure from refusal
-        return self._parted(known, size, multiple_of, draw, None, TESTED)
+        return self._parted(known, size, multiple_of, "split", None, TESTED)
 
     def _scaled(self, X: Array, inputs: str | None) -> Array:
         """Scale inputs once: seeds draw from the same ones."""

@@ -211,35 +211,36 @@ def at_the_edge(found: list[Comparison]) -> list[Comparison]:
     return reached
 
 
-def distance_ratio(found: list[Comparison], flow: str, of: str) -> Measured:
+def distance_ratio(bench: Bench, flow: str, of: str) -> Measured:
     """Return a flow's mean distance from gradient descent at the edge, over that of another."""
     own, other = (
-        np.array([one.flows[name].distance[one.beyond].mean() for one in at_the_edge(found)])
+        np.array([one.flows[name].distance[one.beyond].mean() for one in at_the_edge(edge(bench))])
         for name in (flow, of)
     )
     return mean(own / other)
 
 
-def distance_share(found: list[Comparison], flow: str) -> Measured:
+def distance_share(bench: Bench, flow: str) -> Measured:
     """Return a flow's mean distance from gradient descent at the edge, as a share of the way."""
     shares = [
         np.mean(one.flows[flow].distance[one.beyond] / one.moved[one.beyond])
-        for one in at_the_edge(found)
+        for one in at_the_edge(edge(bench))
     ]
-    return mean(np.array(shares))
+    return mean(shares)
 
 
-def loss_ratio(found: list[Comparison], flow: str) -> Measured:
+def loss_ratio(bench: Bench, flow: str) -> Measured:
     """Return the mean loss at the edge that a flow predicts, over that of gradient descent."""
     ratios = [
-        one.flows[flow].mean_loss[one.beyond].mean() / one.mean_loss for one in at_the_edge(found)
+        one.flows[flow].mean_loss[one.beyond].mean() / one.mean_loss
+        for one in at_the_edge(edge(bench))
     ]
-    return mean(np.array(ratios))
+    return mean(ratios)
 
 
-def end_ratio(found: list[Comparison], flow: str) -> Measured:
-    """Return the last sharpness of a flow over that of gradient descent."""
-    return mean(np.array([one.flows[flow].sharpness[-1] / one.sharpness[-1] for one in found]))
+def end_ratio(bench: Bench, flow: str) -> Measured:
+    """Return the last sharpness of a flow through a catapult over that of gradient descent."""
+    return mean([one.flows[flow].sharpness[-1] / one.sharpness[-1] for one in catapult(bench)])
 
 
 # One sample, any width -----------------------------------------------------------------------

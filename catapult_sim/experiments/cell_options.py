@@ -35,7 +35,6 @@ from catapult_sim.numeric.runs.optimizers import (
     Regularized,
 )
 from catapult_sim.sweeps.cell import Cell
-from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_count
 
 if TYPE_CHECKING:
@@ -98,12 +97,8 @@ def training(cell: Cell, networks: Networks) -> dict[str, Any]:
 
 
 def _hessian(networks: Networks) -> Any:
-    """Return the Hessian product of the loss of all samples at a theta."""
-
-    def at(theta: Array) -> Any:
-        return networks.net.at(theta, networks.X, networks.y).hessian_product
-
-    return at
+    """Return the Hessian product of the loss of all samples as a function of theta."""
+    return lambda theta: networks.net.at(theta, networks.X, networks.y).hessian_product
 
 
 def average(text: str) -> EMA | SWA:

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from catapult_sim.experiments.architectures import Architecture
 from catapult_sim.experiments.bench import Bench
 from catapult_sim.memory import Limit
+from catapult_sim.mlp.losses import fraction_right_or_nan
 from catapult_sim.mlp.model import Model
 from catapult_sim.mlp.network import MLP, Network
 from catapult_sim.mlp.observers import Observers
@@ -33,7 +34,7 @@ from catapult_sim.numeric.runs.measured import Measured, NothingToMeasure, mean
 from catapult_sim.numeric.runs.phases import Phase, classify, divergence, rise
 from catapult_sim.numeric.runs.trajectory import Trajectory
 from catapult_sim.types import Array, Rng
-from catapult_sim.validation import require_positive, require_samples
+from catapult_sim.validation import InputError, require_positive, require_samples
 
 T = TypeVar("T")
 
@@ -261,6 +262,20 @@ def draw_linear(
     return Networks(net, net.init(rng=rng, ensemble=ensemble, memory_limit=memory_limit), X, y)
 
 
+def require_fit(networks: Networks) -> None:
+    """Raise NothingToMeasure where labels do not fit the loss: they are no probabilities."""
+    try:
+        networks.net.require_data(networks.X, networks.y)
+    except InputError as refusal:
+        raise NothingToMeasure from refusal
+
+
+def loss_and_error(net: Network, theta: Array, X: Array, y: Array) -> dict[str, Array]:
+    """Return loss and error of parameters ``(..., P)`` on other samples, by name."""
+    right = fraction_right_or_nan(net.predict(theta, X), y)
+    return {"loss": net.loss(theta, X, y), "error": 1 - right}
+
+
 def largest_mean(values: Array, chosen: Array) -> Measured:
     """Return the largest mean over seeds of ``values (S, K)``, of 3 or more chosen seeds each."""
     columns = [
@@ -278,6 +293,7 @@ ARCHITECTURES = tuple(
     Architecture(name, depth) for depth in (1, 2) for name in ("linear", "tanh", "relu")
 )
 LINEAR = "linear network on data"  # the name of its boundaries
+CATAPULTS = np.array([2.6, 3.0, 3.4, 3.8])  # c of runs whose final curvature is measured
 PATIENCE = 5  # longer runs of the linear network, cheap: just above c = 2 the loss grows slowly
 
 
@@ -305,14 +321,11 @@ def network_boundary(bench: Bench, kind: str, architecture: Architecture, width:
     """Bracket where trained networks stop being lazy, or stop converging."""
 
     def measure() -> Boundary:
-        drawn = draw_networks(bench, architecture, width, dtype="float32")
-        return _bracket(bench, drawn, search(bench, kind))
+        drawn, effort = draw_networks(bench, architecture, width, dtype="float32"), bench.effort
+        how = search(bench, kind)
+        return drawn.bracket(how, grid=effort.grid, tolerance=effort.tolerance)
 
     return bench.boundary(architecture.name, kind, (width,), measure)
-
-
-def _bracket(bench: Bench, networks: Networks, how: Search) -> Boundary:
-    return networks.bracket(how, grid=bench.effort.grid, tolerance=bench.effort.tolerance)
 
 
 def draw_networks(bench: Bench, architecture: Architecture, width: int, **network: Any) -> Networks:
@@ -343,8 +356,13 @@ def final_curvature(bench: Bench, architecture: Architecture) -> Measured:
     """Return the mean final ``eta lambda`` of catapults, at the c where it is largest."""
     width = bench.effort.hidden[architecture.depth][-1]
     networks = draw_networks(bench, architecture, width, dtype="float32")
-    c = np.repeat(np.array([[2.6], [3.0], [3.4], [3.8]]), bench.effort.members, axis=1)
+    c = np.repeat(CATAPULTS[:, None], bench.effort.members, axis=1)
+    scaled, caught = ends_at(bench, networks, c)
+    return largest_mean(scaled.T, caught.T)
+
+
+def ends_at(bench: Bench, networks: Networks, c: Array) -> tuple[Array, Array]:
+    """Return the final ``eta lambda`` of runs at c, and which of them were catapults."""
     run = networks.run_at(c, **search(bench, "end").stop)
     scaled = c * networks.unit * networks.top_eigenvalue(run.state)
-    caught = classify(run, settled=SETTLED) == Phase.CATAPULT
-    return largest_mean(scaled.T, caught.T)
+    return scaled, classify(run, settled=SETTLED) == Phase.CATAPULT

@@ -86,21 +86,12 @@ class StudyCells:
         theta, model = self.networks.start[number], self.networks.model
         known = {"seed": self.first + number, "theta": fingerprint(theta)}
         if isinstance(model, Model):
-            known["there"] = " ".join(map("{:.4g}".format, _numbers_at(self.networks, theta)))
+            with np.errstate(all="ignore"):
+                point = model.point(theta, self.networks.X, self.networks.y, orders=2)
+                gradient = point.gradient()
+                numbers = point.loss, norm(gradient), norm(point.hessian_product(gradient))
+            known["there"] = " ".join(f"{float(one):.4g}" for one in numbers)
         return known
-
-
-def _numbers_at(networks: Networks, theta: Array) -> tuple[float, ...]:
-    """Return the loss, and the norms of the gradient and of the Hessian along it."""
-    model: Any = networks.model
-    with np.errstate(all="ignore"):
-        point = model.point(theta, networks.X, networks.y, orders=2)
-        gradient = point.gradient()
-        return (
-            float(point.loss),
-            norm(gradient).item(),
-            norm(point.hessian_product(gradient)).item(),
-        )
 
 
 def study_cells(

@@ -165,7 +165,7 @@ class Observers:
 
     def _each(self, theta: Array, quantity: Callable[[Place], Any]) -> Array:
         """Return a quantity of each network; NaN where theta is not finite."""
-        members = self.network.require_parameters(theta).reshape(-1, self.network.size)
+        members = theta.reshape(-1, self.network.size)
         found, point = np.full(len(members), np.nan), None
         for number in np.flatnonzero(np.isfinite(members).all(axis=-1)):
             # The arrays of one network are used again for the next.

@@ -135,9 +135,9 @@ class Passes:
         self._network.backward(order, kind)
         self._back[kind] = order
 
-    def is_back(self, kind: str = LOSS) -> bool:
+    def is_back(self) -> bool:
         """Return whether ``backward`` of order 0 has been called at this theta."""
-        return self._back[kind] >= 0
+        return self._back[LOSS] >= 0
 
     def gradient(self, order: int, out: Array, kind: str = LOSS) -> Array:
         """Write one order of the gradient by theta ``(..., P)``."""
@@ -178,24 +178,22 @@ class Passes:
 
         Shapes ``(..., m, k, width)``, where m may be 1 if all samples have the same.
         """
-        self._pull_back()
-        signals = [at.units for _, at, _ in self.parts]
-        for _, at, _ in self.parts:
-            at.units = None
-        return [one for one in signals if one is not None]
+        return self._pull_back()[1]
 
     def by_inputs(self) -> Array:
         """Return the derivatives of each output by each input, ``(..., m, k, d)``."""
-        found = self._pull_back()
-        for _, at, _ in self.parts:
-            at.units = None
+        found, _ = self._pull_back()
         shape = (*found.shape[:-3], self.samples, *found.shape[-2:])
         return np.broadcast_to(found, shape)
 
-    def _pull_back(self) -> Array:
-        """Return the derivatives of each output, as far back as anything depends on theta."""
+    def _pull_back(self) -> tuple[Array, list[Array]]:
+        """Return derivatives of each output: as far back as any depends on theta; at each part."""
         unit = np.eye(self.outputs, dtype=self.dtype)[None]
-        return self._network.layer.pullback(self._network, unit)
+        found = self._network.layer.pullback(self._network, unit)
+        signals = [at.units for _, at, _ in self.parts]
+        for _, at, _ in self.parts:
+            at.units = None
+        return found, [one for one in signals if one is not None]
 
     def hidden(self) -> list[Array]:
         """Return the inputs of every activation, each ``(..., m, width)``."""

@@ -167,7 +167,7 @@ def train(
     >>> run.average.shape, list(run.values)
     ((3, 2000), ['loss', 'average_loss'])
     """
-    model = as_model(network, theta, X)
+    model = network if isinstance(network, Model) else as_model(network, theta, X)
     inputs, targets = model.require_data(X, y)
     start = model.require_parameters(theta)
     leading, measured = start.shape[:-1], require_every(every)

@@ -16,7 +16,7 @@ def made_up(choosing, judging=None, diverged_from=4, seeds=8):
     accuracy = np.repeat(np.array(choosing, dtype=float)[:, None], seeds, axis=1)
     judging = accuracy if judging is None else np.repeat(np.array(judging)[:, None], seeds, axis=1)
     diverged = np.repeat((np.arange(4) >= diverged_from)[:, None], seeds, axis=1)
-    return Scan(C, accuracy, judging, diverged, 0.1)
+    return Scan(C, accuracy, judging, diverged)
 
 
 def test_one_half_chooses_and_the_other_judges():
@@ -28,7 +28,7 @@ def test_one_half_chooses_and_the_other_judges():
 def test_chance_differences_bring_no_advantage():
     rng = np.random.default_rng(0)
     noise = rng.normal(scale=0.01, size=(2, 4, 4000))
-    found = Scan(C, *noise, np.zeros((4, 4000), bool), 0.1)
+    found = Scan(C, *noise, np.zeros((4, 4000), bool))
     gain = best(found, found.c > 2) - best(found, found.c <= 2)
     assert abs(gain.mean()) < 4 * gain.std() / math.sqrt(4000)
 

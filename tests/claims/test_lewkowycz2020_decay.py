@@ -29,7 +29,7 @@ def leg(accuracy, diverged=(), curvature=None, seeds=4):
     values = np.repeat(column, seeds, axis=1) + 1e-4 * np.arange(seeds)
     gone = np.repeat(np.isin(np.arange(K), diverged)[:, None], seeds, axis=1)
     left = np.repeat((RATES[::-1] if curvature is None else curvature)[:, None], seeds, axis=1)
-    return Leg(RATES, values, values, gone, 0.1, np.where(gone, np.nan, left))
+    return Leg(RATES, values, values, gone, np.where(gone, np.nan, left))
 
 
 def made_up(monkeypatch, time, lowered):

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from catapult_sim.claims.kalra2023_early import networks
-from catapult_sim.claims.kalra2023_early.networks import VERSIONS, Shape, threshold
+from catapult_sim.claims import kalra2023_early
+from catapult_sim.claims.kalra2023_early import VERSIONS, Shape, threshold
 from catapult_sim.experiments.bench import EFFORTS, Bench
 from catapult_sim.experiments.first_steps import KINDS
 from catapult_sim.mlp.network import MLP
@@ -18,7 +18,7 @@ class Explicit:
     """One seed, in double precision, with dense matrices."""
 
     def __init__(self, bench, shape, seed):
-        start = networks.draw(bench, shape)[seed]
+        start = kalra2023_early.draw(bench, shape)[seed]
         self.net = MLP(start.net.widths, activation=shape.activation, parametrization="standard")
         self.theta, self.X, self.y = start.start.astype(float), start.X, start.y
 

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import draw
+from catapult_sim.experiments.networks import draw, require_fit
 from catapult_sim.experiments.sharpest_directions import Track, track
 from catapult_sim.mlp.losses import fraction_right_or_nan
 from catapult_sim.mlp.network import Network
@@ -37,9 +37,7 @@ from catapult_sim.numeric.curvature.step_response import (
     cross_sections,
     step_response,
 )
-from catapult_sim.numeric.runs.measured import NothingToMeasure
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError
 
 SAMPLES, HIDDEN = 512, (32,) * 6
 BATCHES = (8, 32, 128)
@@ -106,10 +104,7 @@ def _drawn(
         loss=loss,
         dtype="float32",  # eigenvalues are known to 1 % at best
     )
-    try:
-        drawn.net.require_data(*known)
-    except InputError as refusal:  # there are no samples, or their labels are no probabilities
-        raise NothingToMeasure from refusal
+    require_fit(drawn)
     return Problem(drawn.net, drawn.start, drawn.at_sharpness().unit, known, test)
 
 

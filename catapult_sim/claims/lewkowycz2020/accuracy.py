@@ -48,7 +48,6 @@ class Scan:
     choosing: Array  # (K, S) accuracy on the half that chooses
     judging: Array  # (K, S) accuracy on the other half
     diverged: Array  # (K, S)
-    chance: float
 
     @property
     def end(self) -> float:
@@ -65,8 +64,7 @@ def scan(bench: Bench, activation: str, kind: str) -> Scan:
     seeds = range(bench.effort.seeds)
     columns = [_one_seed(bench, activation, seed, kind == "time") for seed in seeds]
     choosing, judging, diverged = (np.stack(part, axis=1) for part in zip(*columns, strict=True))
-    rates = LONG if kind == "time" else RATES
-    return Scan(rates, choosing, judging, diverged, chance(bench))
+    return Scan(LONG if kind == "time" else RATES, choosing, judging, diverged)
 
 
 @np.errstate(all="ignore")  # the outputs of a network that diverged overflow

@@ -64,7 +64,7 @@ def legs(bench: Bench, activation: str, weight_decay: float = 0.0) -> dict[str, 
     rows = np.array([_one_seed(bench, seed, **network) for seed in seeds])  # (S, legs, K, 4)
     found = np.moveaxis(rows, (1, 3, 2, 0), (0, 1, 2, 3))
     return {
-        name: Leg(RATES, choosing, judging, diverged > 0, chance(bench), curvature)
+        name: Leg(RATES, choosing, judging, diverged > 0, curvature)
         for name, (choosing, judging, diverged, curvature) in zip(LEGS, found, strict=True)
     }
 

@@ -74,26 +74,26 @@ def _end(one: Networks, c: float) -> tuple[float, float, float]:
     return float(losses.max() / losses[0]), float(losses.argmax()), float(left)
 
 
-def _worst(bench: Bench, values: Array) -> Measured:
+def _worst(values: Array) -> Measured:
     """Return the largest mean over seeds of ``values (S, K)`` that are numbers."""
     return largest_mean(values, np.isfinite(values))
 
 
 def fall(bench: Bench, architecture: Architecture) -> Measured:
     """Return by how much of lambda_0 the curvature has fallen, at the worst c below 2."""
-    return _worst(bench, 1 - ends(bench, architecture, LAZY).curvature)
+    return _worst(1 - ends(bench, architecture, LAZY).curvature)
 
 
 def left(bench: Bench, architecture: Architecture) -> Measured:
     """Return ``eta lambda`` that is left of catapults, at the worst c."""
     found = ends(bench, architecture, CATAPULTS)
-    return _worst(bench, found.c * found.curvature)
+    return _worst(found.c * found.curvature)
 
 
 def peak_step(bench: Bench, architecture: Architecture) -> Measured:
     """Return the step of the largest loss of runs that rose, at the worst c."""
     found = ends(bench, architecture, CATAPULTS)
-    return _worst(bench, np.where(found.peak > 1, found.peak_step, np.nan))
+    return _worst(np.where(found.peak > 1, found.peak_step, np.nan))
 
 
 def kink(bench: Bench, architecture: Architecture) -> Measured:
@@ -109,7 +109,7 @@ def risen(bench: Bench, architecture: Architecture) -> Measured:
     """Return the largest of the first curvatures over lambda_0, at the c where it is largest."""
     rates = (LAZY[0], CATAPULTS[0])
     rows = [[_first(one, c) for c in rates] for one in networks(bench, architecture)]
-    return _worst(bench, np.array(rows))
+    return _worst(np.array(rows))
 
 
 def _first(one: Networks, c: float) -> float:

@@ -8,7 +8,7 @@ from functools import partial
 from catapult_sim.claims.claim import Claim, at_most, equals
 from catapult_sim.claims.sandler2023.digits import experiment, on_digits
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.mlp.losses import fraction_right_or_nan
+from catapult_sim.experiments.networks import loss_and_error
 from catapult_sim.numeric.runs.measured import Measured, mean, ratio
 from catapult_sim.types import Array
 
@@ -24,14 +24,7 @@ def ends(bench: Bench, loss: str) -> dict[tuple[str, str], dict[str, Array]]:
     places = {("last", "constant"): found.last}
     places |= {(name, "averaged"): theta for name, theta in found.averages.items()}
     places |= {(name, "scheduled"): theta for name, theta in found.scheduled.items()}
-    return {
-        key: {
-            "loss": found.net.loss(theta, *found.test),
-            "error": 1
-            - fraction_right_or_nan(found.net.predict(theta, found.test[0]), found.test[1]),
-        }
-        for key, theta in places.items()
-    }
+    return {key: loss_and_error(found.net, theta, *found.test) for key, theta in places.items()}
 
 
 def gain(bench: Bench, loss: str, average: str, quantity: str, way: str = "averaged") -> Array:
@@ -45,10 +38,9 @@ def excess(bench: Bench, loss: str, average: str, quantity: str) -> Measured:
     return mean(-gain(bench, loss, average, quantity))
 
 
-def gain_ratio(bench: Bench, loss: str, average: str, quantity: str = "loss") -> Measured:
-    """Return the gain of an average over that of its schedule."""
-    ways = ("averaged", "scheduled")
-    return ratio(*(gain(bench, loss, average, quantity, way) for way in ways))
+def gain_ratio(bench: Bench, loss: str, average: str) -> Measured:
+    """Return the gain of an average in test loss over that of its schedule."""
+    return ratio(*(gain(bench, loss, average, "loss", way) for way in ("averaged", "scheduled")))
 
 
 def average_claims(loss: str) -> Iterator[Claim]:

@@ -46,9 +46,7 @@ def one_large_step(bench: Bench, loss: str, seen: bool) -> OneStep:
     return one_step(found.net, found.start, batch, found.test, found.rate * TRIED)
 
 
-def lines(
-    bench: Bench, loss: str, line: str, seen: bool = True, points: int = 21
-) -> tuple[Array, Array]:
+def lines(bench: Bench, loss: str, line: str, seen: bool = True) -> tuple[Array, Array]:
     """Return positions and losses ``(n, S)`` of fixed batches along one of :data:`LINES`.
 
     Positions go from 0 to 1; along the gradient step, to 2 in units of the best learning rate.
@@ -61,7 +59,7 @@ def lines(
         "later": (found.last - found.start, 1.0),
         "between": (found.following - found.start, 1.0),
     }[line]
-    positions = np.linspace(0, end, points)[:, None] + np.zeros(len(found.start))
+    positions = np.linspace(0, end, 21)[:, None] + np.zeros(len(found.start))
     return positions, loss_along(found.net, found.start, direction, positions, *batch)
 
 

@@ -19,15 +19,13 @@ from catapult_sim.claims.sandler2023.model import GROUP
 from catapult_sim.claims.sources import EXTENDED
 from catapult_sim.claims.sources import SANDLER as PAPER
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import Networks, draw
+from catapult_sim.experiments.networks import Networks, draw, require_fit
 from catapult_sim.mlp.losses import IN_WORDS
 from catapult_sim.mlp.network import Network
 from catapult_sim.numeric.runs.averages import EMA, SWA, Average, IterateAverage, TwoPoint, schedule
 from catapult_sim.numeric.runs.batches import Batches, minibatches
-from catapult_sim.numeric.runs.measured import NothingToMeasure
 from catapult_sim.numeric.runs.trajectory import Trajectory
 from catapult_sim.types import Array
-from catapult_sim.validation import InputError
 
 SAMPLES, HIDDEN, ACTIVATION, BATCH_SIZE = 800, 32, "tanh", 4
 # The curvature of cross-entropy falls as networks become sure of their labels.
@@ -125,10 +123,7 @@ def network(
     options: dict[str, Any] = {"activation": ACTIVATION, "loss": loss, "dtype": dtype}
     rng = bench.rng("averaged network")
     drawn = draw(known, hidden, rng=rng, ensemble=ensemble, **options)
-    try:
-        drawn.net.require_data(*known)
-    except InputError as refusal:  # there are no samples, or their labels are no probabilities
-        raise NothingToMeasure from refusal
+    require_fit(drawn)
     first = replace(drawn[0], X=known[0][:64], y=known[1][:64]).at_lambda_0()
     return drawn, float(first.unit) / drawn.net.loss_function.curvature
 

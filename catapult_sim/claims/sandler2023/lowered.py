@@ -44,11 +44,7 @@ def ends(bench: Bench, way: str) -> dict[tuple[str, str], Array]:
         low = FACTOR * rate
         lowered = replace(networks, start=digits.descend(networks, low, first))
         points = digits.averaged(lowered, low, second, AVERAGES)
-    return {
-        (name, quantity): value
-        for name, theta in points.items()
-        for quantity, value in run.ends(theta).items()
-    }
+    return run.ends(points)
 
 
 def last(bench: Bench, way: str, quantity: str) -> Measured:

@@ -9,7 +9,7 @@ begins anew at the last 400 steps.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -22,8 +22,7 @@ from catapult_sim.claims.sandler2023 import digits
 from catapult_sim.claims.sandler2023.model import GROUP
 from catapult_sim.claims.sources import SANDLER as PAPER
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import Networks
-from catapult_sim.mlp.losses import fraction_right_or_nan
+from catapult_sim.experiments.networks import Networks, loss_and_error
 from catapult_sim.numeric.runs.batches import Batches
 from catapult_sim.numeric.runs.measured import Measured, mean
 from catapult_sim.numeric.runs.optimizers import AnyOptimizer, GradientDescent, HeavyBall
@@ -69,11 +68,13 @@ class Late(NamedTuple):
     batch_size: int
     test: tuple[Array, Array]
 
-    def ends(self, theta: Array) -> dict[str, Array]:
-        """Return the :data:`QUANTITIES` of parameters ``(..., P)``."""
-        net = self.networks.net
-        right = fraction_right_or_nan(net.predict(theta, self.test[0]), self.test[1])
-        return {"loss": net.loss(theta, *self.test), "error": 1 - right}
+    def ends(self, points: Mapping[str, Array]) -> dict[tuple[str, str], Array]:
+        """Return the :data:`QUANTITIES` of parameters ``(..., P)``, by name and quantity."""
+        return {
+            (name, quantity): value
+            for name, theta in points.items()
+            for quantity, value in loss_and_error(self.networks.net, theta, *self.test).items()
+        }
 
 
 @once
@@ -110,11 +111,7 @@ def table(bench: Bench, momentum: float) -> dict[tuple[str, str], Array]:
         "two-point-50": (short + points["last"]) / 2,
         "two-point-400": (long + points["last"]) / 2,
     }
-    return {
-        (way, quantity): value
-        for way, theta in points.items()
-        for quantity, value in run.ends(theta).items()
-    }
+    return run.ends(points)
 
 
 def entry(bench: Bench, momentum: float, rate: int, way: str, quantity: str) -> Measured:

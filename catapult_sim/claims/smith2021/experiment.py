@@ -13,9 +13,8 @@ from catapult_sim.claims.claim import Claim, Claims, at_most, equals
 from catapult_sim.claims.smith2021.flow import GROUP
 from catapult_sim.claims.sources import SMITH as PAPER
 from catapult_sim.experiments.bench import Bench, once
-from catapult_sim.experiments.networks import draw, require_lambda_0
+from catapult_sim.experiments.networks import draw, loss_and_error, require_lambda_0
 from catapult_sim.mlp import kernel
-from catapult_sim.mlp.losses import fraction_right_or_nan
 from catapult_sim.mlp.network import Network
 from catapult_sim.numeric.runs.batches import minibatches
 from catapult_sim.numeric.runs.measured import Measured, mean, ratio
@@ -55,13 +54,8 @@ QUANTITIES = {"error": "test error", "loss": "test loss", "penalty": "mean squar
 
 @once
 def ends(bench: Bench, recipe: Recipe) -> dict[str, Array]:
-    """Return the :data:`QUANTITIES` after training, ``(S,)``, of the same members for every recipe.
-
-    NaN where there are too few samples for a batch.
-    """
+    """Return the :data:`QUANTITIES` after training, ``(S,)``; every recipe has the same members."""
     data, test = bench.split(SAMPLES, multiple_of=LARGEST_BATCH)
-    if not len(data[0]):
-        return {name: np.full(bench.effort.trained, np.nan) for name in QUANTITIES}
     return quantities(*trained(bench, recipe, data, bench.effort.trained), data, test)
 
 
@@ -72,11 +66,8 @@ def quantities(
     """Return the :data:`QUANTITIES` of parameters ``(S, P)``, NaN where they are not finite."""
     batches = (a.reshape(-1, LARGE.batch_size, a.shape[-1]) for a in data)
     gradients = net.loss_and_gradient(theta[:, None], *batches)[1]
-    found = {
-        "error": 1 - fraction_right_or_nan(net.predict(theta, test[0]), test[1]),
-        "loss": net.loss(theta, *test),
-        "penalty": np.mean(np.sum(gradients**2, axis=-1), axis=-1),
-    }
+    penalty = np.mean(np.sum(gradients**2, axis=-1), axis=-1)
+    found = loss_and_error(net, theta, *test) | {"penalty": penalty}
     return {name: np.where(np.isfinite(array), array, np.nan) for name, array in found.items()}
 
 

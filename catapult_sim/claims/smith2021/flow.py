@@ -165,33 +165,21 @@ def order_claims() -> Iterator[Claim]:
     for sampling, highest in ORDERS.items():
         for order in range(highest + 1):
             slope = order + 2
+            measure = partial(worst_order, sampling=sampling, followed=sampling, expected=slope)
             yield claim(
                 f"{sampling}-{order}",
                 f"{METHODS[sampling]}: the field to order {order} misses a mean epoch by the power "
                 f"{slope} of the step size {worst}",
-                equals(
-                    partial(
-                        worst_order,
-                        order=order,
-                        sampling=sampling,
-                        followed=sampling,
-                        expected=slope,
-                    ),
-                    slope,
-                    within=0.1,
-                ),
+                equals(partial(measure, order=order), slope, within=0.1),
                 says=PAPER if order == 1 else None,
             )
     for field, followed in (("full", "shuffled"), ("shuffled", "replacement")):
+        measure = partial(worst_order, sampling=field, followed=followed, expected=2)
         yield claim(
             f"{followed}-1-not-{field}",
             f"{METHODS[followed]}: the first-order field of {METHODS[field]} misses a mean epoch "
             f"by the power 2 {worst}",
-            equals(
-                partial(worst_order, order=1, sampling=field, followed=followed, expected=2),
-                2,
-                within=0.1,
-            ),
+            equals(partial(measure, order=1), 2, within=0.1),
             says=PAPER,
         )
     for steps in (2, 4):

@@ -14,20 +14,18 @@ from catapult_sim.claims.zhu2022.runs import PAPER, bracket, end
 from catapult_sim.experiments.architectures import Architecture
 from catapult_sim.experiments.bench import Bench, once
 from catapult_sim.experiments.networks import (
-    CONVERGED,
-    SETTLED,
+    CATAPULTS,
     Networks,
     draw_networks,
+    ends_at,
     largest_mean,
     network_boundary,
 )
 from catapult_sim.mlp.taylor import TaylorModel
 from catapult_sim.numeric.runs.measured import Measured
-from catapult_sim.numeric.runs.phases import Phase, classify
 
 ON_DIGITS = (Architecture("relu", 1), Architecture("tanh", 1), Architecture("relu", 1, "pixel"))
 SMALLER = "32 of the 8x8 digits, widths up to 1024"
-CATAPULTS = np.array([2.6, 3.0, 3.4, 3.8])
 
 
 def expanded(bench: Bench, architecture: Architecture) -> list[Networks]:
@@ -56,13 +54,8 @@ def beyond_the_model(bench: Bench, architecture: Architecture) -> Measured:
 
 def final_curvature(bench: Bench, architecture: Architecture) -> Measured:
     """Return the mean final ``eta lambda`` of catapults, at the c where it is largest."""
-    found, caught = [], []
-    for model in expanded(bench, architecture):
-        run = model.run_at(CATAPULTS, steps=bench.effort.steps, tolerance=CONVERGED)
-        scaled = CATAPULTS * model.unit * model.top_eigenvalue(run.state)
-        found.append(scaled)
-        caught.append(classify(run, settled=SETTLED) == Phase.CATAPULT)
-    return largest_mean(np.array(found), np.array(caught))
+    ends = [ends_at(bench, model, CATAPULTS) for model in expanded(bench, architecture)]
+    return largest_mean(*map(np.array, zip(*ends, strict=True)))
 
 
 def update_error(bench: Bench, printed: bool) -> Measured:

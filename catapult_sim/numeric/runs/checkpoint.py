@@ -79,17 +79,13 @@ def resumable(
     if not os.path.isdir(path.parent):
         raise InputError(f"checkpoint must be a file in a folder that exists; got {path}")
     run = _load(path, steps, fingerprints) if os.path.exists(path) else None
-    while run is None or _unfinished(run, steps):
+    while run is None or (run.step[-1] < steps and (run.outcome == Outcome.RUNNING).any()):
         done = 0 if run is None else int(run.step[-1])
         apart = checkpoint.every
         following = measured.next_after(done - done % apart + apart - 1)
         run = run_to(int(min(following, steps)), run)
         _save(path, run, fingerprints(int(run.step[-1])))
     return run
-
-
-def _unfinished(run: Trajectory, steps: int) -> bool:
-    return bool(run.step[-1] < steps and (run.outcome == Outcome.RUNNING).any())
 
 
 def _save(path: Path, run: Trajectory, fingerprints: Mapping[str, str]) -> None:

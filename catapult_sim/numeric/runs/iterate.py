@@ -187,13 +187,10 @@ def _functions(
     loss = rule.loss if loss is None else loss
     if loss is None or callable(loss):
         return rule.numpy(), loss and _one_each(loss)
-    return rule.numpy(), rule.numpy_quantity(_expression(loss))
-
-
-def _expression(loss: Any) -> sp.Expr:
     import sympy as sp
 
-    return require_instance("loss", loss, sp.Expr, "a function, or an expression in its symbols")
+    described = "a function, or an expression in its symbols"
+    return rule.numpy(), rule.numpy_quantity(require_instance("loss", loss, sp.Expr, described))
 
 
 def _one_each(loss: Function) -> Function:

@@ -35,7 +35,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -255,7 +255,9 @@ def parameters_of(optimizer: AnyOptimizer) -> dict[str, Array]:
     {'momentum': array(0.9), 'coefficient': array([0.1, 0.2])}
     """
     inner = parameters_of(optimizer.optimizer) if isinstance(optimizer, Wrapper) else {}
-    return inner | {name: np.asarray(getattr(optimizer, name), float) for name in _own(optimizer)}
+    names = [field.name for field in fields(cast(Any, optimizer))]
+    own = {name: np.asarray(getattr(optimizer, name)) for name in names}
+    return inner | {name: np.asarray(v, float) for name, v in own.items() if v.dtype.kind in "fiu"}
 
 
 def with_parameters(optimizer: AnyOptimizer, values: Mapping[str, Array]) -> AnyOptimizer:
@@ -268,12 +270,6 @@ def with_parameters(optimizer: AnyOptimizer, values: Mapping[str, Array]) -> Any
     if isinstance(optimizer, Wrapper):
         other.__dict__["optimizer"] = with_parameters(optimizer.optimizer, values)
     return other
-
-
-def _own(optimizer: Any) -> list[str]:
-    """Return the names of the fields that are numbers or arrays of numbers."""
-    names = [field.name for field in fields(optimizer)]
-    return [name for name in names if np.asarray(getattr(optimizer, name)).dtype.kind in "fiu"]
 
 
 def named(optimizer: AnyOptimizer) -> str:

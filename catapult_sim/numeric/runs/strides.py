@@ -8,9 +8,9 @@ and no warning of NumPy.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from threading import Event, Lock
 
@@ -24,16 +24,13 @@ from catapult_sim.numeric.runs.trajectory import (
     Steps,
     Trajectory,
     require_every,
-    require_quantities,
 )
 from catapult_sim.printing import counted
 from catapult_sim.progress import showing
 from catapult_sim.types import Array, Every, Progress, Quantities
 from catapult_sim.validation import (
-    InputError,
     ensemble_shape,
     read_only,
-    require_count,
     require_limit,
     require_numbers,
     require_observed,
@@ -97,8 +94,7 @@ def iterate_in_strides(
     Trajectory
         As that of :func:`~catapult_sim.numeric.runs.iterate.iterate`.
     """
-    steps, seen = require_count("steps", steps), require_every(every)
-    observe = require_quantities(observe)
+    seen, observe = require_every(every), observe or {}
     tolerance, escape = require_limit("tolerance", tolerance), require_limit("escape", escape)
     members, rates, ensemble = _flatten(require_state(state), parameters, state_ndim)
     begun = 0 if resume is None else int(resume.step[-1])
@@ -291,8 +287,6 @@ def _flatten(
     state: Array, parameters: tuple[npt.ArrayLike, ...], state_ndim: int
 ) -> tuple[Array, list[Array], tuple[int, ...]]:
     """Broadcast state and parameters to one ensemble, and flatten its axes to one."""
-    if state.ndim < require_count("state_ndim", state_ndim, 1):
-        raise InputError(f"state must have {state_ndim} axes or more; got shape {state.shape}")
     trailing = state.shape[state.ndim - state_ndim :]
     rates = [require_reals("each parameter", parameter) for parameter in parameters]
     ensemble = ensemble_shape(state, rates, state_ndim)
@@ -330,15 +324,13 @@ def run_bytes(
     return members * (kept + 2 * held) + at_once * (3 * held + work)
 
 
-@contextmanager
 def announced(
     members: int, steps: int, required: float, memory_limit: Limit, progress: Progress | bool | None
-) -> Iterator[Progress | None]:
-    """Yield what a run tells its progress, or raise InputError where it takes too much memory."""
+) -> AbstractContextManager[Progress | None]:
+    """Return how a run tells its progress, or raise InputError where it takes too much memory."""
     require_memory(required, memory_limit, "this run", "members, steps or observed numbers")
-    what = f"{counted(members, 'member')}, {steps} steps"
-    with showing(progress, what, members * (steps + 1)) as tell:
-        yield tell
+    total = members * (steps + 1)
+    return showing(progress, lambda: f"{counted(members, 'member')}, {steps} steps", total)
 
 
 def blocks_of(

@@ -1,32 +1,83 @@
-"""Claims on the thresholds of the first ten steps of training [Kalra2023early].
+"""Phases of the first steps of training [Kalra2023early].
 
-The thresholds c_loss, c_sharp, c_barrier and c_max are those of
+Networks in the standard parametrisation learn ten digits by full-batch gradient descent on squared
+error. The thresholds c_loss, c_sharp, c_barrier and c_max are those of
 :mod:`catapult_sim.experiments.first_steps`, with the sharpness of the Hessian and of the kernel.
+[Kalra2023early] trains on batches of 512.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from catapult_sim.claims.claim import Claim, Claims, at_least, at_most, equals
-from catapult_sim.claims.kalra2023_early.networks import PRECISION, VERSIONS, Shape, draw, threshold
 from catapult_sim.claims.sources import DERIVED
 from catapult_sim.claims.sources import KALRA_EARLY as PAPER
-from catapult_sim.experiments.bench import Bench
-from catapult_sim.experiments.first_steps import KINDS, STEPS
+from catapult_sim.experiments import networks
+from catapult_sim.experiments.bench import Bench, once
+from catapult_sim.experiments.first_steps import KINDS, STEPS, FirstSteps, bracket
+from catapult_sim.experiments.networks import Networks
 from catapult_sim.mlp import kernel
-from catapult_sim.numeric.runs.boundary import boundary
+from catapult_sim.numeric.runs.boundary import Boundary, boundary
 from catapult_sim.numeric.runs.measured import Measured, mean, share
 from catapult_sim.types import Array
 
+PRECISION = 0.03
+VERSIONS = {"hessian": "Hessian", "kernel": "kernel"}
 ACTIVATIONS = ("relu", "tanh")
 DEPTH, WIDTH = 3, 96
 DEEP = 7  # as in the paper
 WIDE = "what an extrapolation from widths up to 1024 leaves"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The shape of a network."""
+
+    activation: str
+    depth: int
+    width: int
+
+
+def draw(bench: Bench, shape: Shape) -> Networks:
+    """Draw networks, from the same random stream for every shape."""
+    data, _ = bench.split(bench.effort.samples, draw="early")
+    drawn = networks.draw(
+        data,
+        [shape.width] * shape.depth,
+        rng=bench.rng("early network"),
+        ensemble=(bench.effort.seeds,),
+        activation=shape.activation,
+        parametrization="standard",
+        dtype="float32",
+    )
+    X, y = drawn.net.require_data(*data)
+    return replace(drawn, X=X, y=y)
+
+
+@once
+def starts(bench: Bench, shape: Shape) -> list[FirstSteps]:
+    """Return the first steps of every seed of a shape."""
+    drawn = draw(bench, shape)
+    return [FirstSteps(drawn[seed]) for seed in range(bench.effort.seeds)]
+
+
+@once
+def in_kernel_units(bench: Bench, shape: Shape, name: str, curvature: str) -> Boundary:
+    """Bracket a threshold for every seed of a shape, in units of the kernel's ``lambda_0``."""
+    return bracket(starts(bench, shape), name, curvature, tolerance=PRECISION)
+
+
+def threshold(bench: Bench, shape: Shape, name: str, version: str = "hessian") -> Boundary:
+    """Bracket a threshold for every seed of a shape, in units of that version's ``lambda_0``."""
+    found = in_kernel_units(bench, shape, name, version if name == "sharp" else "kernel")
+    ratios = [one.top(version) / one.top("kernel") for one in starts(bench, shape)]
+    return found.scaled(np.array(ratios))
 
 
 def by_width(bench: Bench, activation: str) -> list[Shape]:

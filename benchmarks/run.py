@@ -34,6 +34,7 @@ BENCHMARKS = {
     "convolution": (2, ()),
     "curvature": (3, ()),
     "growth": (5, ()),
+    "verify": (4, ()),
 }
 PEERS = ("torch", "jax", "numba", "pyhessian", "curvlinops-for-pytorch", "neural-tangents")
 PACKAGES = ("catapult_sim", "numpy", "scipy", *PEERS)
@@ -109,9 +110,10 @@ def page(found):
         "ratio means something on another machine.",
     ]
     for table in found["tables"]:
-        title = f"{table['title']}, {table['rounds']} rounds"
+        times = f", {table['rounds']} rounds" if "rounds" in table else ""
+        title = table["title"] + times
         lines += ["", f"## {title[0].upper()}{title[1:]}", ""]
-        lines += growth_rows(table["growth"]) if "growth" in table else race_rows(table["rows"])
+        lines += next(write(table[kind]) for kind, write in FORMATS.items() if kind in table)
     return "\n".join(lines) + "\n"
 
 
@@ -137,6 +139,15 @@ def growth_rows(rows):
         powers = f"{row['time_power']:.2f}", theory, f"{row['memory_power']:.2f}"
         lines.append(f"| {' | '.join((row['what'], row['axis'], *span, *ranges, *powers))} |")
     return lines
+
+
+def share_rows(rows):
+    """Return a table of what time is spent on as lines of Markdown."""
+    lines = ["| | seconds | share |", "|---|---|---|"]
+    return lines + [f"| {a['name']} | {a['seconds']:.0f} | {a['share']:.0%} |" for a in rows]
+
+
+FORMATS = {"rows": race_rows, "growth": growth_rows, "shares": share_rows}
 
 
 def main():

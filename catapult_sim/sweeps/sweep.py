@@ -167,17 +167,32 @@ def _finished(
         return
     under_way: dict[Future[list[str]], list[Named]] = {}
     finished: SimpleQueue[Future[list[str]]] = SimpleQueue()
+    lost: list[list[Named]] = []  # groups that are computed again
+
+    def submit(task: list[Named]) -> None:
+        future = executor.submit(compute, function, [one.cell for one in task])
+        under_way[future] = task
+        future.add_done_callback(finished.put)
 
     def next_finished() -> tuple[list[Named], list[str]]:
-        future = finished.get()
-        task = under_way.pop(future)
-        return task, _outcomes(future, len(task))
+        while True:
+            future = finished.get()
+            task = under_way.pop(future)
+            try:
+                return task, future.result()
+            except (BrokenExecutor, CancelledError):
+                raise
+            except Exception as error:
+                # Errors of cells are results. This is the executor's: that it lost a result with a
+                # worker, or, such as dask's, that these cells kill their workers.
+                if any(task is one for one in lost):
+                    return task, [failure(error)] * len(task)
+                lost.append(task)
+                submit(task)
 
     try:
         for task in tasks:
-            future = executor.submit(compute, function, [one.cell for one in task])
-            under_way[future] = task
-            future.add_done_callback(finished.put)
+            submit(task)
             if len(under_way) >= window:
                 yield next_finished()
         while under_way:
@@ -185,13 +200,3 @@ def _finished(
     finally:
         for future in under_way:
             future.cancel()
-
-
-def _outcomes(future: Future[list[str]], count: int) -> list[str]:
-    """Return what a worker returned, or for each cell the error that the executor raised."""
-    try:
-        return future.result()
-    except (BrokenExecutor, CancelledError):
-        raise
-    except Exception as error:  # such as dask's, that these cells have killed their workers
-        return [failure(error)] * count

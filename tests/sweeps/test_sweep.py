@@ -162,6 +162,34 @@ def test_linear_algebra_has_one_thread_while_cells_are_computed(pool):
     assert threadpoolctl.threadpool_info() == before
 
 
+class Losing(ThreadPoolExecutor):
+    """Loses the results of a cell a number of times."""
+
+    def __init__(self, x, times):
+        super().__init__(1)
+        self.x, self.times, self.asked = x, times, 0
+
+    def submit(self, function, *arguments):
+        def lossy():
+            found = function(*arguments)
+            if arguments[1][0]["x"] == self.x:
+                self.asked += 1
+                if self.asked <= self.times:
+                    raise ValueError("lost")
+            return found
+
+        return super().submit(lossy)
+
+
+@pytest.mark.parametrize("times", [0, 1, 2])
+def test_a_result_that_the_executor_lost_is_computed_once_more(times):
+    with Losing(2, times) as executor:
+        found = sweep(square, cells(4), executor=executor)
+    assert (found.computed, found.failed) == ((4, 0) if times < 2 else (3, 1))
+    assert executor.asked == min(times, 1) + 1
+    assert [line.error for line in found.lines if line.error and "lost" not in line.error] == []
+
+
 def test_a_dead_worker_stops_the_sweep_and_the_next_call_goes_on(tmp_path):
     record, fatal = tmp_path / "records.jsonl", str(tmp_path / "fatal")
     deadly = [{"x": x, "fatal": fatal} for x in range(30)]

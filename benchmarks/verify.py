@@ -21,7 +21,13 @@ from catapult_sim.numeric.runs.blas_threads import use_one_thread
 
 PAUSE = 0.01  # seconds
 PRODUCTS = {"multiply", "transpose", "outer", "scalar_products", "_gram"}
-KINDS = "matrix products of networks", "eigenvalue problems", "SymPy", "activations", "the rest"
+KINDS = (
+    "matrix products of networks",
+    "eigenvalue problems, with what else their Hessian products take",
+    "SymPy",
+    "activations",
+    "the rest",
+)
 
 
 def kind_of(frame):

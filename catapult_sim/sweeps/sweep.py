@@ -89,7 +89,8 @@ def sweep(
         Read as they are needed. A cell given twice may be computed twice.
     executor : concurrent.futures.Executor, optional
         Where to compute: :func:`~catapult_sim.sweeps.workers.process_pool`, a dask
-        ``Client.get_executor()``, an ``mpi4py.futures`` pool; by default this process.
+        ``Client.get_executor()``, an ``mpi4py.futures`` pool; by default this process. A group
+        whose result it loses is computed once more.
     record : path, optional
         The file that results are appended to as they come. Repeated after an interruption, the
         same call computes only what is missing. By default results stay in memory.
@@ -165,19 +166,19 @@ def _finished(
     if executor is None:
         yield from ((task, compute(function, [one.cell for one in task])) for task in tasks)
         return
-    under_way: dict[Future[list[str]], list[Named]] = {}
+    # Each group with whether it is computed for the second time.
+    under_way: dict[Future[list[str]], tuple[list[Named], bool]] = {}
     finished: SimpleQueue[Future[list[str]]] = SimpleQueue()
-    lost: list[list[Named]] = []  # groups that are computed again
 
-    def submit(task: list[Named]) -> None:
+    def submit(task: list[Named], again: bool = False) -> None:
         future = executor.submit(compute, function, [one.cell for one in task])
-        under_way[future] = task
+        under_way[future] = task, again
         future.add_done_callback(finished.put)
 
     def next_finished() -> tuple[list[Named], list[str]]:
         while True:
             future = finished.get()
-            task = under_way.pop(future)
+            task, again = under_way.pop(future)
             try:
                 return task, future.result()
             except (BrokenExecutor, CancelledError):
@@ -185,10 +186,9 @@ def _finished(
             except Exception as error:
                 # Errors of cells are results. This is the executor's: that it lost a result with a
                 # worker, or, such as dask's, that these cells kill their workers.
-                if any(task is one for one in lost):
+                if again:
                     return task, [failure(error)] * len(task)
-                lost.append(task)
-                submit(task)
+                submit(task, again=True)
 
     try:
         for task in tasks:

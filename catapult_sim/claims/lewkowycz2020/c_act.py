@@ -249,8 +249,8 @@ def classifier_catapults(bench: Bench, activation: str) -> Measured:
 CLASSIFIERS = ("relu", "tanh")
 DEEP = NETWORKS.format(layers="two or three hidden layers")
 GROUP = "catapult.c_act"
-twelve = partial(equals, predict=0.0, within=ABOUT, because=ABOUT_WHY)
-same = partial(equals, predict=0.0, within=ABOUT, because=SAME_WHY)
+ends_at_twelve = partial(equals, predict=0.0, within=ABOUT, because=ABOUT_WHY)
+stays = partial(equals, predict=0.0, within=ABOUT, because=SAME_WHY)
 
 
 def claims_of(activation: str, inputs: str = "global") -> Claims:
@@ -266,7 +266,7 @@ def named_claims() -> Iterator[Claim]:
         yield claim(
             f"relu-{relu.depth}",
             f"{relu.name}: convergence ends at c = 12 (log2 of the ratio)",
-            twelve(partial(octaves_off, architecture=relu)),
+            ends_at_twelve(partial(octaves_off, architecture=relu)),
             cost=4.4 * relu.depth,
         )
     yield claim(
@@ -283,7 +283,7 @@ def named_claims() -> Iterator[Claim]:
         yield claims_of(activation)(
             f"{activation}.depth",
             f"{activation}: c_act depends weakly on the depth (log2 of 3 hidden layers over 2)",
-            same(partial(depth_ratio, activation=activation)),
+            stays(partial(depth_ratio, activation=activation)),
         )
 
 
@@ -293,7 +293,7 @@ def kind_claims() -> Iterator[Claim]:
         yield claims_of(architecture.activation)(
             architecture.id,
             f"{architecture.name}: convergence ends at c = 12 (log2 of the ratio)",
-            twelve(partial(octaves_off, architecture=architecture)),
+            ends_at_twelve(partial(octaves_off, architecture=architecture)),
             says=EXTENDED,
             reduced=reduced,
             cost=4,
@@ -314,7 +314,7 @@ def shift_claims(activation: str) -> Iterator[Claim]:
             yield claim(
                 name,
                 f"{words}, {variant.words}: c_act stays (log2 of the ratio)",
-                same(moved),
+                stays(moved),
             )
 
 

@@ -31,7 +31,8 @@ class Activation:
     derivatives : callable
         ``z -> iterator`` over value, slope, bend (the second derivative) and third derivative
         at z, each computed only when it is requested, from those before it. Derivatives beyond the
-        last are zero. At a kink they are those of the left.
+        last are zero. At a kink they are those of the left. Tails of the package's own are zero
+        below the root of the smallest normal number, 1e-19 in float32 and 1e-154 in float64.
     gain : float
         See the module's docstring.
 
@@ -110,7 +111,7 @@ def _erf(z: Array) -> Iterator[Array]:
 
     yield erf(z)
     z = _where_not_flat(z)
-    slope = 2 / math.pi**0.5 * np.exp(-(z**2))
+    slope = 2 / math.pi**0.5 * _vanishing(np.exp(-(z**2)))
     yield slope
     yield -2 * z * slope
     yield (4 * z**2 - 2) * slope
@@ -119,10 +120,10 @@ def _erf(z: Array) -> Iterator[Array]:
 def _gelu(z: Array) -> Iterator[Array]:
     from scipy.special import ndtr
 
-    probability = ndtr(z)
+    probability = _vanishing(ndtr(z))
     yield z * probability
     z = _where_not_flat(z)
-    density = np.exp(-(z**2) / 2) / (2 * math.pi) ** 0.5
+    density = _vanishing(np.exp(-(z**2) / 2)) / (2 * math.pi) ** 0.5
     yield probability + z * density
     yield (2 - z**2) * density
     yield z * (z**2 - 4) * density
@@ -137,7 +138,18 @@ def _decay(z: Array, rate: int = 1) -> Array:
     """Return ``exp(-rate |z|)``; of complex z, its continuation from the nearer real axis."""
     # As a copysign, -|z| of real numbers would take as long as all that follows.
     decay = -rate * np.abs(z) if np.isrealobj(z) else np.copysign(rate, -z.real) * z
-    return np.exp(decay, out=decay)
+    return _vanishing(np.exp(decay, out=decay))
+
+
+def _vanishing(tail: Array) -> Array:
+    """Set numbers of at least 0 to zero where their squares are no normal numbers, in place.
+
+    Their products with signals and with one another are subnormal, which processors multiply a
+    hundred times slower: of one element in eighteen a training step took twelve times as long.
+    """
+    if np.isrealobj(tail):
+        tail *= tail > np.finfo(tail.dtype).tiny ** 0.5
+    return tail
 
 
 def _sigmoid(z: Array, decay: Array) -> Iterator[Array]:

@@ -11,6 +11,8 @@ They are called in this order: ::
     passes.backward(1, signal)
     passes.gradient(1, out)                  # the Hessian times v: Pearlmutter's R-pass
 
+A gradient that is given the signal does the backward pass of its order itself.
+
 The gradient's coefficient 0 is the gradient, coefficient 1 the Hessian times v, coefficient 2 half
 of the gradient of ``v^T H v``. A pass of one order uses the lower ones without computing them
 again, so that each of many directions at one point costs its own order only.
@@ -139,8 +141,15 @@ class Passes:
         """Return whether ``backward`` of order 0 has been called at this theta."""
         return self._back[LOSS] >= 0
 
-    def gradient(self, order: int, out: Array, kind: str = LOSS) -> Array:
-        """Write one order of the gradient by theta ``(..., P)``."""
+    def gradient(
+        self, order: int, out: Array, kind: str = LOSS, signal: Array | None = None
+    ) -> Array:
+        """Write one order of the gradient by theta ``(..., P)``.
+
+        Given a signal at the outputs, the backward pass of this order comes first.
+        """
+        if signal is not None:
+            self.backward(order, signal, kind)
         reached = order <= self._back[kind]
         self._require(reached, f"gradient({order}) before backward({order})")
         for layer, at, place in self.parts:
@@ -245,7 +254,8 @@ class SplitPasses:
 
     def aim(self, direction: Array) -> None:
         """Set the direction ``(..., P)`` of theta, and discard the orders above 0."""
-        self._each(lambda part, _: part.aim(direction))
+        for part in self._parts[: len(self._rows)]:
+            part.aim(direction)
 
     def forward(self, order: int) -> Array:
         """Compute one order from the inputs to the outputs, and return that of the outputs."""
@@ -259,10 +269,16 @@ class SplitPasses:
         """Return whether ``backward`` of order 0 has been called at this theta."""
         return self._parts[0].is_back()
 
-    def gradient(self, order: int, out: Array, kind: str = LOSS) -> Array:
-        """Write one order of the gradient by theta ``(..., P)``."""
+    def gradient(
+        self, order: int, out: Array, kind: str = LOSS, signal: Array | None = None
+    ) -> Array:
+        """Write one order of the gradient by theta ``(..., P)``, after a backward pass if given.
+
+        Together these are handed to threads, and waited for, once.
+        """
         sums = [out, *(np.empty_like(out) for _ in self._rows[1:])]
-        self._each(lambda part, i: part.gradient(order, sums[i], kind))
+        signals = [None if signal is None else signal[rows] for rows in self._rows]
+        self._each(lambda part, i: part.gradient(order, sums[i], kind, signals[i]))
         for other in sums[1:]:
             out += other
         return out

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from catapult_sim.mlp.layers import GIVEN
+from catapult_sim.mlp.layers import GIVEN, LOSS
 from catapult_sim.mlp.losses import Objective
 from catapult_sim.mlp.passes import Passes, SplitPasses
 from catapult_sim.numeric.curvature.operators import symmetric_operator
@@ -153,15 +153,16 @@ class Point(Place):
 
     def gradient(self, out: Array | None = None) -> Array:
         """Return the gradient of the loss by theta, ``(..., P)``."""
-        self._backward()
-        return self._with_decay(self._passes.gradient(0, self._room(out)), self._theta)
+        signal = None if self._passes.is_back() else self._evaluated()[1]
+        gradient = self._passes.gradient(0, self._room(out), LOSS, signal)
+        return self._with_decay(gradient, self._theta)
 
     def hessian_product(self, direction: npt.ArrayLike, out: Array | None = None) -> Array:
         """Return the Hessian of the loss times a direction ``(..., P)``, ``(..., P)``."""
         along = self._aim(direction)
         self._backward()
-        self._differentiate()
-        return self._with_decay(self._passes.gradient(1, self._room(out)), along)
+        signal = self._curved(self._passes.forward(1))
+        return self._with_decay(self._passes.gradient(1, self._room(out), LOSS, signal), along)
 
     def sharpness_gradient(self, direction: npt.ArrayLike, out: Array | None = None) -> Array:
         """Return the gradient of ``v^T H v`` by theta at fixed v, ``(..., P)``.
@@ -170,12 +171,11 @@ class Point(Place):
         """
         self._aim(direction)
         self._backward()
-        tangent = self._differentiate()
-        second = self._passes.forward(2)
-        loss, y = self._objective.loss, self._targets
-        signal = loss.hessian_product(self._outputs, y, second)
-        self._passes.backward(2, signal + loss.third(self._outputs, y, tangent) / 2)
-        gradient = self._passes.gradient(2, self._room(out))
+        tangent = self._passes.forward(1)
+        self._passes.backward(1, self._curved(tangent))
+        signal = self._curved(self._passes.forward(2))
+        signal = signal + self._objective.loss.third(self._outputs, self._targets, tangent) / 2
+        gradient = self._passes.gradient(2, self._room(out), LOSS, signal)
         gradient *= 2
         return gradient
 
@@ -186,8 +186,7 @@ class Point(Place):
         """
         self._aim(direction)
         signal = self._curved(self._passes.forward(1))
-        self._passes.backward(0, signal, GIVEN)
-        return self._passes.gradient(0, self._room(out), GIVEN)
+        return self._passes.gradient(0, self._room(out), GIVEN, signal)
 
     def jacobian_product(self, direction: npt.ArrayLike) -> Array:
         """Return J times a direction ``(..., P)``: the tangent of the outputs, ``(..., m, k)``."""
@@ -196,8 +195,7 @@ class Point(Place):
 
     def transposed_jacobian_product(self, signal: npt.ArrayLike, out: Array | None = None) -> Array:
         """Return J^T times a signal in the outputs ``(..., m, k)``, ``(..., P)``."""
-        self._passes.backward(0, self._require_signal(signal), GIVEN)
-        return self._passes.gradient(0, self._room(out), GIVEN)
+        return self._passes.gradient(0, self._room(out), GIVEN, self._require_signal(signal))
 
     def kernel_product(self, signal: npt.ArrayLike) -> Array:
         """Return ``(1/m) J J^T`` times a signal in the outputs ``(..., m, k)``."""
@@ -220,12 +218,6 @@ class Point(Place):
         """Do the backward pass of the loss, once at each theta."""
         if not self._passes.is_back():
             self._passes.backward(0, self._evaluated()[1])
-
-    def _differentiate(self) -> Array:
-        """Do the passes of order 1 along the direction; return the tangent of the outputs."""
-        tangent = self._passes.forward(1)
-        self._passes.backward(1, self._curved(tangent))
-        return tangent
 
     def _curved(self, tangent: Array) -> Array:
         return self._objective.loss.hessian_product(self._outputs, self._targets, tangent)

@@ -63,10 +63,20 @@ def test_no_finite_input_is_too_large(activation):
 @pytest.mark.parametrize("name", ["softplus", "silu", "gelu"])
 def test_the_left_tail_keeps_its_digits(name):
     # Where phi is exponentially small, softplus(z) = e^z and silu(z) = z e^z to all digits.
-    value = ACTIVATIONS[name].value(np.array([-38.0]))[0]
-    mills = np.exp(-(38.0**2) / 2) / (2 * np.pi) ** 0.5 * -(1 - 1 / 38**2 + 3 / 38**4 - 15 / 38**6)
-    expected = {"softplus": np.exp(-38.0), "silu": -38 * np.exp(-38.0), "gelu": mills}[name]
-    assert value == pytest.approx(expected, rel=1e-9)
+    z = -25.0 if name == "gelu" else -38.0  # about 1e-136 and 1e-17
+    mills = np.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5 * -(1 - z**-2 + 3 * z**-4 - 15 * z**-6)
+    expected = {"softplus": np.exp(z), "silu": z * np.exp(z), "gelu": mills}[name]
+    assert ACTIVATIONS[name].value(np.array([z]))[0] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=lambda a: a.name)
+def test_tails_are_zero_before_their_products_are_subnormal(activation):
+    z = np.linspace(-800, 800, 20002).astype(np.float32)  # without 0
+    smallest = np.finfo(np.float32).tiny ** 0.5
+    double = activation.derivatives(z.astype(float))  # of which nothing above 1e-154 is zero
+    for single, exact in zip(activation.derivatives(z), double, strict=True):
+        assert np.abs(single[single != 0]).min(initial=1) > smallest / 3
+        np.testing.assert_allclose(single, exact, rtol=1e-5, atol=1e3 * smallest)
 
 
 @pytest.mark.parametrize("name", [name for name in SMOOTH if name != "quadratic"])
@@ -88,7 +98,8 @@ def test_the_slope_of_tanh_keeps_its_digits_where_tanh_is_one():
         found = [getattr(ACTIVATIONS["tanh"], order)(z) for order in ("slope", "bend", "third")]
         expected = exact, -2 * np.tanh(z) * exact, exact * (6 * np.tanh(z) ** 2 - 2)
         for one, other in zip(found, expected, strict=True):
-            np.testing.assert_allclose(one, other, rtol=40 * np.finfo(dtype).eps)
+            tail = 4 * np.finfo(dtype).tiny ** 0.5  # below it is zero
+            np.testing.assert_allclose(one, other, rtol=40 * np.finfo(dtype).eps, atol=2 * tail)
 
 
 def second_moment(activation):

@@ -2,6 +2,7 @@
 
 import gc
 import tracemalloc
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from catapult_sim.mlp.network import MLP
 from catapult_sim.mlp.passes import Passes
 from catapult_sim.mlp.training import train
 from catapult_sim.numeric.linear_net import LinearNet
+from catapult_sim.numeric.runs.blas_threads import one_thread
 from catapult_sim.numeric.runs.optimizers import HeavyBall, Regularized
 from catapult_sim.validation import InputError
 
@@ -77,17 +79,19 @@ RUNS = {
 }
 
 
+@pytest.mark.parametrize("threads", [nullcontext, one_thread], ids=["threads", "one thread"])
 @pytest.mark.parametrize("name", RUNS)
-def test_a_run_takes_no_more_than_it_says_and_not_much_less(name):
+def test_a_run_takes_no_more_than_it_says_and_not_much_less(name, threads):
     run, rates, options = RUNS[name]
-    run(np.inf, rates, **options)  # what is loaded once is no part of it
-    tracemalloc.start()
-    run(np.inf, rates, **options)
-    _, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    with pytest.raises(InputError, match=r"requires .* of memory"):
-        run(most, rates, **options)
-    run(3 * most, rates, **options)
+    with threads():
+        run(np.inf, rates, **options)  # what is loaded once is no part of it
+        tracemalloc.start()
+        run(np.inf, rates, **options)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        with pytest.raises(InputError, match=r"requires .* of memory"):
+            run(most, rates, **options)
+        run(3 * most, rates, **options)
 
 
 KERNELS = {

@@ -45,8 +45,8 @@ class ColumnSets(ABC):
 
     @property
     def work(self) -> int:
-        """The bytes of a step of one member besides its state: about four copies of it."""
-        return 4 * 8 * math.prod(self.shape)
+        """The bytes of a step of one member besides its state: about five copies of it."""
+        return 5 * 8 * math.prod(self.shape)
 
     @property
     def bytes(self) -> int:

@@ -80,12 +80,13 @@ class Tally:
 
 
 @contextmanager
-def opened(options: argparse.Namespace, cell: Cell) -> Iterator[Tally]:
+def opened(options: argparse.Namespace, cell: Cell, groups: int | None = None) -> Iterator[Tally]:
     """Begin a sweep with its folder, see :func:`begin`, and with its workers.
 
-    The first line on standard error says what was understood of the data.
+    Where cells come in fewer groups than there are workers, each group has several threads. The
+    first line on standard error says what was understood of the data.
     """
-    with _executor(options) as executor:
+    with _executor(options, groups) as executor:
         begin(options, cell)
         print(meaning_of(cell), file=sys.stderr)
         yield Tally(options, executor)
@@ -218,7 +219,7 @@ def _difference(name: str, held: dict[str, Any], asked: dict[str, Any], out: Pat
 
 
 @contextmanager
-def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
+def _executor(options: argparse.Namespace, groups: int | None) -> Iterator[Executor | None]:
     if options.scheduler is not None:
         with _dask(options.scheduler) as executor:
             yield executor
@@ -227,7 +228,8 @@ def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
     else:
         # The pool's own thread raises InvalidStateError for cells it had cancelled.
         hook = silent(threading, "excepthook", InvalidStateError)
-        with hook, process_pool(options.workers) as pool:
+        workers = min(options.workers, groups or options.workers)
+        with hook, process_pool(workers, threads=options.workers // workers) as pool:
             yield pool
 
 

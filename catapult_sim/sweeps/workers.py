@@ -12,11 +12,11 @@ from multiprocessing import active_children, parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import TracebackType
 
-from catapult_sim.numeric.runs.blas_threads import use_one_thread
+from catapult_sim.numeric.runs.blas_threads import give_members, use_one_thread
 from catapult_sim.validation import require_count
 
 
-def process_pool(workers: int) -> ProcessPoolExecutor:
+def process_pool(workers: int, *, threads: int = 1) -> ProcessPoolExecutor:
     """Return an executor of processes on this machine.
 
     Workers are spawned rather than forked, so that they hold none of this process's files; a
@@ -28,16 +28,20 @@ def process_pool(workers: int) -> ProcessPoolExecutor:
     ----------
     workers : int
         How many processes.
+    threads : int
+        On how many threads each may train the members of an ensemble, whose numbers are the same
+        to the bit on any. Of linear algebra each process has one thread.
 
     Raises
     ------
     InputError
-        Where the number is not positive.
+        Where a number is not positive.
     """
     return _Pool(
         require_count("workers", workers, 1),
         mp_context=_Context(),
         initializer=_set_up_worker,
+        initargs=(require_count("threads", threads, 1),),
     )
 
 
@@ -89,9 +93,10 @@ def _interrupts_held_back() -> Iterator[None]:
             signal.raise_signal(signal.SIGINT)
 
 
-def _set_up_worker() -> None:
+def _set_up_worker(threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     use_one_thread()
+    give_members(threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

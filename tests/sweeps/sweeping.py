@@ -10,6 +10,8 @@ import time
 
 import numpy as np
 
+from catapult_sim.mlp.network import MLP
+from catapult_sim.mlp.training import train
 from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.runs import blas_threads
 from catapult_sim.numeric.runs.phases import classify
@@ -82,6 +84,20 @@ def threads_of_scipy(cell):
 
     linalg.eigh(np.eye(9))
     return blas_threads.threads(), threads(cell)
+
+
+@cell(version=1)
+def threads_of_ensembles(cell):
+    with blas_threads.threads_for(5) as many, blas_threads.threads_for(1) as one:
+        return many, one, blas_threads.threads()
+
+
+@cell(version=1)
+def ensemble(cell):
+    network = MLP([4, 300, 300, 1])  # ten of them are more than one block
+    theta, X = network.init(rng=0, ensemble=(10,)), np.arange(256.0).reshape(64, 4) / 256
+    run = train(network, theta, X, X[:, 0], learning_rate=1e-3, steps=3)
+    return [float(one).hex() for one in run.state.sum(axis=-1)]
 
 
 @cell(version=1)

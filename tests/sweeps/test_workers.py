@@ -13,7 +13,7 @@ from catapult_sim import MLP, top_eigenpairs, train
 from catapult_sim.numeric.runs.blas_threads import threads, threads_for
 from catapult_sim.sweeps.sweep import sweep
 from catapult_sim.sweeps.workers import process_pool
-from tests.sweeps.sweeping import threads_of_scipy
+from tests.sweeps.sweeping import ensemble, threads_of_ensembles, threads_of_scipy
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +92,20 @@ def test_a_worker_has_one_thread_also_where_a_cell_has_used_scipy():
         assert asked == 1
         assert len(libraries) >= 2
         assert set(libraries) == {1}
+
+
+def results_in_a_worker(function, **options):
+    with process_pool(1, **options) as pool:
+        return [line.result for line in sweep(function, [{"x": 0}], executor=pool).lines]
+
+
+def test_its_ensembles_may_have_more():
+    assert results_in_a_worker(threads_of_ensembles) == [[1, 1, 1]]
+    assert results_in_a_worker(threads_of_ensembles, threads=3) == [[3, 1, 1]]
+
+
+def test_and_give_the_same_numbers():
+    assert results_in_a_worker(ensemble) == results_in_a_worker(ensemble, threads=2)
 
 
 def test_so_has_a_process_that_sweeps_by_itself():

@@ -15,6 +15,8 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 T = TypeVar("T")
 
+_at_least = 1  # threads that members have where linear algebra has fewer
+
 
 def one_thread() -> AbstractContextManager[object]:
     """Give this process's linear algebra one thread, until the context ends if it is entered.
@@ -29,6 +31,20 @@ def one_thread() -> AbstractContextManager[object]:
 def use_one_thread() -> None:
     """Give this process's linear algebra one thread from now on."""
     one_thread()
+
+
+def give_members(threads: int) -> None:
+    """Let members of ensembles have so many threads from now on, also where linear algebra has one.
+
+    Their numbers are the same to the bit on any number of threads.
+    """
+    global _at_least
+    _at_least = threads
+
+
+def threads_of_members() -> int:
+    """Return how many threads the members of an ensemble may have together."""
+    return max(threads(), _at_least)
 
 
 def threads() -> int:
@@ -47,7 +63,7 @@ def threads_for(members: int, *, small: bool = False) -> Iterator[int]:
     """
     alone = members == 1
     with one_thread_where(small or not alone) as available:
-        yield 1 if alone else available
+        yield 1 if alone else max(available, _at_least if _in_main_thread() else 1)
 
 
 @contextmanager
@@ -67,8 +83,11 @@ def one_thread_where(small: bool) -> Iterator[int]:
 
 def threads_here() -> int:
     """Return how many threads may compute for this one: outside of the main thread only itself."""
-    main = threading.current_thread() is threading.main_thread()
-    return threads() if main else 1
+    return threads() if _in_main_thread() else 1
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from catapult_sim.memory import Limit
 from catapult_sim.numeric.runs.averages import Average, require_average
 from catapult_sim.numeric.runs.batches import Batches, require_batches
-from catapult_sim.numeric.runs.blas_threads import threads, threads_for
+from catapult_sim.numeric.runs.blas_threads import threads_for, threads_of_members
 from catapult_sim.numeric.runs.checkpoint import Checkpoint, fingerprint, resumable
 from catapult_sim.numeric.runs.optimizers import (
     AnyOptimizer,
@@ -239,7 +239,9 @@ def run(
     members = np.arange(math.prod(ensemble)).reshape(ensemble)
     parameters = (rate, members, starts, *others)
     seen, measured = _on_states(rule, observe), require_every(every)
-    required = run_bytes(start, parameters, steps, seen, work=rule.bytes, threads=threads())
+    required = run_bytes(
+        start, parameters, steps, seen, work=rule.bytes, threads=threads_of_members()
+    )
 
     def stride(state: Array, *arrays: Array, first: int, count: int) -> tuple[Array, Array]:
         rate, members, starts, *others = arrays

@@ -18,9 +18,7 @@ from catapult_sim import __version__, claims, cli
 from catapult_sim.claims import cells
 from catapult_sim.claims.claim import KINDS
 from catapult_sim.claims.verdict import Verdict
-from catapult_sim.commands import sweeping
 from catapult_sim.experiments.bench import EFFORTS, Bench, in_minutes
-from catapult_sim.sweeps.workers import process_pool
 from catapult_sim.symbolic import linear_net
 
 # A shell may have told its background jobs to ignore Ctrl-C.
@@ -165,20 +163,6 @@ def test_workers_judge_as_this_process_does(tmp_path):
     assert cli.main([*QUICK, "--workers", "2", "--out", str(processes)]) == 0
     assert read(processes) == read(tmp_path / "alone")
     assert (processes / "report.md").read_bytes() == (tmp_path / "alone/report.md").read_bytes()
-
-
-def test_fewer_topics_than_workers_have_several_threads_each(tmp_path, monkeypatch):
-    pools = []
-
-    def pool(workers, threads):
-        pools.append((workers, threads))
-        return process_pool(workers, threads=threads)
-
-    monkeypatch.setattr(sweeping, "process_pool", pool)
-    one_topic = ["verify", "--claims", "catapult.theorem.lazy-1.5", "--workers", "5"]
-    assert cli.main([*one_topic, "--out", str(tmp_path / "one")]) == 0
-    assert cli.main([*QUICK, "--workers", "5", "--out", str(tmp_path / "two")]) == 0
-    assert pools == [(1, 5), (2, 2)]
 
 
 def test_progress_is_drawn_where_it_is_asked_for(tmp_path, capsys):

@@ -80,13 +80,12 @@ class Tally:
 
 
 @contextmanager
-def opened(options: argparse.Namespace, cell: Cell, groups: int | None = None) -> Iterator[Tally]:
+def opened(options: argparse.Namespace, cell: Cell) -> Iterator[Tally]:
     """Begin a sweep with its folder, see :func:`begin`, and with its workers.
 
-    Where cells come in fewer groups than there are workers, each group has several threads. The
-    first line on standard error says what was understood of the data.
+    The first line on standard error says what was understood of the data.
     """
-    with _executor(options, groups) as executor:
+    with _executor(options) as executor:
         begin(options, cell)
         print(meaning_of(cell), file=sys.stderr)
         yield Tally(options, executor)
@@ -219,7 +218,7 @@ def _difference(name: str, held: dict[str, Any], asked: dict[str, Any], out: Pat
 
 
 @contextmanager
-def _executor(options: argparse.Namespace, groups: int | None) -> Iterator[Executor | None]:
+def _executor(options: argparse.Namespace) -> Iterator[Executor | None]:
     if options.scheduler is not None:
         with _dask(options.scheduler) as executor:
             yield executor
@@ -228,8 +227,7 @@ def _executor(options: argparse.Namespace, groups: int | None) -> Iterator[Execu
     else:
         # The pool's own thread raises InvalidStateError for cells it had cancelled.
         hook = silent(threading, "excepthook", InvalidStateError)
-        workers = min(options.workers, groups or options.workers)
-        with hook, process_pool(workers, threads=options.workers // workers) as pool:
+        with hook, process_pool(options.workers) as pool:
             yield pool
 
 

@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
         options.workers = cores if seconds > WORTH_PROCESSES else 1
     print(_plan(chosen, bench, seconds), file=sys.stderr)
     cells = claim_cells.cells_of(chosen, base)
-    with opened(options, base, len({claim.topic for claim in chosen})) as tally:
+    with opened(options, base) as tally:
         lines = tally.sweep(claim_cells.judgement_of, cells)
     physics = physics_of(claim_cells.judgement_of)
     here = {cell["claim"]: lines[identify(cell, physics).key] for cell in cells}

@@ -1,48 +1,52 @@
-"""Pools of worker processes, each with one thread for linear algebra."""
+"""Pools of worker processes, each with one thread for linear algebra.
+
+Members of ensembles have more threads while some workers have nothing to do, so that no core is
+idle towards the end of a sweep.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import active_children, parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.sharedctypes import Synchronized
 from types import TracebackType
+from typing import Any, TypeVar
 
 from catapult_sim.numeric.runs.blas_threads import give_members, use_one_thread
 from catapult_sim.validation import require_count
 
+T = TypeVar("T")
 
-def process_pool(workers: int, *, threads: int = 1) -> ProcessPoolExecutor:
+
+def process_pool(workers: int) -> ProcessPoolExecutor:
     """Return an executor of processes on this machine.
 
     Workers are spawned rather than forked, so that they hold none of this process's files; a
-    script that calls this needs ``if __name__ == "__main__"``. They do not hear Ctrl-C, which
-    their parent handles: as a context, the pool then ends them at once, whatever they compute.
-    They also end when the parent has been killed.
+    script that calls this needs ``if __name__ == "__main__"``. Each has one thread of linear
+    algebra; where at most half of them compute, members of ensembles use the cores of the idle
+    ones, and are the same to the bit. They do not hear Ctrl-C, which their parent handles: as a
+    context, the pool then ends them at once, whatever they compute. They also end when the parent
+    has been killed.
 
     Parameters
     ----------
     workers : int
         How many processes.
-    threads : int
-        On how many threads each may train the members of an ensemble, whose numbers are the same
-        to the bit on any. Of linear algebra each process has one thread.
 
     Raises
     ------
     InputError
-        Where a number is not positive.
+        Where the number is not positive.
     """
-    return _Pool(
-        require_count("workers", workers, 1),
-        mp_context=_Context(),
-        initializer=_set_up_worker,
-        initargs=(require_count("threads", threads, 1),),
-    )
+    context = _Context()
+    arguments = require_count("workers", workers, 1), context.Value("i", 0)
+    return _Pool(workers, context, initializer=_set_up_worker, initargs=arguments)
 
 
 def end_workers() -> None:
@@ -63,6 +67,9 @@ class _Context(SpawnContext):
 
 
 class _Pool(ProcessPoolExecutor):
+    def submit(self, function: Callable[..., T], /, *args: Any, **options: Any) -> Future[T]:
+        return super().submit(_counted, function, *args, **options)
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -93,11 +100,27 @@ def _interrupts_held_back() -> Iterator[None]:
             signal.raise_signal(signal.SIGINT)
 
 
-def _set_up_worker(threads: int) -> None:
+_computing: Synchronized[int]  # in a worker: how many of its pool compute
+
+
+def _set_up_worker(workers: int, computing: Synchronized[int]) -> None:
+    global _computing
+    _computing = computing
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     use_one_thread()
-    give_members(threads)
+    give_members(lambda: workers // max(1, computing.value))
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _counted(function: Callable[..., T], *args: Any, **options: Any) -> T:
+    """Compute a function, and be counted among those that compute meanwhile."""
+    with _computing.get_lock():
+        _computing.value += 1
+    try:
+        return function(*args, **options)
+    finally:
+        with _computing.get_lock():
+            _computing.value -= 1
 
 
 def _end_with_parent() -> None:

@@ -16,6 +16,7 @@ from catapult_sim.numeric.linear_net import LinearNet
 from catapult_sim.numeric.runs import blas_threads
 from catapult_sim.numeric.runs.phases import classify
 from catapult_sim.numeric.runs.trajectory import peak
+from catapult_sim.sweeps import workers
 from catapult_sim.sweeps.cell import cell
 from catapult_sim.sweeps.sweep import sweep
 from catapult_sim.sweeps.workers import process_pool
@@ -88,6 +89,9 @@ def threads_of_scipy(cell):
 
 @cell(version=1)
 def threads_of_ensembles(cell):
+    """Return the threads of ensembles once so many workers compute."""
+    while workers._computing.value < cell["workers"]:
+        time.sleep(0.01)
     with blas_threads.threads_for(5) as many, blas_threads.threads_for(1) as one:
         return many, one, blas_threads.threads()
 

@@ -94,18 +94,20 @@ def test_a_worker_has_one_thread_also_where_a_cell_has_used_scipy():
         assert set(libraries) == {1}
 
 
-def results_in_a_worker(function, **options):
-    with process_pool(1, **options) as pool:
-        return [line.result for line in sweep(function, [{"x": 0}], executor=pool).lines]
+def test_its_ensembles_take_the_cores_of_idle_workers():
+    with process_pool(4) as pool:
+        (alone,) = sweep(threads_of_ensembles, [{"workers": 1}], executor=pool).lines
+        pool.submit(time.sleep, 3)
+        (beside,) = sweep(threads_of_ensembles, [{"workers": 2}], executor=pool).lines
+    assert alone.result == [4, 1, 1]  # of five members, of one, of linear algebra
+    assert beside.result == [2, 1, 1]
 
 
-def test_its_ensembles_may_have_more():
-    assert results_in_a_worker(threads_of_ensembles) == [[1, 1, 1]]
-    assert results_in_a_worker(threads_of_ensembles, threads=3) == [[3, 1, 1]]
-
-
-def test_and_give_the_same_numbers():
-    assert results_in_a_worker(ensemble) == results_in_a_worker(ensemble, threads=2)
+def test_and_give_the_same_numbers_there():
+    with process_pool(2) as pool:
+        (split,) = sweep(ensemble, [{"x": 0}], executor=pool).lines
+    (whole,) = sweep(ensemble, [{"x": 0}]).lines
+    assert split.result == whole.result
 
 
 def test_so_has_a_process_that_sweeps_by_itself():

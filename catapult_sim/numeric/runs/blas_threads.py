@@ -15,8 +15,6 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 T = TypeVar("T")
 
-_at_least = 1  # threads that members have where linear algebra has fewer
-
 
 def one_thread() -> AbstractContextManager[object]:
     """Give this process's linear algebra one thread, until the context ends if it is entered.
@@ -33,18 +31,26 @@ def use_one_thread() -> None:
     one_thread()
 
 
-def give_members(threads: int) -> None:
-    """Let members of ensembles have so many threads from now on, also where linear algebra has one.
+def give_members(threads: Callable[[], int]) -> None:
+    """Let members of ensembles have at least so many threads from now on, asked for each run.
 
-    Their numbers are the same to the bit on any number of threads.
+    That is for processes whose linear algebra has one. The numbers of a member are the same to the
+    bit on any number of threads.
     """
-    global _at_least
-    _at_least = threads
+    global _given
+    _given = threads
+
+
+def _one() -> int:
+    return 1
+
+
+_given = _one
 
 
 def threads_of_members() -> int:
     """Return how many threads the members of an ensemble may have together."""
-    return max(threads(), _at_least)
+    return max(threads(), _given())
 
 
 def threads() -> int:
@@ -63,7 +69,7 @@ def threads_for(members: int, *, small: bool = False) -> Iterator[int]:
     """
     alone = members == 1
     with one_thread_where(small or not alone) as available:
-        yield 1 if alone else max(available, _at_least if _in_main_thread() else 1)
+        yield 1 if alone else max(available, _given() if _in_main_thread() else 1)
 
 
 @contextmanager

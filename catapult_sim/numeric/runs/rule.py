@@ -239,9 +239,8 @@ def run(
     members = np.arange(math.prod(ensemble)).reshape(ensemble)
     parameters = (rate, members, starts, *others)
     seen, measured = _on_states(rule, observe), require_every(every)
-    required = run_bytes(
-        start, parameters, steps, seen, work=rule.bytes, threads=threads_of_members()
-    )
+    most = threads_of_members()  # in memory; there may be more when the run begins
+    required = run_bytes(start, parameters, steps, seen, work=rule.bytes, threads=most)
 
     def stride(state: Array, *arrays: Array, first: int, count: int) -> tuple[Array, Array]:
         rate, members, starts, *others = arrays
@@ -259,7 +258,7 @@ def run(
                 every=every,
                 resume=before,
                 member_bytes=rule.work,
-                threads=side_by_side,
+                threads=min(side_by_side, most),
                 tell=tell,
                 **ends,
             )

@@ -30,7 +30,7 @@ def process_pool(workers: int) -> ProcessPoolExecutor:
     Workers are spawned rather than forked, so that they hold none of this process's files; a
     script that calls this needs ``if __name__ == "__main__"``. Each has one thread of linear
     algebra; where at most half of them compute, members of ensembles use the cores of the idle
-    ones, and are the same to the bit. They do not hear Ctrl-C, which their parent handles: as a
+    ones, and are the same to the bit. Workers do not hear Ctrl-C, which the parent handles: as a
     context, the pool then ends them at once, whatever they compute. They also end when the parent
     has been killed.
 

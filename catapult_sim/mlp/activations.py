@@ -96,12 +96,11 @@ def _leaky_relu(z: Array, leak: float) -> Iterator[Array]:
 def _tanh(z: Array) -> Iterator[Array]:
     value = np.tanh(z)
     yield value
-    decay = _decay(z, 2)
-    slope = 4 * decay  # over (1 + decay)^2; as 1 - value^2 it would vanish beyond z = 19
-    decay += 1  # in place: a fresh array costs as much as the arithmetic
-    decay *= decay
-    slope /= decay
-    yield slope
+    with np.errstate(over="ignore"):
+        slope = np.cosh(z if np.isrealobj(z) else _where_not_flat(z, 300))
+        slope *= slope  # in place: a fresh array costs as much as the arithmetic
+    np.divide(1, slope, out=slope)  # as 1 - value^2 it would vanish beyond z = 19
+    yield _vanishing(slope)
     yield -2 * value * slope
     yield slope * (6 * value**2 - 2)
 
@@ -129,15 +128,15 @@ def _gelu(z: Array) -> Iterator[Array]:
     yield z * (z**2 - 4) * density
 
 
-def _where_not_flat(z: Array) -> Array:
-    """Return z, or 40 where a normal density is zero anyhow: its square could overflow."""
-    return np.where(np.abs(z.real) > 40, 40, z)
+def _where_not_flat(z: Array, end: float = 40) -> Array:
+    """Return z, or an end beyond which all is zero anyhow: what is computed of z could overflow."""
+    return np.where(np.abs(z.real) > end, end, z)
 
 
-def _decay(z: Array, rate: int = 1) -> Array:
-    """Return ``exp(-rate |z|)``; of complex z, its continuation from the nearer real axis."""
+def _decay(z: Array) -> Array:
+    """Return ``exp(-|z|)``; of complex z, its continuation from the nearer real axis."""
     # As a copysign, -|z| of real numbers would take as long as all that follows.
-    decay = -rate * np.abs(z) if np.isrealobj(z) else np.copysign(rate, -z.real) * z
+    decay = -np.abs(z) if np.isrealobj(z) else np.copysign(1, -z.real) * z
     return _vanishing(np.exp(decay, out=decay))
 
 
@@ -148,7 +147,9 @@ def _vanishing(tail: Array) -> Array:
     hundred times slower: of one element in eighteen a training step took twelve times as long.
     """
     if np.isrealobj(tail):
-        tail *= tail > np.finfo(tail.dtype).tiny ** 0.5
+        small = tail <= np.finfo(tail.dtype).tiny ** 0.5
+        if small.any():  # of most networks none is, and products with masks take ten times as long
+            tail *= ~small
     return tail
 
 
@@ -268,10 +269,11 @@ class Pointwise(Layer):
         z = at.z.values[order]
         if order:
             self._compose(at, 1, order, z)
+            z *= self.scale
         else:
             derivatives = self.activation.derivatives(at.x.values[0])
             np.multiply(next(derivatives), self.scale, out=z)
-            at.kept = _Derivatives(derivatives, self.scale)
+            at.kept = _Derivatives(derivatives)
 
     def backward(self, at: Workspace, order: int, kind: str) -> None:
         """Write one order of the signal at x, the series of ``s phi'(x)``."""
@@ -282,10 +284,12 @@ class Pointwise(Layer):
             if bent is not None:
                 bent *= s[lower]
                 out += bent
+        out *= self.scale  # in place, as a scaled slope would be one more array
 
     def pullback(self, at: Workspace, signals: Array) -> Array:
         """Return signals of every sample by x."""
         carried: Array = signals * at.kept[1][..., None, :]
+        carried *= self.scale
         return carried
 
     def _compose(self, at: Workspace, derivative: int, order: int, out: Array) -> Array | None:
@@ -306,15 +310,14 @@ class Pointwise(Layer):
 
 
 class _Derivatives:
-    """The derivatives of an activation at one point, times a scale, computed on demand."""
+    """The derivatives of an activation at one point, computed on demand."""
 
-    def __init__(self, further: Iterator[Array], scale: float) -> None:
-        self._further, self._scale = further, scale
+    def __init__(self, further: Iterator[Array]) -> None:
+        self._further = further
         self._reached: list[Array | None] = []
 
     def __getitem__(self, order: int) -> Array | None:
         """Return the derivative of an order of at least 1; None where it is zero everywhere."""
         while len(self._reached) < order:
-            following = next(self._further, None)
-            self._reached.append(None if following is None else following * self._scale)
+            self._reached.append(next(self._further, None))
         return self._reached[order - 1]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import cached_property, wraps
 from inspect import unwrap
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,16 @@ from catapult_sim.types import Array
 from catapult_sim.validation import InputError, require_broadcast, require_numbers
 
 T = TypeVar("T")
+
+
+class OutputHessian(Protocol):
+    """The Hessian of a loss by given outputs ``(..., m, k)``, whatever the targets."""
+
+    def product(self, direction: Array) -> Array:
+        """Return the Hessian times a direction in the outputs, both ``(..., m, k)``."""
+
+    def slope(self, direction: Array) -> Array:
+        """Return the slope of that product along the same direction, ``(..., m, k)``."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +40,8 @@ class Loss:
     name : str
     value_and_gradient : callable
         ``(outputs, targets) -> (loss (...), gradient by the outputs (..., m, k))``.
-    hessian_product : callable
-        ``(outputs, targets, direction (..., m, k)) -> (..., m, k)``: the Hessian by the
-        outputs times a direction in them.
-    third : callable
-        ``(outputs, targets, direction) -> (..., m, k)``: the slope of that product along the
-        same direction.
+    hessian : callable
+        ``outputs ->`` :class:`OutputHessian`.
     curvature : float
         The largest that an eigenvalue of m times that Hessian can be; gradient descent on a
         linear model is stable below ``2 / (curvature lambda)``.
@@ -45,8 +51,7 @@ class Loss:
 
     name: str
     value_and_gradient: Callable[[Array, Array], tuple[Array, Array]]
-    hessian_product: Callable[[Array, Array, Array], Array]
-    third: Callable[[Array, Array, Array], Array]
+    hessian: Callable[[Array], OutputHessian]
     curvature: float
     require: Callable[[Array], Array]
 
@@ -130,16 +135,26 @@ def squared_error(outputs: Array, targets: Array) -> tuple[Array, Array]:
     return np.sum(residual * (0.5 * gradient), axis=(-2, -1)), gradient
 
 
-def squared_error_product(outputs: Array, targets: Array, direction: Array) -> Array:
-    """Return the Hessian of :func:`squared_error` by the outputs times a direction.
+@dataclass(frozen=True)
+class SquaredErrorHessian:
+    """The Hessian of :func:`squared_error` by the outputs, ``1 / m``.
 
     Examples
     --------
-    >>> squared_error_product(np.ones((2, 1)), np.zeros((2, 1)), np.array([[3.0], [4.0]])).ravel()
+    >>> SquaredErrorHessian(np.ones((2, 1))).product(np.array([[3.0], [4.0]])).ravel()
     array([1.5, 2. ])
     """
-    product: Array = direction / outputs.shape[-2]
-    return product
+
+    outputs: Array
+
+    def product(self, direction: Array) -> Array:
+        """Return the Hessian times a direction."""
+        product: Array = direction / self.outputs.shape[-2]
+        return product
+
+    def slope(self, direction: Array) -> Array:
+        """Return zero: the Hessian is the same everywhere."""
+        return np.zeros_like(direction)
 
 
 @_of_what_fits
@@ -173,11 +188,10 @@ def cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array]:
     4.0 [[-0.75  0.75]]
     """
     samples = outputs.shape[-2]
-    shifted = outputs - outputs.max(axis=-1, keepdims=True)
-    top = _largest(outputs)
+    shifted, top = outputs - _maximum(outputs), _largest(outputs)
     others = np.where(top, 0, np.exp(shifted))
-    rest = others.sum(axis=-1, keepdims=True)
-    surprise = np.log1p(rest[..., 0]) - np.sum(targets * shifted, axis=-1)
+    rest = _dot(others, np.ones_like(others))
+    surprise = np.log1p(rest[..., 0]) - _dot(targets, shifted)[..., 0]
     # At the top 1 is taken from p and from y: where p is nearly 1, p - y keeps its digits.
     gradient = np.where(top, -rest, others) / (1 + rest) - (targets - top)
     return np.sum(surprise / samples, axis=-1), gradient / samples
@@ -196,49 +210,68 @@ def softmax(outputs: npt.ArrayLike) -> Array:
 
 
 def _softmax(outputs: Array) -> Array:
-    exponential = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
-    probabilities: Array = exponential / exponential.sum(axis=-1, keepdims=True)
-    return probabilities
+    exponential = np.exp(outputs - _maximum(outputs))
+    exponential /= exponential.sum(axis=-1, keepdims=True)
+    return exponential
 
 
-def cross_entropy_product(outputs: Array, targets: Array, direction: Array) -> Array:
-    """Return the Hessian of :func:`cross_entropy` times a direction, ``p (v - p . v) / m``.
+@dataclass(frozen=True)
+class CrossEntropyHessian:
+    """The Hessian of :func:`cross_entropy` by the outputs, ``(diag p - p p^T) / m``.
 
     Examples
     --------
-    >>> cross_entropy_product(np.zeros((1, 2)), np.zeros((1, 2)), np.array([[1.0, 0.0]]))
+    >>> CrossEntropyHessian(np.zeros((1, 2))).product(np.array([[1.0, 0.0]]))
     array([[ 0.25, -0.25]])
+    >>> CrossEntropyHessian(np.log([[1.0, 3.0]])).slope(np.array([[4.0, 0.0]]))
+    array([[ 1.5, -1.5]])
     """
-    p = _softmax(outputs)
-    product: Array = p * _centred(p, direction) / outputs.shape[-2]
+
+    outputs: Array
+
+    @cached_property
+    def _p(self) -> Array:
+        return _softmax(self.outputs)
+
+    @cached_property
+    def _top(self) -> Array:
+        return _largest(self._p).astype(self._p.dtype)
+
+    def product(self, direction: Array) -> Array:
+        """Return ``p (v - p . v) / m``."""
+        return self._weighted(self._centred(direction))
+
+    def slope(self, direction: Array) -> Array:
+        """Return ``p (c^2 - p . c^2) / m``, with ``c = v - p . v``."""
+        return self._weighted(self._centred(self._centred(direction) ** 2))
+
+    def _weighted(self, centred: Array) -> Array:
+        centred *= self._p
+        centred /= self.outputs.shape[-2]
+        return centred
+
+    def _centred(self, values: Array) -> Array:
+        """Return values minus their mean over the outputs, ``v - p . v``.
+
+        Differences to the value at the largest p are taken first. Where that p is nearly 1, what
+        is left of the value there is a mean over the other outputs, and no difference of large
+        numbers.
+        """
+        differences = values - _dot(self._top, values)
+        differences -= _dot(self._p, differences)
+        return differences
+
+
+def _dot(left: Array, right: Array) -> Array:
+    """Return the scalar products of rows, ``(..., m, 1)``; np.sum takes thrice as long."""
+    product: Array = np.einsum("...i,...i->...", left, right)[..., None]
     return product
 
 
-def cross_entropy_third(outputs: Array, targets: Array, direction: Array) -> Array:
-    """Return the slope of :func:`cross_entropy_product` along its direction.
-
-    With ``c = v - p . v`` it is ``p (c^2 - p . c^2) / m``.
-
-    Examples
-    --------
-    >>> cross_entropy_third(np.log([[1.0, 3.0]]), np.zeros((1, 2)), np.array([[4.0, 0.0]]))
-    array([[ 1.5, -1.5]])
-    """
-    p = _softmax(outputs)
-    third: Array = p * _centred(p, _centred(p, direction) ** 2) / outputs.shape[-2]
-    return third
-
-
-def _centred(p: Array, values: Array) -> Array:
-    """Return values minus their mean over the outputs, ``v - p . v``.
-
-    Differences to the value at the largest p are taken first. Where that p is nearly 1, what is
-    left of the value there is a mean over the other outputs, and no difference of large numbers.
-    """
-    at_the_top = np.where(_largest(p), values, 0).sum(axis=-1, keepdims=True)
-    differences = values - at_the_top
-    centred: Array = differences - np.sum(p * differences, axis=-1, keepdims=True)
-    return centred
+def _maximum(outputs: Array) -> Array:
+    """Return the largest output of each sample, ``(..., m, 1)``; np.max takes thrice as long."""
+    place = outputs.argmax(axis=-1)[..., None]
+    return np.take_along_axis(outputs, place, axis=-1)
 
 
 def _largest(values: Array) -> Array:
@@ -324,16 +357,14 @@ LOSSES = {
         Loss(
             "squared_error",
             unwrap(squared_error),
-            squared_error_product,
-            lambda outputs, targets, direction: np.zeros_like(direction),
+            SquaredErrorHessian,
             1.0,
             lambda targets: targets,
         ),
         Loss(
             "cross_entropy",
             unwrap(cross_entropy),
-            cross_entropy_product,
-            cross_entropy_third,
+            CrossEntropyHessian,
             0.5,
             require_probabilities,
         ),

@@ -61,6 +61,7 @@ class Place(ABC):
         """Set theta ``(..., P)`` and its outputs, and discard the loss of the last theta."""
         self._theta, self._outputs = theta, outputs
         self._evaluation: tuple[Array, Array] | None = None
+        self._loss_hessian = self._objective.loss.hessian(outputs)
 
     @property
     def outputs(self) -> Array:
@@ -161,7 +162,7 @@ class Point(Place):
         """Return the Hessian of the loss times a direction ``(..., P)``, ``(..., P)``."""
         along = self._aim(direction)
         self._backward()
-        signal = self._curved(self._passes.forward(1))
+        signal = self._loss_hessian.product(self._passes.forward(1))
         return self._with_decay(self._passes.gradient(1, self._room(out), LOSS, signal), along)
 
     def sharpness_gradient(self, direction: npt.ArrayLike, out: Array | None = None) -> Array:
@@ -172,9 +173,9 @@ class Point(Place):
         self._aim(direction)
         self._backward()
         tangent = self._passes.forward(1)
-        self._passes.backward(1, self._curved(tangent))
-        signal = self._curved(self._passes.forward(2))
-        signal = signal + self._objective.loss.third(self._outputs, self._targets, tangent) / 2
+        self._passes.backward(1, self._loss_hessian.product(tangent))
+        signal = self._loss_hessian.slope(tangent) / 2
+        signal += self._loss_hessian.product(self._passes.forward(2))
         gradient = self._passes.gradient(2, self._room(out), LOSS, signal)
         gradient *= 2
         return gradient
@@ -185,7 +186,7 @@ class Point(Place):
         Weight decay has no part in it.
         """
         self._aim(direction)
-        signal = self._curved(self._passes.forward(1))
+        signal = self._loss_hessian.product(self._passes.forward(1))
         return self._passes.gradient(0, self._room(out), GIVEN, signal)
 
     def jacobian_product(self, direction: npt.ArrayLike) -> Array:
@@ -218,9 +219,6 @@ class Point(Place):
         """Do the backward pass of the loss, once at each theta."""
         if not self._passes.is_back():
             self._passes.backward(0, self._evaluated()[1])
-
-    def _curved(self, tangent: Array) -> Array:
-        return self._objective.loss.hessian_product(self._outputs, self._targets, tangent)
 
     def _aim(self, direction: npt.ArrayLike) -> Array:
         along = self._require("direction", direction, (self._passes.size,))

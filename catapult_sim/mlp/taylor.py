@@ -216,8 +216,7 @@ class TaylorPoint(Place):
         along = np.broadcast_to(self._model.require_parameters(direction), self._theta.shape)
         # f is at most quadratic: the imaginary part of f(theta + i v) is J v, for v of any size.
         tangent = self._complex.outputs(self._displacement + 1j * along, self._X).imag
-        curved = self._objective.loss.hessian_product(self._outputs, self._targets, tangent)
-        product = self._here.transposed_product(curved)
+        product = self._here.transposed_product(self._loss_hessian.product(tangent))
         self._along.outputs(along, self._X)  # J is at most linear: J' is that at the origin
         product += self._along.transposed_product(self._evaluated()[1], derivative=True)
         return self._with_decay(product, along)

@@ -28,14 +28,14 @@ def test_derivatives_are_complex_steps(loss):
     np.testing.assert_allclose(gradient.ravel(), values.imag / 1e-30, rtol=1e-12)
     direction = RNG.normal(size=(6, 3))
     slope = np.tensordot(direction.ravel(), gradients.imag / 1e-30, axes=1)
-    np.testing.assert_allclose(loss.hessian_product(OUTPUTS, TARGETS, direction), slope, rtol=1e-12)
+    np.testing.assert_allclose(loss.hessian(OUTPUTS).product(direction), slope, rtol=1e-12)
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=lambda loss: loss.name)
 def test_the_third_derivative_is_the_complex_step_of_the_hessian_product(loss):
     direction = RNG.normal(size=(6, 3))
-    product = loss.hessian_product(OUTPUTS + 1e-30j * direction, TARGETS, direction)
-    third = loss.third(OUTPUTS, TARGETS, direction)
+    product = loss.hessian(OUTPUTS + 1e-30j * direction).product(direction)
+    third = loss.hessian(OUTPUTS).slope(direction)
     np.testing.assert_allclose(third, product.imag / 1e-30, rtol=1e-11, atol=1e-15)
 
 
@@ -44,8 +44,8 @@ def test_single_precision_stays_single(loss):
     outputs, targets = OUTPUTS.astype(np.float32), TARGETS.astype(np.float32)
     found = (
         *loss.value_and_gradient(outputs, targets),
-        loss.hessian_product(outputs, targets, outputs),
-        loss.third(outputs, targets, outputs),
+        loss.hessian(outputs).product(outputs),
+        loss.hessian(outputs).slope(outputs),
     )
     assert {part.dtype for part in found} == {np.dtype(np.float32)}
 
@@ -55,7 +55,7 @@ def test_the_curvature_bound_is_met_and_never_exceeded(loss):
     # Softmax is most curved where two outputs share all probability.
     outputs = np.concatenate([[[9e2, 9e2, 0.0]], 3 * RNG.normal(size=(200, 3))])[:, None, :]
     directions = np.broadcast_to(np.eye(3)[:, None, :], (201, 3, 1, 3))
-    products = loss.hessian_product(outputs[:, None], np.zeros((1, 3)), directions)
+    products = loss.hessian(outputs[:, None]).product(directions)
     largest = np.linalg.eigvalsh(products[:, :, 0, :])[:, -1]
     assert largest.max() == pytest.approx(loss.curvature, rel=1e-12)
     assert largest[0] == pytest.approx(loss.curvature, rel=1e-12)
@@ -110,11 +110,11 @@ def test_cross_entropy_keeps_its_digits_however_sure_a_network_is(precision, k, 
     value, gradient = entropy.value_and_gradient(outputs[None], targets)
     np.testing.assert_allclose(value, loss, rtol=epsilon)
     np.testing.assert_allclose(gradient[0], slope, rtol=epsilon)
-    along = outputs[None], targets, direction[None]
-    assert (np.abs(entropy.hessian_product(*along)[0] - product) <= epsilon * spread).all()
+    hessian = entropy.hessian(outputs[None])
+    assert (np.abs(hessian.product(direction[None])[0] - product) <= epsilon * spread).all()
     largest_change = np.ptp(direction.astype(float))
     bound = 4 * epsilon * spread * largest_change
-    assert (np.abs(entropy.third(*along)[0] - third) <= bound).all()
+    assert (np.abs(hessian.slope(direction[None])[0] - third) <= bound).all()
 
 
 def dtype_of(name):

@@ -168,7 +168,10 @@ def nudged_problem(bench: Bench, loss: str) -> Problem:
 
 @once
 def nudged(bench: Bench, loss: str, gamma: float, k: int = K, momentum: float = 0.0) -> Track:
-    """Return Nudged-SGD with k eigenvectors recomputed every epoch, as in the paper."""
+    """Return Nudged-SGD with k eigenvectors recomputed every epoch, as in the paper.
+
+    With gamma = 1 it is SGD: then only the largest eigenvalue is measured.
+    """
     how, given = setting(bench, loss), nudged_problem(bench, loss)
 
     def right(theta: Array, samples: tuple[Array, Array]) -> Array:
@@ -179,7 +182,7 @@ def nudged(bench: Bench, loss: str, gamma: float, k: int = K, momentum: float = 
         how.rate,
         batch_size=how.batch_size,
         steps=how.steps,
-        k=k,
+        k=1 if gamma == 1 else k,
         every=len(given.train[0]) // how.batch_size,
         gamma=gamma,
         momentum=momentum,

@@ -56,7 +56,7 @@ MACHINERY = (
     "mlp.network.Network.forward",
     "mlp.network.Network.passes",
     "mlp.layers.*",
-    "mlp.losses.*_product",
+    "mlp.losses.*Hessian*",
     "mlp.losses.fraction_right_or_nan",
     "sweeps.encoding.*",
     "sweeps.identity.*",

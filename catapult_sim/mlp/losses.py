@@ -190,7 +190,7 @@ def cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array]:
     samples = outputs.shape[-2]
     shifted, top = outputs - _maximum(outputs), _largest(outputs)
     others = np.where(top, 0, np.exp(shifted))
-    rest = _dot(others, np.ones_like(others))
+    rest = others.sum(axis=-1, keepdims=True)
     surprise = np.log1p(rest[..., 0]) - _dot(targets, shifted)[..., 0]
     # At the top 1 is taken from p and from y: where p is nearly 1, p - y keeps its digits.
     gradient = np.where(top, -rest, others) / (1 + rest) - (targets - top)

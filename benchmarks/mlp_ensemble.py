@@ -12,25 +12,10 @@ same by ``OMP_NUM_THREADS`` and ``taskset``.
 Two tables: all members run to the end (rates below the threshold), and rates beyond it among
 them, where ours drops what has diverged. A loop may stop a network that has; vmap cannot.
 
-Found on two threads with AVX-512 products (float32 / float64, the other's time over ours, which
-scatters by some 0.2 between runs; all to the end, or most beyond the threshold):
-
-=====================================  =========  =========  =========  ==============
-networks, steps                        loop       PyTorch    vmap       products alone
-=====================================  =========  =========  =========  ==============
-256 small, 50                          2.6 / 1.7             1.3 / 1.2  1.2 / 0.73
-256 small, 50, most beyond             2.4 / 1.4             1.8 / 1.3  2.1 / 0.98
-16, 1 hidden layer of 512, 10          1.4 / 0.9             1.5 / 1.3  0.41 / 0.38
-16, 3 hidden layers of 512, 10         0.9 / 0.9  1.3 / 1.2  1.0 / 1.0  0.75 / 0.74
-=====================================  =========  =========  =========  ==============
-
-Of runs most of which diverge, the loop is the one that stops where ours do. Not reached: 1.5 and 2
-times as fast as vmap with small networks in float64, where the matrix products of all steps and
-nothing else, one network on each thread, take three quarters of our time. With three hidden layers
-of 512 they do so, too, and no way of organising the rest makes it as fast as wanted; a loop in
-NumPy, whose products use both threads, takes a tenth less than ours. With one such layer half of
-our time is pointwise work on arrays of 1 to 2 MB each, at the speed of the cache that cores share;
-chunks of rows were tried and gained nothing. Runs of few steps count copying the members too.
+What was found, and what bounds it, stands in ``docs/benchmarks.md``. Of runs most of which diverge,
+the loop is the one that stops where ours do. Runs of few steps count copying the members too.
+Chunks of rows were tried for pointwise work and gained nothing: two threads then wait for one
+another at the interpreter's lock.
 
 OpenBLAS's kernels matter more than all that: with ``OPENBLAS_CORETYPE=Haswell`` in the environment
 the same products take 8.1 / 17 ms, and vmap was the faster with three hidden layers in float32.

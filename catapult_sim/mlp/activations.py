@@ -96,8 +96,10 @@ def _leaky_relu(z: Array, leak: float) -> Iterator[Array]:
 def _tanh(z: Array) -> Iterator[Array]:
     value = np.tanh(z)
     yield value
+    if not np.isrealobj(z):  # the square of an infinite complex number is none
+        z = _where_not_flat(z, math.log(np.finfo(z.dtype).max) / 2)
     with np.errstate(over="ignore"):
-        slope = np.cosh(z if np.isrealobj(z) else _where_not_flat(z, 300))
+        slope = np.cosh(z)
         slope *= slope  # in place: a fresh array costs as much as the arithmetic
     np.divide(1, slope, out=slope)  # as 1 - value^2 it would vanish beyond z = 19
     yield _vanishing(slope)

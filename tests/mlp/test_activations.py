@@ -103,6 +103,17 @@ def test_the_slope_of_tanh_keeps_its_digits_where_tanh_is_one():
             np.testing.assert_allclose(one, other, rtol=40 * np.finfo(dtype).eps, atol=2 * tail)
 
 
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+@pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=lambda a: a.name)
+def test_a_complex_step_far_from_zero_is_the_next_derivative(activation, dtype):
+    step = np.finfo(dtype).eps ** 2
+    z = np.array([-400, -60, -3, 3, 60, 400], dtype(0).real.dtype)
+    real, complex_ = (list(activation.derivatives(at)) for at in (z, (z + 1j * step).astype(dtype)))
+    for lower, higher in zip(complex_[:-1], real[1:], strict=True):
+        assert lower.dtype == dtype
+        np.testing.assert_allclose(lower.imag / step, higher, rtol=1e-4, atol=1e-15)
+
+
 def second_moment(activation):
     def integrand(z):
         return activation.value(np.array([z]))[0] ** 2 * np.exp(-(z**2) / 2) / (2 * np.pi) ** 0.5
